@@ -1,0 +1,1 @@
+"""Nouns: clients, authorizations, grants, users, failures. Pure."""

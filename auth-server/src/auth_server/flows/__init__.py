@@ -1,0 +1,1 @@
+"""Load, decide, commit. Async; knows neither HTTP nor a store driver."""

@@ -1,0 +1,1 @@
+"""Verbs: one module per step of the protocol. Pure."""

@@ -1,0 +1,1 @@
+"""HTTP: parse, run one flow, render."""

@@ -1,0 +1,1 @@
+"""A remote MCP server that runs read-only SQL over DynamoDB."""

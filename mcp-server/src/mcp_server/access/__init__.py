@@ -1,0 +1,1 @@
+"""Who asks, what the query touches, and whether that is allowed. Pure."""

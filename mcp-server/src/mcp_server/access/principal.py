@@ -1,0 +1,15 @@
+"""Who makes a call."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The bearer of a verified access token. `grant` is the token's `gid`, `expires_at` its `exp`."""
+
+    tenant: str
+    subject: str
+    client_id: str
+    scopes: frozenset[str]
+    grant: str
+    expires_at: int

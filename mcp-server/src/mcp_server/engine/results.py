@@ -1,0 +1,57 @@
+"""What the engine gives its callers."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mcp_server.planning.plan import Read
+from mcp_server.planning.schema import Table
+from mcp_server.ports import ResultColumn
+
+StopReason = Literal["complete", "row_limit", "result_limit"]
+"""`complete`: the last row is in this reply. `row_limit`: the page is full, `next_cursor` goes on. `result_limit`: the
+result was cut at the largest size that is kept; what lies beyond cannot be paged to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a call took. Of a later page: nothing read."""
+
+    plan_ms: float
+    exec_ms: float
+    items_read: int
+    pages_read: int
+    read_units: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """One page of a query's result; `rows` hold JSON values."""
+
+    columns: tuple[ResultColumn, ...]
+    rows: list[list[Any]]
+    next_cursor: str | None
+    stop_reason: StopReason
+    statistics: Statistics
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a query would be run. Nothing was read for it."""
+
+    plan: str
+    reads: tuple[Read, ...]
+    normalized_sql: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableListing:
+    """The tables of one schema; `truncated` when there are more than are listed. Times are seconds since the epoch."""
+
+    schema_name: str
+    tables: tuple[Table, ...]
+    truncated: bool
+    refreshed: bool
+    refreshed_at: float
+    stale_after_seconds: int

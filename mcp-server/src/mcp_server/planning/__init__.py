@@ -1,0 +1,1 @@
+"""From relations and predicates to DynamoDB reads. Pure: knows neither SQL text nor boto."""

@@ -1,0 +1,82 @@
+"""The shape of a plan: which relations a query reads, and how each is read from DynamoDB."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mcp_server.planning.predicate import Predicate
+from mcp_server.planning.schema import Column, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Conjunct:
+    """One condition of the query that every useful row of a relation must meet.
+
+    `text` is its SQL; `predicate` is None when the algebra cannot say it, or the implied weaker condition when it can
+    say only that. `faithful` tells that predicate and text mean exactly the same.
+    """
+
+    text: str
+    predicate: Predicate | None
+    faithful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One *reference* to a table in a query; a table referenced twice gives two relations.
+
+    `name` is what the statement for the relational engine calls it; `columns` are those the query uses, in the order in
+    which they are delivered, and may be empty (`SELECT count(*)`); the document column `_doc` may be among them.
+    `materialise` tells that the relation may be read more than once, so it cannot be a stream.
+    """
+
+    name: str
+    table: Table
+    columns: tuple[Column, ...]
+    conjuncts: tuple[Conjunct, ...]
+    materialise: bool = False
+
+
+Operation = Literal["BatchGetItem", "Query", "Scan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One DynamoDB operation, to be followed through all its pages.
+
+    `arguments` are the API's parameters in its own names and AttributeValue notation, without the table's name and
+    without paging; of BatchGetItem, the `KeysAndAttributes` of that table (at most 100 keys).
+    """
+
+    operation: Operation
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a read is expected to take, from DescribeTable's figures."""
+
+    items: int
+    pages: int
+    read_units: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How one relation is read. Conditions in `requests` are supersets: the query is applied to what they yield.
+
+    `access` is the path in words (`None` when contradictory keys need no read), `index` the secondary index it goes
+    through, `reason` one sentence on why. `key_condition`, `pushed_filters` and `residual_filters` are SQL for people.
+    """
+
+    relation: Relation
+    access: Literal["GetItem", "Query", "Scan", "None"]
+    index: str | None
+    reason: str
+    requests: tuple[Request, ...]
+    key_condition: str | None
+    pushed_filters: tuple[str, ...]
+    residual_filters: tuple[str, ...]
+    estimate: Estimate
+    consistent: bool = False

@@ -1,0 +1,87 @@
+"""A small closed algebra of conditions on the columns of one relation, between SQL and DynamoDB.
+
+A predicate attached to a relation is *necessary*: a row for which it is not true cannot affect the query's result.
+Three-valued logic is SQL's: a comparison with a missing attribute is not true.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+Value = str | int | Decimal | float | bool | bytes | date
+Operator = Literal["=", "<>", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`column operator value`."""
+
+    column: str
+    operator: Operator
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """`column BETWEEN low AND high`, both inclusive."""
+
+    column: str
+    low: Value
+    high: Value
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """`column IN (values)`; never empty."""
+
+    column: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """`column LIKE 'prefix%'`; `exact` is False when the pattern goes on after the prefix."""
+
+    column: str
+    prefix: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """`column LIKE '%part%'`."""
+
+    column: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """`column IS NULL`: the attribute is missing or NULL."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class IsNotNull:
+    """`column IS NOT NULL`."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Conjunction; of nothing: true."""
+
+    parts: "tuple[Predicate, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Disjunction of at least two parts."""
+
+    parts: "tuple[Predicate, ...]"
+
+
+Predicate = Comparison | Between | OneOf | StartsWith | Contains | IsNull | IsNotNull | AllOf | AnyOf

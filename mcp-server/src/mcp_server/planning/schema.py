@@ -1,0 +1,146 @@
+"""What is known of the data: named connections, their tables, columns, keys and types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class AttributeType(StrEnum):
+    """DynamoDB's data type descriptors (API reference, AttributeValue)."""
+
+    STRING = "S"
+    NUMBER = "N"
+    BINARY = "B"
+    BOOLEAN = "BOOL"
+    NULL = "NULL"
+    MAP = "M"
+    LIST = "L"
+    STRING_SET = "SS"
+    NUMBER_SET = "NS"
+    BINARY_SET = "BS"
+
+
+class TypeKind(StrEnum):
+    """The SQL types that a column can have."""
+
+    BOOLEAN = "BOOLEAN"
+    BIGINT = "BIGINT"
+    DECIMAL = "DECIMAL"
+    DOUBLE = "DOUBLE"
+    VARCHAR = "VARCHAR"
+    DATE = "DATE"
+    BLOB = "BLOB"
+    JSON = "JSON"
+    LIST = "LIST"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """A column's SQL type. `scale` belongs to DECIMAL (its precision is always 38), `element` to LIST."""
+
+    kind: TypeKind
+    scale: int | None = None
+    element: "ColumnType | None" = None
+
+    @property
+    def sql(self) -> str:
+        """The type as DuckDB writes it: `BIGINT`, `DECIMAL(38,2)`, `VARCHAR[]`."""
+        if self.kind is TypeKind.DECIMAL:
+            return f"DECIMAL(38,{self.scale})"
+        if self.kind is TypeKind.LIST and self.element is not None:
+            return f"{self.element.sql}[]"
+        return self.kind.value
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A top-level attribute seen as a column.
+
+    `attribute_types` are the descriptors seen in it, NULL apart from the rest. A column seen with one descriptor has
+    that descriptor's type; one seen with several is VARCHAR and holds each value's text. `presence` is the share of
+    sampled items that have the attribute, 0 to 1. `nullable` is False only for keys and where an override says so.
+    """
+
+    name: str
+    type: ColumnType
+    attribute_types: frozenset[AttributeType]
+    nullable: bool = True
+    presence: float = 1.0
+    notes: tuple[str, ...] = ()
+
+
+DOCUMENT_COLUMN = "_doc"
+"""The whole item as JSON. Not part of `*`; read only when named, so that no attribute is out of reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAttribute:
+    """One attribute of a primary or index key; its type is S, N or B."""
+
+    name: str
+    type: AttributeType
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A secondary index. `projected` is None when it projects every attribute."""
+
+    name: str
+    kind: str  # "GSI" or "LSI"
+    hash_keys: tuple[KeyAttribute, ...]
+    range_keys: tuple[KeyAttribute, ...]
+    projected: frozenset[str] | None
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as the catalogue knows it. `item_count` and `size_bytes` are DescribeTable's, hours old.
+
+    `refreshed_at` is in seconds since the epoch; `version` changes whenever columns, types, keys or indexes do.
+    """
+
+    schema: str
+    name: str
+    physical_name: str
+    hash_key: KeyAttribute
+    range_key: KeyAttribute | None
+    indexes: tuple[Index, ...]
+    columns: tuple[Column, ...]
+    item_count: int
+    size_bytes: int
+    refreshed_at: float
+    version: str
+
+    def column(self, name: str) -> Column | None:
+        """The column of that exact name."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def key(self) -> tuple[KeyAttribute, ...]:
+        """The primary key's attributes, the partition key first."""
+        return (self.hash_key,) if self.range_key is None else (self.hash_key, self.range_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What the schemas file declares of one column, stronger than what sampling finds."""
+
+    type: ColumnType | None = None
+    not_null: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A named connection to the DynamoDB tables of one account and region.
+
+    `tables` is the allow-list of physical names, None for every table; `overrides` maps table, then column.
+    """
+
+    name: str
+    tenant: str
+    region: str
+    endpoint_url: str | None = None
+    tables: frozenset[str] | None = None
+    active: bool = True
+    overrides: Mapping[str, Mapping[str, Override]] = field(default_factory=dict)

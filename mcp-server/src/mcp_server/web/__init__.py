@@ -1,0 +1,1 @@
+"""HTTP: the guard, protected-resource metadata, health."""

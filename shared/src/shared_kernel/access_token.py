@@ -1,0 +1,205 @@
+"""The access token that auth-server mints and mcp-server verifies: a JWT of RFC 9068.
+
+Writer and reader stand side by side because the format is an API between two deployments: golden tokens in tests/ pin
+it, and a reader accepts the current form and the one before.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from joserfc.util import urlsafe_b64decode
+
+from shared_kernel import scope
+
+ALGORITHM = "ES256"
+LIFETIME = 600
+"""Seconds from `iat` to `exp`."""
+CLOCK_SKEW = 60
+"""Seconds by which the two services' clocks may differ."""
+MAX_LENGTH = 8192
+"""Longest token read, in characters; a longer one is refused before it costs anything."""
+# RFC 9068 §2.1: 'the "typ" value used SHOULD be "at+jwt"', the prefix "application/" allowed.
+_TYPES = frozenset({"at+jwt", "application/at+jwt"})
+_TEXT_CLAIMS = ("iss", "sub", "client_id", "jti", "gid", "tenant")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """The claims of an access token whose signature, issuer, audience and lifetime have been checked.
+
+    `grant_handle` (`gid`) names the grant it was issued under; times are seconds since the epoch.
+    """
+
+    issuer: str
+    subject: str
+    audience: str
+    client_id: str
+    scopes: frozenset[str]
+    issued_at: int
+    expires_at: int
+    token_id: str
+    grant_handle: str
+    tenant: str
+    key_id: str
+
+
+class Refusal(StrEnum):
+    """Why a token was not accepted. For logs and tests; a client only ever learns `invalid_token`."""
+
+    TOO_LONG = "too_long"
+    MALFORMED = "malformed"
+    WRONG_ALGORITHM = "wrong_algorithm"
+    WRONG_TYPE = "wrong_type"
+    CRITICAL_HEADER = "critical_header"
+    UNKNOWN_KEY = "unknown_key"
+    BAD_SIGNATURE = "bad_signature"
+    BAD_CLAIMS = "bad_claims"
+    WRONG_ISSUER = "wrong_issuer"
+    WRONG_AUDIENCE = "wrong_audience"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+
+
+class TokenRefused(Exception):
+    """The token is not valid here; carries the Refusal."""
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+def issue(
+    key: ECKey,
+    *,
+    issuer: str,
+    subject: str,
+    audience: str,
+    client_id: str,
+    scopes: frozenset[str],
+    token_id: str,
+    grant_handle: str,
+    tenant: str,
+    now: float,
+) -> str:
+    """A signed token, valid for LIFETIME seconds from `now`. `key` is one private P-256 key that carries its `kid`."""
+    issued_at = int(now)
+    claims = {
+        "iss": issuer,
+        "sub": subject,
+        "aud": audience,
+        "client_id": client_id,
+        "scope": scope.join(scopes),
+        "iat": issued_at,
+        "nbf": issued_at,
+        "exp": issued_at + LIFETIME,
+        "jti": token_id,
+        "gid": grant_handle,
+        "tenant": tenant,
+    }
+    header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
+    return jws.serialize_compact(header, json.dumps(claims, separators=(",", ":")), key, algorithms=[ALGORITHM])
+
+
+def unverified_key_id(token: str) -> str:
+    """The `kid` a token claims to be signed with, to decide whether to fetch the key set anew. Raises TokenRefused."""
+    return str(_checked_header(token)["kid"])
+
+
+def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str, now: float) -> AccessToken:
+    """The claims of a token that is valid here and now; `keys` maps `kid` to public key. Raises TokenRefused."""
+    key_id = unverified_key_id(token)
+    key = keys.get(key_id)
+    if key is None:
+        raise TokenRefused(Refusal.UNKNOWN_KEY)
+    try:
+        payload = jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload
+    except (JoseError, ValueError) as error:
+        raise TokenRefused(Refusal.BAD_SIGNATURE) from error
+    claims = _unique_json(payload, Refusal.BAD_CLAIMS)
+    if any(not isinstance(claims.get(name), str) or not claims[name] for name in _TEXT_CLAIMS):
+        raise TokenRefused(Refusal.BAD_CLAIMS)
+    if any(type(claims.get(name)) is not int for name in ("iat", "nbf", "exp")):
+        raise TokenRefused(Refusal.BAD_CLAIMS)
+    # RFC 9068 §4: "The issuer identifier [...] MUST exactly match the value of the "iss" claim."
+    if claims["iss"] != issuer:
+        raise TokenRefused(Refusal.WRONG_ISSUER)
+    # RFC 9068 §4 asks that we are among the audiences; ours are minted for one, so any other form is not ours.
+    if claims.get("aud") != audience:
+        raise TokenRefused(Refusal.WRONG_AUDIENCE)
+    if now >= claims["exp"] + CLOCK_SKEW:
+        raise TokenRefused(Refusal.EXPIRED)
+    if now < max(claims["nbf"], claims["iat"]) - CLOCK_SKEW:
+        raise TokenRefused(Refusal.NOT_YET_VALID)
+    return AccessToken(
+        issuer=issuer,
+        subject=claims["sub"],
+        audience=audience,
+        client_id=claims["client_id"],
+        scopes=_scopes(claims.get("scope")),
+        issued_at=claims["iat"],
+        expires_at=claims["exp"],
+        token_id=claims["jti"],
+        grant_handle=claims["gid"],
+        tenant=claims["tenant"],
+        key_id=key_id,
+    )
+
+
+def _checked_header(token: str) -> dict[str, Any]:
+    """The protected header, after every check that needs no key."""
+    if len(token) > MAX_LENGTH:
+        raise TokenRefused(Refusal.TOO_LONG)
+    segments = token.split(".")
+    if len(segments) != 3 or not token.isascii():  # five segments would be a JWE
+        raise TokenRefused(Refusal.MALFORMED)
+    try:
+        raw = urlsafe_b64decode(segments[0].encode("ascii"))
+    except ValueError as error:
+        raise TokenRefused(Refusal.MALFORMED) from error
+    header = _unique_json(raw, Refusal.MALFORMED)
+    # RFC 8725 §3.1: "Libraries MUST enable the caller to specify a supported set of algorithms"
+    if header.get("alg") != ALGORITHM:
+        raise TokenRefused(Refusal.WRONG_ALGORITHM)
+    if str(header.get("typ", "")).lower() not in _TYPES:
+        raise TokenRefused(Refusal.WRONG_TYPE)
+    # RFC 7515 §4.1.11: we understand no extension, so any "crit" makes the JWS invalid.
+    if "crit" in header:
+        raise TokenRefused(Refusal.CRITICAL_HEADER)
+    if not isinstance(header.get("kid"), str):
+        raise TokenRefused(Refusal.UNKNOWN_KEY)
+    return header
+
+
+def _unique_json(raw: bytes, reason: Refusal) -> dict[str, Any]:
+    """A JSON object without repeated names: two readers could understand a repeated one differently."""
+
+    def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            raise ValueError
+        return result
+
+    try:
+        value = json.loads(raw, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise TokenRefused(reason) from error
+    if not isinstance(value, dict):
+        raise TokenRefused(reason)
+    return value
+
+
+def _scopes(value: object) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    if not isinstance(value, str):
+        raise TokenRefused(Refusal.BAD_CLAIMS)
+    try:
+        return scope.parse(value)
+    except scope.MalformedScope as error:
+        raise TokenRefused(Refusal.BAD_CLAIMS) from error
