@@ -1,0 +1,29 @@
+"""Fixtures that tests of several packages share. Each starts its server once per session, when first asked for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.emulator import CREDENTIALS, Emulator, emulating
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, the loop of both services."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def session_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where session-wide servers keep their state and logs."""
+    return tmp_path_factory.mktemp("session")
+
+
+@pytest.fixture(scope="session")
+def emulator(session_directory: Path) -> Iterator[Emulator]:
+    """An empty emulator shared by the session: a test makes tables of its own names, and botocore finds credentials."""
+    with pytest.MonkeyPatch.context() as environment, emulating(session_directory) as started:
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        yield started

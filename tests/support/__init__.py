@@ -1,0 +1,1 @@
+"""What tests of several packages share: processes, the emulator, the demo data, a browser. No test stands here."""
