@@ -1,1 +1,1 @@
-"""From SQL text to relations and predicates; the only user of sqlglot. Pure."""
+"""From SQL text to a bound query. The only package that knows sqlglot. Pure."""

@@ -1,0 +1,36 @@
+"""Whether a principal may do what a query would touch. Pure; every call is decided here and nowhere else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcp_server.access.footprint import Footprint
+from mcp_server.access.principal import Principal
+from mcp_server.planning.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The call may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The call may not go on; `reason` is for the caller and tells nothing of other tenants."""
+
+    reason: str
+
+
+def decide(principal: Principal, footprint: Footprint, schemas: Mapping[str, Schema]) -> Allow | Deny:
+    """Every table of the footprint must lie in an active schema of the principal's tenant, within its allow-list.
+
+    A schema of another tenant is denied in the same words as one that does not exist.
+    """
+    for table in footprint.tables:
+        schema = schemas.get(table.schema)
+        if schema is None or schema.tenant != principal.tenant:
+            return Deny(f'There is no schema "{table.schema}".')
+        if not schema.active:
+            return Deny(f'Schema "{table.schema}" is disabled.')
+        if schema.tables is not None and table.physical_name not in schema.tables:
+            return Deny(f'There is no table "{table.physical_name}" in schema "{table.schema}".')
+    return Allow()
