@@ -1,0 +1,1 @@
+"""How the two services are deployed: images, and the local pair of `make run`."""
