@@ -1,6 +1,6 @@
 """What the engine needs from outside, in small Protocols; `app` decides what stands behind each."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,18 +15,25 @@ Refresh = Literal["if_stale", "force", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Decoded items of one response page.
+class Consumption:
+    """What one response took.
 
     `items` were returned, `scanned` were looked at, `bytes` is the response's length; `read_units` is the consumed
     capacity, reported by AWS or else computed from item sizes.
     """
 
-    batch: pa.RecordBatch
     items: int
     scanned: int
     bytes: int
     read_units: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Decoded items of one response page."""
+
+    batch: pa.RecordBatch
+    consumption: Consumption
 
 
 class SchemaConflict(Exception):
@@ -45,8 +52,12 @@ class ItemSource(Protocol):
         """The Arrow schema of every batch of that read: the relation's columns, in their order."""
         ...
 
-    def pages(self, schema: Schema, read: Read) -> AsyncIterator[Page]:
-        """All pages of a read, in no promised order. Closing the iterator stops the reading."""
+    def pages(self, schema: Schema, read: Read, observe: Callable[[Consumption], None]) -> AsyncGenerator[Page]:
+        """All pages of a read, in no promised order. Closing the generator stops the reading at once.
+
+        `observe` hears of every response when it arrives, which may be before its page is asked for; what it raises
+        ends the read.
+        """
         ...
 
 
@@ -76,6 +87,10 @@ class Catalog(Protocol):
         """The names of the tables that the schema shows."""
         ...
 
+    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+        """DescribeTable's facts of those tables that exist and are usable, without sampling: columns are only keys."""
+        ...
+
     async def describe(self, schema: Schema, physical_name: str, refresh: Refresh) -> Described | None:
         """The table, sampled when it is not known or stale; None if there is none of that name to be seen."""
         ...
@@ -91,7 +106,7 @@ class Input:
 
     name: str
     schema: pa.Schema
-    batches: AsyncIterator[pa.RecordBatch]
+    batches: AsyncGenerator[pa.RecordBatch]
     materialise: bool
 
 

@@ -1,0 +1,64 @@
+"""Which schemas a principal can see, and which one a statement means when it names none."""
+
+from collections.abc import Mapping
+
+from mcp_server.access.principal import Principal
+from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.planning.names import Ambiguous, Found, find_name
+from mcp_server.planning.schema import Schema
+
+
+class Schemas:
+    """All configured schemas; `defaults` names the default schema of a tenant, else it is the tenant's first one."""
+
+    def __init__(self, schemas: tuple[Schema, ...], defaults: Mapping[str, str] | None = None) -> None:
+        self.by_name: Mapping[str, Schema] = {schema.name: schema for schema in schemas}
+        self._defaults = dict(defaults or {})
+
+    def of(self, principal: Principal) -> tuple[Schema, ...]:
+        """The schemas of the principal's tenant, disabled ones included, in the order of the settings."""
+        return tuple(schema for schema in self.by_name.values() if schema.tenant == principal.tenant)
+
+    def default(self, principal: Principal) -> Schema | None:
+        """The schema of unqualified names; None if the tenant has none."""
+        schemas = self.of(principal)
+        named = self._defaults.get(principal.tenant)
+        return next((schema for schema in schemas if schema.name == named), schemas[0] if schemas else None)
+
+    def find(self, principal: Principal, name: str | None) -> Schema:
+        """The active schema of that name, or the default one. Another tenant's is as unknown as one that is not.
+
+        Raises Failure: unknown_schema, ambiguous_name.
+        """
+        if name is None:
+            schema = self.default(principal)
+            if schema is None:
+                raise Failure(
+                    FailureCode.UNKNOWN_SCHEMA,
+                    "There is no schema for you.",
+                    "Ask the operator of this server to configure a schema for your tenant.",
+                )
+        else:
+            names = [schema.name for schema in self.of(principal)]
+            match find_name(name, names):
+                case Found(found):
+                    schema = self.by_name[found]
+                case Ambiguous(candidates):
+                    raise Failure(
+                        FailureCode.AMBIGUOUS_NAME,
+                        f'Schema "{name}" could be any of {", ".join(candidates)}.',
+                        "Use the exact spelling of one of them.",
+                    )
+                case _:
+                    raise Failure(
+                        FailureCode.UNKNOWN_SCHEMA,
+                        f'There is no schema "{name}".',
+                        f"Use one of: {', '.join(names)}." if names else "Call list_schemas.",
+                    )
+        if not schema.active:
+            raise Failure(
+                FailureCode.UNKNOWN_SCHEMA,
+                f'Schema "{schema.name}" is disabled.',
+                "Call list_schemas and use an active schema.",
+            )
+        return schema
