@@ -1,0 +1,51 @@
+"""An authorization on its way from `/authorize` through sign-in and consent to a code (RFC 6749 §4.1)."""
+
+from dataclasses import dataclass
+
+CODE_LIFETIME = 60
+TRANSACTION_LIFETIME = 600
+SESSION_LIFETIME = 12 * 3600
+MAX_WRONG_VERIFIERS = 3
+USED_CODE_MEMORY = 3600
+"""Seconds for which a used code is remembered, so that its replay revokes what it gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """A request whose client and redirect URI are proven and whose every parameter has been checked.
+
+    `scopes` are what is left after narrowing, `resource` is canonical, `code_challenge` is S256's. `state` is echoed
+    byte for byte; None when there was none.
+    """
+
+    client_id: str
+    redirect_uri: str
+    state: str | None
+    scopes: frozenset[str]
+    resource: str
+    code_challenge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An authorization request waiting for its person, by the SHA-256 of its id and bound to one browser.
+
+    `authenticated_since` is the earliest sign-in that will do (`prompt=login`, `max_age`), 0 when any will.
+    """
+
+    digest: str
+    browser_digest: str
+    request: AuthorizationRequest
+    authenticated_since: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationCode:
+    """A code, by its SHA-256, with what the token request is compared with."""
+
+    digest: str
+    grant_id: str
+    redirect_uri: str
+    code_challenge: str
+    expires_at: float

@@ -1,0 +1,72 @@
+"""Clients: applications that ask for tokens (RFC 6749 §2)."""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+NAME_LENGTH = 80
+"""Longest client name kept, in characters."""
+_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+
+
+class GrantType(StrEnum):
+    """The grants this server knows (RFC 6749 §1.3), by their wire names."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 (the name of a grant, not a secret)
+
+
+class Registration(StrEnum):
+    """How a client came to be known: entered by the operator, or by itself through RFC 7591."""
+
+    OPERATOR = "operator"
+    DYNAMIC = "dynamic"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """A secret of a confidential client, by its SHA-256. `expires_at` is None while nothing has replaced it."""
+
+    digest: str
+    created_at: float
+    expires_at: float | None = None
+
+    def is_live(self, now: float) -> bool:
+        """Whether the secret still authenticates."""
+        return self.expires_at is None or now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client.
+
+    `redirect_uris` of loopback clients carry no port. `secrets` are at most two: a client that has none is public.
+    Times are seconds since the epoch.
+    """
+
+    client_id: str
+    name: str
+    registration: Registration
+    redirect_uris: tuple[str, ...]
+    grant_types: frozenset[GrantType]
+    scopes: frozenset[str]
+    tenant: str
+    created_at: float
+    confidential: bool = False
+    secrets: tuple[ClientSecret, ...] = ()
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the operator vouches for the client's name."""
+        return self.registration is Registration.OPERATOR
+
+
+def display_name(text: str) -> str:
+    """A client's self-chosen name made safe to show: one line, no invisible or direction-changing characters, bounded.
+
+    Stops a name from hiding the rest of the consent page or from spelling another client's name with invisible marks.
+    """
+    visible = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFC", text))
+    kept = "".join(char for char in visible if unicodedata.category(char) not in _INVISIBLE)
+    return " ".join(kept.split())[:NAME_LENGTH].strip()

@@ -1,0 +1,23 @@
+"""Who this authorization server is, and for which resources it issues tokens."""
+
+from dataclasses import dataclass
+
+DEFAULT_TENANT = "default"
+"""The one tenant there is; carried in every token and compared with a schema's tenant by mcp-server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The values that settings fix for a running server.
+
+    `issuer` has no trailing slash and is the same byte string in metadata, tokens and redirects. `resources` are
+    canonical resource URIs (RFC 8707); the first stands in when a request names none.
+    """
+
+    issuer: str
+    resources: tuple[str, ...]
+
+    @property
+    def default_resource(self) -> str:
+        """The resource of a request that names none."""
+        return self.resources[0]

@@ -1,0 +1,118 @@
+"""Why a request is refused: a closed set of reasons, and one table from reason to what the client is told.
+
+Inside, reasons are many, for logs and tests; outside, most share one text, so that probing teaches nothing.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Every way in which this server says no."""
+
+    # The shape of a request
+    MALFORMED_REQUEST = "malformed_request"
+    DUPLICATE_PARAMETER = "duplicate_parameter"
+    MISSING_GRANT_TYPE = "missing_grant_type"
+    MISSING_PARAMETER = "missing_parameter"
+    SEVERAL_AUTHENTICATIONS = "several_authentications"
+    # The client
+    UNKNOWN_CLIENT = "unknown_client"
+    CLIENT_NOT_AUTHENTICATED = "client_not_authenticated"
+    GRANT_TYPE_NOT_ALLOWED = "grant_type_not_allowed"
+    UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    # The authorization request
+    REDIRECT_URI_NOT_ALLOWED = "redirect_uri_not_allowed"
+    UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    UNSUPPORTED_RESPONSE_MODE = "unsupported_response_mode"
+    PKCE_REQUIRED = "pkce_required"
+    MALFORMED_PROMPT = "malformed_prompt"
+    REQUEST_OBJECT_NOT_SUPPORTED = "request_object_not_supported"
+    REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    LOGIN_REQUIRED = "login_required"
+    CONSENT_REQUIRED = "consent_required"
+    ACCESS_DENIED = "access_denied"
+    # What is asked for
+    SCOPE_NOT_ALLOWED = "scope_not_allowed"
+    UNKNOWN_RESOURCE = "unknown_resource"
+    # Codes and refresh tokens
+    MALFORMED_VERIFIER = "malformed_verifier"
+    WRONG_VERIFIER = "wrong_verifier"
+    CODE_NOT_VALID = "code_not_valid"
+    CODE_REUSED = "code_reused"
+    REFRESH_TOKEN_NOT_VALID = "refresh_token_not_valid"  # noqa: S105 (a reason, not a secret)
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 (a reason, not a secret)
+    REFRESH_TOKEN_STOLEN = "refresh_token_stolen"  # noqa: S105 (a reason, not a secret)
+    REPLAY_DIFFERS = "replay_differs"
+    # Registration
+    INVALID_REDIRECT_URI = "invalid_redirect_uri"
+    INVALID_CLIENT_METADATA = "invalid_client_metadata"
+    SOFTWARE_STATEMENT_NOT_APPROVED = "software_statement_not_approved"
+    # The server
+    TOO_MANY_REQUESTS = "too_many_requests"
+    STORE_UNAVAILABLE = "store_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class WireError:
+    """What the client is told: HTTP status (where the answer is not a redirect), error code, constant ASCII text."""
+
+    status: int
+    error: str
+    description: str
+
+
+class Refused(Exception):
+    """The request is refused; carries the Reason and nothing of the request."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+_MALFORMED = WireError(400, "invalid_request", "The request is malformed.")
+_CODE = WireError(400, "invalid_grant", "The authorization code is not valid for this request.")
+_REFRESH = WireError(400, "invalid_grant", "The refresh token is not valid for this request.")
+_CLIENT = WireError(401, "invalid_client", "Client authentication failed.")
+
+WIRE: dict[Reason, WireError] = {
+    Reason.MALFORMED_REQUEST: _MALFORMED,
+    Reason.DUPLICATE_PARAMETER: WireError(400, "invalid_request", "A parameter is included more than once."),
+    Reason.MISSING_GRANT_TYPE: WireError(400, "invalid_request", "The parameter grant_type is missing."),
+    Reason.MISSING_PARAMETER: WireError(400, "invalid_request", "A required parameter is missing."),
+    Reason.SEVERAL_AUTHENTICATIONS: WireError(400, "invalid_request", "Use one client authentication method only."),
+    Reason.UNKNOWN_CLIENT: _CLIENT,
+    Reason.CLIENT_NOT_AUTHENTICATED: _CLIENT,
+    Reason.GRANT_TYPE_NOT_ALLOWED: WireError(400, "unauthorized_client", "The client may not use this grant type."),
+    Reason.UNSUPPORTED_GRANT_TYPE: WireError(400, "unsupported_grant_type", "The grant type is not supported."),
+    Reason.REDIRECT_URI_NOT_ALLOWED: WireError(400, "invalid_request", "The redirect URI is not registered."),
+    Reason.UNSUPPORTED_RESPONSE_TYPE: WireError(400, "unsupported_response_type", "Only response_type=code is served."),
+    Reason.UNSUPPORTED_RESPONSE_MODE: WireError(400, "invalid_request", "Only response_mode=query is served."),
+    Reason.PKCE_REQUIRED: WireError(400, "invalid_request", "PKCE with code_challenge_method=S256 is required."),
+    Reason.MALFORMED_PROMPT: WireError(400, "invalid_request", "The parameters prompt or max_age are malformed."),
+    Reason.REQUEST_OBJECT_NOT_SUPPORTED: WireError(400, "request_not_supported", "Request objects are not served."),
+    Reason.REQUEST_URI_NOT_SUPPORTED: WireError(400, "request_uri_not_supported", "Request URIs are not served."),
+    Reason.LOGIN_REQUIRED: WireError(400, "login_required", "The user has to sign in."),
+    Reason.CONSENT_REQUIRED: WireError(400, "consent_required", "The user has to consent."),
+    Reason.ACCESS_DENIED: WireError(400, "access_denied", "The user denied the request."),
+    Reason.SCOPE_NOT_ALLOWED: WireError(400, "invalid_scope", "The scope is malformed or not allowed."),
+    Reason.UNKNOWN_RESOURCE: WireError(400, "invalid_target", "The resource is not one this server issues tokens for."),
+    Reason.MALFORMED_VERIFIER: WireError(
+        400, "invalid_request", "The parameter code_verifier is missing or malformed."
+    ),
+    Reason.WRONG_VERIFIER: _CODE,
+    Reason.CODE_NOT_VALID: _CODE,
+    Reason.CODE_REUSED: _CODE,
+    Reason.REFRESH_TOKEN_NOT_VALID: _REFRESH,
+    Reason.REFRESH_TOKEN_REUSED: _REFRESH,
+    Reason.REFRESH_TOKEN_STOLEN: _REFRESH,
+    Reason.REPLAY_DIFFERS: _REFRESH,
+    Reason.INVALID_REDIRECT_URI: WireError(400, "invalid_redirect_uri", "A redirect URI is missing or not acceptable."),
+    Reason.INVALID_CLIENT_METADATA: WireError(400, "invalid_client_metadata", "The client metadata is not acceptable."),
+    Reason.SOFTWARE_STATEMENT_NOT_APPROVED: WireError(
+        400, "unapproved_software_statement", "Software statements are not accepted."
+    ),
+    Reason.TOO_MANY_REQUESTS: WireError(429, "temporarily_unavailable", "Too many requests; try again later."),
+    Reason.STORE_UNAVAILABLE: WireError(503, "temporarily_unavailable", "Try again in a moment; nothing was used up."),
+}
+"""The response policy: one row a reason, for `/token`, `/register`, `/revoke` and error redirects alike."""

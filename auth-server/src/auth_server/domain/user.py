@@ -1,0 +1,58 @@
+"""People who sign in, and their browser sessions."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+EMAIL_LENGTH = 254
+MIN_PASSWORD_LENGTH = 8
+MAX_PASSWORD_LENGTH = 1024
+_EMAIL = re.compile(r"[^\s@\x00-\x1f]+@[^\s@\x00-\x1f]+\.?[^\s@\x00-\x1f]+")
+
+
+class MalformedEmail(ValueError):
+    """The text is no e-mail address."""
+
+
+class UnusablePassword(ValueError):
+    """The password is too short or too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person. `user_id` is `usr_…` and becomes `sub`; `email` is normalised; `password_hash` is argon2id's."""
+
+    user_id: str
+    email: str
+    password_hash: str
+    tenant: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser, by the SHA-256 of its opaque cookie. Never a token, and no token is ever a session."""
+
+    digest: str
+    user_id: str
+    authenticated_at: float
+    expires_at: float
+
+
+def normalise_email(text: str) -> str:
+    """The one form under which an address is stored and looked up. Raises MalformedEmail."""
+    email = unicodedata.normalize("NFKC", text).strip().lower()
+    if len(email) > EMAIL_LENGTH or not _EMAIL.fullmatch(email):
+        raise MalformedEmail
+    return email
+
+
+def prepare_password(text: str) -> str:
+    """The password as it is hashed, so that two keyboards' spellings agree (NIST SP 800-63B §3.1.1.2: NFKC).
+
+    Raises UnusablePassword.
+    """
+    password = unicodedata.normalize("NFKC", text)
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
+        raise UnusablePassword
+    return password

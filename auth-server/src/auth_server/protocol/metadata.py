@@ -1,0 +1,39 @@
+"""What the server says about itself: RFC 8414 metadata (and its openid-configuration alias), and the JWK set."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from joserfc.jwk import ECKey
+
+from auth_server.domain.client import GrantType
+from shared_kernel import access_token, scope
+
+
+def server_metadata(issuer: str) -> dict[str, Any]:
+    """The metadata document; it names only what answers."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "registration_endpoint": f"{issuer}/register",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": sorted(GrantType),
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "scopes_supported": [*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def jwk_set(keys: Mapping[str, ECKey]) -> dict[str, Any]:
+    """The JWK set of the published keys; public parts only."""
+    return {
+        "keys": [
+            {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": access_token.ALGORITHM}
+            for key_id, key in keys.items()
+        ]
+    }
