@@ -1,0 +1,103 @@
+"""Bearer tokens over HTTP (RFC 6750): how a credential is presented, what a refusal says, which scopes a call needs.
+
+A refusal's text is fixed per situation, so that nothing of a token can come back in it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import parse_qsl
+
+from shared_kernel import scope
+
+# RFC 6750 §2.1: 'b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="'
+_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_QUERY_LIMIT = 64
+
+PRINCIPAL_KEY = "principal"
+"""Where in an ASGI scope's `state` the guard leaves the request's Principal for those behind it."""
+
+
+class MalformedCredentials(Exception):
+    """The request presents credentials in a way that RFC 6750 does not have."""
+
+
+class Denial(Enum):
+    """Why a request is turned away: HTTP status, RFC 6750 §3.1 error code, and what the client is told."""
+
+    # RFC 6750 §3.1: "If the request lacks any authentication information [...] the resource server SHOULD NOT include
+    # an error code or other error information."
+    NO_TOKEN = (401, None, "Sign in and send an access token in the Authorization header.")
+    INVALID_TOKEN = (401, "invalid_token", "The access token is expired, revoked, malformed or not for this resource.")
+    MALFORMED = (400, "invalid_request", "Send exactly one access token, in one Authorization: Bearer header.")
+    INSUFFICIENT_SCOPE = (403, "insufficient_scope", "This operation needs an access token with more scopes.")
+
+    def __init__(self, status: int, error: str | None, description: str) -> None:
+        self.status = status
+        self.error = error
+        self.description = description
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One `WWW-Authenticate` value; `scopes` are all that the request needs, `metadata_url` is RFC 9728's document."""
+
+    denial: Denial
+    scopes: frozenset[str]
+    metadata_url: str
+
+    @property
+    def header(self) -> str:
+        """The header's value."""
+        parameters: list[tuple[str, str]] = []
+        if self.denial.error is not None:
+            description = self.denial.description
+            if self.denial is Denial.INSUFFICIENT_SCOPE:
+                description = f"{description} Needed: {scope.join(self.scopes)}"
+            parameters += [("error", self.denial.error), ("error_description", description)]
+        if self.scopes:
+            parameters.append(("scope", scope.join(self.scopes)))
+        # RFC 9728 §5.1: "resource_metadata: The URL of the protected resource metadata."
+        parameters.append(("resource_metadata", self.metadata_url))
+        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters)
+
+
+def presented_token(authorization: Sequence[str], query: str) -> str | None:
+    """The token of a request, from the values of its Authorization headers; None when it presents none.
+
+    Another scheme than Bearer presents none. Raises MalformedCredentials for several headers, for a Bearer header that
+    is not scheme, space, token, and for a token in the query, which logs and histories would keep.
+    """
+    if _names_token(query) or len(authorization) > 1:
+        raise MalformedCredentials
+    if not authorization:
+        return None
+    scheme, _, credentials = authorization[0].partition(" ")
+    # RFC 9110 §11.1: "It uses a case-insensitive token to identify the authentication scheme"
+    if scheme.lower() != "bearer":
+        return None
+    token = credentials.strip(" ")
+    if not _B64TOKEN.fullmatch(token):
+        raise MalformedCredentials
+    return token
+
+
+def needed_scopes(method: str, tool: str | None, tool_scopes: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Every scope that one JSON-RPC request needs, beyond a valid token; `tool` is the name in a `tools/call`'s body.
+
+    An unknown tool needs none: that it does not exist is no secret, and the protocol has its own error for it.
+    """
+    if method != "tools/call" or tool is None:
+        return frozenset()
+    return tool_scopes.get(tool, frozenset())
+
+
+def _names_token(query: str) -> bool:
+    if "access_token" not in query and "%" not in query:
+        return False
+    try:
+        names = [name for name, _ in parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_LIMIT)]
+    except ValueError:  # more fields than we look through
+        return True
+    return "access_token" in names

@@ -1,0 +1,148 @@
+"""The issuer's signing keys, fetched from its JWKS endpoint and kept."""
+
+import json
+from typing import Any, NoReturn
+
+import anyio
+import httpx2
+import structlog
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from mcp_server.ports import KeySetUnavailable
+from shared_kernel.clock import Clock
+
+REFRESH_SECONDS = 300
+"""How often the keys are fetched anew: how long a withdrawn key can still be trusted."""
+COOL_DOWN_SECONDS = 30
+"""The least time between two fetches that unknown key ids cause, so that forged ids cannot make us flood the issuer."""
+RETRY_SECONDS = 1
+"""The least time between two fetches while there is no copy at all."""
+LONGEST_OUTAGE_SECONDS = 24 * 3600
+"""How long the last good copy is used while the issuer cannot be reached."""
+_REQUEST_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+_FETCH_SECONDS = 5
+_DOCUMENT_LIMIT = 64 * 1024
+_KEY_LIMIT = 32
+_log = structlog.get_logger("jwks")
+
+
+class _BadDocument(Exception):
+    pass
+
+
+class PublishedKeys:
+    """A KeySet over HTTP: fetched when first needed, by one request for all that wait, and then in the background.
+
+    The issuer publishes a key well before it signs with it, so a rotation is known here before its first token. A key
+    that is still published stays the same object from one fetch to the next.
+    """
+
+    def __init__(
+        self, client: httpx2.AsyncClient, url: str, *, clock: Clock, refresh_seconds: float = REFRESH_SECONDS
+    ) -> None:
+        self._client, self._url, self._clock, self._refresh_seconds = client, url, clock, refresh_seconds
+        self._keys: dict[str, ECKey] | None = None
+        self._fetched_at = 0.0
+        self._failed_at = float("-inf")
+        self._asked_for_unknown_at = float("-inf")
+        self._fetches = 0
+        self._fetching = anyio.Lock()
+
+    async def key(self, key_id: str) -> ECKey | None:
+        """The public key of that id; None if the issuer does not publish it. Raises KeySetUnavailable."""
+        if self._copy() is None:
+            if self._clock.now() - self._failed_at < RETRY_SECONDS:
+                raise KeySetUnavailable
+            await self._fetch_once()
+        keys = self._copy()
+        if keys is None:
+            raise KeySetUnavailable
+        if key_id in keys:
+            return keys[key_id]
+        if self._fetching.locked():  # the answer to this very question may be on its way
+            await self._fetch_once()
+        elif self._clock.now() - self._asked_for_unknown_at >= COOL_DOWN_SECONDS:
+            self._asked_for_unknown_at = self._clock.now()
+            await self._fetch_once()
+        return (self._copy() or {}).get(key_id)
+
+    async def keep_fresh(self) -> NoReturn:
+        """Fetches the keys again and again, until cancelled."""
+        while True:
+            await anyio.sleep(self._refresh_seconds)
+            await self._fetch_once()
+
+    def _copy(self) -> dict[str, ECKey] | None:
+        if self._keys is not None and self._clock.now() - self._fetched_at > LONGEST_OUTAGE_SECONDS:
+            self._keys = None
+        return self._keys
+
+    async def _fetch_once(self) -> None:
+        """One fetch for all who ask at the same time: whoever waited for another's fetch makes none."""
+        seen = self._fetches
+        async with self._fetching:
+            if self._fetches != seen:
+                return
+            try:
+                with anyio.fail_after(_FETCH_SECONDS):
+                    document = await self._download()
+                self._keys = self._usable_keys(document)
+                self._fetched_at = self._clock.now()
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, _BadDocument) as error:  # OSError holds TimeoutError
+                self._failed_at = self._clock.now()
+                _log.warning("jwks_fetch_failed", url=self._url, reason=type(error).__name__, detail=str(error))
+            self._fetches += 1
+
+    async def _download(self) -> bytes:
+        async with self._client.stream("GET", self._url, headers=_REQUEST_HEADERS) as response:
+            if response.status_code != 200:
+                message = f"status {response.status_code}"
+                raise _BadDocument(message)
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _DOCUMENT_LIMIT:
+                    message = f"longer than {_DOCUMENT_LIMIT} bytes"
+                    raise _BadDocument(message)
+            return bytes(body)
+
+    def _usable_keys(self, document: bytes) -> dict[str, ECKey]:
+        try:
+            jwks = json.loads(document)
+        except (ValueError, RecursionError) as error:
+            message = "not JSON"
+            raise _BadDocument(message) from error
+        entries = jwks.get("keys") if isinstance(jwks, dict) else None
+        if not isinstance(entries, list) or len(entries) > _KEY_LIMIT:
+            message = "not a JWK set"
+            raise _BadDocument(message)
+        known = self._keys or {}
+        keys: dict[str, ECKey] = {}
+        for entry in entries:
+            key = _verification_key(entry)
+            # RFC 7517 §5: "Implementations SHOULD ignore JWKs within a JWK Set that use "kty" [...] not understood"
+            if key is None:
+                _log.warning("jwk_ignored")
+                continue
+            previous = known.get(entry["kid"])
+            unchanged = previous is not None and previous.thumbprint() == key.thumbprint()
+            keys[entry["kid"]] = previous if previous is not None and unchanged else key
+        return keys
+
+
+def _verification_key(entry: Any) -> ECKey | None:
+    """The public P-256 key that an entry of a JWK set declares for ES256 signatures, or None."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
+        return None
+    if entry.get("kty") != "EC" or entry.get("crv") != "P-256":
+        return None
+    if entry.get("use", "sig") != "sig" or entry.get("alg", "ES256") != "ES256":
+        return None
+    try:
+        # Only what a public key consists of: a published private part makes a key nobody's.
+        if "d" in entry:
+            return None
+        return ECKey.import_key({name: entry[name] for name in ("kty", "crv", "x", "y", "kid")})
+    except (JoseError, ValueError, KeyError, TypeError):
+        return None

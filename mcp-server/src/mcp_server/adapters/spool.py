@@ -1,0 +1,82 @@
+"""Results kept in memory for later pages."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from mcp_server.access.principal import Principal
+from mcp_server.ports import Result, Spooled
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+
+LIFETIME_SECONDS = 15 * 60
+RESULT_BYTES = 64 * 1024 * 1024
+TOTAL_BYTES = 512 * 1024 * 1024
+
+_Owner = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    owner: _Owner
+    spooled: Spooled
+    size: int
+
+
+class MemorySpool:
+    """A Spool in this process: 15 minutes, limited in bytes, the longest unused result gives way first.
+
+    One principal can hold at most half of it, so that nobody's results push out everyone else's.
+    """
+
+    def __init__(
+        self, *, clock: Clock, entropy: Entropy, result_bytes: int = RESULT_BYTES, total_bytes: int = TOTAL_BYTES
+    ) -> None:
+        self._clock, self._entropy = clock, entropy
+        self._result_bytes, self._total_bytes = result_bytes, total_bytes
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+
+    async def put(self, principal: Principal, result: Result, stop_reason: str) -> str | None:
+        """Keeps a result and gives its id; None when it is too large to keep."""
+        size = result.table.get_total_buffer_size()  # unlike nbytes, what a slice keeps alive counts
+        if size > self._result_bytes:
+            return None
+        now = self._clock.now()
+        self._drop([key for key, entry in self._entries.items() if entry.spooled.expires_at <= now])
+        owner = _owner(principal)
+        self._make_room(
+            [key for key, entry in self._entries.items() if entry.owner == owner], self._total_bytes // 2 - size
+        )
+        self._make_room(list(self._entries), self._total_bytes - size)
+        spool_id = self._entropy.token(128)
+        spooled = Spooled(result=result, stop_reason=stop_reason, expires_at=now + LIFETIME_SECONDS)
+        self._entries[spool_id] = _Entry(owner=owner, spooled=spooled, size=size)
+        return spool_id
+
+    async def get(self, principal: Principal, spool_id: str) -> Spooled | None:
+        """What that principal spooled under the id, unless it has expired or had to give way."""
+        entry = self._entries.get(spool_id)
+        # The id is a name, not a capability: whoever else learns it gets nothing.
+        if entry is None or entry.owner != _owner(principal):
+            return None
+        if entry.spooled.expires_at <= self._clock.now():
+            self._drop([spool_id])
+            return None
+        self._entries.move_to_end(spool_id)
+        return entry.spooled
+
+    def _make_room(self, keys: list[str], room: int) -> None:
+        """Drops of these entries, oldest first, until the rest takes no more than `room` bytes."""
+        taken = sum(self._entries[key].size for key in keys)
+        for key in keys:
+            if taken <= room:
+                return
+            taken -= self._entries[key].size
+            self._drop([key])
+
+    def _drop(self, keys: list[str]) -> None:
+        for key in keys:
+            del self._entries[key]
+
+
+def _owner(principal: Principal) -> _Owner:
+    return (principal.tenant, principal.subject, principal.client_id)

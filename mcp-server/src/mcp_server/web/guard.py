@@ -1,0 +1,165 @@
+"""Stands before the MCP endpoint: nothing reaches it but one well-formed message whose bearer may send it.
+
+Plain ASGI. The checks run in the order in which `_admit` lists them; the first that fails answers. Nothing in an answer
+comes from the request, so none can echo a token.
+"""
+
+from collections.abc import Mapping
+
+import anyio
+import structlog
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from starlette.requests import Request
+
+from mcp_server.access.bearer import (
+    PRINCIPAL_KEY,
+    Challenge,
+    Denial,
+    MalformedCredentials,
+    needed_scopes,
+    presented_token,
+)
+from mcp_server.access.principal import Principal
+from mcp_server.ports import KeySetUnavailable
+from mcp_server.web import message
+from mcp_server.web.verification import TokenVerifier
+from shared_kernel.access_token import TokenRefused
+from shared_kernel.asgi import (
+    App,
+    BodyTooLarge,
+    ClientDisconnected,
+    Receive,
+    Scope,
+    Send,
+    header_values,
+    read_body,
+    send_json,
+)
+from shared_kernel.asgi import Message as AsgiMessage
+
+BODY_LIMIT = 1024 * 1024
+"""Longest request body, in bytes."""
+BODY_SECONDS = 30
+"""How long a client may take to send its body."""
+_RETRY_AFTER_SECONDS = "2"
+_log = structlog.get_logger("guard")
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, document: dict[str, object], headers: Mapping[str, str]) -> None:
+        super().__init__(status)
+        self.status, self.document, self.headers = status, document, headers
+
+
+class Guard:
+    """Admits requests to the MCP endpoint and leaves their Principal in the scope's state.
+
+    `tool_scopes` maps each tool to the scopes it needs, `common_scopes` are what a client without a token is told to
+    ask for, and `metadata_url` is where it learns of the authorization server.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        verifier: TokenVerifier,
+        transport: TransportSecuritySettings,
+        metadata_url: str,
+        tool_scopes: Mapping[str, frozenset[str]],
+        common_scopes: frozenset[str],
+    ) -> None:
+        self._app, self._verifier, self._metadata_url = app, verifier, metadata_url
+        self._transport = TransportSecurityMiddleware(transport)
+        self._tool_scopes, self._common_scopes = tool_scopes, common_scopes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one HTTP request."""
+        # RFC 9110 §5.5: "A field value does not include leading or trailing whitespace"; httptools leaves it there.
+        scope = {**scope, "headers": [(name, value.strip(b" \t")) for name, value in scope["headers"]]}
+        # MCP, Streamable HTTP: "Servers MUST validate the `Origin` header on all incoming connections"
+        misdirected = await self._transport.validate_request(Request(scope))
+        if misdirected is not None:
+            return await misdirected(scope, receive, send)
+        try:
+            body = await self._admit(scope, receive)
+        except _Refused as refused:
+            return await send_json(send, refused.status, refused.document, refused.headers.items())
+        except ClientDisconnected:
+            return None
+        return await self._app(scope, _replay(body, receive), send)
+
+    async def _admit(self, scope: Scope, receive: Receive) -> bytes:
+        principal = await self._authenticate(scope)
+        _check_method(scope)
+        body = await _read_body(receive)
+        self._authorize(principal, _parse(body))
+        scope.setdefault("state", {})[PRINCIPAL_KEY] = principal
+        return body
+
+    async def _authenticate(self, scope: Scope) -> Principal:
+        """MCP, Authorization: "MCP servers [...] MUST validate access tokens", on every request of every method."""
+        try:
+            token = presented_token(header_values(scope, "authorization"), scope["query_string"].decode("latin-1"))
+        except MalformedCredentials:
+            raise self._denied(Denial.MALFORMED, self._common_scopes, "malformed_credentials") from None
+        if token is None:
+            raise self._denied(Denial.NO_TOKEN, self._common_scopes, "no_token")
+        try:
+            return await self._verifier.principal(token)
+        except TokenRefused as refused:
+            raise self._denied(Denial.INVALID_TOKEN, self._common_scopes, refused.reason.value) from None
+        except KeySetUnavailable:
+            _log.warning("request_denied", reason="key_set_unavailable")
+            # A 401 would make clients throw away a good token.
+            document: dict[str, object] = {
+                "error": "temporarily_unavailable",
+                "error_description": "Tokens cannot be verified at the moment. Try again in a few seconds.",
+            }
+            raise _Refused(503, document, {"Retry-After": _RETRY_AFTER_SECONDS}) from None
+
+    def _authorize(self, principal: Principal, request: message.Message) -> None:
+        # MCP, Authorization: every scope the operation needs in one challenge, so that one step-up is enough.
+        needed = needed_scopes(request.method, request.tool, self._tool_scopes)
+        if not needed <= principal.scopes:
+            raise self._denied(Denial.INSUFFICIENT_SCOPE, needed, "insufficient_scope")
+
+    def _denied(self, denial: Denial, scopes: frozenset[str], reason: str) -> _Refused:
+        _log.info("request_denied", reason=reason)
+        challenge = Challenge(denial, scopes, self._metadata_url)
+        document: dict[str, object] = {"error": denial.error or "unauthorized", "error_description": denial.description}
+        return _Refused(denial.status, document, {"WWW-Authenticate": challenge.header, "Cache-Control": "no-store"})
+
+
+def _check_method(scope: Scope) -> None:
+    # Stateless: there is no stream to GET and no session to DELETE.
+    if scope["method"] != "POST":
+        raise _Refused(405, message.error_document(message.INVALID_REQUEST, "Method not allowed"), {"Allow": "POST"})
+
+
+async def _read_body(receive: Receive) -> bytes:
+    try:
+        with anyio.fail_after(BODY_SECONDS):
+            return await read_body(receive, BODY_LIMIT)
+    except BodyTooLarge:
+        text = f"The body is longer than {BODY_LIMIT} bytes"
+        raise _Refused(413, message.error_document(message.INVALID_REQUEST, text), {}) from None
+    except TimeoutError:
+        text = f"The body did not arrive within {BODY_SECONDS} seconds"
+        raise _Refused(408, message.error_document(message.INVALID_REQUEST, text), {}) from None
+
+
+def _parse(body: bytes) -> message.Message:
+    try:
+        return message.parse(body)
+    except message.InvalidMessage as invalid:
+        raise _Refused(400, message.error_document(invalid.code, invalid.message), {}) from None
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Gives the body once more; after it, the server's own messages, so that a disconnect is still noticed."""
+    pending: list[AsgiMessage] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> AsgiMessage:
+        return pending.pop() if pending else await receive()
+
+    return replay

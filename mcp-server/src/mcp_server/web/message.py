@@ -1,0 +1,70 @@
+"""Reads the JSON-RPC message in a POST body, so that what is authorized is what the body says, not what a header says.
+
+The reading is strict where two JSON readers could disagree: one object, no repeated names, UTF-8, no NaN. Whatever
+passes here means the same to the SDK, which reads the body again.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+
+
+class InvalidMessage(Exception):
+    """The body is not one JSON-RPC message; `code` is JSON-RPC's, the text can be shown."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What decides about authorization: the method, and for `tools/call` the tool's name."""
+
+    method: str
+    tool: str | None
+
+
+class _RepeatedName(ValueError):
+    pass
+
+
+def parse(body: bytes) -> Message:
+    """The message in a body. Raises InvalidMessage."""
+    try:
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except _RepeatedName as error:
+        raise InvalidMessage(INVALID_REQUEST, "Invalid request: a name is repeated within a JSON object") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage(PARSE_ERROR, "Parse error: the body must be JSON in UTF-8") from error
+    if isinstance(document, list):
+        raise InvalidMessage(INVALID_REQUEST, "Invalid request: batches are not supported, send one message per POST")
+    if not isinstance(document, dict) or document.get("jsonrpc") != "2.0":
+        raise InvalidMessage(INVALID_REQUEST, "Invalid request: the body must be one JSON-RPC 2.0 object")
+    method = document.get("method")
+    if not isinstance(method, str):
+        raise InvalidMessage(INVALID_REQUEST, "Invalid request: the body must be a request or a notification")
+    params = document.get("params")
+    name = params.get("name") if isinstance(params, dict) else None
+    return Message(method=method, tool=name if method == "tools/call" and isinstance(name, str) else None)
+
+
+def error_document(code: int, message: str) -> dict[str, Any]:
+    """A JSON-RPC error reply to a message whose id is not known."""
+    return {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _RepeatedName
+    return result
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise ValueError
