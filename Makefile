@@ -1,0 +1,74 @@
+# What a contributor runs. `make` lists it; ARCHITECTURE.md says where things are.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check demo lock install format
+
+export UV_PYTHON_DOWNLOADS := never
+export PYTHONDONTWRITEBYTECODE := 1
+
+UV := $(shell command -v uv || echo .tools/uv/bin/uv)
+BIN := .venv/bin
+DISTRIBUTIONS := shared auth-server mcp-server
+
+##@ Using it
+
+run: .venv/.installed .venv-emulator/.installed ## Start an embedded DynamoDB with demo data and both services; Ctrl-C stops them
+	@exec $(BIN)/python -m deploy.local.run
+
+demo: .venv/.installed ## Against a running pair: print each HTTP exchange from discovery to revocation
+	@exec $(BIN)/python -m deploy.local.demo
+
+##@ Working on it
+
+check: .venv/.installed lint ## Format, lint, types, architecture and the tests that start no server; under a minute
+	$(BIN)/pytest -q -m "not slow"
+
+test: .venv/.installed .venv-emulator/.installed tests/conformance/node_modules/.installed browser lint ## Every test; installs what is missing or names the command
+	$(BIN)/pytest
+
+format: .venv/.installed ## Rewrite the code in the house format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lock: | $(UV) ## Compile the lock files anew (UPGRADE=1 takes newer versions)
+	@sh deploy/bootstrap/compile-locks "$(UV)" $(if $(UPGRADE),--upgrade)
+
+install: .venv/.installed .venv-emulator/.installed ## Only set up the environments
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	     /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: lint browser
+lint: .venv/.installed
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --quiet
+
+browser:
+	@sh deploy/bootstrap/install-browser
+
+# Environments: each is brought up to date when its lock, or a distribution's metadata, is newer.
+
+.venv/.installed: requirements-dev.lock $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
+	@echo "Installing the locked environment into .venv ..."
+	@$(UV) venv --quiet --allow-existing --python "$$(sh deploy/bootstrap/find-python)" .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(DISTRIBUTIONS:%=-e ./%)
+	@touch $@
+
+.venv-emulator/.installed: deploy/emulator.lock | $(UV)
+	@echo "Installing the DynamoDB emulator into .venv-emulator ..."
+	@$(UV) venv --quiet --allow-existing --python "$$(sh deploy/bootstrap/find-python)" .venv-emulator
+	@$(UV) pip sync --quiet --python .venv-emulator/bin/python --require-hashes deploy/emulator.lock
+	@touch $@
+
+tests/conformance/node_modules/.installed: tests/conformance/package.json tests/conformance/package-lock.json
+	@sh deploy/bootstrap/install-conformance
+	@touch $@
+
+.tools/uv/bin/uv: deploy/bootstrap/uv.lock
+	@sh deploy/bootstrap/install-uv
+	@touch $@
