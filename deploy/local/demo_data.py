@@ -123,11 +123,12 @@ def _load(client: Any, source: _Source, progress: Progress) -> None:
 def _write_all(client: Any, source: _Source, progress: Progress) -> None:
     items = source.items()
     turn = threading.Lock()
+    given_up = threading.Event()
     written = 0
 
     def write() -> None:
         nonlocal written
-        while True:
+        while not given_up.is_set():
             with turn:
                 batch = list(itertools.islice(items, _BATCH))
             if not batch:
@@ -138,8 +139,13 @@ def _write_all(client: Any, source: _Source, progress: Progress) -> None:
                 progress(source.table.name, written, source.count)
 
     with ThreadPoolExecutor(_WRITERS) as pool:
-        for writer in [pool.submit(write) for _ in range(_WRITERS)]:
-            writer.result()
+        writers = [pool.submit(write) for _ in range(_WRITERS)]
+        try:
+            for writer in writers:
+                writer.result()
+        finally:
+            # One writer's failure, or Ctrl-C, ends the others too.
+            given_up.set()
 
 
 def _write(client: Any, table: str, batch: list[dict[str, Any]]) -> None:
