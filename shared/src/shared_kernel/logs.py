@@ -18,7 +18,13 @@ _SECRET_NAMES = re.compile(
 )
 # Codes, refresh tokens, client secrets, session cookies and JWTs, wherever they stand in a text.
 _SECRET_TEXTS = re.compile(
-    r"\b(?:ac|rt|cs|ses|txn)_[A-Za-z0-9_.\-]{16,}|\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"
+    r"(?<![A-Za-z0-9])(?:ac|rt|cs|ses|txn)_[A-Za-z0-9_.\-]{16,}"
+    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"
+)
+# Any credential whose form we do not know, by what stands before it in a header, a form, a URL or JSON.
+_NAMED_SECRETS = re.compile(
+    r"(?i)\b((?:bearer|basic) +)[a-z0-9._~+/=\-]{16,}"
+    r"|\b((?:code|code_verifier|password|client_secret|access_token|refresh_token)(?:=|[\"'] ?: ?[\"']))[^\s&\"',;]+"
 )
 
 # These log whole requests, bodies or tokens at DEBUG.
@@ -26,19 +32,25 @@ _NEVER_BELOW_INFO = ("authlib", "botocore", "aiobotocore", "boto3", "aiohttp", "
 
 
 def redact(value: Any) -> Any:
-    """The value with every known form of secret replaced, containers included."""
+    """The value with every known form of secret replaced, containers included; what JSON cannot hold as its repr()."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, str):
-        return _SECRET_TEXTS.sub(REDACTED, value)
+        return _NAMED_SECRETS.sub(rf"\1\2{REDACTED}", _SECRET_TEXTS.sub(REDACTED, value))
     if isinstance(value, dict):
-        return {name: REDACTED if _SECRET_NAMES.match(str(name)) else redact(item) for name, item in value.items()}
+        return {
+            redact(str(name)): REDACTED if _SECRET_NAMES.match(str(name)) else redact(item)
+            for name, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [redact(item) for item in value]
-    return value
+    return redact(repr(value))
 
 
 def _redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name in list(event):
-        event[name] = REDACTED if _SECRET_NAMES.match(name) else redact(event[name])
+        if not name.startswith("_"):  # those are structlog's own and never written
+            event[name] = REDACTED if _SECRET_NAMES.match(name) else redact(event[name])
     return event
 
 
