@@ -1,0 +1,141 @@
+"""Judging an authorization request (RFC 6749 §4.1.1, RFC 9700 §2.1): two stages, told apart by where errors may go.
+
+Until client and redirect URI are proven, an error is shown to the person; afterwards it goes to the client.
+"""
+
+from dataclasses import dataclass
+
+from auth_server.domain.authorization import AuthorizationRequest
+from auth_server.domain.client import Client
+from auth_server.domain.deployment import Deployment
+from auth_server.domain.failures import WIRE, Reason, Refused
+from auth_server.protocol import authlib_steps, parameters, redirect_uri, resource_indicator
+from auth_server.protocol.parameters import Parameters
+
+MAX_STATE = 8192
+MAX_PARAMETERS = 64
+MAX_TOTAL = 32768
+"""Bounds on a request: the length of `state`, the number of parameters, the length of them all."""
+
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A client and one of its redirect URIs: errors may go there. `state` is None if absent or not to be trusted."""
+
+    client: Client
+    redirect_uri: str
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A good request. `silent` forbids any page (`prompt=none`); `authenticated_since` as in Transaction."""
+
+    request: AuthorizationRequest
+    silent: bool
+    authenticated_since: float
+
+
+def unverified_client_id(pairs: Pairs) -> str:
+    """The client a request names, to load it. Raises Refused for the error page."""
+    if len(pairs) > MAX_PARAMETERS or sum(len(name) + len(value) for name, value in pairs) > MAX_TOTAL:
+        raise Refused(Reason.MALFORMED_REQUEST)
+    client_id = parameters.sole(pairs, "client_id")
+    if client_id is None:
+        raise Refused(Reason.UNKNOWN_CLIENT)
+    return client_id
+
+
+def prove(pairs: Pairs, client: Client | None) -> Proven:
+    """Stage one. Raises Refused for the error page."""
+    if client is None:
+        raise Refused(Reason.UNKNOWN_CLIENT)
+    uri = parameters.sole(pairs, "redirect_uri")
+    if uri is None or not any(redirect_uri.matches(registered, uri) for registered in client.redirect_uris):
+        raise Refused(Reason.REDIRECT_URI_NOT_ALLOWED)
+    states = [value for name, value in pairs if name == "state"]
+    if any(len(state) > MAX_STATE for state in states):
+        raise Refused(Reason.MALFORMED_REQUEST)
+    try:
+        state = parameters.sole(pairs, "state")
+    except Refused as refusal:
+        if refusal.reason is Reason.MALFORMED_REQUEST:
+            raise
+        state = None  # of two, neither is the client's for sure; stage two refuses the request
+    return Proven(client, uri, state)
+
+
+def judge(pairs: Pairs, proven: Proven, deployment: Deployment, now: float) -> Accepted:
+    """Stage two. Raises Refused for the error redirect."""
+    given = parameters.parse(pairs)
+    _check_extensions(given)
+    scopes = authlib_steps.judge_authorization(proven.client, given.values)
+    resource = resource_indicator.resolve(given.resources, deployment)
+    silent, authenticated_since = _prompt(given, now)
+    request = AuthorizationRequest(
+        client_id=proven.client.client_id,
+        redirect_uri=proven.redirect_uri,
+        state=proven.state,
+        scopes=scopes,
+        resource=resource,
+        code_challenge=given.required("code_challenge"),
+    )
+    return Accepted(request, silent, authenticated_since)
+
+
+def still_allowed(request: AuthorizationRequest, client: Client | None, deployment: Deployment) -> bool:
+    """Whether a stored request would be accepted today, by the client as it is now."""
+    return (
+        client is not None
+        and any(redirect_uri.matches(registered, request.redirect_uri) for registered in client.redirect_uris)
+        and request.scopes <= client.scopes
+        and request.resource in deployment.resources
+    )
+
+
+def code_redirect(request: AuthorizationRequest, code: str, issuer: str) -> str:
+    """Where the browser goes with a code."""
+    # RFC 9207 §2: "the authorization server MUST include [...] the iss parameter", in errors as well.
+    return redirect_uri.with_parameters(
+        request.redirect_uri, [("code", code), ("state", request.state), ("iss", issuer)]
+    )
+
+
+def error_redirect(uri: str, state: str | None, reason: Reason, issuer: str) -> str:
+    """Where the browser goes with an error; the description is constant text."""
+    wire = WIRE[reason]
+    return redirect_uri.with_parameters(
+        uri,
+        [("error", wire.error), ("error_description", wire.description), ("state", state), ("iss", issuer)],
+    )
+
+
+def _check_extensions(given: Parameters) -> None:
+    """Refuses what would change the meaning of the request and is not served; nothing is fetched."""
+    if given.get("request") is not None:
+        raise Refused(Reason.REQUEST_OBJECT_NOT_SUPPORTED)
+    if given.get("request_uri") is not None:
+        raise Refused(Reason.REQUEST_URI_NOT_SUPPORTED)
+    if given.get("response_type") is None:
+        raise Refused(Reason.MISSING_PARAMETER)
+    if given.get("response_mode") not in (None, "query"):
+        raise Refused(Reason.UNSUPPORTED_RESPONSE_MODE)
+
+
+def _prompt(given: Parameters, now: float) -> tuple[bool, float]:
+    """`prompt` and `max_age` (OpenID Connect Core §3.1.2.1): whether to be silent, and the oldest sign-in that will do.
+
+    Values we do not know are ignored; consent is asked every time anyway.
+    """
+    prompts = frozenset((given.get("prompt") or "").split())
+    if "none" in prompts and len(prompts) > 1:
+        raise Refused(Reason.MALFORMED_PROMPT)
+    since = now if prompts & {"login", "select_account"} else 0.0
+    max_age = given.get("max_age")
+    if max_age is not None:
+        if not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 10):
+            raise Refused(Reason.MALFORMED_PROMPT)
+        since = max(since, now - int(max_age))
+    return "none" in prompts, since

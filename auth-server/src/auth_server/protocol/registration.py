@@ -1,0 +1,135 @@
+"""Dynamic client registration for public clients (RFC 7591).
+
+A registration is a pure function of its metadata: the same metadata gives the same client_id, so that a client which
+registers at every start leaves one row, and nothing can be changed afterwards. There is therefore no
+registration_access_token, and a secret method is answered with `none`.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auth_server.domain.client import Client, GrantType, Registration, display_name
+from auth_server.domain.deployment import DEFAULT_TENANT
+from auth_server.domain.failures import Reason, Refused
+from auth_server.protocol import redirect_uri
+from shared_kernel import scope
+
+MAX_REDIRECT_URIS = 20
+MAX_LIST = 50
+ALLOWED_GRANT_TYPES = frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN})
+ALLOWED_SCOPES = frozenset({*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS})
+"""Every registered client may ask for every scope: the person decides, and step-up needs no new registration."""
+UNNAMED = "Unnamed client"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registration: the client to store and the body of the 201 answer."""
+
+    client: Client
+    answer: dict[str, Any]
+
+
+def register(metadata: object, now: float) -> Registered:
+    """Judges a registration request's JSON value, whatever it is.
+
+    Raises Refused: INVALID_REDIRECT_URI, INVALID_CLIENT_METADATA, SOFTWARE_STATEMENT_NOT_APPROVED.
+    """
+    if not isinstance(metadata, Mapping):
+        raise Refused(Reason.INVALID_CLIENT_METADATA)
+    # null and "" mean "not given": some clients send every field they know.
+    given = {name: value for name, value in metadata.items() if value is not None and value != ""}
+    _check_keys(given)
+    uris = _redirect_uris(given.get("redirect_uris"))
+    grant_types = _grant_types(given)
+    name = display_name(_text(given, "client_name")) or UNNAMED
+    for field in ("scope", "token_endpoint_auth_method", "application_type"):
+        _text(given, field)
+    stored = tuple(sorted({redirect_uri.canonical(uri) for uri in uris}))
+    client = Client(
+        client_id=_client_id(name, stored, grant_types),
+        name=name,
+        registration=Registration.DYNAMIC,
+        redirect_uris=stored,
+        grant_types=grant_types,
+        scopes=ALLOWED_SCOPES,
+        tenant=DEFAULT_TENANT,
+        created_at=now,
+    )
+    return Registered(client, _answer(client, uris))
+
+
+def _answer(client: Client, uris: tuple[str, ...]) -> dict[str, Any]:
+    """RFC 7591 §3.2.1. The redirect URIs are those that were sent: clients go on with what they read here."""
+    return {
+        "client_id": client.client_id,
+        "client_id_issued_at": int(client.created_at),
+        "client_name": client.name,
+        "redirect_uris": list(uris),
+        "grant_types": sorted(client.grant_types),
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+        "scope": scope.join(client.scopes),
+    }
+
+
+def _client_id(name: str, uris: tuple[str, ...], grant_types: frozenset[GrantType]) -> str:
+    canonical = json.dumps([1, name, uris, sorted(grant_types)], separators=(",", ":"))
+    hashed = hashlib.sha256(canonical.encode()).digest()
+    return f"dcr_{base64.urlsafe_b64encode(hashed[:24]).decode()}"
+
+
+def _redirect_uris(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_REDIRECT_URIS:
+        raise Refused(Reason.INVALID_REDIRECT_URI)
+    uris: dict[str, None] = {}
+    for uri in value:
+        if not isinstance(uri, str):
+            raise Refused(Reason.INVALID_REDIRECT_URI)
+        try:
+            redirect_uri.kind(uri)
+        except redirect_uri.UnacceptableRedirectUri as error:
+            raise Refused(Reason.INVALID_REDIRECT_URI) from error
+        uris[uri] = None
+    return tuple(uris)
+
+
+def _grant_types(given: Mapping[str, Any]) -> frozenset[GrantType]:
+    """The grants that remain: unknown ones and those of confidential clients are dropped, not refused."""
+    asked = _texts(given, "grant_types", default=["authorization_code"])
+    kept = frozenset(grant for grant in ALLOWED_GRANT_TYPES if grant in asked)
+    # RFC 7591 §2.1: grant_types and response_types "are partially orthogonal" but must agree; here only in "code".
+    if GrantType.AUTHORIZATION_CODE not in kept or "code" not in _texts(given, "response_types", default=["code"]):
+        raise Refused(Reason.INVALID_CLIENT_METADATA)
+    return kept
+
+
+def _check_keys(given: Mapping[str, Any]) -> None:
+    """Refuses statements we cannot verify, and keys that nobody should send (RFC 7591 §2, §3.1.1)."""
+    if "software_statement" in given:
+        raise Refused(Reason.SOFTWARE_STATEMENT_NOT_APPROVED)
+    # RFC 7591 §2: 'The "jwks_uri" and "jwks" parameters MUST NOT both be present'
+    if "jwks" in given and "jwks_uri" in given:
+        raise Refused(Reason.INVALID_CLIENT_METADATA)
+    keys = given["jwks"].get("keys") if isinstance(given.get("jwks"), Mapping) else None
+    for key in keys if isinstance(keys, list) else ():
+        if isinstance(key, Mapping) and ("d" in key or "k" in key):
+            raise Refused(Reason.INVALID_CLIENT_METADATA)
+
+
+def _text(given: Mapping[str, Any], field: str) -> str:
+    value = given.get(field, "")
+    if not isinstance(value, str):
+        raise Refused(Reason.INVALID_CLIENT_METADATA)
+    return value
+
+
+def _texts(given: Mapping[str, Any], field: str, default: list[str]) -> list[str]:
+    value = given.get(field, default)
+    if not isinstance(value, list) or len(value) > MAX_LIST or not all(isinstance(item, str) for item in value):
+        raise Refused(Reason.INVALID_CLIENT_METADATA)
+    return value or default
