@@ -1,0 +1,171 @@
+"""What an operator sets: read once from the environment, checked, and passed down as values.
+
+Every field's description stands in docs/settings.md; every message names the variable and the remedy.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from shared_kernel import resource
+from shared_kernel.settings import ServiceSettings
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
+class BadSettings(Exception):
+    """The environment does not describe a service that can start. The text is one line: variables and remedies."""
+
+
+def _split(value: Any) -> Any:
+    """The items of a comma-separated variable."""
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+class Settings(ServiceSettings):
+    """The settings of mcp-server."""
+
+    model_config = SettingsConfigDict(env_prefix="MCP_")
+
+    resource: str = Field(
+        description="Public URL of the MCP endpoint, the `aud` of every token it takes; no trailing slash or fragment.",
+        examples=["https://mcp.example.com/mcp"],
+    )
+    issuer: str = Field(
+        description="The authorization server's `AUTH_ISSUER`, spelled the same.",
+        examples=["https://auth.example.com"],
+    )
+    jwks_url: str | None = Field(
+        default=None,
+        description="Where the issuer's keys are fetched, if the issuer's public URL cannot be reached from here; "
+        "otherwise `/.well-known/jwks.json` of the issuer.",
+    )
+    schemas_file: Path = Field(
+        description="TOML file with the schemas: which DynamoDB tables there are, and whose.",
+        examples=["/etc/mcp/schemas.toml"],
+    )
+    store_url: Literal["memory:"] = Field(
+        default="memory:", description="Where results wait for their later pages: `memory:` (this process)."
+    )
+    cursor_key_file: Path = Field(
+        description="File (mode 0600) with the 32-byte key, base64url, that seals cursors.",
+        examples=["/etc/mcp/cursor.key"],
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(),
+        description="Comma-separated origins of web pages that may call the MCP endpoint from a browser, besides "
+        "the endpoint's own.",
+        examples=["https://inspector.example.com"],
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed; "
+        "decides which address logs show.",
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
+        default="INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
+    )
+    brand_name: str = Field(
+        default="DynamoSQL",
+        min_length=1,
+        max_length=40,
+        validation_alias="BRAND_NAME",
+        description="Product name that clients show to people.",
+    )
+
+    @field_validator("resource", "issuer")
+    @classmethod
+    def _check_identifier(cls, value: str) -> str:
+        try:
+            canonical = resource.canonical(value)
+        except resource.MalformedResource:
+            raise ValueError("is not an absolute http(s) URL") from None
+        # Both are compared byte for byte, by clients and in tokens, so there is one spelling.
+        if value != canonical:
+            raise ValueError(f"must be written {canonical} (lower-case host, no default port, no trailing slash)")
+        if "?" in value:
+            raise ValueError("must have no query")
+        return value
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _check_jwks_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                resource.canonical(value)
+            except resource.MalformedResource:
+                raise ValueError("is not an absolute http(s) URL") from None
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            try:
+                exact = item == resource.origin(item)
+            except resource.MalformedResource:
+                exact = False
+            if not exact:
+                raise ValueError("must hold origins separated by commas, for example https://inspector.example.com")
+        return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> tuple[Network, ...]:
+        try:
+            return tuple(ipaddress.ip_network(item) for item in _split(value))
+        except ValueError:
+            raise ValueError("must hold networks separated by commas, for example 10.0.0.0/8,fd00::/8") from None
+
+    @model_validator(mode="after")
+    def _check_transport(self) -> "Settings":
+        # Over plain http tokens could be read, and keys replaced, on the way; on loopback there is no way.
+        for name, url in (("MCP_RESOURCE", self.resource), ("MCP_ISSUER", self.issuer)):
+            if urlsplit(url).scheme == "http" and not is_loopback(url):
+                raise ValueError(f"{name} must use https (http is accepted on localhost, 127.0.0.1 and [::1] only)")
+        return self
+
+    @property
+    def keys_url(self) -> str:
+        """Where the issuer's key set is."""
+        return self.jwks_url or f"{self.issuer}/.well-known/jwks.json"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is a name of this machine's loopback interface."""
+    host = urlsplit(url).hostname or ""
+    return (f"[{host}]" if ":" in host else host) in LOOPBACK_HOSTS
+
+
+def load() -> Settings:
+    """The settings in the environment. Raises BadSettings."""
+    try:
+        return Settings.model_validate({})
+    except ValidationError as error:
+        raise BadSettings("; ".join(dict.fromkeys(map(_problem, error.errors(include_input=False))))) from None
+
+
+def _problem(item: ErrorDetails) -> str:
+    message = item["msg"].removeprefix("Value error, ")
+    if not item["loc"]:  # of the whole: names its variable itself
+        return message
+    field = str(item["loc"][0])
+    variable = f"MCP_{field}".upper() if field in Settings.model_fields else field.upper()
+    if item["type"] == "missing":
+        examples = Settings.model_fields[field].examples or []
+        return f"{variable} is not set, for example {examples[0]}" if examples else f"{variable} is not set"
+    return f"{variable} {message[0].lower()}{message[1:]}"
