@@ -1,0 +1,194 @@
+"""Evaluates constant expressions the way DuckDB does, as far as planning needs it.
+
+What is not certain to give DuckDB's value is NOT_CONSTANT: a condition is then merely not pushed down.
+"""
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Context, Decimal, InvalidOperation
+from enum import Enum
+from typing import Final
+
+from sqlglot import exp
+
+_EXACT = Context(prec=76, traps=[InvalidOperation])
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INTEGER = re.compile(r"-?\d+")
+
+
+class _NotConstant(Enum):
+    NOT_CONSTANT = "not constant"
+
+
+NOT_CONSTANT: Final = _NotConstant.NOT_CONSTANT
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An interval of whole months and days."""
+
+    months: int
+    days: int
+
+
+Constant = str | int | Decimal | float | bool | bytes | date | datetime | Span | None | _NotConstant
+"""A value of SQL, None for NULL."""
+
+_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+_DAYS = {"DAY": 1, "WEEK": 7}
+
+
+def constant(node: exp.Expr) -> Constant:
+    """The value of an expression without columns, or NOT_CONSTANT."""
+    match node:
+        case exp.Paren():
+            return constant(node.this)
+        case exp.Null():
+            return None
+        case exp.Boolean():
+            return bool(node.this)
+        case exp.Literal():
+            return str(node.this) if node.is_string else _number(str(node.this))
+        case exp.Neg():
+            value = constant(node.this)
+            return -value if isinstance(value, int | Decimal | float) and not isinstance(value, bool) else NOT_CONSTANT
+        case exp.Cast():
+            return _cast(constant(node.this), node.to)
+        case exp.Interval():
+            return _interval(node)
+        case exp.DPipe():
+            return _concatenated(constant(node.this), constant(node.expression))
+        case exp.Add() | exp.Sub() | exp.Mul():
+            return _arithmetic(node, constant(node.this), constant(node.expression))
+    return NOT_CONSTANT
+
+
+def _number(text: str) -> int | Decimal | float | _NotConstant:
+    try:
+        if text.isdecimal():
+            return int(text)
+        if "e" in text.lower():
+            return float(text)
+        return Decimal(text)
+    except (ValueError, InvalidOperation):
+        return NOT_CONSTANT
+
+
+def iso_date(text: str) -> date | None:
+    """The date that a text in exactly DynamoDB's usual notation, `YYYY-MM-DD`, stands for."""
+    if not _ISO_DATE.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _cast(value: Constant, to: exp.DataType) -> Constant:
+    if value is None:
+        return None
+    if to.this == exp.DType.DATE:
+        if isinstance(value, datetime):
+            return value.date()
+        return _or_not_constant(
+            iso_date(value) if isinstance(value, str) else value if isinstance(value, date) else None
+        )
+    if to.this in (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ):
+        if isinstance(value, str):
+            return _timestamp(value)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return datetime.combine(value, time())
+        return _or_not_constant(value if isinstance(value, datetime) else None)
+    if to.this in (exp.DType.VARCHAR, exp.DType.TEXT) and not to.expressions:
+        return value if isinstance(value, str) else NOT_CONSTANT
+    if to.this in (exp.DType.INT, exp.DType.BIGINT, exp.DType.SMALLINT, exp.DType.TINYINT):
+        if isinstance(value, str) and _INTEGER.fullmatch(value) and len(value) <= 18:
+            return int(value)
+        return value if isinstance(value, int) and not isinstance(value, bool) else NOT_CONSTANT
+    if to.this == exp.DType.BOOLEAN:
+        return value if isinstance(value, bool) else NOT_CONSTANT
+    return NOT_CONSTANT
+
+
+def _or_not_constant(value: date | datetime | None) -> Constant:
+    return NOT_CONSTANT if value is None else value
+
+
+def _timestamp(text: str) -> Constant:
+    match = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}:\d{2}))?", text)
+    if match is None:
+        return NOT_CONSTANT
+    try:
+        return datetime.fromisoformat(f"{match[1]}T{match[2] or '00:00:00'}")
+    except ValueError:
+        return NOT_CONSTANT
+
+
+def _interval(node: exp.Interval) -> Constant:
+    amount = constant(node.this) if node.this is not None else NOT_CONSTANT
+    unit = node.args.get("unit")
+    if isinstance(amount, str) and _INTEGER.fullmatch(amount):
+        amount = int(amount)
+    if not isinstance(amount, int) or isinstance(amount, bool) or abs(amount) > 10**6 or unit is None:
+        return NOT_CONSTANT
+    name = unit.name.upper().removesuffix("S")
+    if name in _MONTHS:
+        return Span(amount * _MONTHS[name], 0)
+    if name in _DAYS:
+        return Span(0, amount * _DAYS[name])
+    return NOT_CONSTANT
+
+
+def _concatenated(left: Constant, right: Constant) -> Constant:
+    return left + right if isinstance(left, str) and isinstance(right, str) else NOT_CONSTANT
+
+
+def _arithmetic(node: exp.Expr, left: Constant, right: Constant) -> Constant:
+    subtract = isinstance(node, exp.Sub)
+    if isinstance(left, date) and isinstance(right, Span) and not isinstance(node, exp.Mul):
+        return _shifted(left, Span(-right.months, -right.days) if subtract else right)
+    if isinstance(left, Span) and isinstance(right, date) and isinstance(node, exp.Add):
+        return _shifted(right, left)
+    if type(left) is date and type(right) is int and not isinstance(node, exp.Mul):
+        return _days_later(left, -right if subtract else right)
+    exact = (int, Decimal)
+    if type(left) in exact and type(right) in exact:
+        return _exact(node, left, right)  # type: ignore[arg-type]  # both are int or Decimal, by the line above
+    return NOT_CONSTANT
+
+
+def _exact(node: exp.Expr, left: int | Decimal, right: int | Decimal) -> Constant:
+    """Sums and products that stay well inside of DuckDB's exact types; beyond, DuckDB may overflow or round."""
+    first, second = Decimal(left), Decimal(right)
+    if isinstance(node, exp.Add):
+        result = _EXACT.add(first, second)
+    elif isinstance(node, exp.Sub):
+        result = _EXACT.subtract(first, second)
+    else:
+        result = _EXACT.multiply(first, second)
+    if len(result.as_tuple().digits) > 17:
+        return NOT_CONSTANT
+    return int(result) if isinstance(left, int) and isinstance(right, int) else result
+
+
+def _shifted(start: date, span: Span) -> Constant:
+    """A date plus an interval is a timestamp; days beyond the month's end become its last day."""
+    months = start.year * 12 + start.month - 1 + span.months
+    year, month = months // 12, months % 12 + 1
+    if not 1 <= year <= 9999:
+        return NOT_CONSTANT
+    day = min(start.day, calendar.monthrange(year, month)[1])
+    moment = start if isinstance(start, datetime) else datetime.combine(start, time())
+    try:
+        return moment.replace(year=year, month=month, day=day) + timedelta(days=span.days)
+    except OverflowError:
+        return NOT_CONSTANT
+
+
+def _days_later(start: date, days: int) -> Constant:
+    try:
+        return start + timedelta(days=days)
+    except OverflowError:
+        return NOT_CONSTANT

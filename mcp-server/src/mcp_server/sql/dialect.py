@@ -1,0 +1,38 @@
+"""DuckDB's SQL as it is read and written here."""
+
+from typing import ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import NormalizationStrategy
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ErrorLevel, UnsupportedError
+from sqlglot.tokenizer_core import TokenType
+
+from mcp_server.planning.failures import Failure, FailureCode
+
+
+class Dialect(DuckDB):
+    """DuckDB's dialect, except that `$1,$2` are two parameters and not the start of a dollar-quoted text.
+
+    Names are compared as they are spelt, since binding spells alike what DuckDB takes for the same name.
+    """
+
+    NORMALIZATION_STRATEGY = NormalizationStrategy.CASE_SENSITIVE
+
+    class Tokenizer(DuckDB.Tokenizer):
+        """Tokens without dollar-quoted texts."""
+
+        HEREDOC_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
+        SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {**DuckDB.Tokenizer.SINGLE_TOKENS, "$": TokenType.PARAMETER}
+
+
+def to_sql(expression: exp.Expr) -> str:
+    """The text of an expression. Raises syntax_not_supported for what DuckDB cannot express."""
+    try:
+        return expression.sql(dialect=Dialect, unsupported_level=ErrorLevel.RAISE, comments=False)
+    except UnsupportedError as error:
+        raise Failure(
+            FailureCode.SYNTAX_NOT_SUPPORTED,
+            f"Part of the statement is not supported: {error}.",
+            "Write it another way.",
+        ) from None

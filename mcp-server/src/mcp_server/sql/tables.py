@@ -1,0 +1,62 @@
+"""Which table references of a query name tables, and which name its own CTEs."""
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.sql.positions import position_of
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table as a statement names it, in the statement's spelling. `schema` is None where the default applies."""
+
+    schema: str | None
+    name: str
+
+
+def table_name(table: exp.Table) -> TableName:
+    """The name that a table node holds."""
+    return TableName(table.db or None, table.name)
+
+
+def real_tables(query: exp.Query) -> list[exp.Table]:
+    """The nodes that name tables, not CTEs and not table functions."""
+    return [
+        table
+        for table in query.find_all(exp.Table)
+        if isinstance(table.this, exp.Identifier) and (table.db or not _names_a_cte(table))
+    ]
+
+
+def table_names(query: exp.Query, text: str) -> frozenset[TableName]:
+    """The tables that a query reads. Raises unknown_table for names of more than two parts."""
+    tables = real_tables(query)
+    for table in tables:
+        if table.catalog:
+            raise Failure(
+                FailureCode.UNKNOWN_TABLE,
+                f'There is no table "{table.catalog}.{table.db}.{table.name}".',
+                "Name tables `table` or `schema.table`.",
+                position=position_of(text, table),
+            )
+    return frozenset(table_name(table) for table in tables)
+
+
+def _names_a_cte(table: exp.Table) -> bool:
+    """A CTE is in scope in the query it belongs to and in the CTEs after it; in itself only when recursive."""
+    name = table.name.casefold()
+    below: exp.Expr = table
+    above = table.parent
+    while above is not None:
+        if isinstance(below, exp.CTE) and isinstance(above, exp.With):
+            position = above.expressions.index(below)
+            visible = above.expressions[: position + 1] if above.recursive else above.expressions[:position]
+        else:
+            with_ = above.args.get("with_")
+            visible = with_.expressions if with_ is not None and with_ is not below else []
+        if any(cte.alias.casefold() == name for cte in visible):
+            return True
+        below, above = above, above.parent
+    return False
