@@ -1,0 +1,61 @@
+"""The endpoints that programs call: `/token`, `/register`, `/revoke`."""
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from auth_server.flows.answers import JsonAnswer
+from auth_server.web.endpoint import Endpoint, Handler, Problem
+from auth_server.web.parameters import (
+    BadRequest,
+    Pairs,
+    bounded_body,
+    media_type,
+    parse_flat_json,
+    parse_form,
+    without_repetition,
+)
+from shared_kernel.asgi import header_values
+
+# RFC 6749 §5.1: "The authorization server MUST include the HTTP "Cache-Control" response header field with a value of
+# "no-store" in any response containing tokens, credentials, or other sensitive information"
+_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}
+_log = structlog.get_logger("web")
+
+
+def api(post: Handler) -> Endpoint:
+    """An endpoint for programs, whatever site they run on."""
+    return Endpoint({"POST": post}, refuse_json, cross_origin=True)
+
+
+def answer(request: Request, result: JsonAnswer) -> Response:
+    """A flow's answer as a response; why it refused goes to the log only."""
+    if result.reason is not None:
+        _log.info("refused", path=request.url.path, status=result.status, reason=str(result.reason))
+    headers = {**_HEADERS, **result.headers}
+    if result.body is None:
+        return Response(status_code=result.status, headers=headers)
+    return JSONResponse(dict(result.body), result.status, headers)
+
+
+def refuse_json(_request: Request, problem: Problem) -> Response:
+    """A problem as an OAuth error document."""
+    headers = {**_HEADERS, **dict(problem.headers)}
+    return JSONResponse({"error": problem.error, "error_description": problem.text}, problem.status, headers)
+
+
+async def credentials_and_parameters(request: Request) -> tuple[str | None, Pairs]:
+    """The Authorization header and the parameters of a form or flat JSON body. Raises BadRequest."""
+    # RFC 6749 §2.3.1: "The parameters can only be transmitted in the request-body and MUST NOT be included in the
+    # request URI."
+    if request.scope["query_string"]:
+        raise BadRequest("Send the parameters in the body, not in the URL.")
+    authorizations = header_values(request.scope, "authorization")
+    if len(authorizations) > 1:
+        raise BadRequest("Send at most one Authorization header.")
+    kind = media_type(request.scope)
+    if kind not in {"application/x-www-form-urlencoded", "application/json"}:
+        raise BadRequest("Send Content-Type: application/x-www-form-urlencoded.")
+    body = await bounded_body(request.receive)
+    pairs = parse_form(body) if kind != "application/json" else parse_flat_json(body)
+    return (authorizations[0] if authorizations else None), without_repetition(pairs)

@@ -1,0 +1,103 @@
+"""The rules of the pages people use: cookies, forgery, the address of the answer."""
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from auth_server.flows.sign_in import AlreadyUsed, Forged, Stale
+from auth_server.web import notices
+from auth_server.web.endpoint import Endpoint, Handler, Problem, request_id
+from auth_server.web.pages import Renderer
+from auth_server.web.parameters import BadRequest, bounded_body, media_type, parse_form
+from shared_kernel import resource
+from shared_kernel.asgi import header_values
+
+_BROWSER, _SESSION = "auth_browser", "auth_session"
+
+
+class Browser:
+    """What a page handler needs to know about the deployment: paths, cookies, and how pages look."""
+
+    def __init__(self, *, issuer: str, render: Renderer) -> None:
+        self._origin = resource.origin(issuer)
+        self._base = issuer.removeprefix(self._origin)
+        self._secure = issuer.startswith("https://")
+        self.render = render
+
+    def endpoint(self, *, get: Handler, post: Handler, head: Handler | None = None) -> Endpoint:
+        """An endpoint whose every answer, refusals too, is a page or a redirect."""
+        return Endpoint({"GET": get, "HEAD": head or get, "POST": post}, self.refuse, cross_origin=False)
+
+    def refuse(self, request: Request, problem: Problem) -> Response:
+        """A problem as a page."""
+        response = self.render(notices.problem(problem, request_id(request)), problem.status)
+        response.headers.update(dict(problem.headers))
+        return response
+
+    def end(self, request: Request, outcome: Stale | AlreadyUsed | Forged) -> Response:
+        """The page for a transaction that cannot go on here."""
+        reference = request_id(request)
+        match outcome:
+            case Stale():
+                return self.render(notices.stale(reference), 400)
+            case AlreadyUsed():
+                return self.render(notices.already_used(reference), 409)
+            case Forged():
+                return self.render(notices.forged(reference), 403)
+
+    def to_transaction(self, name: str, transaction_id: str) -> Response:
+        """Sends the browser to one of our pages, for that transaction."""
+        return self.redirect(f"{self.path(name)}?{urlencode({'transaction': transaction_id})}")
+
+    def path(self, name: str) -> str:
+        """The path of one of our endpoints, below the issuer's."""
+        return f"{self._base}/{name}"
+
+    def browser_id(self, request: Request) -> str | None:
+        """The value of the cookie that binds transactions to this browser."""
+        return request.cookies.get(self._name(_BROWSER))
+
+    def session_id(self, request: Request) -> str | None:
+        """The value of the sign-in cookie."""
+        return request.cookies.get(self._name(_SESSION))
+
+    def set_browser_id(self, response: Response, value: str) -> None:
+        """Binds this browser until it is closed."""
+        self._set(response, _BROWSER, value, None)
+
+    def set_session_id(self, response: Response, value: str, lifetime: int) -> None:
+        """Signs this browser in for `lifetime` seconds."""
+        self._set(response, _SESSION, value, lifetime)
+
+    def is_from_our_page(self, request: Request) -> bool:
+        """Whether a form was sent by a page of this server, as far as the browser vouches for it."""
+        # Fetch Metadata: a page cannot set this header. Browsers omit it for origins they do not trust, plain http.
+        if header_values(request.scope, "sec-fetch-site") == ["same-origin"]:
+            return True
+        return header_values(request.scope, "origin") == [self._origin]
+
+    def redirect(self, url: str) -> Response:
+        """Sends the browser on with a GET, whatever it came with (RFC 9700 §4.12: 303)."""
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
+        response = RedirectResponse("/", 303, headers)
+        # The client's URL is a Location byte for byte; RedirectResponse would quote it once more.
+        response.headers["Location"] = url
+        return response
+
+    def _name(self, name: str) -> str:
+        # The prefix makes browsers refuse the cookie from plain http or for a parent domain. It needs Secure, which
+        # some cookie jars drop over http, so a loopback issuer goes without.
+        return f"__Host-{name}" if self._secure else name
+
+    def _set(self, response: Response, name: str, value: str, lifetime: int | None) -> None:
+        response.set_cookie(
+            self._name(name), value, max_age=lifetime, path="/", secure=self._secure, httponly=True, samesite="lax"
+        )
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields of one of our forms. Raises BadRequest."""
+    if media_type(request.scope) != "application/x-www-form-urlencoded":
+        raise BadRequest("Send the form as application/x-www-form-urlencoded.")
+    return dict(parse_form(await bounded_body(request.receive)))

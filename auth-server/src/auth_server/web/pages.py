@@ -1,0 +1,145 @@
+"""The pages people see, rendered on the server: no script, no third-party content, nothing fetched after the page."""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from urllib.parse import urlsplit
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from shared_kernel import scope as scopes
+
+_TEMPLATES = ("base.html", "icons.html", "login.html", "consent.html", "notice.html")
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """The sign-in form. `action` is where it posts to; `error` explains why it is shown again, empty at first."""
+
+    action: str
+    transaction: str
+    csrf: str
+    client_name: str
+    email: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeText:
+    """One permission in words."""
+
+    name: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentPage:
+    """The question whether a client may act for the person; every text is already fit to be shown.
+
+    `redirect_host` is where the answer goes: a site, a program on this computer, or an app that claimed a scheme.
+    """
+
+    action: str
+    transaction: str
+    csrf: str
+    client_name: str
+    unverified: bool
+    user: str
+    scopes: tuple[ScopeText, ...]
+    resource: str
+    workspace: str
+    redirect_host: str
+    to_this_computer: bool
+    to_an_app: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One remedy: for whom, and what to do."""
+
+    who: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A page that only tells something. `reference` is the request id, to be found in the logs."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+    reference: str
+    steps_title: str = ""
+    steps: tuple[Step, ...] = ()
+
+
+Page = LoginPage | ConsentPage | Notice
+_TEMPLATE_OF: Mapping[type[Page], str] = {
+    LoginPage: "login.html",
+    ConsentPage: "consent.html",
+    Notice: "notice.html",
+}
+
+_SCOPE_TEXTS = {
+    scopes.SCHEMAS_READ: ScopeText(
+        scopes.SCHEMAS_READ, "See your schemas and tables", "Names, columns and indexes; no rows."
+    ),
+    scopes.QUERY: ScopeText(
+        scopes.QUERY, "Run read-only SQL queries", "Reads rows of these tables. Nothing can be changed or deleted."
+    ),
+    scopes.OFFLINE_ACCESS: ScopeText(
+        scopes.OFFLINE_ACCESS, "Stay connected", "Keeps this access for up to 90 days without asking again."
+    ),
+}
+
+
+def scope_texts(wanted: Iterable[str]) -> tuple[ScopeText, ...]:
+    """The permissions in words, in their fixed order; one that has no words of its own is shown by its name."""
+    names = scopes.join(wanted).split()
+    return tuple(_SCOPE_TEXTS.get(item, ScopeText(item, item, "")) for item in names)
+
+
+class Renderer:
+    """Turns a page into a response with the headers that every page carries."""
+
+    def __init__(self, *, brand: str, issuer: str) -> None:
+        folder = resources.files("auth_server.web") / "templates"
+        stylesheet = (folder / "style.css").read_text("utf-8")
+        self._environment = Environment(
+            loader=DictLoader({name: (folder / name).read_text("utf-8") for name in _TEMPLATES}),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(
+            brand=brand,
+            issuer_host=urlsplit(issuer).netloc,
+            stylesheet=Markup(stylesheet),  # noqa: S704 (our own file)
+        )
+        self._headers = _page_headers(stylesheet)
+
+    def __call__(self, page: Page, status: int = 200) -> HTMLResponse:
+        """The page as a response."""
+        text = self._environment.get_template(_TEMPLATE_OF[type(page)]).render(page=page)
+        return HTMLResponse(text, status, headers=self._headers)
+
+
+def _page_headers(stylesheet: str) -> dict[str, str]:
+    digest = base64.b64encode(hashlib.sha256(stylesheet.encode()).digest()).decode()
+    # No form-action: Chromium applies it to the whole chain of redirects, and the consent form's answer leads to the
+    # client. Nothing can be injected that it would stop, since the pages carry no foreign markup.
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+    return {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": policy,
+        "X-Frame-Options": "DENY",
+        # Not no-referrer: under it Chromium sends `Origin: null` with the form.
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }

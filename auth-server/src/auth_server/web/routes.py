@@ -1,0 +1,99 @@
+"""The service on one page: every path that answers, and which flow stands behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from auth_server.flows.authorize import Authorize
+from auth_server.flows.consent import Consent
+from auth_server.flows.register import Register
+from auth_server.flows.revoke import Revoke
+from auth_server.flows.sign_in import SignIn
+from auth_server.flows.token import Token
+from auth_server.ports import KeyRing, Maintenance
+from auth_server.protocol.metadata import jwk_set, server_metadata
+from auth_server.web import health
+from auth_server.web.addresses import Network, client_address
+from auth_server.web.api import api, refuse_json
+from auth_server.web.authorize import authorize
+from auth_server.web.browser import Browser
+from auth_server.web.consent import consent
+from auth_server.web.documents import document
+from auth_server.web.endpoint import Endpoint, Problem
+from auth_server.web.pages import Renderer
+from auth_server.web.register import register
+from auth_server.web.revoke import revoke
+from auth_server.web.sign_in import sign_in
+from auth_server.web.token import token
+from shared_kernel.asgi import Receive, Scope, Send, header_values
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """What the endpoints do, once requests are parsed."""
+
+    authorize: Authorize
+    sign_in: SignIn
+    consent: Consent
+    token: Token
+    register: Register
+    revoke: Revoke
+    store: Maintenance
+    keys: KeyRing
+
+
+def endpoints(
+    flows: Flows, *, issuer: str, browser: Browser, trusted_proxies: Sequence[Network]
+) -> Mapping[str, Endpoint]:
+    """Every path that answers; no other path does, and no spelling of these but the exact one."""
+    base = urlsplit(issuer).path
+
+    async def metadata() -> Mapping[str, object]:
+        return server_metadata(issuer)
+
+    async def key_set() -> Mapping[str, object]:
+        return jwk_set(await flows.keys.published_keys())
+
+    def address_of(request: Request) -> str:
+        return client_address(request.scope, trusted_proxies)
+
+    return {
+        # RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4.1 after it.
+        f"/.well-known/oauth-authorization-server{base}": document(metadata),
+        f"/.well-known/openid-configuration{base}": document(metadata),
+        f"{base}/.well-known/oauth-authorization-server": document(metadata),
+        f"{base}/.well-known/openid-configuration": document(metadata),
+        f"{base}/.well-known/jwks.json": document(key_set),
+        f"{base}/authorize": authorize(flows.authorize, browser),
+        f"{base}/login": sign_in(flows.sign_in, browser, address_of),
+        f"{base}/consent": consent(flows.consent, browser),
+        f"{base}/token": api(token(flows.token)),
+        f"{base}/register": api(register(flows.register, address_of)),
+        f"{base}/revoke": api(revoke(flows.revoke)),
+        "/livez": health.live(),
+        "/readyz": health.ready(flows.store, flows.keys),
+    }
+
+
+class Service:
+    """The ASGI application."""
+
+    def __init__(self, flows: Flows, *, issuer: str, brand: str, trusted_proxies: Sequence[Network]) -> None:
+        self._browser = Browser(issuer=issuer, render=Renderer(brand=brand, issuer=issuer))
+        self._endpoints = endpoints(flows, issuer=issuer, browser=self._browser, trusted_proxies=trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one HTTP request."""
+        endpoint = self._endpoints.get(scope["path"])
+        if endpoint is not None:
+            await endpoint(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        refuse = self._browser.refuse if _wants_page(scope) else refuse_json
+        await refuse(request, Problem(404, "not_found", "There is nothing here."))(scope, receive, send)
+
+
+def _wants_page(scope: Scope) -> bool:
+    return any("text/html" in value for value in header_values(scope, "accept"))

@@ -1,0 +1,81 @@
+"""`/login`: the sign-in page."""
+
+from collections.abc import Callable
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_server.flows.sign_in import Forged, SignedIn, SignIn, SignInPage, TooManyAttempts, WrongCredentials
+from auth_server.web import display
+from auth_server.web.browser import Browser, form_fields
+from auth_server.web.endpoint import Endpoint
+from auth_server.web.pages import LoginPage
+
+_WRONG = "The email or the password is not right."
+_log = structlog.get_logger("web")
+
+
+def sign_in(flow: SignIn, browser: Browser, address_of: Callable[[Request], str]) -> Endpoint:
+    """Shows the form and takes it."""
+
+    async def get(request: Request) -> Response:
+        transaction_id = request.query_params.get("transaction", "")
+        return await show(request, transaction_id)
+
+    async def show(
+        request: Request, transaction_id: str, *, email: str = "", error: str = "", status: int = 200
+    ) -> Response:
+        match await flow.view(transaction_id, browser.browser_id(request)):
+            case SignInPage() as page:
+                form = LoginPage(
+                    action=browser.path("login"),
+                    transaction=transaction_id,
+                    csrf=page.csrf_token,
+                    client_name=display.name(page.client_name),
+                    email=email,
+                    error=error,
+                )
+                return browser.render(form, status)
+            case ended:
+                return browser.end(request, ended)
+
+    async def post(request: Request) -> Response:
+        if not browser.is_from_our_page(request):
+            return browser.end(request, Forged())
+        fields = await form_fields(request)
+        transaction_id, email = fields.get("transaction", ""), fields.get("email", "")
+        outcome = await flow.submit(
+            transaction_id,
+            browser.browser_id(request),
+            csrf_token=fields.get("csrf", ""),
+            email=email,
+            password=fields.get("password", ""),
+            address=address_of(request),
+            session_id=browser.session_id(request),
+        )
+        match outcome:
+            case SignedIn(session_id, lifetime):
+                _log.info("signed_in", address=address_of(request))
+                response = browser.to_transaction("consent", transaction_id)
+                browser.set_session_id(response, session_id, lifetime)
+                return response
+            case WrongCredentials():
+                _log.info("sign_in_failed", address=address_of(request))
+                return await show(request, transaction_id, email=email, error=_WRONG, status=400)
+            case TooManyAttempts(retry_after):
+                _log.warning("sign_in_throttled", address=address_of(request))
+                wait = f"Too many attempts. Wait {_duration(retry_after)}, then try again."
+                response = await show(request, transaction_id, email=email, error=wait, status=429)
+                response.headers["Retry-After"] = str(retry_after)
+                return response
+            case ended:
+                return browser.end(request, ended)
+
+    return browser.endpoint(get=get, post=post)
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1)} seconds"
+    return f"{-(-seconds // 60)} minutes"
