@@ -1,0 +1,82 @@
+"""Importing any module opens no file, no socket and no process, and reads no environment variable."""
+
+import json
+import subprocess
+import sys
+
+from tests.support.processes import REPOSITORY
+
+PROBE = '''
+import importlib, json, os, pkgutil, sys
+
+sources = tuple(os.path.join(os.getcwd(), name, "src") + os.sep for name in ("auth-server", "mcp-server", "shared"))
+found, modules = [], []
+
+def who():
+    """Our module whose body is running, unless what runs is the import of somebody else's."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(sources):
+            return name
+        if name.startswith("<frozen importlib"):
+            return None
+        frame = frame.f_back
+    return None
+
+def hook(event, arguments):
+    if event in {"open", "socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Popen", "os.mkdir",
+                 "os.listdir", "os.fork", "os.posix_spawn", "sqlite3.connect", "_thread.start_new_thread"}:
+        culprit = who()
+        if culprit:
+            found.append([culprit, event, repr(arguments)])
+
+read = os._Environ.__getitem__
+def recording(self, name):
+    culprit = who()
+    # pydantic looks for this one whenever a model is defined.
+    if culprit and name != "PYDANTIC_DISABLE_PLUGINS":
+        found.append([culprit, "environ", name])
+    return read(self, name)
+
+os._Environ.__getitem__ = recording
+sys.addaudithook(hook)
+for root in ("shared_kernel", "auth_server", "mcp_server"):
+    package = importlib.import_module(root)
+    modules.append(root)
+    for module in pkgutil.walk_packages(package.__path__, root + "."):
+        importlib.import_module(module.name)
+        modules.append(module.name)
+if PLANT:
+    exec(compile("import os; os.environ.get('HOME'); open(os.devnull)", sources[0] + "planted.py", "exec"))
+print(json.dumps([modules, found]))
+'''
+
+
+def probe(*, plant: bool) -> tuple[list[str], list[list[str]]]:
+    """All our modules, imported in a process of their own, and what their bodies did."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"PLANT = {plant}\n{PROBE}"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    modules, found = json.loads(done.stdout)
+    return modules, found
+
+
+def test_importing_every_module_does_nothing_else() -> None:
+    """Settings are read, and resources opened, when a service starts and not before."""
+    modules, found = probe(plant=False)
+    assert found == []
+    sources = [REPOSITORY / name / "src" for name in ("auth-server", "mcp-server", "shared")]
+    assert len(modules) == sum(1 for source in sources for _ in source.rglob("*.py"))
+
+
+def test_the_probe_sees_a_planted_reading() -> None:
+    """A module body that reads a variable and opens a file is reported for both."""
+    _, found = probe(plant=True)
+    assert {"environ", "open"} <= {event for _, event, _ in found}
