@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support import demo_data
+from tests.support.browser import Browser, browsing
 from tests.support.demo_data import DemoTables
 from tests.support.emulator import CREDENTIALS, Emulator, emulating
+from tests.support.services import Addresses, AuthServer, McpServer, auth_serving, mcp_serving
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +43,32 @@ def tpch_files(session_directory: Path) -> Path:
 def demo_tables(emulator: Emulator, tpch_files: Path) -> DemoTables:
     """The demo data in the session's emulator, loaded once; read-only for every test."""
     return demo_data.load(emulator, tpch_files)
+
+
+@pytest.fixture(scope="session")
+def addresses() -> Addresses:
+    """Where the session's pair of services is reached."""
+    return Addresses()
+
+
+@pytest.fixture(scope="session")
+def auth_server(addresses: Addresses, session_directory: Path) -> Iterator[AuthServer]:
+    """auth-server as a process, with a user and a confidential client; shared, so no test may stop it."""
+    with auth_serving(addresses, session_directory) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def mcp_server(
+    addresses: Addresses, session_directory: Path, demo_tables: DemoTables, auth_server: AuthServer
+) -> Iterator[McpServer]:
+    """mcp-server as a process over the demo tables; shared, so no test may stop it."""
+    with mcp_serving(addresses, session_directory, demo_tables.emulator.endpoint_url) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; every visit has cookies of its own."""
+    with browsing() as started:
+        yield started

@@ -29,8 +29,11 @@ class Server:
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name, self.command, self.environment, self.log = name, list(command), dict(environment), log
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as output:
+            return subprocess.Popen(
                 self.command,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -38,6 +41,12 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def start_again(self, ready: Callable[[], bool]) -> None:
+        """Starts the same program anew after it has ended, and waits until it is ready."""
+        assert self.process.poll() is not None, f"{self.name} still runs"
+        self.process = self._started()
+        self.wait_until(ready)
 
     @property
     def pid(self) -> int:
