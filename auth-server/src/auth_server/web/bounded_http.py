@@ -17,7 +17,7 @@ _TOO_LARGE = (
 )
 
 
-class _HeadTooLarge(Exception):
+class _HeadRefused(Exception):
     pass
 
 
@@ -61,7 +61,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > HEAD_LIMIT:
             self._refused = True
-            raise _HeadTooLarge
+            raise _HeadRefused
+        if self.parser.get_http_version() not in {"1.0", "1.1"}:
+            raise _HeadRefused
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
