@@ -1,0 +1,111 @@
+"""Real HTTP servers inside the test's own event loop, and an issuer that serves its keys through one."""
+
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+
+import anyio
+import uvicorn
+from joserfc.jwk import ECKey
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shared_kernel import access_token, scope
+from shared_kernel.asgi import App
+from shared_kernel.clock import SystemClock
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """A uvicorn server that tells when it serves."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serving = anyio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serving.set()
+
+
+@contextmanager
+def listening() -> Iterator[socket.socket]:
+    """A bound loopback socket on a free port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        yield listener
+
+
+def origin_of(listener: socket.socket) -> str:
+    """The URL of a server on that socket."""
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def serving(app: App, listener: socket.socket) -> AsyncIterator[str]:
+    """Serves an application as production does (uvicorn, httptools) and gives its origin."""
+    config = uvicorn.Config(app, http="httptools", ws="none", log_config=None, timeout_graceful_shutdown=1)
+    server = _AnnouncingServer(config)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(server.serve, sockets=[listener]))
+        with anyio.fail_after(10):
+            await server.serving.wait()
+        try:
+            yield origin_of(listener)
+        finally:
+            server.should_exit = True
+
+
+class Issuer:
+    """An issuer: its keys, what its JWKS endpoint answers, and how often that was asked."""
+
+    def __init__(self, url: str, audience: str) -> None:
+        self.url, self.audience = url, audience
+        self.key = new_key()
+        self.published: list[ECKey] = [self.key]
+        self.response: Response | None = None
+        self.fetches = 0
+        self.fetched = anyio.Event()
+        self.gate: anyio.Event | None = None
+        self.app = Starlette(routes=[Route("/.well-known/jwks.json", self._jwks)])
+
+    async def _jwks(self, _request: Request) -> Response:
+        self.fetches += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        self.fetched.set()
+        if self.response is not None:
+            return self.response
+        keys = [{**key.as_dict(private=False), "use": "sig", "alg": "ES256"} for key in self.published]
+        return JSONResponse({"keys": keys})
+
+    def token(
+        self,
+        *,
+        scopes: tuple[str, ...] = scope.RESOURCE_SCOPES,
+        key: ECKey | None = None,
+        audience: str | None = None,
+        issuer: str | None = None,
+        subject: str = "usr_1",
+        now: float | None = None,
+    ) -> str:
+        """A token as auth-server mints it, but for what is given."""
+        return access_token.issue(
+            key or self.key,
+            issuer=issuer or self.url,
+            subject=subject,
+            audience=audience or self.audience,
+            client_id="client-1",
+            scopes=frozenset(scopes),
+            token_id="jti-1",
+            grant_handle="gid-1",
+            tenant="default",
+            now=SystemClock().now() if now is None else now,
+        )
+
+
+def new_key() -> ECKey:
+    """A P-256 key pair that carries its kid."""
+    return ECKey.generate_key("P-256", auto_kid=True)

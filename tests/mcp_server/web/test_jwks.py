@@ -1,0 +1,228 @@
+"""The issuer's keys, fetched over real HTTP."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+from joserfc.jwk import ECKey
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+
+from mcp_server.adapters.jwks import COOL_DOWN_SECONDS, LONGEST_OUTAGE_SECONDS, RETRY_SECONDS, PublishedKeys
+from mcp_server.ports import KeySetUnavailable
+from mcp_server.web.verification import TokenVerifier
+from shared_kernel.access_token import Refusal, TokenRefused
+from shared_kernel.clock import SystemClock
+from tests.mcp_server.web.conftest import RESOURCE
+from tests.mcp_server.web.serving import Issuer, new_key
+
+pytestmark = pytest.mark.anyio
+
+
+class MovableClock:
+    """The system's time, moved forward by hand."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return SystemClock().now() + self.ahead
+
+
+class Reader:
+    """A key set, a verifier over it, and their clock."""
+
+    def __init__(self, issuer: Issuer, client: httpx2.AsyncClient, refresh_seconds: float = 300) -> None:
+        self.clock = MovableClock()
+        url = f"{issuer.url}/.well-known/jwks.json"
+        self.keys = PublishedKeys(client, url, clock=self.clock, refresh_seconds=refresh_seconds)
+        self.verifier = TokenVerifier(self.keys, issuer=issuer.url, audience=RESOURCE, clock=self.clock)
+
+    async def refusal(self, token: str) -> Refusal | None:
+        try:
+            await self.verifier.principal(token)
+        except TokenRefused as refused:
+            return refused.reason
+        return None
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient() as client:
+        yield client
+
+
+async def test_fifty_cold_requests_make_one_fetch_and_none_is_refused(
+    own_issuer: Issuer, client: httpx2.AsyncClient
+) -> None:
+    reader, own_issuer.gate = Reader(own_issuer, client), anyio.Event()
+    results: list[Refusal | None] = []
+
+    async def ask(token: str) -> None:
+        results.append(await reader.refusal(token))
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            for number in range(50):
+                tasks.start_soon(ask, own_issuer.token(subject=f"usr_{number}"))
+            await anyio.wait_all_tasks_blocked()
+            own_issuer.gate.set()
+    assert results == [None] * 50
+    assert own_issuer.fetches == 1
+
+
+async def test_fifty_cold_requests_in_an_outage_make_one_fetch_and_are_told(
+    own_issuer: Issuer, client: httpx2.AsyncClient
+) -> None:
+    reader, own_issuer.response = Reader(own_issuer, client), PlainTextResponse("down", 503)
+    unavailable = 0
+
+    async def ask() -> None:
+        nonlocal unavailable
+        with pytest.raises(KeySetUnavailable):
+            await reader.keys.key("any")
+        unavailable += 1
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(50):
+            tasks.start_soon(ask)
+    assert (unavailable, own_issuer.fetches) == (50, 1)
+
+
+async def test_a_cancelled_first_request_does_not_spoil_it_for_those_who_wait(
+    own_issuer: Issuer, client: httpx2.AsyncClient
+) -> None:
+    reader, own_issuer.gate = Reader(own_issuer, client), anyio.Event()
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            with anyio.CancelScope() as first:
+
+                async def give_up() -> None:
+                    await anyio.wait_all_tasks_blocked()
+                    first.cancel()
+
+                tasks.start_soon(give_up)
+                await reader.refusal(own_issuer.token())
+            own_issuer.gate.set()
+            assert await reader.refusal(own_issuer.token()) is None
+
+
+async def test_f03_unknown_kids_cause_one_fetch_per_cool_down(own_issuer: Issuer, client: httpx2.AsyncClient) -> None:
+    reader = Reader(own_issuer, client)
+    assert await reader.refusal(own_issuer.token()) is None
+    for _ in range(20):
+        assert await reader.refusal(own_issuer.token(key=new_key())) is Refusal.UNKNOWN_KEY
+    assert own_issuer.fetches == 2
+    reader.clock.ahead += COOL_DOWN_SECONDS + 1
+    for _ in range(20):
+        assert await reader.refusal(own_issuer.token(key=new_key())) is Refusal.UNKNOWN_KEY
+    assert own_issuer.fetches == 3
+
+
+async def test_f18_a_rotation_costs_no_request_its_answer(own_issuer: Issuer, client: httpx2.AsyncClient) -> None:
+    reader = Reader(own_issuer, client)
+    old_token = own_issuer.token()
+    assert await reader.refusal(old_token) is None
+    upcoming = new_key()
+    own_issuer.published = [own_issuer.key, upcoming]  # published before use ...
+    assert await reader.refusal(own_issuer.token(key=upcoming)) is None  # ... and asked for at its first use
+    assert await reader.refusal(old_token) is None
+    assert own_issuer.fetches == 2
+
+
+async def test_f19_a_withdrawn_key_is_refused_after_the_next_refresh_remembered_tokens_too(
+    own_issuer: Issuer, client: httpx2.AsyncClient
+) -> None:
+    reader = Reader(own_issuer, client, refresh_seconds=0.05)
+    token = own_issuer.token()
+    assert await reader.refusal(token) is None
+    own_issuer.published = [new_key()]
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reader.keys.keep_fresh)
+            for _ in range(2):  # the second fetch begins when the first one's answer is in place
+                own_issuer.fetched = anyio.Event()
+                await own_issuer.fetched.wait()
+            assert await reader.refusal(token) is Refusal.UNKNOWN_KEY
+            tasks.cancel_scope.cancel()
+
+
+async def test_a_kid_that_names_another_key_now_does_not_keep_old_tokens_alive(
+    own_issuer: Issuer, client: httpx2.AsyncClient
+) -> None:
+    reader = Reader(own_issuer, client)
+    token = own_issuer.token()
+    assert await reader.refusal(token) is None
+    impostor = ECKey.import_key({**new_key().as_dict(private=True), "kid": str(own_issuer.key.kid)})
+    own_issuer.published = [impostor]
+    await reader.refusal(own_issuer.token(key=new_key()))  # causes a fetch
+    assert await reader.refusal(token) is Refusal.BAD_SIGNATURE
+
+
+OUTAGES: dict[str, Response] = {
+    "status 500": PlainTextResponse("down", 500),
+    "status 404 with a key set": JSONResponse({"keys": []}, 404),
+    "redirect": RedirectResponse("/elsewhere"),
+    "not JSON": PlainTextResponse("<html>"),
+    "not a key set": JSONResponse({"keys": {"a": 1}}),
+    "a list": JSONResponse([]),
+    "too long": PlainTextResponse(json.dumps({"keys": [], "x": "y" * 70_000})),
+    "too many keys": JSONResponse({"keys": [{}] * 33}),
+    "deeply nested": PlainTextResponse("[" * 50_000),
+}
+
+
+@pytest.mark.parametrize("response", OUTAGES.values(), ids=list(OUTAGES))
+async def test_the_last_good_copy_outlives_a_bad_answer_but_not_for_ever(
+    own_issuer: Issuer, client: httpx2.AsyncClient, response: Response
+) -> None:
+    reader = Reader(own_issuer, client)
+    assert await reader.refusal(own_issuer.token()) is None
+    own_issuer.response = response
+    assert await reader.refusal(own_issuer.token(key=new_key())) is Refusal.UNKNOWN_KEY
+    assert own_issuer.fetches == 2
+    assert await reader.refusal(own_issuer.token(subject="usr_2")) is None
+    reader.clock.ahead += LONGEST_OUTAGE_SECONDS + 1
+    with pytest.raises(KeySetUnavailable):
+        await reader.keys.key(str(own_issuer.key.kid))
+
+
+async def test_an_issuer_that_comes_up_later_is_found(own_issuer: Issuer, client: httpx2.AsyncClient) -> None:
+    reader, own_issuer.response = Reader(own_issuer, client), PlainTextResponse("down", 503)
+    for _ in range(5):
+        with pytest.raises(KeySetUnavailable):
+            await reader.keys.key("any")
+    assert own_issuer.fetches == 1
+    own_issuer.response = None
+    reader.clock.ahead += RETRY_SECONDS + 1
+    assert await reader.refusal(own_issuer.token(now=reader.clock.now())) is None
+
+
+async def test_an_issuer_that_is_not_there_is_an_outage() -> None:
+    async with httpx2.AsyncClient() as client:
+        keys = PublishedKeys(client, "http://127.0.0.1:1/.well-known/jwks.json", clock=SystemClock())
+        with pytest.raises(KeySetUnavailable):
+            await keys.key("any")
+
+
+async def test_only_public_p256_signature_keys_are_taken(own_issuer: Issuer, client: httpx2.AsyncClient) -> None:
+    good = new_key().as_dict(private=False)
+    bad: list[Any] = [
+        {**good, "kid": "enc", "use": "enc"},
+        {**good, "kid": "alg", "alg": "ES384"},
+        {**new_key().as_dict(private=True), "kid": "private"},
+        {**ECKey.generate_key("P-384", private=False).as_dict(), "kid": "p384"},
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "oct"},
+        {**good, "kid": "off-curve", "y": good["x"]},
+        {name: value for name, value in good.items() if name != "y"} | {"kid": "half"},
+        {**good, "kid": 7},
+        {name: value for name, value in good.items() if name != "kid"},
+        "text",
+    ]
+    own_issuer.response = JSONResponse({"keys": [*bad, good]})
+    keys = Reader(own_issuer, client).keys
+    assert await keys.key(str(good["kid"])) is not None
+    for name in ("enc", "alg", "private", "p384", "oct", "off-curve", "half", "7"):
+        assert await keys.key(name) is None

@@ -1,0 +1,51 @@
+"""The guard's own reading of a POST body."""
+
+import pytest
+
+from mcp_server.web.message import INVALID_REQUEST, PARSE_ERROR, InvalidMessage, Message, parse
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"run_sql"}}',
+            Message("tools/call", "run_sql"),
+        ),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/\\u0063all","params":{"name":"a"}}', Message("tools/call", "a")),
+        (b'{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"a"}}', Message("prompts/get", None)),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}', Message("tools/call", None)),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["run_sql"]}', Message("tools/call", None)),
+        (b'{"jsonrpc":"2.0","method":"notifications/initialized"}', Message("notifications/initialized", None)),
+    ],
+)
+def test_method_and_tool_come_from_the_body(body: bytes, message: Message) -> None:
+    assert parse(body) == message
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", PARSE_ERROR),
+        (b"{", PARSE_ERROR),
+        (b"\xff\xfe{\x00}\x00", PARSE_ERROR),
+        ('{"jsonrpc":"2.0","method":"ping"}'.encode("utf-16"), PARSE_ERROR),
+        (b'\xef\xbb\xbf{"jsonrpc":"2.0","method":"ping"}', PARSE_ERROR),
+        (b'{"jsonrpc":"2.0","method":"ping","params":{"x":NaN}}', PARSE_ERROR),
+        (b'{"jsonrpc":"2.0","method":"ping","params":{"x":' + b"9" * 5000 + b"}}", PARSE_ERROR),
+        (b"[" * 100_000, PARSE_ERROR),
+        (b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping"} {"jsonrpc":"2.0","id":1,"method":"tools/call"}', PARSE_ERROR),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"}', INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"b"}}', INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"result":{}}', INVALID_REQUEST),
+        (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', INVALID_REQUEST),
+        (b'"ping"', INVALID_REQUEST),
+        (b"null", INVALID_REQUEST),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_whatever_is_not_one_unambiguous_message_is_refused(body: bytes, code: int) -> None:
+    with pytest.raises(InvalidMessage) as refused:
+        parse(body)
+    assert refused.value.code == code
