@@ -282,3 +282,11 @@ class AttemptLimiter(Protocol):
     def registration_attempt(self, address: str) -> int | None:
         """Counts a client registration; seconds to wait when it is one too many."""
         ...
+
+    def client_authentication_wait(self, client_id: str, address: str) -> int | None:
+        """Seconds in which that client may not try again from that address, None if it may; counts nothing."""
+        ...
+
+    def client_authentication_failed(self, client_id: str, address: str) -> None:
+        """Counts a failed authentication of that client from that address."""
+        ...
