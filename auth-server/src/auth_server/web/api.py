@@ -1,10 +1,16 @@
 """The endpoints that programs call: `/token`, `/register`, `/revoke`."""
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from auth_server.domain.failures import WIRE, Reason, Refused
 from auth_server.flows.answers import JsonAnswer
+from auth_server.ports import AttemptLimiter
+from auth_server.protocol import client_auth, parameters
+from auth_server.web.addresses import throttle_key
 from auth_server.web.endpoint import Endpoint, Handler, Problem
 from auth_server.web.parameters import (
     BadRequest,
@@ -13,13 +19,14 @@ from auth_server.web.parameters import (
     media_type,
     parse_flat_json,
     parse_form,
-    without_repetition,
 )
 from shared_kernel.asgi import header_values
 
 # RFC 6749 §5.1: "The authorization server MUST include the HTTP "Cache-Control" response header field with a value of
 # "no-store" in any response containing tokens, credentials, or other sensitive information"
 _HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}
+Exchange = Callable[[list[tuple[str, str]], str | None], Awaitable[JsonAnswer]]
+"""What a flow makes of parameters and an Authorization header."""
 _log = structlog.get_logger("web")
 
 
@@ -44,7 +51,37 @@ def refuse_json(_request: Request, problem: Problem) -> Response:
     return JSONResponse({"error": problem.error, "error_description": problem.text}, problem.status, headers)
 
 
-async def credentials_and_parameters(request: Request) -> tuple[str | None, Pairs]:
+def client_request(exchange: Exchange, limiter: AttemptLimiter, address_of: Callable[[Request], str]) -> Handler:
+    """Takes requests that a client authenticates by itself; guessing at a client's secret is slowed down.
+
+    The limit counts per client and address, so that nobody can lock a client out from elsewhere.
+    """
+
+    async def handle(request: Request) -> Response:
+        authorization, pairs = await _credentials_and_parameters(request)
+        client_id, address = _unverified_client_id(authorization, pairs), throttle_key(address_of(request))
+        wait = limiter.client_authentication_wait(client_id, address) if client_id else None
+        if wait is not None:
+            _log.warning("client_throttled", path=request.url.path, client_id=client_id, address=address)
+            told = WIRE[Reason.TOO_MANY_REQUESTS]
+            headers = (("Retry-After", str(wait)),)
+            return refuse_json(request, Problem(told.status, told.error, told.description, headers))
+        result = await exchange(list(pairs), authorization)
+        if client_id and result.status == WIRE[Reason.CLIENT_NOT_AUTHENTICATED].status:
+            limiter.client_authentication_failed(client_id, address)
+        return answer(request, result)
+
+    return handle
+
+
+def _unverified_client_id(authorization: str | None, pairs: Pairs) -> str | None:
+    try:
+        return client_auth.presented(authorization, parameters.parse(pairs)).unverified_client_id
+    except Refused:
+        return None  # the flow will say what is wrong
+
+
+async def _credentials_and_parameters(request: Request) -> tuple[str | None, Pairs]:
     """The Authorization header and the parameters of a form or flat JSON body. Raises BadRequest."""
     # RFC 6749 §2.3.1: "The parameters can only be transmitted in the request-body and MUST NOT be included in the
     # request URI."
@@ -58,4 +95,4 @@ async def credentials_and_parameters(request: Request) -> tuple[str | None, Pair
         raise BadRequest("Send Content-Type: application/x-www-form-urlencoded.")
     body = await bounded_body(request.receive)
     pairs = parse_form(body) if kind != "application/json" else parse_flat_json(body)
-    return (authorizations[0] if authorizations else None), without_repetition(pairs)
+    return (authorizations[0] if authorizations else None), pairs

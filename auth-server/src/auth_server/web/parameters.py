@@ -1,4 +1,4 @@
-"""Request parameters, read strictly and within bounds."""
+"""Request bytes into parameters, strictly and within bounds; what repetition and absence mean is the protocol's."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -7,6 +7,7 @@ from urllib.parse import unquote_plus
 
 import anyio
 
+from auth_server.protocol.parameters import REPEATABLE
 from shared_kernel.asgi import BodyTooLarge, Receive, Scope, header_values, read_body
 
 BODY_LIMIT = 16 * 1024
@@ -15,7 +16,6 @@ BODY_SECONDS = 15.0
 """Longest time a request body may take to arrive."""
 FIELD_LIMIT = 40
 """Most parameters in one request."""
-_REPEATABLE = frozenset({"resource"})  # RFC 8707 §2: "Multiple "resource" parameters MAY be used"
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -53,10 +53,7 @@ def media_type(scope: Scope) -> str:
 
 
 def parse_form(encoded: bytes) -> Pairs:
-    """The parameters of a query string or form body, in order and with repetitions. Raises BadRequest.
-
-    A parameter without a value counts as absent.
-    """
+    """The parameters of a query string or form body, in order and with repetitions. Raises BadRequest."""
     try:
         text = encoded.decode("ascii")
         pairs = [
@@ -72,7 +69,7 @@ def parse_flat_json(body: bytes) -> Pairs:
     """The parameters in one flat JSON object of strings; `resource` may be a list of strings. Raises BadRequest."""
     pairs: list[tuple[str, str]] = []
     for key, value in parse_json_object(body).items():
-        values = value if key in _REPEATABLE and isinstance(value, list) else [value]
+        values = value if key in REPEATABLE and isinstance(value, list) else [value]
         if not all(isinstance(item, str) for item in values):
             raise BadRequest("The JSON body must be one flat object of strings.")
         pairs += [(key, item) for item in values]
@@ -101,23 +98,10 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def without_repetition(pairs: Pairs) -> Pairs:
-    """The parameters, each given once except those that may be repeated. Raises BadRequest."""
-    names = [name for name, _ in pairs if name not in _REPEATABLE]
-    # RFC 6749 §3.1: "Request and response parameters MUST NOT be included more than once."
-    if len(set(names)) != len(names):
-        raise BadRequest("A parameter is included more than once.")
-    return pairs
-
-
 def _bounded(pairs: Iterable[tuple[str, str]]) -> Pairs:
-    present: list[tuple[str, str]] = []
-    for count, (name, value) in enumerate(pairs, 1):
-        if count > FIELD_LIMIT:
-            raise BadRequest("There are too many parameters.")
-        if "\0" in name or "\0" in value:
-            raise BadRequest("A parameter holds a NUL character.")
-        # RFC 6749 §3.1: "Parameters sent without a value MUST be treated as if they were omitted from the request."
-        if value:
-            present.append((name, value))
-    return tuple(present)
+    result = tuple(pairs)
+    if len(result) > FIELD_LIMIT:
+        raise BadRequest("There are too many parameters.")
+    if any("\0" in name or "\0" in value for name, value in result):
+        raise BadRequest("A parameter holds a NUL character.")
+    return result

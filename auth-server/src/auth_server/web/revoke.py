@@ -1,18 +1,15 @@
 """`/revoke`."""
 
+from collections.abc import Callable
+
 from starlette.requests import Request
-from starlette.responses import Response
 
 from auth_server.flows.revoke import Revoke
-from auth_server.web.api import answer, credentials_and_parameters
+from auth_server.ports import AttemptLimiter
+from auth_server.web.api import client_request
 from auth_server.web.endpoint import Handler
 
 
-def revoke(flow: Revoke) -> Handler:
+def revoke(flow: Revoke, limiter: AttemptLimiter, address_of: Callable[[Request], str]) -> Handler:
     """Takes revocation requests (RFC 7009)."""
-
-    async def handle(request: Request) -> Response:
-        authorization, pairs = await credentials_and_parameters(request)
-        return answer(request, await flow.revoke(list(pairs), authorization))
-
-    return handle
+    return client_request(flow.revoke, limiter, address_of)

@@ -12,7 +12,7 @@ from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.token import Token
-from auth_server.ports import KeyRing, Maintenance
+from auth_server.ports import AttemptLimiter, KeyRing, Maintenance
 from auth_server.protocol.metadata import jwk_set, server_metadata
 from auth_server.web import health
 from auth_server.web.addresses import Network, client_address
@@ -32,7 +32,7 @@ from shared_kernel.asgi import Receive, Scope, Send, header_values
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """What the endpoints do, once requests are parsed."""
+    """What the endpoints do once requests are parsed, and the ports that web asks itself."""
 
     authorize: Authorize
     sign_in: SignIn
@@ -40,6 +40,7 @@ class Flows:
     token: Token
     register: Register
     revoke: Revoke
+    limiter: AttemptLimiter
     store: Maintenance
     keys: KeyRing
 
@@ -69,9 +70,9 @@ def endpoints(
         f"{base}/authorize": authorize(flows.authorize, browser),
         f"{base}/login": sign_in(flows.sign_in, browser, address_of),
         f"{base}/consent": consent(flows.consent, browser),
-        f"{base}/token": api(token(flows.token)),
+        f"{base}/token": api(token(flows.token, flows.limiter, address_of)),
         f"{base}/register": api(register(flows.register, address_of)),
-        f"{base}/revoke": api(revoke(flows.revoke)),
+        f"{base}/revoke": api(revoke(flows.revoke, flows.limiter, address_of)),
         "/livez": health.live(),
         "/readyz": health.ready(flows.store, flows.keys),
     }
