@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from auth_server.domain.client import Client
-from auth_server.domain.user import User
+from auth_server.domain import credentials
+from auth_server.domain.client import Client, ClientSecret, GrantType, Registration, display_name
+from auth_server.domain.deployment import DEFAULT_TENANT
+from auth_server.domain.user import MalformedEmail, UnusablePassword, User, normalise_email, prepare_password
 from auth_server.ports import ClientStore, PasswordHasher, UserStore
+from auth_server.protocol import redirect_uri
+from auth_server.protocol.registration import ALLOWED_SCOPES
+from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -55,26 +60,95 @@ class Administration:
 
     async def create_user(self, email: str, password: str) -> User:
         """Adds a person."""
-        raise NotImplementedError
+        try:
+            normal = normalise_email(email)
+        except MalformedEmail as error:
+            raise CannotDo(Problem.MALFORMED_EMAIL) from error
+        try:
+            prepared = prepare_password(password)
+        except UnusablePassword as error:
+            raise CannotDo(Problem.UNUSABLE_PASSWORD) from error
+        user = User(
+            user_id=credentials.new_user_id(self._entropy),
+            email=normal,
+            password_hash=await self._passwords.hash(prepared),
+            tenant=DEFAULT_TENANT,
+            created_at=self._clock.now(),
+        )
+        if not await self._users.add_user(user):
+            raise CannotDo(Problem.EMAIL_TAKEN)
+        return user
 
     async def create_client(
-        self, *, name: str, confidential: bool, redirect_uris: Sequence[str] = (), scope: str | None = None
+        self, *, name: str, confidential: bool, redirect_uris: Sequence[str] = (), scopes: str | None = None
     ) -> NewClient:
-        """Adds a client. `scope` None allows every scope.
+        """Adds a client. `scopes` is a space-separated list; None allows every scope.
 
         A confidential client gets client_credentials, and with redirect URIs the browser flow as well; a public one
         needs redirect URIs.
         """
-        raise NotImplementedError
+        now = self._clock.now()
+        shown = display_name(name)
+        if not shown:
+            raise CannotDo(Problem.UNUSABLE_NAME)
+        if not confidential and not redirect_uris:
+            raise CannotDo(Problem.REDIRECT_URI_REQUIRED)
+        for uri in redirect_uris:
+            try:
+                redirect_uri.kind(uri)
+            except redirect_uri.UnacceptableRedirectUri as error:
+                raise CannotDo(Problem.UNUSABLE_REDIRECT_URI) from error
+        grant_types = {GrantType.CLIENT_CREDENTIALS} if confidential else set()
+        if redirect_uris:
+            grant_types |= {GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN}
+        secret = credentials.new_client_secret(self._entropy) if confidential else None
+        client = Client(
+            client_id=credentials.new_client_id(self._entropy),
+            name=shown,
+            registration=Registration.OPERATOR,
+            redirect_uris=tuple(sorted({redirect_uri.canonical(uri) for uri in redirect_uris})),
+            grant_types=frozenset(grant_types),
+            scopes=_known_scopes(scopes),
+            tenant=DEFAULT_TENANT,
+            created_at=now,
+            confidential=confidential,
+            secrets=(ClientSecret(credentials.digest(secret), now),) if secret else (),
+        )
+        added = await self._clients.add_client(client)
+        assert added  # 128 random bits do not repeat
+        return NewClient(client, secret)
 
     async def clients(self) -> Sequence[Client]:
         """All clients, oldest first."""
-        raise NotImplementedError
+        return await self._clients.clients()
 
     async def rotate_secret(self, client_id: str) -> str:
         """A new secret, shown this once; the one before works for SECRET_OVERLAP more seconds, older ones end."""
-        raise NotImplementedError
+        now = self._clock.now()
+        client = await self._clients.client(client_id)
+        if client is None:
+            raise CannotDo(Problem.NO_SUCH_CLIENT)
+        if not client.confidential:
+            raise CannotDo(Problem.NOT_CONFIDENTIAL)
+        secret = credentials.new_client_secret(self._entropy)
+        stored = ClientSecret(credentials.digest(secret), now)
+        if not await self._clients.rotate_client_secret(client_id, stored, now + SECRET_OVERLAP):
+            raise CannotDo(Problem.NO_SUCH_CLIENT)
+        return secret
 
     async def delete_client(self, client_id: str) -> None:
         """Removes a client and revokes its grants."""
-        raise NotImplementedError
+        if not await self._clients.delete_client(client_id, self._clock.now()):
+            raise CannotDo(Problem.NO_SUCH_CLIENT)
+
+
+def _known_scopes(text: str | None) -> frozenset[str]:
+    if text is None:
+        return ALLOWED_SCOPES
+    try:
+        scopes = scope.parse(text)
+    except scope.MalformedScope as error:
+        raise CannotDo(Problem.UNKNOWN_SCOPE) from error
+    if not scopes <= ALLOWED_SCOPES:
+        raise CannotDo(Problem.UNKNOWN_SCOPE)
+    return scopes

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+from auth_server.domain import credentials
+from auth_server.domain.authorization import TRANSACTION_LIFETIME, Transaction
 from auth_server.domain.deployment import Deployment
-from auth_server.domain.failures import Reason
+from auth_server.domain.failures import Reason, Refused
+from auth_server.domain.user import Session
 from auth_server.ports import ClientStore, SessionStore, TransactionStore
+from auth_server.protocol import authorize
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -58,4 +62,33 @@ class Authorize:
         `browser_id` and `session_id` are the cookies' values. Only Continue has a side effect: one row.
         Raises StoreUnavailable.
         """
-        raise NotImplementedError
+        try:
+            client = await self._clients.client(authorize.unverified_client_id(pairs))
+            proven = authorize.prove(pairs, client)
+        except Refused as refusal:
+            return Rejected(refusal.reason)
+        now = self._clock.now()
+        try:
+            accepted = authorize.judge(pairs, proven, self._deployment, now)
+            session = await self._live_session(session_id, accepted.authenticated_since, now)
+            if accepted.silent:
+                raise Refused(Reason.CONSENT_REQUIRED if session else Reason.LOGIN_REQUIRED)
+        except Refused as refusal:
+            url = authorize.error_redirect(proven.redirect_uri, proven.state, refusal.reason, self._deployment.issuer)
+            return ErrorRedirect(url, refusal.reason)
+        browser_id = browser_id or credentials.new_browser_id(self._entropy)
+        transaction_id = credentials.new_transaction_id(self._entropy)
+        await self._transactions.start_transaction(
+            Transaction(
+                digest=credentials.digest(transaction_id),
+                browser_digest=credentials.digest(browser_id),
+                request=accepted.request,
+                authenticated_since=accepted.authenticated_since,
+                expires_at=now + TRANSACTION_LIFETIME,
+            )
+        )
+        return Continue(transaction_id, browser_id, needs_sign_in=session is None)
+
+    async def _live_session(self, session_id: str | None, since: float, now: float) -> Session | None:
+        session = await self._sessions.session(credentials.digest(session_id), now) if session_id else None
+        return session if session and session.authenticated_at >= since else None

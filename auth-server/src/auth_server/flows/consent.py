@@ -2,11 +2,25 @@
 
 from dataclasses import dataclass
 
+from auth_server.domain import credentials
+from auth_server.domain.authorization import CODE_LIFETIME, AuthorizationCode, Transaction
+from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
-from auth_server.flows.sign_in import AlreadyUsed, Forged, Stale
+from auth_server.domain.failures import Reason
+from auth_server.domain.grant import GRANT_LIFETIME, Grant
+from auth_server.domain.user import User
+from auth_server.flows.sign_in import AlreadyUsed, Forged, Stale, bound_transaction
 from auth_server.ports import ClientStore, SessionStore, TransactionStore, UserStore
+from auth_server.protocol import authorize, redirect_uri
+from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
+
+_SCOPES = {
+    scope.SCHEMAS_READ: "See which schemas and tables there are, with their columns and indexes",
+    scope.QUERY: "Read the data in those tables with SQL queries; it cannot change anything",
+    scope.OFFLINE_ACCESS: "Stay connected until you or your operator revoke it, for at most 90 days",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +88,22 @@ class Consent:
         self, transaction_id: str, browser_id: str | None, session_id: str | None
     ) -> ConsentPage | NeedsSignIn | Stale | AlreadyUsed:
         """What to show; without side effects. Raises StoreUnavailable."""
-        raise NotImplementedError
+        checked = await self._checked(transaction_id, browser_id, session_id, self._clock.now())
+        if not isinstance(checked, _Checked):
+            return checked
+        request, kind = checked.transaction.request, redirect_uri.kind(checked.transaction.request.redirect_uri)
+        return ConsentPage(
+            client_name=checked.client.name,
+            client_verified=checked.client.is_verified,
+            redirect_host=redirect_uri.shown_host(request.redirect_uri),
+            redirect_is_loopback=kind is redirect_uri.Kind.LOOPBACK,
+            redirect_is_private_scheme=kind is redirect_uri.Kind.PRIVATE_SCHEME,
+            scopes=tuple(ScopeLine(name, _SCOPES[name]) for name in scope.join(request.scopes).split()),
+            resource=request.resource,
+            workspace=checked.user.tenant,
+            user_email=checked.user.email,
+            csrf_token=checked.csrf_token,
+        )
 
     async def decide(
         self,
@@ -89,4 +118,72 @@ class Consent:
 
         Raises StoreUnavailable.
         """
-        raise NotImplementedError
+        now = self._clock.now()
+        checked = await self._checked(transaction_id, browser_id, session_id, now)
+        if not isinstance(checked, _Checked):
+            return checked
+        if not credentials.same_digest(csrf_token, checked.csrf_token):
+            return Forged()
+        request, digest = checked.transaction.request, checked.transaction.digest
+        if not approve:
+            if not await self._transactions.deny(digest, now):
+                return AlreadyUsed()
+            url = authorize.error_redirect(
+                request.redirect_uri, request.state, Reason.ACCESS_DENIED, self._deployment.issuer
+            )
+            return Redirect(url, approved=False)
+        grant = self._grant(checked, now)
+        code = credentials.new_authorization_code(self._entropy, grant.grant_id)
+        stored = AuthorizationCode(
+            digest=credentials.digest(code),
+            grant_id=grant.grant_id,
+            redirect_uri=request.redirect_uri,
+            code_challenge=request.code_challenge,
+            expires_at=now + CODE_LIFETIME,
+        )
+        if not await self._transactions.approve(digest, grant, stored, now):
+            return AlreadyUsed()
+        return Redirect(authorize.code_redirect(request, code, self._deployment.issuer), approved=True)
+
+    async def _checked(
+        self, transaction_id: str, browser_id: str | None, session_id: str | None, now: float
+    ) -> "_Checked | NeedsSignIn | Stale | AlreadyUsed":
+        """Everything both page and decision rest on, from the store alone."""
+        transaction = await bound_transaction(self._transactions, transaction_id, browser_id, now)
+        if not isinstance(transaction, Transaction):
+            return transaction
+        session = await self._sessions.session(credentials.digest(session_id), now) if session_id else None
+        if session_id is None or session is None or session.authenticated_at < transaction.authenticated_since:
+            return NeedsSignIn()
+        user = await self._users.user(session.user_id)
+        client = await self._clients.client(transaction.request.client_id)
+        if user is None or client is None or not authorize.still_allowed(transaction.request, client, self._deployment):
+            return Stale()
+        # Bound to the session: a page that one person loaded cannot be sent in by another.
+        token = credentials.csrf_token(cookie=session_id, transaction_id=transaction_id, page="consent")
+        return _Checked(transaction, client, user, token)
+
+    def _grant(self, checked: "_Checked", now: float) -> Grant:
+        request, client = checked.transaction.request, checked.client
+        return Grant(
+            grant_id=credentials.new_identifier(self._entropy),
+            handle=credentials.new_identifier(self._entropy),
+            client_id=client.client_id,
+            user_id=checked.user.user_id,
+            tenant=checked.user.tenant,
+            scopes=request.scopes,
+            resource=request.resource,
+            refreshable=GrantType.REFRESH_TOKEN in client.grant_types or scope.OFFLINE_ACCESS in request.scopes,
+            created_at=now,
+            expires_at=now + GRANT_LIFETIME,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A transaction whose browser, person and client have been checked now."""
+
+    transaction: Transaction
+    client: Client
+    user: User
+    csrf_token: str

@@ -1,7 +1,9 @@
 """`/register`: dynamic registration of public clients (RFC 7591)."""
 
-from auth_server.flows.answers import JsonAnswer
-from auth_server.ports import AttemptLimiter, ClientStore
+from auth_server.domain.failures import Reason, Refused
+from auth_server.flows.answers import JsonAnswer, refusal_answer
+from auth_server.ports import AttemptLimiter, ClientStore, StoreUnavailable
+from auth_server.protocol import registration
 from shared_kernel.clock import Clock
 
 
@@ -16,4 +18,14 @@ class Register:
 
         Never raises: a store that cannot answer becomes 503.
         """
-        raise NotImplementedError
+        retry_after = self._limiter.registration_attempt(address)
+        if retry_after is not None:
+            return refusal_answer(Reason.TOO_MANY_REQUESTS, retry_after)
+        try:
+            registered = registration.register(metadata, self._clock.now())
+            await self._clients.add_client(registered.client)
+        except Refused as refusal:
+            return refusal_answer(refusal.reason)
+        except StoreUnavailable:
+            return refusal_answer(Reason.STORE_UNAVAILABLE)
+        return JsonAnswer(201, registered.answer)

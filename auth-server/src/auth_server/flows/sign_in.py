@@ -2,8 +2,18 @@
 
 from dataclasses import dataclass
 
-from auth_server.domain.deployment import Deployment
-from auth_server.ports import AttemptLimiter, ClientStore, PasswordHasher, SessionStore, TransactionStore, UserStore
+from auth_server.domain import credentials
+from auth_server.domain.authorization import SESSION_LIFETIME, Transaction
+from auth_server.domain.user import MalformedEmail, Session, UnusablePassword, normalise_email, prepare_password
+from auth_server.ports import (
+    AttemptLimiter,
+    ClientStore,
+    Decided,
+    PasswordHasher,
+    SessionStore,
+    TransactionStore,
+    UserStore,
+)
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -58,7 +68,6 @@ class SignIn:
     def __init__(
         self,
         *,
-        deployment: Deployment,
         clients: ClientStore,
         transactions: TransactionStore,
         users: UserStore,
@@ -68,14 +77,19 @@ class SignIn:
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self._deployment = deployment
         self._clients, self._transactions, self._users, self._sessions = clients, transactions, users, sessions
         self._passwords, self._limiter = passwords, limiter
         self._clock, self._entropy = clock, entropy
 
     async def view(self, transaction_id: str, browser_id: str | None) -> SignInPage | Stale | AlreadyUsed:
         """What to show; without side effects. Raises StoreUnavailable."""
-        raise NotImplementedError
+        transaction = await bound_transaction(self._transactions, transaction_id, browser_id, self._clock.now())
+        if not isinstance(transaction, Transaction):
+            return transaction
+        client = await self._clients.client(transaction.request.client_id)
+        if client is None or browser_id is None:
+            return Stale()
+        return SignInPage(client.name, client.is_verified, _csrf_token(browser_id, transaction_id))
 
     async def submit(
         self,
@@ -92,4 +106,58 @@ class SignIn:
 
         Raises StoreUnavailable.
         """
-        raise NotImplementedError
+        now = self._clock.now()
+        transaction = await bound_transaction(self._transactions, transaction_id, browser_id, now)
+        if not isinstance(transaction, Transaction):
+            return transaction
+        if browser_id is None or not credentials.same_digest(csrf_token, _csrf_token(browser_id, transaction_id)):
+            return Forged()
+        account = _account(email)
+        retry_after = self._limiter.sign_in_attempt(account, address)
+        if retry_after is not None:
+            return TooManyAttempts(retry_after)
+        user = await self._users.user_by_email(account)
+        if not await self._passwords.verify(user.password_hash if user else None, _password(password)) or user is None:
+            return WrongCredentials()
+        self._limiter.sign_in_succeeded(account, address)
+        # A new id at every sign-in: one that was planted before is worth nothing afterwards.
+        new_session_id = credentials.new_session_id(self._entropy)
+        await self._sessions.start_session(
+            Session(credentials.digest(new_session_id), user.user_id, now, now + SESSION_LIFETIME),
+            replaces=credentials.digest(session_id) if session_id else None,
+        )
+        return SignedIn(new_session_id, SESSION_LIFETIME)
+
+
+async def bound_transaction(
+    transactions: TransactionStore, transaction_id: str, browser_id: str | None, now: float
+) -> Transaction | Stale | AlreadyUsed:
+    """The transaction, if this browser began it. Raises StoreUnavailable."""
+    found = await transactions.transaction(credentials.digest(transaction_id), now)
+    if isinstance(found, Decided):
+        return AlreadyUsed()
+    # A link with somebody else's transaction must not make this person's sign-in theirs.
+    if found is None or browser_id is None:
+        return Stale()
+    if not credentials.same_digest(found.browser_digest, credentials.digest(browser_id)):
+        return Stale()
+    return found
+
+
+def _csrf_token(browser_id: str, transaction_id: str) -> str:
+    return credentials.csrf_token(cookie=browser_id, transaction_id=transaction_id, page="sign-in")
+
+
+def _account(email: str) -> str:
+    """The address to look up; what is no address is looked up all the same, so that it takes as long."""
+    try:
+        return normalise_email(email)
+    except MalformedEmail:
+        return ""
+
+
+def _password(password: str) -> str:
+    try:
+        return prepare_password(password)
+    except UnusablePassword:
+        return ""

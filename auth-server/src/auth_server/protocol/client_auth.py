@@ -59,6 +59,17 @@ def secret_matches(client: Client | None, secret: str, now: float) -> bool:
     return any(found[:-1])
 
 
+def authenticate(client: Client | None, credentials: PresentedCredentials, now: float) -> Client:
+    """The client, if the credentials are its own. Raises Refused (CLIENT_NOT_AUTHENTICATED)."""
+    if credentials.secret is None:
+        authentic = client is not None and not client.confidential
+    else:
+        authentic = secret_matches(client, credentials.secret, now)
+    if client is None or not authentic:
+        raise Refused(Reason.CLIENT_NOT_AUTHENTICATED)
+    return client
+
+
 def _basic(authorization: str) -> tuple[str, str]:
     """Client id and secret of an `Authorization: Basic` header (RFC 7617, with RFC 6749 §2.3.1's form encoding)."""
     scheme, _, encoded = authorization.strip().partition(" ")

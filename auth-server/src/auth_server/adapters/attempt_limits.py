@@ -1,0 +1,60 @@
+"""Moving-window limits in this process's memory, by the `limits` library.
+
+Each server process counts for itself, so that n processes on a host allow n times as much.
+"""
+
+import ipaddress
+import math
+
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from auth_server.domain.credentials import digest
+from shared_kernel.clock import Clock
+
+# An account is never blocked as such, only together with an address: otherwise anyone could lock anyone out.
+_SIGN_IN_ACCOUNT = RateLimitItemPerMinute(10, 5, namespace="sign-in-account")
+_SIGN_IN_ADDRESS = RateLimitItemPerMinute(100, 5, namespace="sign-in-address")
+_REGISTRATION_ADDRESS = RateLimitItemPerMinute(60, 10, namespace="registration-address")
+_REGISTRATION_ALL = RateLimitItemPerMinute(1000, 10, namespace="registration-all")
+
+
+class MemoryAttemptLimiter:
+    """Implements AttemptLimiter."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._limits = MovingWindowRateLimiter(MemoryStorage())
+
+    def sign_in_attempt(self, email: str, address: str) -> int | None:
+        """See AttemptLimiter: 100 in 5 minutes from an address, 10 of them for one account."""
+        network = _network(address)
+        # The address first: it bounds how many accounts one address can make us remember.
+        return self._hit(_SIGN_IN_ADDRESS, network) or self._hit(_SIGN_IN_ACCOUNT, digest(email), network)
+
+    def sign_in_succeeded(self, email: str, address: str) -> None:
+        """See AttemptLimiter."""
+        self._limits.clear(_SIGN_IN_ACCOUNT, digest(email), _network(address))
+
+    def registration_attempt(self, address: str) -> int | None:
+        """See AttemptLimiter: 60 in 10 minutes from an address, 1000 from all."""
+        return self._hit(_REGISTRATION_ADDRESS, _network(address)) or self._hit(_REGISTRATION_ALL)
+
+    def _hit(self, item: RateLimitItem, *key: str) -> int | None:
+        if self._limits.hit(item, *key):
+            return None
+        reset_time = self._limits.get_window_stats(item, *key).reset_time
+        return min(max(1, math.ceil(reset_time - self._clock.now())), item.get_expiry())
+
+
+def _network(address: str) -> str:
+    """What one subscriber can speak from: an IPv4 address, or the /64 that an IPv6 address lies in."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)

@@ -1,0 +1,127 @@
+"""The signing keys, opened with the master key.
+
+How a rotation stays unnoticed. Every key is published before it signs: the first two, active and next, appear
+together, so no key set was ever served without `next`; a later `next` may be promoted only PUBLICATION_LEAD (600 s)
+after it appeared, when every cache (max-age 300 s) has been filled again. After promotion the old key stays published
+for RETIRED_LIFETIME. Each server process reads the stages anew when its copy is a second old; until then it signs with
+a key that all caches know.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc.jwk import ECKey
+
+from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
+from auth_server.ports import SigningKeyStore, StoreUnavailable
+from shared_kernel import access_token
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+
+SNAPSHOT_AGE = 1.0
+"""Seconds after which the stages are read anew."""
+_NONCE_BYTES = 12
+_CURVE = "P-256"
+
+
+class WrongMasterKey(Exception):
+    """The store's signing keys were sealed under another master key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the master key does not open the signing keys in the store; use the key they were sealed with"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """The keys as they were read at `taken_at`."""
+
+    active: ECKey
+    published: Mapping[str, ECKey]
+    taken_at: float
+
+
+class SealedKeyRing:
+    """Implements KeyRing over a SigningKeyStore. Opened by open_key_ring()."""
+
+    def __init__(
+        self, store: SigningKeyStore, master_key: bytes, snapshot: _Snapshot, clock: Clock, entropy: Entropy
+    ) -> None:
+        self._store, self._master_key, self._clock, self._entropy = store, master_key, clock, entropy
+        self._snapshot = snapshot
+
+    async def signing_key(self) -> ECKey:
+        """See KeyRing."""
+        return (await self._fresh()).active
+
+    async def published_keys(self) -> Mapping[str, ECKey]:
+        """See KeyRing. An unreachable store leaves the last known set in place."""
+        try:
+            return (await self._fresh()).published
+        except StoreUnavailable:
+            return self._snapshot.published
+
+    async def rotate(self) -> float | None:
+        """See KeyRing."""
+        now = self._clock.now()
+        following = _new_key(KeyStage.NEXT, self._master_key, self._entropy, now, promotable_at=now + PUBLICATION_LEAD)
+        promotable_at = await self._store.promote_next_key(following, now)
+        if promotable_at is not None:
+            return promotable_at - now
+        self._snapshot = await self._read(now)
+        return None
+
+    async def _fresh(self) -> _Snapshot:
+        now = self._clock.now()
+        # Also when the clock was set back, else the copy would be good for as long as that.
+        if not 0 <= now - self._snapshot.taken_at < SNAPSHOT_AGE:
+            self._snapshot = await self._read(now)
+        return self._snapshot
+
+    async def _read(self, now: float) -> _Snapshot:
+        return _open(await self._store.signing_keys(now), self._master_key, now)
+
+
+async def open_key_ring(store: SigningKeyStore, master_key: bytes, clock: Clock, entropy: Entropy) -> SealedKeyRing:
+    """The store's keys; creates the first two where there are none. Raises WrongMasterKey, StoreUnavailable."""
+    now = clock.now()
+    keys = await store.signing_keys(now)
+    if not any(key.stage is KeyStage.ACTIVE for key in keys):
+        # Of two processes that get here at once, one stores its keys and both go on with those.
+        keys = await store.ensure_signing_keys(
+            _new_key(KeyStage.ACTIVE, master_key, entropy, now, promotable_at=now),
+            _new_key(KeyStage.NEXT, master_key, entropy, now, promotable_at=now),
+        )
+    return SealedKeyRing(store, master_key, _open(keys, master_key, now), clock, entropy)
+
+
+def _open(keys: Sequence[SealedKey], master_key: bytes, now: float) -> _Snapshot:
+    (active,) = (key for key in keys if key.stage is KeyStage.ACTIVE)
+    published = {key.key_id: ECKey.import_key(json.loads(key.public_jwk)) for key in keys}
+    try:
+        private = AESGCM(master_key).decrypt(
+            active.sealed[:_NONCE_BYTES], active.sealed[_NONCE_BYTES:], active.key_id.encode()
+        )
+    except InvalidTag as error:
+        raise WrongMasterKey from error
+    return _Snapshot(ECKey.import_key(json.loads(private)), published, now)
+
+
+def _new_key(stage: KeyStage, master_key: bytes, entropy: Entropy, now: float, *, promotable_at: float) -> SealedKey:
+    key = ECKey.generate_key(_CURVE)
+    key_id = key.thumbprint()  # RFC 7638
+    names = {"kid": key_id, "use": "sig", "alg": access_token.ALGORITHM}
+    nonce = entropy.bytes(_NONCE_BYTES)
+    private = json.dumps({**key.as_dict(private=True), **names}).encode()
+    return SealedKey(
+        key_id=key_id,
+        stage=stage,
+        public_jwk=json.dumps({**key.as_dict(private=False), **names}),
+        sealed=nonce + AESGCM(master_key).encrypt(nonce, private, key_id.encode()),
+        changed_at=now,
+        promotable_at=promotable_at,
+    )

@@ -1,0 +1,136 @@
+"""Transactions and authorization codes in SQLite."""
+
+import json
+import sqlite3
+from dataclasses import asdict
+
+from auth_server.adapters.sqlite_store.database import Database
+from auth_server.adapters.sqlite_store.grants import add_grant, add_refresh_token, grant_from_row, revoke
+from auth_server.domain.authorization import MAX_WRONG_VERIFIERS, AuthorizationCode, AuthorizationRequest, Transaction
+from auth_server.domain.grant import Grant, RefreshToken
+from auth_server.ports import Decided, Gone, LoadedCode, Redeemed, Reused
+from shared_kernel import scope
+
+
+class SqliteAuthorizations:
+    """Implements TransactionStore and CodeStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def start_transaction(self, transaction: Transaction) -> None:
+        """See TransactionStore."""
+        await self._database.write(_start, transaction)
+
+    async def transaction(self, digest: str, now: float) -> Transaction | Decided | None:
+        """See TransactionStore."""
+        return await self._database.read(_transaction, digest, now)
+
+    async def approve(self, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float) -> bool:
+        """See TransactionStore."""
+        return await self._database.write(_approve, transaction_digest, grant, code, now)
+
+    async def deny(self, transaction_digest: str, now: float) -> bool:
+        """See TransactionStore."""
+        return await self._database.write(_consume, transaction_digest, now)
+
+    async def code(self, digest: str) -> LoadedCode | None:
+        """See CodeStore."""
+        return await self._database.read(_code, digest)
+
+    async def redeem(self, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:
+        """See CodeStore."""
+        return await self._database.write(_redeem, digest, refresh, now)
+
+    async def count_wrong_verifier(self, digest: str) -> None:
+        """See CodeStore."""
+        await self._database.write(_count_wrong_verifier, digest)
+
+
+def _start(db: sqlite3.Connection, transaction: Transaction) -> None:
+    request = {**asdict(transaction.request), "scopes": scope.join(transaction.request.scopes)}
+    db.execute(
+        "INSERT INTO transactions (digest, browser_digest, request, authenticated_since, expires_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (
+            transaction.digest,
+            transaction.browser_digest,
+            json.dumps(request),
+            transaction.authenticated_since,
+            transaction.expires_at,
+        ),
+    )
+
+
+def _transaction(db: sqlite3.Connection, digest: str, now: float) -> Transaction | Decided | None:
+    row = db.execute(
+        "SELECT browser_digest, request, authenticated_since, expires_at, decided_at FROM transactions"
+        " WHERE digest = ? AND expires_at > ?",
+        (digest, now),
+    ).fetchone()
+    if row is None:
+        return None
+    browser_digest, text, authenticated_since, expires_at, decided_at = row
+    if decided_at is not None:
+        return Decided()
+    fields = json.loads(text)
+    request = AuthorizationRequest(**{**fields, "scopes": scope.parse(fields["scopes"])})
+    return Transaction(digest, browser_digest, request, authenticated_since, expires_at)
+
+
+def _consume(db: sqlite3.Connection, digest: str, now: float) -> bool:
+    taken = db.execute(
+        "UPDATE transactions SET decided_at = ? WHERE digest = ? AND decided_at IS NULL AND expires_at > ?",
+        (now, digest, now),
+    )
+    return taken.rowcount > 0
+
+
+def _approve(
+    db: sqlite3.Connection, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float
+) -> bool:
+    # A client deleted a moment ago has had its grants revoked; it must not get another.
+    used = db.execute("UPDATE clients SET last_used_at = ? WHERE client_id = ?", (now, grant.client_id)).rowcount
+    if not used or not _consume(db, transaction_digest, now):
+        return False
+    add_grant(db, grant)
+    db.execute(
+        "INSERT INTO codes (digest, grant_id, redirect_uri, code_challenge, expires_at) VALUES (?, ?, ?, ?, ?)",
+        (code.digest, code.grant_id, code.redirect_uri, code.code_challenge, code.expires_at),
+    )
+    return True
+
+
+def _code(db: sqlite3.Connection, digest: str) -> LoadedCode | None:
+    row = db.execute(
+        "SELECT digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at, grants.grant_id, handle,"
+        " client_id, user_id, tenant, scopes, resource, refreshable, created_at, grants.expires_at"
+        " FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
+        (digest,),
+    ).fetchone()
+    return LoadedCode(AuthorizationCode(*row[:5]), grant_from_row(row[5:])) if row else None
+
+
+def _redeem(db: sqlite3.Connection, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:
+    row = db.execute(
+        "SELECT grant_id, codes.expires_at, used_at, wrong_verifiers, revoked_at"
+        " FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
+        (digest,),
+    ).fetchone()
+    if row is None:
+        return Gone()
+    grant_id, expires_at, used_at, wrong_verifiers, revoked_at = row
+    if used_at is not None:
+        # RFC 6749 §4.1.2: "the authorization server [...] SHOULD revoke (when possible) all tokens previously issued"
+        revoke(db, grant_id, now)
+        return Reused()
+    if revoked_at is not None or now >= expires_at or wrong_verifiers >= MAX_WRONG_VERIFIERS:
+        return Gone()
+    db.execute("UPDATE codes SET used_at = ? WHERE digest = ?", (now, digest))
+    if refresh is not None:
+        add_refresh_token(db, refresh)
+    return Redeemed()
+
+
+def _count_wrong_verifier(db: sqlite3.Connection, digest: str) -> None:
+    db.execute("UPDATE codes SET wrong_verifiers = wrong_verifiers + 1 WHERE digest = ? AND used_at IS NULL", (digest,))

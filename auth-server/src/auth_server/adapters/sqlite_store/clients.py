@@ -1,0 +1,121 @@
+"""Clients in SQLite."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from auth_server.adapters.sqlite_store.database import Database
+from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
+from shared_kernel import scope
+
+_SELECT = (
+    "SELECT client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential"
+    " FROM clients"
+)
+
+
+class SqliteClients:
+    """Implements ClientStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def client(self, client_id: str) -> Client | None:
+        """See ClientStore."""
+        return await self._database.read(_client, client_id)
+
+    async def clients(self) -> Sequence[Client]:
+        """See ClientStore."""
+        return await self._database.read(_clients)
+
+    async def add_client(self, client: Client) -> bool:
+        """See ClientStore."""
+        return await self._database.write(_add, client)
+
+    async def rotate_client_secret(self, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
+        """See ClientStore."""
+        return await self._database.write(_rotate_secret, client_id, secret, previous_until)
+
+    async def delete_client(self, client_id: str, now: float) -> bool:
+        """See ClientStore."""
+        return await self._database.write(_delete, client_id, now)
+
+
+def _client(db: sqlite3.Connection, client_id: str) -> Client | None:
+    row = db.execute(f"{_SELECT} WHERE client_id = ?", (client_id,)).fetchone()
+    return _from_row(db, row) if row else None
+
+
+def _clients(db: sqlite3.Connection) -> list[Client]:
+    rows = db.execute(f"{_SELECT} ORDER BY created_at, client_id").fetchall()
+    return [_from_row(db, row) for row in rows]
+
+
+def _add(db: sqlite3.Connection, client: Client) -> bool:
+    added = db.execute(
+        "INSERT INTO clients (client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at,"
+        " confidential, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            client.client_id,
+            client.name,
+            client.registration,
+            json.dumps(client.redirect_uris),
+            json.dumps(sorted(client.grant_types)),
+            scope.join(client.scopes),
+            client.tenant,
+            client.created_at,
+            client.confidential,
+            client.created_at,
+        ),
+    ).rowcount
+    if not added:
+        db.execute(
+            "UPDATE clients SET last_used_at = max(last_used_at, ?) WHERE client_id = ?",
+            (client.created_at, client.client_id),
+        )
+        return False
+    for secret in client.secrets:
+        _add_secret(db, client.client_id, secret)
+    return True
+
+
+def _rotate_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
+    if not db.execute("SELECT 1 FROM clients WHERE client_id = ? AND confidential", (client_id,)).fetchone():
+        return False
+    # Of two secrets the older one ends now: at most two are alive at a time.
+    db.execute("DELETE FROM client_secrets WHERE client_id = ? AND expires_at IS NOT NULL", (client_id,))
+    db.execute("UPDATE client_secrets SET expires_at = ? WHERE client_id = ?", (previous_until, client_id))
+    _add_secret(db, client_id, secret)
+    return True
+
+
+def _delete(db: sqlite3.Connection, client_id: str, now: float) -> bool:
+    db.execute("UPDATE grants SET revoked_at = ? WHERE client_id = ? AND revoked_at IS NULL", (now, client_id))
+    return db.execute("DELETE FROM clients WHERE client_id = ?", (client_id,)).rowcount > 0
+
+
+def _add_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret) -> None:
+    db.execute(
+        "INSERT INTO client_secrets (client_id, digest, created_at, expires_at) VALUES (?, ?, ?, ?)",
+        (client_id, secret.digest, secret.created_at, secret.expires_at),
+    )
+
+
+def _from_row(db: sqlite3.Connection, row: tuple[str, str, str, str, str, str, str, float, int]) -> Client:
+    client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential = row
+    secrets = db.execute(
+        "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = ? ORDER BY created_at",
+        (client_id,),
+    )
+    return Client(
+        client_id=client_id,
+        name=name,
+        registration=Registration(registration),
+        redirect_uris=tuple(json.loads(redirect_uris)),
+        grant_types=frozenset(map(GrantType, json.loads(grant_types))),
+        scopes=scope.parse(scopes),
+        tenant=tenant,
+        created_at=created_at,
+        confidential=bool(confidential),
+        secrets=tuple(ClientSecret(*secret) for secret in secrets),
+    )

@@ -1,0 +1,62 @@
+"""Sealed signing keys in SQLite."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from auth_server.adapters.sqlite_store.database import Database
+from auth_server.domain.signing_key import RETIRED_LIFETIME, KeyStage, SealedKey
+
+_SELECT = "SELECT key_id, stage, public_jwk, sealed, changed_at, promotable_at FROM signing_keys"
+
+
+class SqliteSigningKeys:
+    """Implements SigningKeyStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ensure_signing_keys(self, active: SealedKey, following: SealedKey) -> Sequence[SealedKey]:
+        """See SigningKeyStore."""
+        return await self._database.write(_ensure, active, following)
+
+    async def signing_keys(self, now: float) -> Sequence[SealedKey]:
+        """See SigningKeyStore."""
+        return await self._database.read(_keys, now)
+
+    async def promote_next_key(self, following: SealedKey, now: float) -> float | None:
+        """See SigningKeyStore."""
+        return await self._database.write(_promote, following, now)
+
+
+def _ensure(db: sqlite3.Connection, active: SealedKey, following: SealedKey) -> list[SealedKey]:
+    if not db.execute("SELECT 1 FROM signing_keys WHERE stage = 'active'").fetchone():
+        _add(db, active)
+        _add(db, following)
+    return _keys(db, active.changed_at)
+
+
+def _keys(db: sqlite3.Connection, now: float) -> list[SealedKey]:
+    rows = db.execute(
+        f"{_SELECT} WHERE stage <> 'retired' OR changed_at > ? ORDER BY changed_at, key_id",
+        (now - RETIRED_LIFETIME,),
+    )
+    return [SealedKey(row[0], KeyStage(row[1]), row[2], bytes(row[3]), row[4], row[5]) for row in rows]
+
+
+def _promote(db: sqlite3.Connection, following: SealedKey, now: float) -> float | None:
+    (promotable_at,) = db.execute("SELECT promotable_at FROM signing_keys WHERE stage = 'next'").fetchone()
+    if now < promotable_at:
+        return float(promotable_at)
+    # What can no longer sign need not stay: the private half goes with the stage.
+    db.execute("UPDATE signing_keys SET stage = 'retired', sealed = x'', changed_at = ? WHERE stage = 'active'", (now,))
+    db.execute("UPDATE signing_keys SET stage = 'active', changed_at = ? WHERE stage = 'next'", (now,))
+    _add(db, following)
+    return None
+
+
+def _add(db: sqlite3.Connection, key: SealedKey) -> None:
+    db.execute(
+        "INSERT INTO signing_keys (key_id, stage, public_jwk, sealed, changed_at, promotable_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (key.key_id, key.stage, key.public_jwk, key.sealed, key.changed_at, key.promotable_at),
+    )
