@@ -127,11 +127,15 @@ class Result:
     complete: bool
 
 
+class StreamReadTwice(Exception):
+    """A streamed input would have to be read a second time: it must be materialised. There is no result."""
+
+
 class RelationalEngine(Protocol):
     """Runs one statement over streamed inputs, without files, network or credentials.
 
     Cancelling a run ends its work within half a second. Raises Failure (evaluation_error, memory_exceeded,
-    result_too_large, busy).
+    result_too_large, busy, internal_error), or StreamReadTwice.
     """
 
     async def run(self, statement: str, inputs: Sequence[Input], *, row_limit: int, byte_limit: int) -> Result:

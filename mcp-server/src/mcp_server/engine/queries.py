@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from shared_kernel.clock import Clock
-
 from mcp_server.access.principal import Principal
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.results import Explanation, QueryResult
 from mcp_server.engine.schemas import Schemas
 from mcp_server.ports import Catalog, ItemSource, RelationalEngine, Spool
 from mcp_server.sql.parse import JsonValue
+from shared_kernel.clock import Clock
 
 Parameters = Sequence[JsonValue] | Mapping[str, JsonValue] | None
 
