@@ -11,9 +11,9 @@ from auth_server.domain.user import MalformedEmail, UnusablePassword, User, norm
 from auth_server.ports import ClientStore, PasswordHasher, UserStore
 from auth_server.protocol import redirect_uri
 from auth_server.protocol.registration import ALLOWED_SCOPES
-from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
+from shared_kernel.scope import MalformedScope, parse
 
 SECRET_OVERLAP = 24 * 3600
 """Seconds for which the previous client secret goes on working after a rotation."""
@@ -80,9 +80,9 @@ class Administration:
         return user
 
     async def create_client(
-        self, *, name: str, confidential: bool, redirect_uris: Sequence[str] = (), scopes: str | None = None
+        self, *, name: str, confidential: bool, redirect_uris: Sequence[str] = (), scope: str | None = None
     ) -> NewClient:
-        """Adds a client. `scopes` is a space-separated list; None allows every scope.
+        """Adds a client. `scope` is a space-separated list; None allows every scope.
 
         A confidential client gets client_credentials, and with redirect URIs the browser flow as well; a public one
         needs redirect URIs.
@@ -108,7 +108,7 @@ class Administration:
             registration=Registration.OPERATOR,
             redirect_uris=tuple(sorted({redirect_uri.canonical(uri) for uri in redirect_uris})),
             grant_types=frozenset(grant_types),
-            scopes=_known_scopes(scopes),
+            scopes=_known_scopes(scope),
             tenant=DEFAULT_TENANT,
             created_at=now,
             confidential=confidential,
@@ -146,8 +146,8 @@ def _known_scopes(text: str | None) -> frozenset[str]:
     if text is None:
         return ALLOWED_SCOPES
     try:
-        scopes = scope.parse(text)
-    except scope.MalformedScope as error:
+        scopes = parse(text)
+    except MalformedScope as error:
         raise CannotDo(Problem.UNKNOWN_SCOPE) from error
     if not scopes <= ALLOWED_SCOPES:
         raise CannotDo(Problem.UNKNOWN_SCOPE)
