@@ -16,8 +16,7 @@ from shared_kernel.clock import Clock
 # An account is never blocked as such, only together with an address: otherwise anyone could lock anyone out.
 _SIGN_IN_ACCOUNT = RateLimitItemPerMinute(10, 5, namespace="sign-in-account")
 _SIGN_IN_ADDRESS = RateLimitItemPerMinute(100, 5, namespace="sign-in-address")
-_CLIENT_FAILURES = RateLimitItemPerMinute(10, 1, namespace="client-failures")
-_CLIENT_SECRET = RateLimitItemPerMinute(20, 1, namespace="client-secret")
+_CLIENT_SECRET = RateLimitItemPerMinute(10, 1, namespace="client-secret")
 _CLIENT_ADDRESS = RateLimitItemPerMinute(200, 1, namespace="client-address")
 _REGISTRATION_ADDRESS = RateLimitItemPerMinute(60, 10, namespace="registration-address")
 _REGISTRATION_ALL = RateLimitItemPerMinute(1000, 10, namespace="registration-all")
@@ -45,16 +44,7 @@ class MemoryAttemptLimiter:
         return self._hit(_REGISTRATION_ADDRESS, _network(address)) or self._hit(_REGISTRATION_ALL)
 
     def client_authentication_wait(self, client_id: str, address: str) -> int | None:
-        """See AttemptLimiter: 10 failures in a minute."""
-        key = (digest(client_id), _network(address))
-        return None if self._limits.test(_CLIENT_FAILURES, *key) else self._wait(_CLIENT_FAILURES, *key)
-
-    def client_authentication_failed(self, client_id: str, address: str) -> None:
-        """See AttemptLimiter."""
-        self._limits.hit(_CLIENT_FAILURES, digest(client_id), _network(address))
-
-    def client_authentication_wait(self, client_id: str, address: str) -> int | None:
-        """See AttemptLimiter: 20 failures in a minute for a client from an address, 200 for all from an address."""
+        """See AttemptLimiter: 10 failures in a minute for a client from an address, 200 for all from an address."""
         for item, key in _client_keys(client_id, address):
             if not self._limits.test(item, *key):
                 return self._wait(item, *key)
