@@ -73,6 +73,10 @@ DOCUMENT_COLUMN = "_doc"
 """The whole item as JSON. Not part of `*`; read only when named, so that no attribute is out of reach."""
 
 
+DOCUMENT = Column(DOCUMENT_COLUMN, ColumnType(TypeKind.JSON), frozenset(), nullable=False)
+"""The document column, as a relation carries it when a query names it."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyAttribute:
     """One attribute of a primary or index key; its type is S, N or B."""

@@ -92,7 +92,7 @@ approx_distinct array array_contains_all array_overlaps array_size bitwise_and_a
 date_bin date_from_parts day_of_month day_of_week day_of_year explode is_inf is_nan j_s_o_n_array j_s_o_n_object
 jarowinkler_similarity json_extract_scalar logical_and logical_or pad parse_json rand regexp_like regexp_split
 sha2 str_position str_to_time struct time_from_parts time_to_str time_to_unix timestamp_from_parts timestamp_trunc
-unix_to_time variance_pop week_of_year
+to_map unix_to_time variance_pop week_of_year
 """
 """Names under which the parser knows some of the functions above."""
 

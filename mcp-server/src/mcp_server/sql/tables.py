@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.planning.names import fold
 from mcp_server.sql.positions import position_of
 
 
@@ -46,7 +47,7 @@ def table_names(query: exp.Query, text: str) -> frozenset[TableName]:
 
 def _names_a_cte(table: exp.Table) -> bool:
     """A CTE is in scope in the query it belongs to and in the CTEs after it; in itself only when recursive."""
-    name = table.name.casefold()
+    name = fold(table.name)
     below: exp.Expr = table
     above = table.parent
     while above is not None:
@@ -56,7 +57,7 @@ def _names_a_cte(table: exp.Table) -> bool:
         else:
             with_ = above.args.get("with_")
             visible = with_.expressions if with_ is not None and with_ is not below else []
-        if any(cte.alias.casefold() == name for cte in visible):
+        if any(fold(cte.alias) == name for cte in visible):
             return True
         below, above = above, above.parent
     return False
