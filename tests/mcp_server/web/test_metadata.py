@@ -1,0 +1,132 @@
+"""The documents a client starts from, and the service's own state, through the whole application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.app import http_app
+from mcp_server.settings import Settings
+from shared_kernel.asgi import App
+from shared_kernel.clock import SystemClock
+from shared_kernel.entropy import SystemEntropy
+
+pytestmark = pytest.mark.anyio
+
+ISSUER = "https://auth.example.com/tenants/a"
+
+
+@asynccontextmanager
+async def nothing() -> AsyncIterator[None]:
+    yield
+
+
+def application(*, ready: bool = True, **settings: object) -> App:
+    nowhere = Path("/nonexistent")
+    values = {
+        "resource": "https://mcp.example.com/mcp",
+        "issuer": ISSUER,
+        "schemas_file": nowhere,
+        "cursor_key_file": nowhere,
+    }
+    loaded = Settings.model_validate({**values, **settings})
+    keys = PublishedKeys(httpx2.AsyncClient(), loaded.keys_url, clock=SystemClock())
+    return http_app(
+        loaded,
+        [],
+        keys,
+        running=nothing,
+        ready=lambda: ready,
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+    )
+
+
+def client(app: App) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://mcp.example.com")
+
+
+@pytest.mark.parametrize("path", ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"])
+async def test_both_forms_describe_the_resource_in_exact_strings(path: str) -> None:
+    async with client(application()) as http:
+        response = await http.get(path)
+        assert (await http.head(path)).status_code == 200
+    assert response.json() == {
+        "resource": "https://mcp.example.com/mcp",
+        "authorization_servers": [ISSUER],
+        "scopes_supported": ["schemas:read", "query"],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "DynamoSQL",
+    }
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["cache-control"] == "public, max-age=3600"
+
+
+async def test_the_challenge_points_to_metadata_that_answers() -> None:
+    async with client(application()) as http:
+        challenge = (await http.get("/mcp")).headers["www-authenticate"]
+        url = challenge.split('resource_metadata="')[1].split('"')[0]
+        assert url == "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
+        assert (await http.get(url)).status_code == 200
+
+
+async def test_a_resource_without_a_path_is_served_at_the_root() -> None:
+    async with client(application(resource="https://mcp.example.com")) as http:
+        response = await http.get("/")
+        assert response.status_code == 401
+        assert 'resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource"' in str(
+            response.headers
+        )
+        assert (await http.get("/.well-known/oauth-protected-resource")).json()["resource"] == "https://mcp.example.com"
+
+
+async def test_on_two_hosts_the_issuers_metadata_is_a_redirect_away() -> None:
+    async with client(application()) as http:
+        response = await http.get("/.well-known/oauth-authorization-server")
+    assert response.status_code == 307
+    assert response.headers["location"] == ("https://auth.example.com/.well-known/oauth-authorization-server/tenants/a")
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+async def test_on_one_host_the_issuers_metadata_is_not_ours() -> None:
+    async with client(application(issuer="https://mcp.example.com")) as http:
+        assert (await http.get("/.well-known/oauth-authorization-server")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"])
+async def test_a_preflight_of_public_documents_is_answered(path: str) -> None:
+    headers = {"Origin": "https://anyone.example", "Access-Control-Request-Method": "GET"}
+    async with client(application()) as http:
+        response = await http.options(path, headers=headers)
+    assert response.status_code == 204
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
+async def test_liveness_and_readiness(ready: bool, status: int) -> None:
+    async with client(application(ready=ready)) as http:
+        assert (await http.get("/livez")).status_code == 200
+        assert (await http.get("/readyz")).status_code == status
+
+
+@pytest.mark.parametrize("path", ["/mcp/", "/token", "/", "/.well-known/openid-configuration", "/metrics"])
+async def test_nothing_else_answers_and_nothing_redirects_by_host(path: str) -> None:
+    async with client(application()) as http:
+        assert (await http.get(path, headers={"Host": "evil.example"})).status_code == 404
+
+
+async def test_web_pages_may_call_the_endpoint_only_from_allowed_origins() -> None:
+    preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,mcp-name"}
+    async with client(application(allowed_origins="https://app.example")) as http:
+        allowed = await http.options("/mcp", headers={"Origin": "https://app.example", **preflight})
+        refused = await http.options("/mcp", headers={"Origin": "https://evil.example", **preflight})
+        challenged = await http.post("/mcp", headers={"Origin": "https://app.example"})
+    assert allowed.status_code == 200
+    assert allowed.headers["access-control-allow-origin"] == "https://app.example"
+    assert "access-control-allow-origin" not in refused.headers
+    assert challenged.status_code == 401
+    assert challenged.headers["access-control-allow-origin"] == "https://app.example"
+    assert "WWW-Authenticate" in challenged.headers["access-control-expose-headers"]

@@ -1,0 +1,175 @@
+"""Settings and the schemas file: what is accepted, and what each mistake is told."""
+
+from pathlib import Path
+
+import pytest
+
+from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile, read
+from mcp_server.planning.schema import ColumnType, Override, Schema, TypeKind
+from mcp_server.settings import BadSettings, load
+
+GOOD = {
+    "MCP_RESOURCE": "https://mcp.example.com/mcp",
+    "MCP_ISSUER": "https://auth.example.com",
+    "MCP_SCHEMAS_FILE": "/etc/mcp/schemas.toml",
+    "MCP_CURSOR_KEY_FILE": "/etc/mcp/cursor.key",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_the_defaults_listen_on_loopback_and_trust_nobody(environment: pytest.MonkeyPatch) -> None:
+    settings = load()
+    assert (settings.host, settings.port, settings.trusted_proxies) == ("127.0.0.1", 8000, ())
+    assert settings.keys_url == "https://auth.example.com/.well-known/jwks.json"
+
+
+def test_the_key_set_can_be_fetched_from_elsewhere(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MCP_JWKS_URL", "http://auth.internal:9000/.well-known/jwks.json")
+    assert load().keys_url == "http://auth.internal:9000/.well-known/jwks.json"
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_required_is_asked_for_by_name(environment: pytest.MonkeyPatch, name: str, value: str | None) -> None:
+    environment.delenv(name) if value is None else environment.setenv(name, value)
+    with pytest.raises(BadSettings, match=f"^{name} is not set, for example "):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("MCP_RESOURCE", "mcp.example.com", "MCP_RESOURCE is not an absolute http"),
+        ("MCP_RESOURCE", "https://mcp.example.com/mcp#x", "MCP_RESOURCE is not an absolute http"),
+        ("MCP_RESOURCE", "https://mcp.example.com/mcp/", "must be written https://mcp.example.com/mcp "),
+        ("MCP_RESOURCE", "https://MCP.example.com:443/mcp", "must be written https://mcp.example.com/mcp "),
+        ("MCP_RESOURCE", "https://mcp.example.com/mcp?x=1", "MCP_RESOURCE must have no query"),
+        ("MCP_RESOURCE", "http://mcp.example.com/mcp", "MCP_RESOURCE must use https"),
+        ("MCP_ISSUER", "http://auth.example.com", "MCP_ISSUER must use https"),
+        ("MCP_ISSUER", "https://auth.example.com/", "MCP_ISSUER must be written https://auth.example.com "),
+        ("MCP_JWKS_URL", "file:///etc/passwd", "MCP_JWKS_URL is not an absolute http"),
+        ("MCP_PORT", "http", "MCP_PORT "),
+        ("MCP_PORT", "70000", "MCP_PORT "),
+        ("MCP_STORE_URL", "redis://localhost", "MCP_STORE_URL "),
+        ("MCP_ALLOWED_ORIGINS", "https://a.example/path", "MCP_ALLOWED_ORIGINS must hold origins"),
+        ("MCP_ALLOWED_ORIGINS", "*", "MCP_ALLOWED_ORIGINS must hold origins"),
+        ("MCP_TRUSTED_PROXIES", "10.0.0.0/33", "MCP_TRUSTED_PROXIES must hold networks"),
+        ("MCP_LOG_LEVEL", "chatty", "MCP_LOG_LEVEL "),
+    ],
+)
+def test_a_mistake_is_named_with_its_remedy_on_one_line(
+    environment: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(BadSettings) as bad:
+        load()
+    assert problem in str(bad.value)
+    assert "\n" not in str(bad.value)
+
+
+def schemas(tmp_path: Path, text: str) -> SchemasFile:
+    path = tmp_path / "schemas.toml"
+    path.write_text(text, "utf-8")
+    return read(path)
+
+
+def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
+    file = schemas(
+        tmp_path,
+        """
+        [[schema]]
+        name = "archive"
+        tenant = "default"
+        region = "eu-west-1"
+        status = "disabled"
+
+        [[schema]]
+        name = "demo"
+        tenant = "default"
+        region = "us-east-1"
+        endpoint_url = "http://127.0.0.1:4566"
+        tables = ["orders", "line-items"]
+        default = true
+        [schema.columns.orders.o_orderdate]
+        type = "date"
+        not_null = true
+        [schema.columns.orders.o_totalprice]
+        type = "DECIMAL(38, 2)"
+        [schema.columns.orders."odd name"]
+        not_null = true
+        """,
+    )
+    assert file.defaults == {"default": "demo"}
+    assert file.schemas == (
+        Schema("archive", "default", "eu-west-1", active=False),
+        Schema(
+            "demo",
+            "default",
+            "us-east-1",
+            endpoint_url="http://127.0.0.1:4566",
+            tables=frozenset({"orders", "line-items"}),
+            overrides={
+                "orders": {
+                    "o_orderdate": Override(ColumnType(TypeKind.DATE), not_null=True),
+                    "o_totalprice": Override(ColumnType(TypeKind.DECIMAL, scale=2)),
+                    "odd name": Override(not_null=True),
+                }
+            },
+        ),
+    )
+
+
+_BASE = '[[schema]]\nname = "a"\ntenant = "t"\nregion = "r"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "the file must hold at least one [[schema]]"),
+        ("schema = 1", "the file must hold at least one [[schema]]"),
+        ("[[schema", "not TOML: "),
+        ("[[schema]]\ntenant = 't'", "schema 1 needs a name"),
+        ("[[schema]]\nname = 'a b'\ntenant = 't'\nregion = 'r'", "schema 1 needs a name of letters"),
+        ("[[schema]]\nname = 'a'\nregion = 'r'", 'schema "a" needs a tenant'),
+        ("[[schema]]\nname = 'a'\ntenant = 't'", 'schema "a" needs a region'),
+        ("[[schema]]\nname = 'a'\ntenant = 7\nregion = 'r'", 'schema "a" needs a tenant'),
+        (_BASE + "color = 'red'", 'schema "a" has unknown keys: color; known are columns, '),
+        ("title = 'x'\n" + _BASE, "the file has unknown keys: title"),
+        (_BASE + "status = 'off'", 'schema "a" has an unknown status'),
+        (_BASE + "endpoint_url = '127.0.0.1:4566'", 'schema "a" has an endpoint_url that is not'),
+        (_BASE + "tables = 'orders'", 'schema "a" has tables that are not a list'),
+        (_BASE + "tables = ['a/b/c']", 'schema "a" has tables that are not a list'),
+        (_BASE + "default = 'yes'", 'schema "a" has a default that is neither'),
+        (_BASE + _BASE.replace('"a"', '"A"'), 'schema "A" is there twice'),
+        (_BASE + "default = true\n" + _BASE.replace('"a"', '"b"') + "default = true", 'tenant "t" has two default'),
+        (_BASE + "columns = 1", 'schema "a" has columns that are not'),
+        (_BASE + "[schema.columns]\norders = 1", 'schema "a", table orders must have columns'),
+        (_BASE + "[schema.columns.orders]\nx = 'DATE'", 'schema "a", column orders.x must set type or not_null'),
+        (_BASE + "[schema.columns.orders.x]", 'schema "a", column orders.x must set type or not_null'),
+        (
+            _BASE + "[schema.columns.orders.x]\ntype = 'INT'",
+            'schema "a", column orders.x has an unknown type; it is one',
+        ),
+        (_BASE + "[schema.columns.orders.x]\ntype = 'DECIMAL(38,39)'", "column orders.x has an unknown type"),
+        (_BASE + "[schema.columns.orders.x]\ntype = 'DECIMAL(10,2)'", "column orders.x has an unknown type"),
+        (_BASE + "[schema.columns.orders.x]\nnullable = true", "column orders.x has unknown keys: nullable"),
+        (_BASE + "[schema.columns.orders.x]\nnot_null = 1", "column orders.x has a not_null that is neither"),
+    ],
+)
+def test_a_mistake_in_the_schemas_file_is_named_with_its_place(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(BadSchemasFile) as bad:
+        schemas(tmp_path, text)
+    assert problem in str(bad.value)
+    assert str(tmp_path) in str(bad.value)
+    assert "\n" not in str(bad.value)
+
+
+def test_a_missing_schemas_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadSchemasFile, match="No such file"):
+        read(tmp_path / "none.toml")
