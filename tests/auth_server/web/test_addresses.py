@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from auth_server.web.addresses import client_address, throttle_key
+from auth_server.web.addresses import client_address
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 
@@ -38,9 +38,3 @@ def test_the_nearest_address_beyond_our_proxies_counts(
 
 def test_without_trusted_proxies_a_forwarded_address_is_only_a_claim() -> None:
     assert client_address(scope("10.0.0.1", "198.51.100.1"), ()) == "10.0.0.1"
-
-
-def test_ipv6_is_throttled_by_the_network_a_customer_holds() -> None:
-    assert throttle_key("2001:db8:1:2:3:4:5:6") == throttle_key("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
-    assert throttle_key("203.0.113.7") == "203.0.113.7"
-    assert throttle_key("unknown") == "unknown"

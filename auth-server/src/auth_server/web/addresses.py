@@ -27,14 +27,6 @@ def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
     return str(nearest)
 
 
-def throttle_key(address: str) -> str:
-    """What a rate limit counts by: the address, or its /64 for IPv6, where one customer holds at least that much."""
-    parsed = _parse(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return address
-
-
 def _parse(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text)

@@ -7,10 +7,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_server.domain.failures import WIRE, Reason, Refused
-from auth_server.flows.answers import JsonAnswer
+from auth_server.flows.answers import NOT_STORED, JsonAnswer, refusal_answer
 from auth_server.ports import AttemptLimiter
 from auth_server.protocol import client_auth, parameters
-from auth_server.web.addresses import throttle_key
 from auth_server.web.endpoint import Endpoint, Handler, Problem
 from auth_server.web.parameters import (
     BadRequest,
@@ -22,9 +21,6 @@ from auth_server.web.parameters import (
 )
 from shared_kernel.asgi import header_values
 
-# RFC 6749 §5.1: "The authorization server MUST include the HTTP "Cache-Control" response header field with a value of
-# "no-store" in any response containing tokens, credentials, or other sensitive information"
-_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}
 Exchange = Callable[[list[tuple[str, str]], str | None], Awaitable[JsonAnswer]]
 """What a flow makes of parameters and an Authorization header."""
 _log = structlog.get_logger("web")
@@ -38,16 +34,15 @@ def api(post: Handler) -> Endpoint:
 def answer(request: Request, result: JsonAnswer) -> Response:
     """A flow's answer as a response; why it refused goes to the log only."""
     if result.reason is not None:
-        _log.info("refused", path=request.url.path, status=result.status, reason=str(result.reason))
-    headers = {**_HEADERS, **result.headers}
+        _log.info("refused", path=request.url.path, status=result.status, reason=result.reason.value)
     if result.body is None:
-        return Response(status_code=result.status, headers=headers)
-    return JSONResponse(dict(result.body), result.status, headers)
+        return Response(status_code=result.status, headers=result.headers)
+    return JSONResponse(dict(result.body), result.status, result.headers)
 
 
 def refuse_json(_request: Request, problem: Problem) -> Response:
     """A problem as an OAuth error document."""
-    headers = {**_HEADERS, **dict(problem.headers)}
+    headers = {**NOT_STORED, **dict(problem.headers)}
     return JSONResponse({"error": problem.error, "error_description": problem.text}, problem.status, headers)
 
 
@@ -59,13 +54,11 @@ def client_request(exchange: Exchange, limiter: AttemptLimiter, address_of: Call
 
     async def handle(request: Request) -> Response:
         authorization, pairs = await _credentials_and_parameters(request)
-        client_id, address = _unverified_client_id(authorization, pairs), throttle_key(address_of(request))
+        client_id, address = _unverified_client_id(authorization, pairs), address_of(request)
         wait = limiter.client_authentication_wait(client_id, address) if client_id else None
         if wait is not None:
             _log.warning("client_throttled", path=request.url.path, client_id=client_id, address=address)
-            told = WIRE[Reason.TOO_MANY_REQUESTS]
-            headers = (("Retry-After", str(wait)),)
-            return refuse_json(request, Problem(told.status, told.error, told.description, headers))
+            return answer(request, refusal_answer(Reason.TOO_MANY_REQUESTS, wait))
         result = await exchange(list(pairs), authorization)
         if client_id and result.status == WIRE[Reason.CLIENT_NOT_AUTHENTICATED].status:
             limiter.client_authentication_failed(client_id, address)

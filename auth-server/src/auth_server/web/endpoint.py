@@ -7,14 +7,13 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_server.flows.answers import STORE_RETRY_AFTER
 from auth_server.ports import StoreUnavailable
 from auth_server.web.parameters import BadRequest
 from shared_kernel.asgi import ClientDisconnected, Receive, Scope, Send
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-RETRY_AFTER = 2
-"""Seconds to wait when the store cannot answer."""
 _log = structlog.get_logger("web")
 
 
@@ -64,7 +63,7 @@ class Endpoint:
             return self.refuse(request, Problem(error.status, "invalid_request", error.reason))
         except StoreUnavailable:
             _log.warning("store_unavailable", path=request.url.path)
-            wait = (("Retry-After", str(RETRY_AFTER)),)
+            wait = (("Retry-After", str(STORE_RETRY_AFTER)),)
             text = "Try again in a moment; nothing was used up."
             return self.refuse(request, Problem(503, "temporarily_unavailable", text, wait))
         except ClientDisconnected:

@@ -3,9 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from auth_server.flows.answers import STORE_RETRY_AFTER
 from auth_server.ports import KeyRing, Maintenance, StoreUnavailable
 from auth_server.web.api import refuse_json
-from auth_server.web.endpoint import RETRY_AFTER, Endpoint, Handler
+from auth_server.web.endpoint import Endpoint, Handler
 
 _HEADERS = {"Cache-Control": "no-store"}
 
@@ -32,7 +33,7 @@ def ready(store: Maintenance, keys: KeyRing) -> Endpoint:
                 checks[name] = "unavailable"
         if set(checks.values()) == {"ok"}:
             return JSONResponse({"status": "ok", "checks": checks}, headers=_HEADERS)
-        wait = {**_HEADERS, "Retry-After": str(RETRY_AFTER)}
+        wait = {**_HEADERS, "Retry-After": str(STORE_RETRY_AFTER)}
         return JSONResponse({"status": "unavailable", "checks": checks}, 503, wait)
 
     return _probe(handle)

@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.flows.register import Register
-from auth_server.web.addresses import throttle_key
 from auth_server.web.api import answer, refuse_json
 from auth_server.web.endpoint import Handler, Problem
 from auth_server.web.parameters import BadRequest, bounded_body, media_type, parse_json_object
@@ -26,6 +25,6 @@ def register(flow: Register, address_of: Callable[[Request], str]) -> Handler:
             metadata = parse_json_object(await bounded_body(request.receive))
         except BadRequest as error:
             return refuse_json(request, Problem(error.status, "invalid_client_metadata", error.reason))
-        return answer(request, await flow.register(metadata, throttle_key(address_of(request))))
+        return answer(request, await flow.register(metadata, address_of(request)))
 
     return handle

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from auth_server.flows.sign_in import Forged, SignedIn, SignIn, SignInPage, TooManyAttempts, WrongCredentials
 from auth_server.web import display
-from auth_server.web.addresses import throttle_key
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.pages import LoginPage
@@ -52,7 +51,7 @@ def sign_in(flow: SignIn, browser: Browser, address_of: Callable[[Request], str]
             csrf_token=fields.get("csrf", ""),
             email=email,
             password=fields.get("password", ""),
-            address=throttle_key(address_of(request)),
+            address=address_of(request),
             session_id=browser.session_id(request),
         )
         match outcome:
