@@ -84,7 +84,8 @@ async def rotate_key(settings: Settings) -> str:
         keys = await _open_keys(store, master_key, clock, entropy)
         wait = await keys.rotate()
         if wait is not None:
-            message = f"the next key was published too recently for every cache to know it; try again in {math.ceil(wait)} s"
+            seconds = math.ceil(wait)
+            message = f"the next key is too new for every cache to know it; try again in {seconds} s"
             raise CannotStart(message)
         return str((await keys.signing_key()).kid)
 
