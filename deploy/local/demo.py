@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -37,13 +38,13 @@ _SQL = (
 )
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Tells the story and gives the exit status."""
     try:
-        local = installation.from_environment(os.environ)
+        local = installation.from_environment(os.environ, *map(Path, arguments))
         demo = json.loads(local.demo_file.read_text("utf-8"))
     except OSError:
-        print("There is no .data/demo.json yet; run `make run` in another terminal first.", file=sys.stderr)
+        print("There is no demo.json yet; run `make run` in another terminal first.", file=sys.stderr)
         return 1
     except installation.CannotStart as problem:
         print(problem, file=sys.stderr)
@@ -260,4 +261,4 @@ def _expect(condition: bool, otherwise: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

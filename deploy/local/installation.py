@@ -97,12 +97,12 @@ class Installation:
         }
 
 
-def from_environment(variables: Mapping[str, str]) -> Installation:
-    """The installation in `.data/`, on the ports of AUTH_PORT, MCP_PORT and DYNAMODB_PORT. Raises CannotStart."""
+def from_environment(variables: Mapping[str, str], directory: Path = REPOSITORY / ".data") -> Installation:
+    """The installation in that directory, on the ports of AUTH_PORT, MCP_PORT and DYNAMODB_PORT. Raises CannotStart."""
     ports = {name: _port(name, variables.get(name) or str(default)) for name, default in _DEFAULT_PORTS.items()}
     if len(set(ports.values())) != len(ports):
         raise CannotStart(f"{', '.join(ports)} must be three different ports, but are {list(ports.values())}.")
-    return Installation(REPOSITORY / ".data", ports["AUTH_PORT"], ports["MCP_PORT"], ports["DYNAMODB_PORT"])
+    return Installation(directory.absolute(), ports["AUTH_PORT"], ports["MCP_PORT"], ports["DYNAMODB_PORT"])
 
 
 def prepare(installation: Installation) -> None:

@@ -1,4 +1,9 @@
-"""`make run`: an embedded DynamoDB with demo data, auth-server and mcp-server, until Ctrl-C."""
+"""`make run`: an embedded DynamoDB with demo data, auth-server and mcp-server, until Ctrl-C.
+
+    python -m deploy.local.run [DIRECTORY]
+
+DIRECTORY keeps the data; it is `.data` unless given. AUTH_PORT, MCP_PORT and DYNAMODB_PORT choose the ports.
+"""
 
 import contextlib
 import os
@@ -28,14 +33,14 @@ class Stop(BaseException):
     """Someone asked for the end: Ctrl-C, SIGTERM, a closed terminal, or `make` itself is gone."""
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Runs the pair and gives the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     started_by = os.getppid()
     children: list[Child] = []
     try:
-        local = installation.from_environment(os.environ)
+        local = installation.from_environment(os.environ, *map(Path, arguments))
         installation.prepare(local)
         with installation.locked(local) as lock:
             try:
@@ -133,4 +138,4 @@ def _stop(_number: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
