@@ -1,0 +1,274 @@
+"""auth-server without HTTP: every flow over a real SQLite store, a clock to set, and a person with a browser."""
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from argon2 import PasswordHasher
+from joserfc import jws
+
+from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
+from auth_server.adapters.passwords import Argon2Passwords, open_passwords
+from auth_server.adapters.signing_keys import SealedKeyRing, open_key_ring
+from auth_server.adapters.sqlite_store.store import SqliteStore
+from auth_server.domain.client import Client
+from auth_server.domain.deployment import Deployment
+from auth_server.flows.administration import Administration, NewClient
+from auth_server.flows.answers import JsonAnswer
+from auth_server.flows.authorize import Authorize, Continue, ErrorRedirect, Rejected
+from auth_server.flows.consent import Consent, ConsentPage, Redirect
+from auth_server.flows.register import Register
+from auth_server.flows.revoke import Revoke
+from auth_server.flows.sign_in import SignedIn, SignIn, SignInPage
+from auth_server.flows.token import Token
+from auth_server.protocol import registration
+from shared_kernel import access_token
+from shared_kernel.access_token import AccessToken
+from shared_kernel.entropy import SystemEntropy
+
+ISSUER = "https://auth.example.com"
+RESOURCE = "https://mcp.example.com/mcp"
+OTHER_RESOURCE = "https://mcp.example.com/other"
+EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
+ADDRESS = "203.0.113.7"
+REDIRECT_URI = "http://localhost:49152/callback"
+VERIFIER = "v" * 43
+MASTER_KEY = b"m" * 32
+NOON = 1_800_000_000.0
+FAST_ARGON2 = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def challenge(verifier: str = VERIFIER) -> str:
+    """The S256 challenge of a verifier."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def basic(client_id: str, secret: str) -> str:
+    """An Authorization header as `curl -u` sends it."""
+    return "Basic " + base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+
+
+def query(url: str) -> dict[str, list[str]]:
+    """The parameters in a URL's query."""
+    return parse_qs(urlsplit(url).query, keep_blank_values=True)
+
+
+@dataclass(slots=True)
+class SettableClock:
+    """Time that only passes when a test says so."""
+
+    time: float = NOON
+
+    def now(self) -> float:
+        """See Clock."""
+        return self.time
+
+
+@dataclass(slots=True)
+class World:
+    """The flows, their store, and what one browser knows."""
+
+    store: SqliteStore
+    keys: SealedKeyRing
+    passwords: Argon2Passwords
+    clock: SettableClock
+    deployment: Deployment = field(default_factory=lambda: Deployment(ISSUER, (RESOURCE, OTHER_RESOURCE)))
+    browser_id: str | None = None
+    session_id: str | None = None
+
+    def __post_init__(self) -> None:
+        entropy, clock, store = SystemEntropy(), self.clock, self.store
+        limiter = MemoryAttemptLimiter(clock)
+        self.authorize = Authorize(
+            deployment=self.deployment, clients=store, transactions=store, sessions=store, clock=clock, entropy=entropy
+        )
+        self.sign_in = SignIn(
+            clients=store,
+            transactions=store,
+            users=store,
+            sessions=store,
+            passwords=self.passwords,
+            limiter=limiter,
+            clock=clock,
+            entropy=entropy,
+        )
+        self.consent = Consent(
+            deployment=self.deployment,
+            clients=store,
+            transactions=store,
+            users=store,
+            sessions=store,
+            clock=clock,
+            entropy=entropy,
+        )
+        self.token = Token(
+            deployment=self.deployment,
+            clients=store,
+            codes=store,
+            refresh_tokens=store,
+            grants=store,
+            keys=self.keys,
+            clock=clock,
+            entropy=entropy,
+        )
+        self.registering = Register(clients=store, limiter=limiter, clock=clock)
+        self.revoking = Revoke(
+            deployment=self.deployment, clients=store, refresh_tokens=store, grants=store, keys=self.keys, clock=clock
+        )
+        self.administration = Administration(
+            users=store, clients=store, passwords=self.passwords, clock=clock, entropy=entropy
+        )
+
+    authorize: Authorize = field(init=False)
+    sign_in: SignIn = field(init=False)
+    consent: Consent = field(init=False)
+    token: Token = field(init=False)
+    registering: Register = field(init=False)
+    revoking: Revoke = field(init=False)
+    administration: Administration = field(init=False)
+
+    async def register(self, **metadata: Any) -> Client:
+        """A dynamically registered client; by default a native one with refresh tokens."""
+        given: dict[str, Any] = {
+            "client_name": "Probe",
+            "redirect_uris": ["http://localhost/callback"],
+            "grant_types": ["authorization_code", "refresh_token"],
+        }
+        registered = registration.register({**given, **metadata}, self.clock.now())
+        await self.store.add_client(registered.client)
+        return registered.client
+
+    async def machine(self, scope: str | None = "query schemas:read", *redirect_uris: str) -> NewClient:
+        """A confidential client of the operator's."""
+        return await self.administration.create_client(
+            name="Nightly report", confidential=True, redirect_uris=redirect_uris, scope=scope
+        )
+
+    async def begin(self, client_id: str, **changes: Any) -> Rejected | ErrorRedirect | Continue:
+        """GET /authorize with a good request, changed: None leaves a parameter out, a list repeats it."""
+        parameters: dict[str, Any] = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": REDIRECT_URI,
+            "code_challenge": challenge(),
+            "code_challenge_method": "S256",
+            "state": "xyz",
+            "resource": RESOURCE,
+            **changes,
+        }
+        pairs = [
+            (name, item)
+            for name, value in parameters.items()
+            if value is not None
+            for item in (value if isinstance(value, list) else [value])
+        ]
+        outcome = await self.authorize.begin(pairs, self.browser_id, self.session_id)
+        if isinstance(outcome, Continue):
+            self.browser_id = outcome.browser_id
+        return outcome
+
+    async def began(self, client_id: str, **changes: Any) -> str:
+        """As begin, for a request that is good; gives the transaction id."""
+        outcome = await self.begin(client_id, **changes)
+        assert isinstance(outcome, Continue), outcome
+        return outcome.transaction_id
+
+    async def signed_in(self, transaction_id: str, password: str = PASSWORD) -> None:
+        """Fills in the sign-in page."""
+        page = await self.sign_in.view(transaction_id, self.browser_id)
+        assert isinstance(page, SignInPage), page
+        outcome = await self.sign_in.submit(
+            transaction_id,
+            self.browser_id,
+            csrf_token=page.csrf_token,
+            email=EMAIL,
+            password=password,
+            address=ADDRESS,
+            session_id=self.session_id,
+        )
+        assert isinstance(outcome, SignedIn), outcome
+        self.session_id = outcome.session_id
+
+    async def consent_page(self, transaction_id: str) -> ConsentPage:
+        """The consent page of a signed-in person."""
+        page = await self.consent.view(transaction_id, self.browser_id, self.session_id)
+        assert isinstance(page, ConsentPage), page
+        return page
+
+    async def decided(self, transaction_id: str, *, approve: bool = True) -> str:
+        """Decides on the consent page; gives the URL to go to."""
+        page = await self.consent_page(transaction_id)
+        outcome = await self.consent.decide(
+            transaction_id, self.browser_id, self.session_id, csrf_token=page.csrf_token, approve=approve
+        )
+        assert isinstance(outcome, Redirect), outcome
+        return outcome.url
+
+    async def code(self, client_id: str, **changes: Any) -> str:
+        """A fresh authorization code, the person having signed in and allowed it."""
+        transaction_id = await self.began(client_id, **changes)
+        if self.session_id is None:
+            await self.signed_in(transaction_id)
+        return query(await self.decided(transaction_id))["code"][0]
+
+    async def exchange(self, authorization: str | None = None, **parameters: str | None) -> JsonAnswer:
+        """POST /token."""
+        return await self.token.exchange([(n, v) for n, v in parameters.items() if v is not None], authorization)
+
+    async def redeem(self, client_id: str | None, code: str, **changes: str | None) -> JsonAnswer:
+        """Redeems a code as a public client does."""
+        given = {"client_id": client_id, "code": code, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
+        return await self.exchange(grant_type="authorization_code", **{**given, **changes})
+
+    async def refresh(self, client_id: str | None, refresh_token: str, **changes: str | None) -> JsonAnswer:
+        """Uses a refresh token as a public client does."""
+        given = {"client_id": client_id, "refresh_token": refresh_token}
+        return await self.exchange(grant_type="refresh_token", **{**given, **changes})
+
+    async def tokens(self, client_id: str, **changes: Any) -> dict[str, Any]:
+        """A fresh token response of the browser flow."""
+        return ok(await self.redeem(client_id, await self.code(client_id, **changes)))
+
+    async def claims(self, token: str, resource: str = RESOURCE) -> AccessToken:
+        """The claims of a token that a resource server would accept now."""
+        keys = await self.keys.published_keys()
+        return access_token.verify(token, keys=keys, issuer=ISSUER, audience=resource, now=self.clock.now())
+
+
+def ok(answer: JsonAnswer) -> dict[str, Any]:
+    """The body of a successful answer."""
+    assert answer.status == 200, answer
+    assert answer.body is not None
+    return dict(answer.body)
+
+
+def error(answer: JsonAnswer) -> tuple[int, str]:
+    """Status and error code of a refusal."""
+    assert answer.body is not None
+    assert set(answer.body) == {"error", "error_description"}
+    return answer.status, answer.body["error"]
+
+
+def unverified_header(token: str) -> dict[str, Any]:
+    """The header of a token, unchecked."""
+    return dict(jws.extract_compact(token.encode()).headers())
+
+
+@asynccontextmanager
+async def open_world(path: Path, clock: SettableClock | None = None) -> AsyncIterator[World]:
+    """A world on that file, with one person in it."""
+    clock = clock or SettableClock()
+    store = SqliteStore.open(path)
+    try:
+        keys = await open_key_ring(store, MASTER_KEY, clock, SystemEntropy())
+        world = World(store, keys, await open_passwords(FAST_ARGON2), clock)
+        if await store.user_by_email(EMAIL) is None:
+            await world.administration.create_user(EMAIL, PASSWORD)
+        yield world
+    finally:
+        store.close()
