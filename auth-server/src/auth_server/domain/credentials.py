@@ -19,8 +19,9 @@ def digest(secret: str) -> str:
 
 
 def same_digest(left: str, right: str) -> bool:
-    """Compares two digests in constant time."""
-    return hmac.compare_digest(left, right)
+    """Compares two digests in constant time; either may be any text that came with a request."""
+    # compare_digest() takes no str with characters beyond ASCII.
+    return hmac.compare_digest(left.encode("utf-8", "surrogatepass"), right.encode("utf-8", "surrogatepass"))
 
 
 def new_authorization_code(entropy: Entropy, grant_id: str) -> str:
