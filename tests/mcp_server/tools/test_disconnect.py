@@ -2,23 +2,15 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import httpx2
 import pytest
-from anyio.abc import SocketStream
+from anyio.abc import SocketAttribute, SocketStream
 
 from mcp_server.access.principal import Principal
-from mcp_server.adapters.jwks import PublishedKeys
-from mcp_server.app import http_app
-from mcp_server.settings import Settings
 from mcp_server.tools.served_tool import Arguments, ServedTool, define
-from shared_kernel.clock import SystemClock
-from shared_kernel.entropy import SystemEntropy
-from tests.mcp_server.web.serving import Issuer, listening, origin_of, serving
+from tests.mcp_server.tools.service import running_service
 
 pytestmark = pytest.mark.anyio
 
@@ -59,44 +51,22 @@ def versionless_call() -> tuple[dict[str, str], dict[str, Any]]:
     return {}, {"name": "slow", "arguments": {}}
 
 
-@asynccontextmanager
-async def nothing() -> AsyncIterator[None]:
-    yield
-
-
 @pytest.mark.parametrize("call", [modern_call, handshake_call, versionless_call])
 @pytest.mark.parametrize("abrupt", [False, True], ids=["closed", "reset"])
-async def test_a_disconnected_client_cancels_its_call_within_a_second(call: Any, abrupt: bool, tmp_path: Any) -> None:
+async def test_a_disconnected_client_cancels_its_call_within_a_second(call: Any, abrupt: bool) -> None:
     slow = SlowTool()
-    with listening() as issuing, listening() as listener:
-        resource = f"{origin_of(listener)}/mcp"
-        issuer = Issuer(origin_of(issuing), resource)
-        settings = Settings(
-            resource=resource, issuer=issuer.url, schemas_file=tmp_path / "none", cursor_key_file=tmp_path / "none"
-        )
-        async with httpx2.AsyncClient() as client:
-            keys = PublishedKeys(client, settings.keys_url, clock=SystemClock())
-            app = http_app(
-                settings,
-                [slow.served()],
-                keys,
-                running=nothing,
-                ready=lambda: True,
-                clock=SystemClock(),
-                entropy=SystemEntropy(),
-            )
-            async with serving(issuer.app, issuing), serving(app, listener):
-                connection = await anyio.connect_tcp(*listener.getsockname())
-                await _send_call(connection, issuer.token(), *call())
-                with anyio.fail_after(5):
-                    await slow.begun.wait()
-                assert not slow.cancelled.is_set()
-                if abrupt:
-                    raw = connection.extra_attributes[anyio.abc.SocketAttribute.raw_socket]()
-                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                await connection.aclose()
-                with anyio.fail_after(1):
-                    await slow.cancelled.wait()
+    async with running_service([slow.served()]) as service:
+        connection = await anyio.connect_tcp(*service.address)
+        await _send_call(connection, service.issuer.token(), *call())
+        with anyio.fail_after(5):
+            await slow.begun.wait()
+        assert not slow.cancelled.is_set()
+        if abrupt:
+            raw = connection.extra_attributes[SocketAttribute.raw_socket]()
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        await connection.aclose()
+        with anyio.fail_after(1):
+            await slow.cancelled.wait()
 
 
 async def _send_call(connection: SocketStream, token: str, headers: dict[str, str], params: dict[str, Any]) -> None:
