@@ -71,7 +71,10 @@ class PublishedKeys:
         """Fetches the keys again and again, until cancelled."""
         while True:
             await anyio.sleep(self._refresh_seconds)
-            await self._fetch_once()
+            try:
+                await self._fetch_once()
+            except Exception:  # the loop must outlive any surprise: without it withdrawn keys would stay
+                _log.exception("jwks_refresh_crashed")
 
     def _copy(self) -> dict[str, ECKey] | None:
         if self._keys is not None and self._clock.now() - self._fetched_at > LONGEST_OUTAGE_SECONDS:

@@ -1,6 +1,6 @@
 """Reads the JSON-RPC message in a POST body, so that what is authorized is what the body says, not what a header says.
 
-The reading is strict where two JSON readers could disagree: one object, no repeated names, UTF-8, no NaN. Whatever
+The reading is strict where two JSON readers could disagree: one object, no repeated names, no NaN, UTF-8 only. Whatever
 passes here means the same to the SDK, which reads the body again.
 """
 
@@ -38,6 +38,8 @@ def parse(body: bytes) -> Message:
     """The message in a body. Raises InvalidMessage."""
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        if b"\\u" in body:  # an escape can smuggle in half a surrogate pair, which no UTF-8 answer could repeat
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except _RepeatedName as error:
         raise InvalidMessage(INVALID_REQUEST, "Invalid request: a name is repeated within a JSON object") from error
     except (ValueError, RecursionError) as error:
