@@ -1,0 +1,75 @@
+"""Runs the official MCP conformance suite (npm, @modelcontextprotocol/conformance) and reads what it found."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes import clean_environment
+
+FOLDER = Path(__file__).parent
+MODULES = FOLDER / "node_modules"
+SUITE = MODULES / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
+RUN_SECONDS = 120
+_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the suite found: `checks` maps each scenario that ran to its checks' outcomes, `passed` is its own verdict.
+
+    An outcome is SUCCESS, INFO, SKIPPED, WARNING or FAILURE.
+    """
+
+    checks: dict[str, dict[str, str]]
+    passed: bool
+    output: str
+
+
+def command(*arguments: str) -> list[str]:
+    """The suite's command line, under the Node that npm brought along."""
+    system, machine = platform.system().lower(), _ARCHITECTURES[platform.machine().lower()]
+    found = [*MODULES.glob(f"node-{system}-{machine}/bin/node"), *MODULES.glob(f"node-bin-{system}-{machine}/bin/node")]
+    assert found, f"no Node in {MODULES}; run: (cd {FOLDER} && npm ci)"
+    return [str(found[0]), str(SUITE), *arguments]
+
+
+def run(results: Path, *arguments: str, on_line: Callable[[str], None] = lambda _line: None) -> Report:
+    """Runs the suite, telling `on_line` each line it prints, and reads the checks it saved under `results`."""
+    with subprocess.Popen(
+        command(*arguments, "--output-dir", str(results)),
+        env=clean_environment(NO_COLOR="1"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                on_line(line.strip())
+            process.wait(RUN_SECONDS)
+        finally:
+            process.kill()
+    return Report(_saved_checks(results), process.returncode == 0, "".join(lines))
+
+
+def _saved_checks(results: Path) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(results.glob("**/checks.json")):
+        checks: list[dict[str, Any]] = json.loads(path.read_text())
+        outcomes = found.setdefault(path.parent.name, {})
+        for check in checks:
+            # An id can stand several times; its worst outcome counts.
+            worst = max(outcomes.get(check["id"], "SUCCESS"), check["status"], key=_severity)
+            outcomes[check["id"]] = worst
+    return found
+
+
+def _severity(status: str) -> int:
+    return ["SUCCESS", "INFO", "SKIPPED", "WARNING", "FAILURE"].index(status)

@@ -1,0 +1,42 @@
+"""The official suite's authorization-server scenarios against auth-server, a person at Chromium answering its URL."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import suite
+from tests.support.browser import Browser
+from tests.support.processes import free_port
+from tests.support.services import AuthServer
+
+pytestmark = pytest.mark.slow
+
+EXPECTED = {
+    "authorization-server-metadata": "SUCCESS",
+    # A SHOULD that the suite reports and does not score: client id metadata documents are not offered, and the metadata
+    # lists only what answers.
+    "authorization-server-metadata-cimd": "WARNING",
+    "authorization-code-grant": "SUCCESS",
+}
+
+
+def test_the_authorization_scenarios_pass(auth_server: AuthServer, browser: Browser, tmp_path: Path) -> None:
+    port = free_port()
+    redirect_uri = f"http://127.0.0.1:{port}/callback"
+    client = auth_server.create_client("--public", "--name", "Conformance suite", "--redirect-uri", redirect_uri)
+    visits: list[threading.Thread] = []
+
+    def open_printed_url(line: str) -> None:
+        if line.startswith(f"{auth_server.issuer}/authorize?"):
+            visits.append(threading.Thread(target=browser.allow, args=(line,)))
+            visits[-1].start()
+
+    arguments = ["--url", auth_server.issuer, "--client-id", client.id, "--resource", auth_server.resource]
+    report = suite.run(tmp_path, "authorization", *arguments, "--port", str(port), on_line=open_printed_url)
+    for visit in visits:
+        visit.join()
+    assert len(visits) == 1, report.output
+    outcomes = {check: status for checks in report.checks.values() for check, status in checks.items()}
+    assert outcomes == EXPECTED, report.output
+    assert report.passed, report.output
