@@ -1,10 +1,35 @@
 """A plan as text for people and models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mcp_server.planning.plan import Read
 
 
 def render_plan(reads: Sequence[Read]) -> str:
     """The reads of a query as a text tree."""
-    raise NotImplementedError
+    lines = ["DuckDB runs the whole statement over:"]
+    if not reads:
+        return "DuckDB runs the statement; no table is read."
+    for number, read in enumerate(reads):
+        last = number == len(reads) - 1
+        first, *rest = _lines(read)
+        lines.append(f"{'└─' if last else '├─'} {first}")
+        lines += [f"{'  ' if last else '│ '}    {line}" for line in rest]
+    return "\n".join(lines)
+
+
+def _lines(read: Read) -> Iterator[str]:
+    table = read.relation.table
+    through = f" through {read.index}" if read.index is not None else ""
+    requests = f" ({len(read.requests)} requests)" if len(read.requests) > 1 else ""
+    yield f"{read.relation.name}: {read.access} {table.schema}.{table.name}{through}{requests}"
+    yield f"reason: {read.reason}"
+    if read.key_condition is not None:
+        yield f"key condition: {read.key_condition}"
+    for condition in read.pushed_filters:
+        yield f"filter in DynamoDB: {condition}"
+    for condition in read.residual_filters:
+        yield f"filter in DuckDB: {condition}"
+    yield f"columns: {', '.join(column.name for column in read.relation.columns)}"
+    estimate = read.estimate
+    yield f"estimate: {estimate.items} items, {estimate.pages} pages, {estimate.read_units:g} read units"

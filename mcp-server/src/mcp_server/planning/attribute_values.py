@@ -1,0 +1,84 @@
+"""SQL values in DynamoDB's notation, typed after the column that they are compared with.
+
+Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+
+import math
+from datetime import date
+from decimal import Context, Decimal, localcontext
+from typing import Literal
+
+from mcp_server.planning.predicate import Value
+from mcp_server.planning.schema import AttributeType, Column, TypeKind
+
+AttributeValue = dict[str, str | bool]
+
+_SMALLEST = Decimal("1E-130")
+_LARGEST = Decimal("9.9999999999999999999999999999999999999E+125")
+_DIGITS = 38
+
+_NATURAL = {
+    TypeKind.VARCHAR: AttributeType.STRING,
+    TypeKind.DATE: AttributeType.STRING,
+    TypeKind.BIGINT: AttributeType.NUMBER,
+    TypeKind.DECIMAL: AttributeType.NUMBER,
+    TypeKind.DOUBLE: AttributeType.NUMBER,
+    TypeKind.BOOLEAN: AttributeType.BOOLEAN,
+}
+
+
+def natural_type(column: Column) -> AttributeType | None:
+    """The descriptor under which values of the column's SQL type compare like the SQL values; None if there is none."""
+    return _NATURAL.get(column.type.kind)
+
+
+def attribute_value(value: Value, column: Column) -> AttributeValue | None:
+    """A value to compare the column's attribute with, or None where DynamoDB cannot hold exactly that value."""
+    kind = column.type.kind
+    if kind is TypeKind.VARCHAR and isinstance(value, str):
+        return {"S": value}
+    if kind is TypeKind.DATE and isinstance(value, date):
+        return {"S": value.isoformat()}
+    if kind is TypeKind.BOOLEAN and isinstance(value, bool):
+        return {"BOOL": value}
+    if kind in (TypeKind.BIGINT, TypeKind.DECIMAL) and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return _number(Decimal(value))
+    return None
+
+
+def _number(value: Decimal) -> AttributeValue | None:
+    """API reference, Numbers: up to 38 digits of precision, magnitude 1E-130 to 9.99…E+125."""
+    if not value.is_finite() or len(value.normalize(Context(prec=200)).as_tuple().digits) > _DIGITS:
+        return None
+    if value and not _SMALLEST <= abs(value) <= _LARGEST:
+        return None
+    return {"N": _plain(value)}
+
+
+def _plain(value: Decimal) -> str:
+    """One text per number, so that equal keys are seen to be equal."""
+    if not value:
+        return "0"
+    return f"{value.normalize(Context(prec=_DIGITS)):f}" if abs(value.adjusted()) < 40 else str(value.normalize())
+
+
+def widened(value: Value, direction: Literal["down", "up"]) -> AttributeValue | None:
+    """A number safely below or above all that DuckDB may take for the same DOUBLE as `value`.
+
+    A DOUBLE column holds the nearest double of each stored number, so a comparison with a double is true of stored
+    numbers up to half a step away; the conversion of a DECIMAL literal may be off by one more.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    towards = -math.inf if direction == "down" else math.inf
+    bound = math.nextafter(math.nextafter(number, towards), towards)
+    if not math.isfinite(bound):
+        return None
+    with localcontext() as context:
+        context.prec = _DIGITS
+        context.rounding = "ROUND_FLOOR" if direction == "down" else "ROUND_CEILING"
+        return _number(+Decimal(bound))

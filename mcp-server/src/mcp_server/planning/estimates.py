@@ -1,0 +1,57 @@
+"""What reads are expected to take. DescribeTable's figures are hours old, and nought on some implementations."""
+
+import math
+
+from mcp_server.planning.plan import Estimate
+from mcp_server.planning.schema import Table
+
+_ITEM_BYTES = 400
+"""Taken for an item's size where it is not known."""
+
+_PAGE_BYTES = 1024 * 1024
+_UNIT_BYTES = 4096
+_SECONDS_A_PAGE = 0.02
+_BYTES_A_SECOND = 20_000_000
+
+NOTHING = Estimate(items=0, pages=0, read_units=0.0, seconds=0.0)
+
+
+def table_bytes(table: Table) -> int:
+    """The table's size, from its items' number where the size itself is not known."""
+    return table.size_bytes or table.item_count * _ITEM_BYTES
+
+
+def keys_estimate(table: Table, keys: int, *, consistent: bool) -> Estimate:
+    """Single items: each is rounded up to a read unit of its own."""
+    units = keys * math.ceil(_item_bytes(table) / _UNIT_BYTES) * _unit(consistent)
+    return _estimate(keys, keys * _item_bytes(table), units, pages=max(1, math.ceil(keys / 100)), parallel=1)
+
+
+def query_estimate(table: Table, queries: int, *, share: float, consistent: bool) -> Estimate:
+    """Queries that read `share` of a partition each; a partition is taken to be as large as there are partitions."""
+    partition = 1 if table.range_key is None else max(1, math.isqrt(table.item_count))
+    items = max(1, math.ceil(partition * share)) * queries
+    size = items * _item_bytes(table)
+    units = max(queries, math.ceil(size / _UNIT_BYTES)) * _unit(consistent)
+    return _estimate(items, size, units, pages=max(queries, math.ceil(size / _PAGE_BYTES)), parallel=1)
+
+
+def scan_estimate(table: Table, segments: int, *, consistent: bool) -> Estimate:
+    """Everything; a filter saves no read units."""
+    size = table_bytes(table)
+    pages = max(segments, math.ceil(size / _PAGE_BYTES))
+    units = max(pages, math.ceil(size / _UNIT_BYTES)) * _unit(consistent)
+    return _estimate(table.item_count, size, units, pages=pages, parallel=segments)
+
+
+def _item_bytes(table: Table) -> int:
+    return max(1, table.size_bytes // table.item_count) if table.size_bytes and table.item_count else _ITEM_BYTES
+
+
+def _unit(consistent: bool) -> float:
+    return 1.0 if consistent else 0.5
+
+
+def _estimate(items: int, size: int, units: float, *, pages: int, parallel: int) -> Estimate:
+    seconds = pages * _SECONDS_A_PAGE / parallel + size / _BYTES_A_SECOND
+    return Estimate(items=items, pages=pages, read_units=units, seconds=round(seconds, 3))

@@ -1,0 +1,129 @@
+"""The DynamoDB requests that carry out a chosen access path."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mcp_server.planning.attribute_values import AttributeValue
+from mcp_server.planning.expressions import Placeholders, fits
+from mcp_server.planning.plan import Relation, Request
+from mcp_server.planning.predicate import Predicate
+from mcp_server.planning.pushdown import render_filter
+from mcp_server.planning.schema import DOCUMENT_COLUMN
+
+KEYS_A_REQUEST = 100
+"""BatchGetItem: "You can retrieve … up to 100 items." """
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Predicates to filter on, and the columns that cannot be filtered on."""
+
+    predicates: tuple[Predicate, ...]
+    without: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCondition:
+    """Conditions on the key attributes of one Query: equalities, then at most one condition on a sort key.
+
+    `condition` is an operator of the API (`=`, `<`, `<=`, `>`, `>=`, `BETWEEN`, `begins_with`), its attribute and its
+    one or two values.
+    """
+
+    equals: tuple[tuple[str, AttributeValue], ...]
+    condition: tuple[str, str, tuple[AttributeValue, ...]] | None = None
+
+    def render(self, placeholders: Placeholders) -> str:
+        """The KeyConditionExpression."""
+        said = [f"{placeholders.name(name)} = {placeholders.value(value)}" for name, value in self.equals]
+        if self.condition is not None:
+            operator, name, values = self.condition
+            path = placeholders.name(name)
+            operands = [placeholders.value(value) for value in values]
+            if operator == "BETWEEN":
+                said.append(f"{path} BETWEEN {operands[0]} AND {operands[1]}")
+            elif operator == "begins_with":
+                said.append(f"begins_with({path}, {operands[0]})")
+            else:
+                said.append(f"{path} {operator} {operands[0]}")
+        return " AND ".join(said)
+
+
+def get_requests(
+    relation: Relation, keys: Sequence[Mapping[str, AttributeValue]], *, consistent: bool
+) -> list[Request]:
+    """BatchGetItem requests for some primary keys."""
+    placeholders = Placeholders()
+    projection = _projection(relation, placeholders)
+    shared = projection | placeholders.arguments(projection.values()) | _consistency(consistent)
+    return [
+        Request("BatchGetItem", {"Keys": [dict(key) for key in keys[start : start + KEYS_A_REQUEST]], **shared})
+        for start in range(0, len(keys), KEYS_A_REQUEST)
+    ]
+
+
+def query_requests(
+    relation: Relation, conditions: Sequence[KeyCondition], filters: Filters, index: str | None, *, consistent: bool
+) -> list[Request]:
+    """One Query per key condition."""
+    return [
+        Request(
+            "Query",
+            _expressions(relation, filters, condition)
+            | ({"IndexName": index} if index is not None else {})
+            | _consistency(consistent),
+        )
+        for condition in conditions
+    ]
+
+
+def scan_requests(relation: Relation, filters: Filters, segments: int, *, consistent: bool) -> list[Request]:
+    """One Scan per segment."""
+    shared = _expressions(relation, filters, None) | _consistency(consistent)
+    if segments == 1:
+        return [Request("Scan", shared)]
+    return [Request("Scan", {**shared, "Segment": segment, "TotalSegments": segments}) for segment in range(segments)]
+
+
+def pushable(relation: Relation, filters: Filters) -> tuple[tuple[Predicate, ...], tuple[int, ...]]:
+    """The predicates that fit together into one filter, and the places at which they stand among the given ones."""
+    placeholders = Placeholders()
+    kept: list[str] = []
+    places: list[int] = []
+    for place, predicate in enumerate(filters.predicates):
+        rendered = render_filter(predicate, relation.table, placeholders, without=filters.without)
+        # A condition that DynamoDB would refuse for its length is left to the relational engine.
+        if rendered is not None and fits(" AND ".join([*kept, rendered])):
+            kept.append(rendered)
+            places.append(place)
+    return tuple(filters.predicates[place] for place in places), tuple(places)
+
+
+def _expressions(relation: Relation, filters: Filters, condition: KeyCondition | None) -> dict[str, Any]:
+    placeholders = Placeholders()
+    arguments: dict[str, Any] = {}
+    if condition is not None:
+        arguments["KeyConditionExpression"] = condition.render(placeholders)
+    rendered = [
+        render_filter(predicate, relation.table, placeholders, without=filters.without)
+        for predicate in filters.predicates
+    ]
+    said = [part for part in rendered if part is not None]
+    if said:
+        arguments["FilterExpression"] = " AND ".join(said)
+    arguments |= _projection(relation, placeholders)
+    return arguments | placeholders.arguments(arguments.values())
+
+
+def _projection(relation: Relation, placeholders: Placeholders) -> dict[str, Any]:
+    """Only the columns needed; nothing where that is the whole document, or too much to say."""
+    names = [column.name for column in relation.columns]
+    if DOCUMENT_COLUMN in names:
+        return {}
+    expression = ", ".join(placeholders.name(name) for name in names or [relation.table.hash_key.name])
+    return {"ProjectionExpression": expression} if fits(expression) else {}
+
+
+def _consistency(consistent: bool) -> dict[str, Any]:
+    return {"ConsistentRead": True} if consistent else {}
