@@ -51,6 +51,10 @@ def parse(body: bytes) -> Message:
     method = document.get("method")
     if not isinstance(method, str):
         raise InvalidMessage(INVALID_REQUEST, "Invalid request: the body must be a request or a notification")
+    # MCP, Messages: "Requests MUST include a string or integer ID. [...] the ID MUST NOT be null"; the SDK would take a
+    # request with any other for a notification, and never answer it.
+    if "id" in document and type(document["id"]) not in (str, int):
+        raise InvalidMessage(INVALID_REQUEST, "Invalid request: the id must be a string or an integer")
     params = document.get("params")
     name = params.get("name") if isinstance(params, dict) else None
     return Message(method=method, tool=name if method == "tools/call" and isinstance(name, str) else None)
