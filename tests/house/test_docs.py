@@ -1,0 +1,161 @@
+"""The reference tables say what the code says, and every link leads somewhere."""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from pydantic.fields import FieldInfo
+
+import auth_server.settings
+import mcp_server.settings
+from auth_server.domain.failures import WIRE
+from auth_server.web.browser import Browser
+from auth_server.web.pages import Renderer
+from auth_server.web.routes import endpoints
+from mcp_server.engine.limits import Limits
+from mcp_server.planning.failures import FailureCode
+from mcp_server.sql.allowed_functions import TOPICS
+from mcp_server.tools.describe_table import describe_table
+from mcp_server.tools.explain_sql import explain_sql
+from mcp_server.tools.list_schemas import list_schemas
+from mcp_server.tools.list_tables import list_tables
+from mcp_server.tools.run_sql import run_sql
+from shared_kernel.settings import ServiceSettings
+from tests.support.processes import REPOSITORY
+
+DOCUMENTS = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
+
+
+def section(document: str, heading: str) -> str:
+    """The text under a heading of a document, down to the next heading of its level or above."""
+    text = (REPOSITORY / "docs" / document).read_text("utf-8")
+    level = heading.split(" ", maxsplit=1)[0]
+    _, found, rest = f"\n{text}".partition(f"\n{heading}\n")
+    assert found, f"{document} has no {heading!r}"
+    return re.split(rf"\n#{{1,{len(level)}}} ", rest)[0]
+
+
+def first_cells(text: str) -> list[str]:
+    """The first cell of every row of the tables in a text, code marks removed."""
+    rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    return [row.replace("`", "") for row in rows]
+
+
+def setting_rows(prefix: str, fields: Iterable[tuple[str, FieldInfo]]) -> list[str]:
+    """The rows that document a settings class."""
+    rows = []
+    for name, field in fields:
+        variable = field.validation_alias or f"{prefix}{name.upper()}"
+        if field.is_required():
+            default = "required"
+        else:
+            default = f"`{field.default}`" if field.default not in ((), None) else "none"
+        examples = f" For example `{field.examples[0]}`." if field.examples else ""
+        rows.append(f"| `{variable}` | {default} | {field.description}{examples} |")
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("service", "settings"),
+    [("auth-server", auth_server.settings.Settings), ("mcp-server", mcp_server.settings.Settings)],
+)
+def test_every_setting_is_documented_as_it_is(service: str, settings: type[ServiceSettings]) -> None:
+    """Name, default and meaning come from the settings classes, word by word."""
+    written = [line for line in section("settings.md", f"## {service}").splitlines() if line.startswith("| `")]
+    expected = setting_rows(settings.model_config["env_prefix"], settings.model_fields.items())
+    assert written == expected, "docs/settings.md should have these rows:\n" + "\n".join(expected)
+
+
+def test_every_failure_code_is_documented() -> None:
+    """The closed set of tool failures, in its order."""
+    assert first_cells(section("errors.md", "## Tools")) == [code.value for code in FailureCode]
+
+
+def test_every_oauth_error_is_documented() -> None:
+    """The error codes that clients of auth-server can see."""
+    assert set(first_cells(section("errors.md", "## auth-server"))) == {wire.error for wire in WIRE.values()}
+
+
+def test_every_endpoint_of_auth_server_is_documented() -> None:
+    """An issuer without a path: each path that answers has its row, and no other."""
+    issuer = "https://auth.example.com"
+    browser = Browser(issuer=issuer, render=Renderer(brand="Brand", issuer=issuer))
+    routes = endpoints(cast("Any", Anything()), issuer=issuer, browser=browser, trusted_proxies=())
+    written = [cell for cell in first_cells(section("endpoints.md", "## auth-server")) if cell.startswith("/")]
+    assert sorted(written) == sorted(routes)
+
+
+def test_every_tool_and_argument_is_documented() -> None:
+    """Each tool with its scopes and arguments, in one row."""
+    rows = re.findall(
+        r"^\| (`\w+`) \| (.*?) \| (.*?) \|$", (REPOSITORY / "docs/tools.md").read_text("utf-8"), re.MULTILINE
+    )
+    written = {tool.strip("`"): (words(scopes), words(arguments)) for tool, scopes, arguments in rows}
+    expected = {}
+    for factory in (list_schemas, list_tables, describe_table, run_sql, explain_sql):
+        tool = factory(cast("Any", Anything()))
+        arguments = set(tool.definition.input_schema.get("properties", {}))
+        expected[tool.definition.name] = (set(tool.scopes), arguments)
+    assert written == expected
+
+
+def words(cell: str) -> set[str]:
+    """The code words of a table's cell."""
+    return set(re.findall(r"`(.*?)`", cell))
+
+
+def test_every_limit_is_documented() -> None:
+    """Names and values of what one call may take."""
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) ", section("sql.md", "## Limits"), re.MULTILINE)
+    written = {name: float(value.replace(",", "")) for name, value in rows}
+    assert written == {name: float(value) for name, value in dataclasses.asdict(Limits()).items()}
+
+
+def test_every_function_is_documented() -> None:
+    """The functions a statement may call, by topic."""
+    text = section("sql.md", "## Functions")
+    written = {
+        topic: found.split()
+        for topic, found in re.findall(r"^\*\*(.+?)\*\*: ((?:`\S+`\s)+)", f"{text}\n", re.MULTILINE)
+    }
+    assert {topic: [name.strip("`") for name in names] for topic, names in written.items()} == {
+        topic: names.split() for topic, names in TOPICS.items()
+    }
+
+
+def test_every_table_of_the_store_is_documented() -> None:
+    """docs/storage.md against the schema that is created."""
+    schema = REPOSITORY / "auth-server/src/auth_server/adapters/sqlite_store/schema.sql"
+    created = re.findall(r"^CREATE TABLE (\w+)", schema.read_text("utf-8"), re.MULTILINE)
+    assert first_cells(section("storage.md", "## auth-server")) == created
+
+
+class Anything:
+    """Stands where flows would; building the table of routes calls none of them."""
+
+    def __getattr__(self, name: str) -> "Anything":
+        return self
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_and_paths_lead_somewhere(document: Path) -> None:
+    """Relative links exist; so do the heading anchors they name."""
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", document.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        file = (document.parent / path) if path else document
+        assert file.exists(), f"{document.name}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in anchors, f"{document.name}: {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_make_commands_in_documents_exist(document: Path) -> None:
+    """A reader can type what is written."""
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", document.read_text("utf-8"), re.MULTILINE):
+        assert target in targets, f"{document.name}: make {target}"
