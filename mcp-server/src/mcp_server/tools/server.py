@@ -88,6 +88,7 @@ class ToolSurface:
                 tenant=principal.tenant,
                 subject=principal.subject,
                 client_id=principal.client_id,
+                address=_address(context),
             )
         return result
 
@@ -135,6 +136,11 @@ def _principal(context: ServerRequestContext[Any]) -> Principal:
 
 def _request_id(context: ServerRequestContext[Any]) -> str:
     return str(_state(context).get("request_id", ""))
+
+
+def _address(context: ServerRequestContext[Any]) -> str | None:
+    client = context.request.client if context.request is not None else None
+    return client.host if client is not None else None
 
 
 def _state(context: ServerRequestContext[Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ comes from the request, so none can echo a token.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import anyio
 import structlog
@@ -46,9 +47,11 @@ _log = structlog.get_logger("guard")
 
 
 class _Refused(Exception):
-    def __init__(self, status: int, document: dict[str, object], headers: Mapping[str, str]) -> None:
-        super().__init__(status)
-        self.status, self.document, self.headers = status, document, headers
+    """What is answered instead; `reason` is for the log."""
+
+    def __init__(self, status: int, reason: str, document: dict[str, object], headers: Mapping[str, str]) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.document, self.headers = status, reason, document, headers
 
 
 class Guard:
@@ -83,6 +86,8 @@ class Guard:
         try:
             body = await self._admit(scope, receive)
         except _Refused as refused:
+            address = scope["client"][0] if scope.get("client") else None
+            _log.info("request_denied", reason=refused.reason, status=refused.status, address=address)
             return await send_json(send, refused.status, refused.document, refused.headers.items())
         except ClientDisconnected:
             return None
@@ -109,13 +114,12 @@ class Guard:
         except TokenRefused as refused:
             raise self._denied(Denial.INVALID_TOKEN, self._common_scopes, refused.reason.value) from None
         except KeySetUnavailable:
-            _log.warning("request_denied", reason="key_set_unavailable")
             # A 401 would make clients throw away a good token.
             document: dict[str, object] = {
                 "error": "temporarily_unavailable",
                 "error_description": "Tokens cannot be verified at the moment. Try again in a few seconds.",
             }
-            raise _Refused(503, document, {"Retry-After": _RETRY_AFTER_SECONDS}) from None
+            raise _Refused(503, "key_set_unavailable", document, {"Retry-After": _RETRY_AFTER_SECONDS}) from None
 
     def _authorize(self, principal: Principal, request: message.Message) -> None:
         # MCP, Authorization: every scope the operation needs in one challenge, so that one step-up is enough.
@@ -124,16 +128,16 @@ class Guard:
             raise self._denied(Denial.INSUFFICIENT_SCOPE, needed, "insufficient_scope")
 
     def _denied(self, denial: Denial, scopes: frozenset[str], reason: str) -> _Refused:
-        _log.info("request_denied", reason=reason)
         challenge = Challenge(denial, scopes, self._metadata_url)
         document: dict[str, object] = {"error": denial.error or "unauthorized", "error_description": denial.description}
-        return _Refused(denial.status, document, {"WWW-Authenticate": challenge.header, "Cache-Control": "no-store"})
+        headers = {"WWW-Authenticate": challenge.header, "Cache-Control": "no-store"}
+        return _Refused(denial.status, reason, document, headers)
 
 
 def _check_method(scope: Scope) -> None:
     # Stateless: there is no stream to GET and no session to DELETE.
     if scope["method"] != "POST":
-        raise _Refused(405, message.error_document(message.INVALID_REQUEST, "Method not allowed"), {"Allow": "POST"})
+        raise _rpc_error(405, "method_not_allowed", message.INVALID_REQUEST, "Method not allowed", {"Allow": "POST"})
 
 
 async def _read_body(receive: Receive) -> bytes:
@@ -142,17 +146,23 @@ async def _read_body(receive: Receive) -> bytes:
             return await read_body(receive, BODY_LIMIT)
     except BodyTooLarge:
         text = f"The body is longer than {BODY_LIMIT} bytes"
-        raise _Refused(413, message.error_document(message.INVALID_REQUEST, text), {}) from None
+        raise _rpc_error(413, "body_too_large", message.INVALID_REQUEST, text) from None
     except TimeoutError:
         text = f"The body did not arrive within {BODY_SECONDS} seconds"
-        raise _Refused(408, message.error_document(message.INVALID_REQUEST, text), {}) from None
+        raise _rpc_error(408, "body_too_slow", message.INVALID_REQUEST, text) from None
 
 
 def _parse(body: bytes) -> message.Message:
     try:
         return message.parse(body)
     except message.InvalidMessage as invalid:
-        raise _Refused(400, message.error_document(invalid.code, invalid.message), {}) from None
+        raise _rpc_error(400, "invalid_message", invalid.code, invalid.message) from None
+
+
+def _rpc_error(
+    status: int, reason: str, code: int, text: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> _Refused:
+    return _Refused(status, reason, message.error_document(code, text), headers)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
