@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from http.cookiejar import CookieJar
 from urllib.parse import urlencode, urljoin
 
 import httpx2
@@ -80,12 +81,11 @@ def authorize_url(
     return f"{issuer}/authorize?{urlencode(query)}"
 
 
-def allow(url: str, *, email: str = EMAIL, password: str = PASSWORD) -> dict[str, str]:
-    """Signs in and allows an authorization request; gives the parameters of the redirect to the client.
-
-    The cookies are kept by the standard library's jar, which drops Secure ones over http.
-    """
-    with httpx2.Client(timeout=30) as browser:
+def allow(
+    url: str, *, email: str = EMAIL, password: str = PASSWORD, cookies: CookieJar | None = None
+) -> dict[str, str]:
+    """Signs in and allows an authorization request; gives the parameters of the redirect to the client."""
+    with httpx2.Client(timeout=30, cookies=cookies) as browser:
         page = browser.get(url)
         while page.is_redirect:
             page = browser.get(urljoin(str(page.url), page.headers["location"]))
