@@ -5,6 +5,8 @@
 .PHONY: help run test check demo lock install format
 
 export UV_PYTHON_DOWNLOADS := never
+# Where the system keeps certificate authorities, its list counts: it knows a company's own, uv's built-in one does not.
+export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),true,false)
 export PYTHONDONTWRITEBYTECODE := 1
 
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
@@ -54,14 +56,14 @@ browser:
 
 .venv/.installed: requirements-dev.lock $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
 	@echo "Installing the locked environment into .venv ..."
-	@$(UV) venv --quiet --allow-existing --python "$$(sh deploy/bootstrap/find-python)" .venv
+	@python=$$(sh deploy/bootstrap/find-python) && $(UV) venv --quiet --allow-existing --python "$$python" .venv
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(DISTRIBUTIONS:%=-e ./%)
 	@touch $@
 
 .venv-emulator/.installed: deploy/emulator.lock | $(UV)
 	@echo "Installing the DynamoDB emulator into .venv-emulator ..."
-	@$(UV) venv --quiet --allow-existing --python "$$(sh deploy/bootstrap/find-python)" .venv-emulator
+	@python=$$(sh deploy/bootstrap/find-python) && $(UV) venv --quiet --allow-existing --python "$$python" .venv-emulator
 	@$(UV) pip sync --quiet --python .venv-emulator/bin/python --require-hashes deploy/emulator.lock
 	@touch $@
 
