@@ -7,7 +7,7 @@ from dataclasses import dataclass
 EMAIL_LENGTH = 254
 MIN_PASSWORD_LENGTH = 8
 MAX_PASSWORD_LENGTH = 1024
-_EMAIL = re.compile(r"[^\s@\x00-\x1f]+@[^\s@\x00-\x1f]+\.?[^\s@\x00-\x1f]+")
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 class MalformedEmail(ValueError):
@@ -15,7 +15,7 @@ class MalformedEmail(ValueError):
 
 
 class UnusablePassword(ValueError):
-    """The password is too short or too long."""
+    """The password is too short, too long, or no text (a lone surrogate)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Session:
 def normalise_email(text: str) -> str:
     """The one form under which an address is stored and looked up. Raises MalformedEmail."""
     email = unicodedata.normalize("NFKC", text).strip().lower()
-    if len(email) > EMAIL_LENGTH or not _EMAIL.fullmatch(email):
+    if len(email) > EMAIL_LENGTH or not email.isprintable() or not _EMAIL.fullmatch(email):
         raise MalformedEmail
     return email
 
@@ -55,4 +55,8 @@ def prepare_password(text: str) -> str:
     password = unicodedata.normalize("NFKC", text)
     if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         raise UnusablePassword
+    try:
+        password.encode()
+    except UnicodeEncodeError as error:
+        raise UnusablePassword from error
     return password
