@@ -26,7 +26,7 @@ from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.token import Token
-from auth_server.ports import Maintenance, StoreUnavailable
+from auth_server.ports import Maintenance, PasswordHasher, StoreUnavailable
 from auth_server.settings import Settings
 from auth_server.web.bounded_http import BoundedHttpProtocol
 from auth_server.web.routes import Flows, Service
@@ -50,14 +50,19 @@ class CannotStart(Exception):
 
 @asynccontextmanager
 async def service(
-    settings: Settings, *, clock: Clock | None = None, entropy: Entropy | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    passwords: PasswordHasher | None = None,
 ) -> AsyncIterator[App]:
     """The ASGI application, over an open store. Raises CannotStart, UnusableKeyFile."""
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    passwords = passwords or await open_passwords()
     master_key = read_key_file(settings.master_key_file)
     async with _open_store(settings) as store:
         keys = await _open_keys(store, master_key, clock, entropy)
-        flows = await _flows(settings, store, keys, clock, entropy)
+        flows = _flows(settings, store, keys, passwords, clock, entropy)
         site = Service(
             flows, issuer=settings.issuer, brand=settings.brand_name, trusted_proxies=settings.trusted_proxies
         )
@@ -68,11 +73,17 @@ async def service(
 
 
 @asynccontextmanager
-async def administration(settings: Settings) -> AsyncIterator[Administration]:
+async def administration(
+    settings: Settings, *, passwords: PasswordHasher | None = None
+) -> AsyncIterator[Administration]:
     """The operator's verbs over the configured store, which a server may have open. Raises CannotStart."""
     async with _open_store(settings) as store:
         yield Administration(
-            users=store, clients=store, passwords=await open_passwords(), clock=SystemClock(), entropy=SystemEntropy()
+            users=store,
+            clients=store,
+            passwords=passwords or await open_passwords(),
+            clock=SystemClock(),
+            entropy=SystemEntropy(),
         )
 
 
@@ -177,7 +188,14 @@ async def _open_keys(store: SqliteStore, master_key: bytes, clock: Clock, entrop
         raise CannotStart(message) from error
 
 
-async def _flows(settings: Settings, store: SqliteStore, keys: SealedKeyRing, clock: Clock, entropy: Entropy) -> Flows:
+def _flows(
+    settings: Settings,
+    store: SqliteStore,
+    keys: SealedKeyRing,
+    passwords: PasswordHasher,
+    clock: Clock,
+    entropy: Entropy,
+) -> Flows:
     deployment = Deployment(settings.issuer, settings.resources)
     limiter = MemoryAttemptLimiter(clock)
     return Flows(
@@ -189,7 +207,7 @@ async def _flows(settings: Settings, store: SqliteStore, keys: SealedKeyRing, cl
             transactions=store,
             users=store,
             sessions=store,
-            passwords=await open_passwords(),
+            passwords=passwords,
             limiter=limiter,
             clock=clock,
             entropy=entropy,

@@ -4,16 +4,19 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+from argon2 import PasswordHasher as Argon2
 
 from auth_server import app
+from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.settings import Settings
 from shared_kernel import resource
+from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.settings import write_key_file
 from tests.support.people import Pkce, only_form
@@ -30,9 +33,9 @@ STATE = "st at/e+&=é"
 
 @dataclass(slots=True)
 class ManualClock:
-    """A clock that a test turns on."""
+    """A clock that stands still, at the present, until a test turns it on."""
 
-    time: float = 1_800_000_000.0
+    time: float = field(default_factory=SystemClock().now)
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -60,11 +63,16 @@ def settings(directory: Path, issuer: str = LOCAL_ISSUER, **more: Any) -> Settin
     return Settings.model_validate(given | more)
 
 
+async def quick_passwords() -> Argon2Passwords:
+    """The real hashing with the least cost there is."""
+    return await open_passwords(Argon2(time_cost=1, memory_cost=8, parallelism=1))
+
+
 async def sow(directory: Path) -> Seed:
     """Makes a seeded store, to be copied for each test."""
     write_key_file(directory / "master.key", SystemEntropy().bytes(32))
     configured = settings(directory)
-    async with app.administration(configured) as administration:
+    async with app.administration(configured, passwords=await quick_passwords()) as administration:
         await administration.create_user(EMAIL, PASSWORD)
         uris = ("http://127.0.0.1/callback", WEB_URI, CURSOR_URI)
         public = await administration.create_client(name="Claude Code", confidential=False, redirect_uris=uris)
@@ -78,7 +86,7 @@ async def opened(seed: Seed, directory: Path, issuer: str = LOCAL_ISSUER, **more
     """The service over a copy of the seeded store."""
     shutil.copytree(seed.directory, directory, dirs_exist_ok=True)
     clock, configured = ManualClock(), settings(directory, issuer, **more)
-    async with app.service(configured, clock=clock) as served:
+    async with app.service(configured, clock=clock, passwords=await quick_passwords()) as served:
         transport = httpx2.ASGITransport(served, client=("203.0.113.7", 4711))
         async with httpx2.AsyncClient(transport=transport, base_url=resource.origin(issuer)) as browser:
             yield Site(issuer, seed, browser, transport, clock, configured)
@@ -130,7 +138,7 @@ class Site:
         }
         return good | changed
 
-    async def authorize(self, pkce: Pkce | None = None, **changed: str) -> httpx2.Response:
+    async def authorize(self, pkce: Pkce | None = None, /, **changed: str) -> httpx2.Response:
         """Sends an authorization request."""
         return await self.browser.get(f"{self.base}/authorize", params=self.query(pkce or Pkce(), **changed))
 
@@ -139,7 +147,7 @@ class Site:
         assert response.status_code == 303, response.text
         return await self.browser.get(response.headers["location"])
 
-    async def sign_in_page(self, pkce: Pkce | None = None, **changed: str) -> httpx2.Response:
+    async def sign_in_page(self, pkce: Pkce | None = None, /, **changed: str) -> httpx2.Response:
         """The sign-in page of a new transaction."""
         return await self.follow(await self.authorize(pkce, **changed))
 
@@ -155,7 +163,7 @@ class Site:
         """Signs in with the right password; gives the consent page."""
         return await self.follow(await self.submit(page, email=EMAIL, password=PASSWORD))
 
-    async def consent_page(self, pkce: Pkce | None = None, **changed: str) -> httpx2.Response:
+    async def consent_page(self, pkce: Pkce | None = None, /, **changed: str) -> httpx2.Response:
         """The consent page of a new transaction, after signing in."""
         return await self.sign_in(await self.sign_in_page(pkce, **changed))
 

@@ -133,7 +133,7 @@ async def test_a32_a33_what_is_reflected_is_encoded(site: Site) -> None:
     }  # fmt: skip
     assert redirect_parameters(given)["state"] == hostile
     for changed in ({"client_id": hostile}, {"redirect_uri": hostile}, {"redirect_uri": f"https://x/?{hostile}"}):
-        page = await site.authorize(**changed)
+        page = await site.authorize(None, **changed)
         assert page.status_code == 400
         assert "alert(1)" not in page.text
         assert "set-cookie" not in page.headers
@@ -153,7 +153,7 @@ async def test_a32_a33_what_is_reflected_is_encoded(site: Site) -> None:
 async def test_a35_every_error_redirect_names_the_issuer_once(
     any_site: Site, changed: dict[str, str], error: str
 ) -> None:
-    response = await any_site.authorize(**changed)
+    response = await any_site.authorize(None, **changed)
     given = redirect_parameters(response)
     assert (given["error"], given["state"], given["iss"]) == (error, STATE, any_site.issuer)
     assert response.headers["referrer-policy"] == "same-origin"

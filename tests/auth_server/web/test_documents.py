@@ -1,0 +1,179 @@
+"""Metadata, key set and health. Case numbers are those of the attack list."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.auth_server.web.site import Site
+from tests.support.people import Pkce
+
+pytestmark = pytest.mark.anyio
+
+
+def metadata_paths(site: Site) -> list[str]:
+    """Where clients look: RFC 8414 puts the issuer's path behind, OpenID Connect Discovery before."""
+    return [
+        f"/.well-known/oauth-authorization-server{site.base}",
+        f"/.well-known/openid-configuration{site.base}",
+        f"{site.base}/.well-known/openid-configuration",
+        f"{site.base}/.well-known/oauth-authorization-server",
+    ]
+
+
+async def test_the_metadata_is_the_same_wherever_clients_look(any_site: Site) -> None:
+    answers = [await any_site.browser.get(path) for path in metadata_paths(any_site)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert answers[0].json()["issuer"] == any_site.issuer
+    if any_site.base:
+        assert (await any_site.browser.get("/.well-known/oauth-authorization-server")).status_code == 404
+
+
+async def test_every_endpoint_in_the_metadata_answers(any_site: Site) -> None:
+    metadata = (await any_site.browser.get(metadata_paths(any_site)[0])).json()
+    named = {name: url for name, url in metadata.items() if name.endswith(("_endpoint", "_uri"))}
+    assert set(named) == {
+        "authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "jwks_uri"
+    }  # fmt: skip
+    for name, url in named.items():
+        assert url.startswith(f"{any_site.issuer}/"), name
+        path = urlsplit(url).path
+        if name == "jwks_uri":
+            assert (await any_site.browser.get(path)).json()["keys"]
+        elif name == "authorization_endpoint":
+            assert (await any_site.browser.get(path, params=any_site.query(Pkce()))).status_code == 303
+        else:
+            answer = await any_site.browser.post(path)
+            assert answer.status_code == 400, name
+            assert answer.json()["error"].startswith("invalid_"), name
+
+
+async def test_every_grant_in_the_metadata_is_served_and_no_other(site: Site) -> None:
+    metadata = (await site.browser.get("/.well-known/oauth-authorization-server")).json()
+    assert metadata["grant_types_supported"] == ["authorization_code", "client_credentials", "refresh_token"]
+    for grant_type in metadata["grant_types_supported"]:
+        answer = await site.bot_token(grant_type=grant_type)
+        assert answer.json().get("error") != "unsupported_grant_type"
+    for grant_type in ("password", "urn:ietf:params:oauth:grant-type:device_code", "implicit"):
+        answer = await site.bot_token(grant_type=grant_type)
+        assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
+
+
+async def test_every_authentication_method_in_the_metadata_works(site: Site) -> None:
+    metadata = (await site.browser.get("/.well-known/oauth-authorization-server")).json()
+    for endpoint in ("token", "revocation"):
+        methods = set(metadata[f"{endpoint}_endpoint_auth_methods_supported"])
+        assert methods == {"none", "client_secret_basic", "client_secret_post"}
+    secret = {"client_id": site.seed.bot_id, "client_secret": site.seed.bot_secret}
+    assert (await site.bot_token()).status_code == 200
+    assert (await site.token(grant_type="client_credentials", **secret)).status_code == 200
+    nobody = {"token": "rt_x.y", "client_id": site.seed.app_id}
+    assert (await site.browser.post("/revoke", data=nobody)).status_code == 200
+
+
+async def test_documents_are_cached_and_validated(any_site: Site) -> None:
+    for path in (*metadata_paths(any_site), f"{any_site.base}/.well-known/jwks.json"):
+        first = await any_site.browser.get(path)
+        assert first.headers["cache-control"] == "public, max-age=300"
+        assert first.headers["content-type"] == "application/json"
+        assert first.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in first.headers
+        assert first.headers["x-content-type-options"] == "nosniff"
+        tag = first.headers["etag"]
+        for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+            again = await any_site.browser.get(path, headers={"If-None-Match": known})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert (await any_site.browser.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
+
+
+async def test_the_key_set_holds_public_parts_only(site: Site) -> None:
+    keys = (await site.browser.get("/.well-known/jwks.json")).json()["keys"]
+    assert len(keys) == 2
+    for key in keys:
+        assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+        assert (key["use"], key["alg"]) == ("sig", "ES256")
+
+
+async def test_i05_no_header_changes_the_issuer(any_site: Site) -> None:
+    spoofed = {
+        "Host": "evil.example.com",
+        "X-Forwarded-Host": "evil.example.com",
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Prefix": "/evil",
+        "Forwarded": "host=evil.example.com;proto=http",
+    }
+    honest = await any_site.browser.get(metadata_paths(any_site)[0])
+    answer = await any_site.browser.get(metadata_paths(any_site)[0], headers=spoofed)
+    assert answer.content == honest.content
+    assert "evil" not in str(answer.headers)
+    page = await any_site.browser.get(f"{any_site.base}/consent", headers=spoofed)
+    assert "evil" not in page.text
+
+
+PUBLIC_PATHS = [
+    ("/.well-known/oauth-authorization-server", "GET"),
+    ("/.well-known/openid-configuration", "GET"),
+    ("/.well-known/jwks.json", "GET"),
+    ("/token", "POST"),
+    ("/register", "POST"),
+    ("/revoke", "POST"),
+]
+
+
+@pytest.mark.parametrize(("path", "method"), PUBLIC_PATHS)
+async def test_i06_scripts_of_any_site_may_call_public_endpoints(site: Site, path: str, method: str) -> None:
+    preflight = await site.browser.options(
+        path,
+        headers={
+            "Origin": "https://inspector.example.com",
+            "Access-Control-Request-Method": method,
+            "Access-Control-Request-Headers": "authorization,content-type,mcp-protocol-version",
+        },
+    )
+    assert preflight.status_code == 204
+    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert method in preflight.headers["access-control-allow-methods"].split(", ")
+    allowed = preflight.headers["access-control-allow-headers"].lower().split(", ")
+    assert {"authorization", "content-type", "mcp-protocol-version"} <= set(allowed)
+    assert "access-control-allow-credentials" not in preflight.headers
+    answer = await site.browser.request(method, path, headers={"Origin": "null"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
+    assert "www-authenticate" in answer.headers["access-control-expose-headers"].lower()
+
+
+@pytest.mark.parametrize("path", ["/authorize", "/login", "/consent", "/readyz", "/livez"])
+async def test_i06_no_other_site_may_read_pages(site: Site, path: str) -> None:
+    for method in ("OPTIONS", "GET", "POST"):
+        answer = await site.browser.request(method, path, headers={"Origin": "https://evil.example.com"})
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+async def test_health(site: Site) -> None:
+    alive, ready = await site.browser.get("/livez"), await site.browser.get("/readyz")
+    assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
+    assert (ready.status_code, ready.json()) == (200, {"status": "ok", "checks": {"store": "ok", "signing_key": "ok"}})
+    assert ready.headers["cache-control"] == "no-store"
+
+
+async def test_without_a_store_documents_are_served_and_readiness_is_denied(site: Site) -> None:
+    paths = ("/.well-known/oauth-authorization-server", "/.well-known/jwks.json")
+    before = [(await site.browser.get(path)).content for path in paths]
+    with site.broken_store():
+        site.clock.time += 30
+        assert [(await site.browser.get(path)).content for path in paths] == before
+        ready = await site.browser.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json() == {
+            "status": "unavailable",
+            "checks": {"store": "unavailable", "signing_key": "unavailable"},
+        }
+        assert int(ready.headers["retry-after"]) > 0
+        assert (await site.browser.get("/livez")).status_code == 200
+    assert (await site.browser.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/", "/token/", "//token", "/TOKEN", "/token%2f", "/metrics"])
+async def test_i08_only_the_exact_path_answers(site: Site, path: str) -> None:
+    answer = await site.browser.request("POST", f"http://localhost:9000{path}", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
