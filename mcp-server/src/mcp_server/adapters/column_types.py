@@ -21,6 +21,7 @@ _SIMPLE = {
     AttributeType.STRING_SET: ColumnType(TypeKind.LIST, element=VARCHAR),
     AttributeType.BINARY_SET: ColumnType(TypeKind.LIST, element=ColumnType(TypeKind.BLOB)),
 }
+_WIDTH = {TypeKind.BIGINT: 0, TypeKind.DECIMAL: 1, TypeKind.DOUBLE: 2, TypeKind.DATE: 0, TypeKind.VARCHAR: 1}
 _DOUBLE_NOTE = "some numbers have more digits than DECIMAL(38) carries; values are rounded to DOUBLE"
 
 
@@ -57,6 +58,11 @@ class Sample:
             self.dates = is_date(content)
 
     @property
+    def present(self) -> int:
+        """How many items have the attribute."""
+        return self.descriptors.total()
+
+    @property
     def types(self) -> frozenset[AttributeType]:
         """The descriptors seen but NULL."""
         return frozenset(self.descriptors) - {AttributeType.NULL}
@@ -65,8 +71,7 @@ class Sample:
 def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True) -> Column:
     """The column of an attribute, from a sample of `items` items."""
     types = sample.types
-    present = sum(sample.descriptors.values())
-    presence = present / items if items else 1.0
+    presence = sample.present / items if items else 1.0
     found = VARCHAR
     notes: tuple[str, ...] = ()
     if len(types) == 1:
@@ -99,6 +104,18 @@ def widened(known: Column, sample: Sample) -> Column:
     if TypeKind.DOUBLE in (found.kind, found.element.kind if found.element else None):
         notes = tuple(dict.fromkeys((*notes, _DOUBLE_NOTE)))
     return replace(known, type=found, attribute_types=types, notes=notes)
+
+
+def wider_of(column: Column, learnt: Column | None) -> Column:
+    """The column of a fresh sample, or with the type that an earlier read proved necessary, whichever carries more."""
+    if learnt is None or not column.attribute_types <= learnt.attribute_types:
+        return column
+    same = column.attribute_types == learnt.attribute_types
+    if same and _WIDTH.get(column.type.kind, 0) > _WIDTH.get(learnt.type.kind, 0):
+        return column
+    if same and column.type.kind is learnt.type.kind and (column.type.scale or 0) > (learnt.type.scale or 0):
+        return column
+    return replace(column, type=learnt.type, attribute_types=learnt.attribute_types, notes=learnt.notes)
 
 
 def _single(descriptor: AttributeType, digits: Digits) -> ColumnType:

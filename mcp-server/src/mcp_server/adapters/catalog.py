@@ -1,0 +1,187 @@
+"""The catalogue: which tables there are, and what columns sampling finds in them.
+
+A sample is the first items of several segments of a parallel scan. A scan walks the table in the order of hashed keys,
+so the segments' beginnings are a fair draw; at most 8 × 100 items are read, however large the table is.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import anyio
+import anyio.to_thread
+import botocore.exceptions
+import msgspec
+
+from mcp_server.adapters import dynamodb
+from mcp_server.adapters import table_description as description
+from mcp_server.adapters.concurrency import all_of
+from mcp_server.adapters.dynamodb import RAW, DynamoDbClients, failures_of
+from mcp_server.adapters.table_description import Samples
+from mcp_server.planning.schema import Column, Schema, Table
+from mcp_server.ports import Described, Listing, Refresh
+from shared_kernel.clock import Clock
+
+SEGMENTS = 8
+ITEMS_PER_SEGMENT = 100
+PARALLEL_DESCRIPTIONS = 8
+MAX_LISTED = 5000
+
+_ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
+_Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    value: Any
+    at: float
+
+
+class DynamoDbCatalog:
+    """See Catalog. Concurrent callers who want the same thing share one request for it."""
+
+    def __init__(self, clients: DynamoDbClients, clock: Clock, *, stale_after_seconds: int = 300) -> None:
+        self.stale_after_seconds = stale_after_seconds
+        self._clients = clients
+        self._clock = clock
+        self._known: dict[_Key, _Known] = {}
+        self._loading: dict[_Key, asyncio.Task[Any]] = {}
+        self._learnt: dict[_Key, dict[str, Column]] = {}
+        self._describing = anyio.CapacityLimiter(PARALLEL_DESCRIPTIONS)
+
+    async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
+        """See Catalog.list_tables."""
+        key = ("list", schema.name)
+        names, at, refreshed = await self._get(key, refresh, lambda: self._list(schema))
+        return Listing(names, refreshed, at)
+
+    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+        """See Catalog.summaries."""
+
+        async def summary(name: str) -> Table | None:
+            key = ("summary", schema.name, name)
+            table, _at, _refreshed = await self._get(key, refresh, lambda: self._describe(schema, name))
+            return cast("Table | None", table)
+
+        tables = await all_of(summary(name) for name in names if _shown(schema, name))
+        return tuple(table for table in tables if table is not None)
+
+    async def describe(self, schema: Schema, physical_name: str, refresh: Refresh) -> Described | None:
+        """See Catalog.describe."""
+        if not _shown(schema, physical_name):
+            return None
+        key = ("table", schema.name, physical_name)
+        if refresh == "force":
+            self._learnt.pop(key, None)
+        table, _at, refreshed = await self._get(key, refresh, lambda: self._sample(schema, physical_name))
+        return Described(table, refreshed) if table is not None else None
+
+    async def learn(self, table: Table) -> None:
+        """See Catalog.learn. Later samples do not forget it; a forced refresh does."""
+        key = ("table", table.schema, table.physical_name)
+        known = self._known.get(key)
+        before = {column.name: column for column in known.value.columns} if known and known.value else {}
+        learnt = self._learnt.setdefault(key, {})
+        learnt |= {column.name: column for column in table.columns if before.get(column.name) != column}
+        at = known.at if known else table.refreshed_at
+        self._known[key] = _Known(description.with_columns(table, table.columns), at)
+
+    async def aclose(self) -> None:
+        """Ends the loading that is still under way."""
+        for task in self._loading.values():
+            task.cancel()
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
+
+    async def _get(
+        self, key: _Key, refresh: Refresh, load: Callable[[], Coroutine[Any, Any, Any]]
+    ) -> tuple[Any, float, bool]:
+        """What is known under a key, when it was loaded, and whether that was now. Only what exists is remembered."""
+        known = self._known.get(key)
+        if known is not None and (
+            refresh == "skip" or (refresh == "if_stale" and self._clock.now() - known.at < self.stale_after_seconds)
+        ):
+            return known.value, known.at, False
+        task = self._loading.get(key)
+        if task is None:
+            task = asyncio.create_task(self._load(key, load))
+            self._loading[key] = task
+            task.add_done_callback(lambda done: self._loaded(key, done))
+        # A caller who gives up does not take the others' answer away.
+        value, at = await asyncio.shield(task)
+        return value, at, True
+
+    async def _load(self, key: _Key, load: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[Any, float]:
+        value = await load()
+        at = self._clock.now()
+        if value is None:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = _Known(value, at)
+        return value, at
+
+    def _loaded(self, key: _Key, task: asyncio.Task[Any]) -> None:
+        del self._loading[key]
+        if not task.cancelled():
+            task.exception()  # heard here, should every caller have given up
+
+    async def _list(self, schema: Schema) -> tuple[str, ...]:
+        if schema.tables is not None:
+            return tuple(sorted(schema.tables))
+        client = self._clients.of(schema)
+        names: list[str] = []
+        start = None
+        while len(names) < MAX_LISTED:
+            with failures_of(schema):
+                page = await client.list_tables(**({"ExclusiveStartTableName": start} if start else {}))
+            names += page.get("TableNames", [])
+            start = page.get("LastEvaluatedTableName")
+            if not start:
+                break
+        return tuple(sorted(names))
+
+    async def _describe(self, schema: Schema, name: str) -> Table | None:
+        client = self._clients.of(schema)
+        with failures_of(schema, name):
+            try:
+                async with self._describing:
+                    answer = (await client.describe_table(TableName=name))["Table"]
+            except botocore.exceptions.ClientError as error:
+                if error.response.get("Error", {}).get("Code") in ("ResourceNotFoundException", "ValidationException"):
+                    return None  # a name that DynamoDB would not even allow is no table either
+                raise
+        if not description.readable(answer):
+            return None
+        return description.table_of(schema, answer, self._clock.now())
+
+    async def _sample(self, schema: Schema, name: str) -> Table | None:
+        table = await self._describe(schema, name)
+        if table is None:
+            return None
+        pages = await all_of(self._segment(schema, name, segment) for segment in range(SEGMENTS))
+        try:
+            samples = await anyio.to_thread.run_sync(_samples, pages)
+        except (msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise dynamodb.unreadable(schema, name) from error
+        overrides = schema.overrides.get(name, {})
+        found = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None)
+        learnt = self._learnt.get(("table", schema.name, name), {})
+        return description.keep_wider(replace(found, refreshed_at=self._clock.now()), learnt)
+
+    async def _segment(self, schema: Schema, name: str, segment: int) -> bytes:
+        with failures_of(schema, name):
+            response = await self._clients.of(schema).scan(
+                TableName=name, Segment=segment, TotalSegments=SEGMENTS, Limit=ITEMS_PER_SEGMENT
+            )
+        return bytes(response[RAW].Items)
+
+
+def _shown(schema: Schema, name: str) -> bool:
+    return schema.tables is None or name in schema.tables
+
+
+def _samples(pages: list[bytes]) -> Samples:
+    samples = Samples()
+    for page in pages:
+        samples.add(_ITEMS.decode(page))
+    return samples

@@ -1,0 +1,196 @@
+"""DescribeTable's answer as a Table, and the Table as sampling completes it. Pure."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mcp_server.adapters import attribute_values as av
+from mcp_server.adapters import column_types
+from mcp_server.adapters.column_types import Sample
+from mcp_server.planning.schema import (
+    DOCUMENT_COLUMN,
+    AttributeType,
+    Column,
+    ColumnType,
+    Index,
+    KeyAttribute,
+    Override,
+    Schema,
+    Table,
+    TypeKind,
+)
+
+MAX_COLUMNS = 1000
+"""The most frequent attributes become columns; the rest of a table wider than that is reached through `_doc`."""
+
+_READABLE = frozenset({"ACTIVE", "UPDATING"})
+_DECLARED_AS = {
+    TypeKind.BOOLEAN: AttributeType.BOOLEAN,
+    TypeKind.BIGINT: AttributeType.NUMBER,
+    TypeKind.DECIMAL: AttributeType.NUMBER,
+    TypeKind.DOUBLE: AttributeType.NUMBER,
+    TypeKind.VARCHAR: AttributeType.STRING,
+    TypeKind.DATE: AttributeType.STRING,
+}
+_KEY_TYPES = {
+    AttributeType.STRING: ColumnType(TypeKind.VARCHAR),
+    AttributeType.NUMBER: ColumnType(TypeKind.BIGINT),
+    AttributeType.BINARY: ColumnType(TypeKind.BLOB),
+}
+
+
+def readable(description: Mapping[str, Any]) -> bool:
+    """Whether items can be read from a table of that TableStatus."""
+    return description.get("TableStatus") in _READABLE
+
+
+def table_of(schema: Schema, description: Mapping[str, Any], now: float) -> Table:
+    """A table as DescribeTable tells of it: its only columns are the attributes of its keys and indexes."""
+    types = {
+        definition["AttributeName"]: AttributeType(definition["AttributeType"])
+        for definition in description["AttributeDefinitions"]
+    }
+    hash_keys, range_keys = _keys(description["KeySchema"], types)
+    key = {attribute.name for attribute in (*hash_keys, *range_keys)}
+    indexes = tuple(
+        _index(kind, index, types, key)
+        for kind, member in (("GSI", "GlobalSecondaryIndexes"), ("LSI", "LocalSecondaryIndexes"))
+        for index in sorted(description.get(member) or [], key=lambda index: str(index["IndexName"]))
+    )
+    name = description["TableName"]
+    table = Table(
+        schema=schema.name,
+        name=name,
+        physical_name=name,
+        hash_key=hash_keys[0],
+        range_key=range_keys[0] if range_keys else None,
+        indexes=indexes,
+        columns=(),
+        item_count=int(description.get("ItemCount") or 0),
+        size_bytes=int(description.get("TableSizeBytes") or 0),
+        refreshed_at=now,
+        version="",
+    )
+    return with_columns(table, [_key_column(attribute, table) for attribute in _key_attributes(table)])
+
+
+@dataclass(slots=True)
+class Samples:
+    """What some items of a table hold."""
+
+    items: int = 0
+    bytes: int = 0
+    attributes: dict[str, Sample] = field(default_factory=dict)
+
+    def add(self, items: Iterable[av.Item]) -> None:
+        """Counts items in. Raises MalformedValue."""
+        for item in items:
+            self.items += 1
+            self.bytes += av.size(item)
+            for name, value in item.items():
+                self.attributes.setdefault(name, Sample()).add(value)
+
+
+def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *, measured: bool) -> Table:
+    """The table with a column for each attribute found or declared: keys first, then by name.
+
+    `measured` tells that DescribeTable's size is AWS's; otherwise it is computed from the sample.
+    """
+    keys = {attribute.name: _key_column(attribute, table) for attribute in _key_attributes(table)}
+    base = {attribute.name for attribute in table.key}
+    columns: dict[str, Column] = dict(keys)
+    by_presence = sorted(samples.attributes, key=lambda name: (-samples.attributes[name].present, name))
+    wanted = {name for name in by_presence if name != DOCUMENT_COLUMN}
+    for name in sorted({*sorted(wanted, key=by_presence.index)[:MAX_COLUMNS], *overrides, *keys}):
+        sample = samples.attributes.get(name)
+        if sample is not None:
+            # A key is compared with texts more than with dates; an override can still make it a DATE.
+            columns[name] = column_types.column(name, sample, samples.items, may_be_date=name not in base)
+        elif name in keys:
+            columns[name] = replace(keys[name], presence=0.0 if samples.items else 1.0)
+        else:
+            columns[name] = Column(name, _KEY_TYPES[AttributeType.STRING], frozenset(), presence=0.0)
+        columns[name] = _declared(replace(columns[name], nullable=name not in base), overrides.get(name))
+    count = max(table.item_count, samples.items)
+    size = table.size_bytes
+    if samples.items and (not measured or not table.size_bytes):
+        size = round(samples.bytes / samples.items * count)
+    return with_columns(replace(table, item_count=count, size_bytes=size), columns.values())
+
+
+def with_columns(table: Table, columns: Iterable[Column]) -> Table:
+    """The table with those columns and the version that they, the keys and the indexes make."""
+    columns = tuple(columns)
+    shape = (
+        table.schema,
+        table.physical_name,
+        [(key.name, key.type.value) for key in table.key],
+        [
+            (
+                index.name,
+                index.kind,
+                [(key.name, key.type.value) for key in (*index.hash_keys, *index.range_keys)],
+                sorted(index.projected) if index.projected is not None else None,
+                index.active,
+            )
+            for index in table.indexes
+        ],
+        [(column.name, column.type.sql, sorted(column.attribute_types), column.nullable) for column in columns],
+    )
+    return replace(table, columns=columns, version=hashlib.sha256(repr(shape).encode()).hexdigest()[:16])
+
+
+def keep_wider(table: Table, learnt: Mapping[str, Column]) -> Table:
+    """The table with the types that earlier reads proved necessary, though this sample does not show it."""
+    return with_columns(table, [column_types.wider_of(column, learnt.get(column.name)) for column in table.columns])
+
+
+def _keys(
+    key_schema: Iterable[Mapping[str, str]], types: Mapping[str, AttributeType]
+) -> tuple[tuple[KeyAttribute, ...], tuple[KeyAttribute, ...]]:
+    attributes = [
+        (part["KeyType"], KeyAttribute(part["AttributeName"], types[part["AttributeName"]])) for part in key_schema
+    ]
+    return (
+        tuple(attribute for kind, attribute in attributes if kind == "HASH"),
+        tuple(attribute for kind, attribute in attributes if kind == "RANGE"),
+    )
+
+
+def _index(kind: str, index: Mapping[str, Any], types: Mapping[str, AttributeType], table_key: set[str]) -> Index:
+    hash_keys, range_keys = _keys(index["KeySchema"], types)
+    projection = index.get("Projection") or {}
+    projected: frozenset[str] | None = None
+    if projection.get("ProjectionType") != "ALL":
+        keys = {attribute.name for attribute in (*hash_keys, *range_keys)}
+        projected = frozenset({*keys, *table_key, *(projection.get("NonKeyAttributes") or [])})
+    # A local index is there from the table's start and has no status; a backfilling global one still lacks items.
+    active = index.get("IndexStatus", "ACTIVE") == "ACTIVE" and not index.get("Backfilling", False)
+    return Index(index["IndexName"], kind, hash_keys, range_keys, projected, active)
+
+
+def _key_attributes(table: Table) -> tuple[KeyAttribute, ...]:
+    """The attributes of the primary key, then of the indexes, each once."""
+    attributes = {attribute.name: attribute for attribute in table.key}
+    for index in table.indexes:
+        for attribute in (*index.hash_keys, *index.range_keys):
+            attributes.setdefault(attribute.name, attribute)
+    return tuple(attributes.values())
+
+
+def _key_column(attribute: KeyAttribute, table: Table) -> Column:
+    base = attribute in table.key
+    return Column(attribute.name, _KEY_TYPES[attribute.type], frozenset({attribute.type}), nullable=not base)
+
+
+def _declared(column: Column, override: Override | None) -> Column:
+    if override is None:
+        return column
+    nullable = column.nullable and not override.not_null
+    if override.type is None:
+        return replace(column, nullable=nullable)
+    types = column.attribute_types
+    if not types and override.type.kind in _DECLARED_AS:
+        types = frozenset({_DECLARED_AS[override.type.kind]})
+    return replace(column, type=override.type, attribute_types=types, nullable=nullable, notes=("declared type",))
