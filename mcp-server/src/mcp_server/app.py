@@ -1,28 +1,128 @@
 """Puts the service together: the only module that knows which adapter stands behind which port."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
+import anyio
+import httpx2
+import structlog
+import uvicorn
+import uvloop
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from mcp_server.ports import KeySet
+from mcp_server.adapters import schemas_file
+from mcp_server.adapters.catalog import DynamoDbCatalog
+from mcp_server.adapters.duckdb_sandbox import DuckDbSandbox
+from mcp_server.adapters.dynamodb import DynamoDbClients
+from mcp_server.adapters.dynamodb_items import DynamoDbItems
+from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
+from mcp_server.adapters.spool import MemorySpool
+from mcp_server.engine.browsing import BrowsingService
+from mcp_server.engine.limits import Limits
+from mcp_server.engine.queries import QueryService
+from mcp_server.engine.schemas import Schemas
+from mcp_server.planning.failures import Failure
+from mcp_server.ports import KeySet, RelationalEngine
 from mcp_server.settings import LOOPBACK_HOSTS, Settings, is_loopback
+from mcp_server.tools.describe_table import describe_table
+from mcp_server.tools.explain_sql import explain_sql
+from mcp_server.tools.list_schemas import list_schemas
+from mcp_server.tools.list_tables import list_tables
+from mcp_server.tools.run_sql import run_sql
 from mcp_server.tools.served_tool import ServedTool
 from mcp_server.tools.server import ToolSurface, create_server
 from mcp_server.web import guard, health, metadata
 from mcp_server.web.verification import TokenVerifier
-from shared_kernel import resource, scope
+from shared_kernel import logs, resource, scope
 from shared_kernel.asgi import App, RequestLog
-from shared_kernel.clock import Clock
-from shared_kernel.entropy import Entropy
+from shared_kernel.clock import Clock, SystemClock
+from shared_kernel.entropy import Entropy, SystemEntropy
+from shared_kernel.settings import UnusableKeyFile, read_key_file
 
+KEEP_ALIVE_SECONDS = 75
+"""Longer than common load balancers keep an idle connection, so that they end it and not we, in mid-request."""
+SHUTDOWN_SECONDS = 10
+"""How long calls that are under way may go on after SIGTERM."""
+_log = structlog.get_logger("mcp_server")
 _HEADERS_OF_BROWSER_CLIENTS = ("Authorization", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id")
+
+
+class CannotStart(Exception):
+    """The service cannot be set up; the text is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the files that the settings name contain."""
+
+    schemas: SchemasFile
+    cursor_key: bytes
+
+
+def read_files(settings: Settings) -> Configuration:
+    """The content of the schemas file and of the cursor key's file. Raises CannotStart."""
+    try:
+        return Configuration(schemas_file.read(settings.schemas_file), read_key_file(settings.cursor_key_file))
+    except BadSchemasFile as problem:
+        message = f"MCP_SCHEMAS_FILE: {problem}"
+        raise CannotStart(message) from problem
+    except UnusableKeyFile as problem:
+        message = f"MCP_CURSOR_KEY_FILE: {problem}"
+        raise CannotStart(message) from problem
+
+
+def create_app(settings: Settings) -> App:
+    """The whole service as one ASGI application, whose lifespan runs all that it needs. Raises CannotStart."""
+    configuration = read_files(settings)
+    clock, entropy, limits = SystemClock(), SystemEntropy(), Limits()
+    # A transport of its own, since a proxy in the environment is not meant for this.
+    fetching = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())
+    keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
+    clients = DynamoDbClients(configuration.schemas.schemas)
+    catalog = DynamoDbCatalog(clients, clock)
+    relational = DuckDbSandbox()
+    schemas = Schemas(configuration.schemas.schemas, configuration.schemas.defaults)
+    browsing = BrowsingService(schemas=schemas, catalog=catalog, limits=limits)
+    queries = QueryService(
+        schemas=schemas,
+        catalog=catalog,
+        items=DynamoDbItems(clients),
+        relational=relational,
+        spool=MemorySpool(clock=clock, entropy=entropy),
+        cursor_key=configuration.cursor_key,
+        clock=clock,
+        limits=limits,
+    )
+    warm = anyio.Event()
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with fetching, clients, aclosing(catalog), relational, anyio.create_task_group() as background:
+            background.start_soon(keys.keep_fresh)
+            background.start_soon(_warm_up, relational, warm)
+            yield
+            background.cancel_scope.cancel()
+
+    tools = [
+        list_schemas(browsing),
+        list_tables(browsing),
+        describe_table(browsing),
+        run_sql(queries),
+        explain_sql(queries),
+    ]
+    return http_app(settings, tools, keys, running=running, ready=warm.is_set, clock=clock, entropy=entropy)
 
 
 def http_app(
@@ -84,3 +184,80 @@ def _transport_security(settings: Settings) -> TransportSecuritySettings:
         allowed_hosts=[form for name in (host, *LOOPBACK_HOSTS) for form in (name, f"{name}:*")],
         allowed_origins=origins,
     )
+
+
+async def _warm_up(relational: RelationalEngine, warm: anyio.Event) -> None:
+    """Ready means: a child process has run a statement."""
+    while not warm.is_set():
+        try:
+            await relational.run("SELECT 1", (), row_limit=1, byte_limit=1024)
+        except Failure as failure:  # it has waited for a child before it gave up
+            _log.warning("not_ready_yet", code=failure.code.value)
+        else:
+            warm.set()
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then finishes what is under way. Raises CannotStart."""
+    logs.configure("mcp-server", settings.log_level)
+    logging.getLogger("mcp").setLevel(logging.WARNING)  # it tells of every request at INFO
+    app = create_app(settings)
+    with _listen(settings) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        _log.info(
+            "starting",
+            resource=settings.resource,
+            issuer=settings.issuer,
+            address=f"{settings.host}:{settings.port}",
+            version=version("dynamosql-mcp-server"),
+        )
+        runner.run(_serve(settings, app, listener))
+    _log.info("stopped")
+
+
+async def _serve(settings: Settings, app: App, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",  # what it tells at INFO, our own lines tell
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    await _Server(config).serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends quietly on a signal; uvicorn would raise it anew once it has stopped, and so end with a failure status."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        handled = (signal.SIGINT, signal.SIGTERM)
+        for number in handled:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        message = f"cannot listen on {place}: {error.strerror}; free it, or set MCP_HOST and MCP_PORT"
+        raise CannotStart(message) from error
+    return listener

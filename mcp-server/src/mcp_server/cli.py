@@ -1,0 +1,44 @@
+"""`mcp-server`: serves, or says whether it could."""
+
+import sys
+
+import typer
+
+from mcp_server import app, settings
+
+commands = typer.Typer(
+    help="Read-only SQL over DynamoDB as MCP tools. Settings come from MCP_* environment variables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Runs the command line; what goes wrong is one line on standard error and exit status 1."""
+    try:
+        commands()
+    except (settings.BadSettings, app.CannotStart) as problem:
+        typer.echo(f"mcp-server: {problem}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@commands.command()
+def serve() -> None:
+    """Serve until SIGTERM or SIGINT, logging JSON lines to standard error."""
+    app.serve(settings.load())
+
+
+@commands.command("check-config")
+def check_config() -> None:
+    """Read settings, schemas file and key file as `serve` would, and say what they describe."""
+    loaded = settings.load()
+    configuration = app.read_files(loaded)
+    typer.echo(f"{loaded.resource} for tokens of {loaded.issuer}")
+    for schema in configuration.schemas.schemas:
+        tables = "every table" if schema.tables is None else f"{len(schema.tables)} tables"
+        state = "" if schema.active else ", disabled"
+        typer.echo(f"schema {schema.name}: tenant {schema.tenant}, {schema.region}, {tables}{state}")
