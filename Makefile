@@ -26,7 +26,7 @@ demo: .venv/.installed ## Against a running pair: print each HTTP exchange from 
 check: .venv/.installed lint ## Format, lint, types, architecture and the tests that start no server; under a minute
 	$(BIN)/pytest -q -m "not slow"
 
-test: .venv/.installed .venv-emulator/.installed tests/conformance/node_modules/.installed browser lint ## Every test; installs what is missing or names the command
+test: .venv/.installed .venv-emulator/.installed tests/conformance/node_modules/.installed programs lint ## Every test; installs what is missing or names the command
 	$(BIN)/pytest
 
 format: .venv/.installed ## Rewrite the code in the house format
@@ -42,15 +42,15 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	     /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lint browser
+.PHONY: lint programs
 lint: .venv/.installed
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --quiet
 
-browser:
-	@sh deploy/bootstrap/install-browser
+programs:
+	@sh deploy/bootstrap/install-test-programs
 
 # Environments: each is brought up to date when its lock, or a distribution's metadata, is newer.
 
