@@ -61,13 +61,16 @@ class TokenDecision:
 def judge_authorization(client: Client, parameters: Mapping[str, str]) -> frozenset[str]:
     """Judges an authorization request whose redirect URI is proven; gives the scopes left after narrowing.
 
-    Raises Refused: UNSUPPORTED_RESPONSE_TYPE, GRANT_TYPE_NOT_ALLOWED, PKCE_REQUIRED, SCOPE_NOT_ALLOWED.
+    Raises Refused: REDIRECT_URI_NOT_ALLOWED, UNSUPPORTED_RESPONSE_TYPE, GRANT_TYPE_NOT_ALLOWED, PKCE_REQUIRED,
+    SCOPE_NOT_ALLOWED.
     """
     response_type = parameters.get("response_type", "")
     if not response_type.replace("_", "").replace(" ", "").isalnum() or not response_type.isascii():
         raise Refused(Reason.UNSUPPORTED_RESPONSE_TYPE)
+    if not redirect_uri.is_registered(client.redirect_uris, parameters.get("redirect_uri", "")):
+        raise Refused(Reason.REDIRECT_URI_NOT_ALLOWED)
     _checked_scope(parameters.get("scope"))
-    step = _Step(client, parameters, secret_is_right=False)
+    step = _Step(client, parameters)
     try:
         step.get_consent_grant(step.request("GET"))
     except OAuth2Error as error:
@@ -153,7 +156,7 @@ class _Client(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
         return scope.join(asked & self.client.scopes) or None
 
     def check_redirect_uri(self, uri: str) -> bool:
-        return any(redirect_uri.matches(registered, uri) for registered in self.client.redirect_uris)
+        return redirect_uri.is_registered(self.client.redirect_uris, uri)
 
     def check_client_secret(self, _secret: str) -> bool:
         return self._secret_is_right

@@ -53,7 +53,7 @@ def prove(pairs: Pairs, client: Client | None) -> Proven:
     if client is None:
         raise Refused(Reason.UNKNOWN_CLIENT)
     uri = parameters.sole(pairs, "redirect_uri")
-    if uri is None or not any(redirect_uri.matches(registered, uri) for registered in client.redirect_uris):
+    if uri is None or not redirect_uri.is_registered(client.redirect_uris, uri):
         raise Refused(Reason.REDIRECT_URI_NOT_ALLOWED)
     states = [value for name, value in pairs if name == "state"]
     if any(len(state) > MAX_STATE for state in states):
@@ -89,7 +89,7 @@ def still_allowed(request: AuthorizationRequest, client: Client | None, deployme
     """Whether a stored request would be accepted today, by the client as it is now."""
     return (
         client is not None
-        and any(redirect_uri.matches(registered, request.redirect_uri) for registered in client.redirect_uris)
+        and redirect_uri.is_registered(client.redirect_uris, request.redirect_uri)
         and request.scopes <= client.scopes
         and request.resource in deployment.resources
     )

@@ -98,6 +98,11 @@ def matches(registered: str, presented: str) -> bool:
     return wanted is not None and wanted == without_port(presented)
 
 
+def is_registered(registered: Iterable[str], presented: str) -> bool:
+    """Whether a presented URI matches one of the registered ones."""
+    return any(matches(uri, presented) for uri in registered)
+
+
 def shown_host(uri: str) -> str:
     """Where an acceptable URI leads, short enough to read: `host[:port]`, or `scheme://host` of a private scheme."""
     parts = urlsplit(uri)
