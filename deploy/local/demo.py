@@ -133,13 +133,13 @@ class _Story:
             "code_challenge_method": "S256",
             "resource": self._resource,
         }
-        page = self._page(f"{metadata['authorization_endpoint']}?{urlencode(request)}")
+        page = self._http.page(f"{metadata['authorization_endpoint']}?{urlencode(request)}")
         self._heading("The person signs in")
         login, user = form_of(page), self._demo["user"]
         origin = metadata["issuer"]
         fields = {**login.fields, "email": user["email"], "password": user["password"]}
         reply = self._http.post_form(login.action, fields, expect=303, origin=origin)
-        page = self._page(str(httpx2.URL(login.action).join(reply.headers["location"])))
+        page = self._http.page(str(httpx2.URL(login.action).join(reply.headers["location"])))
         self._heading("The person consents; the redirect brings the code, the state and the issuer (RFC 9207)")
         consent = form_of(page)
         reply = self._http.post_form(
@@ -164,11 +164,6 @@ class _Story:
         )
         _expect(tokens["expires_in"] == 600, "an access token should live 600 seconds")
         return tokens
-
-    def _page(self, url: str) -> httpx2.Response:
-        page = self._http.get(url, accept="text/html")
-        _expect("set-cookie" in page.headers or bool(page.request.headers.get("cookie")), "a cookie should be set")
-        return page
 
     def _query_both_eras(self, token: str) -> None:
         self._heading(f"MCP with the handshake of revision {_HANDSHAKE}: initialize")

@@ -65,6 +65,16 @@ class Conversation:
         """A GET. Raises Unexpected for another status."""
         return self._exchange(self._client.build_request("GET", url, headers=_headers(headers)), expect)
 
+    def page(self, url: str) -> httpx2.Response:
+        """The page a browser ends at, each redirect an exchange of its own. Raises Unexpected if it is none."""
+        for _ in range(3):
+            reply = self._send(self._client.build_request("GET", url, headers={"accept": "text/html"}))
+            if not reply.has_redirect_location:
+                _require_status(reply, 200)
+                return reply
+            url = str(reply.url.join(reply.headers["location"]))
+        raise Unexpected("the redirects should come to an end")
+
     def post_form(
         self,
         url: str,
@@ -88,6 +98,11 @@ class Conversation:
         return self._exchange(request, expect)
 
     def _exchange(self, request: httpx2.Request, expect: int) -> httpx2.Response:
+        reply = self._send(request)
+        _require_status(reply, expect)
+        return reply
+
+    def _send(self, request: httpx2.Request) -> httpx2.Response:
         print(f"> {request.method} {mask(str(request.url))}")
         _print_headers(">", request.headers, _SHOWN_REQUEST_HEADERS)
         _print_body(">", request.content.decode(), request.headers.get("content-type", ""))
@@ -96,9 +111,13 @@ class Conversation:
         _print_headers("<", reply.headers, _SHOWN_REPLY_HEADERS)
         _print_body("<", reply.text, reply.headers.get("content-type", ""))
         print(flush=True)
-        if reply.status_code != expect:
-            raise Unexpected(f"{request.method} {request.url.path} answered {reply.status_code} instead of {expect}")
         return reply
+
+
+def _require_status(reply: httpx2.Response, expected: int) -> None:
+    if reply.status_code != expected:
+        asked = f"{reply.request.method} {reply.request.url.path}"
+        raise Unexpected(f"{asked} answered {reply.status_code} instead of {expected}")
 
 
 def form_of(page: httpx2.Response) -> Form:
