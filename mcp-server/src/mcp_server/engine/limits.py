@@ -11,7 +11,7 @@ class Limits:
     page_rows: int = 1000
     page_bytes: int = 1_000_000
     result_rows: int = 100_000
-    result_bytes: int = 64 << 20
+    result_bytes: int = 60 << 20
     read_units: float = 50_000.0
     read_pages: int = 10_000
     read_bytes: int = 2 << 30

@@ -1,0 +1,79 @@
+"""What the engine tells its callers beyond rows: failures and warnings in words."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.planning.plan import Read
+from mcp_server.planning.schema import Schema
+from mcp_server.ports import SchemaConflict
+
+
+def argument(message: str) -> Failure:
+    """An argument is out of its range."""
+    return Failure(FailureCode.INVALID_ARGUMENT, message, "Correct the argument.")
+
+
+def busy(queries: int) -> Failure:
+    """The tenant's share is taken."""
+    return Failure(
+        FailureCode.BUSY,
+        f"{queries} queries of your tenant are running already.",
+        "Wait for one of them to end, then try again.",
+    )
+
+
+def deadline(seconds: float) -> Failure:
+    """The time is up."""
+    return Failure(
+        FailureCode.DEADLINE_EXCEEDED,
+        f"The query was stopped after {seconds:g} seconds. It has no result.",
+        "Make it read or compute less: filter by key or by an index (see explain_sql).",
+    )
+
+
+def internal() -> Failure:
+    """Something happened that nobody foresaw; the log has it under the call's request id."""
+    return Failure(
+        FailureCode.INTERNAL_ERROR,
+        "The server failed while it ran the query.",
+        "Try again; if it lasts, report the request id to the operator.",
+    )
+
+
+def type_conflict(conflict: SchemaConflict) -> Failure:
+    """Items hold values that not even the widened columns carry. What was learnt is kept: another run goes further."""
+    columns = ", ".join(f'"{name}"' for name in conflict.columns)
+    return Failure(
+        FailureCode.TYPE_CONFLICT,
+        f'Items of table "{conflict.table.name}" hold values of unexpected types in {columns}.',
+        "Run the statement again: the new types are known now. A type declared in the schemas file settles it.",
+    )
+
+
+def with_table_names(failure: Failure, reads: Sequence[Read]) -> Failure:
+    """The failure with its relations called what the statement calls them."""
+    names = {read.relation.name: read.relation.table.name for read in reads}
+    if failure.code is not FailureCode.EVALUATION_ERROR or not names:
+        return failure
+    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+    message = pattern.sub(lambda match: names[match.group()], failure.message)
+    return Failure(failure.code, message, failure.next_action, position=failure.position)
+
+
+def warnings(reads: Sequence[Read], schemas: Mapping[str, Schema]) -> tuple[str, ...]:
+    """What a reader of the rows should know: columns read as text or rounded, and where read units come from."""
+    found: dict[str, None] = {}
+    for read in reads:
+        table = read.relation.table
+        for column in read.relation.columns:
+            for note in column.notes:
+                found[f'Column "{column.name}" of "{table.name}": {note}.'] = None
+    if any(schemas[read.relation.table.schema].endpoint_url is not None for read in reads):
+        found["read_units is computed from item sizes, since the endpoint is not AWS."] = None
+    return tuple(found)
+
+
+def cut(rows: int) -> str:
+    """The warning that the result is larger than what is kept."""
+    return f"The result was cut after {rows:,} rows, the most that one result may have."

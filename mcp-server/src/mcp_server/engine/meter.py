@@ -1,0 +1,62 @@
+"""What a query has read so far, and the bounds that it runs into."""
+
+from collections.abc import Callable
+
+from mcp_server.engine.limits import Limits
+from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.planning.plan import Read
+from mcp_server.ports import Consumption
+
+
+class Meter:
+    """Adds up what every response took. It only believes what was observed, since statistics are hours old."""
+
+    def __init__(self, limits: Limits, *, max_read_units: float | None, allow_full_scan: bool) -> None:
+        self._limits = limits
+        self._read_units_limit = min(limits.read_units, max_read_units or limits.read_units)
+        self._allow_full_scan = allow_full_scan
+        self.items = 0
+        self.pages = 0
+        self.bytes = 0
+        self.read_units = 0.0
+
+    def observer(self, read: Read) -> Callable[[Consumption], None]:
+        """What hears of the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
+        scanned = 0
+
+        def observe(consumption: Consumption) -> None:
+            nonlocal scanned
+            self.items += consumption.items
+            self.pages += 1
+            self.bytes += consumption.bytes
+            self.read_units += consumption.read_units
+            scanned += consumption.scanned
+            if read.access == "Scan" and not self._allow_full_scan and scanned > self._limits.full_scan_items:
+                raise full_scan_refused([read], f"more than {self._limits.full_scan_items:,} items were scanned")
+            self._check()
+
+        return observe
+
+    def _check(self) -> None:
+        for spent, limit, unit in (
+            (self.read_units, self._read_units_limit, "read units"),
+            (self.pages, self._limits.read_pages, "pages"),
+            (self.bytes, self._limits.read_bytes, "bytes"),
+        ):
+            if spent > limit:
+                raise Failure(
+                    FailureCode.BUDGET_EXCEEDED,
+                    f"The query was stopped after {spent:,.0f} {unit}; its budget is {limit:,.0f}. It has no result, "
+                    "since one from a part of the data would be wrong.",
+                    "Filter by key or by an index (see explain_sql), or allow more with max_read_units where possible.",
+                )
+
+
+def full_scan_refused(reads: list[Read], why: str) -> Failure:
+    """A scan of something large was not asked for."""
+    names = ", ".join(dict.fromkeys(f'"{read.relation.table.name}"' for read in reads))
+    return Failure(
+        FailureCode.FULL_SCAN_REFUSED,
+        f"The query needs a full scan of {names}: {why}.",
+        "Filter by a key (see explain_sql and describe_table), or repeat it with allow_full_scan if that is wanted.",
+    )

@@ -1,0 +1,64 @@
+"""Finds the tables that a statement names, as far as its principal may see them."""
+
+import asyncio
+from collections.abc import Iterable
+
+from mcp_server.access.principal import Principal
+from mcp_server.engine.schemas import Schemas
+from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.planning.names import Ambiguous, Found, find_name
+from mcp_server.planning.schema import Schema, Table
+from mcp_server.ports import Catalog, Described, Refresh
+from mcp_server.sql.parse import TableName
+
+
+async def find_table(catalog: Catalog, schema: Schema, name: str, refresh: Refresh) -> Described:
+    """The table of that name: exact spelling first, then any case if that is unique.
+
+    Raises Failure: unknown_table, ambiguous_name.
+    """
+    described = await catalog.describe(schema, name, refresh)
+    if described is not None:
+        return described
+    names = (await catalog.list_tables(schema, "if_stale")).names
+    match find_name(name, names):
+        case Found(found) if found != name:
+            described = await catalog.describe(schema, found, refresh)
+            if described is not None:
+                return described
+            near: tuple[str, ...] = ()
+        case Ambiguous(candidates):
+            raise Failure(
+                FailureCode.AMBIGUOUS_NAME,
+                f'Table "{name}" could be any of {", ".join(candidates)}.',
+                "Use the exact spelling of one of them, in double quotes.",
+            )
+        case found_or_not:
+            near = getattr(found_or_not, "near", ())
+    raise Failure(
+        FailureCode.UNKNOWN_TABLE,
+        f'There is no table "{name}" in schema "{schema.name}".',
+        f"Did you mean {' or '.join(near)}?" if near else f'Call list_tables for schema "{schema.name}".',
+    )
+
+
+async def find_tables(
+    catalog: Catalog,
+    schemas: Schemas,
+    principal: Principal,
+    default: Schema,
+    names: Iterable[TableName],
+    refresh: Refresh = "if_stale",
+) -> dict[TableName, Table]:
+    """All tables of a statement, looked up side by side. Raises Failure."""
+
+    async def find(name: TableName) -> Table:
+        schema = default if name.schema is None else schemas.find(principal, name.schema)
+        return (await find_table(catalog, schema, name.name, refresh)).table
+
+    try:
+        async with asyncio.TaskGroup() as lookups:
+            tasks = {name: lookups.create_task(find(name)) for name in sorted(names, key=str)}
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return {name: task.result() for name, task in tasks.items()}
