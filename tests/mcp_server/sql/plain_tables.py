@@ -21,7 +21,8 @@ CREATE TABLE customers (id BIGINT, name VARCHAR, country VARCHAR);
 INSERT INTO customers VALUES (1, 'Ada', 'AT'), (2, 'Bo', 'DE'), (3, 'Cy', NULL), (4, 'Di', 'AT');
 CREATE TABLE items (id BIGINT, label VARCHAR, tags VARCHAR[], info JSON);
 INSERT INTO items VALUES (1, 'one', ['a', 'b'], '{"color": "red", "size": 3, "sizes": [1, 2]}'), (2, 'two', [], NULL),
-    (3, 'three', NULL, '{"color": "blue", "size": null}'), (8, 'eight', ['a', 'c', 'd'], '{"size": 8, "sizes": []}');
+    (3, 'three', NULL, '{"color": "blue", "size": null}'), (8, 'eight', ['a', 'c', 'd'], '{"size": 8, "sizes": []}'),
+    (9, 'color', ['e'], '{"a.b": "dotted", "a": {"b": "nested"}, "": "empty", "[0]": "bracket", "0": "zero"}');
 CREATE TABLE prices (since DATE, grade VARCHAR, price DECIMAL(38,2));
 INSERT INTO prices VALUES ('2024-01-01', 'a', 1.5), ('2024-02-01', 'a', 2), ('2024-03-01', 'b', 2.5);
 CREATE TABLE parts (id BIGINT, parent BIGINT);
@@ -57,16 +58,25 @@ class PlainTables:
         by_folded = {name.lower(): table for name, table in self.tables.items()}
         return bind(statement, "demo", {name: by_folded[name.name.lower()] for name in statement.tables})
 
-    def run(self, query: Query) -> duckdb.DuckDBPyConnection:
-        """Runs a bound query, with each relation a stream that can be read once unless it asks for more."""
+    def run(self, query: Query, *, narrowed: bool) -> duckdb.DuckDBPyConnection:
+        """Runs a bound query, with each relation a stream that can be read once unless it asks for more.
+
+        `narrowed` relations only have the rows that meet their conjuncts.
+        """
         engine = duckdb.connect()
         for relation in query.relations:
-            engine.register(relation.name, self._rows(relation))
+            engine.register(relation.name, self._rows(relation, narrowed))
         return engine.execute(query.statement)
 
-    def _rows(self, relation: Relation) -> pa.Table | pa.RecordBatchReader:
+    def _rows(self, relation: Relation, narrowed: bool) -> pa.Table | pa.RecordBatchReader:
         columns = ", ".join('"' + column.name.replace('"', '""') + '"' for column in relation.columns)
-        rows = self.connection.sql(f'SELECT {columns} FROM demo."{relation.table.name}"').to_arrow_table()
+        conditions = " AND ".join(f"({conjunct.text})" for conjunct in relation.conjuncts) if narrowed else ""
+        sql = f'SELECT {columns} FROM demo."{relation.table.name}" WHERE {conditions or "true"}'
+        rows = self.connection.sql(sql).to_arrow_table()
+        for place, column in enumerate(relation.columns):
+            if column.type.kind is TypeKind.JSON:
+                field = pa.field(column.name, pa.json_(pa.string()))
+                rows = rows.set_column(place, field, rows.column(place).cast(field.type))
         return rows if relation.materialise else rows.to_reader(max_chunksize=2)
 
 

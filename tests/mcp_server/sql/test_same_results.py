@@ -22,10 +22,11 @@ def _comparable(rows: list[Any]) -> list[str]:
     return [repr(row) for row in rows]
 
 
-@pytest.mark.parametrize("sql", STATEMENTS)
-def test_the_bound_statement_gives_the_same_rows(tables: PlainTables, sql: str) -> None:
+@pytest.mark.parametrize("sql", STATEMENTS, ids=range(1, len(STATEMENTS) + 1))
+@pytest.mark.parametrize("narrowed", [False, True], ids=["all rows", "necessary rows"])
+def test_the_bound_statement_gives_the_same_rows(tables: PlainTables, sql: str, narrowed: bool) -> None:
     expected = _comparable(tables.connection.execute(sql).fetchall())
 
-    result = tables.run(tables.bind(sql))
+    result = tables.run(tables.bind(sql), narrowed=narrowed)
 
     assert _comparable(result.fetchall()) == expected

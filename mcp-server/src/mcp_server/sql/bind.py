@@ -10,10 +10,11 @@ from sqlglot.schema import MappingSchema
 
 from mcp_server.access.footprint import Footprint, TableAccess
 from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.planning.plan import Relation
+from mcp_server.planning.plan import Conjunct, Relation
 from mcp_server.planning.schema import DOCUMENT, DOCUMENT_COLUMN, Column, Table
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate import too_deep
+from mcp_server.sql.lower import conjuncts, necessity_of
 from mcp_server.sql.output_names import name_projections, restore_names
 from mcp_server.sql.parse import Statement
 from mcp_server.sql.positions import position_of
@@ -58,9 +59,13 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     respell(query, spelling)
     query = _qualified(query, statement.text, internal, spelling)
     found = references(query, internal, spelling, statement.text)
+    necessity = necessity_of(query, found)
+    relations = tuple(
+        _relation(number, reference, conjuncts(reference, necessity.of(reference.node)))
+        for number, reference in enumerate(found)
+    )
     restore_names(query, lambda column: _catalogue_name(column, found))
     normalized = _normalized(query, found)
-    relations = tuple(_relation(number, reference) for number, reference in enumerate(found))
     for relation, reference in zip(relations, found, strict=True):
         _rename(reference, relation, spelling)
     return Query(to_sql(query), normalized, relations, _footprint(found))
@@ -105,12 +110,12 @@ def _names_document(query: exp.Query, text: str) -> bool:
     return named is not None
 
 
-def _relation(number: int, reference: Reference) -> Relation:
+def _relation(number: int, reference: Reference, found: tuple[Conjunct, ...]) -> Relation:
     columns = tuple(column for column in (*reference.table.columns, DOCUMENT) if column.name in reference.columns)
     if not columns:
         # The engine cannot take rows without columns; a key is read in any case.
         columns = tuple(column for column in reference.table.columns if column.name == reference.table.hash_key.name)
-    return Relation(f"r{number}", reference.table, columns, (), reference.materialise)
+    return Relation(f"r{number}", reference.table, columns, found, reference.materialise)
 
 
 def _rename(reference: Reference, relation: Relation, spelling: Spelling) -> None:

@@ -19,6 +19,10 @@ class Dialect(DuckDB):
 
     NORMALIZATION_STRATEGY = NormalizationStrategy.CASE_SENSITIVE
 
+    def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
+        """Keys and paths of JSON as they are written: DuckDB takes `doc->>'a.b'` for a key, the parser for a path."""
+        return path
+
     class Tokenizer(DuckDB.Tokenizer):
         """Tokens without dollar-quoted texts."""
 

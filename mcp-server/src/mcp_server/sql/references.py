@@ -1,6 +1,6 @@
 """The references to tables in a qualified query, and the columns that each of them needs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -8,6 +8,7 @@ from sqlglot import exp
 from mcp_server.planning.failures import Failure, FailureCode
 from mcp_server.planning.schema import DOCUMENT_COLUMN, Table
 from mcp_server.sql.positions import position_of
+from mcp_server.sql.sources import source_of, sources
 from mcp_server.sql.spelling import Spelling
 
 
@@ -30,7 +31,7 @@ def references(query: exp.Query, internal: Mapping[str, Table], spelling: Spelli
     nodes = [node for node in query.find_all(exp.Table, bfs=False) if node.name in internal]
     used: dict[int, set[str]] = {id(node): set() for node in nodes}
     for column in query.find_all(exp.Column):
-        source = _source(column)
+        source = source_of(column)
         if source is None or id(source) not in used:
             continue
         if isinstance(column.this, exp.Star):
@@ -38,7 +39,7 @@ def references(query: exp.Query, internal: Mapping[str, Table], spelling: Spelli
         used[id(source)].add(column.name)
     for select in query.find_all(exp.Select):
         if any(isinstance(projection, exp.Star) for projection in select.expressions) and any(
-            id(source) in used for source in _sources(select)
+            id(source) in used for source in sources(select)
         ):
             raise _unexpanded(select, text)
     # DuckDB scans a relation again on every round of a recursion, also through a CTE outside of it.
@@ -63,28 +64,3 @@ def _unexpanded(node: exp.Expr, text: str) -> Failure:
         "Name the columns instead of `*`.",
         position=position_of(text, node),
     )
-
-
-def _source(column: exp.Column) -> exp.Expr | None:
-    """What a qualified column comes from: the nearest enclosing query that has a source of that alias."""
-    select = column.find_ancestor(exp.Select)
-    while select is not None:
-        for source in _sources(select):
-            if source.alias_or_name == column.table:
-                return source
-        select = select.find_ancestor(exp.Select)
-    return None
-
-
-def _sources(select: exp.Select) -> Iterator[exp.Expr]:
-    """The tables, subqueries and table functions that a query itself reads from."""
-    from_ = select.args.get("from_")
-    pending = [from_.this] if from_ is not None else []
-    pending += [join.this for join in select.args.get("joins") or []]
-    pending += select.args.get("laterals") or []
-    while pending:
-        source = pending.pop()
-        yield source
-        pending += [join.this for join in source.args.get("joins") or []]
-        if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table | exp.Subquery) and not source.alias:
-            pending.append(source.this)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.planning.names import fold
 from mcp_server.sql.positions import position_of
+from mcp_server.sql.sources import cte_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,7 @@ def table_name(table: exp.Table) -> TableName:
 def real_tables(query: exp.Query) -> list[exp.Table]:
     """The nodes that name tables, not CTEs and not table functions."""
     return [
-        table
-        for table in query.find_all(exp.Table)
-        if isinstance(table.this, exp.Identifier) and (table.db or not _names_a_cte(table))
+        table for table in query.find_all(exp.Table) if isinstance(table.this, exp.Identifier) and cte_of(table) is None
     ]
 
 
@@ -43,21 +41,3 @@ def table_names(query: exp.Query, text: str) -> frozenset[TableName]:
                 position=position_of(text, table),
             )
     return frozenset(table_name(table) for table in tables)
-
-
-def _names_a_cte(table: exp.Table) -> bool:
-    """A CTE is in scope in the query it belongs to and in the CTEs after it; in itself only when recursive."""
-    name = fold(table.name)
-    below: exp.Expr = table
-    above = table.parent
-    while above is not None:
-        if isinstance(below, exp.CTE) and isinstance(above, exp.With):
-            position = above.expressions.index(below)
-            visible = above.expressions[: position + 1] if above.recursive else above.expressions[:position]
-        else:
-            with_ = above.args.get("with_")
-            visible = with_.expressions if with_ is not None and with_ is not below else []
-        if any(fold(cte.alias) == name for cte in visible):
-            return True
-        below, above = above, above.parent
-    return False
