@@ -52,7 +52,7 @@ class PublishedKeys:
     async def key(self, key_id: str) -> ECKey | None:
         """The public key of that id; None if the issuer does not publish it. Raises KeySetUnavailable."""
         if self._copy() is None:
-            if self._clock.now() - self._failed_at < RETRY_SECONDS:
+            if self._within(RETRY_SECONDS, self._failed_at):
                 raise KeySetUnavailable
             await self._fetch_once()
         keys = self._copy()
@@ -62,7 +62,7 @@ class PublishedKeys:
             return keys[key_id]
         if self._fetching.locked():  # the answer to this very question may be on its way
             await self._fetch_once()
-        elif self._clock.now() - self._asked_for_unknown_at >= COOL_DOWN_SECONDS:
+        elif not self._within(COOL_DOWN_SECONDS, self._asked_for_unknown_at):
             self._asked_for_unknown_at = self._clock.now()
             await self._fetch_once()
         return (self._copy() or {}).get(key_id)
@@ -80,6 +80,10 @@ class PublishedKeys:
         if self._keys is not None and self._clock.now() - self._fetched_at > LONGEST_OUTAGE_SECONDS:
             self._keys = None
         return self._keys
+
+    def _within(self, seconds: float, moment: float) -> bool:
+        """Whether that moment is as near as that; a clock that was set back must not prolong a wait."""
+        return abs(self._clock.now() - moment) < seconds
 
     async def _fetch_once(self) -> None:
         """One fetch for all who ask at the same time: whoever waited for another's fetch makes none."""

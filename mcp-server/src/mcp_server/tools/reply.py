@@ -59,4 +59,6 @@ def timestamp(seconds: float) -> str:
 
 
 def _text(document: dict[str, Any]) -> TextContent:
-    return TextContent(type="text", text=json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+    return TextContent(
+        type="text", text=json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    )
