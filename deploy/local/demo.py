@@ -66,7 +66,8 @@ class _Story:
     def __init__(self, demo: Mapping[str, Any]) -> None:
         self._demo = demo
         self._resource: str = demo["resource"]
-        self._http = Conversation()
+        # The browser's cookies are the browser's alone; the client never sees them.
+        self._browser, self._http = Conversation(), Conversation()
         self._step = 0
 
     def tell(self) -> None:
@@ -133,16 +134,16 @@ class _Story:
             "code_challenge_method": "S256",
             "resource": self._resource,
         }
-        page = self._http.page(f"{metadata['authorization_endpoint']}?{urlencode(request)}")
+        page = self._browser.page(f"{metadata['authorization_endpoint']}?{urlencode(request)}")
         self._heading("The person signs in")
         login, user = form_of(page), self._demo["user"]
         origin = metadata["issuer"]
         fields = {**login.fields, "email": user["email"], "password": user["password"]}
-        reply = self._http.post_form(login.action, fields, expect=303, origin=origin)
-        page = self._http.page(str(httpx2.URL(login.action).join(reply.headers["location"])))
+        reply = self._browser.post_form(login.action, fields, expect=303, origin=origin)
+        page = self._browser.page(str(httpx2.URL(login.action).join(reply.headers["location"])))
         self._heading("The person consents; the redirect brings the code, the state and the issuer (RFC 9207)")
         consent = form_of(page)
-        reply = self._http.post_form(
+        reply = self._browser.post_form(
             consent.action, {**consent.fields, "decision": "approve"}, expect=303, origin=origin
         )
         location = reply.headers["location"]

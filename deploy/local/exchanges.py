@@ -176,7 +176,9 @@ def _print_body(mark: str, text: str, content_type: str) -> None:
         return
     if content_type.startswith("application/json"):
         text = json.dumps(_masked(json.loads(text)), indent=2, ensure_ascii=False)
-    shown = mask(text) if len(text) <= _BODY_LIMIT else mask(text)[:_BODY_LIMIT] + f"\n({len(text)} characters in all)"
+    else:
+        text = mask(text)
+    shown = text if len(text) <= _BODY_LIMIT else f"{text[:_BODY_LIMIT]}\n({len(text)} characters in all)"
     for line in shown.splitlines():
         print(f"{mark} {line}")
 
