@@ -22,22 +22,9 @@ _SHOWN_REQUEST_HEADERS = (
     "cookie",
 )
 _SHOWN_REPLY_HEADERS = ("content-type", "location", "www-authenticate", "cache-control", "set-cookie")
-_SECRET_FIELDS = frozenset(
-    {
-        "access_token",
-        "refresh_token",
-        "token",
-        "code",
-        "code_verifier",
-        "client_secret",
-        "password",
-        "csrf",
-        "transaction",
-    }
-)
-_SECRET_IN_TEXT = re.compile(
-    r"(?P<name>\b(?:access_token|refresh_token|token|code|code_verifier|client_secret|password|csrf|transaction)"
-    r'(?:=|": ?"))(?P<value>[^&"\s]+)'
+_SECRET_MEMBERS = frozenset({"access_token", "refresh_token", "client_secret"})
+_SECRET_PARAMETERS = re.compile(
+    r"(?P<name>\b(?:token|refresh_token|code|code_verifier|password|csrf|transaction)=)(?P<value>[^&\s]+)"
 )
 _BODY_LIMIT = 1500
 
@@ -140,8 +127,8 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def mask(text: str) -> str:
-    """The text with the values of secret fields cut to their first characters."""
-    return _SECRET_IN_TEXT.sub(lambda found: found["name"] + _short(found["value"]), text)
+    """The text with the values of secret form and query parameters cut to their first characters."""
+    return _SECRET_PARAMETERS.sub(lambda found: found["name"] + _short(found["value"]), text)
 
 
 def _short(secret: str) -> str:
@@ -186,7 +173,7 @@ def _print_body(mark: str, text: str, content_type: str) -> None:
 def _masked(document: Any) -> Any:
     if isinstance(document, dict):
         return {
-            name: _short(value) if name in _SECRET_FIELDS and isinstance(value, str) else _masked(value)
+            name: _short(value) if name in _SECRET_MEMBERS and isinstance(value, str) else _masked(value)
             for name, value in document.items()
         }
     if isinstance(document, list):
