@@ -143,7 +143,7 @@ async def test_c13_codes_are_random_and_stored_hashed(world: World) -> None:
     client = await world.register()
     codes = {await world.code(client.client_id) for _ in range(3)}
     assert len(codes) == 3
-    dump = await world.store._database.read(lambda db: "\n".join(db.iterdump()))
+    dump = world.dump()
     for code in codes:
         prefix, _, secret = code.partition(".")
         assert prefix.startswith("ac_")
@@ -216,4 +216,4 @@ async def test_other_redirect_uris_of_the_client_do_not_serve(world: World) -> N
     code = await world.code(client.client_id, redirect_uri="cursor://anysphere.cursor-mcp/callback")
     assert error(await world.redeem(client.client_id, code, redirect_uri=REDIRECT_URI)) == INVALID_GRANT
     ok(await world.redeem(client.client_id, code, redirect_uri="cursor://anysphere.cursor-mcp/callback"))
-    assert VERIFIER not in await world.store._database.read(lambda db: "\n".join(db.iterdump()))
+    assert VERIFIER not in world.dump()

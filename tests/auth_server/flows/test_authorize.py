@@ -161,8 +161,7 @@ async def test_refused_by_redirect(world: World, changes: dict[str, Any], expect
     assert isinstance(outcome, ErrorRedirect)
     state = None if "state" in changes else ["xyz"]
     assert query(outcome.url).get("state") == state
-    rows = await world.store._database.read(lambda db: db.execute("SELECT count(*) FROM transactions").fetchone())
-    assert rows == (0,)
+    assert world.sql("SELECT count(*) FROM transactions") == [(0,)]
 
 
 async def test_a17_confidential_clients_need_pkce_too(world: World) -> None:

@@ -103,10 +103,8 @@ async def test_b06_sending_twice_at_once_gives_one_code(world: World) -> None:
                 group.start_soon(send)
     assert sum(isinstance(outcome, Redirect) for outcome in outcomes) == 1
     assert outcomes.count(AlreadyUsed()) == 19
-    counts = await world.store._database.read(
-        lambda db: db.execute("SELECT (SELECT count(*) FROM codes), (SELECT count(*) FROM grants)").fetchone()
-    )
-    assert counts == (1, 1)
+    counts = world.sql("SELECT (SELECT count(*) FROM codes), (SELECT count(*) FROM grants)")
+    assert counts == [(1, 1)]
 
 
 @pytest.mark.parametrize("approve", [True, False])
@@ -128,7 +126,7 @@ async def test_b14_denial(world: World) -> None:
 async def test_b21_redirect_uri_withdrawn_meanwhile(world: World) -> None:
     transaction_id = await _waiting(world)
     page = await world.consent_page(transaction_id)
-    await world.store._database.write(lambda db: db.execute("UPDATE clients SET redirect_uris = '[]'"))
+    world.sql("UPDATE clients SET redirect_uris = '[]'")
     assert await world.consent.view(transaction_id, world.browser_id, world.session_id) == Stale()
     assert await _decide(world, transaction_id, page.csrf_token) == Stale()
 
@@ -136,7 +134,7 @@ async def test_b21_redirect_uri_withdrawn_meanwhile(world: World) -> None:
 async def test_b21_scope_withdrawn_meanwhile(world: World) -> None:
     transaction_id = await _waiting(world, scope="query")
     page = await world.consent_page(transaction_id)
-    await world.store._database.write(lambda db: db.execute("UPDATE clients SET scopes = 'schemas:read'"))
+    world.sql("UPDATE clients SET scopes = 'schemas:read'")
     assert await _decide(world, transaction_id, page.csrf_token) == Stale()
 
 

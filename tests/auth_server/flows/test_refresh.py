@@ -162,13 +162,11 @@ async def test_an_unknown_token_of_the_family_is_no_sign_of_reuse(world: World) 
 async def test_e15_stored_response_opens_with_the_old_token_only(world: World) -> None:
     client_id, old = await _family(world)
     body = ok(await world.refresh(client_id, old))
-    dump = await world.store._database.read(lambda db: "\n".join(db.iterdump()))
+    dump = world.dump()
     for secret in (old, body["refresh_token"], body["access_token"]):
         assert secret not in dump
         assert secret.encode().hex() not in dump.lower()
-    ((sealed,),) = await world.store._database.read(
-        lambda db: db.execute("SELECT sealed FROM refresh_tokens WHERE sealed IS NOT NULL").fetchall()
-    )
+    ((sealed,),) = world.sql("SELECT sealed FROM refresh_tokens WHERE sealed IS NOT NULL")
     assert sealed_response.unseal(old, sealed).refresh_token == body["refresh_token"]
     for wrong in (body["refresh_token"], old[:-1], ""):
         with pytest.raises(sealed_response.Unreadable):
@@ -179,10 +177,8 @@ async def test_e15_stored_response_is_erased_once_its_successor_is_used(world: W
     client_id, old = await _family(world)
     successor = ok(await world.refresh(client_id, old))["refresh_token"]
     ok(await world.refresh(client_id, successor))
-    sealed = await world.store._database.read(
-        lambda db: db.execute("SELECT count(*) FROM refresh_tokens WHERE sealed IS NOT NULL").fetchone()
-    )
-    assert sealed == (1,)  # the last rotation's
+    sealed = world.sql("SELECT count(*) FROM refresh_tokens WHERE sealed IS NOT NULL")
+    assert sealed == [(1,)]  # the last rotation's
 
 
 async def test_e15_stored_response_is_swept_after_the_window(world: World) -> None:
@@ -190,10 +186,8 @@ async def test_e15_stored_response_is_swept_after_the_window(world: World) -> No
     ok(await world.refresh(client_id, old))
     world.clock.time += REPLAY_WINDOW
     await world.store.sweep(world.clock.now())
-    sealed = await world.store._database.read(
-        lambda db: db.execute("SELECT count(*) FROM refresh_tokens WHERE sealed IS NOT NULL").fetchone()
-    )
-    assert sealed == (0,)
+    sealed = world.sql("SELECT count(*) FROM refresh_tokens WHERE sealed IS NOT NULL")
+    assert sealed == [(0,)]
 
 
 async def test_e17_replays_do_not_prolong_the_window(world: World) -> None:

@@ -1,7 +1,9 @@
 """auth-server without HTTP: every flow over a real SQLite store, a clock to set, and a person with a browser."""
 
 import base64
+import contextlib
 import hashlib
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,10 +17,9 @@ from joserfc import jws
 from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
 from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.adapters.signing_keys import SealedKeyRing, open_key_ring
-from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
-from auth_server.flows.administration import Administration, NewClient
+from auth_server.flows.administration import Administration, CannotDo, NewClient
 from auth_server.flows.answers import JsonAnswer
 from auth_server.flows.authorize import Authorize, Continue, ErrorRedirect, Rejected
 from auth_server.flows.consent import Consent, ConsentPage, Redirect
@@ -30,6 +31,7 @@ from auth_server.protocol import registration
 from shared_kernel import access_token
 from shared_kernel.access_token import AccessToken
 from shared_kernel.entropy import SystemEntropy
+from tests.auth_server.stores.backends import BACKENDS, Store
 
 ISSUER = "https://auth.example.com"
 RESOURCE = "https://mcp.example.com/mcp"
@@ -73,10 +75,11 @@ class SettableClock:
 class World:
     """The flows, their store, and what one browser knows."""
 
-    store: SqliteStore
+    store: Store
     keys: SealedKeyRing
     passwords: Argon2Passwords
     clock: SettableClock
+    path: Path
     deployment: Deployment = field(default_factory=lambda: Deployment(ISSUER, (RESOURCE, OTHER_RESOURCE)))
     browser_id: str | None = None
     session_id: str | None = None
@@ -234,6 +237,16 @@ class World:
         """A fresh token response of the browser flow."""
         return ok(await self.redeem(client_id, await self.code(client_id, **changes)))
 
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Looks into the store's file, or tampers with it."""
+        with contextlib.closing(sqlite3.connect(self.path)) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+    def dump(self) -> str:
+        """Everything in the store's file, as text."""
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            return "\n".join(connection.iterdump())
+
     async def claims(self, token: str, resource: str = RESOURCE) -> AccessToken:
         """The claims of a token that a resource server would accept now."""
         keys = await self.keys.published_keys()
@@ -260,15 +273,15 @@ def unverified_header(token: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_world(path: Path, clock: SettableClock | None = None) -> AsyncIterator[World]:
-    """A world on that file, with one person in it."""
+async def open_world(
+    path: Path, clock: SettableClock | None = None, *, backend: str = "sqlite"
+) -> AsyncIterator[World]:
+    """A world on the store at that path, with one person in it."""
     clock = clock or SettableClock()
-    store = SqliteStore.open(path)
-    try:
+    with BACKENDS[backend](path) as store:
         keys = await open_key_ring(store, MASTER_KEY, clock, SystemEntropy())
-        world = World(store, keys, await open_passwords(FAST_ARGON2), clock)
+        world = World(store, keys, await open_passwords(FAST_ARGON2), clock, path)
         if await store.user_by_email(EMAIL) is None:
-            await world.administration.create_user(EMAIL, PASSWORD)
+            with contextlib.suppress(CannotDo):  # another process was faster
+                await world.administration.create_user(EMAIL, PASSWORD)
         yield world
-    finally:
-        store.close()

@@ -15,7 +15,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 from auth_server.ports import StoreUnavailable
 
 SCHEMA_VERSION = 1
-BUSY_TIMEOUT_SECONDS = 5.0
+BUSY_TIMEOUT = 5.0
+"""Seconds that a writer waits for another process's."""
 _SCHEMA = Path(__file__).with_name("schema.sql")
 
 P = ParamSpec("P")
@@ -71,22 +72,24 @@ class Database:
             thread.shutdown()
 
 
-def open_database(path: Path) -> Database:
+def open_database(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> Database:
     """Opens or creates the file, readable by its owner only. Raises UnusableStore."""
     write_thread = ThreadPoolExecutor(1, "sqlite-writer")
     read_thread = ThreadPoolExecutor(1, "sqlite-reader")
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        writer = write_thread.submit(_open_writer, path).result()
-        reader = read_thread.submit(_connect, path).result()
+        writer = write_thread.submit(_open_writer, path, busy_timeout).result()
+        reader = read_thread.submit(_connect, path, busy_timeout).result()
     except (OSError, sqlite3.Error) as error:
+        write_thread.shutdown()
+        read_thread.shutdown()
         message = f"cannot use {path} as store: {error}"
         raise UnusableStore(message) from error
     return Database(reader, writer, read_thread, write_thread)
 
 
-def _open_writer(path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
+def _open_writer(path: Path, busy_timeout: float) -> sqlite3.Connection:
+    connection = _connect(path, busy_timeout)
     with _transaction(connection, "BEGIN IMMEDIATE"):
         version = _version(connection)
         if version is None:
@@ -111,8 +114,8 @@ def _version(connection: sqlite3.Connection) -> int | None:
     return int(row[0])
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=True)
+def _connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     # WAL's default would lose the last commits in a power cut: a used code would work again.
     connection.execute("PRAGMA synchronous = FULL")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from auth_server.adapters.sqlite_store.authorizations import SqliteAuthorizations
 from auth_server.adapters.sqlite_store.clients import SqliteClients
-from auth_server.adapters.sqlite_store.database import Database, open_database
+from auth_server.adapters.sqlite_store.database import BUSY_TIMEOUT, Database, open_database
 from auth_server.adapters.sqlite_store.grants import SqliteGrants
 from auth_server.adapters.sqlite_store.keys import SqliteSigningKeys
 from auth_server.adapters.sqlite_store.people import SqlitePeople
@@ -26,9 +26,9 @@ class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrant
         super().__init__(database)
 
     @classmethod
-    def open(cls, path: Path) -> "SqliteStore":
+    def open(cls, path: Path, busy_timeout: float = BUSY_TIMEOUT) -> "SqliteStore":
         """Opens or creates the file. Raises UnusableStore (database.py) with a text for the operator."""
-        return cls(open_database(path))
+        return cls(open_database(path, busy_timeout))
 
     def close(self) -> None:
         """Finishes what is under way and closes the file."""

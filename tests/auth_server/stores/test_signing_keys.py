@@ -1,0 +1,145 @@
+"""Signing keys through their life: published before use, sealed at rest, rotated without one refusal."""
+
+from pathlib import Path
+
+import pytest
+
+from auth_server.adapters.signing_keys import SNAPSHOT_AGE, WrongMasterKey, open_key_ring
+from auth_server.domain.signing_key import JWKS_MAX_AGE, PUBLICATION_LEAD, RETIRED_LIFETIME
+from auth_server.protocol import metadata
+from shared_kernel import access_token
+from shared_kernel.entropy import SystemEntropy
+from tests.auth_server.flows.world import (
+    ISSUER,
+    MASTER_KEY,
+    RESOURCE,
+    World,
+    basic,
+    ok,
+    open_world,
+    unverified_header,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+async def _token(world: World, authorization: str) -> str:
+    return str(ok(await world.exchange(authorization, grant_type="client_credentials"))["access_token"])
+
+
+async def _authorization(world: World) -> str:
+    made = await world.machine()
+    return basic(made.client.client_id, str(made.client_secret))
+
+
+def _kid(token: str) -> str:
+    return str(unverified_header(token)["kid"])
+
+
+async def test_two_keys_are_published_from_the_start(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "store") as world:
+        published = await world.keys.published_keys()
+        active = await world.keys.signing_key()
+        assert len(published) == 2
+        assert active.kid in published
+        assert all(key.thumbprint() == key_id for key_id, key in published.items())
+        assert all("d" not in shown for shown in metadata.jwk_set(published)["keys"])
+
+
+async def test_kid_is_the_rfc_7638_thumbprint_and_private_halves_are_sealed(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "store") as world:
+        active = await world.keys.signing_key()
+        assert active.kid == active.thumbprint()
+        secret = str(active.as_dict(private=True)["d"])
+        assert secret not in world.dump()
+        for (sealed,) in world.sql("SELECT sealed FROM signing_keys"):
+            assert b'"d"' not in sealed
+
+
+async def test_first_rotation_needs_no_waiting_and_tokens_of_both_keys_verify(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "store") as world:
+        authorization = await _authorization(world)
+        cached = await world.keys.published_keys()  # what a resource server fetched at the very start
+        before = await _token(world, authorization)
+        assert await world.keys.rotate() is None
+        after = await _token(world, authorization)
+        assert _kid(before) != _kid(after)
+        for token in (before, after):
+            assert _kid(token) in cached
+            await world.claims(token)
+
+
+async def test_second_rotation_waits_until_every_cache_knows_the_key(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "store") as world:
+        assert await world.keys.rotate() is None
+        assert await world.keys.rotate() == PUBLICATION_LEAD
+        world.clock.time += PUBLICATION_LEAD - 1
+        assert await world.keys.rotate() == 1
+        world.clock.time += 1
+        assert await world.keys.rotate() is None
+
+
+async def test_another_process_notices_a_rotation_within_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    async with open_world(path) as server:
+        authorization = await _authorization(server)
+        before = _kid(await _token(server, authorization))
+        async with open_world(path, server.clock) as command_line:
+            assert await command_line.keys.rotate() is None
+            expected = (await command_line.keys.signing_key()).kid
+        server.clock.time += SNAPSHOT_AGE
+        after = await _token(server, authorization)
+        assert _kid(after) == expected != before
+        assert len(await server.keys.published_keys()) == 3
+
+
+async def test_the_clock_set_back_does_not_freeze_the_keys(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    async with open_world(path) as server:
+        async with open_world(path, server.clock) as command_line:
+            await command_line.keys.rotate()
+            expected = (await command_line.keys.signing_key()).kid
+        server.clock.time -= 3600
+        assert (await server.keys.signing_key()).kid == expected
+
+
+async def test_f18_no_token_is_refused_over_many_rotations_by_caches_of_any_age(tmp_path: Path) -> None:
+    """A resource server that refreshes its keys only every 300 s, and two servers whose copies are a second apart."""
+    path = tmp_path / "store"
+    async with open_world(path) as one, open_world(path, one.clock) as two:
+        authorization = await _authorization(one)
+        issued: list[tuple[float, str]] = []
+        cache, fetched_at = await one.keys.published_keys(), one.clock.now()
+        for step in range(160):
+            one.clock.time += 29
+            now = one.clock.now()
+            if now - fetched_at >= JWKS_MAX_AGE:
+                cache, fetched_at = await (one, two)[step % 2].keys.published_keys(), now
+            if step % 3 == 0:
+                await one.keys.rotate()
+            issued.append((now, await _token((one, two)[step % 2], authorization)))
+            issued = [(at, token) for at, token in issued if now < at + access_token.LIFETIME]
+            for _, token in issued:
+                access_token.verify(token, keys=cache, issuer=ISSUER, audience=RESOURCE, now=now)
+        assert len({key_id for (key_id,) in one.sql("SELECT key_id FROM signing_keys")}) >= 4
+
+
+async def test_retired_keys_go_when_no_token_of_theirs_can_be_left(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "store") as world:
+        token = await _token(world, await _authorization(world))
+        retired = _kid(token)
+        await world.keys.rotate()
+        world.clock.time += RETIRED_LIFETIME - 1
+        assert retired in await world.keys.published_keys()
+        world.clock.time += 1
+        assert retired not in await world.keys.published_keys()
+        await world.store.sweep(world.clock.now())
+        assert world.sql("SELECT count(*) FROM signing_keys") == [(2,)]
+
+
+async def test_wrong_master_key_is_one_clear_error(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "store") as world:
+        with pytest.raises(WrongMasterKey, match="master key"):
+            await open_key_ring(world.store, b"x" * 32, world.clock, SystemEntropy())
+        again = await open_key_ring(world.store, MASTER_KEY, world.clock, SystemEntropy())
+        assert (await again.signing_key()).kid == (await world.keys.signing_key()).kid
