@@ -1,0 +1,198 @@
+"""The command line, run in this process on a store of its own."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auth_server import cli
+from shared_kernel.entropy import SystemEntropy
+from shared_kernel.settings import write_key_file
+from tests.support.processes import free_port
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The JSON printed."""
+        return json.loads(self.out)
+
+
+class CommandLine:
+    """Runs commands on the store in a directory."""
+
+    def __init__(self, directory: Path, environment: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
+        self.directory, self._environment, self._capture = directory, environment, capture
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Outcome:
+        self._environment.setattr("sys.argv", ["auth-server", *arguments])
+        self._environment.setattr("sys.stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = self._capture.readouterr()
+        code = ended.value.code
+        return Outcome(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[CommandLine]:
+    """A command line with good settings."""
+    write_key_file(tmp_path / "master.key", SystemEntropy().bytes(32))
+    monkeypatch.setenv("AUTH_ISSUER", "http://localhost:9000")
+    monkeypatch.setenv("AUTH_RESOURCES", "http://localhost:8000/mcp")
+    monkeypatch.setenv("AUTH_STORE_URL", f"sqlite://{tmp_path / 'auth.db'}")
+    monkeypatch.setenv("AUTH_MASTER_KEY_FILE", str(tmp_path / "master.key"))
+    monkeypatch.setenv("AUTH_PORT", str(free_port()))
+    monkeypatch.setenv("COLUMNS", "100")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield CommandLine(tmp_path, monkeypatch, capsys)
+    root.handlers[:], root.level = handlers, level
+
+
+def assert_failed(outcome: Outcome, *words: str) -> None:
+    """The command failed with one line on standard error that holds the words."""
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.startswith("auth-server: ")
+    assert outcome.err.count("\n") == 1
+    for word in words:
+        assert word in outcome.err
+
+
+def test_a_password_comes_from_a_file_or_standard_input(run: CommandLine) -> None:
+    file = run.directory / "password"
+    file.write_text(f"{PASSWORD}\n")
+    made = run("user", "create", "--email", "ada@example.com", "--password-file", str(file), "--json")
+    assert made.status == 0
+    assert made.document["email"] == "ada@example.com"
+    assert made.document["user_id"].startswith("usr_")
+    from_stdin = run("user", "create", "--email", "bob@example.com", "--password-file", "-", stdin=PASSWORD)
+    assert from_stdin.status == 0
+    assert PASSWORD not in made.out + made.err + from_stdin.out + from_stdin.err
+
+
+def test_a_password_never_comes_from_the_arguments(run: CommandLine) -> None:
+    outcome = run("user", "create", "--email", "ada@example.com", "--password", PASSWORD)
+    assert outcome.status == 2
+    assert "No such option" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "words"),
+    [
+        ("nonsense", PASSWORD, "e-mail"),
+        ("ada@example.com", "short", "8 to 1024"),
+        ("ada@example.com", "", "8 to 1024"),
+    ],
+)
+def test_a_user_that_cannot_be_made_is_refused(run: CommandLine, email: str, password: str, words: str) -> None:
+    assert_failed(run("user", "create", "--email", email, "--password-file", "-", stdin=password), words)
+
+
+def test_a_user_is_made_once(run: CommandLine) -> None:
+    create = ("user", "create", "--email", "ada@example.com", "--password-file", "-")
+    assert run(*create, stdin=PASSWORD).status == 0
+    assert_failed(run(*create, stdin=PASSWORD), "exists")
+
+
+def test_an_unreadable_password_file_is_named(run: CommandLine) -> None:
+    missing = run.directory / "missing"
+    assert_failed(run("user", "create", "--email", "a@b.c", "--password-file", str(missing)), str(missing))
+
+
+def test_a_secret_is_shown_once(run: CommandLine) -> None:
+    made = run("client", "create", "--confidential", "--name", "Bot", "--scope", "query", "--json").document
+    assert set(made) == {"client_id", "client_secret"}
+    assert made["client_secret"].startswith("cs_")
+    listed = run("client", "list", "--json")
+    assert made["client_secret"] not in listed.out
+    (client,) = listed.document["clients"]
+    assert client == {
+        "client_id": made["client_id"],
+        "name": "Bot",
+        "confidential": True,
+        "registration": "operator",
+        "redirect_uris": [],
+        "scopes": ["query"],
+    }
+    rotated = run("client", "rotate-secret", made["client_id"], "--json").document
+    assert rotated["client_secret"] != made["client_secret"]
+    assert made["client_secret"].encode() not in (run.directory / "auth.db").read_bytes()
+
+
+def test_texts_for_people_hold_what_they_need(run: CommandLine) -> None:
+    made = run("client", "create", "--confidential", "--name", "Bot")
+    assert "client_secret  cs_" in made.out
+    assert "shown this once" in made.out
+    client_id = made.out.split("client_id")[1].split()[0]
+    assert client_id in run("client", "list").out
+    assert "cs_" in run("client", "rotate-secret", client_id).out
+    assert run("client", "delete", client_id).out == f"Deleted {client_id}.\n"
+    assert run("client", "list").out == ""
+
+
+def test_a_public_client_has_no_secret(run: CommandLine) -> None:
+    create = ("client", "create", "--public", "--name", "App")
+    made = run(*create, "--redirect-uri", "http://127.0.0.1/callback", "--redirect-uri", "cursor://a/b", "--json")
+    assert set(made.document) == {"client_id"}
+    assert_failed(run("client", "rotate-secret", made.document["client_id"]), "no secret")
+    assert_failed(run(*create), "redirect URI")
+    assert_failed(run(*create, "--redirect-uri", "javascript:alert(1)"), "redirect URI")
+
+
+def test_what_kind_of_client_must_be_said(run: CommandLine) -> None:
+    outcome = run("client", "create", "--name", "App")
+    assert outcome.status == 2
+    assert "--confidential" in outcome.err
+
+
+def test_unknown_clients_and_scopes_are_refused(run: CommandLine) -> None:
+    assert_failed(run("client", "rotate-secret", "nobody"), "no such client")
+    assert_failed(run("client", "delete", "nobody"), "no such client")
+    assert_failed(run("client", "create", "--confidential", "--name", "Bot", "--scope", "admin"), "scope")
+
+
+def test_a_key_is_rotated_and_the_next_one_needs_time(run: CommandLine) -> None:
+    rotated = run("key", "rotate", "--json")
+    assert rotated.status == 0
+    assert len(rotated.document["active_key_id"]) == 43
+    assert_failed(run("key", "rotate"), "too new", "600 s")
+
+
+def test_bad_settings_and_files_are_one_line(run: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = run.directory / "master.key"
+    key.chmod(0o644)
+    assert_failed(run("key", "rotate"), "chmod 600", str(key))
+    key.chmod(0o600)
+    run("key", "rotate")
+    key.unlink()
+    assert_failed(run("serve"), str(key))
+    write_key_file(key, SystemEntropy().bytes(32))
+    assert_failed(run("serve"), "AUTH_MASTER_KEY_FILE", "does not open")
+    monkeypatch.setenv("AUTH_STORE_URL", "sqlite:///nowhere/at/all/auth.db")
+    assert_failed(run("client", "list"), "/nowhere/at/all/auth.db", "AUTH_STORE_URL")
+    (run.directory / "other.db").write_text("this is no database, but it is long enough to be looked at" * 100)
+    monkeypatch.setenv("AUTH_STORE_URL", f"sqlite://{run.directory / 'other.db'}")
+    assert_failed(run("client", "list"), "other.db", "AUTH_STORE_URL")
+    monkeypatch.delenv("AUTH_ISSUER")
+    assert_failed(run("client", "list"), "AUTH_ISSUER is not set")
+
+
+def test_help_lists_every_command(run: CommandLine) -> None:
+    assert all(name in run("--help").out for name in ("serve", "user", "client", "key"))
+    assert all(name in run("client", "--help").out for name in ("create", "list", "rotate-secret", "delete"))
+    assert "never" in run("user", "create", "--help").out

@@ -1,0 +1,145 @@
+"""Settings: every mistake named with its variable and remedy, in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from auth_server import settings
+from auth_server.settings import BadSettings, Settings
+
+GOOD = {
+    "AUTH_ISSUER": "https://auth.example.com",
+    "AUTH_RESOURCES": "https://mcp.example.com/mcp",
+    "AUTH_STORE_URL": "sqlite:///var/lib/auth/auth.db",
+    "AUTH_MASTER_KEY_FILE": "/etc/auth/master.key",
+}
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> "Loader":
+    """Loads settings from the variables given and no other."""
+    return Loader(monkeypatch)
+
+
+class Loader:
+    def __init__(self, environment: pytest.MonkeyPatch) -> None:
+        self._environment = environment
+
+    def __call__(self, **changed: str) -> Settings:
+        for name in ("BRAND_NAME", *(f"AUTH_{field.upper()}" for field in Settings.model_fields)):
+            self._environment.delenv(name, raising=False)
+        for name, value in (GOOD | changed).items():
+            self._environment.setenv(name, value)
+        return settings.load()
+
+
+def test_four_variables_are_enough(load: Loader) -> None:
+    loaded = load()
+    assert loaded.issuer == "https://auth.example.com"
+    assert loaded.resources == ("https://mcp.example.com/mcp",)
+    assert loaded.sqlite_path == Path("/var/lib/auth/auth.db")
+    assert (loaded.host, loaded.port, loaded.log_level, loaded.brand_name) == ("127.0.0.1", 9000, "INFO", "DynamoSQL")
+    assert loaded.trusted_proxies == ()
+
+
+def test_values_are_read_as_meant(load: Loader) -> None:
+    loaded = load(
+        AUTH_ISSUER="http://localhost:9000/tenants/one",
+        AUTH_RESOURCES=" HTTPS://MCP.example.com:443/mcp/ , https://b.example.com",
+        AUTH_TRUSTED_PROXIES="10.0.0.0/8, ::1",
+        AUTH_LOG_LEVEL="debug",
+        AUTH_STORE_URL="sqlite:////var/lib/auth.db",
+        BRAND_NAME="Acme SQL",
+    )
+    assert loaded.resources == ("https://mcp.example.com/mcp", "https://b.example.com")
+    assert [str(network) for network in loaded.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert (loaded.log_level, loaded.brand_name) == ("DEBUG", "Acme SQL")
+    assert loaded.sqlite_path == Path("/var/lib/auth.db")
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://localhost:9000",
+        "http://127.0.0.1",
+        "http://[::1]:9000",
+        "https://auth.example.com",
+        "https://a.example/x/y",
+    ],
+)
+def test_issuers_that_are_accepted(load: Loader, issuer: str) -> None:
+    assert load(AUTH_ISSUER=issuer).issuer == issuer
+
+
+@pytest.mark.parametrize(
+    ("issuer", "remedy"),
+    [
+        ("http://auth.example.com", "must use https"),
+        ("http://localhost.example.com", "must use https"),
+        ("http://127.0.0.2", "must use https"),
+        ("http://0.0.0.0:9000", "must use https"),
+        ("https://auth.example.com/", "must be written https://auth.example.com "),
+        ("https://Auth.Example.com", "must be written https://auth.example.com "),
+        ("https://auth.example.com:443", "must be written https://auth.example.com "),
+        ("https://auth.example.com?x", "no query"),
+        ("https://auth.example.com#x", "is not a URL"),
+        ("https://user@auth.example.com", "is not a URL"),
+        ("https://auth.example.com/a//b", "plain path"),
+        ("https://auth.example.com/../b", "plain path"),
+        ("https://auth.example.com/%2e", "plain path"),
+        ("auth.example.com", "is not a URL"),
+        ("ftp://auth.example.com", "is not a URL"),
+        ("https://", "is not a URL"),
+    ],
+)
+def test_issuers_that_are_refused(load: Loader, issuer: str, remedy: str) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load(AUTH_ISSUER=issuer)
+    assert str(refused.value).startswith("AUTH_ISSUER ")
+    assert remedy in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AUTH_RESOURCES", ","),
+        ("AUTH_RESOURCES", "mcp.example.com"),
+        ("AUTH_RESOURCES", "https://mcp.example.com/#x"),
+        ("AUTH_RESOURCES", "https://mcp.example.com,https://MCP.example.com/"),
+        ("AUTH_STORE_URL", "redis://localhost"),
+        ("AUTH_STORE_URL", "sqlite:///"),
+        ("AUTH_STORE_URL", "sqlite:///var/lib/"),
+        ("AUTH_STORE_URL", "/var/lib/auth.db"),
+        ("AUTH_PORT", "0"),
+        ("AUTH_PORT", "65536"),
+        ("AUTH_PORT", "http"),
+        ("AUTH_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("AUTH_TRUSTED_PROXIES", "proxy.example.com"),
+        ("AUTH_LOG_LEVEL", "LOUD"),
+        ("BRAND_NAME", "x" * 41),
+    ],
+)
+def test_every_other_mistake_names_its_variable(load: Loader, variable: str, value: str) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load(**{variable: value})
+    assert str(refused.value).startswith(f"{variable} ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", list(GOOD))
+def test_a_missing_variable_is_named_with_an_example(load: Loader, variable: str) -> None:
+    with pytest.raises(BadSettings, match=f"^{variable} is not set, for example "):
+        load(**{variable: ""})
+
+
+def test_all_mistakes_are_told_at_once(load: Loader) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load(AUTH_ISSUER="x", AUTH_PORT="x", BRAND_NAME="x" * 50)
+    assert [part.split(" ")[0] for part in str(refused.value).split("; ") if part[0].isupper()][:2] == [
+        "AUTH_ISSUER",
+        "AUTH_PORT",
+    ]
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
