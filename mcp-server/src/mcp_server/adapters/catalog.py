@@ -162,7 +162,7 @@ class DynamoDbCatalog:
         try:
             samples = await anyio.to_thread.run_sync(_samples, pages)
         except (msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise dynamodb.unreadable(schema, name) from error
+            raise dynamodb.unreadable(schema, name, error) from error
         overrides = schema.overrides.get(name, {})
         found = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None)
         learnt = self._learnt.get(("table", schema.name, name), {})

@@ -26,7 +26,7 @@ _FAST = {
     AttributeType.BOOLEAN: frozenset({TypeKind.BOOLEAN}),
 }
 _NULL = frozenset({AttributeType.NULL})
-_FIRST_DATE = pa.scalar(date.min, pa.date32())
+_FIRST_DAY = (date.min - date(1970, 1, 1)).days
 _INT64 = 2**63
 
 
@@ -70,8 +70,10 @@ def fast_array(column: Column, values: pa.StructArray) -> pa.Array | None:
         array = content.cast(wanted)
     except pa.ArrowException:
         return None
-    if column.type.kind is TypeKind.DATE and array.null_count < len(array) and pc.min(array) < _FIRST_DATE:
-        return None
+    if column.type.kind is TypeKind.DATE:
+        first = pc.min(array.cast(pa.int32())).as_py()
+        if first is not None and first < _FIRST_DAY:
+            return None
     return array
 
 

@@ -153,9 +153,9 @@ def failures_of(schema: Schema, table: str | None = None) -> Iterator[None]:
         raise _unavailable(schema) from error
 
 
-def unreadable(schema: Schema, table: str) -> Failure:
+def unreadable(schema: Schema, table: str, error: Exception) -> Failure:
     """The Failure for a page of items that is not one."""
-    _log.error("dynamodb_page_unreadable", schema=schema.name, table=table)
+    _log.error("dynamodb_page_unreadable", schema=schema.name, table=table, error=repr(error)[:200])
     return _unavailable(schema)
 
 

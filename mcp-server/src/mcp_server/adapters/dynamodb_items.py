@@ -89,7 +89,7 @@ class DynamoDbItems:
                 decoder.decode, bytes(items), abandon_on_cancel=True, limiter=self._decoding
             )
         except MalformedPage as error:
-            raise dynamodb.unreadable(schema, read.relation.table.physical_name) from error
+            raise dynamodb.unreadable(schema, read.relation.table.physical_name, error) from error
 
     def _responses(
         self, schema: Schema, read: Read, request: Request
