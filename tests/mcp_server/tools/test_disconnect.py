@@ -12,7 +12,7 @@ from mcp_server.access.principal import Principal
 from mcp_server.tools.served_tool import Arguments, ServedTool, define
 from tests.mcp_server.tools.service import running_service
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 class SlowTool:

@@ -22,7 +22,7 @@ from shared_kernel.asgi import Receive, Scope, Send
 from shared_kernel.clock import SystemClock
 from tests.mcp_server.tools.service import MODES, Service, running_service
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 def tool(name: str, scope: str, call: Any, **properties: Any) -> ServedTool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import botocore.session
+import httpx2
 import jsonschema
 import pytest
 from mcp import Client
@@ -146,6 +147,33 @@ async def test_the_tools_are_well_defined(service: Service, mode: str) -> None:
         assert (tool.annotations.read_only_hint, tool.annotations.open_world_hint) == (True, False)
         for name, schema in tool.input_schema["properties"].items():
             assert schema["description"], name
+
+
+@pytest.mark.parametrize(
+    ("granted", "missing", "tools"),
+    [
+        ("schemas:read", "query", {"run_sql", "explain_sql"}),
+        ("query", "schemas:read", {"list_schemas", "list_tables", "describe_table"}),
+    ],
+)
+@pytest.mark.parametrize("version", [None, "2025-11-25", "2026-07-28"])
+async def test_a_tool_beyond_the_tokens_scopes_is_not_listed_and_a_call_of_it_is_a_step_up(
+    service: Service, granted: str, missing: str, tools: set[str], version: str | None
+) -> None:
+    async with service.client("auto", (granted,)) as client:
+        assert tools.isdisjoint(tool.name for tool in (await client.list_tools()).tools)
+    token = service.issuer.token(scopes=(granted,))
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+    if version is not None:
+        headers["MCP-Protocol-Version"] = version
+    async with httpx2.AsyncClient(headers=headers) as http:
+        for tool in tools:
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
+            response = await http.post(service.resource, json=message)
+            assert response.status_code == 403
+            challenge = response.headers["www-authenticate"]
+            assert 'error="insufficient_scope"' in challenge
+            assert f'scope="{missing}"' in challenge
 
 
 async def test_schemas_are_those_of_the_tenant(service: Service, mode: str) -> None:

@@ -18,7 +18,7 @@ from shared_kernel.clock import SystemClock
 from tests.mcp_server.web.conftest import RESOURCE
 from tests.mcp_server.web.serving import Issuer, new_key
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 class MovableClock:
