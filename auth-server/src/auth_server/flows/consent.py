@@ -16,20 +16,6 @@ from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
-_SCOPES = {
-    scope.SCHEMAS_READ: "See which schemas and tables there are, with their columns and indexes",
-    scope.QUERY: "Read the data in those tables with SQL queries; it cannot change anything",
-    scope.OFFLINE_ACCESS: "Stay connected until you or your operator revoke it, for at most 90 days",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeLine:
-    """A scope that is asked for, and what it allows in plain words."""
-
-    name: str
-    description: str
-
 
 @dataclass(frozen=True, slots=True)
 class ConsentPage:
@@ -46,7 +32,7 @@ class ConsentPage:
     redirect_host: str
     redirect_is_loopback: bool
     redirect_is_private_scheme: bool
-    scopes: tuple[ScopeLine, ...]
+    scopes: tuple[str, ...]
     resource: str
     workspace: str
     user_email: str
@@ -98,7 +84,7 @@ class Consent:
             redirect_host=redirect_uri.shown_host(request.redirect_uri),
             redirect_is_loopback=kind is redirect_uri.Kind.LOOPBACK,
             redirect_is_private_scheme=kind is redirect_uri.Kind.PRIVATE_SCHEME,
-            scopes=tuple(ScopeLine(name, _SCOPES[name]) for name in scope.join(request.scopes).split()),
+            scopes=tuple(scope.join(request.scopes).split()),
             resource=request.resource,
             workspace=checked.user.tenant,
             user_email=checked.user.email,

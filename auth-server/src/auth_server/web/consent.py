@@ -64,7 +64,7 @@ def _page(page: flows.ConsentPage, transaction_id: str, action: str) -> pages.Co
         client_name=display.name(page.client_name),
         unverified=not page.client_verified,
         user=page.user_email,
-        scopes=pages.scope_texts(line.name for line in page.scopes),
+        scopes=pages.scope_texts(page.scopes),
         resource=page.resource,
         workspace=page.workspace,
         redirect_host=page.redirect_host,

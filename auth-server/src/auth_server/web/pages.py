@@ -89,7 +89,7 @@ _SCOPE_TEXTS = {
         scopes.SCHEMAS_READ, "See your schemas and tables", "Names, columns and indexes; no rows."
     ),
     scopes.QUERY: ScopeText(
-        scopes.QUERY, "Run read-only SQL queries", "Reads rows of these tables. Nothing can be changed or deleted."
+        scopes.QUERY, "Run read-only SQL queries", "Reads rows of your tables. Nothing can be changed or deleted."
     ),
     scopes.OFFLINE_ACCESS: ScopeText(
         scopes.OFFLINE_ACCESS, "Stay connected", "Keeps this access for up to 90 days without asking again."
