@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.support.processes import clean_environment
 
@@ -18,13 +17,19 @@ _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": 
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One check; its `status` is SUCCESS, INFO, SKIPPED, WARNING or FAILURE. An id can stand several times."""
+
+    id: str
+    status: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What the suite found: `checks` maps each scenario that ran to its checks' outcomes, `passed` is its own verdict.
+    """What the suite found: the checks of each scenario that ran, and its own verdict."""
 
-    An outcome is SUCCESS, INFO, SKIPPED, WARNING or FAILURE.
-    """
-
-    checks: dict[str, dict[str, str]]
+    scenarios: dict[str, tuple[Check, ...]]
     passed: bool
     output: str
 
@@ -59,17 +64,11 @@ def run(results: Path, *arguments: str, on_line: Callable[[str], None] = lambda 
     return Report(_saved_checks(results), process.returncode == 0, "".join(lines))
 
 
-def _saved_checks(results: Path) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for path in sorted(results.glob("**/checks.json")):
-        checks: list[dict[str, Any]] = json.loads(path.read_text())
-        outcomes = found.setdefault(path.parent.name, {})
-        for check in checks:
-            # An id can stand several times; its worst outcome counts.
-            worst = max(outcomes.get(check["id"], "SUCCESS"), check["status"], key=_severity)
-            outcomes[check["id"]] = worst
-    return found
-
-
-def _severity(status: str) -> int:
-    return ["SUCCESS", "INFO", "SKIPPED", "WARNING", "FAILURE"].index(status)
+def _saved_checks(results: Path) -> dict[str, tuple[Check, ...]]:
+    return {
+        path.parent.name: tuple(
+            Check(check["id"], check["status"], check.get("errorMessage") or "")
+            for check in json.loads(path.read_text("utf-8"))
+        )
+        for path in results.glob("**/checks.json")
+    }
