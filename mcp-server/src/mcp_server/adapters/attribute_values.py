@@ -71,9 +71,9 @@ def plain(value: AttributeValue) -> Any:
             return {name: plain(item) for name, item in content.items()}
         case AttributeType.LIST if isinstance(content, list):
             return [plain(item) for item in content]
-        case AttributeType.STRING_SET | AttributeType.BINARY_SET if isinstance(content, list):
+        case AttributeType.STRING_SET | AttributeType.BINARY_SET:
             return sorted_texts(content)
-        case AttributeType.NUMBER_SET if isinstance(content, list):
+        case AttributeType.NUMBER_SET:
             return [_json_number(text) for text in sorted_numbers(content)]
     raise MalformedValue("unknown descriptor or wrong content")
 
@@ -98,15 +98,17 @@ def text(value: AttributeValue) -> str | None:
     return json_text(plain(value))
 
 
-def sorted_texts(members: list[Any]) -> list[str]:
+def sorted_texts(members: Any) -> list[str]:
     """The members of an SS or BS in a fixed order: DynamoDB promises none."""
-    if not all(isinstance(member, str) for member in members):
+    if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
         raise MalformedValue("a set must hold texts")
     return sorted(members)
 
 
-def sorted_numbers(members: list[Any]) -> list[str]:
+def sorted_numbers(members: Any) -> list[str]:
     """The members of an NS by value."""
+    if not isinstance(members, list):
+        raise MalformedValue("a set must be a list")
     return sorted(members, key=number)
 
 

@@ -70,6 +70,8 @@ def fast_array(column: Column, values: pa.StructArray) -> pa.Array | None:
         array = content.cast(wanted)
     except pa.ArrowException:
         return None
+    if column.type.kind is TypeKind.DOUBLE and pc.any(pc.is_inf(array)).as_py():
+        return None
     if column.type.kind is TypeKind.DATE:
         first = pc.min(array.cast(pa.int32())).as_py()
         if first is not None and first < _FIRST_DAY:

@@ -88,6 +88,8 @@ class PageDecoder:
         return pa.record_batch(ordered, schema=self._schema)
 
     def _parse(self, items: bytes) -> pa.StructArray:
+        if not items.isascii():
+            items.decode()  # Arrow does not look, and DuckDB is not to get texts that are not UTF-8
         body = b'{"Items":' + items + b"}"
         table = pj.read_json(
             pa.BufferReader(body),
@@ -115,6 +117,7 @@ class PageDecoder:
             sample = Sample()
             for item in objects:
                 if column.name in item:
+                    av.plain(item[column.name])  # nothing is learnt from what is malformed
                     sample.add(item[column.name])
             override = self._overrides.get(column.name)
             if override is not None and override.type is not None:
