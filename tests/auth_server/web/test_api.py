@@ -3,13 +3,17 @@
 import base64
 import json
 import logging
+import re
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 
 from auth_server import app
+from auth_server.web import parameters
 from shared_kernel import logs
 from tests.auth_server.web.site import (
     EMAIL,
@@ -107,10 +111,26 @@ async def test_i03_a_body_beyond_16_kib_is_refused_before_it_is_read(site: Site,
 
     kind = "application/json" if path == "/register" else FORM
     error = "invalid_client_metadata" if path == "/register" else "invalid_request"
-    assert_refused(await site.browser.post(path, content=endless(), headers={"Content-Type": kind}), 413, error)
+    answer = await site.browser.post(path, content=endless(), headers={"Content-Type": kind})
+    assert_refused(answer, 413, error)
+    assert answer.headers["connection"] == "close"
     fits = b"a=" + b"x" * (16 * 1024 - 2)
     answer = await site.browser.post(path, content=fits, headers={"Content-Type": kind})
     assert answer.status_code in {400, 401}
+
+
+async def test_a_body_that_does_not_arrive_is_not_awaited_for_ever(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parameters, "BODY_SECONDS", 0.05)
+    never = anyio.Event()
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"grant_type="
+        await never.wait()
+
+    with anyio.fail_after(10):
+        answer = await site.browser.post("/token", content=stalled(), headers={"Content-Type": FORM})
+    assert_refused(answer, 408)
+    assert answer.headers["connection"] == "close"
 
 
 async def test_c12_parameters_in_the_url_are_refused(site: Site) -> None:
@@ -225,6 +245,20 @@ async def test_e14_without_a_store_nothing_is_used_up(site: Site) -> None:
         registration = {"client_name": "App", "redirect_uris": ["http://127.0.0.1/callback"]}
         assert_refused(await site.browser.post("/register", json=registration), 503, "temporarily_unavailable")
     assert (await site.token(**redemption)).status_code == 200
+
+
+async def test_i20_a_crash_tells_nothing(site: Site) -> None:
+    with sqlite3.connect(site.database) as db:
+        db.execute("UPDATE clients SET redirect_uris = 'broken', grant_types = 'broken'")
+    db.close()
+    answer = await site.bot_token()
+    assert_refused(answer, 500, "server_error")
+    page = await site.authorize()
+    assert page.status_code == 500
+    assert "Something went wrong here" in page.text
+    assert page.headers["x-frame-options"] == "DENY"
+    for text in (answer.text, page.text):
+        assert not re.search(r"Traceback|Error\b|sqlite|SELECT|broken|\.py", text)
 
 
 async def test_a_key_rotation_by_another_process_costs_no_request(site: Site) -> None:

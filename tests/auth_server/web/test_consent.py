@@ -271,6 +271,15 @@ async def test_i11_an_unknown_address_and_a_wrong_password_look_the_same(site: S
     assert "set-cookie" not in wrong.headers
 
 
+async def test_what_was_typed_is_shown_again_harmlessly(site: Site) -> None:
+    hostile = '"><script>alert(1)</script>@example.com'
+    page = await site.submit(await site.sign_in_page(), email=hostile, password="wrong password")
+    assert page.status_code == 400
+    assert "<script" not in page.text
+    assert 'value="&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;@example.com"' in page.text
+    assert "wrong password" not in page.text
+
+
 async def test_guessing_passwords_is_slowed_down(site: Site) -> None:
     page = await site.sign_in_page()
     answers = [await site.submit(page, email=EMAIL, password="wrong password") for _ in range(11)]

@@ -27,6 +27,13 @@ class Problem:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+def unreadable(error: BadRequest, code: str = "invalid_request") -> Problem:
+    """What is said to a request that could not be read; `code` is the endpoint's word for it."""
+    # The rest of such a body may never end, and would be read as long as the connection lives.
+    headers = (("Connection", "close"),) if error.status in {408, 413} else ()
+    return Problem(error.status, code, error.reason, headers)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One path: a handler a method, and `refuse`, which words a Problem for programs or for people.
@@ -60,7 +67,7 @@ class Endpoint:
         try:
             return await handler(request)
         except BadRequest as error:
-            return self.refuse(request, Problem(error.status, "invalid_request", error.reason))
+            return self.refuse(request, unreadable(error))
         except StoreUnavailable:
             _log.warning("store_unavailable", path=request.url.path)
             wait = (("Retry-After", str(STORE_RETRY_AFTER)),)

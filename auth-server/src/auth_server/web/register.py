@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from auth_server.flows.register import Register
 from auth_server.web.api import answer, refuse_json
-from auth_server.web.endpoint import Handler, Problem
+from auth_server.web.endpoint import Handler, unreadable
 from auth_server.web.parameters import BadRequest, bounded_body, media_type, parse_json_object
 
 
@@ -24,7 +24,7 @@ def register(flow: Register, address_of: Callable[[Request], str]) -> Handler:
                 raise BadRequest("Send Content-Type: application/json.")
             metadata = parse_json_object(await bounded_body(request.receive))
         except BadRequest as error:
-            return refuse_json(request, Problem(error.status, "invalid_client_metadata", error.reason))
+            return refuse_json(request, unreadable(error, "invalid_client_metadata"))
         return answer(request, await flow.register(metadata, address_of(request)))
 
     return handle
