@@ -126,7 +126,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
                 ws="none",
                 lifespan="off",
                 log_config=None,
-                log_level="warning",  # what it tells at INFO, our own lines tell
+                log_level="error",  # our own lines tell the rest; its warnings are written by whoever sends nonsense
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,

@@ -6,6 +6,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -20,7 +21,9 @@ from tests.auth_server.web.site import (
     LOOPBACK_URI,
     PASSWORD,
     RESOURCE,
+    Seed,
     Site,
+    opened,
     redirect_parameters,
 )
 from tests.support.people import Pkce
@@ -190,6 +193,19 @@ async def test_d12_guessing_a_secret_is_slowed_down_where_it_comes_from(site: Si
     async with httpx2.AsyncClient(transport=elsewhere, base_url="http://localhost:9000") as other:
         answer = await other.post("/token", data=sent, auth=(site.seed.bot_id, site.seed.bot_secret))
         assert answer.status_code == 200
+
+
+async def test_d12_behind_a_trusted_proxy_the_forwarded_address_counts(seed: Seed, tmp_path: Path) -> None:
+    async with opened(seed, tmp_path, trusted_proxies=["203.0.113.0/24"]) as site:
+
+        async def attempt(secret: str, forwarded: str) -> int:
+            headers = basic(seed.bot_id, secret) | {"X-Forwarded-For": forwarded}
+            answer = await site.browser.post("/token", data={"grant_type": "client_credentials"}, headers=headers)
+            return answer.status_code
+
+        assert [await attempt("wrong", f"10.0.0.{n}, 198.51.100.1") for n in range(10)] == [401] * 10
+        assert await attempt(seed.bot_secret, "198.51.100.1") == 429
+        assert await attempt(seed.bot_secret, "198.51.100.2") == 200
 
 
 async def test_h01_registering_without_end_is_stopped(site: Site) -> None:

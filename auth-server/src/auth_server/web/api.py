@@ -23,6 +23,7 @@ from shared_kernel.asgi import header_values
 
 Exchange = Callable[[list[tuple[str, str]], str | None], Awaitable[JsonAnswer]]
 """What a flow makes of parameters and an Authorization header."""
+_LOGGED_ID = 128
 _log = structlog.get_logger("web")
 
 
@@ -31,10 +32,11 @@ def api(post: Handler) -> Endpoint:
     return Endpoint({"POST": post}, refuse_json, cross_origin=True)
 
 
-def answer(request: Request, result: JsonAnswer) -> Response:
-    """A flow's answer as a response; why it refused goes to the log only."""
+def answer(request: Request, result: JsonAnswer, unverified_client_id: str | None = None) -> Response:
+    """A flow's answer as a response; why it refused, and whom, goes to the log only."""
     if result.reason is not None:
-        _log.info("refused", path=request.url.path, status=result.status, reason=result.reason.value)
+        whom = (unverified_client_id or "")[:_LOGGED_ID]
+        _log.info("refused", path=request.url.path, status=result.status, reason=result.reason.value, client_id=whom)
     if result.body is None:
         return Response(status_code=result.status, headers=result.headers)
     return JSONResponse(dict(result.body), result.status, result.headers)
@@ -57,12 +59,11 @@ def client_request(exchange: Exchange, limiter: AttemptLimiter, address_of: Call
         client_id, address = _unverified_client_id(authorization, pairs), address_of(request)
         wait = limiter.client_authentication_wait(client_id, address) if client_id else None
         if wait is not None:
-            _log.warning("client_throttled", path=request.url.path, client_id=client_id, address=address)
-            return answer(request, refusal_answer(Reason.TOO_MANY_REQUESTS, wait))
+            return answer(request, refusal_answer(Reason.TOO_MANY_REQUESTS, wait), client_id)
         result = await exchange(list(pairs), authorization)
         if client_id and result.status == WIRE[Reason.CLIENT_NOT_AUTHENTICATED].status:
             limiter.client_authentication_failed(client_id, address)
-        return answer(request, result)
+        return answer(request, result, client_id)
 
     return handle
 
