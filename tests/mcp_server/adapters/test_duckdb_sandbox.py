@@ -1,0 +1,382 @@
+"""Statements in real DuckDB children: streams, bounds, cancellation, death, and what a child cannot do."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pyarrow as pa
+import pytest
+
+from mcp_server.adapters.duckdb_sandbox import DuckDbSandbox
+from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.ports import Input, Result, SchemaConflict, StreamReadTwice
+from tests.mcp_server.adapters.relations import table
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+SCHEMA = pa.schema([("c0", pa.int64()), ("c1", pa.string())])
+ROWS = 1000
+ENDLESS_COMPUTATION = "SELECT count(*) FROM range(100000000000) t(i) WHERE (i * 7) % 13 = 1"
+UNINTERRUPTIBLE = "SELECT levenshtein(repeat('a', 300000), repeat('b', 300000))"
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The service runs on uvloop; asyncio's own loop serves on Windows and in tests."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
+@pytest.fixture(scope="module")
+async def sandbox(anyio_backend: object) -> AsyncIterator[DuckDbSandbox]:
+    async with DuckDbSandbox(children=2, wait_seconds=20) as started:
+        yield started
+
+
+class Source:
+    """Batches of 1000 rows each, one after the other; tells how many were asked for and whether it was closed."""
+
+    def __init__(
+        self, batches: int, *, failing: Exception | None = None, waiting: bool = False, width: int = 20
+    ) -> None:
+        self.count, self.failing, self.waiting = batches, failing, waiting
+        self.text = "x" * width
+        self.pulled = 0
+        self.closed = False
+        self.reached = asyncio.Event()
+
+    async def batches(self) -> AsyncGenerator[pa.RecordBatch]:
+        try:
+            for number in range(self.count):
+                self.pulled += 1
+                first = number * ROWS
+                yield pa.record_batch([range(first, first + ROWS), [self.text] * ROWS], schema=SCHEMA)
+            self.reached.set()
+            if self.failing is not None:
+                raise self.failing
+            if self.waiting:
+                await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+    def input(self, name: str = "r0", *, materialise: bool = False) -> Input:
+        return Input(name, SCHEMA, self.batches(), materialise)
+
+
+async def run(
+    sandbox: DuckDbSandbox, statement: str, *inputs: Input, row_limit: int = 100_000, byte_limit: int = 1 << 26
+) -> Result:
+    with anyio.fail_after(60):
+        return await sandbox.run(statement, inputs, row_limit=row_limit, byte_limit=byte_limit)
+
+
+async def healthy(sandbox: DuckDbSandbox) -> None:
+    """Every child answers."""
+    results = await asyncio.gather(*(run(sandbox, f"SELECT {number} AS n") for number in range(4)))
+    assert [result.table.to_pylist() for result in results] == [[{"n": number}] for number in range(4)]
+
+
+async def test_a_statement_sees_its_inputs(sandbox: DuckDbSandbox) -> None:
+    source = Source(20)
+    result = await run(sandbox, "SELECT count(*) AS n, max(a) AS top, min(b) AS b FROM r0 AS t(a, b)", source.input())
+    assert result.table.to_pylist() == [{"n": 20_000, "top": 19_999, "b": "x" * 20}]
+    assert [(column.name, column.type) for column in result.columns] == [
+        ("n", "BIGINT"),
+        ("top", "BIGINT"),
+        ("b", "VARCHAR"),
+    ]
+    assert result.complete
+    assert source.closed
+
+
+async def test_a_limit_stops_reading(sandbox: DuckDbSandbox) -> None:
+    source = Source(10_000)
+    result = await run(sandbox, "SELECT * FROM r0 LIMIT 5", source.input())
+    assert result.table.num_rows == 5
+    assert source.closed
+    assert source.pulled < 100
+
+
+async def test_a_result_is_cut_and_says_so(sandbox: DuckDbSandbox) -> None:
+    by_rows = await run(sandbox, "SELECT * FROM r0", Source(300).input(), row_limit=2500)
+    assert (by_rows.table.num_rows, by_rows.complete) == (2500, False)
+    assert by_rows.table.column(0).to_pylist() == list(range(2500))
+    exact = await run(sandbox, "SELECT * FROM r0", Source(3).input(), row_limit=3000)
+    assert (exact.table.num_rows, exact.complete) == (3000, True)
+    by_bytes = await run(sandbox, "SELECT * FROM r0", Source(300).input(), byte_limit=100_000)
+    assert 0 < by_bytes.table.nbytes <= 100_000
+    assert not by_bytes.complete
+    with pytest.raises(Failure) as raised:
+        await run(sandbox, "SELECT repeat('x', 200000) AS t", byte_limit=100_000)
+    assert raised.value.code is FailureCode.RESULT_TOO_LARGE
+
+
+async def test_two_references_are_two_streams(sandbox: DuckDbSandbox) -> None:
+    """A pipe shared by both sides of a join could deadlock; each has its own, larger than any buffer on the way."""
+    left, right = Source(200), Source(200)
+    statement = "SELECT count(*) AS n FROM r0 AS l(a, b) JOIN r1 AS r(a, b) USING (a)"
+    result = await run(sandbox, statement, left.input("r0"), right.input("r1"))
+    assert result.table.to_pylist() == [{"n": 200_000}]
+
+
+async def test_a_stream_read_twice_is_reported_and_a_table_is_not(sandbox: DuckDbSandbox) -> None:
+    statement = "SELECT count(*) AS n FROM r0 AS l(a, b) JOIN r0 AS r(a, b) USING (a)"
+    with pytest.raises(StreamReadTwice):
+        await run(sandbox, statement, Source(20).input())
+    result = await run(sandbox, statement, Source(20).input(materialise=True))
+    assert result.table.to_pylist() == [{"n": 20_000}]
+
+
+async def test_back_pressure_holds_the_source(sandbox: DuckDbSandbox) -> None:
+    """While DuckDB waits for the other side of the join, only what pipe and buffers hold is read of this one."""
+    waiting, flowing = Source(1, waiting=True), Source(10_000, width=1000)
+    statement = "SELECT count(*) FROM r0 AS l(a, b) JOIN r1 AS r(a, b) USING (a)"
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run, sandbox, statement, flowing.input("r0"), waiting.input("r1"))
+        with anyio.fail_after(30):
+            await waiting.reached.wait()
+        for _ in range(20):
+            await run(sandbox, "SELECT 1")  # time enough for megabytes, were nothing holding them
+        tasks.cancel_scope.cancel()
+    assert flowing.closed
+    assert flowing.pulled < 50
+
+
+@pytest.mark.parametrize("statement", [ENDLESS_COMPUTATION, UNINTERRUPTIBLE, "SELECT sum(a) FROM r0 AS t(a, b)"])
+async def test_cancelling_ends_a_run_at_once(sandbox: DuckDbSandbox, statement: str) -> None:
+    before = set(sandbox.process_ids())
+    source = Source(10, waiting=True)
+    with anyio.move_on_after(0.5) as scope:
+        await run(sandbox, statement, source.input())
+    assert scope.cancelled_caught
+    assert anyio.current_time() - scope.deadline < 0.5
+    assert source.closed
+    await healthy(sandbox)
+    if statement is UNINTERRUPTIBLE:
+        with anyio.fail_after(10):
+            while before <= set(sandbox.process_ids()):
+                await run(sandbox, "SELECT 1")
+
+
+@pytest.mark.parametrize("error", [SchemaConflict(table([]), ("a",)), Failure(FailureCode.THROTTLED, "slow", "wait")])
+async def test_what_an_input_raises_ends_the_run(sandbox: DuckDbSandbox, error: Exception) -> None:
+    failing, other = Source(5, failing=error), Source(10_000)
+    with pytest.raises(type(error)) as raised:
+        await run(sandbox, "SELECT count(*) FROM r0, r1", failing.input("r0"), other.input("r1"))
+    assert raised.value is error
+    assert other.closed
+    await healthy(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("statement", "code", "message"),
+    [
+        ("SELECT 1 % 0", FailureCode.EVALUATION_ERROR, "Division by zero in expression (1 % 0)."),
+        ("SELECT 'a'::INTEGER", FailureCode.EVALUATION_ERROR, "Could not convert string 'a' to INT32."),
+        (
+            "SELECT sum(x) FROM (VALUES (99999999999999999999999999999999999999::DECIMAL(38,0)), (1)) v(x)",
+            FailureCode.EVALUATION_ERROR,
+            "Overflow in SUM of DECIMAL: the result does not fit in DECIMAL(38).",
+        ),
+        ("SELECT nope FROM r0", FailureCode.EVALUATION_ERROR, 'Referenced column "nope" not found in FROM clause.'),
+        (
+            "SELECT length(repeat('x', 4000000000))",
+            FailureCode.MEMORY_EXCEEDED,
+            "The query needs more memory than one query may use.",
+        ),
+        (
+            "SELECT string_agg(repeat('x', 1000000), '') FROM range(3000)",
+            FailureCode.MEMORY_EXCEEDED,
+            "The query needs more memory than one query may use.",
+        ),
+        (
+            "SELECT count(*) FROM (SELECT unnest(range(1000000000)))",
+            FailureCode.MEMORY_EXCEEDED,
+            "The query needs more memory than one query may use.",
+        ),
+    ],
+)
+async def test_errors_are_told_without_duckdbs_internals(
+    sandbox: DuckDbSandbox, statement: str, code: FailureCode, message: str
+) -> None:
+    source = Source(3)
+    with pytest.raises(Failure) as raised:
+        await run(sandbox, statement, source.input())
+    assert (raised.value.code, raised.value.message) == (code, message)
+    assert source.closed
+    await healthy(sandbox)
+
+
+async def test_division_by_zero_of_numbers_is_duckdbs_own(sandbox: DuckDbSandbox) -> None:
+    result = await run(sandbox, "SELECT 1 / 0 AS q")
+    assert result.table.to_pylist() == [{"q": float("inf")}]
+
+
+async def test_memory_within_the_bounds_is_there(sandbox: DuckDbSandbox) -> None:
+    statement = "SELECT count(*) AS n FROM r0 AS l(a, b) JOIN r1 AS r(a, b) USING (a)"
+    result = await run(sandbox, statement, Source(700).input("r0"), Source(700).input("r1", materialise=True))
+    assert result.table.to_pylist() == [{"n": 700_000}]
+
+
+async def test_killing_a_child_fails_its_call_and_no_other(sandbox: DuckDbSandbox) -> None:
+    await healthy(sandbox)
+    source = Source(5, waiting=True)
+
+    async def kill_all() -> None:
+        await source.reached.wait()
+        for pid in sandbox.process_ids():
+            os.kill(pid, signal.SIGKILL)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(kill_all)
+        with pytest.raises(Failure) as raised:
+            await run(sandbox, "SELECT count(*) FROM r0", source.input())
+    assert raised.value.code is FailureCode.INTERNAL_ERROR
+    assert source.closed
+    await healthy(sandbox)
+
+
+async def test_a_child_that_died_idle_is_not_noticed(sandbox: DuckDbSandbox) -> None:
+    await healthy(sandbox)
+    for pid in sandbox.process_ids():
+        os.kill(pid, signal.SIGKILL)
+    source = Source(3)
+    result = await run(sandbox, "SELECT count(*) AS n FROM r0", source.input())
+    assert result.table.to_pylist() == [{"n": 3000}]
+    await healthy(sandbox)
+
+
+async def test_nothing_of_a_statement_is_left_for_the_next(sandbox: DuckDbSandbox) -> None:
+    for _ in range(4):
+        await run(sandbox, "SELECT count(*) FROM r0", Source(1).input(materialise=True))
+    for _ in range(4):
+        with pytest.raises(Failure, match="does not exist"):
+            await run(sandbox, "SELECT count(*) FROM r0")
+
+
+async def test_more_callers_than_may_wait_are_turned_away() -> None:
+    async with DuckDbSandbox(children=1, waiting=1, wait_seconds=3) as small:
+        started = False
+        while not started:
+            with contextlib.suppress(Failure):  # until its child is warm
+                started = (await run(small, "SELECT 1")).complete
+        source = Source(1, waiting=True)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run, small, "SELECT count(*) FROM r0", source.input())
+            with anyio.fail_after(20):
+                await source.reached.wait()
+            outcomes = await asyncio.gather(*(run(small, "SELECT 1") for _ in range(3)), return_exceptions=True)
+            tasks.cancel_scope.cancel()
+    assert [getattr(outcome, "code", None) for outcome in outcomes] == [FailureCode.BUSY] * 3
+
+
+async def test_the_event_loop_goes_on_meanwhile(sandbox: DuckDbSandbox) -> None:
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0)
+            longest = max(longest, time.monotonic() - before)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tick)
+        await run(sandbox, "SELECT * FROM r0", Source(300).input())
+        tasks.cancel_scope.cancel()
+    assert longest < 0.5  # in truth some milliseconds; the bound leaves room for a crowded machine
+
+
+def open_descriptors(pid: int | str = "self") -> list[str]:
+    """What a process has open. The directory that is being read for it is left out."""
+    entries = Path(f"/proc/{pid}/fd")
+    return sorted(str(entry.readlink()) for entry in entries.iterdir() if entry.is_symlink())
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+async def test_children_and_descriptors_are_gone_at_the_end() -> None:
+    descriptors = len(open_descriptors())
+    async with DuckDbSandbox(children=2, wait_seconds=20) as started:
+        await run(started, "SELECT 1")
+        with anyio.move_on_after(0.2):
+            await run(started, ENDLESS_COMPUTATION)
+        pids = started.process_ids()
+    assert pids
+    assert not any(alive(pid) for pid in pids)
+    assert len(open_descriptors()) == descriptors
+
+
+def assert_powerless(pid: int) -> None:
+    process = Path(f"/proc/{pid}")
+    assert (process / "environ").read_bytes().rstrip(b"\0") == b""
+    assert "NoNewPrivs:\t1" in (process / "status").read_text()
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in (process / "limits").read_text().splitlines()}
+    assert limits["Max address space"] == [str(2 << 30)] * 2
+    assert limits["Max core file size"] == ["0", "0"]
+    assert limits["Max file size"] == ["0", "0"]
+    network = Path("ns/net")
+    assert os.geteuid() != 0 or (process / network).readlink() != ("/proc/self" / network).readlink()
+    assert [
+        target for target in open_descriptors(pid) if not target.startswith(("socket:", "pipe:", "/dev/null"))
+    ] == []
+
+
+async def test_a_child_has_given_up_its_powers(sandbox: DuckDbSandbox) -> None:
+    await healthy(sandbox)
+    for pid in sandbox.process_ids():
+        assert_powerless(pid)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_blob('/proc/self/environ')",
+        "SELECT * FROM read_json('/etc/passwd')",
+        "SELECT * FROM read_parquet('http://127.0.0.1:1/x.parquet')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM sniff_csv('/etc/passwd')",
+        "ATTACH '/tmp/x.db' AS x",
+        "ATTACH ':memory:' AS x",
+        "COPY (SELECT 1) TO '/tmp/x.csv'",
+        "CREATE TABLE x AS SELECT 1",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET memory_limit = '50GB'",
+        "SET lock_configuration = false",
+        "RESET lock_configuration",
+        "PRAGMA threads = 8",
+        "CREATE SECRET s (TYPE s3, KEY_ID 'a', SECRET 'b')",
+        "SELECT 1; SELECT 2",
+        "SELECT 1; COPY (SELECT 1) TO '/tmp/x.csv'",
+        "EXPLAIN SELECT 1",
+        "CHECKPOINT",
+        "SELECT getenv('HOME')",
+        "SELECT * FROM connection",
+        "",
+    ],
+)
+async def test_behind_the_gate_stands_a_wall(sandbox: DuckDbSandbox, statement: str) -> None:
+    """The gate refuses each of these; DuckDB has to as well."""
+    with pytest.raises(Failure) as raised:
+        await run(sandbox, statement)
+    assert raised.value.code in (FailureCode.EVALUATION_ERROR, FailureCode.INTERNAL_ERROR)
+
+
+async def test_many_statements_at_once_all_get_their_own_answer(sandbox: DuckDbSandbox) -> None:
+    async def one(number: int) -> Any:
+        result = await run(sandbox, f"SELECT sum(a) + {number} AS s FROM r0 AS t(a, b)", Source(20).input())
+        return result.table.to_pylist()[0]["s"]
+
+    total = sum(range(20_000))
+    assert await asyncio.gather(*(one(number) for number in range(10))) == [total + number for number in range(10)]
