@@ -229,23 +229,29 @@ async def _serve(settings: Settings, app: App, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    await _Server(config).serve(sockets=[listener])
+    await Server(config).serve(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
-    """Ends quietly on a signal; uvicorn would raise it anew once it has stopped, and so end with a failure status."""
+class Server(uvicorn.Server):
+    """Ends quietly on a signal, after the calls under way; uvicorn would raise it anew, and so end with a failure."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         handled = (signal.SIGINT, signal.SIGTERM)
         for number in handled:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self.stop)
         try:
             yield
         finally:
             for number in handled:
                 loop.remove_signal_handler(number)
+
+    def stop(self) -> None:
+        """Ends the service; a second time, without waiting for anything."""
+        # Not `handle_exit`: sse-starlette has put into it that every event stream is cut off at once.
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def _listen(settings: Settings) -> socket.socket:

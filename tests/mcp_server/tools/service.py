@@ -10,7 +10,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from mcp_server.adapters.jwks import PublishedKeys
-from mcp_server.app import http_app
+from mcp_server.app import Server, http_app
 from mcp_server.settings import Settings
 from mcp_server.tools.served_tool import ServedTool
 from shared_kernel import scope
@@ -29,6 +29,7 @@ class Service:
     issuer: Issuer
     resource: str
     address: tuple[str, int]
+    server: Server
 
     @asynccontextmanager
     async def client(
@@ -61,8 +62,8 @@ async def running_service(tools: Sequence[ServedTool]) -> AsyncIterator[Service]
                 clock=SystemClock(),
                 entropy=SystemEntropy(),
             )
-            async with serving(issuer.app, issuing), serving(app, listener):
-                yield Service(issuer, resource, listener.getsockname())
+            async with serving(issuer.app, issuing), serving(app, listener) as server:
+                yield Service(issuer, resource, listener.getsockname(), server)
 
 
 @asynccontextmanager

@@ -103,8 +103,8 @@ async def _whole_service(tables: Emulator, directory: Path) -> AsyncIterator[Ser
             schemas_file=directory / "schemas.toml",
             cursor_key_file=directory / "cursor.key",
         )
-        async with serving(issuer.app, issuing), serving(create_app(settings), listener):
-            yield Service(issuer, resource, listener.getsockname())
+        async with serving(issuer.app, issuing), serving(create_app(settings), listener) as server:
+            yield Service(issuer, resource, listener.getsockname(), server)
 
 
 @pytest.fixture(params=MODES)

@@ -13,17 +13,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mcp_server.app import Server
 from shared_kernel import access_token, scope
 from shared_kernel.asgi import App
 from shared_kernel.clock import SystemClock
 
 
-class _AnnouncingServer(uvicorn.Server):
-    """A uvicorn server that tells when it serves."""
+class AnnouncingServer(Server):
+    """The production server, but it tells when it serves and leaves the test's signals alone."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.serving = anyio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -44,16 +49,16 @@ def origin_of(listener: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def serving(app: App, listener: socket.socket) -> AsyncIterator[str]:
-    """Serves an application as production does (uvicorn, httptools) and gives its origin."""
-    config = uvicorn.Config(app, http="httptools", ws="none", log_config=None, timeout_graceful_shutdown=1)
-    server = _AnnouncingServer(config)
+async def serving(app: App, listener: socket.socket) -> AsyncIterator[AnnouncingServer]:
+    """Serves an application as production does (uvicorn, httptools)."""
+    config = uvicorn.Config(app, http="httptools", ws="none", log_config=None, timeout_graceful_shutdown=5)
+    server = AnnouncingServer(config)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(server.serve, sockets=[listener]))
         with anyio.fail_after(10):
             await server.serving.wait()
         try:
-            yield origin_of(listener)
+            yield server
         finally:
             server.should_exit = True
 
