@@ -15,7 +15,7 @@ from deploy.local.demo_data import REGION, TABLE_NAMES
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.settings import KEY_BYTES, write_key_file
 
-_TAKEOVER_SECONDS = 45.0
+_TAKEOVER_SECONDS = 150.0
 _DEFAULT_PORTS = {"AUTH_PORT": 9000, "MCP_PORT": 8000, "DYNAMODB_PORT": 8042}
 
 

@@ -25,7 +25,7 @@ from deploy.local.seed import seed
 _EMULATOR = REPOSITORY / ".venv-emulator" / "bin" / "ministack"
 _READY_SECONDS = 60.0
 _SERVICE_GRACE = 15.0
-_EMULATOR_GRACE = 30.0
+_EMULATOR_GRACE = 120.0  # it writes all its tables at the end, on a busy machine too
 _WATCH_SECONDS = 0.25
 
 

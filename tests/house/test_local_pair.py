@@ -22,7 +22,7 @@ from tests.support.processes import REPOSITORY, Server, clean_environment, free_
 pytestmark = pytest.mark.slow
 
 READY_SECONDS = 240
-END_SECONDS = 60
+END_SECONDS = 180
 TABLES = {"region", "nation", "supplier", "part", "customer", "partsupp", "orders", "lineitem", "app_data"}
 
 
