@@ -5,7 +5,6 @@ Here Scan, Query and BatchGetItem keep their items as raw JSON, to be decoded by
 retries and errors stay botocore's. The hook is aiobotocore's component `response_parser_factory`.
 """
 
-import base64
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
@@ -18,6 +17,7 @@ import structlog
 from aiobotocore.config import AioConfig
 from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
 
+from mcp_server.adapters.attribute_values import MalformedValue, binary
 from mcp_server.planning.failures import Failure, FailureCode
 from mcp_server.planning.schema import Schema
 
@@ -61,11 +61,17 @@ class RawItems(msgspec.Struct):
     ConsumedCapacity: dict[str, Any] | None = None
 
 
+class KeysLeft(msgspec.Struct):
+    """Keys of one table that BatchGetItem had no capacity for."""
+
+    Keys: list[dict[str, dict[str, Any]]]
+
+
 class RawResponses(msgspec.Struct):
     """A response of BatchGetItem with its items left as they came, by table."""
 
     Responses: dict[str, msgspec.Raw] = {}
-    UnprocessedKeys: dict[str, dict[str, Any]] = {}
+    UnprocessedKeys: dict[str, KeysLeft] = {}
     ConsumedCapacity: list[dict[str, Any]] = []
 
 
@@ -169,11 +175,14 @@ def throttled(schema: Schema) -> Failure:
 
 
 def from_wire(key: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """A key as it came in JSON, as boto's serialiser takes it: binary as bytes."""
-    return {
-        name: {kind: base64.b64decode(content) if kind == "B" else content for kind, content in value.items()}
-        for name, value in key.items()
-    }
+    """A key as it came in JSON, as boto's serialiser takes it: binary as bytes. Raises UnreadableResponse."""
+    try:
+        return {
+            name: {kind: binary(content) if kind == "B" else content for kind, content in value.items()}
+            for name, value in key.items()
+        }
+    except MalformedValue as error:
+        raise UnreadableResponse from error
 
 
 def _client_failure(error: botocore.exceptions.ClientError, schema: Schema, table: str | None) -> Failure:

@@ -29,7 +29,7 @@ BLOCK_BYTES = 4096
 PARALLEL_REQUESTS = 8
 PAGES_AHEAD = 2
 DECODING_THREADS = 2
-BATCH_ATTEMPTS = 8
+BATCH_ATTEMPTS = 7
 FIRST_PAUSE_SECONDS = 0.05
 
 _BATCH = msgspec.json.Decoder(list[msgspec.Raw])
@@ -117,7 +117,8 @@ class DynamoDbItems:
             yield raw.Items, Consumption(raw.Count, raw.ScannedCount, response[BYTES], read_units)
             if not raw.LastEvaluatedKey:
                 return
-            arguments["ExclusiveStartKey"] = dynamodb.from_wire(raw.LastEvaluatedKey)
+            with failures_of(schema, table.physical_name):
+                arguments["ExclusiveStartKey"] = dynamodb.from_wire(raw.LastEvaluatedKey)
 
     async def _batches(
         self, schema: Schema, read: Read, request: Request
@@ -142,7 +143,8 @@ class DynamoDbItems:
                 return
             # "If DynamoDB returns any unprocessed items, you should retry the batch operation on those items. However,
             # we strongly recommend that you use an exponential backoff algorithm." (BatchGetItem)
-            wanted = {**wanted, "Keys": [dynamodb.from_wire(key) for key in unprocessed["Keys"]]}
+            with failures_of(schema, name):
+                wanted = {**wanted, "Keys": [dynamodb.from_wire(key) for key in unprocessed.Keys]}
             await asyncio.sleep(pause)
         raise dynamodb.throttled(schema)
 

@@ -1,0 +1,88 @@
+"""A scripted DynamoDB endpoint: real HTTP for the real client, answers of the test's choosing."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer. `body` is sent as JSON unless it is bytes."""
+
+    body: Body | bytes
+    status: int = 200
+
+
+class Endpoint:
+    """Answers every request with `script(operation, request)`; None leaves the caller waiting."""
+
+    def __init__(self, script: Callable[[str, Body], Answer | None]) -> None:
+        self.script = script
+        self.requests: list[tuple[str, Body]] = []
+        self.dropped = 0
+        """Requests whose client went away before the answer."""
+        self.changed = asyncio.Condition()
+        self.url = ""
+
+    async def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Returns once `ready` holds, looked at after every request and every drop."""
+        async with self.changed:
+            await self.changed.wait_for(ready)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        try:
+            while (head := await self._head(reader)) is not None:
+                operation, length = head
+                request = json.loads(await reader.readexactly(length))
+                async with self.changed:
+                    self.requests.append((operation, request))
+                    self.changed.notify_all()
+                answer = self.script(operation, request)
+                if answer is None:
+                    await reader.read(1)
+                    async with self.changed:
+                        self.dropped += 1
+                        self.changed.notify_all()
+                    return
+                body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+                writer.write(
+                    f"HTTP/1.1 {answer.status} X\r\nContent-Type: application/x-amz-json-1.0\r\n"
+                    f"Content-Length: {len(body)}\r\n\r\n".encode()
+                    + body
+                )
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    async def _head(self, reader: asyncio.StreamReader) -> tuple[str, int] | None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        except asyncio.IncompleteReadError:
+            return None
+        fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+        return fields["x-amz-target"].rpartition(".")[2], int(fields["content-length"])
+
+
+@asynccontextmanager
+async def endpoint(script: Callable[[str, Body], Answer | None]) -> AsyncIterator[Endpoint]:
+    """A running endpoint on a free port of the loopback address."""
+    scripted = Endpoint(script)
+    server = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
+    scripted.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield scripted
+    finally:
+        server.close()
+
+
+def error(code: str, status: int = 400, message: str = "secret-host-name") -> Answer:
+    """One of DynamoDB's errors."""
+    return Answer({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}, status)

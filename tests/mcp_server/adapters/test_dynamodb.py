@@ -1,0 +1,304 @@
+"""The client against a scripted endpoint: the parser's hook, paging, failures, hostile answers, going away."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+
+from mcp_server.adapters.dynamodb import RAW, DynamoDbClients, RawItems, failures_of
+from mcp_server.adapters.dynamodb_items import DynamoDbItems
+from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.planning.plan import Estimate, Read, Request
+from mcp_server.planning.schema import Schema, TypeKind
+from mcp_server.ports import Consumption, SchemaConflict
+from tests.mcp_server.adapters.endpoint import Answer, Body, Endpoint, endpoint, error
+from tests.mcp_server.adapters.relations import N, S, column, of, relation, table
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+COLUMNS = (column("pk", of(TypeKind.VARCHAR), S), column("n", of(TypeKind.BIGINT), N))
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def schema(at: Endpoint) -> Schema:
+    return Schema("demo", "default", "us-east-1", endpoint_url=at.url)
+
+
+def read(*requests: Request, **changes: Any) -> Read:
+    values: dict[str, Any] = {
+        "relation": relation(COLUMNS, of_table=table(COLUMNS, **changes)),
+        "access": "Scan",
+        "index": None,
+        "reason": "",
+        "requests": requests,
+        "key_condition": None,
+        "pushed_filters": (),
+        "residual_filters": (),
+        "estimate": Estimate(0, 0, 0.0, 0.0),
+    }
+    return Read(**values)
+
+
+SCAN = read(Request("Scan", {}))
+
+
+@asynccontextmanager
+async def items_of(at: Endpoint) -> AsyncIterator[DynamoDbItems]:
+    async with DynamoDbClients((schema(at),)) as clients:
+        yield DynamoDbItems(clients)
+
+
+async def rows(at: Endpoint, wanted: Read, heard: list[Consumption] | None = None) -> list[dict[str, Any]]:
+    """Everything a read yields."""
+    observed: list[Consumption] = [] if heard is None else heard
+    found: list[dict[str, Any]] = []
+    with anyio.fail_after(30):
+        async with items_of(at) as items, aclosing(items.pages(schema(at), wanted, observed.append)) as pages:
+            async for page in pages:
+                found += page.batch.to_pylist()
+    return found
+
+
+def item(number: int) -> Body:
+    return {"pk": {"S": f"k{number}"}, "n": {"N": str(number)}}
+
+
+def paged(count: int) -> Any:
+    """A script of so many pages, each with one item; its key is binary, as the hardest to send back."""
+
+    def script(_operation: str, request: Body) -> Answer:
+        start = request.get("ExclusiveStartKey")
+        number = 0 if start is None else int(base64.b64decode(start["pk"]["B"]).decode()) + 1
+        body: Body = {"Items": [item(number)], "Count": 1, "ScannedCount": 10}
+        if number + 1 < count:
+            body["LastEvaluatedKey"] = {"pk": {"B": base64.b64encode(str(number).encode()).decode()}}
+        return Answer(body)
+
+    return script
+
+
+async def test_items_of_the_three_reading_operations_stay_raw() -> None:
+    """Fails when aiobotocore moves the hook: then items would arrive parsed, and slowly."""
+    answer = Answer({"Items": [item(1)], "Count": 1, "ScannedCount": 1, "Responses": {"t": [item(2)]}})
+    async with endpoint(lambda _operation, _request: answer) as at, DynamoDbClients((schema(at),)) as clients:
+        client = clients.of(schema(at))
+        scanned = await client.scan(TableName="t")
+        queried = await client.query(TableName="t", KeyConditionExpression="a = :a")
+        fetched = await client.batch_get_item(RequestItems={"t": {"Keys": [{"pk": {"S": "x"}}]}})
+        assert isinstance(scanned[RAW], RawItems)
+        assert bytes(scanned[RAW].Items) == bytes(queried[RAW].Items) == b'[{"pk": {"S": "k1"}, "n": {"N": "1"}}]'
+        assert bytes(fetched[RAW].Responses["t"]) == b'[{"pk": {"S": "k2"}, "n": {"N": "2"}}]'
+        assert [operation for operation, _ in at.requests] == ["scan", "query", "batchgetitem"]
+
+
+async def test_other_operations_are_parsed_by_botocore() -> None:
+    answer = Answer({"TableNames": ["a"]})
+    async with endpoint(lambda _operation, _request: answer) as at, DynamoDbClients((schema(at),)) as clients:
+        assert (await clients.of(schema(at)).list_tables())["TableNames"] == ["a"]
+
+
+async def test_every_page_is_followed() -> None:
+    heard: list[Consumption] = []
+    async with endpoint(paged(5)) as at:
+        assert await rows(at, SCAN, heard) == [{"c0": f"k{number}", "c1": number} for number in range(5)]
+        assert [request["TableName"] for _, request in at.requests] == ["things"] * 5
+    assert [(one.items, one.scanned) for one in heard] == [(1, 10)] * 5
+
+
+async def test_an_empty_page_is_not_the_end() -> None:
+    def script(_operation: str, request: Body) -> Answer:
+        if "ExclusiveStartKey" in request:
+            return Answer({"Items": [item(7)], "Count": 1, "ScannedCount": 1})
+        return Answer({"Items": [], "Count": 0, "ScannedCount": 99, "LastEvaluatedKey": {"pk": {"S": "k1"}}})
+
+    async with endpoint(script) as at:
+        assert [row["c1"] for row in await rows(at, SCAN)] == [7]
+
+
+async def test_requests_run_side_by_side_within_a_bound() -> None:
+    async with endpoint(lambda _operation, _request: None) as at, items_of(at) as items:
+        wanted = read(*(Request("Scan", {"Segment": number, "TotalSegments": 30}) for number in range(30)))
+        pages = items.pages(schema(at), wanted, lambda _consumption: None)
+        first = asyncio.create_task(anext(pages))
+        with anyio.fail_after(20):
+            await at.wait_until(lambda: len(at.requests) == 8)
+        first.cancel()
+        with anyio.fail_after(1):  # a client that goes away stops the reads within a second
+            await asyncio.gather(first, return_exceptions=True)
+            await at.wait_until(lambda: at.dropped == 8)
+        await pages.aclose()
+        assert len(at.requests) == 8
+
+
+async def test_closing_in_the_middle_stops_reading() -> None:
+    async with endpoint(paged(10_000)) as at:
+        async with items_of(at) as items:
+            async with aclosing(items.pages(schema(at), SCAN, lambda _consumption: None)) as pages:
+                async for _page in pages:
+                    break
+            sent = len(at.requests)
+        assert sent < 20
+        assert len(at.requests) == sent
+
+
+async def test_pages_are_not_read_far_ahead_of_who_wants_them() -> None:
+    async with (
+        endpoint(paged(10_000)) as at,
+        items_of(at) as items,
+        aclosing(items.pages(schema(at), SCAN, lambda _consumption: None)) as pages,
+    ):
+        await anext(pages)
+        with anyio.move_on_after(1):
+            await at.wait_until(lambda: len(at.requests) > 6)
+        assert 1 <= len(at.requests) <= 6
+
+
+async def test_what_the_observer_raises_ends_the_read() -> None:
+    def observe(_consumption: Consumption) -> None:
+        raise Failure(FailureCode.BUDGET_EXCEEDED, "enough", "stop")
+
+    async with endpoint(paged(100)) as at, items_of(at) as items:
+        with pytest.raises(Failure, match="enough"):
+            await anext(items.pages(schema(at), SCAN, observe))
+        assert len(at.requests) == 1
+
+
+async def test_a_conflict_comes_before_anything_wrong() -> None:
+    body: Body = {"Items": [{"pk": {"S": "a"}, "n": {"S": "x"}}], "Count": 1, "ScannedCount": 1}
+    async with endpoint(lambda _operation, _request: Answer(body)) as at:
+        with pytest.raises(SchemaConflict) as raised:
+            await rows(at, SCAN)
+    assert raised.value.columns == ("n",)
+
+
+async def test_unprocessed_keys_are_asked_for_again() -> None:
+    def script(_operation: str, request: Body) -> Answer:
+        keys = request["RequestItems"]["things"]["Keys"]
+        number = len(keys)
+        rest = {"things": {"Keys": keys[1:]}} if number > 1 else {}
+        return Answer({"Responses": {"things": [item(number)]}, "UnprocessedKeys": rest})
+
+    keys = [{"pk": {"S": "a"}}, {"pk": {"B": b"\x00\xff"}}, {"pk": {"N": "1"}}]
+    wanted = read(Request("BatchGetItem", {"Keys": keys, "ConsistentRead": True}))
+    async with endpoint(script) as at:
+        assert [row["c1"] for row in await rows(at, wanted)] == [3, 2, 1]
+        assert [request["RequestItems"]["things"]["Keys"] for _, request in at.requests] == [
+            [{"pk": {"S": "a"}}, {"pk": {"B": "AP8="}}, {"pk": {"N": "1"}}],
+            [{"pk": {"B": "AP8="}}, {"pk": {"N": "1"}}],
+            [{"pk": {"N": "1"}}],
+        ]
+        assert all(request["RequestItems"]["things"]["ConsistentRead"] for _, request in at.requests)
+
+
+async def test_keys_that_are_never_processed_are_throttling() -> None:
+    def script(_operation: str, request: Body) -> Answer:
+        return Answer({"Responses": {}, "UnprocessedKeys": request["RequestItems"]})
+
+    async with endpoint(script) as at:
+        with pytest.raises(Failure) as raised:
+            await rows(at, read(Request("BatchGetItem", {"Keys": [{"pk": {"S": "a"}}]})))
+    assert raised.value.code is FailureCode.THROTTLED
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (error("ResourceNotFoundException"), FailureCode.UNKNOWN_TABLE),
+        (error("ValidationException"), FailureCode.INTERNAL_ERROR),
+        (error("AccessDeniedException"), FailureCode.SOURCE_UNAVAILABLE),
+        (error("UnrecognizedClientException"), FailureCode.SOURCE_UNAVAILABLE),
+        (error("ExpiredTokenException"), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer(b"not json at all"), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer(b"{}" * 3), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer(b'{"Items":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer({"Items": [1], "Count": 1}), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer({"Items": "x", "Count": 1}), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer({"Items": [], "Count": "many"}), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer({"Items": [{"n": {"N": "abc"}}], "Count": 1}), FailureCode.SOURCE_UNAVAILABLE),
+        (
+            Answer({"Items": [item(1)], "Count": 1, "LastEvaluatedKey": {"pk": {"B": "*"}}}),
+            FailureCode.SOURCE_UNAVAILABLE,
+        ),
+    ],
+)
+async def test_what_goes_wrong_there_is_a_failure_without_its_text(answer: Answer, code: FailureCode) -> None:
+    async with endpoint(lambda _operation, _request: answer) as at:
+        with pytest.raises(Failure) as raised:
+            await rows(at, SCAN)
+    assert raised.value.code is code
+    assert "secret-host-name" not in raised.value.message + raised.value.next_action
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (error("ProvisionedThroughputExceededException"), FailureCode.THROTTLED),
+        (error("ThrottlingException"), FailureCode.THROTTLED),
+        (error("InternalServerError", 500), FailureCode.SOURCE_UNAVAILABLE),
+    ],
+)
+async def test_passing_troubles_are_retried_before_they_are_told(answer: Answer, code: FailureCode) -> None:
+    async with endpoint(lambda _operation, _request: answer) as at:
+        with pytest.raises(Failure) as raised:
+            await rows(at, SCAN)
+        assert len(at.requests) == 4
+    assert raised.value.code is code
+
+
+async def test_nobody_there_is_source_unavailable() -> None:
+    async with endpoint(paged(1)) as at:
+        pass
+    with pytest.raises(Failure) as raised:
+        await rows(at, SCAN)
+    assert raised.value.code is FailureCode.SOURCE_UNAVAILABLE
+
+
+async def test_no_credentials_is_source_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    async with endpoint(paged(1)) as at:
+        with pytest.raises(Failure) as raised:
+            await rows(at, SCAN)
+        assert at.requests == []
+    assert raised.value.code is FailureCode.SOURCE_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "item_count", "consistent", "units"),
+    [(1_000_000, 1000, False, 1.5), (1_000_000, 1000, True, 3.0), (0, 0, False, 0.5), (100, 100, False, 0.5)],
+)
+async def test_read_units_are_computed_where_nobody_reports_them(
+    size_bytes: int, item_count: int, consistent: bool, units: float
+) -> None:
+    """Ten items looked at, of 1000 bytes: three blocks of 4096, half a unit each, or a whole one when consistent."""
+    heard: list[Consumption] = []
+    wanted = read(Request("Scan", {}), size_bytes=size_bytes, item_count=item_count)
+    wanted = Read(**{name: getattr(wanted, name) for name in Read.__slots__} | {"consistent": consistent})
+    async with endpoint(paged(1)) as at:
+        await rows(at, wanted, heard)
+    assert [one.read_units for one in heard] == [units]
+
+
+async def test_batches_round_every_item_up() -> None:
+    heard: list[Consumption] = []
+    answer = Answer({"Responses": {"things": [item(1), item(2), item(3)]}})
+    async with endpoint(lambda _operation, _request: answer) as at:
+        await rows(at, read(Request("BatchGetItem", {"Keys": [{"pk": {"S": "a"}}]})), heard)
+    assert [one.read_units for one in heard] == [1.5]
+
+
+async def test_an_unexpected_exception_is_not_swallowed() -> None:
+    with pytest.raises(ZeroDivisionError), failures_of(Schema("demo", "default", "us-east-1")):
+        _ = 1 / 0
