@@ -87,7 +87,8 @@ def plain_tables() -> Iterator[PlainTables]:
         connection.execute(statement)
     found: dict[str, list[Column]] = {}
     for table, column, kind in connection.execute(
-        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = 'demo' ORDER BY column_index"
+        """SELECT table_name, column_name, data_type FROM duckdb_columns()
+        WHERE schema_name = 'demo' ORDER BY column_index"""
     ).fetchall():
         type_, attribute = _KINDS[kind]
         found.setdefault(table, []).append(Column(column, type_, frozenset({attribute})))

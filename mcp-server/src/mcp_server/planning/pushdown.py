@@ -94,6 +94,8 @@ class _Leaf:
         return self._column.type.kind is TypeKind.DOUBLE
 
     def _compared(self, operator: str, value: Value) -> str | None:
+        if self._column.type.kind is TypeKind.BOOLEAN and operator != "=":
+            return None  # DynamoDB orders only strings, numbers and binaries; of booleans it would say false
         if self._is_double:
             up = operator.startswith("<")
             bound = widened(value, "up" if up else "down")

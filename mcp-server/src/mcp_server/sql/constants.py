@@ -36,12 +36,15 @@ class Span:
 Constant = str | int | Decimal | float | bool | bytes | date | datetime | Span | None | _NotConstant
 """A value of SQL, None for NULL."""
 
+_KNOWN_PARTS = frozenset({"this", "expression", "is_string", "to", "unit", "safe"})
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 _DAYS = {"DAY": 1, "WEEK": 7}
 
 
 def constant(node: exp.Expr) -> Constant:
     """The value of an expression without columns, or NOT_CONSTANT."""
+    if any(value for part, value in node.args.items() if part not in _KNOWN_PARTS):
+        return NOT_CONSTANT
     match node:
         case exp.Paren():
             return constant(node.this)

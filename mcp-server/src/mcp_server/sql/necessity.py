@@ -118,7 +118,7 @@ class Necessity:
         """Conditions on a subquery's output, or on that of a CTE used once, hold for the rows it is made of."""
         body: exp.Expr | None = None
         if isinstance(source, exp.Subquery) and not source.args.get("pivots"):
-            body = source.this
+            body = source
         elif isinstance(source, exp.Table) and not source.args.get("pivots"):
             cte = cte_of(source)
             if cte is not None and self._uses[id(cte)] == 1 and not _recursive(cte):
@@ -131,7 +131,8 @@ class Necessity:
         if body.args.get("limit") or body.args.get("offset"):
             return
         if isinstance(body, exp.Subquery):
-            self._push(body.this, condition, names)
+            if not any(value for part, value in body.args.items() if part not in ("this", "alias", "with_", "order")):
+                self._push(body.this, condition, names)
         elif isinstance(body, exp.SetOperation) and not body.args.get("by_name"):
             names = names or [projection.alias_or_name for projection in body.selects]
             self._push(body.this, condition, names)

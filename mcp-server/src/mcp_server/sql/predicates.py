@@ -42,6 +42,13 @@ _OPERATORS: dict[type[exp.Expr], Operator] = {
 _MIRRORED: dict[Operator, Operator] = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _NEGATED: dict[Operator, Operator] = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
+_KEPT: dict[TypeKind, frozenset[exp.DType]] = {
+    TypeKind.DATE: frozenset({exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ}),
+    TypeKind.VARCHAR: frozenset({exp.DType.VARCHAR, exp.DType.TEXT}),
+    TypeKind.BIGINT: frozenset({exp.DType.BIGINT}),
+    TypeKind.BOOLEAN: frozenset({exp.DType.BOOLEAN}),
+}
+_KNOWN_PARTS = frozenset({"this", "expression", "expressions", "low", "high", "negate"})
 _MAX_SCALE = 18
 _MAX_PRECISION = 38
 
@@ -73,7 +80,10 @@ def read_condition(node: exp.Expr, column_of: ColumnOf, *, negated: bool = False
                 return None
             return Reading(Comparison(column.name, "=", not negated), True)
     reader = _READERS.get(type(node))
-    return reader(node, column_of, negated) if reader is not None else None
+    # A part that is not known here would change what the condition means.
+    if reader is None or any(value for part, value in node.args.items() if part not in _KNOWN_PARTS):
+        return None
+    return reader(node, column_of, negated != bool(node.args.get("negate")))
 
 
 def _all(parts: Sequence[Reading | None]) -> Reading | None:
@@ -103,15 +113,8 @@ def _target(node: exp.Expr, column_of: ColumnOf) -> Column | None:
 
 def _keeps(to: exp.DataType, column: Column) -> bool:
     """Whether a cast leaves all comparisons as they are. A DATE as a TIMESTAMP is its midnight."""
-    if to.expressions:
-        return False
-    kept: dict[TypeKind, tuple[exp.DType, ...]] = {
-        TypeKind.DATE: (exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ),
-        TypeKind.VARCHAR: (exp.DType.VARCHAR, exp.DType.TEXT),
-        TypeKind.BIGINT: (exp.DType.BIGINT,),
-        TypeKind.BOOLEAN: (exp.DType.BOOLEAN,),
-    }
-    return to.this in kept.get(column.type.kind, ())
+    kept = _KEPT.get(column.type.kind, frozenset())
+    return not to.expressions and bool(to.this in kept)
 
 
 def _value(found: Constant, column: Column) -> Value | None:
@@ -205,7 +208,7 @@ def _null_safe(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | 
 
 def _between(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
     column = _target(node.this, column_of)
-    if column is None or node.args.get("symmetric"):
+    if column is None:
         return None
     low, high = _value(constant(node.args["low"]), column), _value(constant(node.args["high"]), column)
     if low is None or high is None:
@@ -236,7 +239,7 @@ def _like(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
         found = constant(node.expression)
         if not isinstance(found, str) or len(found) > 1 or not isinstance(node.this, exp.Like):
             return None
-        node, escape = node.this, found
+        node, escape, negated = node.this, found, negated != bool(node.this.args.get("negate"))
     column = _target(node.this, column_of)
     pattern = constant(node.expression)
     if column is None or column.type.kind is not TypeKind.VARCHAR or not isinstance(pattern, str):

@@ -1,0 +1,166 @@
+"""DynamoDB's filter expressions, evaluated the way DynamoDB does: typed comparisons, and only true and false.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+Item = Mapping[str, Mapping[str, Any]]
+Condition = Callable[[Item], bool]
+Operand = Callable[[Item], Mapping[str, Any] | None]
+
+_TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),]|[#:]\w+|\w+)")
+_ORDERED = ("S", "N", "B")
+
+
+def compile_filter(expression: str | None, names: Mapping[str, str], values: Mapping[str, Any]) -> Condition:
+    """A filter as a function of an item; without an expression everything passes."""
+    if expression is None:
+        return lambda item: True
+    parser = _Parser(expression, names, values)
+    condition = parser.disjunction()
+    assert parser.peek() is None, f"left over: {parser.tokens}"
+    return condition
+
+
+class _Parser:
+    def __init__(self, expression: str, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
+        self.tokens = _TOKEN.findall(expression)
+        assert "".join(self.tokens) == re.sub(r"\s", "", expression)
+        self.names = names
+        self.values = values
+
+    def peek(self) -> str | None:
+        return self.tokens[0] if self.tokens else None
+
+    def take(self, expected: str | None = None) -> str:
+        token: str = self.tokens.pop(0)
+        assert expected is None or token == expected, f"{token} instead of {expected}"
+        return token
+
+    def disjunction(self) -> Condition:
+        parts = [self.conjunction()]
+        while self.peek() == "OR":
+            self.take()
+            parts.append(self.conjunction())
+        return lambda item: any(part(item) for part in parts)
+
+    def conjunction(self) -> Condition:
+        parts = [self.negation()]
+        while self.peek() == "AND":
+            self.take()
+            parts.append(self.negation())
+        return lambda item: all(part(item) for part in parts)
+
+    def negation(self) -> Condition:
+        if self.peek() == "NOT":
+            self.take()
+            inner = self.negation()
+            return lambda item: not inner(item)
+        if self.peek() == "(":
+            self.take()
+            condition = self.disjunction()
+            self.take(")")
+            return condition
+        return self.predicate()
+
+    def predicate(self) -> Condition:
+        token = self.peek()
+        functions = ("attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains")
+        if token in functions:
+            return self.function()
+        left = self.operand()
+        operator = self.take()
+        if operator == "IN":
+            self.take("(")
+            options = [self.operand()]
+            while self.peek() == ",":
+                self.take()
+                options.append(self.operand())
+            self.take(")")
+            return lambda item: any(_compare("=", left(item), option(item)) for option in options)
+        if operator == "BETWEEN":
+            low = self.operand()
+            self.take("AND")
+            high = self.operand()
+            return lambda item: _compare(">=", left(item), low(item)) and _compare("<=", left(item), high(item))
+        right = self.operand()
+        return lambda item: _compare(operator, left(item), right(item))
+
+    def function(self) -> Condition:
+        name = self.take()
+        self.take("(")
+        path = self.operand()
+        argument: Operand = lambda item: None  # noqa: E731  # the same name as in the other branch
+        if self.peek() == ",":
+            self.take()
+            argument = self.operand()
+        self.take(")")
+        if name == "attribute_exists":
+            return lambda item: path(item) is not None
+        if name == "attribute_not_exists":
+            return lambda item: path(item) is None
+        if name == "attribute_type":
+            return lambda item: (found := path(item)) is not None and (argument(item) or {}).get("S") in found
+        if name == "begins_with":
+            return lambda item: _begins_with(path(item), argument(item))
+        return lambda item: _contains(path(item), argument(item))
+
+    def operand(self) -> Operand:
+        token = self.take()
+        if token == "size":
+            self.take("(")
+            path = self.operand()
+            self.take(")")
+            return lambda item: _size(path(item))
+        if token.startswith("#"):
+            name = self.names[token]
+            return lambda item: item.get(name)
+        value = self.values[token]
+        return lambda item: value
+
+
+def _size(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Of texts in bytes, of collections in elements; of numbers and booleans there is none."""
+    if value is None:
+        return None
+    ((descriptor, content),) = value.items()
+    if descriptor == "S":
+        return {"N": str(len(content.encode()))}
+    return {"N": str(len(content))} if descriptor in ("B", "L", "M", "SS", "NS", "BS") else None
+
+
+def _compare(operator: str, left: Mapping[str, Any] | None, right: Mapping[str, Any] | None) -> bool:
+    if left is None or right is None:
+        return operator == "<>"
+    ((left_type, first),) = left.items()
+    ((right_type, second),) = right.items()
+    if left_type == "N":
+        first = Decimal(first)
+    if right_type == "N":
+        second = Decimal(second)
+    if operator in ("=", "<>"):
+        return (left_type == right_type and first == second) == (operator == "=")
+    if left_type != right_type or left_type not in _ORDERED:
+        return False
+    if left_type == "S":
+        first, second = first.encode(), second.encode()
+    return bool({"<": first < second, "<=": first <= second, ">": first > second, ">=": first >= second}[operator])
+
+
+def _begins_with(value: Mapping[str, Any] | None, prefix: Mapping[str, Any] | None) -> bool:
+    return bool(value and prefix and "S" in value and value["S"].startswith(prefix["S"]))
+
+
+def _contains(value: Mapping[str, Any] | None, part: Mapping[str, Any] | None) -> bool:
+    if not value or not part:
+        return False
+    ((descriptor, content),) = value.items()
+    if descriptor == "S":
+        return part.get("S", "\0") in content
+    if descriptor == "SS":
+        return part.get("S") in content
+    return descriptor == "L" and part in content
