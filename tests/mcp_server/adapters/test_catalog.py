@@ -1,0 +1,217 @@
+"""The catalogue over a real emulator."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mcp_server.adapters.catalog import DynamoDbCatalog
+from mcp_server.adapters.dynamodb import DynamoDbClients
+from mcp_server.planning.schema import Column, Override, Schema, Table, TypeKind
+from tests.mcp_server.adapters.relations import N, S, of
+from tests.support.emulator import Emulator
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+KEYS = [("pk", "HASH"), ("sk", "RANGE")]
+
+
+class Clock:
+    time = 1_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+
+class Place:
+    """A catalogue over the emulator with a clock of its own, and the emulator's own client to fill it."""
+
+    def __init__(self, emulator: Emulator, clients: DynamoDbClients, schema: Schema) -> None:
+        self.clock = Clock()
+        self.catalog = DynamoDbCatalog(clients, self.clock)
+        self.client = clients.of(schema)
+        self.schema = schema
+
+    async def create(self, name: str, *, items: list[dict[str, Any]] | None = None, **more: Any) -> None:
+        """A table with pk and sk, both S."""
+        attributes = [{"AttributeName": key, "AttributeType": "S"} for key, _ in KEYS]
+        attributes += more.pop("attributes", [])
+        await self.client.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=attributes,
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in KEYS],
+            **more,
+        )
+        await self.put(name, items or [])
+
+    async def put(self, name: str, items: list[dict[str, Any]]) -> None:
+        """Puts items, their keys being counted when they have none."""
+        for number, item in enumerate(items):
+            key = {"pk": {"S": f"p{number}"}, "sk": {"S": "s"}}
+            await self.client.put_item(TableName=name, Item=key | item)
+
+    async def table(self, name: str, refresh: Any = "if_stale", schema: Schema | None = None) -> Table:
+        described = await self.catalog.describe(schema or self.schema, name, refresh)
+        assert described is not None
+        return described.table
+
+
+@pytest.fixture
+async def place(emulator: Emulator) -> AsyncIterator[Place]:
+    schema = Schema("demo", "default", emulator.region, endpoint_url=emulator.endpoint_url)
+    async with DynamoDbClients((schema,)) as clients:
+        made = Place(emulator, clients, schema)
+        async with aclosing(made.catalog):
+            yield made
+
+
+def find(table: Table, name: str) -> Column:
+    column = table.column(name)
+    assert column is not None
+    return column
+
+
+async def test_an_empty_table_has_its_keys_as_columns(place: Place) -> None:
+    index = {
+        "IndexName": "by_n",
+        "KeySchema": [{"AttributeName": "n", "KeyType": "HASH"}, {"AttributeName": "b", "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["extra"]},
+    }
+    local = {
+        "IndexName": "a_local",
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    await place.create(
+        "cat_empty",
+        attributes=[{"AttributeName": "n", "AttributeType": "N"}, {"AttributeName": "b", "AttributeType": "B"}],
+        GlobalSecondaryIndexes=[index],
+        LocalSecondaryIndexes=[local],
+    )
+    table = await place.table("cat_empty")
+    assert [(one.name, one.type.sql, one.nullable) for one in table.columns] == [
+        ("pk", "VARCHAR", False),
+        ("sk", "VARCHAR", False),
+        ("n", "BIGINT", True),
+        ("b", "BLOB", True),
+    ]
+    assert [(one.name, one.kind, one.projected, one.active) for one in table.indexes] == [
+        ("by_n", "GSI", frozenset({"pk", "sk", "n", "b", "extra"}), True),
+        ("a_local", "LSI", None, True),
+    ]
+
+
+async def test_columns_are_found_typed_and_ordered(place: Place) -> None:
+    items: list[dict[str, Any]] = [
+        {"zebra": {"S": "x"}, "amount": {"N": f"{number}.5"}, "Day": {"S": "2024-01-01"}, "mixed": {"N": "1"}}
+        for number in range(30)
+    ]
+    items[3]["mixed"] = {"S": "one"}
+    items[5]["rare attribute!"] = {"M": {"a": {"S": "b"}}}
+    await place.create("cat_columns", items=items)
+    table = await place.table("cat_columns")
+    assert [(one.name, one.type.sql) for one in table.columns] == [
+        ("pk", "VARCHAR"),
+        ("sk", "VARCHAR"),
+        ("Day", "DATE"),
+        ("amount", "DECIMAL(38,1)"),
+        ("mixed", "VARCHAR"),
+        ("rare attribute!", "JSON"),
+        ("zebra", "VARCHAR"),
+    ]
+    assert find(table, "mixed").notes == ("mostly N, also holds S in 3% of sampled values; read as text",)
+    assert find(table, "rare attribute!").presence == pytest.approx(1 / 30, abs=0.001)
+    assert (table.item_count, find(table, "pk").presence) == (30, 1.0)
+    assert 30 * 30 < table.size_bytes < 30 * 90  # the sample's billed sizes, not the emulator's guess
+
+
+async def test_a_sample_is_shared_kept_and_refreshed(place: Place) -> None:
+    await place.create("cat_stale", items=[{"a": {"N": "1"}}])
+    both = await asyncio.gather(*(place.catalog.describe(place.schema, "cat_stale", "if_stale") for _ in range(5)))
+    assert len({id(one.table) for one in both if one is not None}) == 1
+    first = await place.table("cat_stale")
+    await place.put("cat_stale", [{"a": {"N": "1.5"}}])
+    assert await place.table("cat_stale") is first
+    place.clock.time += 299
+    assert await place.table("cat_stale") is first
+    assert await place.table("cat_stale", "skip") is first
+    place.clock.time += 2
+    assert await place.table("cat_stale", "skip") is first
+    later = await place.table("cat_stale")
+    assert find(later, "a").type == of(TypeKind.DECIMAL, 1)
+    assert later.version != first.version
+    assert later.refreshed_at == place.clock.time
+    forced = await place.catalog.describe(place.schema, "cat_stale", "force")
+    assert forced is not None
+    assert forced.refreshed
+    assert forced.table.version == later.version
+
+
+async def test_what_was_learnt_outlives_a_refresh_that_does_not_see_it(place: Place) -> None:
+    await place.create("cat_learn", items=[{"a": {"N": "1"}}])
+    table = await place.table("cat_learn")
+    wider = replace(find(table, "a"), type=of(TypeKind.VARCHAR), attribute_types=frozenset({N, S}))
+    await place.catalog.learn(replace(table, columns=tuple(wider if one.name == "a" else one for one in table.columns)))
+    learnt = await place.table("cat_learn")
+    assert find(learnt, "a").type == of(TypeKind.VARCHAR)
+    assert learnt.version != table.version
+    place.clock.time += 1000
+    assert find(await place.table("cat_learn"), "a").type == of(TypeKind.VARCHAR)
+    assert find(await place.table("cat_learn", "force"), "a").type == of(TypeKind.BIGINT)
+
+
+async def test_declared_types_win(place: Place) -> None:
+    await place.create("cat_declared", items=[{"a": {"S": "2024-01-01"}, "n": {"N": "1"}, "m": {"S": "x"}}])
+    overrides = {
+        "cat_declared": {
+            "a": Override(type=of(TypeKind.VARCHAR)),
+            "n": Override(type=of(TypeKind.DECIMAL, 2), not_null=True),
+            "m": Override(not_null=True),
+            "unseen": Override(type=of(TypeKind.DATE)),
+            "unseen_document": Override(type=of(TypeKind.JSON)),
+        }
+    }
+    table = await place.table("cat_declared", schema=replace(place.schema, name="declared", overrides=overrides))
+    found = {one.name: (one.type.sql, one.nullable, sorted(one.attribute_types)) for one in table.columns}
+    assert found == {
+        "pk": ("VARCHAR", False, ["S"]),
+        "sk": ("VARCHAR", False, ["S"]),
+        "a": ("VARCHAR", True, ["S"]),
+        "m": ("VARCHAR", False, ["S"]),
+        "n": ("DECIMAL(38,2)", False, ["N"]),
+        "unseen": ("DATE", True, ["S"]),
+        "unseen_document": ("JSON", True, []),
+    }
+
+
+async def test_only_allowed_tables_can_be_seen(place: Place) -> None:
+    await place.create("cat_allowed")
+    await place.create("cat_hidden")
+    narrow = replace(place.schema, name="narrow", tables=frozenset({"cat_allowed", "cat_missing"}))
+    assert (await place.catalog.list_tables(narrow, "if_stale")).names == ("cat_allowed", "cat_missing")
+    assert await place.catalog.describe(narrow, "cat_hidden", "force") is None
+    assert await place.catalog.describe(narrow, "cat_missing", "force") is None
+    shown = await place.catalog.summaries(narrow, ["cat_allowed", "cat_hidden", "cat_missing"], "if_stale")
+    assert [one.name for one in shown] == ["cat_allowed"]
+    names = (await place.catalog.list_tables(place.schema, "force")).names
+    assert {"cat_allowed", "cat_hidden"} <= set(names)
+
+
+@pytest.mark.parametrize("name", ["cat_no_such_table", "x", "", "a" * 300, "../etc", "ü", "a b"])
+async def test_names_of_nothing_are_unknown(place: Place, name: str) -> None:
+    assert await place.catalog.describe(place.schema, name, "if_stale") is None
+
+
+async def test_a_caller_who_gives_up_does_not_take_the_answer_from_others(place: Place) -> None:
+    await place.create("cat_shared", items=[{"a": {"N": "1"}}])
+    impatient = asyncio.create_task(place.catalog.describe(place.schema, "cat_shared", "if_stale"))
+    patient = asyncio.create_task(place.catalog.describe(place.schema, "cat_shared", "if_stale"))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    described = await patient
+    assert described is not None
+    assert impatient.cancelled()
