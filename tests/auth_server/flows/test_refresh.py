@@ -190,6 +190,13 @@ async def test_e15_stored_response_is_swept_after_the_window(world: World) -> No
     assert sealed == [(0,)]
 
 
+async def test_stored_response_that_was_tampered_with(world: World) -> None:
+    client_id, old = await _family(world)
+    ok(await world.refresh(client_id, old))
+    world.sql("UPDATE refresh_tokens SET sealed = x'00' WHERE sealed IS NOT NULL")
+    assert error(await world.refresh(client_id, old)) == INVALID_GRANT
+
+
 async def test_e17_replays_do_not_prolong_the_window(world: World) -> None:
     client_id, old = await _family(world)
     ok(await world.refresh(client_id, old))

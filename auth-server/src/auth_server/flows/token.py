@@ -152,7 +152,7 @@ class Token:
             case Rotated():
                 pass
             case Replay(sealed):
-                issued = sealed_response.unseal(old, sealed)
+                issued = _unsealed(old, sealed)
             case ReplayDiffers():
                 raise Refused(Reason.REPLAY_DIFFERS)
             case Reused():
@@ -181,6 +181,13 @@ class Token:
             token_id=credentials.new_identifier(self._entropy),
             now=now,
         )
+
+
+def _unsealed(old: str, sealed: bytes) -> IssuedTokens:
+    try:
+        return sealed_response.unseal(old, sealed)
+    except sealed_response.Unreadable as error:  # somebody has written into the store
+        raise Refused(Reason.REFRESH_TOKEN_NOT_VALID) from error
 
 
 def _stored(refresh_token: str, grant: Grant, now: float) -> RefreshToken:

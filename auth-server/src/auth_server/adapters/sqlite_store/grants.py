@@ -106,19 +106,18 @@ def _rotate(
     db: sqlite3.Connection, digest: str, rotation: Rotation, now: float
 ) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
     row = db.execute(
-        "SELECT old.grant_id, old.expires_at, old.rotated_at, old.request, old.sealed, new.rotated_at,"
-        " grants.expires_at, revoked_at"
-        " FROM refresh_tokens AS old JOIN grants USING (grant_id)"
-        " LEFT JOIN refresh_tokens AS new ON new.digest = old.successor WHERE old.digest = ?",
+        "SELECT grant_id, refresh_tokens.expires_at, rotated_at, request, sealed, grants.expires_at, revoked_at"
+        " FROM refresh_tokens JOIN grants USING (grant_id) WHERE digest = ?",
         (digest,),
     ).fetchone()
     if row is None:
         return Gone()
-    grant_id, expires_at, rotated_at, request, sealed, successor_rotated_at, grant_expires_at, revoked_at = row
+    grant_id, expires_at, rotated_at, request, sealed, grant_expires_at, revoked_at = row
     if revoked_at is not None or now >= grant_expires_at:
         return Gone()
     if rotated_at is not None:
-        if sealed is None or successor_rotated_at is not None or now - rotated_at >= REPLAY_WINDOW:
+        # The sealed response goes when the successor is used.
+        if sealed is None or now - rotated_at >= REPLAY_WINDOW:
             # RFC 9700 §4.14.2: "the authorization server [...] will revoke the active refresh token"
             revoke(db, grant_id, now)
             return Reused()
