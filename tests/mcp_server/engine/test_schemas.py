@@ -1,0 +1,56 @@
+import pytest
+
+from mcp_server.access.principal import Principal
+from mcp_server.engine.schemas import Schemas
+from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.planning.schema import Schema
+
+SCHEMAS = Schemas(
+    (
+        Schema("sales", "acme", "eu-central-1"),
+        Schema("Stock", "acme", "eu-central-1"),
+        Schema("old", "acme", "eu-central-1", active=False),
+        Schema("rival", "globex", "eu-central-1"),
+    ),
+    {"acme": "Stock"},
+)
+
+
+def principal(tenant: str) -> Principal:
+    return Principal(tenant, "usr_1", "c", frozenset({"query"}), "gid", 0)
+
+
+def test_a_principal_sees_its_tenants_schemas() -> None:
+    assert [schema.name for schema in SCHEMAS.of(principal("acme"))] == ["sales", "Stock", "old"]
+    assert SCHEMAS.of(principal("nobody")) == ()
+
+
+def test_defaults() -> None:
+    assert SCHEMAS.find(principal("acme"), None).name == "Stock"
+    assert SCHEMAS.find(principal("globex"), None).name == "rival"
+    assert SCHEMAS.default(principal("nobody")) is None
+    with pytest.raises(Failure) as raised:
+        SCHEMAS.find(principal("nobody"), None)
+    assert raised.value.code is FailureCode.UNKNOWN_SCHEMA
+
+
+def test_names_are_found_in_any_case() -> None:
+    assert SCHEMAS.find(principal("acme"), "STOCK").name == "Stock"
+
+
+def test_another_tenants_schema_is_as_unknown_as_none() -> None:
+    texts = []
+    for name in ("rival", "nosuch"):
+        with pytest.raises(Failure) as raised:
+            SCHEMAS.find(principal("acme"), name)
+        assert raised.value.code is FailureCode.UNKNOWN_SCHEMA
+        texts.append((raised.value.message.replace(name, "*"), raised.value.next_action))
+    assert texts[0] == texts[1]
+    assert "rival" not in texts[0][1]
+
+
+def test_a_disabled_schema_is_named_to_its_own_tenant_only() -> None:
+    with pytest.raises(Failure, match="disabled"):
+        SCHEMAS.find(principal("acme"), "old")
+    with pytest.raises(Failure, match="no schema"):
+        SCHEMAS.find(principal("globex"), "old")
