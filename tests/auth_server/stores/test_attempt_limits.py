@@ -49,3 +49,15 @@ def test_addresses_of_one_subscriber_count_together(
     assert limiter.sign_in_attempt("ada@example.com", other) is None
     limiter.sign_in_succeeded("ada@example.com", same)
     assert limiter.sign_in_attempt("ada@example.com", address) is None
+
+
+def test_expired_keys_are_forgotten_and_others_kept(limiter: MemoryAttemptLimiter) -> None:
+    for _ in range(9):
+        limiter.sign_in_attempt("ada@example.com", HERE)
+    events = limiter._storage.events
+    events["expired"] = []  # what the library leaves of a key when its last entry expires
+    for n in range(1000):
+        limiter.sign_in_attempt("ada@example.com", f"198.51.{n // 250}.{n % 250}")
+    assert "expired" not in events
+    assert limiter.sign_in_attempt("ada@example.com", HERE) is None
+    assert limiter.sign_in_attempt("ada@example.com", HERE) is not None

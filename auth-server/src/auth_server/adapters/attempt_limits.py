@@ -20,6 +20,7 @@ _CLIENT_SECRET = RateLimitItemPerMinute(10, 1, namespace="client-secret")
 _CLIENT_ADDRESS = RateLimitItemPerMinute(200, 1, namespace="client-address")
 _REGISTRATION_ADDRESS = RateLimitItemPerMinute(60, 10, namespace="registration-address")
 _REGISTRATION_ALL = RateLimitItemPerMinute(1000, 10, namespace="registration-all")
+_HITS_BETWEEN_CLEARINGS = 1000
 
 
 class MemoryAttemptLimiter:
@@ -27,7 +28,9 @@ class MemoryAttemptLimiter:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._limits = MovingWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._limits = MovingWindowRateLimiter(self._storage)
+        self._hits = 0
 
     def sign_in_attempt(self, email: str, address: str) -> int | None:
         """See AttemptLimiter: 100 in 5 minutes from an address, 10 of them for one account."""
@@ -53,11 +56,19 @@ class MemoryAttemptLimiter:
     def client_authentication_failed(self, client_id: str, address: str) -> None:
         """See AttemptLimiter."""
         for item, key in _client_keys(client_id, address):
-            if not self._limits.hit(item, *key):
+            if self._hit(item, *key) is not None:
                 return  # a blocked address makes us remember no further clients
 
     def _hit(self, item: RateLimitItem, *key: str) -> int | None:
+        self._hits += 1
+        if self._hits % _HITS_BETWEEN_CLEARINGS == 0:
+            self._clear()
         return None if self._limits.hit(item, *key) else self._wait(item, *key)
+
+    def _clear(self) -> None:
+        """Forgets keys whose entries have expired; the library alone would remember every key it has ever seen."""
+        for key in [key for key, entries in list(self._storage.events.items()) if not entries]:
+            self._storage.events.pop(key, None)
 
     def _wait(self, item: RateLimitItem, *key: str) -> int:
         reset_time = self._limits.get_window_stats(item, *key).reset_time
