@@ -114,7 +114,7 @@ def _target(node: exp.Expr, column_of: ColumnOf) -> Column | None:
 def _keeps(to: exp.DataType, column: Column) -> bool:
     """Whether a cast leaves all comparisons as they are. A DATE as a TIMESTAMP is its midnight."""
     kept = _KEPT.get(column.type.kind, frozenset())
-    return not to.expressions and bool(to.this in kept)
+    return not to.expressions and to.this in kept
 
 
 def _value(found: Constant, column: Column) -> Value | None:
@@ -140,7 +140,7 @@ def _value(found: Constant, column: Column) -> Value | None:
 def _exact(found: object) -> bool:
     """DuckDB reads longer literals as DOUBLE, and finds no common DECIMAL for longer scales."""
     if isinstance(found, int):
-        return abs(found) < 10**_MAX_PRECISION
+        return len(str(abs(found))) <= _MAX_PRECISION
     if isinstance(found, Decimal):
         exponent = found.as_tuple().exponent
         scale = -exponent if isinstance(exponent, int) else _MAX_PRECISION

@@ -1,0 +1,315 @@
+"""The way a relation is read follows from the conditions on keys, and never loses a row."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mcp_server.planning.access_path import full_scan_of, plan_read
+from mcp_server.planning.plan import Read
+from mcp_server.planning.schema import AttributeType, Column, ColumnType, Index, KeyAttribute, Table, TypeKind
+from mcp_server.sql.bind import bind
+from mcp_server.sql.parse import parse
+
+S, N = AttributeType.STRING, AttributeType.NUMBER
+VARCHAR, BIGINT, DATE = (ColumnType(kind) for kind in (TypeKind.VARCHAR, TypeKind.BIGINT, TypeKind.DATE))
+
+BY_CUSTOMER = Index("by_customer", "GSI", (KeyAttribute("customer", N),), (KeyAttribute("placed", S),), None)
+BY_STATUS = Index("by_status", "GSI", (KeyAttribute("status", S),), (), frozenset({"total"}))
+BY_PLACED = Index("by_placed", "LSI", (KeyAttribute("pk", S),), (KeyAttribute("placed", S),), None)
+BY_MANY = Index(
+    "by_many", "GSI", (KeyAttribute("a", S), KeyAttribute("b", N)), (KeyAttribute("c", S), KeyAttribute("d", N)), None
+)
+ORDERS = Table(
+    schema="demo",
+    name="orders",
+    physical_name="orders",
+    hash_key=KeyAttribute("pk", S),
+    range_key=KeyAttribute("sk", N),
+    indexes=(BY_CUSTOMER, BY_STATUS, BY_PLACED, BY_MANY),
+    columns=(
+        Column("pk", VARCHAR, frozenset({S}), nullable=False),
+        Column("sk", BIGINT, frozenset({N}), nullable=False),
+        Column("customer", BIGINT, frozenset({N})),
+        Column("placed", DATE, frozenset({S})),
+        Column("status", VARCHAR, frozenset({S})),
+        Column("total", BIGINT, frozenset({N})),
+        Column("note", VARCHAR, frozenset({S})),
+        Column("a", VARCHAR, frozenset({S})),
+        Column("b", BIGINT, frozenset({N})),
+        Column("c", VARCHAR, frozenset({S})),
+        Column("d", BIGINT, frozenset({N})),
+    ),
+    item_count=10_000,
+    size_bytes=4_000_000,
+    refreshed_at=0,
+    version="1",
+)
+
+
+def _read(condition: str, *, columns: str = "pk", table: Table = ORDERS, consistent: bool = False) -> Read:
+    statement = parse(f"SELECT {columns} FROM orders WHERE {condition}", None)
+    (relation,) = bind(statement, "demo", dict.fromkeys(statement.tables, table)).relations
+    return plan_read(relation, consistent=consistent)
+
+
+def _resolved(read: Read, name: str) -> list[str]:
+    """The expression of that name in every request, with names and values in place of their placeholders."""
+    found = []
+    for request in read.requests:
+        text: str = request.arguments.get(name, "")
+        for placeholder, attribute in request.arguments.get("ExpressionAttributeNames", {}).items():
+            text = text.replace(placeholder, attribute)
+        for placeholder, value in request.arguments.get("ExpressionAttributeValues", {}).items():
+            text = text.replace(placeholder, str(next(iter(value.values()))))
+        found.append(text)
+    return found
+
+
+def _keys(read: Read) -> list[dict[str, Any]]:
+    return [key for request in read.requests for key in request.arguments["Keys"]]
+
+
+class TestGetItem:
+    def test_a_full_key_is_fetched(self) -> None:
+        read = _read("pk = 'a' AND sk = 1", columns="total")
+
+        assert read.access == "GetItem"
+        assert [request.operation for request in read.requests] == ["BatchGetItem"]
+        assert read.requests[0].arguments["Keys"] == [{"pk": {"S": "a"}, "sk": {"N": "1"}}]
+        assert read.key_condition == "pk = 'a' AND sk = 1"
+
+    def test_lists_of_keys_are_fetched_a_hundred_at_a_time_and_once(self) -> None:
+        read = _read(f"pk IN ('a', 'b', 'a') AND sk IN ({', '.join(str(n) for n in range(120))}, 1.0)")
+
+        keys = _keys(read)
+        assert read.access == "GetItem"
+        assert [len(request.arguments["Keys"]) for request in read.requests] == [100, 100, 40]
+        assert len({str(key) for key in keys}) == len(keys) == 240
+
+    def test_alternatives_of_one_key_are_a_list(self) -> None:
+        assert len(_keys(_read("(pk = 'a' OR pk = 'b') AND sk = 1"))) == 2
+
+    def test_bounds_thin_out_a_list(self) -> None:
+        assert [key["sk"]["N"] for key in _keys(_read("pk = 'a' AND sk IN (1, 2, 3) AND sk > 1 AND sk <> 9"))] == [
+            "2",
+            "3",
+        ]
+
+    def test_too_many_keys_are_not_fetched_one_by_one(self) -> None:
+        numbers = ", ".join(str(number) for number in range(1_001))
+
+        assert _read(f"pk = 'a' AND sk IN ({numbers})").access == "Query"
+
+
+class TestNothing:
+    @pytest.mark.parametrize(
+        "condition",
+        ["pk = 'a' AND pk = 'b'", "pk = ''", "pk = 'a' AND sk > 5 AND sk < 5", "pk = 'a' AND sk BETWEEN 5 AND 4",
+         "pk IN ('a') AND pk IN ('b')", "pk = 'a' AND sk > 5 AND sk <= 5", "sk = 1 AND sk = 2"],
+    )  # fmt: skip
+    def test_contradictory_keys_read_nothing(self, condition: str) -> None:
+        read = _read(condition)
+
+        assert (read.access, read.requests, read.estimate.read_units) == ("None", (), 0)
+
+
+class TestQuery:
+    @pytest.mark.parametrize(
+        ("condition", "expected"),
+        [
+            ("sk > 5", "pk = a AND sk > 5"),
+            ("sk >= 5", "pk = a AND sk >= 5"),
+            ("5 > sk", "pk = a AND sk < 5"),
+            ("sk <= 5.5", "pk = a AND sk <= 5.5"),
+            ("sk BETWEEN 1 AND 5", "pk = a AND sk BETWEEN 1 AND 5"),
+            ("sk > 1 AND sk < 5 AND sk >= 0", "pk = a AND sk BETWEEN 1 AND 5"),
+            ("sk <> 5", "pk = a"),
+            ("sk = 5 OR total = 1", "pk = a"),
+            ("sk > 1e0", "pk = a"),
+            ("sk = '5' OR sk = 'x'", "pk = a"),
+        ],
+    )
+    def test_one_condition_on_the_sort_key(self, condition: str, expected: str) -> None:
+        read = _read(f"pk = 'a' AND ({condition})")
+
+        assert read.access == "Query"
+        assert read.index is None
+        assert _resolved(read, "KeyConditionExpression") == [expected]
+
+    def test_one_query_per_partition(self) -> None:
+        read = _read("pk IN ('a', 'b')")
+
+        assert _resolved(read, "KeyConditionExpression") == ["pk = a", "pk = b"]
+
+    def test_many_partitions_are_scanned(self) -> None:
+        assert _read(f"pk IN ({', '.join(repr(str(number)) for number in range(101))})").access == "Scan"
+
+    def test_a_prefix_is_a_condition_on_a_sort_key_of_strings(self) -> None:
+        table = replace(ORDERS, range_key=KeyAttribute("note", S), indexes=())
+        read = _read("pk = 'a' AND note LIKE 'x%y'", table=table)
+
+        assert _resolved(read, "KeyConditionExpression") == ["pk = a AND begins_with(note, x)"]
+
+    def test_key_attributes_stay_out_of_the_filter(self) -> None:
+        """API reference, Query: a filter expression cannot contain key attributes."""
+        read = _read("pk = 'a' AND sk <> 5 AND total = 7")
+
+        (filtered,) = _resolved(read, "FilterExpression")
+        assert "sk" not in filtered
+        assert "total = 7" in filtered
+        assert read.residual_filters == ("sk <> 5",)
+
+    def test_a_number_is_no_text(self) -> None:
+        """DuckDB converts the column: '05' = 5 is true, so a key look-up would miss rows."""
+        assert _read("pk = 5").access == "Scan"
+
+
+class TestIndexes:
+    def test_an_index_whose_keys_must_be_there(self) -> None:
+        read = _read("customer = 7 AND placed >= DATE '2024-01-01'", columns="note")
+
+        assert (read.access, read.index) == ("Query", "by_customer")
+        assert _resolved(read, "KeyConditionExpression") == ["customer = 7 AND placed >= 2024-01-01"]
+        assert read.requests[0].arguments["IndexName"] == "by_customer"
+
+    @pytest.mark.parametrize(
+        "condition", ["placed IS NOT NULL", "placed <> DATE '2024-01-01'", "placed > DATE '2024-01-01'"]
+    )
+    def test_any_condition_that_rejects_null_will_do(self, condition: str) -> None:
+        assert _read(f"customer = 7 AND {condition}").index == "by_customer"
+
+    @pytest.mark.parametrize(
+        "condition",
+        ["total = 1", "placed IS NULL", "(placed > DATE '2024-01-01' OR placed IS NULL)", "lower(note) = 'x'"],
+    )
+    def test_a_sparse_index_is_not_used(self, condition: str) -> None:
+        """Items without `placed` are not in the index, and the query may want them."""
+        assert _read(f"customer = 7 AND {condition}").index is None
+
+    def test_a_key_declared_not_null_will_do(self) -> None:
+        columns = tuple(replace(one, nullable=False) if one.name == "placed" else one for one in ORDERS.columns)
+
+        assert _read("customer = 7", table=replace(ORDERS, columns=columns)).index == "by_customer"
+
+    def test_an_index_must_hold_every_column_needed(self) -> None:
+        assert _read("status = 'open'", columns="pk, sk, total").index == "by_status"
+        assert _read("status = 'open'", columns="note").index is None
+        assert _read("status = 'open'", columns="_doc").index is None
+
+    def test_an_index_of_everything_serves_documents(self) -> None:
+        read = _read("customer = 7 AND placed IS NOT NULL", columns="_doc")
+
+        assert read.index == "by_customer"
+        assert "ProjectionExpression" not in read.requests[0].arguments
+
+    def test_consistent_reads_use_no_global_index(self) -> None:
+        assert _read("customer = 7 AND placed IS NOT NULL", consistent=True).index is None
+        local = _read("pk = 'a' AND placed = DATE '2024-01-01'", consistent=True)
+        assert local.index == "by_placed"
+        assert local.requests[0].arguments["ConsistentRead"] is True
+
+    def test_an_index_that_is_being_built_is_not_used(self) -> None:
+        table = replace(ORDERS, indexes=(replace(BY_CUSTOMER, active=False),))
+
+        assert _read("customer = 7 AND placed IS NOT NULL", table=table).index is None
+
+    def test_an_attribute_of_several_types_is_not_all_in_the_index(self) -> None:
+        columns = tuple(
+            replace(one, attribute_types=frozenset({S, N}), type=VARCHAR) if one.name == "status" else one
+            for one in ORDERS.columns
+        )
+
+        assert _read("status = 'open'", columns="total", table=replace(ORDERS, columns=columns)).index is None
+
+    def test_keys_of_several_attributes(self) -> None:
+        read = _read("a = 'x' AND b IN (1, 2) AND c = 'y' AND d > 3", columns="note")
+
+        assert read.index == "by_many"
+        assert _resolved(read, "KeyConditionExpression") == [
+            "a = x AND b = 1 AND c = y AND d > 3",
+            "a = x AND b = 2 AND c = y AND d > 3",
+        ]
+
+    def test_sort_attributes_count_from_the_left(self) -> None:
+        read = _read("a = 'x' AND b = 1 AND c > 'y' AND d = 3", columns="note")
+
+        assert _resolved(read, "KeyConditionExpression") == ["a = x AND b = 1 AND c > y"]
+        assert "FilterExpression" not in read.requests[0].arguments
+
+    def test_every_partition_attribute_is_needed(self) -> None:
+        assert _read("a = 'x' AND c = 'y' AND d = 1 AND b > 0").index is None
+
+
+class TestScan:
+    def test_only_the_columns_needed_are_asked_for(self) -> None:
+        read = _read("total > 5", columns="note")
+
+        assert read.access == "Scan"
+        assert {part.strip() for part in _resolved(read, "ProjectionExpression")[0].split(",")} == {"note", "total"}
+        assert read.pushed_filters == ("total > 5",)
+
+    def test_counting_asks_for_keys(self) -> None:
+        assert _resolved(_read("true", columns="count(*)"), "ProjectionExpression") == ["pk"]
+
+    def test_what_cannot_be_pushed_is_left_to_duckdb(self) -> None:
+        read = _read("lower(note) = 'x' AND note LIKE 'a%b' AND note LIKE 'c%'")
+
+        assert read.pushed_filters == ("note LIKE 'a%b'", "note LIKE 'c%'")
+        assert read.residual_filters == ("LOWER(note) = 'x'", "note LIKE 'a%b'")
+
+    def test_filters_keep_within_dynamodbs_limits(self) -> None:
+        many = " AND ".join(f"note <> '{number}'" for number in range(200))
+        read = _read(
+            f"total = 1 AND {many} AND total = 1 + 0 AND note IN ({', '.join(repr(str(n)) for n in range(101))})"
+        )
+
+        (expression,) = _resolved(read, "FilterExpression")
+        raw = read.requests[0].arguments["FilterExpression"]
+        assert len(raw.encode()) <= 4096
+        assert "total = 1" in expression
+        assert len(read.pushed_filters) + len(read.residual_filters) == 203
+        assert set(read.requests[0].arguments["ExpressionAttributeValues"]) == set(_placeholders(raw))
+
+    @pytest.mark.parametrize(
+        ("items", "size", "segments", "asked"),
+        [(0, 0, 1, False), (1_000, 0, 1, False), (60_000, 0, 6, False), (100_000, 30_000_000, 8, False),
+         (100_001, 1_000, 1, True), (10, 65 * 1024 * 1024, 8, True)],
+    )  # fmt: skip
+    def test_segments_and_budget_follow_the_size(self, items: int, size: int, segments: int, asked: bool) -> None:
+        read = _read("total > 5", table=replace(ORDERS, item_count=items, size_bytes=size))
+
+        assert len(read.requests) == segments
+        assert [request.arguments.get("Segment", 0) for request in read.requests] == list(range(segments))
+        assert full_scan_of(read) is asked
+
+    def test_a_query_is_no_full_scan(self) -> None:
+        assert not full_scan_of(_read("pk = 'a'", table=replace(ORDERS, item_count=10**9)))
+
+    def test_hostile_names_and_values_stay_in_placeholders(self) -> None:
+        columns = (*ORDERS.columns, Column("x OR #n0 <> :v0", VARCHAR, frozenset({S})))
+        read = _read("\"x OR #n0 <> :v0\" = ') OR (a'", table=replace(ORDERS, columns=columns))
+
+        arguments = read.requests[0].arguments
+        assert "x OR" not in arguments["FilterExpression"]
+        assert "x OR #n0 <> :v0" in arguments["ExpressionAttributeNames"].values()
+        assert {"S": ") OR (a"} in arguments["ExpressionAttributeValues"].values()
+
+
+def _placeholders(expression: str) -> list[str]:
+    return [word.strip("(),") for word in expression.replace("(", " ").split() if word.startswith(":")]
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("literal", "value"),
+        [
+            ("1.50", "1.5"),
+            ("100", "100"),
+            ("-0.0", "0"),
+            ("12345678901234567890", "12345678901234567890"),
+            ("1000000", "1000000"),
+        ],
+    )
+    def test_numbers_have_one_notation(self, literal: str, value: str) -> None:
+        assert _keys(_read(f"pk = 'a' AND sk = {literal}"))[0]["sk"] == {"N": value}
