@@ -116,6 +116,22 @@ async def test_a_result_is_cut_and_says_so(sandbox: DuckDbSandbox) -> None:
     assert raised.value.code is FailureCode.RESULT_TOO_LARGE
 
 
+async def test_types_of_every_kind_come_across(sandbox: DuckDbSandbox) -> None:
+    largest = "170141183460469231731687303715884105727"
+    statement = f"""
+        SELECT {largest}::HUGEINT AS h, 'b'::ENUM('a', 'b') AS e, [{{'k': MAP {{'x': 'a'::ENUM('a')}}}}] AS n,
+            '{{}}'::JSON AS j, 123456789012345678901234567890123456789012::BIGNUM AS b, NULL AS nothing,
+            1 AS twice, 2 AS twice
+        FROM range(5000)"""
+    result = await run(sandbox, statement)
+    assert result.table.num_rows == 5000
+    assert [column.type for column in result.columns][:2] == ["HUGEINT", "ENUM('a', 'b')"]
+    assert [column.name for column in result.columns][-2:] == ["twice", "twice"]
+    assert str(result.table.column(0)[4999].as_py()) == largest
+    assert result.table.column(1)[4999].as_py() == "b"
+    assert result.table.column(2)[0].as_py() == [{"k": [("x", "a")]}]
+
+
 async def test_two_references_are_two_streams(sandbox: DuckDbSandbox) -> None:
     """A pipe shared by both sides of a join could deadlock; each has its own, larger than any buffer on the way."""
     left, right = Source(200), Source(200)

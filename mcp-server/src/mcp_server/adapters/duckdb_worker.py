@@ -8,6 +8,7 @@ It ends when the socket closes. Nothing but this module, the protocol, pyarrow a
 
 import contextlib
 import ctypes
+import io
 import json
 import os
 import queue
@@ -132,26 +133,13 @@ class Child:
         self._send(protocol.COLUMNS, json.dumps(names_and_types).encode())
         row_limit, byte_limit = int(request["row_limit"]), int(request["byte_limit"])
         reader = relation.to_arrow_reader(min(row_limit + 1, ROWS_PER_BATCH))
-        self._send(protocol.DATA, reader.schema.serialize())
-        complete = self._send_rows(reader, row_limit, byte_limit)
+        with (
+            io.BufferedWriter(_Frames(self._control), READ_BUFFER_BYTES) as out,
+            self._pa.ipc.new_stream(out, reader.schema) as writer,
+        ):
+            complete = _write_rows(reader, writer, row_limit, byte_limit)
         reader.close()
-        self._send(protocol.DATA, protocol.END_OF_STREAM)
         return protocol.frame(protocol.FINISHED, json.dumps({"complete": complete}).encode())
-
-    def _send_rows(self, reader: Any, rows_left: int, bytes_left: int) -> bool:
-        for batch in reader:
-            if batch.num_rows == 0:
-                continue
-            fitting = batch.slice(0, rows_left)
-            while fitting.num_rows and fitting.nbytes > bytes_left:
-                fitting = fitting.slice(0, fitting.num_rows // 2)
-            if fitting.num_rows:
-                self._send(protocol.DATA, fitting.serialize())
-            if fitting.num_rows < batch.num_rows:
-                return False
-            rows_left -= fitting.num_rows
-            bytes_left -= fitting.nbytes
-        return True
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
@@ -180,10 +168,41 @@ class Child:
             payload += piece
         return kind, bytes(payload), list(descriptors)
 
-    def _send(self, kind: bytes, payload: Any = b"") -> None:
-        view = memoryview(payload)
-        self._control.sendall(protocol.HEADER.pack(kind, view.nbytes))
+    def _send(self, kind: bytes, payload: bytes = b"") -> None:
+        self._control.sendall(protocol.frame(kind, payload))
+
+
+class _Frames(io.RawIOBase):
+    """A file whose content goes to the parent in DATA frames."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self._control.sendall(protocol.HEADER.pack(protocol.DATA, view.nbytes))
         self._control.sendall(view)
+        return view.nbytes
+
+
+def _write_rows(reader: Any, writer: Any, rows_left: int, bytes_left: int) -> bool:
+    """Copies batches until there are no more, or no more fit; tells which."""
+    for batch in reader:
+        if batch.num_rows == 0:
+            continue
+        fitting = batch.slice(0, rows_left)
+        while fitting.num_rows and fitting.nbytes > bytes_left:
+            fitting = fitting.slice(0, fitting.num_rows // 2)
+        if fitting.num_rows:
+            writer.write_batch(fitting)
+        if fitting.num_rows < batch.num_rows:
+            return False
+        rows_left -= fitting.num_rows
+        bytes_left -= fitting.nbytes
+    return True
 
 
 def _error(error: Exception) -> bytes:
