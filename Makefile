@@ -47,7 +47,7 @@ lint: .venv/.installed
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo --quiet
+	$(BIN)/lint-imports --no-logo
 
 programs:
 	@sh deploy/bootstrap/install-test-programs

@@ -8,7 +8,8 @@ import os
 
 import uvicorn
 
-from mcp_server import app, settings
+from mcp_server import app
+from mcp_server.settings import Settings
 from shared_kernel.asgi import App, Receive, Scope, Send
 
 
@@ -25,7 +26,7 @@ def with_token(served: App, token: str) -> App:
 
 def main() -> None:
     """Serves until a signal."""
-    configured = settings.load()
+    configured = Settings.load()
     served = with_token(app.create_app(configured), os.environ["CONFORMANCE_TOKEN"])
     uvicorn.run(served, host=configured.host, port=configured.port, http="httptools", log_level="warning")
 

@@ -2,15 +2,13 @@
 
 import asyncio
 import math
-import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import metadata
 
 import anyio
 import structlog
-import uvicorn
 import uvloop
 
 from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
@@ -28,9 +26,8 @@ from auth_server.flows.sign_in import SignIn
 from auth_server.flows.token import Token
 from auth_server.ports import Maintenance, PasswordHasher, StoreUnavailable
 from auth_server.settings import Settings
-from auth_server.web.bounded_http import BoundedHttpProtocol
 from auth_server.web.routes import Flows, Service
-from shared_kernel import logs
+from shared_kernel import http_server, logs
 from shared_kernel.asgi import App, RequestLog
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
@@ -38,8 +35,6 @@ from shared_kernel.settings import read_key_file
 
 SWEEP_SECONDS = 600.0
 """Time between two clearings of expired rows."""
-KEEP_ALIVE_SECONDS = 75
-"""Longer than common load balancers keep an idle connection, so that they end it and not we, in mid-request."""
 SHUTDOWN_SECONDS = 20
 _log = structlog.get_logger("auth_server")
 
@@ -102,9 +97,9 @@ async def rotate_key(settings: Settings) -> str:
 
 
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes what is under way. Raises CannotStart, UnusableKeyFile."""
+    """Serves until SIGTERM or SIGINT, then ends in order. Raises CannotStart, CannotListen, UnusableKeyFile."""
     logs.configure("auth-server", settings.log_level)
-    listener = _listen(settings.host, settings.port)
+    listener = http_server.listen(settings.host, settings.port, "AUTH_")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, listener))
 
@@ -120,51 +115,8 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
                 address=f"{settings.host}:{settings.port}",
                 version=metadata.version("dynamosql-auth-server"),
             )
-            config = uvicorn.Config(
-                app,
-                http=BoundedHttpProtocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="error",  # our own lines tell the rest; its warnings are written by whoever sends nonsense
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            )
-            await _Server(config).serve(sockets=[listener])
+            await http_server.serve(app, listener, lifespan="off", shutdown_seconds=SHUTDOWN_SECONDS)
         _log.info("stopped")
-
-
-class _Server(uvicorn.Server):
-    """Ends quietly on a signal. uvicorn raises the signal anew once it has stopped, before our store is closed."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        handled = (signal.SIGINT, signal.SIGTERM)
-        for number in handled:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in handled:
-                loop.remove_signal_handler(number)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        message = f"cannot listen on {host}:{port}: {error.strerror}; free it, or set AUTH_HOST and AUTH_PORT"
-        raise CannotStart(message) from error
-    return listener
 
 
 @asynccontextmanager

@@ -9,12 +9,14 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from auth_server import app, settings
+from auth_server import app
 from auth_server.domain.client import Client
 from auth_server.flows.administration import CannotDo
 from auth_server.ports import StoreUnavailable
+from auth_server.settings import Settings
 from shared_kernel import logs
-from shared_kernel.settings import UnusableKeyFile
+from shared_kernel.http_server import CannotListen
+from shared_kernel.settings import BadSettings, UnusableKeyFile
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ def main() -> None:
     """Runs the command line; what goes wrong is one line on standard error and exit status 1."""
     try:
         commands()
-    except (settings.BadSettings, UnusableKeyFile, app.CannotStart, CannotDo) as problem:
+    except (BadSettings, UnusableKeyFile, CannotListen, app.CannotStart, CannotDo) as problem:
         _fail(str(problem))
     except StoreUnavailable:
         _fail("the store cannot be read or written; see AUTH_STORE_URL")
@@ -53,7 +55,7 @@ def main() -> None:
 @commands.command()
 def serve() -> None:
     """Serve until SIGTERM or SIGINT, logging JSON lines to standard error."""
-    app.serve(settings.load())
+    app.serve(Settings.load())
 
 
 @users.command("create")
@@ -143,15 +145,15 @@ def rotate_key(as_json: AsJson = False) -> None:
 
 
 def _administer(action: Callable[[Any], Awaitable[T]]) -> T:
-    async def run(configured: settings.Settings) -> T:
+    async def run(configured: Settings) -> T:
         async with app.administration(configured) as administration:
             return await action(administration)
 
     return _run(run)
 
 
-def _run(action: Callable[[settings.Settings], Awaitable[T]]) -> T:
-    configured = settings.load()
+def _run(action: Callable[[Settings], Awaitable[T]]) -> T:
+    configured = Settings.load()
     logs.configure("auth-server", "WARNING")
 
     async def run() -> T:

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import signal
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import urlsplit
@@ -13,7 +11,6 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 import structlog
-import uvicorn
 import uvloop
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
@@ -35,7 +32,7 @@ from mcp_server.engine.queries import QueryService
 from mcp_server.engine.schemas import Schemas
 from mcp_server.planning.failures import Failure
 from mcp_server.ports import KeySet, RelationalEngine
-from mcp_server.settings import LOOPBACK_HOSTS, Settings, is_loopback
+from mcp_server.settings import Settings
 from mcp_server.tools.describe_table import describe_table
 from mcp_server.tools.explain_sql import explain_sql
 from mcp_server.tools.list_schemas import list_schemas
@@ -45,14 +42,12 @@ from mcp_server.tools.served_tool import ServedTool
 from mcp_server.tools.server import ToolSurface, create_server
 from mcp_server.web import guard, health, metadata
 from mcp_server.web.verification import TokenVerifier
-from shared_kernel import logs, resource, scope
+from shared_kernel import http_server, logs, resource, scope
 from shared_kernel.asgi import App, RequestLog
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
-from shared_kernel.settings import UnusableKeyFile, read_key_file
+from shared_kernel.settings import LOOPBACK_HOSTS, UnusableKeyFile, is_loopback, read_key_file
 
-KEEP_ALIVE_SECONDS = 75
-"""Longer than common load balancers keep an idle connection, so that they end it and not we, in mid-request."""
 SHUTDOWN_SECONDS = 10
 """How long calls that are under way may go on after SIGTERM."""
 _log = structlog.get_logger("mcp_server")
@@ -198,11 +193,12 @@ async def _warm_up(relational: RelationalEngine, warm: anyio.Event) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes what is under way. Raises CannotStart."""
+    """Serves until SIGTERM or SIGINT, then finishes what is under way. Raises CannotStart, CannotListen."""
     logs.configure("mcp-server", settings.log_level)
     logging.getLogger("mcp").setLevel(logging.WARNING)  # it tells of every request at INFO
     app = create_app(settings)
-    with _listen(settings) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    listener = http_server.listen(settings.host, settings.port, "MCP_")
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         _log.info(
             "starting",
             resource=settings.resource,
@@ -210,60 +206,8 @@ def serve(settings: Settings) -> None:
             address=f"{settings.host}:{settings.port}",
             version=version("dynamosql-mcp-server"),
         )
-        runner.run(_serve(settings, app, listener))
+        forwarders = [str(network) for network in settings.trusted_proxies]
+        runner.run(
+            http_server.serve(app, listener, lifespan="on", shutdown_seconds=SHUTDOWN_SECONDS, forwarders=forwarders)
+        )
     _log.info("stopped")
-
-
-async def _serve(settings: Settings, app: App, listener: socket.socket) -> None:
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        log_level="warning",  # what it tells at INFO, our own lines tell
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
-    await Server(config).serve(sockets=[listener])
-
-
-class Server(uvicorn.Server):
-    """Ends quietly on a signal, after the calls under way; uvicorn would raise it anew, and so end with a failure."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        handled = (signal.SIGINT, signal.SIGTERM)
-        for number in handled:
-            loop.add_signal_handler(number, self.stop)
-        try:
-            yield
-        finally:
-            for number in handled:
-                loop.remove_signal_handler(number)
-
-    def stop(self) -> None:
-        """Ends the service; a second time, without waiting for anything."""
-        # Not `handle_exit`: sse-starlette has put into it that every event stream is cut off at once.
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-
-def _listen(settings: Settings) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        place = f"{settings.host}:{settings.port}"
-        message = f"cannot listen on {place}: {error.strerror}; free it, or set MCP_HOST and MCP_PORT"
-        raise CannotStart(message) from error
-    return listener

@@ -4,7 +4,10 @@ import sys
 
 import typer
 
-from mcp_server import app, settings
+from mcp_server import app
+from mcp_server.settings import Settings
+from shared_kernel.http_server import CannotListen
+from shared_kernel.settings import BadSettings
 
 commands = typer.Typer(
     help="Read-only SQL over DynamoDB as MCP tools. Settings come from MCP_* environment variables.",
@@ -19,7 +22,7 @@ def main() -> None:
     """Runs the command line; what goes wrong is one line on standard error and exit status 1."""
     try:
         commands()
-    except (settings.BadSettings, app.CannotStart) as problem:
+    except (BadSettings, CannotListen, app.CannotStart) as problem:
         typer.echo(f"mcp-server: {problem}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -29,13 +32,13 @@ def main() -> None:
 @commands.command()
 def serve() -> None:
     """Serve until SIGTERM or SIGINT, logging JSON lines to standard error."""
-    app.serve(settings.load())
+    app.serve(Settings.load())
 
 
 @commands.command("check-config")
 def check_config() -> None:
     """Read settings, schemas file and key file as `serve` would, and say what they describe."""
-    loaded = settings.load()
+    loaded = Settings.load()
     configuration = app.read_files(loaded)
     typer.echo(f"{loaded.resource} for tokens of {loaded.issuer}")
     for schema in configuration.schemas.schemas:

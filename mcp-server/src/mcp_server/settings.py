@@ -3,35 +3,15 @@
 Every field's description stands in docs/settings.md; every message names the variable and the remedy.
 """
 
-import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from shared_kernel import resource
-from shared_kernel.settings import ServiceSettings
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-
-
-class BadSettings(Exception):
-    """The environment does not describe a service that can start. The text is one line: variables and remedies."""
-
-
-def _split(value: Any) -> Any:
-    """The items of a comma-separated variable."""
-    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
-
-
-def _upper(value: Any) -> Any:
-    return value.upper() if isinstance(value, str) else value
+from shared_kernel.settings import CommaSeparated, LogLevel, Networks, ServiceSettings, is_loopback
 
 
 class Settings(ServiceSettings):
@@ -65,18 +45,18 @@ class Settings(ServiceSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
-    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    allowed_origins: CommaSeparated = Field(
         default=(),
         description="Comma-separated origins of web pages that may call the MCP endpoint from a browser, besides "
         "the endpoint's own.",
         examples=["https://inspector.example.com"],
     )
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+    trusted_proxies: Networks = Field(
         default=(),
         description="Comma-separated networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed; "
         "decides which address logs show.",
     )
-    log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
+    log_level: LogLevel = Field(
         default="INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
     )
     brand_name: str = Field(
@@ -123,14 +103,6 @@ class Settings(ServiceSettings):
                 raise ValueError("must hold origins separated by commas, for example https://inspector.example.com")
         return value
 
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _networks(cls, value: Any) -> tuple[Network, ...]:
-        try:
-            return tuple(ipaddress.ip_network(item) for item in _split(value))
-        except ValueError:
-            raise ValueError("must hold networks separated by commas, for example 10.0.0.0/8,fd00::/8") from None
-
     @model_validator(mode="after")
     def _check_transport(self) -> "Settings":
         # Over plain http tokens could be read, and keys replaced, on the way; on loopback there is no way.
@@ -143,29 +115,3 @@ class Settings(ServiceSettings):
     def keys_url(self) -> str:
         """Where the issuer's key set is."""
         return self.jwks_url or f"{self.issuer}/.well-known/jwks.json"
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL's host is a name of this machine's loopback interface."""
-    host = urlsplit(url).hostname or ""
-    return (f"[{host}]" if ":" in host else host) in LOOPBACK_HOSTS
-
-
-def load() -> Settings:
-    """The settings in the environment. Raises BadSettings."""
-    try:
-        return Settings.model_validate({})
-    except ValidationError as error:
-        raise BadSettings("; ".join(dict.fromkeys(map(_problem, error.errors(include_input=False))))) from None
-
-
-def _problem(item: ErrorDetails) -> str:
-    message = item["msg"].removeprefix("Value error, ")
-    if not item["loc"]:  # of the whole: names its variable itself
-        return message
-    field = str(item["loc"][0])
-    variable = f"MCP_{field}".upper() if field in Settings.model_fields else field.upper()
-    if item["type"] == "missing":
-        examples = Settings.model_fields[field].examples or []
-        return f"{variable} is not set, for example {examples[0]}" if examples else f"{variable} is not set"
-    return f"{variable} {message[0].lower()}{message[1:]}"

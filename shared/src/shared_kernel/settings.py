@@ -5,19 +5,79 @@ A secret never stands in a variable of its own; the variable `…_FILE` names a 
 
 import base64
 import binascii
+import ipaddress
 import os
 import stat
 from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 KEY_BYTES = 32
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
+class BadSettings(Exception):
+    """The environment does not describe a service that can start. The text is one line: variables and remedies."""
+
+
+def _split(value: Any) -> Any:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+def _networks(value: Any) -> Any:
+    try:
+        return tuple(ipaddress.ip_network(item) for item in _split(value))
+    except ValueError:
+        raise ValueError("must hold networks separated by commas, for example 10.0.0.0/8,fd00::/8") from None
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 
 
 class ServiceSettings(BaseSettings):
     """Base of both services' settings: frozen, from the environment only, empty variables count as absent."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings in the environment. Raises BadSettings."""
+        try:
+            return cls.model_validate({})
+        except ValidationError as error:
+            problems = (cls._problem(item) for item in error.errors(include_input=False))
+            raise BadSettings("; ".join(dict.fromkeys(problems))) from None
+
+    @classmethod
+    def _problem(cls, item: ErrorDetails) -> str:
+        message = item["msg"].removeprefix("Value error, ")
+        if not item["loc"]:  # of the settings as a whole: names its variable itself
+            return message
+        field = str(item["loc"][0])
+        known = cls.model_fields.get(field)
+        # A field with an alias appears under it.
+        variable = f"{cls.model_config['env_prefix']}{field}".upper() if known else field.upper()
+        if item["type"] == "missing":
+            example = f", for example {known.examples[0]}" if known and known.examples else ""
+            return f"{variable} is not set{example}"
+        return f"{variable} {message[0].lower()}{message[1:]}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is a name of this machine's loopback interface."""
+    host = urlsplit(url).hostname or ""
+    return (f"[{host}]" if ":" in host else host) in LOOPBACK_HOSTS
 
 
 class UnusableKeyFile(Exception):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from auth_server import settings
-from auth_server.settings import BadSettings, Settings
+from auth_server.settings import Settings
+from shared_kernel.settings import BadSettings
 
 GOOD = {
     "AUTH_ISSUER": "https://auth.example.com",
@@ -30,7 +30,7 @@ class Loader:
             self._environment.delenv(name, raising=False)
         for name, value in (GOOD | changed).items():
             self._environment.setenv(name, value)
-        return settings.load()
+        return Settings.load()
 
 
 def test_four_variables_are_enough(load: Loader) -> None:

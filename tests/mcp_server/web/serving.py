@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mcp_server.app import Server
 from shared_kernel import access_token, scope
 from shared_kernel.asgi import App
 from shared_kernel.clock import SystemClock
+from shared_kernel.http_server import Server
 
 
 class AnnouncingServer(Server):

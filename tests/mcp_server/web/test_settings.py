@@ -6,7 +6,8 @@ import pytest
 
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile, read
 from mcp_server.planning.schema import ColumnType, Override, Schema, TypeKind
-from mcp_server.settings import BadSettings, load
+from mcp_server.settings import Settings
+from shared_kernel.settings import BadSettings
 
 GOOD = {
     "MCP_RESOURCE": "https://mcp.example.com/mcp",
@@ -24,14 +25,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_the_defaults_listen_on_loopback_and_trust_nobody(environment: pytest.MonkeyPatch) -> None:
-    settings = load()
+    settings = Settings.load()
     assert (settings.host, settings.port, settings.trusted_proxies) == ("127.0.0.1", 8000, ())
     assert settings.keys_url == "https://auth.example.com/.well-known/jwks.json"
 
 
 def test_the_key_set_can_be_fetched_from_elsewhere(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("MCP_JWKS_URL", "http://auth.internal:9000/.well-known/jwks.json")
-    assert load().keys_url == "http://auth.internal:9000/.well-known/jwks.json"
+    assert Settings.load().keys_url == "http://auth.internal:9000/.well-known/jwks.json"
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -39,7 +40,7 @@ def test_the_key_set_can_be_fetched_from_elsewhere(environment: pytest.MonkeyPat
 def test_what_is_required_is_asked_for_by_name(environment: pytest.MonkeyPatch, name: str, value: str | None) -> None:
     environment.delenv(name) if value is None else environment.setenv(name, value)
     with pytest.raises(BadSettings, match=f"^{name} is not set, for example "):
-        load()
+        Settings.load()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_a_mistake_is_named_with_its_remedy_on_one_line(
 ) -> None:
     environment.setenv(name, value)
     with pytest.raises(BadSettings) as bad:
-        load()
+        Settings.load()
     assert problem in str(bad.value)
     assert "\n" not in str(bad.value)
 

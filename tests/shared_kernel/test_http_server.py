@@ -9,9 +9,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from auth_server.web import bounded_http
-from auth_server.web.bounded_http import HEAD_LIMIT, BoundedHttpProtocol
+from shared_kernel import http_server
 from shared_kernel.asgi import Receive, Scope, Send, read_body, send_json
+from shared_kernel.http_server import HEAD_LIMIT, BoundedHttpProtocol
 
 pytestmark = pytest.mark.anyio
 
@@ -121,7 +121,7 @@ async def test_i04_ambiguous_framing_is_answered_400_and_closed(request_bytes: b
 
 
 async def test_a_connection_without_a_request_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded_http, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(http_server, "HEAD_SECONDS", 0.05)
     async with connection() as (reader, writer):
         assert await reader.read() == b""
     async with connection() as (reader, writer):

@@ -1,20 +1,104 @@
-"""uvicorn's HTTP parser with bounds it lacks: on the size of a request head, and on the time one may take to arrive."""
+"""The HTTP server both services run in: uvicorn, with bounds it lacks and an end that is quiet.
+
+uvicorn's httptools parser takes request heads of any size, for as long as a client likes. BoundedHttpProtocol does not.
+"""
 
 import asyncio
+import signal
+import socket
 from asyncio import TimerHandle
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from shared_kernel.asgi import App
 
 HEAD_LIMIT = 16 * 1024
 """Longest request head (request line and headers, or trailers), in bytes."""
 HEAD_SECONDS = 15.0
 """Longest time from the first byte of a request head, or from the connection, to its end."""
+KEEP_ALIVE_SECONDS = 75
+"""Longer than common load balancers keep an idle connection, so that they end it and not we, in mid-request."""
 
 _BODY = b'{"error":"invalid_request"}'
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-type: application/json\r\n"
     b"content-length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
 )
+
+
+class CannotListen(Exception):
+    """The address cannot be had; the text is one line for the operator."""
+
+
+def listen(host: str, port: int, prefix: str) -> socket.socket:
+    """A socket bound to the address; `prefix` is that of the settings to name. Raises CannotListen."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        message = f"cannot listen on {host}:{port}: {error.strerror}; free it, or set {prefix}HOST and {prefix}PORT"
+        raise CannotListen(message) from error
+    return listener
+
+
+async def serve(
+    app: App,
+    listener: socket.socket,
+    *,
+    lifespan: Literal["on", "off"],
+    shutdown_seconds: int,
+    forwarders: Sequence[str] = (),
+) -> None:
+    """Serves until SIGTERM or SIGINT, then answers what is under way, for at most `shutdown_seconds`.
+
+    `forwarders` are the networks of proxies whose `X-Forwarded-For` replaces the peer's address.
+    """
+    config = uvicorn.Config(
+        app,
+        http=BoundedHttpProtocol,
+        ws="none",
+        lifespan=lifespan,
+        log_config=None,
+        log_level="error",  # our own lines tell the rest; its warnings are written by whoever sends nonsense
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(forwarders),
+        forwarded_allow_ips=list(forwarders),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=shutdown_seconds,
+    )
+    await Server(config).serve(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """Ends quietly on a signal, after what is under way; uvicorn would raise the signal anew, and so end in failure."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handles the signals while it serves."""
+        loop = asyncio.get_running_loop()
+        handled = (signal.SIGINT, signal.SIGTERM)
+        for number in handled:
+            loop.add_signal_handler(number, self.stop)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+    def stop(self) -> None:
+        """Ends the service; a second time, without waiting for anything."""
+        # Not `handle_exit`: sse-starlette has put into it that every event stream is cut off at once.
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 class _HeadRefused(Exception):
