@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -54,8 +55,9 @@ def main(arguments: list[str]) -> int:
     except Stop:
         return 0
     except (CannotStart, ChildEnded) as problem:
-        print(f"\n{problem}", file=sys.stderr, flush=True)
-        return 1
+        return _fail(str(problem))
+    except OSError as problem:
+        return _fail(f"The operating system refused: {problem}")
     return 0
 
 
@@ -95,6 +97,8 @@ def _load(local: Installation, emulator: Child) -> bool:
     try:
         with Progress() as progress:
             return bool(load_demo_data(local.dynamodb_endpoint, local.file("tpch"), progress.show))
+    except subprocess.CalledProcessError as error:
+        raise CannotStart(f"The demo data could not be generated: {error}") from error
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         # It takes a moment until a killed emulator is known to have ended.
         with contextlib.suppress(ChildEnded):
@@ -126,6 +130,11 @@ def _require_programs() -> None:
 
 def _script(name: str) -> Path:
     return Path(sys.executable).with_name(name)
+
+
+def _fail(text: str) -> int:
+    print(f"\n{text}", file=sys.stderr, flush=True)
+    return 1
 
 
 def _say(text: str) -> None:

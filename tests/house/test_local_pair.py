@@ -214,6 +214,18 @@ def test_killing_the_run_ends_every_process_and_keeps_the_tables(loaded: Pair) -
         client.delete_item(TableName="region", Key={"r_regionkey": {"N": "99"}})
 
 
+def test_killing_make_itself_ends_every_process(loaded: Pair) -> None:
+    """The run notices that whoever started it is gone."""
+    run = f"'{sys.executable}' -m deploy.local.run '{loaded.directory}' >'{loaded.log}' 2>&1; true"
+    loaded.log.unlink()
+    with subprocess.Popen(["sh", "-c", run], cwd=REPOSITORY, env=loaded.environment) as make:
+        try:
+            wait_for(lambda: loaded.log.exists() and "Ready." in loaded.log.read_text(), READY_SECONDS, "the start")
+        finally:
+            make.kill()
+    loaded.wait_until_all_ended()
+
+
 @pytest.mark.parametrize("name", ["auth-server", "mcp-server", "ministack"])
 def test_a_dead_child_is_named_and_the_rest_is_ended(loaded: Pair, name: str) -> None:
     """The terminal says which one it was and where its log is; the next start is healthy."""
