@@ -10,12 +10,13 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.app import http_app
 from mcp_server.settings import Settings
 from mcp_server.tools.served_tool import ServedTool
 from shared_kernel import scope
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
-from shared_kernel.http_server import Server, http_app
+from shared_kernel.http_server import Server
 from tests.mcp_server.web.serving import Issuer, listening, origin_of, serving
 
 MODES = ("2026-07-28", "legacy", "auto")
