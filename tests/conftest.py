@@ -1,5 +1,6 @@
 """Fixtures that tests of several packages share. Each starts its server once per session, when first asked for."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,11 @@ from tests.support.browser import Browser, browsing
 from tests.support.demo_data import DemoTables
 from tests.support.emulator import CREDENTIALS, Emulator, emulating
 from tests.support.services import Addresses, AuthServer, McpServer, auth_serving, mcp_serving
+
+
+def pytest_configure() -> None:
+    """SIGTERM, as from a time limit, ends the run as Ctrl-C does, so that no server outlives it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,6 @@ class Wire:
     resource: str
     token: str
     era: Era = MODERN
-    http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=CALL_SECONDS))
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def request(self, method: str, params: dict[str, Any] | None = None) -> httpx2.Request:
@@ -41,11 +40,12 @@ class Wire:
         body, headers = message(self.era, next(self._ids), method, params or {})
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        return self.http.build_request("POST", self.resource, json=body, headers=headers)
+        return httpx2.Request("POST", self.resource, json=body, headers=headers)
 
     def send(self, method: str, params: dict[str, Any] | None = None) -> httpx2.Response:
         """The HTTP answer to one JSON-RPC request."""
-        return self.http.send(self.request(method, params))
+        with httpx2.Client(timeout=CALL_SECONDS) as http:
+            return http.send(self.request(method, params))
 
     def result(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """The result of one JSON-RPC request; fails the test on any error."""
