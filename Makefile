@@ -24,10 +24,11 @@ demo: .venv/.installed ## Against a running pair: print each HTTP exchange from 
 ##@ Working on it
 
 check: .venv/.installed lint ## Format, lint, types, architecture and the tests that start no server; under a minute
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -n auto -m "not slow"
 
 test: .venv/.installed .venv-emulator/.installed tests/conformance/node_modules/.installed programs lint ## Every test; installs what is missing or names the command
-	$(BIN)/pytest
+	$(BIN)/pytest -q -n auto -m "not slow"
+	$(BIN)/pytest -m slow
 
 format: .venv/.installed ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix-only --quiet .
