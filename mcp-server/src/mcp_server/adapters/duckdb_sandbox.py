@@ -57,12 +57,14 @@ class DuckDbSandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for child in self._children:
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        children = list(self._children)
+        for child in children:
             child.kill()
-        for child in self._children:
+        for child in children:
             await anyio.to_thread.run_sync(child.reap)
         self._children.clear()
 

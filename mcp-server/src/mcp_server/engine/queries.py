@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import anyio.to_thread
@@ -46,6 +46,7 @@ _log = structlog.get_logger(__name__)
 
 Parameters = Sequence[JsonValue] | Mapping[str, JsonValue] | None
 _Answer = TypeVar("_Answer")
+_Arguments = TypeVarTuple("_Arguments")
 
 REFRESH_AFTER_SECONDS = 10.0
 """An unknown column refreshes a table that was sampled longer ago than this, once per call."""
@@ -126,7 +127,7 @@ class QueryService:
         schema = self._schemas.find(principal, schema_name)
 
         async def explain() -> Explanation:
-            statement = await anyio.to_thread.run_sync(parse, sql, parameters)
+            statement = await _in_thread(parse, sql, parameters)
             plan = await self._plan(principal, schema, statement, consistent=False)
             large = [read for read in plan.reads if full_scan_of(read)]
             verdict = full_scan_refused(large, "it is large").message if large else "It may run as it is."
@@ -148,11 +149,11 @@ class QueryService:
         meter = Meter(self._limits, max_read_units=options.max_read_units, allow_full_scan=options.allow_full_scan)
 
         async def run() -> tuple[_Plan, Result, float]:
-            statement = await anyio.to_thread.run_sync(parse, sql, parameters)
+            statement = await _in_thread(parse, sql, parameters)
             return await self._run(principal, schema, statement, options, meter)
 
         plan, result, planned = await self._admitted(principal, run)
-        rows = await anyio.to_thread.run_sync(json_rows, result, 0, max_rows, self._limits.page_bytes)
+        rows = await _in_thread(json_rows, result, 0, max_rows, self._limits.page_bytes)
         warnings = messages.warnings(plan.reads, self._schemas.by_name)
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
@@ -193,7 +194,7 @@ class QueryService:
                 "Run the statement again without a cursor.",
             )
         result = spooled.result
-        rows = await anyio.to_thread.run_sync(json_rows, result, state.offset, max_rows, self._limits.page_bytes)
+        rows = await _in_thread(json_rows, result, state.offset, max_rows, self._limits.page_bytes)
         end = state.offset + len(rows)
         next_cursor = None
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
@@ -234,13 +235,13 @@ class QueryService:
         names = statement.tables
         tables = await find_tables(self._catalog, self._schemas, principal, schema, names)
         try:
-            query = await anyio.to_thread.run_sync(bind, statement, schema.name, tables)
+            query = await _in_thread(bind, statement, schema.name, tables)
         except Failure as failure:
             oldest = min((table.refreshed_at for table in tables.values()), default=self._clock.now())
             if failure.code is not FailureCode.UNKNOWN_COLUMN or self._clock.now() - oldest < REFRESH_AFTER_SECONDS:
                 raise
             tables = await find_tables(self._catalog, self._schemas, principal, schema, names, "force")
-            query = await anyio.to_thread.run_sync(bind, statement, schema.name, tables)
+            query = await _in_thread(bind, statement, schema.name, tables)
         decision = decide(principal, query.footprint, self._schemas.by_name)
         if isinstance(decision, Deny):
             raise denied(decision)
@@ -304,6 +305,11 @@ class QueryService:
             expires_at=int(expires_at),
         )
         return cursors.seal(self._cursor_key, state)
+
+
+async def _in_thread(work: Callable[[Unpack[_Arguments]], _Answer], *arguments: Unpack[_Arguments]) -> _Answer:
+    """Pure work that may take long, off the event loop; who is cancelled does not wait for its end."""
+    return await anyio.to_thread.run_sync(work, *arguments, abandon_on_cancel=True)
 
 
 def _owner(principal: Principal) -> str:

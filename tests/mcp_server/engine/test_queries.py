@@ -1,0 +1,342 @@
+import asyncio
+import os
+import signal
+from typing import Any
+
+import anyio
+import pytest
+
+from mcp_server.access.principal import Principal
+from mcp_server.planning.failures import Failure, FailureCode
+from tests.mcp_server.engine.conftest import ANN, EVE, Service
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+WIDE = "x" * 2000
+ENDLESS = "SELECT count(*) FROM range(100000) a(i), range(100000) b(j), range(100000) c(k) WHERE (i * j + k) % 13 = 1"
+
+
+@pytest.fixture(scope="module")
+async def tables(service: Service) -> None:
+    """eng_orders: 3 customers with 4 orders each; eng_big: 3 MB in 1,500 items; eng_rival: another tenant's."""
+    orders = [
+        {"pk": {"S": f"cust{customer}"}, "n": {"N": str(order)}, "total": {"N": f"{customer * 10 + order}.25"}}
+        for customer in range(3)
+        for order in range(4)
+    ]
+    await service.create("eng_orders", orders, range_key="n")
+    await service.create("eng_big", [{"pk": {"S": f"k{i}"}, "n": {"N": str(i)}, "t": {"S": WIDE}} for i in range(1500)])
+    await service.create("eng_rival", [{"pk": {"S": "secret"}}])
+
+
+def failed(caught: pytest.ExceptionInfo[Failure]) -> tuple[FailureCode, str]:
+    return caught.value.code, caught.value.message
+
+
+async def test_a_join_with_aggregates(service: Service, tables: None) -> None:
+    result = await service.run(
+        "SELECT a.pk, count(*) AS n, sum(b.total) AS s FROM eng_orders a JOIN eng_orders b USING (pk, n)"
+        " GROUP BY a.pk ORDER BY a.pk"
+    )
+    assert result.rows == [["cust0", 4, "7.00"], ["cust1", 4, "47.00"], ["cust2", 4, "87.00"]]
+    assert [(column.name, column.type) for column in result.columns] == [
+        ("pk", "VARCHAR"),
+        ("n", "BIGINT"),
+        ("s", "DECIMAL(38,2)"),
+    ]
+    assert (result.next_cursor, result.stop_reason) == (None, "complete")
+    assert (result.statistics.items_read, result.statistics.pages_read) == (24, 2)
+    assert result.warnings == ("read_units is computed from item sizes, since the endpoint is not AWS.",)
+
+
+async def test_a_key_reads_one_item(service: Service, tables: None) -> None:
+    result = await service.run(
+        "SELECT total FROM eng_orders WHERE pk = $who AND n = $n", parameters={"who": "cust1", "n": 2}
+    )
+    assert result.rows == [["12.25"]]
+    assert (result.statistics.items_read, result.statistics.read_units) == (1, 0.5)
+
+
+async def test_a_statement_without_tables(service: Service) -> None:
+    result = await service.run("SELECT 1 AS one")
+    assert (result.rows, result.statistics.pages_read, result.warnings) == ([[1]], 0, ())
+
+
+async def test_pages_of_one_snapshot(service: Service, tables: None) -> None:
+    sql = "SELECT pk, n FROM eng_orders ORDER BY pk, n"
+    first = await service.run(sql, max_rows=5)
+    assert first.stop_reason == "row_limit"
+    await service.put("eng_orders", [{"pk": {"S": "cust0"}, "n": {"N": "-1"}}])
+    found, cursor, pages = first.rows, first.next_cursor, 1
+    while cursor is not None:
+        page = await service.run(sql, max_rows=5, cursor=cursor)
+        assert page.statistics.pages_read == 0
+        found, cursor, pages = found + page.rows, page.next_cursor, pages + 1
+    assert found == [[f"cust{customer}", order] for customer in range(3) for order in range(4)]
+    assert (pages, page.stop_reason) == (3, "complete")
+    await service.client.delete_item(TableName="eng_orders", Key={"pk": {"S": "cust0"}, "n": {"N": "-1"}})
+
+
+async def test_a_cursor_belongs_to_its_principal_and_statement(service: Service, tables: None) -> None:
+    sql = "SELECT pk, n FROM eng_orders"
+    cursor = (await service.run(sql, max_rows=1)).next_cursor
+    other = Principal("acme", "usr_bob", "cli", ANN.scopes, "gid", 0)
+    for arguments in (
+        {"sql": sql, "principal": other},
+        {"sql": sql + " LIMIT 5"},
+        {"sql": sql, "parameters": [1]},
+        {"sql": sql, "schema_name": "narrow"},
+    ):
+        with pytest.raises(Failure) as caught:
+            await service.run(cursor=cursor, **arguments)
+        assert caught.value.code is FailureCode.CURSOR_INVALID
+    with pytest.raises(Failure) as caught:
+        await service.run(sql, cursor="cur1_forged")
+    assert caught.value.code is FailureCode.CURSOR_INVALID
+    service.clock.time += 901
+    with pytest.raises(Failure) as caught:
+        await service.run(sql, cursor=cursor)
+    assert caught.value.code is FailureCode.CURSOR_EXPIRED
+
+
+async def test_a_result_of_any_size_ends_somewhere(service: Service, tables: None) -> None:
+    queries = service.queries(result_rows=7)
+    sql = "SELECT pk, n FROM eng_orders ORDER BY pk, n"
+    first = await queries.run_sql(ANN, sql=sql, max_rows=5)
+    assert first.stop_reason == "row_limit"
+    last = await queries.run_sql(ANN, sql=sql, max_rows=5, cursor=first.next_cursor)
+    assert (len(last.rows), last.next_cursor, last.stop_reason) == (2, None, "result_limit")
+    assert "The result was cut after 7 rows, the most that one result may have." in last.warnings
+
+
+async def test_a_page_is_cut_by_its_bytes(service: Service, tables: None) -> None:
+    sql = "SELECT n, t FROM eng_big ORDER BY n"
+    first = await service.queries(page_bytes=10_000).run_sql(ANN, sql=sql)
+    assert [row[0] for row in first.rows] == [0, 1, 2, 3]
+    rest = await service.queries(page_bytes=10_000).run_sql(ANN, sql=sql, cursor=first.next_cursor)
+    assert [row[0] for row in rest.rows] == [4, 5, 6, 7]
+
+
+async def test_a_limit_stops_reading(service: Service, tables: None) -> None:
+    result = await service.run("SELECT n FROM eng_big LIMIT 1", max_rows=1)
+    everything = await service.run("SELECT count(*) FROM eng_big")
+    assert result.stop_reason == "complete"
+    assert everything.rows == [[1500]]
+    assert everything.statistics.pages_read >= 3
+    assert result.statistics.pages_read <= everything.statistics.pages_read
+
+
+@pytest.mark.parametrize(
+    ("limits", "arguments", "code"),
+    [
+        ({}, {"max_read_units": 10.0}, FailureCode.BUDGET_EXCEEDED),
+        ({"read_units": 10.0}, {"max_read_units": 1000.0}, FailureCode.BUDGET_EXCEEDED),
+        ({"read_bytes": 10_000}, {}, FailureCode.BUDGET_EXCEEDED),
+        ({"read_pages": 1}, {}, FailureCode.BUDGET_EXCEEDED),
+        ({"full_scan_items": 600}, {}, FailureCode.FULL_SCAN_REFUSED),
+    ],
+)
+async def test_an_aggregate_over_a_part_is_never_given(
+    service: Service, tables: None, limits: dict[str, Any], arguments: dict[str, Any], code: FailureCode
+) -> None:
+    with pytest.raises(Failure) as caught:
+        await service.queries(**limits).run_sql(ANN, sql="SELECT count(*) FROM eng_big", **arguments)
+    assert caught.value.code is code
+    assert await service.rows("SELECT 1") == [[1]]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        ENDLESS,
+        "SELECT count(*) FROM eng_big a, eng_big b, eng_big c, eng_big d WHERE a.n + b.n + c.n + d.n = -1",
+    ],
+)
+async def test_a_deadline_ends_a_query(service: Service, tables: None, sql: str) -> None:
+    with anyio.fail_after(5), pytest.raises(Failure) as caught:
+        await service.queries(deadline_seconds=1.0).run_sql(ANN, sql=sql)
+    assert caught.value.code is FailureCode.DEADLINE_EXCEEDED
+    assert await service.rows("SELECT 1") == [[1]]
+
+
+async def test_a_tenants_share_is_bounded(service: Service) -> None:
+    queries = service.queries(queries_per_tenant=2, queue_seconds=0.2)
+    running = [asyncio.create_task(queries.run_sql(ANN, sql=ENDLESS)) for _ in range(3)]
+    with anyio.fail_after(20):
+        done, others = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        failure = done.pop().exception()
+        assert isinstance(failure, Failure)
+        assert failure.code is FailureCode.BUSY
+        assert (await queries.run_sql(EVE, sql="SELECT 1 AS one")).rows == [[1]]
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others)
+        assert (await queries.run_sql(ANN, sql="SELECT 1 AS one")).rows == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "message"),
+    [
+        ("SELECT * FROM nosuch", FailureCode.UNKNOWN_TABLE, 'There is no table "nosuch" in schema "shop".'),
+        ("SELECT * FROM narrow.eng_big", FailureCode.UNKNOWN_TABLE, 'There is no table "eng_big" in schema "narrow".'),
+        ("SELECT * FROM narrow.eng_missing", FailureCode.UNKNOWN_TABLE, None),
+        ("SELECT * FROM rival.eng_rival", FailureCode.UNKNOWN_SCHEMA, 'There is no schema "rival".'),
+        ("SELECT * FROM nosuch.eng_rival", FailureCode.UNKNOWN_SCHEMA, 'There is no schema "nosuch".'),
+        ("SELECT * FROM asleep.eng_orders", FailureCode.UNKNOWN_SCHEMA, 'Schema "asleep" is disabled.'),
+        ("SELECT nope FROM eng_orders", FailureCode.UNKNOWN_COLUMN, None),
+        ("DELETE FROM eng_orders", FailureCode.STATEMENT_NOT_ALLOWED, None),
+        ("SELECT * FROM read_csv('/etc/passwd')", FailureCode.FUNCTION_NOT_ALLOWED, None),
+        ("SELECT n % 0 FROM eng_orders", FailureCode.EVALUATION_ERROR, None),
+        ("SELECT pk::INTEGER FROM eng_orders", FailureCode.EVALUATION_ERROR, None),
+    ],
+)
+async def test_what_cannot_be_run_says_why(
+    service: Service, tables: None, sql: str, code: FailureCode, message: str | None
+) -> None:
+    with pytest.raises(Failure) as caught:
+        await service.run(sql)
+    assert caught.value.code is code
+    assert message is None or caught.value.message == message
+    for internal in ("r0", "c0", "eng_rival", "127.0.0.1"):
+        assert internal not in caught.value.message.replace(sql, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"max_rows": 0},
+        {"max_rows": 1001},
+        {"max_read_units": 0.0},
+        {"max_read_units": -1.0},
+        {"max_read_units": float("nan")},
+    ],
+)
+async def test_arguments_out_of_range(service: Service, arguments: dict[str, Any]) -> None:
+    with pytest.raises(Failure) as caught:
+        await service.run("SELECT 1", **arguments)
+    assert caught.value.code is FailureCode.INVALID_ARGUMENT
+
+
+async def test_tables_are_found_in_any_case_and_in_any_schema(service: Service, tables: None) -> None:
+    assert await service.rows("SELECT count(*) FROM ENG_ORDERS") == [[12]]
+    assert await service.rows('SELECT count(*) FROM shop.eng_orders a, "narrow"."eng_orders" b') == [[144]]
+    assert await service.rows("SELECT count(*) FROM eng_orders", schema_name="NARROW") == [[12]]
+
+
+async def test_a_type_that_the_sample_did_not_show_is_learnt_on_the_way(service: Service) -> None:
+    await service.create(
+        "eng_learn", [{"pk": {"S": f"k{i}"}, "a": {"N": "1"}, "d": {"S": "2024-01-01"}} for i in range(20)]
+    )
+    assert await service.rows("SELECT sum(a), max(d) FROM eng_learn") == [[20, "2024-01-01"]]
+    await service.put("eng_learn", [{"pk": {"S": "odd"}, "a": {"N": "0.5"}, "d": {"S": "soon"}}])
+    assert await service.rows("SELECT sum(a), max(d) FROM eng_learn") == [["20.50", "soon"]]
+    await service.put("eng_learn", [{"pk": {"S": "odder"}, "a": {"L": [{"N": "7"}]}}])
+    result = await service.run("SELECT a FROM eng_learn WHERE pk = 'odder'")
+    assert result.rows == [["[7]"]]
+    assert any('Column "a" of "eng_learn"' in warning for warning in result.warnings)
+
+
+async def test_a_declared_type_that_is_wrong_is_told(service: Service) -> None:
+    await service.create("eng_declared", [{"pk": {"S": "a"}, "a": {"S": "text"}}])
+    with pytest.raises(Failure) as caught:
+        await service.run("SELECT a FROM eng_declared")
+    assert caught.value.code is FailureCode.TYPE_CONFLICT
+    assert await service.rows("SELECT pk FROM eng_declared") == [["a"]]
+
+
+async def test_an_unknown_column_is_looked_for_again_once_the_sample_has_aged(service: Service) -> None:
+    await service.create("eng_grow", [{"pk": {"S": "a"}}])
+    assert await service.rows("SELECT * FROM eng_grow") == [["a"]]
+    await service.put("eng_grow", [{"pk": {"S": "a"}, "extra": {"N": "1"}}])
+    with pytest.raises(Failure):
+        await service.rows("SELECT extra FROM eng_grow")
+    service.clock.time += 11
+    assert await service.rows("SELECT extra FROM eng_grow") == [[1]]
+
+
+async def test_odd_attribute_names_and_values_come_through(service: Service) -> None:
+    item: dict[str, Any] = {
+        "pk": {"S": "a"},
+        "select": {"S": "reserved"},
+        "a b.c[0]": {"N": "123456789012345678901234567890.12345678"},
+        "A": {"N": "1"},
+        "a": {"S": "lower"},
+        '"quoted"': {"BOOL": False},
+        "💥": {"SS": ["z", "a"]},
+        "bytes": {"B": b"\x00\xff"},
+        "doc": {"M": {"k": {"L": [{"N": "1.25"}, {"NULL": True}]}}},
+        "nothing": {"NULL": True},
+    }
+    await service.create("eng_odd", [item])
+    result = await service.run("SELECT * FROM eng_odd")
+    found = {column.name: (column.type, value) for column, value in zip(result.columns, result.rows[0], strict=True)}
+    assert found == {
+        "pk": ("VARCHAR", "a"),
+        "select": ("VARCHAR", "reserved"),
+        "a b.c[0]": ("DECIMAL(38,8)", "123456789012345678901234567890.12345678"),
+        "A": ("BIGINT", 1),
+        "a": ("VARCHAR", "lower"),
+        '"quoted"': ("BOOLEAN", False),
+        "💥": ("VARCHAR[]", ["a", "z"]),
+        "bytes": ("BLOB", "AP8="),
+        "doc": ("JSON", '{"k":[1.25,null]}'),
+        "nothing": ("VARCHAR", None),
+    }
+    assert await service.rows("SELECT doc->'k'->>0 AS v, _doc->>'select' AS s FROM eng_odd") == [["1.25", "reserved"]]
+
+
+async def test_queries_run_side_by_side(service: Service, tables: None) -> None:
+    results = await asyncio.gather(*(service.rows(f"SELECT count(*) + {n} FROM eng_orders") for n in range(4)))
+    assert results == [[[12 + n]] for n in range(4)]
+
+
+async def test_a_killed_child_fails_one_call_clearly(service: Service, tables: None) -> None:
+    slow = asyncio.create_task(service.run(ENDLESS))
+    with anyio.move_on_after(1):
+        await asyncio.shield(slow)
+    for pid in service.sandbox.process_ids():
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(Failure) as caught:
+        await slow
+    assert caught.value.code is FailureCode.INTERNAL_ERROR
+    assert await service.rows("SELECT count(*) FROM eng_orders") == [[12]]
+
+
+async def test_explaining_reads_nothing_and_tells_the_verdict(service: Service, tables: None) -> None:
+    explained = await service.queries().explain_sql(
+        ANN, sql="SELECT total FROM eng_orders WHERE pk = 'cust1' AND n > 1"
+    )
+    assert [read.access for read in explained.reads] == ["Query"]
+    assert explained.verdict == "It may run as it is."
+    assert "eng_orders" in explained.plan
+    with pytest.raises(Failure) as caught:
+        await service.queries().explain_sql(ANN, sql="SELECT * FROM rival.eng_rival")
+    assert caught.value.code is FailureCode.UNKNOWN_SCHEMA
+
+
+async def test_large_tables_are_scanned_only_when_asked_for(service: Service, tables: None) -> None:
+    table = (await service.browsing().describe_table(ANN, table_name="eng_big")).table
+    large = type(table)(**{name: getattr(table, name) for name in table.__slots__} | {"item_count": 100_001})
+    await service.catalog.learn(large)
+    with pytest.raises(Failure) as caught:
+        await service.run("SELECT count(*) FROM eng_big")
+    assert caught.value.code is FailureCode.FULL_SCAN_REFUSED
+    assert '"eng_big"' in caught.value.message
+    explained = await service.queries().explain_sql(ANN, sql="SELECT count(*) FROM eng_big")
+    assert "full scan" in explained.verdict
+    assert await service.rows("SELECT count(*) FROM eng_big", allow_full_scan=True) == [[1500]]
+    assert await service.rows("SELECT n FROM eng_big WHERE pk = 'k7'") == [[7]]
+    await service.catalog.describe(service.schemas.by_name["shop"], "eng_big", "force")
+
+
+async def test_a_surprise_is_an_internal_error_without_its_text(service: Service, tables: None) -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("the password is hunter2")
+
+    queries = service.queries()
+    queries._items = Broken()
+    with pytest.raises(Failure) as caught:
+        await queries.run_sql(ANN, sql="SELECT count(*) FROM eng_orders")
+    assert caught.value.code is FailureCode.INTERNAL_ERROR
+    assert "hunter2" not in caught.value.message
