@@ -18,6 +18,7 @@ SECRETS = [
     "rt_Zm9vYmFy.h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
     "cs_h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
     "ses_h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
+    "brw_h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
     "txn_h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
 ]
 

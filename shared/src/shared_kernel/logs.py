@@ -18,7 +18,7 @@ _SECRET_NAMES = re.compile(
 )
 # Codes, refresh tokens, client secrets, session cookies and JWTs, wherever they stand in a text.
 _SECRET_TEXTS = re.compile(
-    r"(?<![A-Za-z0-9])(?:ac|rt|cs|ses|txn)_[A-Za-z0-9_.\-]{16,}"
+    r"(?<![A-Za-z0-9])(?:ac|rt|cs|ses|brw|txn)_[A-Za-z0-9_.\-]{16,}"
     r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"
 )
 # Any credential whose form we do not know, by what stands before it in a header, a form, a URL or JSON.
