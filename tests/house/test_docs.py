@@ -159,3 +159,11 @@ def test_make_commands_in_documents_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE))
     for target in re.findall(r"(?:^|`)make ([a-z-]+)", document.read_text("utf-8"), re.MULTILINE):
         assert target in targets, f"{document.name}: make {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_modules_that_documents_name_exist(document: Path) -> None:
+    """A moved module takes its signposts along."""
+    sources = [path.as_posix() for path in REPOSITORY.rglob("*.py") if ".venv" not in path.parts]
+    for named in re.findall(r"`((?:\w+/)+\w+\.py)`", document.read_text("utf-8")):
+        assert any(path.endswith(f"/{named}") for path in sources), f"{document.name}: {named}"
