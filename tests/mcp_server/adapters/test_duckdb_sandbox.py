@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from mcp_server.adapters.duckdb_sandbox import DuckDbSandbox
 from mcp_server.planning.failures import Failure, FailureCode
 from mcp_server.ports import Input, Result, SchemaConflict, StreamReadTwice
 from tests.mcp_server.adapters.relations import table
+from tests.support.processes import wait_for
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -396,3 +398,31 @@ async def test_many_statements_at_once_all_get_their_own_answer(sandbox: DuckDbS
 
     total = sum(range(20_000))
     assert await asyncio.gather(*(one(number) for number in range(10))) == [total + number for number in range(10)]
+
+
+PARENT = """
+import asyncio, sys
+from mcp_server.adapters.duckdb_sandbox import DuckDbSandbox
+
+async def main():
+    async with DuckDbSandbox(children=2, wait_seconds=20) as sandbox:
+        await sandbox.run("SELECT 1", (), row_limit=1, byte_limit=100)
+        print(*sandbox.process_ids(), flush=True)
+        statement = "SELECT levenshtein(repeat('a', 300000), repeat('b', 300000))"
+        await sandbox.run(statement, (), row_limit=1, byte_limit=100)
+
+asyncio.run(main())
+"""
+
+
+async def test_children_do_not_outlive_a_killed_parent() -> None:
+    """One of them is deep in a computation that listens to nothing."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    with anyio.fail_after(30):
+        pids = [int(pid) for pid in (await process.stdout.readline()).split()]
+    assert len(pids) == 2
+    assert all(alive(pid) for pid in pids)
+    process.kill()
+    await process.wait()
+    await asyncio.to_thread(wait_for, lambda: not any(alive(pid) for pid in pids), 5, "the children's end")

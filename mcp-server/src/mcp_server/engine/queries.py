@@ -307,7 +307,7 @@ class QueryService:
         return cursors.seal(self._cursor_key, state)
 
 
-async def _in_thread(work: Callable[[Unpack[_Arguments]], _Answer], *arguments: Unpack[_Arguments]) -> _Answer:
+async def _in_thread(work: Callable[[Unpack[_Arguments]], _Answer], *arguments: *_Arguments) -> _Answer:
     """Pure work that may take long, off the event loop; who is cancelled does not wait for its end."""
     return await anyio.to_thread.run_sync(work, *arguments, abandon_on_cancel=True)
 
