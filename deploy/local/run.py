@@ -117,7 +117,7 @@ def _watch(children: list[Child], started_by: int) -> None:
 
 def _stop_all(children: list[Child]) -> None:
     if children:
-        _say("\nStopping ...")
+        _say("\nStopping; the emulator saves its tables ...")
     for child in reversed(children):
         child.stop()
 
