@@ -36,12 +36,18 @@ OPERATORS = (
 
 ALLOWED_NODES: frozenset[type[exp.Expr]] = frozenset(QUERIES + CLAUSES + NAMES + VALUES + OPERATORS)
 
+TABLE_FUNCTIONS = (exp.GenerateSeries, exp.Unnest, exp.Explode)
+"""The functions that may stand for a table."""
+
 ADVICE: dict[type[exp.Expr], str] = {
     exp.Lambda: "Lambdas are not supported; unnest the list and use ordinary expressions.",
     exp.Comprehension: "List comprehensions are not supported; unnest the list and use ordinary expressions.",
     exp.TableSample: "Sampling is not supported; use ORDER BY and LIMIT.",
     exp.Columns: "COLUMNS(…) is not supported; name the columns.",
     exp.PositionalColumn: "Name the column instead of giving its position.",
+    exp.Pivot: "Use SELECT … FROM table PIVOT (aggregate FOR column IN (values)).",
+    exp.Table: "Only tables, subqueries, VALUES, unnest, range and generate_series can be read from.",
+    exp.Lateral: "After LATERAL write a subquery, unnest, range or generate_series.",
     exp.Lock: "Leave FOR UPDATE out; statements only read.",
     exp.Into: "Leave INTO out; statements only read.",
     exp.HistoricalData: "Reading a table as of another time is not supported.",

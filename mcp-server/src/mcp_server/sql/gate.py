@@ -8,7 +8,7 @@ from sqlglot.errors import ErrorLevel
 
 from mcp_server.planning.failures import Failure, FailureCode, Position
 from mcp_server.sql.allowed_functions import ALLOWED_FUNCTIONS, PUBLIC_FUNCTIONS
-from mcp_server.sql.allowed_nodes import ADVICE, ALLOWED_NODES
+from mcp_server.sql.allowed_nodes import ADVICE, ALLOWED_NODES, TABLE_FUNCTIONS
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.positions import position_at, position_of
 from mcp_server.sql.sizes import check_size
@@ -16,6 +16,7 @@ from mcp_server.sql.sizes import check_size
 MAX_DEPTH = 300
 """Levels of a syntax tree; DuckDB's own bound on expressions is 1,000."""
 
+_TABLE_PARTS = frozenset({"this", "alias", "db", "catalog", "joins", "laterals", "pivots"})
 _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Set, exp.Copy, exp.Attach, exp.Detach, exp.Pragma, exp.Drop, exp.Use)
 
 
@@ -65,6 +66,10 @@ def _check_node(node: exp.Expr, text: str) -> None:
             "Use VARCHAR, BIGINT, DOUBLE, DECIMAL(p,s), BOOLEAN, DATE, TIMESTAMP, INTERVAL, JSON or lists of these.",
             position=position_of(text, node),
         )
+    if isinstance(node, exp.Table | exp.Lateral) and isinstance(node.this, exp.Func):
+        _check_function(node.this, text)
+    if _has_unknown_form(node):
+        raise _not_supported(node, text)
     if type(node) in ALLOWED_NODES:
         check_size(node, text)
         return
@@ -80,6 +85,31 @@ def _check_node(node: exp.Expr, text: str) -> None:
     raise _not_supported(node, text)
 
 
+def _has_unknown_form(node: exp.Expr) -> bool:
+    """Whether a node of an allowed kind is put together in a way that names or reads something else."""
+    if isinstance(node, exp.Table):
+        # DuckDB reads the file of that name where a text stands for a table, and looks tables up by their name in some
+        # functions that have the name of an aggregate: `FROM histogram('/etc/passwd', 'x')`.
+        known = isinstance(node.this, (exp.Identifier, *TABLE_FUNCTIONS))
+        return not known or any(value for part, value in node.args.items() if part not in _TABLE_PARTS)
+    if isinstance(node, exp.Lateral):
+        return not isinstance(node.this, (exp.Subquery, *TABLE_FUNCTIONS))
+    if isinstance(node, exp.CTE):
+        return not isinstance(node.this, (exp.Query, *_WRITES))
+    if isinstance(node, exp.SetOperation):
+        return not (isinstance(node.this, exp.Query) and isinstance(node.expression, exp.Query))
+    if isinstance(node, exp.Subquery):
+        return not isinstance(node.this, exp.Query | exp.Table | exp.Values)
+    if isinstance(node, exp.Column):
+        return not isinstance(node.this, exp.Identifier | exp.Star)
+    if isinstance(node, exp.Alias | exp.TableAlias | exp.PivotAlias):
+        names = [node.args.get("alias"), *(node.args.get("columns") or [])]
+        names += [node.this] if isinstance(node, exp.TableAlias) else []
+        return any(not isinstance(name, exp.Identifier) for name in names if name is not None)
+    # `PIVOT t ON a` finds out its columns by a query of its own.
+    return isinstance(node, exp.Pivot) and node.args.get("this") is not None
+
+
 def _not_supported(node: exp.Expr, text: str) -> Failure:
     return Failure(
         FailureCode.SYNTAX_NOT_SUPPORTED,
@@ -91,7 +121,7 @@ def _not_supported(node: exp.Expr, text: str) -> Failure:
 
 def _check_function(node: exp.Func, text: str) -> None:
     names = [node.name] if isinstance(node, exp.Anonymous) else list(node.sql_names())
-    if any(name.lower() in ALLOWED_FUNCTIONS for name in names):
+    if type(node) in ALLOWED_NODES or any(name.lower() in ALLOWED_FUNCTIONS for name in names):
         return
     name = names[0].lower()
     for candidate in names:
@@ -112,6 +142,9 @@ def _check_function(node: exp.Func, text: str) -> None:
 
 
 def _excerpt(node: exp.Expr) -> str:
-    sql = " ".join(node.sql(dialect=Dialect, comments=False, unsupported_level=ErrorLevel.IGNORE).split())
+    try:
+        sql = " ".join(node.sql(dialect=Dialect, comments=False, unsupported_level=ErrorLevel.IGNORE).split())
+    except ValueError:  # the generator knows no text for it either
+        sql = ""
     sql = sql or type(node).__name__
     return sql if len(sql) <= 60 else sql[:59] + "…"

@@ -1,0 +1,195 @@
+"""Nothing passes the gate but one query made of known syntax and known functions."""
+
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+from sqlglot import exp
+
+from mcp_server.planning.failures import Failure, FailureCode, Position
+from mcp_server.sql.allowed_functions import PUBLIC_FUNCTIONS
+from mcp_server.sql.gate import check
+from mcp_server.sql.parse import MAX_BYTES, TableName, parse
+
+_LINES = (Path(__file__).parent / "refused.sql").read_text(encoding="utf-8").splitlines()
+REFUSED = [tuple(line.rsplit("; -- ", 1)) for line in _LINES if not line.startswith("--")]
+
+
+def _refusal(text: str) -> Failure:
+    with pytest.raises(Failure) as caught:
+        parse(text, None)
+    return caught.value
+
+
+@pytest.mark.parametrize(("statement", "code"), REFUSED)
+def test_refused(statement: str, code: str) -> None:
+    failure = _refusal(statement)
+
+    assert failure.code == code
+    assert failure.message
+    assert failure.next_action
+
+
+@pytest.mark.parametrize("statement", [statement for statement, code in REFUSED if code == "statement_not_allowed"])
+def test_hiding_a_statement_helps_nothing(statement: str) -> None:
+    """Not behind a comment, not in brackets, not after a query, not in a CTE."""
+    for hidden in (f"-- x\n{statement}", f"({statement})", f"SELECT 1; {statement}", f"WITH x AS ({statement}) FROM x"):
+        assert _refusal(hidden).code in ("statement_not_allowed", "syntax_error", "syntax_not_supported"), hidden
+
+
+def test_what_looks_like_a_statement_in_from_names_a_table() -> None:
+    statement = parse("SELECT * FROM (SHOW TABLES), (ATTACH '/tmp/x.db')", None)
+
+    assert statement.tables == {TableName(None, "SHOW"), TableName(None, "ATTACH")}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1;",
+        "SELECT 1 ; ; ",
+        "/* a */ SELECT 1 -- b",
+        "((SELECT 1))",
+        "VALUES (1, 2)",
+        "FROM t",
+        "TABLE t",
+        "from t select a",
+        "WITH RECURSIVE r AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM r WHERE a < 9) SELECT * FROM r",
+        "SELECT CURRENT_DATE(), CURRENT_TIMESTAMP(), current_date, now()",
+        "SELECT user FROM t",
+        "SELECT repeat('x', 10), lpad(a, 5, '0'), range(10), generate_series(1, 10, 2) FROM t",
+        "SELECT * FROM generate_series(DATE '2024-01-01', DATE '2024-12-31', INTERVAL 1 DAY) s(d)",
+        'SELECT \'DROP TABLE t; --\', "select" FROM "drop"',
+    ],
+)
+def test_let_through(statement: str) -> None:
+    assert parse(statement, None).expression.sql(dialect="duckdb")
+
+
+def test_every_listed_function_is_one_and_is_let_through() -> None:
+    """A name that the parser knows by another one must be on the list under that name too."""
+    known = {name for (name,) in duckdb.execute("SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()}
+    syntax = {"array_max", "array_min", "coalesce", "current_time", "current_timestamp", "date", "extract", "grouping",
+              "grouping_id", "iff", "ifnull", "localtime", "localtimestamp", "nvl", "percentile_cont",
+              "percentile_disc"}  # fmt: skip
+    assert known | syntax >= PUBLIC_FUNCTIONS
+    sized = {"repeat", "lpad", "rpad", "range", "generate_series"}
+    for name in PUBLIC_FUNCTIONS - sized:
+        outcomes: list[FailureCode | None] = []
+        for arguments in ("", "a", "a, b", "a, b, c"):
+            try:
+                parse(f"SELECT {name}({arguments}) FROM t", None)
+            except Failure as failure:
+                outcomes.append(failure.code)
+            else:
+                outcomes.append(None)
+        assert FailureCode.FUNCTION_NOT_ALLOWED not in outcomes, name
+        assert None in outcomes, name
+
+
+def test_no_listed_function_reaches_outside() -> None:
+    outside = (
+        *(
+            "read_",
+            "duckdb_",
+            "pragma",
+            "query",
+            "getvariable",
+            "current_setting",
+            "getenv",
+            "sleep",
+            "nextval",
+            "has_",
+        ),
+        *("write_", "json_serialize", "json_execute", "json_deserialize", "pg_", "inet_", "glob"),
+    )
+    assert not [name for name in PUBLIC_FUNCTIONS if name.startswith(outside)]
+
+
+def test_syntax_that_nobody_has_thought_of_is_refused() -> None:
+    class Novelty(exp.Expression):
+        pass
+
+    query = exp.select(Novelty())
+    with pytest.raises(Failure) as caught:
+        check(query, "SELECT novelty")
+
+    assert caught.value.code is FailureCode.SYNTAX_NOT_SUPPORTED
+
+
+class TestPositions:
+    def test_of_a_function_and_a_near_name(self) -> None:
+        failure = _refusal("SELECT a,\n  coutn(*) FROM t")
+
+        assert failure.position == Position(2, 3)
+        assert "count" in failure.next_action
+
+    def test_of_a_syntax_error(self) -> None:
+        assert _refusal("SELECT a FROM t\nWHERE a = = 1").position == Position(2, 11)
+
+    def test_of_an_open_text(self) -> None:
+        assert _refusal("SELECT 'abc").position is not None
+
+    def test_of_a_second_statement(self) -> None:
+        assert _refusal("SELECT 1;\nSELECT 2").position == Position(1, 9)
+
+
+class TestText:
+    @pytest.mark.parametrize("text", ["", "  \n ", "\t"])
+    def test_nothing_is_no_statement(self, text: str) -> None:
+        assert _refusal(text).code is FailureCode.INVALID_ARGUMENT
+
+    @pytest.mark.parametrize("character", ["\0", "\x01", "\x1b", "\x0b"])
+    def test_control_characters(self, character: str) -> None:
+        failure = _refusal(f"SELECT 'a{character}b'")
+
+        assert failure.code is FailureCode.SYNTAX_ERROR
+        assert failure.position == Position(1, 10)
+
+    def test_lone_surrogates(self) -> None:
+        assert _refusal("SELECT '\ud800'").code is FailureCode.INVALID_ARGUMENT
+
+    def test_length(self) -> None:
+        assert parse("SELECT 1 --" + "x" * (MAX_BYTES - 11), None)
+        assert _refusal("SELECT 1 --" + "x" * (MAX_BYTES - 10)).code is FailureCode.INVALID_ARGUMENT
+        assert _refusal("SELECT 1 --" + "é" * (MAX_BYTES // 2)).code is FailureCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        "SELECT " + "(" * 5000 + "1" + ")" * 5000,
+        "SELECT " + "abs(" * 3000 + "1" + ")" * 3000,
+        "SELECT " + "(SELECT " * 3000 + "1" + ")" * 3000,
+        "SELECT " + "NOT " * 5000 + "true",
+        "SELECT " + "- " * 5000 + "1",
+        "SELECT " + "+".join(["1"] * 5000),
+        "SELECT " + "[" * 5000 + "]" * 5000,
+        "SELECT " + "case when a then " * 1000 + "1" + " end" * 1000 + " FROM t",
+        "SELECT x" + "::int" * 5000 + " FROM t",
+        "SELECT " + "{'a':" * 3000 + "1" + "}" * 3000,
+        "SELECT 1" + " UNION ALL SELECT 1" * 2000,
+        "SELECT x" + "[1]" * 5000 + " FROM t",
+        "SELECT * FROM " + "(" * 5000 + "t" + ")" * 5000,
+        "SELECT x FROM t WHERE " + " OR ".join(f"x = {number}" for number in range(3000)),
+    ],
+    ids=range(14),
+)
+def test_depth_is_bounded_and_quick(nested: str) -> None:
+    started = time.perf_counter()
+
+    failure = _refusal(nested)
+
+    assert failure.code in (FailureCode.SYNTAX_ERROR, FailureCode.INVALID_ARGUMENT)
+    assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("opening", ["(", "abs(", "(SELECT ", "[", "case when a then (", "cast(("])
+def test_the_parsers_time_does_not_explode(opening: str) -> None:
+    """It tries some readings twice at each level; bounded nesting keeps that harmless."""
+    started = time.perf_counter()
+    with pytest.raises(Failure):
+        parse("SELECT " + opening * 25 + "@ FROM", None)
+
+    assert time.perf_counter() - started < 5
