@@ -279,6 +279,10 @@ class AttemptLimiter(Protocol):
         """Forgets the attempts of that account from that address."""
         ...
 
+    def authorization_attempt(self, address: str) -> int | None:
+        """Counts an authorization request; seconds to wait when it is one too many."""
+        ...
+
     def registration_attempt(self, address: str) -> int | None:
         """Counts a client registration; seconds to wait when it is one too many."""
         ...

@@ -94,6 +94,14 @@ async def test_405_and_503_pages_say_what_would_do(site: Site) -> None:
     assert int(pages["store down"].headers["retry-after"]) > 0
 
 
+async def test_a_flood_of_authorization_requests_is_slowed_down(site: Site) -> None:
+    """Our choice: a request that is let through leaves a row in the store, so one address may not send any number."""
+    answers = [await site.authorize(client_id="nobody") for _ in range(121)]
+    assert [answer.status_code for answer in answers] == [400] * 120 + [429]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert "Wait a minute" in answers[-1].text
+
+
 async def test_a01_a_person_learns_how_to_reset_an_unknown_client(site: Site) -> None:
     page = await site.authorize(client_id="nobody")
     assert "not registered here" in page.text

@@ -18,6 +18,7 @@ _SIGN_IN_ACCOUNT = RateLimitItemPerMinute(10, 5, namespace="sign-in-account")
 _SIGN_IN_ADDRESS = RateLimitItemPerMinute(100, 5, namespace="sign-in-address")
 _CLIENT_SECRET = RateLimitItemPerMinute(10, 1, namespace="client-secret")
 _CLIENT_ADDRESS = RateLimitItemPerMinute(200, 1, namespace="client-address")
+_AUTHORIZATION_ADDRESS = RateLimitItemPerMinute(120, 1, namespace="authorization-address")
 _REGISTRATION_ADDRESS = RateLimitItemPerMinute(60, 10, namespace="registration-address")
 _REGISTRATION_ALL = RateLimitItemPerMinute(1000, 10, namespace="registration-all")
 _HITS_BETWEEN_CLEARINGS = 1000
@@ -41,6 +42,10 @@ class MemoryAttemptLimiter:
     def sign_in_succeeded(self, email: str, address: str) -> None:
         """See AttemptLimiter."""
         self._limits.clear(_SIGN_IN_ACCOUNT, digest(email), _network(address))
+
+    def authorization_attempt(self, address: str) -> int | None:
+        """See AttemptLimiter: 120 in a minute from an address, since each may leave a row in the store."""
+        return self._hit(_AUTHORIZATION_ADDRESS, _network(address))
 
     def registration_attempt(self, address: str) -> int | None:
         """See AttemptLimiter: 60 in 10 minutes from an address, 1000 from all."""

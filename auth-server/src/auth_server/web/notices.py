@@ -75,6 +75,7 @@ _TITLES = {
     404: ("There is no page here", "Check the address, or go back to your app and connect again."),
     405: ("This page cannot be opened like this", _START_AGAIN),
     413: ("That was too much", "The form was longer than this server accepts."),
+    429: ("One moment, please", "Your network has started many sign-ins. Wait a minute, then load the page again."),
     500: ("Something went wrong here", "It is not your doing. Try again; if it stays, report the reference below."),
     503: ("Just a moment", "This server cannot answer right now, and nothing was lost. Load the page again shortly."),
 }

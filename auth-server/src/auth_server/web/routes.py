@@ -67,7 +67,7 @@ def endpoints(
         f"{base}/.well-known/oauth-authorization-server": document(metadata),
         f"{base}/.well-known/openid-configuration": document(metadata),
         f"{base}/.well-known/jwks.json": document(key_set),
-        f"{base}/authorize": authorize(flows.authorize, browser),
+        f"{base}/authorize": authorize(flows.authorize, browser, flows.limiter, address_of),
         f"{base}/login": sign_in(flows.sign_in, browser, address_of),
         f"{base}/consent": consent(flows.consent, browser),
         f"{base}/token": api(token(flows.token, flows.limiter, address_of)),
