@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support import demo_data
@@ -16,6 +17,11 @@ from tests.support.services import Addresses, AuthServer, McpServer, auth_servin
 def pytest_configure() -> None:
     """SIGTERM, as from a time limit, ends the run as Ctrl-C does, so that no server outlives it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+# A busy machine is slow, not wrong: Hypothesis judges properties here, not times.
+hypothesis.settings.register_profile("house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
