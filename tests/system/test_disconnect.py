@@ -1,0 +1,78 @@
+"""A client that goes away stops the reads it caused: within a second, in both protocol eras."""
+
+import json
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.counting_proxy import CountingProxy, counting
+from tests.support.demo_data import DemoTables
+from tests.support.mcp_wire import ERAS, Era, Wire, message
+from tests.support.processes import wait_for
+from tests.support.services import Addresses, AuthServer, McpServer, mcp_serving
+
+pytestmark = pytest.mark.slow
+
+# Every attribute of every item, so that no page can be large in items: about 16 pages of a megabyte.
+LONG = "select l_shipmode, sum(length(l_comment)) from lineitem group by l_shipmode"
+QUIET_SECONDS = 4.0
+
+
+@pytest.fixture(scope="module")
+def proxy(demo_tables: DemoTables) -> Iterator[CountingProxy]:
+    """Counts what is asked of the emulator."""
+    with counting(demo_tables.emulator.endpoint_url) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def mcp(proxy: CountingProxy, auth_server: AuthServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[McpServer]:
+    """An mcp-server whose reads pass through the proxy."""
+    addresses = Addresses(auth_port=int(auth_server.issuer.rsplit(":", 1)[1]))
+    directory = tmp_path_factory.mktemp("disconnect")
+    settings = {"MCP_RESOURCE": auth_server.resource}
+    with mcp_serving(addresses, directory, proxy.endpoint_url, **settings) as started:
+        yield McpServer(f"http://localhost:{addresses.mcp_port}/mcp", started.server)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_disconnected_client_stops_the_reads(
+    era: Era, auth_server: AuthServer, mcp: McpServer, proxy: CountingProxy
+) -> None:
+    token = auth_server.token()
+    wire = Wire(mcp.resource, token, era)
+    wire.call("describe_table", table_name="lineitem")
+    before = proxy.requests
+    wire.rows(LONG)
+    whole = proxy.requests - before
+    assert whole >= 10, "too few reads to tell whether they stop"
+
+    before = proxy.requests
+    connection = send_call(mcp, token, era)
+    assert proxy.wait_for_request(before + 1, 20), "the query never began to read"
+    connection.close()
+    wait_for(lambda: '"cancelled"' in last_tool_call(mcp), 1.0, "the call's end")
+    at_the_end = proxy.requests
+    assert at_the_end - before < whole - 3, "the query had all but ended before its client left"
+    assert not proxy.wait_for_request(at_the_end, QUIET_SECONDS), "it went on reading"
+    assert wire.rows("select count(*) from region") == [[5]]
+
+
+def send_call(mcp: McpServer, token: str, era: Era) -> socket.socket:
+    """A connection on which the long query has been sent."""
+    body, headers = message(era, 1, "tools/call", {"name": "run_sql", "arguments": {"sql": LONG}})
+    content = json.dumps(body).encode()
+    host = urlsplit(mcp.resource).netloc
+    headers |= {"Host": host, "Authorization": f"Bearer {token}", "Content-Length": str(len(content))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    connection = socket.create_connection(("127.0.0.1", int(host.rsplit(":", 1)[1])))
+    connection.sendall(f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + content)
+    return connection
+
+
+def last_tool_call(mcp: McpServer) -> str:
+    """The newest line of the log that tells of a call's end."""
+    lines = [line for line in mcp.log.read_text().splitlines() if '"tool_call"' in line]
+    return lines[-1]

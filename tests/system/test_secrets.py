@@ -1,0 +1,168 @@
+"""No secret, code or token of the whole story, mistakes included, reaches a log or stands readable in the store."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support import people
+from tests.support.callback import parameters
+from tests.support.emulator import Emulator
+from tests.support.grants import REDIRECT_URI, SCOPE, public_client
+from tests.support.leaks import leaks
+from tests.support.mcp_wire import ERAS, Wire
+from tests.support.services import (
+    EMAIL,
+    PASSWORD,
+    Addresses,
+    AuthServer,
+    McpServer,
+    auth_serving,
+    mcp_serving,
+)
+
+pytestmark = pytest.mark.slow
+
+STATE = "state-of-this-very-story-5f2c"
+WRONG_PASSWORD = "Tr0ub4dor&3-but-wrong"
+WRONG_SECRET = "cs_wrong-wrong-wrong-wrong-wrong-wrong-wrong"
+
+
+@pytest.fixture(scope="module")
+def pair(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AuthServer, McpServer]]:
+    """A pair of its own that logs as much as it can."""
+    directory, addresses = tmp_path_factory.mktemp("talkative"), Addresses()
+    with (
+        auth_serving(addresses, directory, AUTH_LOG_LEVEL="DEBUG") as auth,
+        mcp_serving(addresses, directory, emulator.endpoint_url, MCP_LOG_LEVEL="DEBUG") as mcp,
+    ):
+        yield auth, mcp
+
+
+class Story:
+    """Everything that people and clients do, right and wrong; `secrets` is every secret of it."""
+
+    def __init__(self, auth: AuthServer, mcp: McpServer) -> None:
+        self.auth, self.mcp = auth, mcp
+        self.secrets = {PASSWORD, WRONG_PASSWORD, WRONG_SECRET, auth.automation.secret}
+
+    def sign_in(self) -> str:
+        """Signs in after a wrong password, allows, and gives the code."""
+        client = public_client(self.auth)
+        self.client_id = client.id
+        self.pkce = people.Pkce()
+        self.secrets |= {self.pkce.verifier, STATE}
+        url = people.authorize_url(
+            *(self.auth.issuer, client.id, REDIRECT_URI, self.pkce),
+            resource=self.auth.resource,
+            scope=SCOPE,
+            state=STATE,
+        )
+        with httpx2.Client(timeout=30) as browser:
+            page = browser.get(url)
+            while page.is_redirect:
+                page = browser.get(page.url.join(page.headers["location"]))
+            self.secrets.add(people.only_form(page).fields["csrf"])
+            refused = people.submit(browser, page, email=EMAIL, password=WRONG_PASSWORD)
+            assert refused.status_code == 400
+            answer = people.submit(browser, page, email=EMAIL, password=PASSWORD)
+            page = browser.get(answer.url.join(answer.headers["location"]))
+            self.secrets.add(people.only_form(page).fields["csrf"])
+            self.secrets |= {cookie.value for cookie in browser.cookies.jar if cookie.value}
+            answer = people.submit(browser, page, decision="approve")
+            forged = browser.post(answer.url, data={"transaction": "x", "csrf": "forged", "decision": "approve"})
+            assert forged.status_code >= 400
+        return parameters(answer.headers["location"])["code"]
+
+    def token(self, status: int, **form: str) -> httpx2.Response:
+        """One call of the token endpoint by the person's client."""
+        answer = httpx2.post(f"{self.auth.issuer}/token", data={"client_id": self.client_id} | form)
+        assert answer.status_code == status, answer.text
+        if status == 200:
+            self.secrets |= {answer.json()["access_token"], answer.json()["refresh_token"]}
+        return answer
+
+    def person(self) -> str:
+        """Redeems with mistakes, refreshes, replays, revokes; gives the last access token."""
+        code = self.sign_in()
+        self.secrets.add(code)
+        redeem = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
+        wrong_verifier = people.Pkce().verifier
+        self.secrets.add(wrong_verifier)
+        self.token(400, **redeem, code_verifier=wrong_verifier)
+        first = self.token(200, **redeem, code_verifier=self.pkce.verifier).json()
+        second = self.token(200, grant_type="refresh_token", refresh_token=first["refresh_token"]).json()
+        self.token(200, grant_type="refresh_token", refresh_token=first["refresh_token"])
+        self.token(400, grant_type="refresh_token", refresh_token=second["refresh_token"] + "x")
+        self.token(400, grant_type="refresh_token", refresh_token=second["access_token"])
+        self.token(400, grant_type="password", username=EMAIL, password=PASSWORD)
+        self.token(400, **redeem, code_verifier=self.pkce.verifier)
+        form = {"token": second["refresh_token"], "client_id": self.client_id}
+        assert httpx2.post(f"{self.auth.issuer}/revoke", data=form).status_code == 200
+        return str(second["access_token"])
+
+    def automation(self) -> str:
+        """Authenticates in every way, right and wrong; gives an access token."""
+        client, endpoint = self.auth.automation, f"{self.auth.issuer}/token"
+        form = {"grant_type": "client_credentials"}
+        posted = form | {"client_id": client.id, "client_secret": client.secret}
+        answers = [
+            httpx2.post(endpoint, data=form, auth=(client.id, client.secret)),
+            httpx2.post(endpoint, data=posted),
+            httpx2.post(endpoint, json=posted),
+        ]
+        tokens = [str(answer.json()["access_token"]) for answer in answers]
+        self.secrets.update(tokens)
+        self.secrets.add(base64.b64encode(f"{client.id}:{client.secret}".encode()).decode())
+        for wrong in (
+            httpx2.post(endpoint, data=form, auth=(client.id, WRONG_SECRET)),
+            httpx2.post(endpoint, data=posted | {"client_secret": WRONG_SECRET}),
+            httpx2.post(f"{endpoint}?client_secret={client.secret}", data=form),
+            httpx2.get(f"{self.auth.issuer}/{client.secret}"),
+            httpx2.post(endpoint, content=f"{client.secret}\x00%zz={client.secret}"),
+            httpx2.post(endpoint, content=f'{{"{client.secret}"', headers={"Content-Type": "application/json"}),
+        ):
+            assert wrong.status_code >= 400
+        return tokens[-1]
+
+    def queries(self, token: str) -> None:
+        """Uses a token at the MCP endpoint, well and badly."""
+        for era in ERAS:
+            wire = Wire(self.mcp.resource, token, era)
+            wire.call("list_schemas")
+            wire.send("tools/call", {"name": "run_sql", "arguments": {"sql": "select error", "surprise": token}})
+            wire.send("tools/call", {"name": "run_sql", "arguments": {"sql": f"select '{token}' from nowhere"}})
+            wire.send("tools/call", {"name": token, "arguments": {}})
+            wire.send(token)
+        header, payload, signature = token.split(".")
+        bearers = [f"{token}x", f"{header}.{payload}.", f"{payload}.{header}.{signature}", f"{token} {token}"]
+        for bearer in bearers:
+            refused = httpx2.post(self.mcp.resource, headers={"Authorization": f"Bearer {bearer}"})
+            assert refused.status_code in (400, 401)
+            assert signature not in refused.text
+        for url in (f"{self.mcp.resource}?access_token={token}", f"{self.mcp.origin}/{token}"):
+            assert httpx2.get(url).status_code >= 400
+        httpx2.post(self.mcp.resource, headers={"X-Request-Id": token[:60], "Authorization": f"Basic {token}"})
+
+
+def test_no_secret_of_the_story_reaches_a_log_or_the_store(pair: tuple[AuthServer, McpServer]) -> None:
+    auth, mcp = pair
+    story = Story(auth, mcp)
+    story.queries(story.person())
+    story.queries(story.automation())
+    assert len(story.secrets) >= 18
+    logs = [auth.log, mcp.log]
+    for log in logs:
+        assert log.read_bytes().count(b'"event"') > 20
+    assert leaks(story.secrets, logs) == []
+    # The store must give the client its state back; everything else it only needs to recognise.
+    assert leaks(story.secrets - {STATE}, stored(auth.directory)) == []
+
+
+def stored(directory: Path) -> list[Path]:
+    """The store's files."""
+    files = [file for file in directory.glob("auth.db*") if file.stat().st_size]
+    assert files
+    return files
