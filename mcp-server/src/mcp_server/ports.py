@@ -101,13 +101,25 @@ class Catalog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """Another relation of the statement: some columns of an input, in that order."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
-    """A relation to stream into the relational engine; closing `batches` stops its source."""
+    """A relation to stream into the relational engine; closing `batches` stops its source.
+
+    Materialised, it is loaded before the statement runs, and can be read more than once, also through `views`.
+    """
 
     name: str
     schema: pa.Schema
     batches: AsyncGenerator[pa.RecordBatch]
     materialise: bool
+    views: tuple[View, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

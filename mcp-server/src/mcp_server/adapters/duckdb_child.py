@@ -109,7 +109,14 @@ class Child:
         """
         request = {
             "statement": statement,
-            "inputs": [{"name": item.name, "materialise": item.materialise} for item in inputs],
+            "inputs": [
+                {
+                    "name": item.name,
+                    "materialise": item.materialise,
+                    "views": [{"name": view.name, "columns": view.columns} for view in item.views],
+                }
+                for item in inputs
+            ],
             "row_limit": row_limit,
             "byte_limit": byte_limit,
         }

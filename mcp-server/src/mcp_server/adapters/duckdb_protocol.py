@@ -9,7 +9,7 @@ import struct
 HEADER = struct.Struct(">cI")
 
 RUN = b"Q"
-"""To the child: JSON `{statement, inputs: [{name, materialise}], row_limit, byte_limit}`."""
+"""To the child: JSON `{statement, inputs: [{name, materialise, views: [{name, columns}]}], row_limit, byte_limit}`."""
 INTERRUPT = b"I"
 """To the child: end the running statement."""
 

@@ -116,14 +116,7 @@ class Child:
 
     def _run(self, connection: Any, request: dict[str, Any], files: list[BinaryIO]) -> bytes:
         for item, file in zip(request["inputs"], files, strict=True):
-            reader = self._pa.ipc.open_stream(file)
-            if item["materialise"]:
-                source = f"{item['name']}_stream"
-                connection.register(source, reader)
-                connection.execute(f'CREATE TABLE "{item["name"]}" AS SELECT * FROM "{source}"')  # noqa: S608 - our own r0, r1, …
-                connection.unregister(source)
-            else:
-                connection.register(item["name"], reader)
+            self._register(connection, item, self._pa.ipc.open_stream(file))
         statement = request["statement"]
         kinds = [parsed.type.name for parsed in connection.extract_statements(statement)]
         if kinds not in (["SELECT"], ["MULTI"]):  # MULTI is a PIVOT whose values DuckDB has to look up first
@@ -140,6 +133,19 @@ class Child:
             complete = _write_rows(reader, writer, row_limit, byte_limit)
         reader.close()
         return protocol.frame(protocol.FINISHED, json.dumps({"complete": complete}).encode())
+
+    def _register(self, connection: Any, item: dict[str, Any], reader: Any) -> None:
+        """Makes an input known by its name. The names are our own: r0, s0, c0, …"""
+        name = item["name"]
+        if not item["materialise"]:
+            connection.register(name, reader)
+            return
+        connection.register(f"{name}_stream", reader)
+        connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM "{name}_stream"')  # noqa: S608 - see above
+        connection.unregister(f"{name}_stream")
+        for view in item["views"]:
+            columns = ", ".join(f'"{column}"' for column in view["columns"])
+            connection.execute(f'CREATE VIEW "{view["name"]}" AS SELECT {columns} FROM "{name}"')  # noqa: S608 - see above
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):

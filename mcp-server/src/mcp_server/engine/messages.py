@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from mcp_server.engine.sharing import Source
 from mcp_server.planning.failures import Failure, FailureCode
 from mcp_server.planning.plan import Read
 from mcp_server.planning.schema import Schema
@@ -72,6 +73,15 @@ def warnings(reads: Sequence[Read], schemas: Mapping[str, Schema]) -> tuple[str,
     if any(schemas[read.relation.table.schema].endpoint_url is not None for read in reads):
         found["read_units is computed from item sizes, since the endpoint is not AWS."] = None
     return tuple(found)
+
+
+def shared_scans(feeds: Sequence[Source]) -> tuple[str, ...]:
+    """What a plan's text says of tables that are scanned once for several references."""
+    return tuple(
+        f'Table "{source.read.relation.table.name}" is scanned once for its {len(source.relations)} references.'
+        for source in feeds
+        if source.shared
+    )
 
 
 def cut(rows: int) -> str:

@@ -20,6 +20,7 @@ from mcp_server.engine.meter import Meter, full_scan_refused
 from mcp_server.engine.results import Explanation, QueryResult, Statistics, StopReason
 from mcp_server.engine.rows import json_rows
 from mcp_server.engine.schemas import Schemas
+from mcp_server.engine.sharing import Source, sources
 from mcp_server.engine.tables import find_tables
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.access_path import full_scan_of, plan_read
@@ -37,6 +38,7 @@ from mcp_server.ports import (
     SchemaConflict,
     Spool,
     StreamReadTwice,
+    View,
 )
 from mcp_server.sql.bind import Query, bind
 from mcp_server.sql.parse import JsonValue, Statement, parse
@@ -131,7 +133,8 @@ class QueryService:
             plan = await self._plan(principal, schema, statement, consistent=False)
             large = [read for read in plan.reads if full_scan_of(read)]
             verdict = full_scan_refused(large, "it is large").message if large else "It may run as it is."
-            return Explanation(render_plan(plan.reads), plan.reads, plan.query.normalized_sql, verdict)
+            text = "\n".join((render_plan(plan.reads), *messages.shared_scans(sources(plan.reads))))
+            return Explanation(text, plan.reads, plan.query.normalized_sql, verdict)
 
         return await self._guarded(lambda: self._admitted(principal, explain))
 
@@ -248,15 +251,8 @@ class QueryService:
         return _Plan(query, tuple(plan_read(relation, consistent=consistent) for relation in query.relations))
 
     async def _execute(self, plan: _Plan, meter: Meter, *, materialise: bool) -> Result:
-        inputs = [
-            Input(
-                name=read.relation.name,
-                schema=self._items.arrow_schema(read),
-                batches=self._batches(read, meter),
-                materialise=materialise or read.relation.materialise,
-            )
-            for read in plan.reads
-        ]
+        feeds = sources(plan.reads)
+        inputs = [self._input(source, meter, materialise=materialise) for source in feeds]
         try:
             return await self._relational.run(
                 plan.query.statement,
@@ -266,6 +262,17 @@ class QueryService:
             )
         except Failure as failure:
             raise messages.with_table_names(failure, plan.reads) from failure
+
+    def _input(self, source: Source, meter: Meter, *, materialise: bool) -> Input:
+        schema = self._items.arrow_schema(source.read)
+        views = tuple(
+            View(relation.name, tuple(schema.names[position] for position in source.positions(relation)))
+            for relation in source.relations
+            if source.shared
+        )
+        relation = source.read.relation
+        batches = self._batches(source.read, meter)
+        return Input(relation.name, schema, batches, materialise or relation.materialise, views)
 
     async def _batches(self, read: Read, meter: Meter) -> AsyncGenerator[pa.RecordBatch]:
         schema = self._schemas.by_name[read.relation.table.schema]

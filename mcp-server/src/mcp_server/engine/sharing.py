@@ -1,0 +1,51 @@
+"""One scan for all references to a table that would each scan it. Pure.
+
+It costs one scan's read units instead of several, and all references see the same items. The table is held by the
+relational engine for it, so large tables, whose scan has to be asked for, are still read once per reference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mcp_server.planning.access_path import full_scan_of, plan_read
+from mcp_server.planning.plan import Read, Relation
+from mcp_server.planning.schema import DOCUMENT, Column
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A read and the relations that it feeds: its own, or several through columns of it."""
+
+    read: Read
+    relations: tuple[Relation, ...]
+
+    @property
+    def shared(self) -> bool:
+        """Whether it feeds other relations than its own."""
+        return self.relations != (self.read.relation,)
+
+    def positions(self, relation: Relation) -> tuple[int, ...]:
+        """Where a relation's columns stand among those of the read."""
+        return tuple(self.read.relation.columns.index(column) for column in relation.columns)
+
+
+def sources(reads: Sequence[Read]) -> tuple[Source, ...]:
+    """What is really read for a plan's reads."""
+    groups: dict[tuple[str, str] | str, list[Read]] = {}
+    for read in reads:
+        table = read.relation.table
+        scan = read.access == "Scan" and read.index is None and not full_scan_of(read)
+        groups.setdefault((table.schema, table.physical_name) if scan else read.relation.name, []).append(read)
+    return tuple(
+        Source(group[0], (group[0].relation,)) if len(group) == 1 else _shared(number, group)
+        for number, group in enumerate(groups.values())
+    )
+
+
+def _shared(number: int, group: list[Read]) -> Source:
+    table = group[0].relation.table
+    wanted: set[Column] = {column for read in group for column in read.relation.columns}
+    columns = tuple(column for column in (*table.columns, DOCUMENT) if column in wanted)
+    relation = Relation(f"s{number}", table, columns, (), materialise=True)
+    read = plan_read(relation, consistent=group[0].consistent)
+    return Source(read, tuple(read.relation for read in group))
