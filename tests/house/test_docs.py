@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -164,6 +165,13 @@ def test_make_commands_in_documents_exist(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_modules_that_documents_name_exist(document: Path) -> None:
     """A moved module takes its signposts along."""
-    sources = [path.as_posix() for path in REPOSITORY.rglob("*.py") if ".venv" not in path.parts]
     for named in re.findall(r"`((?:\w+/)+\w+\.py)`", document.read_text("utf-8")):
-        assert any(path.endswith(f"/{named}") for path in sources), f"{document.name}: {named}"
+        assert any(path.endswith(f"/{named}") for path in modules()), f"{document.name}: {named}"
+
+
+@cache
+def modules() -> tuple[str, ...]:
+    """The paths of all our Python files."""
+    roots = ("auth-server", "mcp-server", "shared", "deploy", "tests")
+    found = (path for root in roots for path in (REPOSITORY / root).rglob("*.py"))
+    return tuple(path.as_posix() for path in found if "node_modules" not in path.parts)
