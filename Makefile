@@ -7,7 +7,6 @@
 export UV_PYTHON_DOWNLOADS := never
 # Where the system keeps certificate authorities, its list counts: it knows a company's own, uv's built-in one does not.
 export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),true,false)
-export PYTHONDONTWRITEBYTECODE := 1
 
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 BIN := .venv/bin
