@@ -94,8 +94,8 @@ def _qualified(query: exp.Query, text: str, internal: Mapping[str, Table], spell
     schema = MappingSchema(columns, visible=visible, dialect=Dialect, normalize=False)
     try:
         return qualify(query, schema=schema, dialect=Dialect)
-    except SqlglotError as error:
-        raise resolution_failure(str(error), query, text, internal.values()) from None
+    except (SqlglotError, AssertionError) as error:
+        raise resolution_failure(str(error), query, text, internal) from None
 
 
 def _names_document(query: exp.Query, text: str) -> bool:

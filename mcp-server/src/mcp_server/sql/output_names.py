@@ -20,12 +20,13 @@ def name_projections(query: exp.Query) -> None:
             values.set("alias", alias)
     for select in query.find_all(exp.Select):
         for projection in select.expressions:
-            if isinstance(projection, _NAMED) or projection.is_star:
-                continue
-            name = _text(projection)
-            replacement = exp.alias_(projection.copy(), name, quoted=True, copy=False)
-            replacement.args["alias"].meta[SPELLING] = name
-            projection.replace(replacement)
+            if isinstance(projection, exp.Subquery) and projection.alias:
+                alias = projection.args["alias"].this
+                projection.set("alias", None)
+                projection.replace(exp.Alias(this=projection.copy(), alias=alias))
+            elif not (isinstance(projection, _NAMED) or projection.is_star):
+                name = _text(projection)
+                projection.replace(exp.Alias(this=projection.copy(), alias=exp.to_identifier(name, quoted=True)))
 
 
 def _width(values: exp.Values) -> int:

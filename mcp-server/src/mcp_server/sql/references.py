@@ -30,7 +30,21 @@ def references(query: exp.Query, internal: Mapping[str, Table], spelling: Spelli
     """Every reference of a qualified query, in the order of the text."""
     nodes = [node for node in query.find_all(exp.Table, bfs=False) if node.name in internal]
     used: dict[int, set[str]] = {id(node): set() for node in nodes}
+    for whole in query.find_all(exp.TableColumn):
+        raise Failure(
+            FailureCode.SYNTAX_NOT_SUPPORTED,
+            f'"{whole.name}" is a table, and a whole row of it cannot be a value.',
+            f"Name its columns, or use {DOCUMENT_COLUMN} for the item as JSON.",
+            position=position_of(text, whole),
+        )
     for column in query.find_all(exp.Column):
+        if column.args.get("db"):
+            raise Failure(
+                FailureCode.UNKNOWN_TABLE,
+                f'There is no table "{column.db}.{column.table}" in the FROM clause.',
+                "Write columns as `alias.column`.",
+                position=position_of(text, column),
+            )
         source = source_of(column)
         if source is None or id(source) not in used:
             continue

@@ -25,6 +25,13 @@ def name_sources(
     by_select: dict[int, dict[tuple[str, str], str]] = {}
     for node in real_tables(query):
         name = table_name(node)
+        if node.args.get("alias") is not None and node.args["alias"].columns:
+            raise Failure(
+                FailureCode.SYNTAX_NOT_SUPPORTED,
+                "The columns of a table cannot be renamed in FROM.",
+                "Rename them in a subquery: `(SELECT a AS x FROM table) AS name`.",
+                position=position_of(text, node),
+            )
         schema = fold(name.schema or default_schema)
         if not node.alias:
             node.set("alias", exp.TableAlias(this=exp.to_identifier(name.name, quoted=True)))
