@@ -230,6 +230,15 @@ async def test_errors_are_told_without_duckdbs_internals(
     await healthy(sandbox)
 
 
+async def test_what_is_no_text_reaches_no_child(sandbox: DuckDbSandbox) -> None:
+    before = sandbox.process_ids()
+    source = Source(3)
+    with pytest.raises(Failure, match="surrogate"):
+        await run(sandbox, "SELECT '\ud800'", source.input())
+    assert source.pulled == 0
+    assert sandbox.process_ids() == before
+
+
 async def test_division_by_zero_of_numbers_is_duckdbs_own(sandbox: DuckDbSandbox) -> None:
     result = await run(sandbox, "SELECT 1 / 0 AS q")
     assert result.table.to_pylist() == [{"q": float("inf")}]

@@ -69,6 +69,15 @@ def died() -> Failure:
     )
 
 
+def not_text() -> Failure:
+    """The statement cannot be written in UTF-8."""
+    return Failure(
+        FailureCode.EVALUATION_ERROR,
+        "The statement or a parameter holds half of a surrogate pair, which is no text.",
+        "Send valid Unicode.",
+    )
+
+
 def busy() -> Failure:
     """No child came free in time."""
     return Failure(FailureCode.BUSY, "Too many queries are running at the moment.", "Try again in a few seconds.")

@@ -88,6 +88,8 @@ class DuckDbSandbox:
                 f"A query may refer to at most {MAX_INPUTS} tables; this one refers to {len(inputs)}.",
                 "Split the query.",
             )
+        if not _is_text(statement):
+            raise duckdb_errors.not_text()
         child, pipes = await self._start(statement, inputs, row_limit, byte_limit)
         outcome: Result | BaseException | None = None
         try:
@@ -202,6 +204,14 @@ class DuckDbSandbox:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _is_text(statement: str) -> bool:
+    try:
+        statement.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -192,7 +192,7 @@ def _client_failure(error: botocore.exceptions.ClientError, schema: Schema, tabl
         return throttled(schema)
     if code == "ResourceNotFoundException" and table is not None:
         return Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{table}" any more.', "Call list_tables.")
-    _log.error("dynamodb_refused", schema=schema.name, table=table, code=code, operation=error.operation_name)
+    _log.error("dynamodb_refused", schema=schema.name, table=table, reason=code, operation=error.operation_name)
     if code in _DENIED or status >= 500:
         return _unavailable(schema)
     return Failure(

@@ -3,7 +3,8 @@
 Read units are DynamoDB's own where it is AWS that answers. Emulators report wrong ones or none, so for any other
 endpoint they are computed: 0.5 for each 4096 bytes looked at (twice that when strongly consistent), rounded up per
 response, for BatchGetItem per item. The bytes are the items' number times the table's average item size, which
-for such endpoints comes from the catalogue's sample; a read through an index is computed as if it held whole items.
+for such endpoints comes from the catalogue's sample; a read through an index is computed as if it held whole items, and
+keys that no item has are not counted.
 """
 
 import asyncio
