@@ -187,7 +187,7 @@ async def _warm_up(relational: RelationalEngine, warm: anyio.Event) -> None:
         try:
             await relational.run("SELECT 1", (), row_limit=1, byte_limit=1024)
         except Failure as failure:  # it has waited for a child before it gave up
-            _log.warning("not_ready_yet", code=failure.code.value)
+            _log.warning("not_ready_yet", reason=failure.code.value)
         else:
             warm.set()
 

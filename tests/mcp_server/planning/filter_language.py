@@ -30,6 +30,7 @@ class _Parser:
     def __init__(self, expression: str, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
         self.tokens = _TOKEN.findall(expression)
         assert "".join(self.tokens) == re.sub(r"\s", "", expression)
+        self.parenthesised_spans: set[tuple[int, int]] = set()  # in tokens that were left at start and end
         self.names = names
         self.values = values
 
@@ -61,11 +62,18 @@ class _Parser:
             inner = self.negation()
             return lambda item: not inner(item)
         if self.peek() == "(":
-            self.take()
-            condition = self.disjunction()
-            self.take(")")
-            return condition
+            return self.parenthesised()
         return self.predicate()
+
+    def parenthesised(self) -> Condition:
+        """DynamoDB refuses parentheses directly within parentheses: "The expression has redundant parentheses"."""
+        start = len(self.tokens)
+        self.take("(")
+        condition = self.disjunction()
+        assert (start - 1, len(self.tokens)) not in self.parenthesised_spans, "redundant parentheses"
+        self.take(")")
+        self.parenthesised_spans.add((start, len(self.tokens)))
+        return condition
 
     def predicate(self) -> Condition:
         token = self.peek()

@@ -8,6 +8,9 @@ Two things make a filter weaker than the predicate, never stronger:
   predicate has no meaning yet: whether it matches is only known once the column's type has been widened. Each condition
   therefore lets through whatever has another type; the reader notices the conflict, widens the type, and the query runs
   again on the right types. Only attributes of the primary key need no such guard, since DynamoDB enforces their types.
+
+What is rendered needs no parentheses to stand in an AND or an OR, for DynamoDB refuses redundant ones: a disjunction
+brings its own, and AND binds tighter than OR (Expressions.OperatorsAndFunctions.html, Precedence).
 """
 
 from collections.abc import Container
@@ -48,7 +51,7 @@ def render_filter(
         case AnyOf(parts):
             rendered = [render_filter(part, table, placeholders, without=without) for part in parts]
             said = [part for part in rendered if part is not None]
-            return f"({' OR '.join(f'({part})' for part in said)})" if len(said) == len(parts) else None
+            return f"({' OR '.join(said)})" if len(said) == len(parts) else None
         case _:
             column = table.column(predicate.column)
             if column is None or predicate.column in without:
@@ -151,7 +154,7 @@ class _Leaf:
         if self._column.type.kind is TypeKind.DATE:
             # Texts of another length are not canonical dates: they too make the reader widen the type.
             other = f"({other} OR size({self._path}) <> {self._placeholders.value(_ISO_DATE_LENGTH)})"
-        return f"(({condition}) OR (attribute_exists({self._path}) AND {other}))"
+        return f"({condition} OR attribute_exists({self._path}) AND {other})"
 
 
 def following_prefix(prefix: str) -> str | None:
