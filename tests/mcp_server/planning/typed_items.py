@@ -49,7 +49,7 @@ DECIMALS = ["0", "1", "1.5", "1.25", "-0.5", "99999999999999999999.25"]
 DOUBLES = ["0.1", "0.1000000000000000055511151231257827", "0.3", "1E+100", "2", "-0.1", "9007199254740993"]
 DAYS = ["1995-01-01", "1995-01-31", "1996-02-29", "2024-12-31", "0001-01-01", "9999-12-31"]
 
-_RIGHT: dict[str, list[Mapping[str, Any]]] = {
+RIGHT: dict[str, list[Mapping[str, Any]]] = {
     "s": [{"S": text} for text in TEXTS],
     "n": [{"N": text} for text in NUMBERS],
     "d": [{"N": text} for text in DECIMALS],
@@ -58,7 +58,7 @@ _RIGHT: dict[str, list[Mapping[str, Any]]] = {
     "b": [{"BOOL": True}, {"BOOL": False}],
     "m": [*({"S": text} for text in TEXTS), *({"N": text} for text in NUMBERS)],
 }
-_ODD: list[Mapping[str, Any]] = [
+ODD: list[Mapping[str, Any]] = [
     {"S": "5"},
     {"S": "x"},
     {"S": "1995-01-01T10:00:00"},
@@ -79,9 +79,9 @@ def items(draw: st.DrawFn, *, odd: bool) -> list[Item]:
     drawn: list[Item] = []
     for number in range(draw(st.integers(1, 12))):
         item: dict[str, Mapping[str, Any]] = {"k": {"S": f"k{number}"}}
-        for name, right in _RIGHT.items():
+        for name, right in RIGHT.items():
             choices = [st.none(), st.just({"NULL": True}), st.sampled_from(right), st.sampled_from(right)]
-            value = draw(st.one_of(*choices, *([st.sampled_from(_ODD)] if odd else [])))
+            value = draw(st.one_of(*choices, *([st.sampled_from(ODD)] if odd else [])))
             if value is not None:
                 item[name] = value
         drawn.append(item)
@@ -92,7 +92,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-_LITERALS: dict[str, list[str]] = {
+LITERALS: dict[str, list[str]] = {
     "k": ["'k0'", "'k1'", "'k'", "''"],
     "s": [_quoted(text) for text in TEXTS] + ["'a' || 'b'"],
     "n": [*NUMBERS, "1.5", "4.999", "1e0", "'5'", "2 + 3", "12345678901234567890", "-(5)"],
@@ -110,7 +110,7 @@ _LITERALS: dict[str, list[str]] = {
     "b": ["TRUE", "FALSE", "'true'"],
     "m": [_quoted(text) for text in TEXTS],
 }
-_PATTERNS = [
+PATTERNS = [
     "a%",
     "%a%",
     "ab",
@@ -128,6 +128,11 @@ _PATTERNS = [
 ]
 
 
+def literals(column: str) -> list[str]:
+    """Constants of SQL to compare a column with."""
+    return LITERALS[column]
+
+
 @st.composite
 def conditions(draw: st.DrawFn, depth: int = 2) -> str:
     """A condition on the columns, as SQL."""
@@ -136,8 +141,8 @@ def conditions(draw: st.DrawFn, depth: int = 2) -> str:
         parts = [f"({draw(conditions(depth=depth - 1))})" for _ in range(draw(st.integers(2, 3)))]
         negation = draw(st.sampled_from(["", "NOT "]))
         return f"{negation}({joiner.join(parts)})"
-    column = draw(st.sampled_from([*_LITERALS, "s", "n", "day"]))
-    literal = st.sampled_from(_LITERALS[column])
+    column = draw(st.sampled_from([*LITERALS, "s", "n", "day"]))
+    literal = st.sampled_from(LITERALS[column])
     operator = draw(st.sampled_from(["=", "<>", "<", "<=", ">", ">="]))
     shapes = [
         st.builds("{} {} {}".format, st.just(column), st.just(operator), literal),
@@ -153,7 +158,7 @@ def conditions(draw: st.DrawFn, depth: int = 2) -> str:
         st.builds("NOT {} {} {}".format, st.just(column), st.just(operator), literal),
     ]
     if column in ("s", "m", "k"):
-        patterns = st.sampled_from(_PATTERNS)
+        patterns = st.sampled_from(PATTERNS)
         shapes += [
             st.builds("{} {} '{}'".format, st.just(column), st.sampled_from(["LIKE", "NOT LIKE"]), patterns),
             st.builds("{}({}, {})".format, st.sampled_from(["starts_with", "contains"]), st.just(column), literal),
