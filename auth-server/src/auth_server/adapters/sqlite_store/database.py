@@ -4,6 +4,7 @@ One thread writes, one reads; each owns its connection. Several processes on the
 """
 
 import asyncio
+import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -77,15 +78,30 @@ def open_database(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> Database:
     write_thread = ThreadPoolExecutor(1, "sqlite-writer")
     read_thread = ThreadPoolExecutor(1, "sqlite-reader")
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        writer = write_thread.submit(_open_writer, path, busy_timeout).result()
-        reader = read_thread.submit(_connect, path, busy_timeout).result()
+        with _alone_in(path.parent):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            writer = write_thread.submit(_open_writer, path, busy_timeout).result()
+            reader = read_thread.submit(_connect, path, busy_timeout).result()
     except (OSError, sqlite3.Error) as error:
         write_thread.shutdown()
         read_thread.shutdown()
         message = f"cannot use {path} as store: {error}"
         raise UnusableStore(message) from error
     return Database(reader, writer, read_thread, write_thread)
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Lets processes open a store in a directory one by one.
+
+    Two that switch a new file to WAL at once would deadlock; SQLite tells one "database is locked" without waiting.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # and with it the lock, as also when the process is killed
 
 
 def _open_writer(path: Path, busy_timeout: float) -> sqlite3.Connection:
