@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from mcp_server.planning.access_path import FULL_SCAN_ITEMS
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -15,8 +17,7 @@ class Limits:
     read_units: float = 50_000.0
     read_pages: int = 10_000
     read_bytes: int = 2 << 30
-    full_scan_items: int = 100_000
-    full_scan_bytes: int = 64_000_000
+    full_scan_items: int = FULL_SCAN_ITEMS
     queries_per_tenant: int = 4
     queue_seconds: float = 5.0
     cursor_seconds: int = 900

@@ -33,7 +33,7 @@ MAX_QUERIES = 100
 """Partitions that one relation is read from; more are read by Scan."""
 
 FULL_SCAN_ITEMS = 100_000
-FULL_SCAN_BYTES = 64 * 1024 * 1024
+FULL_SCAN_BYTES = 64_000_000
 """Scans of larger tables have to be asked for."""
 
 _MAX_SEGMENTS = 8
