@@ -23,20 +23,24 @@ CLI_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a pair of services is reached; each knows the other's name, so both are chosen before either starts."""
+    """Where a pair of services is reached; each knows the other's name, so both are chosen before either starts.
+
+    With a `gateway_port` both go by the name of the gateway on that port.
+    """
 
     auth_port: int = field(default_factory=free_port)
     mcp_port: int = field(default_factory=free_port)
+    gateway_port: int = 0
 
     @property
     def issuer(self) -> str:
         """The authorization server's identifier."""
-        return f"http://localhost:{self.auth_port}"
+        return f"http://localhost:{self.gateway_port or self.auth_port}"
 
     @property
     def resource(self) -> str:
         """The URL of the MCP endpoint."""
-        return f"http://localhost:{self.mcp_port}/mcp"
+        return f"http://localhost:{self.gateway_port or self.mcp_port}/mcp"
 
 
 @dataclass(frozen=True, slots=True)

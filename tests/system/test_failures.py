@@ -46,7 +46,7 @@ REFUSED = [
     ("select (1", "syntax_error"),
     ("", "invalid_argument"),
     ("   ", "invalid_argument"),
-    ("-- nothing", "syntax_error"),
+    ("-- nothing", "statement_not_allowed"),
     ("select cast(r_name as integer) from region", "evaluation_error"),
     ("select error('x') from region", "function_not_allowed"),
     ("select n_name from nation n1, nation n2", "ambiguous_name"),
