@@ -72,12 +72,14 @@ class Issuer:
         self.published: list[ECKey] = [self.key]
         self.response: Response | None = None
         self.fetches = 0
+        self.asked = anyio.Event()
         self.fetched = anyio.Event()
         self.gate: anyio.Event | None = None
         self.app = Starlette(routes=[Route("/.well-known/jwks.json", self._jwks)])
 
     async def _jwks(self, _request: Request) -> Response:
         self.fetches += 1
+        self.asked.set()
         if self.gate is not None:
             await self.gate.wait()
         self.fetched.set()

@@ -67,7 +67,7 @@ async def test_fifty_cold_requests_make_one_fetch_and_none_is_refused(
         async with anyio.create_task_group() as tasks:
             for number in range(50):
                 tasks.start_soon(ask, own_issuer.token(subject=f"usr_{number}"))
-            await anyio.wait_all_tasks_blocked()
+            await own_issuer.asked.wait()
             own_issuer.gate.set()
     assert results == [None] * 50
     assert own_issuer.fetches == 1
@@ -100,7 +100,7 @@ async def test_a_cancelled_first_request_does_not_spoil_it_for_those_who_wait(
             with anyio.CancelScope() as first:
 
                 async def give_up() -> None:
-                    await anyio.wait_all_tasks_blocked()
+                    await own_issuer.asked.wait()
                     first.cancel()
 
                 tasks.start_soon(give_up)
