@@ -1,5 +1,6 @@
 """Names are resolved as people mean them, and relations carry what the statement needs and nothing else."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -191,6 +192,34 @@ class TestFailures:
             bind(parse("SELECT * FROM orders", None), "demo", {})
 
         assert caught.value.code is FailureCode.UNKNOWN_TABLE
+
+    def test_aliases_cannot_be_made_to_explode(self, tables: PlainTables) -> None:
+        """Each alias names the one before it twice: 2^40 parts in 500 bytes of text."""
+        doubling = ", ".join(f"a{number} + a{number} AS a{number + 1}" for number in range(40))
+
+        with pytest.raises(Failure) as caught:
+            tables.bind(f"SELECT id AS a0, {doubling} FROM orders")
+
+        assert caught.value.code is FailureCode.SYNTAX_NOT_SUPPORTED
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "WITH c0 AS (FROM orders)"
+            + "".join(f", c{n} AS (SELECT * FROM c{n - 1} WHERE id > {n})" for n in range(1, 100))
+            + " FROM c99",
+            "SELECT 1 FROM orders o0" + "".join(f" JOIN orders o{n} ON o{n}.id = o{n - 1}.id" for n in range(1, 150)),
+            "SELECT " + ", ".join(f"id + {n}" for n in range(1_500)) + " FROM orders",
+            "SELECT id FROM orders WHERE id IN (" + ", ".join(str(n) for n in range(5_000)) + ")",
+        ],
+        ids=["CTEs", "joins", "columns", "values"],
+    )
+    def test_large_statements_are_bound_in_reasonable_time(self, tables: PlainTables, sql: str) -> None:
+        started = time.perf_counter()
+
+        assert tables.bind(sql).relations
+
+        assert time.perf_counter() - started < 10
 
     def test_long_chains_of_conditions_are_no_problem(self, tables: PlainTables) -> None:
         chain = " OR ".join(f"id = {number}" for number in range(250))

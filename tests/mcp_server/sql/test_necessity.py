@@ -131,6 +131,10 @@ def _conditions(tables: PlainTables, sql: str) -> dict[str, list[str]]:
     ("sql", "expected"),
     [
         (
+            "SELECT * FROM orders o JOIN customers c ON o.customer = c.id JOIN parts p ON p.id = c.id WHERE p.id = 2",
+            {"orders": ["Customer = 2"], "customers": ["id = 2"], "parts": ["id = 2"]},
+        ),
+        (
             "SELECT * FROM orders o JOIN customers c ON o.customer = c.id AND c.country = 'AT' WHERE o.total > 5",
             {"orders": ["total > 5"], "customers": ["country = 'AT'"]},
         ),

@@ -13,6 +13,7 @@ from mcp_server.planning.failures import Failure, FailureCode
 from mcp_server.planning.plan import Conjunct, Relation
 from mcp_server.planning.schema import DOCUMENT, DOCUMENT_COLUMN, Column, Table
 from mcp_server.sql.dialect import Dialect, to_sql
+from mcp_server.sql.expansion import check_expansion
 from mcp_server.sql.gate import too_deep
 from mcp_server.sql.lower import conjuncts, necessity_of
 from mcp_server.sql.output_names import name_projections, restore_names
@@ -57,6 +58,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     name_projections(query)
     internal = name_sources(query, statement.text, default_schema, known)
     respell(query, spelling)
+    check_expansion(query, statement.text)
     query = _qualified(query, statement.text, internal, spelling)
     found = references(query, internal, spelling, statement.text)
     necessity = necessity_of(query, found)

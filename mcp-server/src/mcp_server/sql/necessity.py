@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from mcp_server.sql.sources import cte_of, source_of
+from mcp_server.sql.sources import cte_of
 
 SameType = Callable[[exp.Column, exp.Column], bool]
 """Tells whether two columns are of one SQL type in which equality is exact."""
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between, exp.In, exp.Like)
 _STRICT = (exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Paren, exp.Cast, exp.DPipe)
-_MAX_DERIVED = 200
+_MAX_DERIVATIONS = 1_000
+_MAX_HANDED_DOWN = 50
 
 
 @dataclass(slots=True)
@@ -95,24 +96,27 @@ class Necessity:
         for join in from_.joins:
             if join is not None and not join.method:
                 (both_ways if _is_inner(join) else forwards).extend(_conjuncts(join.args.get("on")))
+        pairs = [pair for one in both_ways for pair in _directions(one, both=True)]
+        pairs += [pair for one in forwards for pair in _directions(one, both=False)]
+        by_given: dict[exp.Column, list[exp.Column]] = {}
+        for given, other in pairs:
+            if self._same_type(given, other):
+                by_given.setdefault(given, []).append(other)
         known = [one for one in both_ways if rejects_nulls(one)]
-        while known and len(known) < _MAX_DERIVED:
-            condition = known.pop()
-            for equality in (*both_ways, *forwards):
-                for given, other in _directions(equality, both=equality in both_ways):
-                    derived = self._substituted(condition, given, other)
-                    place = _only_source(from_, derived) if derived is not None else None
-                    if derived is None or place is None or from_.closed[place]:
-                        continue
-                    if derived not in from_.conditions[place]:
-                        from_.conditions[place].append(derived)
-                        known.append(derived)
-
-    def _substituted(self, condition: exp.Expr, given: exp.Column, other: exp.Column) -> exp.Expr | None:
-        columns = list(condition.find_all(exp.Column))
-        if not columns or any(column != given for column in columns) or not self._same_type(given, other):
-            return None
-        return condition.transform(lambda node: other.copy() if node == given else node)
+        derivations = 0
+        while known and derivations < _MAX_DERIVATIONS:
+            condition = known.pop(0)
+            columns = set(condition.find_all(exp.Column))
+            if len(columns) != 1:
+                continue
+            given = columns.pop()
+            for other in by_given.get(given, []):
+                derivations += 1
+                derived = condition.transform(lambda node, given=given, other=other: _swapped(node, given, other))
+                place = _only_source(from_, derived)
+                if place is not None and not from_.closed[place] and derived not in from_.conditions[place]:
+                    from_.conditions[place].append(derived)
+                    known.append(derived)
 
     def _hand_down(self, source: exp.Expr, conditions: list[exp.Expr]) -> None:
         """Conditions on a subquery's output, or on that of a CTE used once, hold for the rows it is made of."""
@@ -124,23 +128,25 @@ class Necessity:
             if cte is not None and self._uses[id(cte)] == 1 and not _recursive(cte):
                 body = cte.this
         if body is not None:
-            for condition in conditions:
-                self._push(body, condition, None)
+            self._push(body, conditions[:_MAX_HANDED_DOWN], None)
 
-    def _push(self, body: exp.Expr, condition: exp.Expr, names: list[str] | None) -> None:
+    def _push(self, body: exp.Expr, conditions: list[exp.Expr], names: list[str] | None) -> None:
         if body.args.get("limit") or body.args.get("offset"):
             return
         if isinstance(body, exp.Subquery):
             if not any(value for part, value in body.args.items() if part not in ("this", "alias", "with_", "order")):
-                self._push(body.this, condition, names)
+                self._push(body.this, conditions, names)
         elif isinstance(body, exp.SetOperation) and not body.args.get("by_name"):
             names = names or [projection.alias_or_name for projection in body.selects]
-            self._push(body.this, condition, names)
-            self._push(body.expression, condition, names)
+            self._push(body.this, conditions, names)
+            self._push(body.expression, conditions, names)
         elif isinstance(body, exp.Select):
-            inner = _inside(body, condition, names)
-            if inner is not None:
-                self._inherited.setdefault(id(body), []).append(inner)
+            outputs = _checkable_outputs(body, names)
+            for condition in conditions:
+                columns = list(condition.find_all(exp.Column))
+                if all(column.name in outputs for column in columns):
+                    inner = condition.transform(lambda node: _inside(node, outputs))
+                    self._inherited.setdefault(id(body), []).append(inner)
 
 
 def _users_first(node: exp.Expr) -> Iterator[exp.Select]:
@@ -250,6 +256,10 @@ def _is_null_if_columns_are(operand: exp.Expr) -> bool:
     )
 
 
+def _swapped(node: exp.Expr, given: exp.Column, other: exp.Column) -> exp.Expr:
+    return other.copy() if node == given else node
+
+
 def _directions(equality: exp.Expr, *, both: bool) -> Iterator[tuple[exp.Column, exp.Column]]:
     """What stands for what by an equality of two columns; of an outer join only from its left to its right."""
     if not isinstance(equality, exp.EQ):
@@ -269,32 +279,30 @@ def _directions(equality: exp.Expr, *, both: bool) -> Iterator[tuple[exp.Column,
         yield right, left
 
 
-def _inside(select: exp.Select, condition: exp.Expr, names: list[str] | None) -> exp.Expr | None:
-    """A condition on a query's output in terms of what the query reads, if it may be checked before all else."""
+def _checkable_outputs(select: exp.Select, names: list[str] | None) -> dict[str, exp.Column]:
+    """The output columns on which a condition may as well be checked before all else, and what they are inside."""
     if select.args.get("qualify") or _on_distinct(select) or _windows(select):
-        return None
-    outputs = {
-        names[place] if names is not None and place < len(names) else projection.alias_or_name: projection.unalias()
-        for place, projection in enumerate(select.expressions)
-    }
-    if len(outputs) != len(select.expressions):
-        return None
-    wanted = {column.name for column in condition.find_all(exp.Column)}
-    inner = {name: outputs.get(name) for name in wanted}
-    if not all(isinstance(node, exp.Column) and source_of(node) is not None for node in inner.values()):
-        return None
+        return {}
     group = select.args.get("group")
-    if group is not None or _aggregates(select):
-        if group is None or any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals", "all")):
-            return None
-        if any(node not in group.expressions for node in inner.values()):
-            return None
+    if group is not None and any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals", "all")):
+        return {}
+    grouped = group.expressions if group is not None else [] if _aggregates(select) else None
+    outputs: dict[str, exp.Column] = {}
+    seen = set()
+    for place, projection in enumerate(select.expressions):
+        name = names[place] if names is not None and place < len(names) else projection.alias_or_name
+        inner = projection.unalias()
+        plain = isinstance(inner, exp.Column) and not isinstance(inner.this, exp.Star)
+        if isinstance(inner, exp.Column) and plain and name not in seen and (grouped is None or inner in grouped):
+            outputs[name] = inner
+        elif name in seen:
+            outputs.pop(name, None)
+        seen.add(name)
+    return outputs
 
-    def replaced(node: exp.Expr) -> exp.Expr:
-        found = inner.get(node.name) if isinstance(node, exp.Column) else None
-        return found.copy() if found is not None else node
 
-    return condition.transform(replaced)
+def _inside(node: exp.Expr, outputs: dict[str, exp.Column]) -> exp.Expr:
+    return outputs[node.name].copy() if isinstance(node, exp.Column) else node
 
 
 def _on_distinct(select: exp.Select) -> bool:
