@@ -12,6 +12,7 @@ import pytest
 from tests.support import demo_data, people
 from tests.support.browser import Browser
 from tests.support.callback import listening
+from tests.support.leaks import leaks
 from tests.support.mcp_wire import ERAS, Era, Wire
 from tests.support.official_client import Storage, connected, sign_in_provider
 from tests.support.services import AuthServer, McpServer, claims
@@ -73,6 +74,9 @@ async def test_the_official_client_goes_from_discovery_to_revocation(
         form = {"grant_type": "refresh_token", "refresh_token": second.refresh_token, "client_id": client_id}
         refused = await http.post(f"{auth_server.issuer}/token", data=form)
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+    given = [first.access_token, second.access_token, first.refresh_token or "", second.refresh_token or ""]
+    assert leaks([*given, *storage.codes, *asked["state"]], [auth_server.log, mcp_server.log]) == []
 
 
 class NoSecureOverHttp(http.cookiejar.DefaultCookiePolicy):
