@@ -54,7 +54,7 @@ def main() -> None:
 
 @commands.command()
 def serve() -> None:
-    """Serve until SIGTERM or SIGINT, logging JSON lines to standard error."""
+    """Serve until SIGTERM or SIGINT; logs go to standard error."""
     app.serve(Settings.load())
 
 

@@ -31,13 +31,13 @@ def main() -> None:
 
 @commands.command()
 def serve() -> None:
-    """Serve until SIGTERM or SIGINT, logging JSON lines to standard error."""
+    """Serve until SIGTERM or SIGINT; logs go to standard error."""
     app.serve(Settings.load())
 
 
 @commands.command("check-config")
 def check_config() -> None:
-    """Read settings, schemas file and key file as `serve` would, and say what they describe."""
+    """Read settings and files as `serve` would; describe them."""
     loaded = Settings.load()
     configuration = app.read_files(loaded)
     typer.echo(f"{loaded.resource} for tokens of {loaded.issuer}")
