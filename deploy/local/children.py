@@ -60,7 +60,7 @@ class Child:
             self.require_running()
             if time.monotonic() > deadline:
                 raise ChildEnded(f"{self.name} was not ready after {seconds:.0f} seconds. {self._last_lines()}")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)  # readiness is an HTTP answer: there is no event to wait on
 
     def stop(self) -> None:
         """Ends it and waits: orderly within its grace period, or by SIGKILL."""

@@ -173,7 +173,7 @@ def _take(descriptor: int) -> None:
             if not told:
                 print("Waiting for the processes of an earlier run to end ...", flush=True)
                 told = True
-            time.sleep(0.2)
+            time.sleep(0.2)  # a blocking flock could not give up at the deadline
         else:
             return
 

@@ -111,7 +111,7 @@ def _watch(children: list[Child], started_by: int) -> None:
     while os.getppid() == started_by:
         for child in children:
             child.require_running()
-        time.sleep(_WATCH_SECONDS)
+        time.sleep(_WATCH_SECONDS)  # several children and a parent to watch, and no one event for all
     raise Stop
 
 
