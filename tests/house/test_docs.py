@@ -16,15 +16,15 @@ from auth_server.domain.failures import WIRE
 from auth_server.web.browser import Browser
 from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints
+from mcp_server.domain.failures import FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.planning.access_path import FULL_SCAN_BYTES
-from mcp_server.planning.failures import FailureCode
-from mcp_server.sql.allowed_functions import TOPICS
-from mcp_server.tools.describe_table import describe_table
-from mcp_server.tools.explain_sql import explain_sql
-from mcp_server.tools.list_schemas import list_schemas
-from mcp_server.tools.list_tables import list_tables
-from mcp_server.tools.run_sql import run_sql
+from mcp_server.sql.gate.allowed_functions import TOPICS
+from mcp_server.surface.tools.describe_table import describe_table
+from mcp_server.surface.tools.explain_sql import explain_sql
+from mcp_server.surface.tools.list_schemas import list_schemas
+from mcp_server.surface.tools.list_tables import list_tables
+from mcp_server.surface.tools.run_sql import run_sql
 from shared_kernel.settings import ServiceSettings
 from tests.support.processes import REPOSITORY
 

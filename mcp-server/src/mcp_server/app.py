@@ -20,26 +20,27 @@ from starlette.routing import Route
 
 from mcp_server.adapters import schemas_file
 from mcp_server.adapters.catalog import DynamoDbCatalog
-from mcp_server.adapters.duckdb_sandbox import DuckDbSandbox
-from mcp_server.adapters.dynamodb import DynamoDbClients
-from mcp_server.adapters.dynamodb_items import DynamoDbItems
+from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
 from mcp_server.adapters.spool import MemorySpool
+from mcp_server.domain.failures import Failure
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.schemas import Schemas
-from mcp_server.planning.failures import Failure
-from mcp_server.ports import KeySet, RelationalEngine
+from mcp_server.ports.keys import KeySet
+from mcp_server.ports.relational import RelationalEngine
 from mcp_server.settings import Settings
-from mcp_server.tools.describe_table import describe_table
-from mcp_server.tools.explain_sql import explain_sql
-from mcp_server.tools.list_schemas import list_schemas
-from mcp_server.tools.list_tables import list_tables
-from mcp_server.tools.run_sql import run_sql
-from mcp_server.tools.served_tool import ServedTool
-from mcp_server.tools.server import ToolSurface, create_server
+from mcp_server.surface.server import ToolSurface, create_server
+from mcp_server.surface.tools.describe_table import describe_table
+from mcp_server.surface.tools.explain_sql import explain_sql
+from mcp_server.surface.tools.list_schemas import list_schemas
+from mcp_server.surface.tools.list_tables import list_tables
+from mcp_server.surface.tools.run_sql import run_sql
+from mcp_server.surface.tools.served_tool import ServedTool
 from mcp_server.web import guard, health, metadata
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel import http_server, logs, resource, scope

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
 from mcp_server.planning.plan import Relation
-from mcp_server.planning.schema import AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
 
 S, N = AttributeType.STRING, AttributeType.NUMBER
 

@@ -1,8 +1,8 @@
 import pytest
 
-from mcp_server.adapters import attribute_values as av
-from mcp_server.adapters.attribute_values import Digits, MalformedValue
-from mcp_server.planning.schema import ColumnType, TypeKind
+from mcp_server.adapters.decoding import attribute_values as av
+from mcp_server.adapters.decoding.attribute_values import Digits, MalformedValue
+from mcp_server.domain.schema import ColumnType, TypeKind
 
 DEEP: av.AttributeValue = {"N": "1"}
 for _ in range(31):

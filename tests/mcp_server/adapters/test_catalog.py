@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mcp_server.adapters.catalog import DynamoDbCatalog
-from mcp_server.adapters.dynamodb import DynamoDbClients
-from mcp_server.planning.schema import Column, Override, Schema, Table, TypeKind
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
 from tests.mcp_server.adapters.relations import N, S, of
 from tests.support.emulator import Emulator
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from mcp_server.adapters.column_types import Sample, column, is_date, wider_of
-from mcp_server.planning.schema import AttributeType, ColumnType, TypeKind
+from mcp_server.adapters.decoding.column_types import Sample, column, is_date, wider_of
+from mcp_server.domain.schema import AttributeType, ColumnType, TypeKind
 from tests.mcp_server.adapters.relations import N, S, of
 from tests.mcp_server.adapters.relations import column as known
 

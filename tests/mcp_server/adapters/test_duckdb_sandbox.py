@@ -14,9 +14,10 @@ import anyio
 import pyarrow as pa
 import pytest
 
-from mcp_server.adapters.duckdb_sandbox import DuckDbSandbox
-from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.ports import Input, Result, SchemaConflict, StreamReadTwice
+from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.ports.items import SchemaConflict
+from mcp_server.ports.relational import Input, Result, StreamReadTwice
 from tests.mcp_server.adapters.relations import table
 from tests.support.processes import wait_for
 
@@ -411,7 +412,7 @@ async def test_many_statements_at_once_all_get_their_own_answer(sandbox: DuckDbS
 
 PARENT = """
 import asyncio, sys
-from mcp_server.adapters.duckdb_sandbox import DuckDbSandbox
+from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 
 async def main():
     async with DuckDbSandbox(children=2, wait_seconds=20) as sandbox:

@@ -9,12 +9,12 @@ from typing import Any
 import anyio
 import pytest
 
-from mcp_server.adapters.dynamodb import RAW, DynamoDbClients, RawItems, failures_of
-from mcp_server.adapters.dynamodb_items import DynamoDbItems
-from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.adapters.dynamodb.clients import RAW, DynamoDbClients, RawItems, failures_of
+from mcp_server.adapters.dynamodb.items import DynamoDbItems
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.schema import Schema, TypeKind
 from mcp_server.planning.plan import Estimate, Read, Request
-from mcp_server.planning.schema import Schema, TypeKind
-from mcp_server.ports import Consumption, SchemaConflict
+from mcp_server.ports.items import Consumption, SchemaConflict
 from tests.mcp_server.adapters.endpoint import Answer, Body, Endpoint, endpoint, error
 from tests.mcp_server.adapters.relations import N, S, column, of, relation, table
 

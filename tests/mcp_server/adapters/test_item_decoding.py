@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.adapters.item_decoding import MalformedPage, PageDecoder, arrow_schema
-from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.planning.schema import DOCUMENT, AttributeType, Column, ColumnType, Override, TypeKind
-from mcp_server.ports import SchemaConflict
+from mcp_server.adapters.decoding.item_decoding import MalformedPage, PageDecoder, arrow_schema
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.schema import DOCUMENT, AttributeType, Column, ColumnType, Override, TypeKind
+from mcp_server.ports.items import SchemaConflict
 from tests.mcp_server.adapters.relations import N, S, column, of, page, relation, table
 
 TEXT = column("a", of(TypeKind.VARCHAR), S)

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from mcp_server.access.principal import Principal
 from mcp_server.adapters.catalog import DynamoDbCatalog
-from mcp_server.adapters.duckdb_sandbox import DuckDbSandbox
-from mcp_server.adapters.dynamodb import DynamoDbClients
-from mcp_server.adapters.dynamodb_items import DynamoDbItems
+from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.spool import MemorySpool
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import QueryResult
 from mcp_server.engine.schemas import Schemas
-from mcp_server.planning.schema import ColumnType, Override, Schema, TypeKind
 from shared_kernel.entropy import SystemEntropy
 from tests.support.emulator import Emulator
 

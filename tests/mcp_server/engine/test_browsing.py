@@ -1,6 +1,6 @@
 import pytest
 
-from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode
 from tests.mcp_server.engine.conftest import ANN, EVE, Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

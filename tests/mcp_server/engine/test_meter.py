@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
-from mcp_server.planning.failures import Failure, FailureCode
 from mcp_server.planning.plan import Estimate, Read
-from mcp_server.ports import Consumption
+from mcp_server.ports.items import Consumption
 from tests.mcp_server.adapters.relations import relation
 
 LIMITS = Limits(read_units=100, read_pages=10, read_bytes=1000, full_scan_items=50)

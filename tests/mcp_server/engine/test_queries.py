@@ -6,8 +6,8 @@ from typing import Any
 import anyio
 import pytest
 
-from mcp_server.access.principal import Principal
-from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.principal import Principal
 from tests.mcp_server.engine.conftest import ANN, EVE, Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

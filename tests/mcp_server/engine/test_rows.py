@@ -7,9 +7,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.rows import json_rows
-from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.ports import Result, ResultColumn
+from mcp_server.ports.relational import Result, ResultColumn
 
 EVERYTHING = 1 << 30
 

@@ -1,9 +1,9 @@
 import pytest
 
-from mcp_server.access.principal import Principal
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema
 from mcp_server.engine.schemas import Schemas
-from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.planning.schema import Schema
 
 SCHEMAS = Schemas(
     (

@@ -1,10 +1,10 @@
 from dataclasses import replace
 
+from mcp_server.domain.schema import DOCUMENT, Column, TypeKind
 from mcp_server.engine.sharing import sources
 from mcp_server.planning.access_path import plan_read
 from mcp_server.planning.plan import Conjunct, Read, Relation
 from mcp_server.planning.predicate import Comparison
-from mcp_server.planning.schema import DOCUMENT, Column, TypeKind
 from tests.mcp_server.adapters.relations import N, S, column, of, table
 
 PK, A, B = (

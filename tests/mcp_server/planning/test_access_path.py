@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, Index, KeyAttribute, Table, TypeKind
 from mcp_server.planning.access_path import full_scan_of, plan_read
 from mcp_server.planning.plan import Read
-from mcp_server.planning.schema import AttributeType, Column, ColumnType, Index, KeyAttribute, Table, TypeKind
-from mcp_server.sql.bind import bind
-from mcp_server.sql.parse import parse
+from mcp_server.sql.binding.bind import bind
+from mcp_server.sql.gate.parse import parse
 
 S, N = AttributeType.STRING, AttributeType.NUMBER
 VARCHAR, BIGINT, DATE = (ColumnType(kind) for kind in (TypeKind.VARCHAR, TypeKind.BIGINT, TypeKind.DATE))

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.planning.cursor import CursorState, digest, open_, seal
-from mcp_server.planning.failures import Failure, FailureCode
 
 KEY = b"k" * 32
 STATE = CursorState("spool-1", 100, digest("SELECT 1", "[]"), digest("default", "usr_1"), expires_at=1_000)

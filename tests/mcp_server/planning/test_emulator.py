@@ -11,8 +11,8 @@ import pytest
 
 from mcp_server.planning.access_path import plan_read
 from mcp_server.planning.plan import Read
-from mcp_server.sql.bind import bind
-from mcp_server.sql.parse import parse
+from mcp_server.sql.binding.bind import bind
+from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.planning.filter_language import compile_filter
 from tests.mcp_server.planning.test_access_path import ORDERS
 from tests.mcp_server.planning.typed_items import ODD, PATTERNS, RIGHT, TABLE, bound, literals, only_relation

@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
 from mcp_server.planning.plan import Relation
-from mcp_server.planning.schema import AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
-from mcp_server.sql.bind import Query, bind
-from mcp_server.sql.parse import parse
+from mcp_server.sql.binding.bind import Query, bind
+from mcp_server.sql.gate.parse import parse
 
 Item = Mapping[str, Mapping[str, Any]]
 

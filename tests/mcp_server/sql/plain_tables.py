@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
 from mcp_server.planning.plan import Relation
-from mcp_server.planning.schema import AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
-from mcp_server.sql.bind import Query, bind
-from mcp_server.sql.parse import TableName, parse
+from mcp_server.sql.binding.bind import Query, bind
+from mcp_server.sql.gate.parse import TableName, parse
 
 DDL = """
 CREATE SCHEMA demo; SET search_path = 'demo';

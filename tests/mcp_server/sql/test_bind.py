@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from mcp_server.access.footprint import TableAccess
-from mcp_server.planning.failures import Failure, FailureCode, Position
-from mcp_server.planning.schema import AttributeType, Column, ColumnType, Table, TypeKind
-from mcp_server.sql.bind import Query, bind
-from mcp_server.sql.parse import TableName, parse
+from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, Table, TypeKind
+from mcp_server.sql.binding.bind import Query, bind
+from mcp_server.sql.gate.parse import TableName, parse
 from tests.mcp_server.sql.plain_tables import PlainTables, make_table, plain_tables
 
 

@@ -7,10 +7,10 @@ import duckdb
 import pytest
 from sqlglot import exp
 
-from mcp_server.planning.failures import Failure, FailureCode, Position
-from mcp_server.sql.allowed_functions import PUBLIC_FUNCTIONS
-from mcp_server.sql.gate import check
-from mcp_server.sql.parse import MAX_BYTES, TableName, parse
+from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.sql.gate.allow_list import check
+from mcp_server.sql.gate.allowed_functions import PUBLIC_FUNCTIONS
+from mcp_server.sql.gate.parse import MAX_BYTES, TableName, parse
 
 _LINES = (Path(__file__).parent / "refused.sql").read_text(encoding="utf-8").splitlines()
 REFUSED = [tuple(line.rsplit("; -- ", 1)) for line in _LINES if not line.startswith("--")]

@@ -6,9 +6,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.sql.dialect import to_sql
-from mcp_server.sql.parse import parse
+from mcp_server.sql.gate.parse import parse
 
 
 def _value(text: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> tuple[Any, ...]:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
 from mcp_server.planning.access_path import plan_read
 from mcp_server.planning.explain import render_plan
 from mcp_server.planning.plan import Read
-from mcp_server.planning.schema import AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
-from mcp_server.sql.bind import bind
-from mcp_server.sql.parse import parse
+from mcp_server.sql.binding.bind import bind
+from mcp_server.sql.gate.parse import parse
 
 QUERIES = sorted((Path(__file__).parents[2] / "tpch" / "queries").glob("q*.sql"))
 

@@ -17,8 +17,8 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import PlainTextResponse
 
 from mcp_server.access.bearer import PRINCIPAL_KEY
-from mcp_server.access.principal import Principal
 from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.domain.principal import Principal
 from mcp_server.web.guard import BODY_LIMIT, Guard
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, TokenRefused

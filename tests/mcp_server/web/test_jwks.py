@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from mcp_server.adapters.jwks import COOL_DOWN_SECONDS, LONGEST_OUTAGE_SECONDS, RETRY_SECONDS, PublishedKeys
-from mcp_server.ports import KeySetUnavailable
+from mcp_server.ports.keys import KeySetUnavailable
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel.access_token import Refusal, TokenRefused
 from shared_kernel.clock import SystemClock

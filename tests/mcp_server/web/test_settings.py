@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile, read
-from mcp_server.planning.schema import ColumnType, Override, Schema, TypeKind
+from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
 from mcp_server.settings import Settings
 from shared_kernel.settings import BadSettings
 

@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
-from mcp_server.access.principal import Principal
 from mcp_server.adapters.spool import LIFETIME_SECONDS, MemorySpool
-from mcp_server.ports import Result, ResultColumn
+from mcp_server.domain.principal import Principal
+from mcp_server.ports.relational import Result, ResultColumn
 from shared_kernel.entropy import SystemEntropy
 
 pytestmark = pytest.mark.anyio

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mcp_server.access.footprint import Footprint
-from mcp_server.access.principal import Principal
-from mcp_server.planning.schema import Schema
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)

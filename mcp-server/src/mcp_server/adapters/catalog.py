@@ -14,13 +14,13 @@ import anyio.to_thread
 import botocore.exceptions
 import msgspec
 
-from mcp_server.adapters import dynamodb
 from mcp_server.adapters import table_description as description
 from mcp_server.adapters.concurrency import all_of
-from mcp_server.adapters.dynamodb import RAW, DynamoDbClients, failures_of
+from mcp_server.adapters.dynamodb import clients as dynamodb
+from mcp_server.adapters.dynamodb.clients import RAW, DynamoDbClients, failures_of
 from mcp_server.adapters.table_description import Samples
-from mcp_server.planning.schema import Column, Schema, Table
-from mcp_server.ports import Described, Listing, Refresh
+from mcp_server.domain.schema import Column, Schema, Table
+from mcp_server.ports.catalog import Described, Listing, Refresh
 from shared_kernel.clock import Clock
 
 SEGMENTS = 8

@@ -9,7 +9,7 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from mcp_server.ports import KeySetUnavailable
+from mcp_server.ports.keys import KeySetUnavailable
 from shared_kernel.clock import Clock
 
 REFRESH_SECONDS = 300

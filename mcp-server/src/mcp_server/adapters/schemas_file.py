@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mcp_server.planning.schema import ColumnType, Override, Schema, TypeKind
+from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
 from shared_kernel import resource
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")

@@ -3,8 +3,9 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from mcp_server.access.principal import Principal
-from mcp_server.ports import Result, Spooled
+from mcp_server.domain.principal import Principal
+from mcp_server.ports.relational import Result
+from mcp_server.ports.spool import Spooled
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mcp_server.adapters import attribute_values as av
-from mcp_server.adapters import column_types
-from mcp_server.adapters.column_types import Sample
-from mcp_server.planning.schema import (
+from mcp_server.adapters.decoding import attribute_values as av
+from mcp_server.adapters.decoding import column_types
+from mcp_server.adapters.decoding.column_types import Sample
+from mcp_server.domain.schema import (
     DOCUMENT_COLUMN,
     AttributeType,
     Column,

@@ -2,14 +2,14 @@
 
 from mcp_server.access.footprint import Footprint, TableAccess
 from mcp_server.access.policy import Deny, decide
-from mcp_server.access.principal import Principal
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.results import TableListing
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import find_table
-from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.planning.schema import Schema, Table
-from mcp_server.ports import Catalog, Described, Refresh
+from mcp_server.ports.catalog import Catalog, Described, Refresh
 
 
 class BrowsingService:

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.schema import Schema
 from mcp_server.engine.sharing import Source
-from mcp_server.planning.failures import Failure, FailureCode
 from mcp_server.planning.plan import Read
-from mcp_server.planning.schema import Schema
-from mcp_server.ports import SchemaConflict
+from mcp_server.ports.items import SchemaConflict
 
 
 def argument(message: str) -> Failure:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
-from mcp_server.planning.failures import Failure, FailureCode
 from mcp_server.planning.plan import Read
-from mcp_server.ports import Consumption
+from mcp_server.ports.items import Consumption
 
 
 class Meter:

@@ -12,7 +12,9 @@ import pyarrow as pa
 import structlog
 
 from mcp_server.access.policy import Deny, decide
-from mcp_server.access.principal import Principal
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema
 from mcp_server.engine import messages
 from mcp_server.engine.browsing import denied
 from mcp_server.engine.limits import Limits
@@ -26,22 +28,13 @@ from mcp_server.planning import cursor as cursors
 from mcp_server.planning.access_path import full_scan_of, plan_read
 from mcp_server.planning.cursor import CursorState
 from mcp_server.planning.explain import render_plan
-from mcp_server.planning.failures import Failure, FailureCode
 from mcp_server.planning.plan import Read
-from mcp_server.planning.schema import Schema
-from mcp_server.ports import (
-    Catalog,
-    Input,
-    ItemSource,
-    RelationalEngine,
-    Result,
-    SchemaConflict,
-    Spool,
-    StreamReadTwice,
-    View,
-)
-from mcp_server.sql.bind import Query, bind
-from mcp_server.sql.parse import JsonValue, Statement, parse
+from mcp_server.ports.catalog import Catalog
+from mcp_server.ports.items import ItemSource, SchemaConflict
+from mcp_server.ports.relational import Input, RelationalEngine, Result, StreamReadTwice, View
+from mcp_server.ports.spool import Spool
+from mcp_server.sql.binding.bind import Query, bind
+from mcp_server.sql.gate.parse import JsonValue, Statement, parse
 from shared_kernel.clock import Clock
 
 _log = structlog.get_logger(__name__)

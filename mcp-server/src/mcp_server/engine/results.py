@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mcp_server.domain.schema import Table
 from mcp_server.planning.plan import Read
-from mcp_server.planning.schema import Table
-from mcp_server.ports import ResultColumn
+from mcp_server.ports.relational import ResultColumn
 
 StopReason = Literal["complete", "row_limit", "result_limit"]
 """`complete`: the last row is in this reply. `row_limit`: the page is full, `next_cursor` goes on. `result_limit`: the

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine import temporal
-from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.ports import Result, ResultColumn
+from mcp_server.ports.relational import Result, ResultColumn
 
 _SAFE_INTEGER = 2**53 - 1
 _Convert = Callable[[Any], Any]

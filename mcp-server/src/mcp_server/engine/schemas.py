@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from mcp_server.access.principal import Principal
-from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.planning.names import Ambiguous, Found, find_name
-from mcp_server.planning.schema import Schema
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.names import Ambiguous, Found, find_name
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema
 
 
 class Schemas:

@@ -7,9 +7,9 @@ relational engine for it, so large tables, whose scan has to be asked for, are s
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mcp_server.domain.schema import DOCUMENT, Column
 from mcp_server.planning.access_path import full_scan_of, plan_read
 from mcp_server.planning.plan import Read, Relation
-from mcp_server.planning.schema import DOCUMENT, Column
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Iterable
 
-from mcp_server.access.principal import Principal
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.names import Ambiguous, Found, find_name
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.schemas import Schemas
-from mcp_server.planning.failures import Failure, FailureCode
-from mcp_server.planning.names import Ambiguous, Found, find_name
-from mcp_server.planning.schema import Schema, Table
-from mcp_server.ports import Catalog, Described, Refresh
-from mcp_server.sql.parse import TableName
+from mcp_server.ports.catalog import Catalog, Described, Refresh
+from mcp_server.sql.gate.parse import TableName
 
 
 async def find_table(catalog: Catalog, schema: Schema, name: str, refresh: Refresh) -> Described:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
 from mcp_server.planning.attribute_values import AttributeValue
 from mcp_server.planning.estimates import (
     NOTHING,
@@ -24,7 +25,6 @@ from mcp_server.planning.requests import (
     query_requests,
     scan_requests,
 )
-from mcp_server.planning.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
 
 MAX_KEYS = 1_000
 """Primary keys that are fetched one by one; more are read by Query or Scan."""

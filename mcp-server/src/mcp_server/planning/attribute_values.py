@@ -8,8 +8,8 @@ from datetime import date
 from decimal import Context, Decimal, localcontext
 from typing import Literal
 
+from mcp_server.domain.schema import AttributeType, Column, TypeKind
 from mcp_server.planning.predicate import Value
-from mcp_server.planning.schema import AttributeType, Column, TypeKind
 
 AttributeValue = dict[str, str | bool]
 

@@ -7,7 +7,7 @@ import hmac
 import json
 from dataclasses import asdict, dataclass
 
-from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode
 
 _VERSION = 1
 _PREFIX = "cur1_"

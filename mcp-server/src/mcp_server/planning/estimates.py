@@ -2,8 +2,8 @@
 
 import math
 
+from mcp_server.domain.schema import Table
 from mcp_server.planning.plan import Estimate
-from mcp_server.planning.schema import Table
 
 _ITEM_BYTES = 400
 """Taken for an item's size where it is not known."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from mcp_server.domain.schema import AttributeType, Column, KeyAttribute, Table, TypeKind
 from mcp_server.planning.attribute_values import AttributeValue, attribute_value, natural_type
 from mcp_server.planning.predicate import (
     AllOf,
@@ -19,7 +20,6 @@ from mcp_server.planning.predicate import (
     Value,
 )
 from mcp_server.planning.pushdown import following_prefix
-from mcp_server.planning.schema import AttributeType, Column, KeyAttribute, Table, TypeKind
 
 _MAX_KEY_BYTES = 1024
 """Of a sort key; a partition key may have 2,048. Longer texts are left to the relational engine."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mcp_server.domain.schema import Column, Table
 from mcp_server.planning.predicate import Predicate
-from mcp_server.planning.schema import Column, Table
 
 
 @dataclass(frozen=True, slots=True)

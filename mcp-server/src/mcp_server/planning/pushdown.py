@@ -15,6 +15,7 @@ brings its own, and AND binds tighter than OR (Expressions.OperatorsAndFunctions
 
 from collections.abc import Container
 
+from mcp_server.domain.schema import Column, Table, TypeKind
 from mcp_server.planning.attribute_values import AttributeValue, attribute_value, natural_type, widened
 from mcp_server.planning.expressions import MAX_OPERANDS, Placeholders
 from mcp_server.planning.predicate import (
@@ -30,7 +31,6 @@ from mcp_server.planning.predicate import (
     StartsWith,
     Value,
 )
-from mcp_server.planning.schema import Column, Table, TypeKind
 
 _ISO_DATE_LENGTH: AttributeValue = {"N": "10"}
 _NULL: AttributeValue = {"S": "NULL"}

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mcp_server.domain.schema import DOCUMENT_COLUMN
 from mcp_server.planning.attribute_values import AttributeValue
 from mcp_server.planning.expressions import Placeholders, fits
 from mcp_server.planning.plan import Relation, Request
 from mcp_server.planning.predicate import Predicate
 from mcp_server.planning.pushdown import render_filter
-from mcp_server.planning.schema import DOCUMENT_COLUMN
 
 KEYS_A_REQUEST = 100
 """BatchGetItem: "You can retrieve … up to 100 items." """

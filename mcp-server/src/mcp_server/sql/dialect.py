@@ -8,7 +8,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, UnsupportedError
 from sqlglot.tokenizer_core import TokenType
 
-from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode
 
 
 class Dialect(DuckDB):

@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from mcp_server.planning.failures import Position
+from mcp_server.domain.failures import Position
 
 
 def position_at(text: str, offset: int) -> Position:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from mcp_server.planning.names import fold
+from mcp_server.domain.names import fold
 
 
 def sources(select: exp.Select) -> Iterator[exp.Expr]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mcp_server.planning.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import cte_of
 

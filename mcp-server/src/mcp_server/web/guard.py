@@ -20,8 +20,8 @@ from mcp_server.access.bearer import (
     needed_scopes,
     presented_token,
 )
-from mcp_server.access.principal import Principal
-from mcp_server.ports import KeySetUnavailable
+from mcp_server.domain.principal import Principal
+from mcp_server.ports.keys import KeySetUnavailable
 from mcp_server.web import message
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel.access_token import TokenRefused

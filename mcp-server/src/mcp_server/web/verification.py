@@ -5,8 +5,8 @@ from collections import OrderedDict
 
 from joserfc.jwk import ECKey
 
-from mcp_server.access.principal import Principal
-from mcp_server.ports import KeySet
+from mcp_server.domain.principal import Principal
+from mcp_server.ports.keys import KeySet
 from shared_kernel import access_token
 from shared_kernel.access_token import CLOCK_SKEW, AccessToken, Refusal, TokenRefused
 from shared_kernel.clock import Clock

@@ -1,0 +1,1 @@
+"""Items of DynamoDB JSON as Arrow columns."""

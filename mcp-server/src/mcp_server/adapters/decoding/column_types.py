@@ -1,0 +1,153 @@
+"""From the values seen in an attribute to the type of its column. Deterministic, and only ever widening."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from mcp_server.adapters.decoding.attribute_values import PRECISION, AttributeValue, Digits, tagged
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
+
+VARCHAR = ColumnType(TypeKind.VARCHAR)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SCALES = (2, 4, 6, 9, 12, 18)
+_SIMPLE = {
+    AttributeType.STRING: VARCHAR,
+    AttributeType.BOOLEAN: ColumnType(TypeKind.BOOLEAN),
+    AttributeType.BINARY: ColumnType(TypeKind.BLOB),
+    AttributeType.MAP: ColumnType(TypeKind.JSON),
+    AttributeType.LIST: ColumnType(TypeKind.JSON),
+    AttributeType.STRING_SET: ColumnType(TypeKind.LIST, element=VARCHAR),
+    AttributeType.BINARY_SET: ColumnType(TypeKind.LIST, element=ColumnType(TypeKind.BLOB)),
+}
+_WIDTH = {TypeKind.BIGINT: 0, TypeKind.DECIMAL: 1, TypeKind.DOUBLE: 2, TypeKind.DATE: 0, TypeKind.VARCHAR: 1}
+_DOUBLE_NOTE = "some numbers have more digits than DECIMAL(38) carries; values are rounded to DOUBLE"
+
+
+def is_date(content: Any) -> bool:
+    """Whether a text is a calendar date in the one form YYYY-MM-DD, so that it and the DATE stand for each other."""
+    if not isinstance(content, str) or not _DATE.fullmatch(content):
+        return False
+    try:
+        date.fromisoformat(content)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class Sample:
+    """What some items hold in one attribute."""
+
+    descriptors: Counter[AttributeType] = field(default_factory=Counter)
+    digits: Digits = field(default_factory=Digits)
+    dates: bool = True
+
+    def add(self, value: AttributeValue) -> None:
+        """Counts one value. Raises MalformedValue."""
+        kind, content = tagged(value)
+        descriptor = AttributeType(kind)
+        self.descriptors[descriptor] += 1
+        if descriptor is AttributeType.NUMBER:
+            self.digits.add(content)
+        elif descriptor is AttributeType.NUMBER_SET:
+            for member in content:
+                self.digits.add(member)
+        elif descriptor is AttributeType.STRING and self.dates:
+            self.dates = is_date(content)
+
+    @property
+    def present(self) -> int:
+        """How many items have the attribute."""
+        return self.descriptors.total()
+
+    @property
+    def types(self) -> frozenset[AttributeType]:
+        """The descriptors seen but NULL."""
+        return frozenset(self.descriptors) - {AttributeType.NULL}
+
+
+def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True) -> Column:
+    """The column of an attribute, from a sample of `items` items."""
+    types = sample.types
+    presence = sample.present / items if items else 1.0
+    found = VARCHAR
+    notes: tuple[str, ...] = ()
+    if len(types) == 1:
+        found = _single(next(iter(types)), sample.digits)
+        if found == VARCHAR and sample.dates and may_be_date and AttributeType.STRING in types:
+            found = ColumnType(TypeKind.DATE)
+    elif types:
+        notes = _mixed_notes(sample)
+    if TypeKind.DOUBLE in (found.kind, found.element.kind if found.element else None):
+        notes = (*notes, _DOUBLE_NOTE)
+    return Column(name, found, types, nullable=True, presence=round(presence, 4), notes=notes)
+
+
+def widened(known: Column, sample: Sample) -> Column:
+    """A column that carries both what it carried and the sample."""
+    types = known.attribute_types | sample.types
+    if len(types) != 1:
+        notes = tuple(f"also holds {kind.value}" for kind in sorted(sample.types - known.attribute_types))
+        kept = tuple(note for note in known.notes if note != _DOUBLE_NOTE)
+        return replace(known, type=VARCHAR, attribute_types=types, notes=tuple(dict.fromkeys((*kept, *notes))))
+    descriptor = next(iter(types))
+    if not known.attribute_types:  # nothing but NULL was seen before
+        return replace(known, type=column(known.name, sample, 0).type, attribute_types=types)
+    found = _single(descriptor, sample.digits)
+    if descriptor is AttributeType.NUMBER:
+        found = _wider(known.type, sample.digits)
+    elif descriptor is AttributeType.NUMBER_SET and known.type.element is not None:
+        found = ColumnType(TypeKind.LIST, element=_wider(known.type.element, sample.digits))
+    notes = known.notes
+    if TypeKind.DOUBLE in (found.kind, found.element.kind if found.element else None):
+        notes = tuple(dict.fromkeys((*notes, _DOUBLE_NOTE)))
+    return replace(known, type=found, attribute_types=types, notes=notes)
+
+
+def wider_of(column: Column, learnt: Column | None) -> Column:
+    """The column of a fresh sample, or with the type that an earlier read proved necessary, whichever carries more."""
+    if learnt is None or not column.attribute_types <= learnt.attribute_types:
+        return column
+    same = column.attribute_types == learnt.attribute_types
+    if same and _WIDTH.get(column.type.kind, 0) > _WIDTH.get(learnt.type.kind, 0):
+        return column
+    if same and column.type.kind is learnt.type.kind and (column.type.scale or 0) > (learnt.type.scale or 0):
+        return column
+    return replace(column, type=learnt.type, attribute_types=learnt.attribute_types, notes=learnt.notes)
+
+
+def _single(descriptor: AttributeType, digits: Digits) -> ColumnType:
+    if descriptor is AttributeType.NUMBER:
+        return digits.type()
+    if descriptor is AttributeType.NUMBER_SET:
+        return ColumnType(TypeKind.LIST, element=digits.type())
+    return _SIMPLE[descriptor]
+
+
+def _wider(known: ColumnType, digits: Digits) -> ColumnType:
+    """A number type with room for both, and some to spare: the next page may hold one more decimal place."""
+    if known.kind is TypeKind.DOUBLE:
+        return known
+    known_scale, known_integer = (known.scale or 0, 1) if known.kind is TypeKind.DECIMAL else (0, 19)
+    integer = max(known_integer, digits.integer)
+    needed = max(known_scale, digits.scale)
+    for scale in sorted(
+        {needed, *(step for step in _SCALES if step > needed)}, key=lambda step: (step not in _SCALES, step)
+    ):
+        if integer + scale <= PRECISION:
+            return ColumnType(TypeKind.DECIMAL, scale=scale)
+    return ColumnType(TypeKind.DOUBLE)
+
+
+def _mixed_notes(sample: Sample) -> tuple[str, ...]:
+    counts = Counter({kind: count for kind, count in sample.descriptors.items() if kind is not AttributeType.NULL})
+    total = sum(counts.values())
+    (first, _), *others = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    rest = ", ".join(f"{kind.value} in {_percent(count / total)}" for kind, count in others)
+    return (f"mostly {first.value}, also holds {rest} of sampled values; read as text",)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "under 1%"

@@ -1,0 +1,148 @@
+"""One column of one page as an Arrow array, or None when a value does not fit the column's type."""
+
+import math
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mcp_server.adapters.decoding import attribute_values as av
+from mcp_server.adapters.decoding.column_types import is_date
+from mcp_server.domain.schema import DOCUMENT_COLUMN, AttributeType, Column, ColumnType, TypeKind
+
+_ARROW_TYPES = {
+    TypeKind.BOOLEAN: pa.bool_(),
+    TypeKind.BIGINT: pa.int64(),
+    TypeKind.DOUBLE: pa.float64(),
+    TypeKind.VARCHAR: pa.string(),
+    TypeKind.DATE: pa.date32(),
+    TypeKind.BLOB: pa.binary(),
+    TypeKind.JSON: pa.json_(pa.string()),
+}
+_FAST = {
+    AttributeType.STRING: frozenset({TypeKind.VARCHAR, TypeKind.DATE}),
+    AttributeType.NUMBER: frozenset({TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE, TypeKind.VARCHAR}),
+    AttributeType.BOOLEAN: frozenset({TypeKind.BOOLEAN}),
+}
+_NULL = frozenset({AttributeType.NULL})
+_FIRST_DAY = (date.min - date(1970, 1, 1)).days
+_INT64 = 2**63
+
+
+class _DoesNotFit(Exception):
+    """A value is of a type, or of a size, that the column does not have."""
+
+
+def arrow_type(type_: ColumnType) -> pa.DataType:
+    """The Arrow type that DuckDB reads as that SQL type."""
+    if type_.kind is TypeKind.DECIMAL:
+        return pa.decimal128(av.PRECISION, type_.scale)
+    if type_.kind is TypeKind.LIST:
+        assert type_.element is not None
+        return pa.list_(arrow_type(type_.element))
+    return _ARROW_TYPES[type_.kind]
+
+
+def fast_struct(column: Column) -> pa.DataType | None:
+    """How Arrow's JSON reader is to read the attribute; None when the column is not of a kind that it can deliver."""
+    types = column.attribute_types - _NULL
+    if column.name == DOCUMENT_COLUMN or len(types) != 1:
+        return None
+    descriptor = next(iter(types))
+    if column.type.kind not in _FAST.get(descriptor, ()):
+        return None
+    content = pa.bool_() if descriptor is AttributeType.BOOLEAN else pa.string()
+    return pa.struct([(descriptor.value, content), (AttributeType.NULL.value, pa.bool_())])
+
+
+def fast_array(column: Column, values: pa.StructArray) -> pa.Array | None:
+    """The column from what Arrow read by `fast_struct`."""
+    content, null = pc.struct_field(values, [0]), pc.struct_field(values, [1])
+    # Present, but neither of the known type nor NULL: the struct is there and all in it is missing.
+    if values.null_count + len(values) != content.null_count + null.null_count:
+        return None
+    wanted = arrow_type(column.type)
+    if content.type == wanted:
+        return content
+    try:
+        # Strict: a cast that would lose a digit, or read "2024-1-1" as a date, fails.
+        array = content.cast(wanted)
+    except pa.ArrowException:
+        return None
+    if column.type.kind is TypeKind.DOUBLE and pc.any(pc.is_inf(array)).as_py():
+        return None
+    if column.type.kind is TypeKind.DATE:
+        first = pc.min(array.cast(pa.int32())).as_py()
+        if first is not None and first < _FIRST_DAY:
+            return None
+    return array
+
+
+def slow_array(column: Column, items: list[av.Item]) -> pa.Array | None:
+    """The column from Python objects. Raises MalformedValue."""
+    try:
+        if column.name == DOCUMENT_COLUMN:
+            values = [av.json_text({name: av.plain(value) for name, value in item.items()}) for item in items]
+        else:
+            known = column.attribute_types | _NULL
+            values = [_value(item.get(column.name), column.type, known) for item in items]
+        if column.type.kind is TypeKind.JSON:
+            return pa.ExtensionArray.from_storage(arrow_type(column.type), pa.array(values, pa.string()))
+        return pa.array(values, arrow_type(column.type))
+    except (_DoesNotFit, pa.ArrowException):
+        return None
+
+
+def _value(value: av.AttributeValue | None, type_: ColumnType, known: frozenset[AttributeType]) -> Any:
+    if value is None:
+        return None
+    kind, content = av.tagged(value)
+    if kind not in known:
+        raise _DoesNotFit
+    if kind == AttributeType.NULL:
+        return None
+    if type_.kind is TypeKind.JSON:
+        return av.json_text(av.plain(value))
+    if type_.kind is TypeKind.VARCHAR:
+        return av.text(value)
+    if type_.kind is TypeKind.LIST:
+        assert type_.element is not None
+        return _members(AttributeType(kind), content, type_.element)
+    return _scalar(AttributeType(kind), content, type_)
+
+
+def _members(kind: AttributeType, content: Any, element: ColumnType) -> list[Any]:
+    if kind is AttributeType.STRING_SET and element.kind is TypeKind.VARCHAR:
+        return av.sorted_texts(content)
+    if kind is AttributeType.NUMBER_SET:
+        return [_scalar(AttributeType.NUMBER, member, element) for member in av.sorted_numbers(content)]
+    if kind is AttributeType.BINARY_SET and element.kind is TypeKind.BLOB:
+        return sorted(av.binary(member) for member in content)
+    raise _DoesNotFit
+
+
+def _scalar(kind: AttributeType, content: Any, type_: ColumnType) -> Any:
+    if kind is AttributeType.NUMBER and type_.kind in _FAST[AttributeType.NUMBER]:
+        return _number(content, type_)
+    if kind is AttributeType.STRING and type_.kind is TypeKind.DATE and is_date(content):
+        return date.fromisoformat(content)
+    if kind is AttributeType.BOOLEAN and type_.kind is TypeKind.BOOLEAN:
+        return content
+    if kind is AttributeType.BINARY and type_.kind is TypeKind.BLOB:
+        return av.binary(content)
+    raise _DoesNotFit
+
+
+def _number(content: Any, type_: ColumnType) -> Any:
+    value = av.number(content)
+    if type_.kind is TypeKind.DECIMAL:
+        return value
+    if type_.kind is TypeKind.DOUBLE:
+        double = float(value)
+        if math.isinf(double):
+            raise av.MalformedValue("a number beyond DynamoDB's range")
+        return double
+    if value != value.to_integral_value() or not -_INT64 <= value < _INT64:
+        raise _DoesNotFit
+    return int(value)

@@ -1,0 +1,141 @@
+"""Pages of DynamoDB JSON as Arrow record batches, losslessly.
+
+A column's Arrow type never drops a value in silence: what does not fit it is found, the types that would fit are worked
+out, and SchemaConflict carries them. A missing attribute and DynamoDB's NULL both become NULL.
+
+Texts, numbers and booleans are decoded by Arrow's JSON reader without the interpreter's lock; documents, sets, binary
+and columns of several types take the way through Python objects.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.json as pj
+
+from mcp_server.adapters.decoding import attribute_values as av
+from mcp_server.adapters.decoding import column_types
+from mcp_server.adapters.decoding.column_types import Sample
+from mcp_server.adapters.decoding.column_values import arrow_type, fast_array, fast_struct, slow_array
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.schema import Column, Override, TypeKind
+from mcp_server.planning.plan import Relation
+from mcp_server.ports.items import SchemaConflict
+
+_ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
+_ANYTHING = frozenset({TypeKind.VARCHAR, TypeKind.JSON})
+_NO_COLUMN = pa.schema([pa.field("c0", pa.bool_())])
+
+
+class MalformedPage(Exception):
+    """The endpoint's answer is not a page of items. The text names no data."""
+
+
+def arrow_schema(relation: Relation) -> pa.Schema:
+    """The schema of the relation's batches: its columns in their order, named c0, c1, …
+
+    The names are ours, since DuckDB would take `a` and `A` for one name. A relation without columns gets one that is
+    all NULL: Arrow counts rows by columns.
+    """
+    if not relation.columns:
+        return _NO_COLUMN
+    return pa.schema([pa.field(f"c{i}", arrow_type(column.type)) for i, column in enumerate(relation.columns)])
+
+
+class PageDecoder:
+    """Decodes the pages of one read. Keeps nothing between pages, so several threads may share it."""
+
+    def __init__(self, relation: Relation, overrides: Mapping[str, Override]) -> None:
+        self._relation = relation
+        self._overrides = overrides
+        self._schema = arrow_schema(relation)
+        structs = {i: fast_struct(column) for i, column in enumerate(relation.columns)}
+        self._fast = tuple(i for i, struct in structs.items() if struct is not None)
+        self._slow = tuple(i for i, struct in structs.items() if struct is None)
+        item = pa.struct([pa.field(relation.columns[i].name, structs[i]) for i in self._fast])
+        self._parse_options = pj.ParseOptions(
+            explicit_schema=pa.schema([("Items", pa.list_(item))]), unexpected_field_behavior="ignore"
+        )
+
+    def decode(self, items: bytes) -> pa.RecordBatch:
+        """All items of a JSON array as a batch. Raises SchemaConflict, Failure (type_conflict), MalformedPage."""
+        try:
+            return self._decode(items)
+        except (pa.ArrowException, msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise MalformedPage(type(error).__name__) from error
+
+    def _decode(self, items: bytes) -> pa.RecordBatch:
+        columns = self._relation.columns
+        arrays: dict[int, pa.Array | None] = {}
+        rows = 0
+        if self._fast or not columns:
+            structs = self._parse(items)
+            rows = len(structs)
+            arrays = {i: fast_array(columns[i], structs.field(place)) for place, i in enumerate(self._fast)}
+        # A number written with an exponent fails the fast way, but may fit all the same.
+        slow = [*self._slow, *(i for i in self._fast if arrays[i] is None)]
+        if slow:
+            objects = _ITEMS.decode(items)
+            rows = len(objects)
+            arrays |= {i: slow_array(columns[i], objects) for i in slow}
+            unfit = [columns[i] for i in slow if arrays[i] is None]
+            if unfit:
+                raise self._conflict(unfit, objects)
+        self._check_nulls(arrays)
+        ordered = [arrays[i] for i in range(len(columns))] or [pa.nulls(rows, pa.bool_())]
+        return pa.record_batch(ordered, schema=self._schema)
+
+    def _parse(self, items: bytes) -> pa.StructArray:
+        if not items.isascii():
+            items.decode()  # Arrow does not look, and DuckDB is not to get texts that are not UTF-8
+        body = b'{"Items":' + items + b"}"
+        table = pj.read_json(
+            pa.BufferReader(body),
+            read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1024),
+            parse_options=self._parse_options,
+        )
+        if table.num_rows != 1 or table["Items"].num_chunks != 1 or table["Items"].null_count:
+            raise MalformedPage("not one array of items")
+        structs = table["Items"].chunk(0).flatten()
+        if structs.null_count:
+            raise MalformedPage("an item is not an object")
+        return structs
+
+    def _check_nulls(self, arrays: Mapping[int, pa.Array | None]) -> None:
+        """What an override declares NOT NULL licenses the use of sparse indexes, so it had better be true."""
+        for i, column in enumerate(self._relation.columns):
+            override, array = self._overrides.get(column.name), arrays[i]
+            if override is not None and override.not_null and array is not None and array.null_count:
+                raise _declared_wrongly(self._relation, column, "NOT NULL", "an item without it")
+
+    def _conflict(self, columns: list[Column], objects: list[av.Item]) -> Exception:
+        table = self._relation.table
+        wider: dict[str, Column] = {}
+        for column in columns:
+            sample = Sample()
+            for item in objects:
+                if column.name in item:
+                    av.plain(item[column.name])  # nothing is learnt from what is malformed
+                    sample.add(item[column.name])
+            override = self._overrides.get(column.name)
+            if override is not None and override.type is not None:
+                if override.type.kind in _ANYTHING:  # it can carry the value; only the planner did not know of it
+                    types = column.attribute_types | sample.types
+                    wider[column.name] = replace(column, attribute_types=types)
+                    continue
+                strange = ", ".join(sorted(sample.types - column.attribute_types))
+                found = f"a value of type {strange}" if strange else "a value that does not fit"
+                return _declared_wrongly(self._relation, column, column.type.sql, found)
+            wider[column.name] = column_types.widened(table.column(column.name) or column, sample)
+        changed = tuple(wider.get(column.name, column) for column in table.columns)
+        return SchemaConflict(replace(table, columns=changed), tuple(wider))
+
+
+def _declared_wrongly(relation: Relation, column: Column, declared: str, found: str) -> Failure:
+    return Failure(
+        FailureCode.TYPE_CONFLICT,
+        f'Column "{column.name}" of table "{relation.table.name}" is declared {declared}, but there is {found}.',
+        "Ask the operator to correct the column's declaration in the schemas file.",
+    )

@@ -1,0 +1,210 @@
+"""Connections to DynamoDB: aioboto3 as it is, but for the parser of the three responses that carry items.
+
+botocore walks its service model once per value of every item, which costs more than all the rest of a read together.
+Here Scan, Query and BatchGetItem keep their items as raw JSON, to be decoded by Arrow. Signing, credentials, endpoints,
+retries and errors stay botocore's. The hook is aiobotocore's component `response_parser_factory`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import aioboto3
+import botocore.exceptions
+import msgspec
+import structlog
+from aiobotocore.config import AioConfig
+from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
+
+from mcp_server.adapters.decoding.attribute_values import MalformedValue, binary
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.schema import Schema
+
+_log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 20
+ATTEMPTS = 4
+CONNECTIONS = 64
+
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "Throttling",
+        "TooManyRequestsException",
+    }
+)
+_DENIED = frozenset(
+    {
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "OptInRequired",
+        "UnrecognizedClientException",
+    }
+)
+
+
+class RawItems(msgspec.Struct):
+    """A response of Scan or Query with its items left as they came."""
+
+    Count: int = 0
+    ScannedCount: int = 0
+    Items: msgspec.Raw = msgspec.Raw(b"[]")
+    LastEvaluatedKey: dict[str, dict[str, Any]] | None = None
+    ConsumedCapacity: dict[str, Any] | None = None
+
+
+class KeysLeft(msgspec.Struct):
+    """Keys of one table that BatchGetItem had no capacity for."""
+
+    Keys: list[dict[str, dict[str, Any]]]
+
+
+class RawResponses(msgspec.Struct):
+    """A response of BatchGetItem with its items left as they came, by table."""
+
+    Responses: dict[str, msgspec.Raw] = {}
+    UnprocessedKeys: dict[str, KeysLeft] = {}
+    ConsumedCapacity: list[dict[str, Any]] = []
+
+
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    "ScanOutput": msgspec.json.Decoder(RawItems),
+    "QueryOutput": msgspec.json.Decoder(RawItems),
+    "BatchGetItemOutput": msgspec.json.Decoder(RawResponses),
+}
+RAW = "Raw"
+"""The key of such a response under which its RawItems or RawResponses stands; BYTES is that of the body's length."""
+BYTES = "Bytes"
+
+
+class _RawItemsParser(AioJSONParser):  # type: ignore[misc] # aiobotocore has no types
+    """botocore's parser of the JSON protocol, but for successful responses that carry items."""
+
+    def _do_parse(self, response: Any, shape: Any) -> Any:
+        decoder = _DECODERS.get(shape.name) if shape is not None else None
+        if decoder is None:
+            return super()._do_parse(response, shape)
+        body = response["body"]
+        try:
+            return {RAW: decoder.decode(body), BYTES: len(body)}
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise UnreadableResponse from error
+
+
+class _RawItemsParserFactory(AioResponseParserFactory):  # type: ignore[misc] # aiobotocore has no types
+    def create_parser(self, protocol_name: str) -> Any:
+        if protocol_name == "json":
+            return _RawItemsParser(**self._defaults)
+        return super().create_parser(protocol_name)
+
+
+class UnreadableResponse(Exception):
+    """The endpoint's answer is not what DynamoDB answers."""
+
+
+class DynamoDbClients:
+    """One long-lived client for each region and endpoint; an asynchronous context manager.
+
+    Credentials come from botocore's own chain when the first request is signed, and are refreshed by it.
+    """
+
+    def __init__(self, schemas: tuple[Schema, ...]) -> None:
+        self._places = {(schema.region, schema.endpoint_url) for schema in schemas if schema.active}
+        self._clients: dict[tuple[str, str | None], Any] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        session = aioboto3.Session()
+        session._session.register_component("response_parser_factory", _RawItemsParserFactory())  # noqa: SLF001 - the hook
+        config = AioConfig(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            max_pool_connections=CONNECTIONS,
+            parameter_validation=False,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        )
+        for region, endpoint_url in sorted(self._places, key=str):
+            client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
+            self._clients[region, endpoint_url] = await self._stack.enter_async_context(client)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clients.clear()
+        await self._stack.aclose()
+
+    def of(self, schema: Schema) -> Any:
+        """The client for a schema's tables."""
+        return self._clients[schema.region, schema.endpoint_url]
+
+
+@contextmanager
+def failures_of(schema: Schema, table: str | None = None) -> Iterator[None]:
+    """Turns botocore's exceptions into Failures. Their texts can hold account ids and hosts: those stay in the log."""
+    try:
+        yield
+    except botocore.exceptions.ClientError as error:
+        raise _client_failure(error, schema, table) from error
+    except (botocore.exceptions.BotoCoreError, UnreadableResponse) as error:
+        _log.warning("dynamodb_unavailable", schema=schema.name, table=table, error=type(error).__name__)
+        raise _unavailable(schema) from error
+
+
+def unreadable(schema: Schema, table: str, error: Exception) -> Failure:
+    """The Failure for a page of items that is not one."""
+    _log.error("dynamodb_page_unreadable", schema=schema.name, table=table, error=repr(error)[:200])
+    return _unavailable(schema)
+
+
+def throttled(schema: Schema) -> Failure:
+    """The Failure for a table that has no capacity left to read it with."""
+    return Failure(
+        FailureCode.THROTTLED,
+        f'DynamoDB throttles reads of schema "{schema.name}".',
+        "Wait a minute and run it again, or read less: filter by key, name fewer tables.",
+    )
+
+
+def from_wire(key: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """A key as it came in JSON, as boto's serialiser takes it: binary as bytes. Raises UnreadableResponse."""
+    try:
+        return {
+            name: {kind: binary(content) if kind == "B" else content for kind, content in value.items()}
+            for name, value in key.items()
+        }
+    except MalformedValue as error:
+        raise UnreadableResponse from error
+
+
+def _client_failure(error: botocore.exceptions.ClientError, schema: Schema, table: str | None) -> Failure:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _THROTTLED:
+        return throttled(schema)
+    if code == "ResourceNotFoundException" and table is not None:
+        return Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{table}" any more.', "Call list_tables.")
+    _log.error("dynamodb_refused", schema=schema.name, table=table, reason=code, operation=error.operation_name)
+    if code in _DENIED or status >= 500:
+        return _unavailable(schema)
+    return Failure(
+        FailureCode.INTERNAL_ERROR,
+        "DynamoDB refused a request of this server.",
+        "Write the query differently, and report it to the operator with the request id.",
+    )
+
+
+def _unavailable(schema: Schema) -> Failure:
+    return Failure(
+        FailureCode.SOURCE_UNAVAILABLE,
+        f'DynamoDB cannot be read for schema "{schema.name}" at the moment.',
+        "Try again later; if it lasts, the operator has to look at the endpoint and the credentials of the schema.",
+    )

@@ -1,0 +1,1 @@
+"""The nouns that every room speaks of: schemas, principals, names, failures. Pure."""

@@ -1,0 +1,1 @@
+"""What the engine needs from outside, in small Protocols; `app` decides what stands behind each."""

@@ -1,0 +1,48 @@
+"""Which tables there are, and what is known of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from mcp_server.domain.schema import Schema, Table
+
+Refresh = Literal["if_stale", "force", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The tables of a schema that its allow-list lets through, and when they were listed (seconds since the epoch)."""
+
+    names: tuple[str, ...]
+    refreshed: bool
+    refreshed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A table and whether this call refreshed it."""
+
+    table: Table
+    refreshed: bool
+
+
+class Catalog(Protocol):
+    """Knows tables and their columns; caches them. Raises Failure (throttled, source_unavailable)."""
+
+    stale_after_seconds: int
+
+    async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
+        """The names of the tables that the schema shows."""
+        ...
+
+    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+        """DescribeTable's facts of those tables that exist and are usable, without sampling: columns are only keys."""
+        ...
+
+    async def describe(self, schema: Schema, physical_name: str, refresh: Refresh) -> Described | None:
+        """The table, sampled when it is not known or stale; None if there is none of that name to be seen."""
+        ...
+
+    async def learn(self, table: Table) -> None:
+        """Replaces what is known of a table, after a SchemaConflict."""
+        ...

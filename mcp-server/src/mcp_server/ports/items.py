@@ -1,0 +1,57 @@
+"""Reading items, page by page."""
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from mcp_server.domain.schema import Schema, Table
+from mcp_server.planning.plan import Read
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """What one response took.
+
+    `items` were returned, `scanned` were looked at, `bytes` is the response's length; `read_units` is the consumed
+    capacity, reported by AWS or else computed from item sizes.
+    """
+
+    items: int
+    scanned: int
+    bytes: int
+    read_units: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Decoded items of one response page."""
+
+    batch: pa.RecordBatch
+    consumption: Consumption
+
+
+class SchemaConflict(Exception):
+    """A page holds values that the columns' types cannot carry. `table` is the same table with types that can."""
+
+    def __init__(self, table: Table, columns: tuple[str, ...]) -> None:
+        super().__init__(f"{table.physical_name}: {', '.join(columns)}")
+        self.table = table
+        self.columns = columns
+
+
+class ItemSource(Protocol):
+    """Reads items. Raises SchemaConflict before it yields anything wrong, or Failure: throttled, source_unavailable."""
+
+    def arrow_schema(self, read: Read) -> pa.Schema:
+        """The Arrow schema of every batch of that read: the relation's columns, in their order."""
+        ...
+
+    def pages(self, schema: Schema, read: Read, observe: Callable[[Consumption], None]) -> AsyncGenerator[Page]:
+        """All pages of a read, in no promised order. Closing the generator stops the reading at once.
+
+        `observe` hears of every response when it arrives, which may be before its page is asked for; what it raises
+        ends the read.
+        """
+        ...

@@ -1,0 +1,62 @@
+"""The relational engine that computes results."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Another relation of the statement: some columns of an input, in that order."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A relation to stream into the relational engine; closing `batches` stops its source.
+
+    Materialised, it is loaded before the statement runs, and can be read more than once, also through `views`.
+    """
+
+    name: str
+    schema: pa.Schema
+    batches: AsyncGenerator[pa.RecordBatch]
+    materialise: bool
+    views: tuple[View, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of a result; `type` is DuckDB's name of its type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result set, or its first rows when it is not `complete`."""
+
+    columns: tuple[ResultColumn, ...]
+    table: pa.Table
+    complete: bool
+
+
+class StreamReadTwice(Exception):
+    """A streamed input would have to be read a second time: it must be materialised. There is no result."""
+
+
+class RelationalEngine(Protocol):
+    """Runs one statement over streamed inputs, without files, network or credentials.
+
+    Cancelling a run ends its work within half a second. Raises Failure (evaluation_error, memory_exceeded,
+    result_too_large, busy, internal_error), or StreamReadTwice.
+    """
+
+    async def run(self, statement: str, inputs: Sequence[Input], *, row_limit: int, byte_limit: int) -> Result:
+        """The result, cut at `row_limit` rows or `byte_limit` bytes; inputs are only read as far as it needs."""
+        ...

@@ -1,0 +1,1 @@
+"""From a parsed statement to relations: every name resolved against the catalogue."""

@@ -1,0 +1,57 @@
+"""Names of a result's columns: as the statement gives them, else as DuckDB would."""
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from mcp_server.sql.binding.spelling import SPELLING
+from mcp_server.sql.dialect import Dialect
+
+_NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot)
+"""Projections that have a name or several."""
+
+
+def name_projections(query: exp.Query) -> None:
+    """Gives every unnamed projection an alias, in place: its own text, as DuckDB does, so `sum(x)`, `count_star()`."""
+    for values in query.find_all(exp.Values):
+        alias = values.args.get("alias") or exp.TableAlias(this=exp.to_identifier("valueslist"))
+        if isinstance(values.parent, exp.From | exp.Join) and not alias.columns and values.expressions:
+            alias.set("columns", [exp.to_identifier(f"col{place}") for place in range(_width(values))])
+            values.set("alias", alias)
+    for select in query.find_all(exp.Select):
+        for projection in select.expressions:
+            if isinstance(projection, exp.Subquery) and projection.alias:
+                alias = projection.args["alias"].this
+                projection.set("alias", None)
+                projection.replace(exp.Alias(this=projection.copy(), alias=alias))
+            elif not (isinstance(projection, _NAMED) or projection.is_star):
+                name = _text(projection)
+                projection.replace(exp.Alias(this=projection.copy(), alias=exp.to_identifier(name, quoted=True)))
+
+
+def _width(values: exp.Values) -> int:
+    first = values.expressions[0]
+    return len(first.expressions) if isinstance(first, exp.Tuple) else 1
+
+
+def _text(projection: exp.Expr) -> str:
+    if isinstance(projection, exp.Count) and isinstance(projection.this, exp.Star):
+        return "count_star()"
+    return projection.sql(dialect=Dialect, normalize_functions="lower", comments=False)
+
+
+def restore_names(query: exp.Query, column_name: Callable[[exp.Column], str]) -> None:
+    """Spells the result's columns as the statement does, in place; `column_name` spells a column of the catalogue."""
+    left: exp.Expr = query
+    while isinstance(left, exp.SetOperation | exp.Subquery):
+        left = left.this
+    if not isinstance(left, exp.Select):
+        return
+    for projection in left.expressions:
+        if not isinstance(projection, exp.Alias):
+            continue
+        alias = projection.args["alias"]
+        if SPELLING in alias.meta:
+            alias.set("this", alias.meta[SPELLING])
+        elif isinstance(projection.this, exp.Column):
+            alias.set("this", column_name(projection.this))

@@ -1,0 +1,80 @@
+"""The references to tables in a qualified query, and the columns that each of them needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
+from mcp_server.sql.binding.spelling import Spelling
+from mcp_server.sql.positions import position_of
+from mcp_server.sql.sources import source_of, sources
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One reference to a table: its node, the columns used through it, and the statement's spelling of each column.
+
+    `materialise` tells that the engine may read it more than once.
+    """
+
+    node: exp.Table
+    table: Table
+    columns: frozenset[str]
+    spelt: Mapping[str, str]
+    materialise: bool
+
+
+def references(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling, text: str) -> tuple[Reference, ...]:
+    """Every reference of a qualified query, in the order of the text."""
+    nodes = [node for node in query.find_all(exp.Table, bfs=False) if node.name in internal]
+    used: dict[int, set[str]] = {id(node): set() for node in nodes}
+    for whole in query.find_all(exp.TableColumn):
+        raise Failure(
+            FailureCode.SYNTAX_NOT_SUPPORTED,
+            f'"{whole.name}" is a table, and a whole row of it cannot be a value.',
+            f"Name its columns, or use {DOCUMENT_COLUMN} for the item as JSON.",
+            position=position_of(text, whole),
+        )
+    for column in query.find_all(exp.Column):
+        if column.args.get("db"):
+            raise Failure(
+                FailureCode.UNKNOWN_TABLE,
+                f'There is no table "{column.db}.{column.table}" in the FROM clause.',
+                "Write columns as `alias.column`.",
+                position=position_of(text, column),
+            )
+        source = source_of(column)
+        if source is None or id(source) not in used:
+            continue
+        if isinstance(column.this, exp.Star):
+            raise _unexpanded(column, text)
+        used[id(source)].add(column.name)
+    for select in query.find_all(exp.Select):
+        if any(isinstance(projection, exp.Star) for projection in select.expressions) and any(
+            id(source) in used for source in sources(select)
+        ):
+            raise _unexpanded(select, text)
+    # DuckDB scans a relation again on every round of a recursion, also through a CTE outside of it.
+    recursive = any(with_.recursive for with_ in query.find_all(exp.With))
+    found = []
+    for node in nodes:
+        table = internal[node.name]
+        spelt = {spelling.of(column.name): column.name for column in table.columns} | {DOCUMENT_COLUMN: DOCUMENT_COLUMN}
+        pivoted = bool(node.args.get("pivots")) or node.find_ancestor(exp.Pivot) is not None
+        columns = frozenset(spelt[name] for name in used[id(node)] if name in spelt)
+        if pivoted:
+            # The columns that a pivot does not name are its groups.
+            columns |= {column.name for column in table.columns}
+        found.append(Reference(node, table, columns, spelt, recursive or pivoted))
+    return tuple(found)
+
+
+def _unexpanded(node: exp.Expr, text: str) -> Failure:
+    return Failure(
+        FailureCode.SYNTAX_NOT_SUPPORTED,
+        "`*` cannot be expanded here.",
+        "Name the columns instead of `*`.",
+        position=position_of(text, node),
+    )

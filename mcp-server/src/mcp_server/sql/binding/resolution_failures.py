@@ -1,0 +1,119 @@
+"""Says which name of a statement could not be resolved, where it stands, and what may have been meant."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from sqlglot import exp
+
+from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.domain.names import Ambiguous, Found, NotFound, find_name, fold
+from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
+from mcp_server.sql.binding.spelling import SPELLING
+from mcp_server.sql.positions import position_of
+from mcp_server.sql.sources import sources
+
+_UNKNOWN = re.compile(r"(?:Unknown column: |Column '|Cannot automatically join: )([^'\n]*)")
+_AMBIGUOUS = re.compile(r"Ambiguous column '([^']*)'")
+_NO_OUTPUT = re.compile(r"Unknown output column: (\d+)")
+_NO_TABLE = re.compile(r"Unknown table: ([^'\n]*)")
+_TABLE = re.compile(r"for table: '([^']*)'")
+
+
+def resolution_failure(message: str, query: exp.Query, text: str, tables: Mapping[str, Table]) -> Failure:
+    """The failure behind a message of the resolver; `tables` are those of the query under their internal names."""
+    if match := _NO_OUTPUT.search(message):
+        return Failure(
+            FailureCode.UNKNOWN_COLUMN,
+            f"The result has no column number {match[1]}.",
+            "In ORDER BY and GROUP BY, number the columns of the SELECT list from 1.",
+        )
+    if match := _NO_TABLE.search(message):
+        return _unknown_table(match[1], match[1], query, text)
+    if match := _AMBIGUOUS.search(message) or _UNKNOWN.search(message):
+        name, source = match[1], _TABLE.search(message)
+        if source and source[1] and source[1] not in _aliases(query):
+            return _unknown_table(source[1], name, query, text)
+        if not (source and source[1]) and _holders(name, query, tables) > 1:
+            return _ambiguous(name, query, text)
+        return _unknown(name, query, text, tables.values())
+    return Failure(
+        FailureCode.SYNTAX_NOT_SUPPORTED,
+        "The names in the statement cannot be resolved.",
+        "Give every table an alias and write every column as `alias.column`.",
+    )
+
+
+def _aliases(query: exp.Query) -> set[str]:
+    return {alias.name for alias in query.find_all(exp.TableAlias)}
+
+
+def _holders(name: str, query: exp.Query, tables: Mapping[str, Table]) -> int:
+    """How many sources of the query that an unqualified column stands in have a column of that name."""
+    for column in query.find_all(exp.Column):
+        select = column.find_ancestor(exp.Select)
+        if column.name == name and not column.table and select is not None:
+            found = [tables[one.name] for one in sources(select) if isinstance(one, exp.Table) and one.name in tables]
+            return sum(any(fold(held.name) == fold(name) for held in table.columns) for table in found)
+    return 0
+
+
+def _unknown_table(table: str, name: str, query: exp.Query, text: str) -> Failure:
+    near = find_name(table, sorted(_aliases(query) - {table}))
+    return Failure(
+        FailureCode.UNKNOWN_TABLE,
+        f'There is no table or alias "{_written(table, query)}" in the FROM clause.',
+        f"Did you mean {_quoted(near.near[:1])}?" if isinstance(near, NotFound) and near.near else "Check the aliases.",
+        position=_place(table, query, text) or _place(name, query, text),
+    )
+
+
+def _ambiguous(name: str, query: exp.Query, text: str) -> Failure:
+    return Failure(
+        FailureCode.AMBIGUOUS_NAME,
+        f'Column "{_written(name, query)}" is ambiguous.',
+        "Write it as `alias.column`.",
+        position=_place(name, query, text),
+    )
+
+
+def _unknown(name: str, query: exp.Query, text: str, tables: Iterable[Table]) -> Failure:
+    written = _written(name, query)
+    names = {column.name for table in tables for column in table.columns}
+    match find_name(written, sorted(names)):
+        case Ambiguous(alike):
+            return Failure(
+                FailureCode.AMBIGUOUS_NAME,
+                f'Column "{written}" may be any of {_quoted(alike)}.',
+                "Spell it exactly as one of them.",
+                position=_place(name, query, text),
+            )
+        case NotFound(near) if near:
+            advice = f"Did you mean {' or '.join(_quoted([one]) for one in near)}?"
+        case Found(_):
+            advice = "Nothing that is read where it stands has that column; check tables and aliases."
+        case _:
+            advice = f"Describe the table to see its columns; {DOCUMENT_COLUMN} holds every attribute of an item."
+    return Failure(
+        FailureCode.UNKNOWN_COLUMN,
+        f'There is no column "{written}".',
+        advice,
+        position=_place(name, query, text),
+    )
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _identifier(name: str, query: exp.Query) -> exp.Identifier | None:
+    return next((part for part in query.find_all(exp.Identifier) if part.name == name and SPELLING in part.meta), None)
+
+
+def _written(name: str, query: exp.Query) -> str:
+    identifier = _identifier(name, query)
+    return str(identifier.meta[SPELLING]) if identifier is not None else name
+
+
+def _place(name: str, query: exp.Query, text: str) -> Position | None:
+    identifier = _identifier(name, query)
+    return position_of(text, identifier) if identifier is not None else None

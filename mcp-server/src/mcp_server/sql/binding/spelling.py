@@ -1,0 +1,72 @@
+"""Spells alike all names that DuckDB takes for the same one, and apart those that DynamoDB holds apart.
+
+DuckDB compares names without regard to case, DynamoDB with. Once every name has one spelling, the rest of binding can
+compare exactly.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from mcp_server.domain.names import fold
+from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
+
+SPELLING = "spelling"
+"""Key of an identifier's `meta` that keeps how the statement spelt it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """`apart` maps the exact names of columns that differ only in case in one table to unlike names; `usual` maps the
+    folded form of every other name to the spelling that all its forms get."""
+
+    apart: Mapping[str, str]
+    usual: Mapping[str, str]
+
+    def of(self, name: str) -> str:
+        """The one spelling of a name."""
+        return self.apart.get(name) or self.usual.get(fold(name), name)
+
+
+def spelling_of(tables: Iterable[Table], query: exp.Query) -> Spelling:
+    """Chooses spellings: a column's own where there is one, otherwise the first one in the statement."""
+    usual: dict[str, str] = {}
+    apart: dict[str, str] = {}
+    taken = {fold(identifier.name) for identifier in query.find_all(exp.Identifier)}
+    listed = list(tables)
+    taken |= {fold(column.name) for table in listed for column in table.columns}
+    for table in listed:
+        by_folded: dict[str, list[str]] = {}
+        for column in table.columns:
+            by_folded.setdefault(fold(column.name), []).append(column.name)
+        for folded, names in by_folded.items():
+            if len(names) == 1:
+                usual.setdefault(folded, names[0])
+                continue
+            for name in names:
+                apart.setdefault(name, _free(f"{name}_{len(apart) + 1}", taken))
+    usual.setdefault(fold(DOCUMENT_COLUMN), DOCUMENT_COLUMN)
+    for identifier in query.find_all(exp.Identifier):
+        usual.setdefault(fold(identifier.name), identifier.name)
+    return Spelling(apart, usual)
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    name = wanted
+    while fold(name) in taken:
+        name += "_"
+    taken.add(fold(name))
+    return name
+
+
+def respell(query: exp.Query, spelling: Spelling) -> None:
+    """Gives every name in the statement its one spelling, in place. Fields of structs keep theirs."""
+    for identifier in query.find_all(exp.Identifier):
+        parent = identifier.parent
+        if isinstance(parent, exp.PropertyEQ | exp.ColumnDef) and identifier.arg_key == "this":
+            continue
+        if isinstance(parent, exp.Dot) and identifier.arg_key == "expression":
+            continue
+        identifier.meta[SPELLING] = identifier.name
+        identifier.set("this", spelling.of(identifier.name))

@@ -1,0 +1,1 @@
+"""Text in, one harmless read-only statement out."""

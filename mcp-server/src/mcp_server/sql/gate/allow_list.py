@@ -1,0 +1,150 @@
+"""What a parsed statement may consist of. Anything that is not on a list is refused."""
+
+import re
+from difflib import get_close_matches
+
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel
+
+from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.sql.dialect import Dialect, to_sql
+from mcp_server.sql.gate.allowed_functions import ALLOWED_FUNCTIONS, PUBLIC_FUNCTIONS
+from mcp_server.sql.gate.allowed_nodes import ADVICE, ALLOWED_NODES, TABLE_FUNCTIONS
+from mcp_server.sql.gate.sizes import check_size
+from mcp_server.sql.positions import position_at, position_of
+
+MAX_DEPTH = 300
+"""Levels of a syntax tree; DuckDB's own bound on expressions is 1,000."""
+
+_TABLE_PARTS = frozenset({"this", "alias", "db", "catalog", "joins", "laterals", "pivots"})
+_WRITES = (exp.DML, exp.DDL, exp.Command, exp.Set, exp.Copy, exp.Attach, exp.Detach, exp.Pragma, exp.Drop, exp.Use)
+
+
+def check(expression: exp.Expr, text: str) -> exp.Query:
+    """Lets a statement through, or raises the Failure that says what is not allowed."""
+    if not isinstance(expression, exp.Query):
+        raise not_allowed(None)
+    pending: list[tuple[exp.Expr, int]] = [(expression, 1)]
+    while pending:
+        node, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise too_deep()
+        _check_node(node, text)
+        pending.extend((child, depth + 1) for child in node.iter_expressions())
+    return expression
+
+
+def not_allowed(position: Position | None) -> Failure:
+    """The refusal of everything that is not one query."""
+    return Failure(
+        FailureCode.STATEMENT_NOT_ALLOWED,
+        "Only a single SELECT statement (also WITH, VALUES and set operations) is allowed.",
+        "Send one query that only reads.",
+        position=position,
+    )
+
+
+def too_deep() -> Failure:
+    """The refusal of statements that would exhaust the stack."""
+    return Failure(
+        FailureCode.SYNTAX_ERROR, "The statement is nested too deeply.", "Break it up with CTEs or shorten it."
+    )
+
+
+def _check_node(node: exp.Expr, text: str) -> None:
+    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
+        raise Failure(
+            FailureCode.SYNTAX_NOT_SUPPORTED,
+            "Functions cannot be called with a dot.",
+            "Write `function(value)`, without a schema.",
+            position=position_of(text, node),
+        )
+    if isinstance(node, exp.DataType) and node.this in (exp.DType.USERDEFINED, exp.DType.UNKNOWN):
+        raise Failure(
+            FailureCode.SYNTAX_NOT_SUPPORTED,
+            f'There is no type "{to_sql(node)}".',
+            "Use VARCHAR, BIGINT, DOUBLE, DECIMAL(p,s), BOOLEAN, DATE, TIMESTAMP, INTERVAL, JSON or lists of these.",
+            position=position_of(text, node),
+        )
+    if isinstance(node, exp.Table | exp.Lateral) and isinstance(node.this, exp.Func):
+        _check_function(node.this, text)
+    if _has_unknown_form(node):
+        raise _not_supported(node, text)
+    if type(node) in ALLOWED_NODES:
+        check_size(node, text)
+        return
+    if isinstance(node, exp.Func) and not isinstance(node, exp.Columns):
+        lambda_ = next((part for part in node.iter_expressions() if isinstance(part, exp.Lambda)), None)
+        if lambda_ is not None:
+            raise _not_supported(lambda_, text)
+        _check_function(node, text)
+        check_size(node, text)
+        return
+    if isinstance(node, _WRITES):
+        raise not_allowed(position_of(text, node))
+    raise _not_supported(node, text)
+
+
+def _has_unknown_form(node: exp.Expr) -> bool:
+    """Whether a node of an allowed kind is put together in a way that names or reads something else."""
+    if isinstance(node, exp.Table):
+        # DuckDB reads the file of that name where a text stands for a table, and looks tables up by their name in some
+        # functions that have the name of an aggregate: `FROM histogram('/etc/passwd', 'x')`.
+        known = isinstance(node.this, (exp.Identifier, *TABLE_FUNCTIONS))
+        return not known or any(value for part, value in node.args.items() if part not in _TABLE_PARTS)
+    if isinstance(node, exp.Lateral):
+        return not isinstance(node.this, (exp.Subquery, *TABLE_FUNCTIONS))
+    if isinstance(node, exp.CTE):
+        return not isinstance(node.this, (exp.Query, *_WRITES))
+    if isinstance(node, exp.SetOperation):
+        return not (isinstance(node.this, exp.Query) and isinstance(node.expression, exp.Query))
+    if isinstance(node, exp.Subquery):
+        return not isinstance(node.this, exp.Query | exp.Table | exp.Values)
+    if isinstance(node, exp.Column):
+        return not isinstance(node.this, exp.Identifier | exp.Star)
+    if isinstance(node, exp.Alias | exp.TableAlias | exp.PivotAlias):
+        names = [node.args.get("alias"), *(node.args.get("columns") or [])]
+        names += [node.this] if isinstance(node, exp.TableAlias) else []
+        return any(not isinstance(name, exp.Identifier) for name in names if name is not None)
+    # `PIVOT t ON a` finds out its columns by a query of its own.
+    return isinstance(node, exp.Pivot) and node.args.get("this") is not None
+
+
+def _not_supported(node: exp.Expr, text: str) -> Failure:
+    return Failure(
+        FailureCode.SYNTAX_NOT_SUPPORTED,
+        f"This syntax is not supported: {_excerpt(node)}.",
+        ADVICE.get(type(node), "Write the query without it."),
+        position=position_of(text, node),
+    )
+
+
+def _check_function(node: exp.Func, text: str) -> None:
+    names = [node.name] if isinstance(node, exp.Anonymous) else list(node.sql_names())
+    if type(node) in ALLOWED_NODES or any(name.lower() in ALLOWED_FUNCTIONS for name in names):
+        return
+    name = names[0].lower()
+    for candidate in names:
+        called = re.search(rf'\b{re.escape(candidate)}"?\s*\(', text, re.IGNORECASE)
+        if called:
+            name, position = candidate.lower(), position_at(text, called.start())
+            break
+    else:
+        position = position_of(text, node) or Position(1, 1)
+    near = get_close_matches(name, PUBLIC_FUNCTIONS, n=3, cutoff=0.75)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Use another function."
+    raise Failure(
+        FailureCode.FUNCTION_NOT_ALLOWED,
+        f'There is no function "{name}" here.',
+        hint,
+        position=position,
+    )
+
+
+def _excerpt(node: exp.Expr) -> str:
+    try:
+        sql = " ".join(node.sql(dialect=Dialect, comments=False, unsupported_level=ErrorLevel.IGNORE).split())
+    except ValueError:  # the generator knows no text for it either
+        sql = ""
+    sql = sql or type(node).__name__
+    return sql if len(sql) <= 60 else sql[:59] + "…"

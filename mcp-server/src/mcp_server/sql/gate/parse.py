@@ -1,0 +1,138 @@
+"""The gate: text in, one harmless read-only statement out, or a Failure that says why not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.sql.dialect import Dialect
+from mcp_server.sql.gate.allow_list import check, not_allowed, too_deep
+from mcp_server.sql.gate.parameters import JsonValue, mark_parameters, substitute
+from mcp_server.sql.positions import position_at
+from mcp_server.sql.tables import TableName, table_names
+
+MAX_BYTES = 64 * 1024
+"""Length of a statement in UTF-8."""
+
+MAX_BRACKETS = 60
+"""Brackets open at once. The parser tries some readings twice at each level, so the bound also bounds its time."""
+
+_FIRST_WORDS = frozenset(
+    {TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.VALUES, TokenType.TABLE, TokenType.L_PAREN}
+)
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+__all__ = ["JsonValue", "Statement", "TableName", "parse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement that passed the gate. `tables` are its real table references; names of CTEs are not among them."""
+
+    text: str
+    expression: exp.Query
+    tables: frozenset[TableName]
+
+
+def parse(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue] | None) -> Statement:
+    """Parses and checks a statement, with its parameters in place as literals.
+
+    `parameters` is a list for `?` and `$1`, an object for `$name` and `:name`. Raises Failure: invalid_argument,
+    syntax_error, syntax_not_supported, statement_not_allowed, function_not_allowed, invalid_parameters.
+    """
+    _check_text(text)
+    try:
+        query = _parsed(text, parameters)
+        return Statement(text, query, table_names(query, text))
+    except RecursionError:
+        raise too_deep() from None
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise Failure(FailureCode.INVALID_ARGUMENT, "The statement is empty.", "Send a SELECT statement.")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise Failure(
+            FailureCode.INVALID_ARGUMENT, "The statement is not valid Unicode text.", "Send it as UTF-8."
+        ) from None
+    if size > MAX_BYTES:
+        raise Failure(
+            FailureCode.INVALID_ARGUMENT,
+            f"The statement has {size} bytes, more than {MAX_BYTES}.",
+            "Shorten it; pass values as parameters.",
+        )
+    for offset, character in enumerate(text):
+        if ord(character) < 32 and character not in "\t\n\r":
+            raise Failure(
+                FailureCode.SYNTAX_ERROR,
+                f"The statement holds the control character U+{ord(character):04X}.",
+                "Remove it, or pass the value as a parameter.",
+                position=position_at(text, offset),
+            )
+
+
+def _parsed(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue] | None) -> exp.Query:
+    dialect = Dialect()
+    tokens = _tokens(dialect, text)
+    try:
+        statements = dialect.parser().parse(mark_parameters(tokens, text), text)
+    except ParseError as error:
+        raise _syntax_error(error, text) from None
+    if len(statements) != 1 or statements[0] is None:
+        raise not_allowed(None)
+    expression = substitute(statements[0], parameters)
+    if isinstance(expression, exp.Values):
+        expression = exp.select("*").from_(expression)
+    return check(expression, text)
+
+
+def _tokens(dialect: Dialect, text: str) -> list[Token]:
+    try:
+        tokens = list(dialect.tokenize(text))
+    except TokenError as error:
+        raise Failure(
+            FailureCode.SYNTAX_ERROR,
+            "A quoted text, name or comment is not closed, or a character has no meaning in SQL.",
+            "Write texts as 'it''s' and names as \"my name\".",
+            position=position_at(text, error.start) if error.start is not None else None,
+        ) from None
+    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+        tokens.pop()
+    depth = 0
+    for token in tokens:
+        # The parser answers what it does not know with a catch-all command and logs the text: stop that beforehand.
+        if token.token_type is TokenType.SEMICOLON:
+            raise not_allowed(position_at(text, token.start))
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        if depth > MAX_BRACKETS:
+            raise too_deep()
+    if not tokens or tokens[0].token_type not in _FIRST_WORDS:
+        raise not_allowed(position_at(text, tokens[0].start) if tokens else Position(1, 1))
+    return tokens
+
+
+def _syntax_error(error: ParseError, text: str) -> Failure:
+    detail = error.errors[0] if error.errors else {}
+    near = str(detail.get("highlight") or "")
+    description = str(detail.get("description") or "")
+    offset = len(text[: text.find(near)]) if text.count(near) == 1 else _offset(text, detail, near)
+    reason = f": {description[0].lower()}{description[1:]}" if description and "<" not in description else ""
+    place = f' at "{near[:40]}"' if near.strip() else ""
+    return Failure(
+        FailureCode.SYNTAX_ERROR,
+        f"The statement cannot be parsed{place}{reason}.",
+        "Correct the syntax; the dialect is DuckDB's.",
+        position=position_at(text, offset) if offset is not None else None,
+    )
+
+
+def _offset(text: str, detail: dict[str, object], near: str) -> int | None:
+    context = str(detail.get("start_context") or "") + near
+    found = text.find(context) if context else -1
+    return found + len(context) - len(near) if found >= 0 else None

@@ -1,0 +1,1 @@
+"""From conditions of SQL to predicates that DynamoDB may narrow reads with."""

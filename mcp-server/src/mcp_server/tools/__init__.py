@@ -1,1 +1,0 @@
-"""The MCP surface: one module per tool, thin."""

@@ -1,0 +1,72 @@
+"""The service over given tools, on a real socket, with an issuer of its own."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.app import http_app
+from mcp_server.settings import Settings
+from mcp_server.surface.tools.served_tool import ServedTool
+from shared_kernel import scope
+from shared_kernel.clock import SystemClock
+from shared_kernel.entropy import SystemEntropy
+from shared_kernel.http_server import Server
+from tests.mcp_server.web.serving import Issuer, listening, origin_of, serving
+
+MODES = ("2026-07-28", "legacy", "auto")
+"""How the official client can speak to a server: the newest revision, the handshake, or whichever it finds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service. `address` is its host and port."""
+
+    issuer: Issuer
+    resource: str
+    address: tuple[str, int]
+    server: Server
+
+    @asynccontextmanager
+    async def client(
+        self, mode: str, scopes: tuple[str, ...] = scope.RESOURCE_SCOPES, subject: str = "usr_1"
+    ) -> AsyncIterator[Client]:
+        """The official client, signed in with these scopes."""
+        headers = {"Authorization": f"Bearer {self.issuer.token(scopes=scopes, subject=subject)}"}
+        async with (
+            httpx2.AsyncClient(headers=headers) as http,
+            Client(streamable_http_client(self.resource, http_client=http), mode=mode) as client,
+        ):
+            yield client
+
+
+@asynccontextmanager
+async def running_service(tools: Sequence[ServedTool]) -> AsyncIterator[Service]:
+    """The whole HTTP application over these tools."""
+    nowhere = Path("/nonexistent")
+    with listening() as issuing, listening() as listener:
+        resource = f"{origin_of(listener)}/mcp"
+        issuer = Issuer(origin_of(issuing), resource)
+        settings = Settings(resource=resource, issuer=issuer.url, schemas_file=nowhere, cursor_key_file=nowhere)
+        async with httpx2.AsyncClient() as fetching:
+            app = http_app(
+                settings,
+                tools,
+                PublishedKeys(fetching, settings.keys_url, clock=SystemClock()),
+                running=_nothing,
+                ready=lambda: True,
+                clock=SystemClock(),
+                entropy=SystemEntropy(),
+            )
+            async with serving(issuer.app, issuing), serving(app, listener) as server:
+                yield Service(issuer, resource, listener.getsockname(), server)
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield

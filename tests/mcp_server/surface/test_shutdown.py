@@ -1,0 +1,50 @@
+"""The end of the service lets the calls that are under way finish, in both protocol eras."""
+
+from typing import Any
+
+import anyio
+import pytest
+
+from mcp_server.domain.principal import Principal
+from mcp_server.surface.tools.served_tool import Arguments, ServedTool, define
+from tests.mcp_server.surface.service import MODES, running_service
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+LONGER_THAN_EVENT_STREAMS_ARE_WATCHED = 1.5
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
+    begun, finish, cut_off = anyio.Event(), anyio.Event(), anyio.Event()
+    answers: list[Any] = []
+
+    async def wait(_principal: Principal, _arguments: Arguments) -> dict[str, Any]:
+        begun.set()
+        try:
+            await finish.wait()
+        except BaseException:
+            cut_off.set()
+            raise
+        return {"done": True}
+
+    definition = define("wait", title="Wait", description="Waits.", properties={}, result={"done": {}})
+    with anyio.fail_after(30):
+        async with (
+            running_service([ServedTool(definition, frozenset({"query"}), wait)]) as service,
+            service.client(mode) as client,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def ask() -> None:
+                answers.append((await client.call_tool("wait", {})).structured_content)
+
+            await client.list_tools()  # the client asks for the schemas of results once; not after the signal
+            tasks.start_soon(ask)
+            await begun.wait()
+            service.server.stop()
+            with anyio.move_on_after(LONGER_THAN_EVENT_STREAMS_ARE_WATCHED):
+                await cut_off.wait()
+            finish.set()
+    assert not cut_off.is_set()
+    assert answers == [{"done": True}]

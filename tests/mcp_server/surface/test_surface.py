@@ -1,0 +1,213 @@
+"""What every tool has in common, through the official client in each of its modes."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import httpx2
+import jsonschema
+import pytest
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.types import CallToolResult, TextContent
+
+from mcp_server.access.bearer import PRINCIPAL_KEY
+from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.domain.principal import Principal
+from mcp_server.surface.server import ToolSurface, create_server
+from mcp_server.surface.tools.served_tool import Arguments, ServedTool, define
+from shared_kernel.asgi import Receive, Scope, Send
+from shared_kernel.clock import SystemClock
+from tests.mcp_server.surface.service import MODES, Service, running_service
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+
+def tool(name: str, scope: str, call: Any, **properties: Any) -> ServedTool:
+    definition = define(
+        name, title=name, description=name, properties=properties, result={"who": {"type": "string"}, "rows": {}}
+    )
+    return ServedTool(definition, frozenset({scope}), call)
+
+
+async def echo(principal: Principal, arguments: Arguments) -> dict[str, Any]:
+    who = f"{principal.tenant}/{principal.subject}/{principal.client_id}"
+    return {"who": who, "rows": [[None, 1, "ä", arguments]]}
+
+
+async def fail(_principal: Principal, _arguments: Arguments) -> dict[str, Any]:
+    raise Failure(FailureCode.SYNTAX_ERROR, "No.", "Do otherwise.", position=Position(2, 7))
+
+
+async def crash(_principal: Principal, _arguments: Arguments) -> dict[str, Any]:
+    raise RuntimeError("the password is swordfish")
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    """How the client speaks."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+async def service(anyio_backend: str) -> AsyncIterator[Service]:
+    number = {"type": "integer", "minimum": 1, "maximum": 10}
+    text = {"type": "string", "maxLength": 5}
+    tools = [
+        tool("echo", "query", echo, number=number, text=text),
+        tool("fail", "query", fail),
+        tool("crash", "schemas:read", crash),
+    ]
+    async with running_service(tools) as service:
+        yield service
+
+
+def document(result: CallToolResult) -> dict[str, Any]:
+    """A result's document, which text and structured content must agree on."""
+    [block] = result.content
+    assert isinstance(block, TextContent)
+    assert json.loads(block.text) == result.structured_content
+    assert isinstance(result.structured_content, dict)
+    return result.structured_content
+
+
+async def test_a_result_arrives_whole_nulls_included(service: Service, mode: str) -> None:
+    async with service.client(mode) as client:
+        result = await client.call_tool("echo", {"number": 3})
+    assert not result.is_error
+    assert document(result) == {"who": "default/usr_1/client-1", "rows": [[None, 1, "ä", {"number": 3}]]}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "names"),
+    [
+        (("schemas:read", "query"), ["echo", "fail", "crash"]),
+        (("query",), ["echo", "fail"]),
+        (("schemas:read",), ["crash"]),
+        (("offline_access",), []),
+        ((), []),
+    ],
+)
+async def test_only_tools_within_the_tokens_scopes_are_listed_in_order(
+    service: Service, mode: str, scopes: tuple[str, ...], names: list[str]
+) -> None:
+    async with service.client(mode, scopes) as client:
+        assert [listed.name for listed in (await client.list_tools()).tools] == names
+        assert [listed.name for listed in (await client.list_tools()).tools] == names
+
+
+async def test_a_failure_says_what_to_do_and_fits_the_output_schema(service: Service, mode: str) -> None:
+    async with service.client(mode) as client:
+        result = await client.call_tool("fail", {})
+        [schema] = [listed.output_schema for listed in (await client.list_tools()).tools if listed.name == "fail"]
+    assert result.is_error
+    failure = document(result)
+    assert failure["request_id"]
+    assert failure == {
+        "request_id": failure["request_id"],
+        "code": "syntax_error",
+        "message": "No.",
+        "next_action": "Do otherwise.",
+        "position": {"line": 2, "column": 7},
+    }
+    assert schema is not None
+    jsonschema.validate(result.structured_content, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"who": "half a result"}, schema)
+
+
+async def test_a_crash_is_an_internal_error_that_gives_nothing_away(service: Service, mode: str) -> None:
+    async with service.client(mode) as client:
+        result = await client.call_tool("crash", {})
+    assert result.is_error
+    assert document(result)["code"] == "internal_error"
+    assert "swordfish" not in str(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"number": 11}, "number: 11 is greater than the maximum of 10"),
+        ({"number": "3"}, "number: '3' is not of type 'integer'"),
+        ({"number": True}, "number: True is not of type 'integer'"),
+        ({"more": 1}, "Additional properties are not allowed ('more' was unexpected)"),
+        ({"text": "x" * 10_000}, "text: '" + "x" * 292 + "…"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+async def test_arguments_outside_the_schema_are_a_failure_the_model_can_mend(
+    service: Service, mode: str, arguments: dict[str, Any], message: str
+) -> None:
+    async with service.client(mode) as client:
+        result = await client.call_tool("echo", arguments)
+    assert result.is_error
+    assert document(result)["code"] == "invalid_argument"
+    assert document(result)["message"] == message
+
+
+async def test_an_unknown_tool_is_a_protocol_error(service: Service, mode: str) -> None:
+    async with service.client(mode) as client:
+        with pytest.raises(MCPError) as refused:
+            await client.call_tool("no_such_tool", {})
+    assert refused.value.error.code == -32602
+
+
+async def test_an_unknown_list_cursor_is_a_protocol_error(service: Service, mode: str) -> None:
+    async with service.client(mode) as client:
+        with pytest.raises(MCPError) as refused:
+            await client.list_tools(cursor="more")
+    assert refused.value.error.code == -32602
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_the_server_introduces_itself(service: Service, mode: str) -> None:
+    async with service.client(mode) as client:
+        assert client.server_info is not None
+        assert client.server_info.name == "dynamosql"
+        assert client.server_info.title == "DynamoSQL"
+        assert client.server_info.version
+        assert client.instructions
+        assert "list_schemas" in client.instructions
+        capabilities = client.server_capabilities
+    assert capabilities is not None
+    assert capabilities.tools is not None
+    assert not capabilities.tools.list_changed
+    assert (capabilities.resources, capabilities.prompts, capabilities.logging) == (None, None, None)
+
+
+async def test_twenty_callers_at_once_are_not_mixed_up(service: Service, mode: str) -> None:
+    """The principal travels with its request, into whatever task runs the tool."""
+    answers: dict[str, str] = {}
+
+    async def ask(subject: str) -> None:
+        async with service.client(mode, subject=subject) as client:
+            for _ in range(3):
+                answers[subject] = document(await client.call_tool("echo", {}))["who"]
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(ask, f"usr_{number}")
+    assert answers == {f"usr_{number}": f"default/usr_{number}/client-1" for number in range(20)}
+
+
+async def test_scopes_are_checked_again_behind_the_guard(mode: str) -> None:
+    """One hole in the guard is not enough: here there is none at all."""
+    server = create_server(ToolSurface([tool("echo", "query", echo)], clock=SystemClock()), title="T", version="1")
+    sessions = StreamableHTTPSessionManager(server, stateless=True)
+
+    async def unguarded(scope: Scope, receive: Receive, send: Send) -> None:
+        nobody = Principal("default", "usr_1", "client-1", frozenset({"schemas:read"}), "gid", 0)
+        scope["state"] = {PRINCIPAL_KEY: nobody}
+        await sessions.handle_request(scope, receive, send)
+
+    async with (
+        sessions.run(),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(unguarded)) as http,
+        Client(streamable_http_client("http://localhost/mcp", http_client=http), mode=mode) as client,
+    ):
+        assert (await client.list_tools()).tools == []
+        result = await client.call_tool("echo", {})
+    assert result.is_error
+    assert document(result)["code"] == "access_denied"
