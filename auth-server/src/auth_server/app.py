@@ -15,7 +15,7 @@ from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
 from auth_server.adapters.passwords import open_passwords
 from auth_server.adapters.signing_keys import SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.database import UnusableStore
-from auth_server.adapters.sqlite_store.store import SqliteStore
+from auth_server.adapters.sqlite_store.store import SqliteStore, path_in
 from auth_server.domain.deployment import Deployment
 from auth_server.flows.administration import Administration
 from auth_server.flows.authorize import Authorize
@@ -24,7 +24,8 @@ from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.token import Token
-from auth_server.ports import Maintenance, PasswordHasher, StoreUnavailable
+from auth_server.ports.people import PasswordHasher
+from auth_server.ports.store import Maintenance, Store, StoreUnavailable
 from auth_server.settings import Settings
 from auth_server.web.routes import Flows, Service
 from shared_kernel import http_server, logs
@@ -55,7 +56,7 @@ async def service(
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     passwords = passwords or await open_passwords()
     master_key = read_key_file(settings.master_key_file)
-    async with _open_store(settings) as store:
+    async with open_store(settings.store_url) as store:
         keys = await _open_keys(store, master_key, clock, entropy)
         flows = _flows(settings, store, keys, passwords, clock, entropy)
         site = Service(
@@ -72,7 +73,7 @@ async def administration(
     settings: Settings, *, passwords: PasswordHasher | None = None
 ) -> AsyncIterator[Administration]:
     """The operator's verbs over the configured store, which a server may have open. Raises CannotStart."""
-    async with _open_store(settings) as store:
+    async with open_store(settings.store_url) as store:
         yield Administration(
             users=store,
             clients=store,
@@ -86,7 +87,7 @@ async def rotate_key(settings: Settings) -> str:
     """Promotes the next signing key and gives its id. Raises CannotStart, UnusableKeyFile, StoreUnavailable."""
     clock, entropy = SystemClock(), SystemEntropy()
     master_key = read_key_file(settings.master_key_file)
-    async with _open_store(settings) as store:
+    async with open_store(settings.store_url) as store:
         keys = await _open_keys(store, master_key, clock, entropy)
         wait = await keys.rotate()
         if wait is not None:
@@ -120,9 +121,10 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
 
 @asynccontextmanager
-async def _open_store(settings: Settings) -> AsyncIterator[SqliteStore]:
+async def open_store(url: str) -> AsyncIterator[Store]:
+    """The store that AUTH_STORE_URL names, which other processes may have open too. Raises CannotStart."""
     try:
-        store = SqliteStore.open(settings.sqlite_path)
+        store = SqliteStore.open(path_in(url))
     except UnusableStore as error:
         message = f"{error}; see AUTH_STORE_URL"
         raise CannotStart(message) from error
@@ -132,7 +134,7 @@ async def _open_store(settings: Settings) -> AsyncIterator[SqliteStore]:
         store.close()
 
 
-async def _open_keys(store: SqliteStore, master_key: bytes, clock: Clock, entropy: Entropy) -> SealedKeyRing:
+async def _open_keys(store: Store, master_key: bytes, clock: Clock, entropy: Entropy) -> SealedKeyRing:
     try:
         return await open_key_ring(store, master_key, clock, entropy)
     except WrongMasterKey as error:
@@ -142,7 +144,7 @@ async def _open_keys(store: SqliteStore, master_key: bytes, clock: Clock, entrop
 
 def _flows(
     settings: Settings,
-    store: SqliteStore,
+    store: Store,
     keys: SealedKeyRing,
     passwords: PasswordHasher,
     clock: Clock,

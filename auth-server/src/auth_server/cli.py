@@ -12,7 +12,7 @@ import typer
 from auth_server import app
 from auth_server.domain.client import Client
 from auth_server.flows.administration import CannotDo
-from auth_server.ports import StoreUnavailable
+from auth_server.ports.store import StoreUnavailable
 from auth_server.settings import Settings
 from shared_kernel import logs
 from shared_kernel.http_server import CannotListen

@@ -95,13 +95,3 @@ class Settings(ServiceSettings):
         if not value.startswith("sqlite:///") or not value.removeprefix("sqlite:///").strip("/") or value.endswith("/"):
             raise ValueError("must be sqlite:// and the absolute path of a file: sqlite:///var/lib/auth/auth.db")
         return value
-
-    @property
-    def sqlite_path(self) -> Path:
-        """The file that `store_url` names."""
-        return Path("/", self.store_url.removeprefix("sqlite:///").lstrip("/"))
-
-    @property
-    def served_over_tls(self) -> bool:
-        """Whether browsers reach this server through https, so that cookies can be `__Host-` and Secure."""
-        return self.issuer.startswith("https://")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from auth_server.adapters.sqlite_store.store import path_in
 from auth_server.settings import Settings
 from shared_kernel.settings import BadSettings
 
@@ -37,7 +38,7 @@ def test_four_variables_are_enough(load: Loader) -> None:
     loaded = load()
     assert loaded.issuer == "https://auth.example.com"
     assert loaded.resources == ("https://mcp.example.com/mcp",)
-    assert loaded.sqlite_path == Path("/var/lib/auth/auth.db")
+    assert loaded.store_url == "sqlite:///var/lib/auth/auth.db"
     assert (loaded.host, loaded.port, loaded.log_level, loaded.brand_name) == ("127.0.0.1", 9000, "INFO", "DynamoSQL")
     assert loaded.trusted_proxies == ()
 
@@ -54,7 +55,7 @@ def test_values_are_read_as_meant(load: Loader) -> None:
     assert loaded.resources == ("https://mcp.example.com/mcp", "https://b.example.com")
     assert [str(network) for network in loaded.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
     assert (loaded.log_level, loaded.brand_name) == ("DEBUG", "Acme SQL")
-    assert loaded.sqlite_path == Path("/var/lib/auth.db")
+    assert path_in(loaded.store_url) == Path("/var/lib/auth.db")
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,12 @@ from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignedIn, SignIn, SignInPage
 from auth_server.flows.token import Token
+from auth_server.ports.store import Store
 from auth_server.protocol import registration
 from shared_kernel import access_token
 from shared_kernel.access_token import AccessToken
 from shared_kernel.entropy import SystemEntropy
-from tests.auth_server.stores.backends import BACKENDS, Store
+from tests.auth_server.stores.backends import BACKENDS
 
 ISSUER = "https://auth.example.com"
 RESOURCE = "https://mcp.example.com/mcp"
@@ -278,7 +279,7 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """A world on the store at that path, with one person in it."""
     clock = clock or SettableClock()
-    with BACKENDS[backend](path) as store:
+    async with BACKENDS[backend](path) as store:
         keys = await open_key_ring(store, MASTER_KEY, clock, SystemEntropy())
         world = World(store, keys, await open_passwords(FAST_ARGON2), clock, path)
         if await store.user_by_email(EMAIL) is None:

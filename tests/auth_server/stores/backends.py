@@ -1,42 +1,15 @@
 """The stores that the contract suite runs on. A further backend is a further row here."""
 
-import contextlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Protocol
 
 from auth_server.adapters.sqlite_store.store import SqliteStore
-from auth_server.ports import (
-    ClientStore,
-    CodeStore,
-    GrantStore,
-    Maintenance,
-    RefreshStore,
-    SessionStore,
-    SigningKeyStore,
-    TransactionStore,
-    UserStore,
-)
+from auth_server.ports.store import Store
 
 
-class Store(
-    ClientStore,
-    UserStore,
-    SessionStore,
-    TransactionStore,
-    CodeStore,
-    RefreshStore,
-    GrantStore,
-    SigningKeyStore,
-    Maintenance,
-    Protocol,
-):
-    """Every store port at once."""
-
-
-@contextlib.contextmanager
-def _sqlite(path: Path) -> Iterator[Store]:
+@asynccontextmanager
+async def _sqlite(path: Path) -> AsyncIterator[Store]:
     store = SqliteStore.open(path)
     try:
         yield store
@@ -44,5 +17,5 @@ def _sqlite(path: Path) -> Iterator[Store]:
         store.close()
 
 
-BACKENDS: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {"sqlite": _sqlite}
+BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Store]]] = {"sqlite": _sqlite}
 """By name: opens the store that belongs to a path; opened again, by any process, it is the same store."""

@@ -1,11 +1,12 @@
 """An empty store of each backend."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.auth_server.stores.backends import BACKENDS, Store
+from auth_server.ports.store import Store
+from tests.auth_server.stores.backends import BACKENDS
 
 
 @pytest.fixture(params=sorted(BACKENDS))
@@ -15,7 +16,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def store(backend: str, tmp_path: Path) -> Iterator[Store]:
+async def store(backend: str, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store of that backend."""
-    with BACKENDS[backend](tmp_path / "store") as opened:
+    async with BACKENDS[backend](tmp_path / "store") as opened:
         yield opened

@@ -18,19 +18,9 @@ from auth_server.domain.client import Client, ClientSecret, GrantType, Registrat
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken
 from auth_server.domain.signing_key import PUBLICATION_LEAD, RETIRED_LIFETIME, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
-from auth_server.ports import (
-    Decided,
-    Gone,
-    LoadedCode,
-    LoadedRefreshToken,
-    Redeemed,
-    Replay,
-    ReplayDiffers,
-    Reused,
-    Rotated,
-    Rotation,
-)
-from tests.auth_server.stores.backends import Store
+from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
+from auth_server.ports.grants import Gone, LoadedRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ import pytest
 
 from auth_server.adapters.sqlite_store.database import UnusableStore
 from auth_server.adapters.sqlite_store.store import SqliteStore
-from auth_server.ports import StoreUnavailable
+from auth_server.ports.store import StoreUnavailable
 from tests.auth_server.flows.world import error, ok, open_world
 from tests.auth_server.stores.test_contract import CLIENT
 from tests.auth_server.stores.test_races import ROOT

@@ -14,6 +14,7 @@ from argon2 import PasswordHasher as Argon2
 
 from auth_server import app
 from auth_server.adapters.passwords import Argon2Passwords, open_passwords
+from auth_server.adapters.sqlite_store.store import path_in
 from auth_server.settings import Settings
 from shared_kernel import resource
 from shared_kernel.clock import SystemClock
@@ -106,7 +107,7 @@ class Site:
     @property
     def database(self) -> Path:
         """The file of the store."""
-        return self.settings.sqlite_path
+        return path_in(self.settings.store_url)
 
     @property
     def base(self) -> str:

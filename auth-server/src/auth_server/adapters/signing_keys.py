@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.jwk import ECKey
 
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
-from auth_server.ports import SigningKeyStore, StoreUnavailable
+from auth_server.ports.keys import SigningKeyStore
+from auth_server.ports.store import StoreUnavailable
 from shared_kernel import access_token
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy

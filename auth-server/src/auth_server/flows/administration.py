@@ -8,7 +8,8 @@ from auth_server.domain import credentials
 from auth_server.domain.client import Client, ClientSecret, GrantType, Registration, display_name
 from auth_server.domain.deployment import DEFAULT_TENANT
 from auth_server.domain.user import MalformedEmail, UnusablePassword, User, normalise_email, prepare_password
-from auth_server.ports import ClientStore, PasswordHasher, UserStore
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.people import PasswordHasher, UserStore
 from auth_server.protocol import redirect_uri
 from auth_server.protocol.registration import ALLOWED_SCOPES
 from shared_kernel.clock import Clock

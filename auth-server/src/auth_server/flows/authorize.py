@@ -7,7 +7,9 @@ from auth_server.domain.authorization import TRANSACTION_LIFETIME, Transaction
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.user import Session
-from auth_server.ports import ClientStore, SessionStore, TransactionStore
+from auth_server.ports.authorizations import TransactionStore
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.people import SessionStore
 from auth_server.protocol import authorize
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy

@@ -10,7 +10,9 @@ from auth_server.domain.failures import Reason
 from auth_server.domain.grant import GRANT_LIFETIME, Grant
 from auth_server.domain.user import User
 from auth_server.flows.sign_in import AlreadyUsed, Forged, Stale, bound_transaction
-from auth_server.ports import ClientStore, SessionStore, TransactionStore, UserStore
+from auth_server.ports.authorizations import TransactionStore
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.people import SessionStore, UserStore
 from auth_server.protocol import authorize, redirect_uri
 from shared_kernel import scope
 from shared_kernel.clock import Clock

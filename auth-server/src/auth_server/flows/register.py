@@ -2,7 +2,9 @@
 
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.answers import JsonAnswer, refusal_answer
-from auth_server.ports import AttemptLimiter, ClientStore, StoreUnavailable
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.limits import AttemptLimiter
+from auth_server.ports.store import StoreUnavailable
 from auth_server.protocol import registration
 from shared_kernel.clock import Clock
 

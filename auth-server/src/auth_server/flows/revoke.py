@@ -5,7 +5,10 @@ from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.answers import JsonAnswer, refusal_answer
-from auth_server.ports import ClientStore, GrantStore, KeyRing, RefreshStore, StoreUnavailable
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.grants import GrantStore, RefreshStore
+from auth_server.ports.keys import KeyRing
+from auth_server.ports.store import StoreUnavailable
 from auth_server.protocol import client_auth, parameters, revocation
 from shared_kernel.clock import Clock
 

@@ -5,15 +5,10 @@ from dataclasses import dataclass
 from auth_server.domain import credentials
 from auth_server.domain.authorization import SESSION_LIFETIME, Transaction
 from auth_server.domain.user import MalformedEmail, Session, UnusablePassword, normalise_email, prepare_password
-from auth_server.ports import (
-    AttemptLimiter,
-    ClientStore,
-    Decided,
-    PasswordHasher,
-    SessionStore,
-    TransactionStore,
-    UserStore,
-)
+from auth_server.ports.authorizations import Decided, TransactionStore
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.limits import AttemptLimiter
+from auth_server.ports.people import PasswordHasher, SessionStore, UserStore
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 

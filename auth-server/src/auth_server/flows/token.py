@@ -6,20 +6,11 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import REFRESH_IDLE_LIFETIME, Grant, RefreshToken
 from auth_server.flows.answers import JsonAnswer, refusal_answer
-from auth_server.ports import (
-    ClientStore,
-    CodeStore,
-    GrantStore,
-    KeyRing,
-    Redeemed,
-    RefreshStore,
-    Replay,
-    ReplayDiffers,
-    Reused,
-    Rotated,
-    Rotation,
-    StoreUnavailable,
-)
+from auth_server.ports.authorizations import CodeStore, Redeemed
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.grants import GrantStore, RefreshStore, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.keys import KeyRing
+from auth_server.ports.store import StoreUnavailable
 from auth_server.protocol import authlib_steps, client_auth, parameters, resource_indicator, sealed_response, token
 from auth_server.protocol.authlib_steps import CodeInQuestion
 from auth_server.protocol.client_auth import PresentedCredentials

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from auth_server.domain.failures import WIRE, Reason, Refused
 from auth_server.flows.answers import NOT_STORED, JsonAnswer, refusal_answer
-from auth_server.ports import AttemptLimiter
+from auth_server.ports.limits import AttemptLimiter
 from auth_server.protocol import client_auth, parameters
 from auth_server.web.endpoint import Endpoint, Handler, Problem
 from auth_server.web.parameters import (

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from auth_server.flows.authorize import Authorize, Continue, ErrorRedirect, Rejected
-from auth_server.ports import AttemptLimiter
+from auth_server.ports.limits import AttemptLimiter
 from auth_server.web import notices
 from auth_server.web.browser import Browser
 from auth_server.web.endpoint import Endpoint, Problem, request_id

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.flows.answers import STORE_RETRY_AFTER
-from auth_server.ports import StoreUnavailable
+from auth_server.ports.store import StoreUnavailable
 from auth_server.web.parameters import BadRequest
 from shared_kernel.asgi import ClientDisconnected, Receive, Scope, Send
 

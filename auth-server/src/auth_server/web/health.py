@@ -4,7 +4,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_server.flows.answers import STORE_RETRY_AFTER
-from auth_server.ports import KeyRing, Maintenance, StoreUnavailable
+from auth_server.ports.keys import KeyRing
+from auth_server.ports.store import Maintenance, StoreUnavailable
 from auth_server.web.api import refuse_json
 from auth_server.web.endpoint import Endpoint, Handler
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 
 from auth_server.flows.revoke import Revoke
-from auth_server.ports import AttemptLimiter
+from auth_server.ports.limits import AttemptLimiter
 from auth_server.web.api import client_request
 from auth_server.web.endpoint import Handler
 

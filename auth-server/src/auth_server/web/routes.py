@@ -12,7 +12,9 @@ from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.token import Token
-from auth_server.ports import AttemptLimiter, KeyRing, Maintenance
+from auth_server.ports.keys import KeyRing
+from auth_server.ports.limits import AttemptLimiter
+from auth_server.ports.store import Maintenance
 from auth_server.protocol.metadata import jwk_set, server_metadata
 from auth_server.web import health
 from auth_server.web.addresses import Network, client_address

@@ -8,7 +8,8 @@ from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import add_grant, add_refresh_token, grant_from_row, revoke
 from auth_server.domain.authorization import MAX_WRONG_VERIFIERS, AuthorizationCode, AuthorizationRequest, Transaction
 from auth_server.domain.grant import Grant, RefreshToken
-from auth_server.ports import Decided, Gone, LoadedCode, Redeemed, Reused
+from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
+from auth_server.ports.grants import Gone, Reused
 from shared_kernel import scope
 
 

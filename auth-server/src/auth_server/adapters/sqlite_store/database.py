@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from auth_server.ports import StoreUnavailable
+from auth_server.ports.store import StoreUnavailable
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 5.0

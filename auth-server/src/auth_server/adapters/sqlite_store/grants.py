@@ -5,7 +5,7 @@ from typing import Any
 
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken
-from auth_server.ports import Gone, LoadedRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.grants import Gone, LoadedRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from shared_kernel import scope
 
 _SELECT = (

@@ -20,7 +20,7 @@ REVOKED_GRANT_MEMORY = 3600
 
 
 class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrants, SqliteSigningKeys):
-    """Implements every store port of auth_server.ports, and Maintenance."""
+    """Implements Store."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -41,6 +41,11 @@ class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrant
     async def sweep(self, now: float) -> int:
         """See Maintenance."""
         return await self._database.write(_sweep, now)
+
+
+def path_in(url: str) -> Path:
+    """The file that `sqlite:///absolute/path` names."""
+    return Path("/", url.removeprefix("sqlite:///").lstrip("/"))
 
 
 def _check(db: sqlite3.Connection) -> None:

@@ -1,0 +1,43 @@
+"""Signing keys: sealed in the store, opened in memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from joserfc.jwk import ECKey
+
+from auth_server.domain.signing_key import SealedKey
+
+
+class SigningKeyStore(Protocol):
+    """Sealed signing keys."""
+
+    async def ensure_signing_keys(self, active: SealedKey, following: SealedKey) -> Sequence[SealedKey]:
+        """Stores the two if there is no active key yet, in one step; gives the keys there are then."""
+        ...
+
+    async def signing_keys(self, now: float) -> Sequence[SealedKey]:
+        """The keys to publish: active, next, and retired ones younger than RETIRED_LIFETIME."""
+        ...
+
+    async def promote_next_key(self, following: SealedKey, now: float) -> float | None:
+        """Retires the active key, makes `next` active and `following` next, in one step.
+
+        Gives None when done, else the time from which the present `next` key may be promoted.
+        """
+        ...
+
+
+class KeyRing(Protocol):
+    """The signing keys, opened. Notices a rotation by another process within a second."""
+
+    async def signing_key(self) -> ECKey:
+        """The one active private key; its `kid` is set."""
+        ...
+
+    async def published_keys(self) -> Mapping[str, ECKey]:
+        """All public keys by `kid`: active, next, and recently retired."""
+        ...
+
+    async def rotate(self) -> float | None:
+        """Promotes the next key. None when done, else the seconds to wait until its publication is old enough."""
+        ...

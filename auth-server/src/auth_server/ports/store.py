@@ -1,0 +1,40 @@
+"""The store as a whole: every noun's port at once, and what concerns them all."""
+
+from typing import Protocol
+
+from auth_server.ports.authorizations import CodeStore, TransactionStore
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.grants import GrantStore, RefreshStore
+from auth_server.ports.keys import SigningKeyStore
+from auth_server.ports.people import SessionStore, UserStore
+
+
+class StoreUnavailable(Exception):
+    """The store cannot answer right now; nothing was changed. Becomes 503 with Retry-After."""
+
+
+class Maintenance(Protocol):
+    """What a store needs now and then."""
+
+    async def check(self) -> None:
+        """Returns if the store can be read and written; raises StoreUnavailable otherwise."""
+        ...
+
+    async def sweep(self, now: float) -> int:
+        """Deletes what has expired and can no longer matter; gives the number of rows."""
+        ...
+
+
+class Store(
+    ClientStore,
+    UserStore,
+    SessionStore,
+    TransactionStore,
+    CodeStore,
+    RefreshStore,
+    GrantStore,
+    SigningKeyStore,
+    Maintenance,
+    Protocol,
+):
+    """The sum of the store's ports. Every backend passes the one contract suite in tests/auth_server/stores."""
