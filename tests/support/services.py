@@ -187,10 +187,25 @@ def mcp_environment(addresses: Addresses, directory: Path, endpoint_url: str, **
 def mcp_serving(addresses: Addresses, directory: Path, endpoint_url: str, **more: str) -> Iterator[McpServer]:
     """An mcp-server over the DynamoDB at `endpoint_url`."""
     environment = mcp_environment(addresses, directory, endpoint_url, **more)
-    command = [str(SCRIPTS / "mcp-server"), "serve"]
-    ready = answers(f"http://localhost:{addresses.mcp_port}/readyz")
-    with running("mcp-server", command, environment, directory / "mcp-server.log", ready) as server:
+    with _mcp_running(environment, directory) as server:
         yield McpServer(addresses.resource, server)
+
+
+@contextmanager
+def mcp_replica(addresses: Addresses, directory: Path, endpoint_url: str, **more: str) -> Iterator[McpServer]:
+    """Another mcp-server for the same resource, reached directly on a port of its own."""
+    port = free_port()
+    environment = mcp_environment(addresses, directory, endpoint_url, MCP_PORT=str(port), **more)
+    with _mcp_running(environment, directory) as server:
+        yield McpServer(f"http://localhost:{port}/mcp", server)
+
+
+@contextmanager
+def _mcp_running(environment: Mapping[str, str], directory: Path) -> Iterator[Server]:
+    command = [str(SCRIPTS / "mcp-server"), "serve"]
+    ready = answers(f"http://localhost:{environment['MCP_PORT']}/readyz")
+    with running("mcp-server", command, environment, directory / "mcp-server.log", ready) as server:
+        yield server
 
 
 def claims(token: str) -> dict[str, Any]:

@@ -49,8 +49,6 @@ from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.settings import LOOPBACK_HOSTS, UnusableKeyFile, is_loopback, read_key_file
 
-SHUTDOWN_SECONDS = 10
-"""How long calls that are under way may go on after SIGTERM."""
 _log = structlog.get_logger("mcp_server")
 _HEADERS_OF_BROWSER_CLIENTS = ("Authorization", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id")
 
@@ -82,7 +80,7 @@ def read_files(settings: Settings) -> Configuration:
 def create_app(settings: Settings) -> App:
     """The whole service as one ASGI application, whose lifespan runs all that it needs. Raises CannotStart."""
     configuration = read_files(settings)
-    clock, entropy, limits = SystemClock(), SystemEntropy(), Limits()
+    clock, entropy, limits = SystemClock(), SystemEntropy(), _limits(settings)
     # A transport of its own, since a proxy in the environment is not meant for this.
     fetching = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())
     keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
@@ -170,6 +168,16 @@ def http_app(
     return RequestLog(application, clock=clock, entropy=entropy)
 
 
+def _limits(settings: Settings) -> Limits:
+    """The limits of every query: the built-in ones, narrowed by the operator."""
+    return Limits(
+        deadline_seconds=settings.deadline_seconds,
+        queue_seconds=settings.queue_seconds,
+        cursor_seconds=settings.cursor_seconds,
+        read_units=settings.read_units,
+    )
+
+
 def _transport_security(settings: Settings) -> TransportSecuritySettings:
     """The names by which this service may be addressed; DNS rebinding uses another name that resolves to it."""
     host = urlsplit(settings.resource).netloc.removesuffix(f":{urlsplit(settings.resource).port}")
@@ -207,8 +215,12 @@ def serve(settings: Settings) -> None:
             address=f"{settings.host}:{settings.port}",
             version=version("dynamosql-mcp-server"),
         )
-        forwarders = [str(network) for network in settings.trusted_proxies]
-        runner.run(
-            http_server.serve(app, listener, lifespan="on", shutdown_seconds=SHUTDOWN_SECONDS, forwarders=forwarders)
+        serving = http_server.serve(
+            app,
+            listener,
+            lifespan="on",
+            shutdown_seconds=settings.shutdown_seconds,
+            forwarders=[str(network) for network in settings.trusted_proxies],
         )
+        runner.run(serving)
     _log.info("stopped")

@@ -56,6 +56,24 @@ class Settings(ServiceSettings):
         description="Comma-separated networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed; "
         "decides which address logs show.",
     )
+    deadline_seconds: float = Field(
+        default=30, gt=0, le=30, description="Longest time that one query may take before it is stopped."
+    )
+    queue_seconds: float = Field(
+        default=5,
+        ge=0,
+        le=5,
+        description="Longest time that a query waits for its turn before it is refused as `busy`.",
+    )
+    cursor_seconds: int = Field(
+        default=900, ge=1, le=900, description="How long the cursor of a further page stays valid."
+    )
+    read_units: float = Field(
+        default=50_000, gt=0, le=50_000, description="Most read units that one query may consume."
+    )
+    shutdown_seconds: int = Field(
+        default=10, ge=1, le=60, description="How long calls that are under way may go on after SIGTERM."
+    )
     log_level: LogLevel = Field(
         default="INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
     )

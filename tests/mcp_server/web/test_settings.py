@@ -1,11 +1,13 @@
 """Settings and the schemas file: what is accepted, and what each mistake is told."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile, read
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
+from mcp_server.engine.limits import Limits
 from mcp_server.settings import Settings
 from shared_kernel.settings import BadSettings
 
@@ -35,6 +37,14 @@ def test_the_key_set_can_be_fetched_from_elsewhere(environment: pytest.MonkeyPat
     assert Settings.load().keys_url == "http://auth.internal:9000/.well-known/jwks.json"
 
 
+def test_the_settings_that_narrow_limits_default_to_the_built_in_limits(environment: pytest.MonkeyPatch) -> None:
+    """One default, stated in docs/settings.md and in docs/sql.md, cannot become two."""
+    settings, limits = Settings.load(), asdict(Limits())
+    narrowed = {name: value for name, value in settings.model_dump().items() if name in limits}
+    assert narrowed.keys() == {"deadline_seconds", "queue_seconds", "cursor_seconds", "read_units"}
+    assert narrowed == {name: limits[name] for name in narrowed}
+
+
 @pytest.mark.parametrize("name", GOOD)
 @pytest.mark.parametrize("value", [None, ""])
 def test_what_is_required_is_asked_for_by_name(environment: pytest.MonkeyPatch, name: str, value: str | None) -> None:
@@ -62,6 +72,12 @@ def test_what_is_required_is_asked_for_by_name(environment: pytest.MonkeyPatch, 
         ("MCP_ALLOWED_ORIGINS", "*", "MCP_ALLOWED_ORIGINS must hold origins"),
         ("MCP_TRUSTED_PROXIES", "10.0.0.0/33", "MCP_TRUSTED_PROXIES must hold networks"),
         ("MCP_LOG_LEVEL", "chatty", "MCP_LOG_LEVEL "),
+        ("MCP_DEADLINE_SECONDS", "31", "MCP_DEADLINE_SECONDS "),
+        ("MCP_DEADLINE_SECONDS", "0", "MCP_DEADLINE_SECONDS "),
+        ("MCP_QUEUE_SECONDS", "6", "MCP_QUEUE_SECONDS "),
+        ("MCP_CURSOR_SECONDS", "901", "MCP_CURSOR_SECONDS "),
+        ("MCP_READ_UNITS", "50001", "MCP_READ_UNITS "),
+        ("MCP_SHUTDOWN_SECONDS", "0", "MCP_SHUTDOWN_SECONDS "),
     ],
 )
 def test_a_mistake_is_named_with_its_remedy_on_one_line(

@@ -1,4 +1,4 @@
-"""What one call, and one tenant, may take. Operators may narrow these; callers can only ask for less."""
+"""What one call, and one tenant, may take. MCP_* settings narrow the first four; callers can only ask for less."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ class Limits:
     """Bytes of a page are its rows as JSON; bytes read are the lengths of DynamoDB's responses."""
 
     deadline_seconds: float = 30.0
+    queue_seconds: float = 5.0
+    cursor_seconds: int = 900
+    read_units: float = 50_000.0
     page_rows: int = 1000
     page_bytes: int = 1_000_000
     result_rows: int = 100_000
     result_bytes: int = 60 << 20
-    read_units: float = 50_000.0
     read_pages: int = 10_000
     read_bytes: int = 2 << 30
     full_scan_items: int = FULL_SCAN_ITEMS
     queries_per_tenant: int = 4
-    queue_seconds: float = 5.0
-    cursor_seconds: int = 900
     listed_tables: int = 200
