@@ -33,12 +33,12 @@ def deadline(seconds: float) -> Failure:
     )
 
 
-def internal() -> Failure:
-    """Something happened that nobody foresaw; the log has it under the call's request id."""
+def not_kept() -> Failure:
+    """The result of an authentic cursor has expired or gave way to others."""
     return Failure(
-        FailureCode.INTERNAL_ERROR,
-        "The server failed while it ran the query.",
-        "Try again; if it lasts, report the request id to the operator.",
+        FailureCode.CURSOR_EXPIRED,
+        "The result that this cursor continues is no longer kept.",
+        "Run the statement again without a cursor.",
     )
 
 

@@ -1,0 +1,118 @@
+"""Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema
+from mcp_server.engine import messages
+from mcp_server.engine.limits import Limits
+from mcp_server.engine.meter import Meter, full_scan_refused
+from mcp_server.engine.planner import Plan, Planner
+from mcp_server.engine.schemas import Schemas
+from mcp_server.engine.sharing import Source, sources
+from mcp_server.planning.plan import Read
+from mcp_server.ports.catalog import Catalog
+from mcp_server.ports.items import ItemSource, SchemaConflict
+from mcp_server.ports.relational import Input, RelationalEngine, Result, StreamReadTwice, View
+from mcp_server.sql.gate.parse import Statement
+from shared_kernel.clock import Clock
+
+MAX_CONFLICTS = 4
+"""How many times one call may learn of wider columns and start again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller allows, and asks for, beyond the statement."""
+
+    consistent: bool = False
+    allow_full_scan: bool = False
+    max_read_units: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that came to its end: the plan that ran, its result, what it read, and when planning was done."""
+
+    plan: Plan
+    result: Result
+    meter: Meter
+    planned_at: float
+
+
+class Execution:
+    """Plans a statement and runs it, anew where the data turned out to be other than the plan took it for."""
+
+    def __init__(
+        self,
+        *,
+        planner: Planner,
+        schemas: Schemas,
+        catalog: Catalog,
+        items: ItemSource,
+        relational: RelationalEngine,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._planner, self._schemas, self._catalog = planner, schemas, catalog
+        self._items, self._relational = items, relational
+        self._clock, self._limits = clock, limits
+
+    async def run(self, principal: Principal, schema: Schema, statement: Statement, options: Options) -> Run:
+        """The statement's result. Raises Failure."""
+        meter = Meter(self._limits, max_read_units=options.max_read_units, allow_full_scan=options.allow_full_scan)
+        materialise = False
+        conflicts: set[tuple[str, str, str]] = set()
+        while True:
+            plan = await self._planner.plan(principal, schema, statement, consistent=options.consistent)
+            if plan.large_scans and not options.allow_full_scan:
+                raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
+            planned_at = self._clock.now()
+            try:
+                result = await self._compute(plan, meter, materialise=materialise)
+            except StreamReadTwice:
+                if materialise:
+                    raise
+                materialise = True
+            except SchemaConflict as conflict:
+                await self._catalog.learn(conflict.table)
+                again = {(conflict.table.schema, conflict.table.physical_name, name) for name in conflict.columns}
+                if again & conflicts or len(conflicts) >= MAX_CONFLICTS:
+                    raise messages.type_conflict(conflict) from conflict
+                conflicts |= again
+            else:
+                return Run(plan, result, meter, planned_at)
+
+    async def _compute(self, plan: Plan, meter: Meter, *, materialise: bool) -> Result:
+        inputs = [self._input(source, meter, materialise=materialise) for source in sources(plan.reads)]
+        try:
+            return await self._relational.run(
+                plan.query.statement,
+                inputs,
+                row_limit=self._limits.result_rows,
+                byte_limit=self._limits.result_bytes,
+            )
+        except Failure as failure:
+            raise messages.with_table_names(failure, plan.reads) from failure
+
+    def _input(self, source: Source, meter: Meter, *, materialise: bool) -> Input:
+        schema = self._items.arrow_schema(source.read)
+        views = tuple(
+            View(relation.name, tuple(schema.names[position] for position in source.positions(relation)))
+            for relation in source.relations
+            if source.shared
+        )
+        relation = source.read.relation
+        batches = self._batches(source.read, meter)
+        return Input(relation.name, schema, batches, materialise or relation.materialise, views)
+
+    async def _batches(self, read: Read, meter: Meter) -> AsyncGenerator[pa.RecordBatch]:
+        schema = self._schemas.by_name[read.relation.table.schema]
+        async with aclosing(self._items.pages(schema, read, meter.observer(read))) as pages:
+            async for page in pages:
+                yield page.batch

@@ -1,0 +1,91 @@
+"""Cuts results into pages: the first from a run, later ones from the spooled result that a cursor names."""
+
+from mcp_server.domain.principal import Principal
+from mcp_server.engine import messages
+from mcp_server.engine.execution import Run
+from mcp_server.engine.limits import Limits
+from mcp_server.engine.planner import in_thread
+from mcp_server.engine.results import QueryResult, Statistics, StopReason
+from mcp_server.engine.rows import json_rows
+from mcp_server.engine.schemas import Schemas
+from mcp_server.planning import cursor as cursors
+from mcp_server.planning.cursor import CursorState
+from mcp_server.ports.spool import Spool
+from shared_kernel.clock import Clock
+
+
+class Pages:
+    """Makes pages and the cursors between them. A cursor only works for its principal and its query."""
+
+    def __init__(self, *, spool: Spool, schemas: Schemas, cursor_key: bytes, clock: Clock, limits: Limits) -> None:
+        self._spool, self._schemas, self._cursor_key = spool, schemas, cursor_key
+        self._clock, self._limits = clock, limits
+
+    async def first(
+        self, principal: Principal, run: Run, *, started_at: float, query_digest: str, max_rows: int
+    ) -> QueryResult:
+        """The first rows of a run; what is left waits in the spool. Raises Failure."""
+        result = run.result
+        rows = await in_thread(json_rows, result, 0, max_rows, self._limits.page_bytes)
+        warnings = messages.warnings(run.plan.reads, self._schemas.by_name)
+        stop_reason: StopReason = "complete" if result.complete else "result_limit"
+        next_cursor = None
+        if len(rows) < result.table.num_rows:
+            spool_id = await self._spool.put(principal, result, stop_reason)
+            if spool_id is None:
+                stop_reason = "result_limit"
+            else:
+                stop_reason = "row_limit"
+                expires_at = self._clock.now() + self._limits.cursor_seconds
+                next_cursor = self._seal(principal, spool_id, len(rows), query_digest, expires_at)
+        if not result.complete:
+            warnings = (*warnings, messages.cut(result.table.num_rows))
+        ended_at = self._clock.now()
+        statistics = Statistics(
+            plan_ms=round((run.planned_at - started_at) * 1000, 1),
+            exec_ms=round((ended_at - run.planned_at) * 1000, 1),
+            items_read=run.meter.items,
+            pages_read=run.meter.pages,
+            read_units=round(run.meter.read_units, 1),
+        )
+        return QueryResult(result.columns, rows, next_cursor, stop_reason, statistics, warnings)
+
+    async def later(self, principal: Principal, cursor: str, *, query_digest: str, max_rows: int) -> QueryResult:
+        """The rows that a cursor goes on with. Raises Failure."""
+        started_at = self._clock.now()
+        state = cursors.open_(
+            self._cursor_key,
+            cursor,
+            now=started_at,
+            query_digest=query_digest,
+            principal_digest=_owner(principal),
+        )
+        spooled = await self._spool.get(principal, state.spool_id)
+        if spooled is None:
+            raise messages.not_kept()
+        result = spooled.result
+        rows = await in_thread(json_rows, result, state.offset, max_rows, self._limits.page_bytes)
+        end = state.offset + len(rows)
+        next_cursor = None
+        stop_reason: StopReason = "complete" if result.complete else "result_limit"
+        if end < result.table.num_rows:
+            stop_reason = "row_limit"
+            next_cursor = self._seal(principal, state.spool_id, end, query_digest, state.expires_at)
+        exec_ms = round((self._clock.now() - started_at) * 1000, 1)
+        statistics = Statistics(plan_ms=0.0, exec_ms=exec_ms, items_read=0, pages_read=0, read_units=0.0)
+        warnings = () if result.complete else (messages.cut(result.table.num_rows),)
+        return QueryResult(result.columns, rows, next_cursor, stop_reason, statistics, warnings)
+
+    def _seal(self, principal: Principal, spool_id: str, offset: int, query_digest: str, expires_at: float) -> str:
+        state = CursorState(
+            spool_id=spool_id,
+            offset=offset,
+            query_digest=query_digest,
+            principal_digest=_owner(principal),
+            expires_at=int(expires_at),
+        )
+        return cursors.seal(self._cursor_key, state)
+
+
+def _owner(principal: Principal) -> str:
+    return cursors.digest(principal.tenant, principal.subject, principal.client_id)
