@@ -154,7 +154,13 @@ def _flows(
     limiter = MemoryAttemptLimiter(clock)
     return Flows(
         authorize=Authorize(
-            deployment=deployment, clients=store, transactions=store, sessions=store, clock=clock, entropy=entropy
+            deployment=deployment,
+            clients=store,
+            transactions=store,
+            sessions=store,
+            limiter=limiter,
+            clock=clock,
+            entropy=entropy,
         ),
         sign_in=SignIn(
             clients=store,
@@ -182,12 +188,20 @@ def _flows(
             refresh_tokens=store,
             grants=store,
             keys=keys,
+            limiter=limiter,
             clock=clock,
             entropy=entropy,
         ),
         register=Register(clients=store, limiter=limiter, clock=clock),
-        revoke=Revoke(deployment=deployment, clients=store, refresh_tokens=store, grants=store, keys=keys, clock=clock),
-        limiter=limiter,
+        revoke=Revoke(
+            deployment=deployment,
+            clients=store,
+            refresh_tokens=store,
+            grants=store,
+            keys=keys,
+            limiter=limiter,
+            clock=clock,
+        ),
         store=store,
         keys=keys,
     )

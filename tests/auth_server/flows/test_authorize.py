@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from auth_server.flows.authorize import Continue, ErrorRedirect, Rejected
+from auth_server.domain.failures import Refused
+from auth_server.flows.authorize import Continue, ErrorRedirect
 from tests.auth_server.flows.world import (
     ISSUER,
     OTHER_RESOURCE,
@@ -39,8 +40,8 @@ def _error(outcome: object) -> str:
 @pytest.mark.parametrize("client_id", [None, "", "nope", ["a", "b"], "\ud800", '"', "x" * 3000])
 async def test_a01_a23_client_not_proven(world: World, client_id: Any) -> None:
     pairs = [("client_id", value) for value in (client_id if isinstance(client_id, list) else [client_id]) if value]
-    outcome = await world.authorize.begin([*pairs, ("redirect_uri", REDIRECT_URI)], None, None)
-    assert isinstance(outcome, Rejected)
+    outcome = await world.begin_with([*pairs, ("redirect_uri", REDIRECT_URI)])
+    assert isinstance(outcome, Refused)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ async def test_a01_a23_client_not_proven(world: World, client_id: Any) -> None:
 )
 async def test_redirect_uri_not_proven(world: World, uri: Any) -> None:
     client_id = await _client_id(world)
-    assert isinstance(await world.begin(client_id, redirect_uri=uri), Rejected)
+    assert isinstance(await world.begin(client_id, redirect_uri=uri), Refused)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ async def test_a17_confidential_clients_need_pkce_too(world: World) -> None:
 
 async def test_client_without_the_grant(world: World) -> None:
     made = await world.machine()
-    assert isinstance(await world.begin(made.client.client_id), Rejected)
+    assert isinstance(await world.begin(made.client.client_id), Refused)
 
 
 @pytest.mark.parametrize("spelling", [RESOURCE + "/", "HTTPS://MCP.EXAMPLE.COM/mcp", "https://mcp.example.com:443/mcp"])
@@ -219,7 +220,7 @@ async def test_a31_long_state_comes_back_verbatim(world: World) -> None:
 @pytest.mark.parametrize("state", ["s" * 65536, "\ud800"])
 async def test_a31_absurd_state(world: World, state: str) -> None:
     client_id = await _client_id(world)
-    assert isinstance(await world.begin(client_id, state=state), Rejected)
+    assert isinstance(await world.begin(client_id, state=state), Refused)
 
 
 async def test_empty_state_is_no_state(world: World) -> None:
@@ -231,7 +232,7 @@ async def test_empty_state_is_no_state(world: World) -> None:
 
 async def test_too_many_parameters(world: World) -> None:
     client_id = await _client_id(world)
-    assert isinstance(await world.begin(client_id, **{f"p{n}": "x" for n in range(100)}), Rejected)
+    assert isinstance(await world.begin(client_id, **{f"p{n}": "x" for n in range(100)}), Refused)
 
 
 async def test_a35_denial_carries_one_iss_too(world: World) -> None:

@@ -4,9 +4,9 @@ import anyio
 import pytest
 
 from auth_server.domain.authorization import TRANSACTION_LIFETIME
+from auth_server.domain.failures import Reason
 from auth_server.flows.consent import NeedsSignIn, Redirect
-from auth_server.flows.sign_in import AlreadyUsed, Forged, Stale
-from tests.auth_server.flows.world import EMAIL, ISSUER, RESOURCE, World, error, ok, query
+from tests.auth_server.flows.world import EMAIL, ISSUER, RESOURCE, World, error, ok, outcome, query
 
 pytestmark = pytest.mark.anyio
 
@@ -19,8 +19,8 @@ async def _waiting(world: World, **changes: str) -> str:
 
 
 async def _decide(world: World, transaction_id: str, csrf_token: str, approve: bool = True) -> object:
-    return await world.consent.decide(
-        transaction_id, world.browser_id, world.session_id, csrf_token=csrf_token, approve=approve
+    return await outcome(
+        world.consent.decide(transaction_id, world.browser_id, world.session_id, csrf_token=csrf_token, approve=approve)
     )
 
 
@@ -58,27 +58,30 @@ async def test_b01_wrong_csrf_token(world: World) -> None:
     transaction_id = await _waiting(world)
     for token in ("", "x", "é", "\ud800"):
         for approve in (True, False):
-            assert await _decide(world, transaction_id, token, approve) == Forged()
+            assert await _decide(world, transaction_id, token, approve) == Reason.FORGED_FORM
     await world.decided(transaction_id)
 
 
 async def test_b02_token_of_another_transaction_or_session(world: World) -> None:
     first, second = await _waiting(world), await _waiting(world)
     page = await world.consent_page(first)
-    assert await _decide(world, second, page.csrf_token) == Forged()
+    assert await _decide(world, second, page.csrf_token) == Reason.FORGED_FORM
     await world.signed_in(second)  # the session changes
-    assert await _decide(world, first, page.csrf_token) == Forged()
+    assert await _decide(world, first, page.csrf_token) == Reason.FORGED_FORM
 
 
 async def test_b03_another_browser(world: World) -> None:
     transaction_id = await _waiting(world)
     page = await world.consent_page(transaction_id)
     for browser_id in (None, "brw_other"):
-        assert await world.consent.view(transaction_id, browser_id, world.session_id) == Stale()
-        outcome = await world.consent.decide(
-            transaction_id, browser_id, world.session_id, csrf_token=page.csrf_token, approve=True
+        assert (
+            await outcome(world.consent.view(transaction_id, browser_id, world.session_id))
+            == Reason.UNKNOWN_TRANSACTION
         )
-        assert outcome == Stale()
+        decided = await outcome(
+            world.consent.decide(transaction_id, browser_id, world.session_id, csrf_token=page.csrf_token, approve=True)
+        )
+        assert decided == Reason.UNKNOWN_TRANSACTION
 
 
 async def test_b05_loading_twice_and_sending_the_first_works(world: World) -> None:
@@ -101,7 +104,7 @@ async def test_b06_sending_twice_at_once_gives_one_code(world: World) -> None:
             for _ in range(20):
                 group.start_soon(send)
     assert sum(isinstance(outcome, Redirect) for outcome in outcomes) == 1
-    assert outcomes.count(AlreadyUsed()) == 19
+    assert outcomes.count(Reason.DECIDED_TRANSACTION) == 19
     counts = world.sql("SELECT (SELECT count(*) FROM codes), (SELECT count(*) FROM grants)")
     assert counts == [(1, 1)]
 
@@ -112,8 +115,11 @@ async def test_b06_b17_a_decision_is_final(world: World, approve: bool) -> None:
     page = await world.consent_page(transaction_id)
     await _decide(world, transaction_id, page.csrf_token, approve)
     for second in (True, False):
-        assert await _decide(world, transaction_id, page.csrf_token, second) == AlreadyUsed()
-    assert await world.consent.view(transaction_id, world.browser_id, world.session_id) == AlreadyUsed()
+        assert await _decide(world, transaction_id, page.csrf_token, second) == Reason.DECIDED_TRANSACTION
+    assert (
+        await outcome(world.consent.view(transaction_id, world.browser_id, world.session_id))
+        == Reason.DECIDED_TRANSACTION
+    )
 
 
 async def test_b14_denial(world: World) -> None:
@@ -126,15 +132,18 @@ async def test_b21_redirect_uri_withdrawn_meanwhile(world: World) -> None:
     transaction_id = await _waiting(world)
     page = await world.consent_page(transaction_id)
     world.sql("UPDATE clients SET redirect_uris = '[]'")
-    assert await world.consent.view(transaction_id, world.browser_id, world.session_id) == Stale()
-    assert await _decide(world, transaction_id, page.csrf_token) == Stale()
+    assert (
+        await outcome(world.consent.view(transaction_id, world.browser_id, world.session_id))
+        == Reason.UNKNOWN_TRANSACTION
+    )
+    assert await _decide(world, transaction_id, page.csrf_token) == Reason.UNKNOWN_TRANSACTION
 
 
 async def test_b21_scope_withdrawn_meanwhile(world: World) -> None:
     transaction_id = await _waiting(world, scope="query")
     page = await world.consent_page(transaction_id)
     world.sql("UPDATE clients SET scopes = 'schemas:read'")
-    assert await _decide(world, transaction_id, page.csrf_token) == Stale()
+    assert await _decide(world, transaction_id, page.csrf_token) == Reason.UNKNOWN_TRANSACTION
 
 
 async def test_b21_client_deleted_meanwhile(world: World) -> None:
@@ -142,20 +151,20 @@ async def test_b21_client_deleted_meanwhile(world: World) -> None:
     page = await world.consent_page(transaction_id)
     (client,) = await world.administration.clients()
     await world.administration.delete_client(client.client_id)
-    assert await _decide(world, transaction_id, page.csrf_token) == Stale()
+    assert await _decide(world, transaction_id, page.csrf_token) == Reason.UNKNOWN_TRANSACTION
 
 
 async def test_not_signed_in(world: World) -> None:
     transaction_id = await world.began((await world.register()).client_id)
     for session_id in (None, "", "ses_unknown", "é"):
-        assert await world.consent.view(transaction_id, world.browser_id, session_id) == NeedsSignIn()
+        assert await outcome(world.consent.view(transaction_id, world.browser_id, session_id)) == NeedsSignIn()
 
 
 async def test_expired_transaction(world: World) -> None:
     transaction_id = await _waiting(world)
     page = await world.consent_page(transaction_id)
     world.clock.time += TRANSACTION_LIFETIME
-    assert await _decide(world, transaction_id, page.csrf_token) == Stale()
+    assert await _decide(world, transaction_id, page.csrf_token) == Reason.UNKNOWN_TRANSACTION
 
 
 async def test_f12_a_session_is_no_token_and_a_token_no_session(world: World) -> None:
@@ -163,6 +172,6 @@ async def test_f12_a_session_is_no_token_and_a_token_no_session(world: World) ->
     body = await world.tokens(client.client_id)
     for cookie in (body["access_token"], body["refresh_token"]):
         transaction_id = await world.began(client.client_id)
-        assert await world.consent.view(transaction_id, world.browser_id, cookie) == NeedsSignIn()
+        assert await outcome(world.consent.view(transaction_id, world.browser_id, cookie)) == NeedsSignIn()
     assert error(await world.refresh(client.client_id, str(world.session_id))) == (400, "invalid_grant")
     ok(await world.refresh(client.client_id, body["refresh_token"]))

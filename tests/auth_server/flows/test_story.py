@@ -47,9 +47,7 @@ async def test_browser_flow(world: World) -> None:
     assert (again.subject, again.grant_handle, again.scopes) == (claims.subject, claims.grant_handle, claims.scopes)
     assert again.token_id != claims.token_id
 
-    revoked = await world.revoking.revoke(
-        [("client_id", client.client_id), ("token", renewed["refresh_token"])], authorization=None
-    )
+    revoked = await world.revoke(client_id=client.client_id, token=renewed["refresh_token"])
     assert (revoked.status, revoked.body) == (200, None)
     assert error(await world.refresh(client.client_id, renewed["refresh_token"])) == (400, "invalid_grant")
 
@@ -73,7 +71,6 @@ async def test_client_credentials(world: World, post: bool) -> None:
         answer = await world.exchange(basic(client_id, secret), grant_type="client_credentials")
     body = ok(answer)
     assert body.keys() == {"access_token", "token_type", "expires_in", "scope"}
-    assert answer.headers["Cache-Control"] == "no-store"
     claims = await world.claims(body["access_token"])
     assert claims.subject == claims.client_id == client_id
     assert claims.scopes == {"query", "schemas:read"}

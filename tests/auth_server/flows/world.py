@@ -4,11 +4,11 @@ import base64
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from argon2 import PasswordHasher
@@ -19,16 +19,18 @@ from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.adapters.signing_keys import SealedKeyRing, open_key_ring
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
+from auth_server.domain.failures import WIRE, Reason, Refused
+from auth_server.flows import client_request
 from auth_server.flows.administration import Administration, CannotDo, NewClient
-from auth_server.flows.answers import JsonAnswer
-from auth_server.flows.authorize import Authorize, Continue, ErrorRedirect, Rejected
-from auth_server.flows.consent import Consent, ConsentPage, Redirect
+from auth_server.flows.authorize import Authorize, Continue, ErrorRedirect
+from auth_server.flows.consent import Consent, ConsentQuestion, Redirect
 from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignedIn, SignIn, SignInPage
 from auth_server.flows.token import Token
 from auth_server.ports.store import Store
 from auth_server.protocol import registration
+from auth_server.protocol.parameters import Pairs
 from shared_kernel import access_token
 from shared_kernel.access_token import AccessToken
 from shared_kernel.entropy import SystemEntropy
@@ -44,6 +46,9 @@ VERIFIER = "v" * 43
 MASTER_KEY = b"m" * 32
 NOON = 1_800_000_000.0
 FAST_ARGON2 = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+_Outcome = TypeVar("_Outcome")
 
 
 def challenge(verifier: str = VERIFIER) -> str:
@@ -72,6 +77,34 @@ class SettableClock:
         return self.time
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program is answered: a body, None where there is none, or a refusal's."""
+
+    status: int
+    body: Mapping[str, Any] | None
+    reason: Reason | None = None
+    retry_after: int | None = None
+
+
+async def outcome(flow: Awaitable[_Outcome]) -> _Outcome | Reason:
+    """What comes of a flow: its value, or why it refuses."""
+    try:
+        return await flow
+    except Refused as refused:
+        return refused.reason
+
+
+async def answer_to(flow: Callable[[], Awaitable[Mapping[str, Any] | None]]) -> Answer:
+    """What comes of a flow."""
+    try:
+        return Answer(200, await flow())
+    except Refused as refused:
+        wire = WIRE[refused.reason]
+        body = {"error": wire.error, "error_description": wire.description}
+        return Answer(wire.status, body, refused.reason, refused.facts.retry_after)
+
+
 @dataclass(slots=True)
 class World:
     """The flows, their store, and what one browser knows."""
@@ -89,7 +122,13 @@ class World:
         entropy, clock, store = SystemEntropy(), self.clock, self.store
         limiter = MemoryAttemptLimiter(clock)
         self.authorize = Authorize(
-            deployment=self.deployment, clients=store, transactions=store, sessions=store, clock=clock, entropy=entropy
+            deployment=self.deployment,
+            clients=store,
+            transactions=store,
+            sessions=store,
+            limiter=limiter,
+            clock=clock,
+            entropy=entropy,
         )
         self.sign_in = SignIn(
             clients=store,
@@ -117,12 +156,19 @@ class World:
             refresh_tokens=store,
             grants=store,
             keys=self.keys,
+            limiter=limiter,
             clock=clock,
             entropy=entropy,
         )
         self.registering = Register(clients=store, limiter=limiter, clock=clock)
         self.revoking = Revoke(
-            deployment=self.deployment, clients=store, refresh_tokens=store, grants=store, keys=self.keys, clock=clock
+            deployment=self.deployment,
+            clients=store,
+            refresh_tokens=store,
+            grants=store,
+            keys=self.keys,
+            limiter=limiter,
+            clock=clock,
         )
         self.administration = Administration(
             users=store, clients=store, passwords=self.passwords, clock=clock, entropy=entropy
@@ -153,8 +199,11 @@ class World:
             name="Nightly report", confidential=True, redirect_uris=redirect_uris, scope=scope
         )
 
-    async def begin(self, client_id: str, **changes: Any) -> Rejected | ErrorRedirect | Continue:
-        """GET /authorize with a good request, changed: None leaves a parameter out, a list repeats it."""
+    async def begin(self, client_id: str, **changes: Any) -> Refused | ErrorRedirect | Continue:
+        """GET /authorize with a good request, changed: None leaves a parameter out, a list repeats it.
+
+        Gives the Refused, where that is raised, as a value.
+        """
         parameters: dict[str, Any] = {
             "response_type": "code",
             "client_id": client_id,
@@ -171,10 +220,19 @@ class World:
             if value is not None
             for item in (value if isinstance(value, list) else [value])
         ]
-        outcome = await self.authorize.begin(pairs, self.browser_id, self.session_id)
+        outcome = await self.begin_with(pairs)
         if isinstance(outcome, Continue):
             self.browser_id = outcome.browser_id
         return outcome
+
+    async def begin_with(self, pairs: Pairs) -> Refused | ErrorRedirect | Continue:
+        """As begin, with these very parameters."""
+        try:
+            return await self.authorize.begin(
+                pairs, browser_id=self.browser_id, session_id=self.session_id, address=ADDRESS
+            )
+        except Refused as refused:
+            return refused
 
     async def began(self, client_id: str, **changes: Any) -> str:
         """As begin, for a request that is good; gives the transaction id."""
@@ -198,10 +256,10 @@ class World:
         assert isinstance(outcome, SignedIn), outcome
         self.session_id = outcome.session_id
 
-    async def consent_page(self, transaction_id: str) -> ConsentPage:
+    async def consent_page(self, transaction_id: str) -> ConsentQuestion:
         """The consent page of a signed-in person."""
         page = await self.consent.view(transaction_id, self.browser_id, self.session_id)
-        assert isinstance(page, ConsentPage), page
+        assert isinstance(page, ConsentQuestion), page
         return page
 
     async def decided(self, transaction_id: str, *, approve: bool = True) -> str:
@@ -220,16 +278,40 @@ class World:
             await self.signed_in(transaction_id)
         return query(await self.decided(transaction_id))["code"][0]
 
-    async def exchange(self, authorization: str | None = None, **parameters: str | None) -> JsonAnswer:
+    async def exchange(self, authorization: str | None = None, **parameters: str | None) -> Answer:
         """POST /token."""
-        return await self.token.exchange([(n, v) for n, v in parameters.items() if v is not None], authorization)
+        return await self.exchange_pairs([(n, v) for n, v in parameters.items() if v is not None], authorization)
 
-    async def redeem(self, client_id: str | None, code: str, **changes: str | None) -> JsonAnswer:
+    async def exchange_pairs(self, pairs: Pairs, authorization: str | None = None, address: str = ADDRESS) -> Answer:
+        """As exchange, with these very parameters."""
+
+        async def exchange() -> Mapping[str, Any]:
+            return await self.token.exchange(client_request.read(pairs, authorization, address))
+
+        return await answer_to(exchange)
+
+    async def revoke(self, authorization: str | None = None, address: str = ADDRESS, **parameters: str) -> Answer:
+        """POST /revoke."""
+
+        async def revoke() -> None:
+            await self.revoking.revoke(client_request.read([*parameters.items()], authorization, address))
+
+        return await answer_to(revoke)
+
+    async def registration(self, metadata: Any, address: str = ADDRESS) -> Answer:
+        """POST /register."""
+
+        async def register() -> Mapping[str, Any]:
+            return await self.registering.register(metadata, address)
+
+        return await answer_to(register)
+
+    async def redeem(self, client_id: str | None, code: str, **changes: str | None) -> Answer:
         """Redeems a code as a public client does."""
         given = {"client_id": client_id, "code": code, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
         return await self.exchange(grant_type="authorization_code", **{**given, **changes})
 
-    async def refresh(self, client_id: str | None, refresh_token: str, **changes: str | None) -> JsonAnswer:
+    async def refresh(self, client_id: str | None, refresh_token: str, **changes: str | None) -> Answer:
         """Uses a refresh token as a public client does."""
         given = {"client_id": client_id, "refresh_token": refresh_token}
         return await self.exchange(grant_type="refresh_token", **{**given, **changes})
@@ -254,14 +336,14 @@ class World:
         return access_token.verify(token, keys=keys, issuer=ISSUER, audience=resource, now=self.clock.now())
 
 
-def ok(answer: JsonAnswer) -> dict[str, Any]:
+def ok(answer: Answer) -> dict[str, Any]:
     """The body of a successful answer."""
     assert answer.status == 200, answer
     assert answer.body is not None
     return dict(answer.body)
 
 
-def error(answer: JsonAnswer) -> tuple[int, str]:
+def error(answer: Answer) -> tuple[int, str]:
     """Status and error code of a refusal."""
     assert answer.body is not None
     assert set(answer.body) == {"error", "error_description"}

@@ -3,7 +3,6 @@
 import pytest
 
 from auth_server.domain.failures import WIRE, Reason
-from auth_server.flows.answers import refusal_answer
 
 
 def test_every_reason_has_a_row() -> None:
@@ -11,16 +10,10 @@ def test_every_reason_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_answers_are_what_rfc_6749_allows(reason: Reason) -> None:
-    """RFC 6749 §5.2: the characters of error and error_description, the header with 401, no caching."""
-    answer = refusal_answer(reason, 7)
-    assert answer.body is not None
-    for text in answer.body.values():
+def test_texts_are_what_rfc_6749_allows(reason: Reason) -> None:
+    """RFC 6749 §5.2: the characters of error and error_description."""
+    for text in (WIRE[reason].error, WIRE[reason].description):
         assert all(" " <= char <= "~" and char not in '"\\' for char in text)
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Pragma"] == "no-cache"
-    assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401)
-    assert (answer.headers.get("Retry-After") == "7") == (answer.status in (429, 503))
 
 
 @pytest.mark.parametrize(

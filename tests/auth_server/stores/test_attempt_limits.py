@@ -5,6 +5,8 @@ import pytest
 from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
 from shared_kernel.clock import SystemClock
 
+pytestmark = pytest.mark.anyio
+
 HERE, ELSEWHERE = "203.0.113.1", "203.0.113.2"
 
 
@@ -13,22 +15,22 @@ def limiter() -> MemoryAttemptLimiter:
     return MemoryAttemptLimiter(SystemClock())
 
 
-def test_d12_guesses_at_a_secret_are_slowed_down_where_they_come_from(limiter: MemoryAttemptLimiter) -> None:
+async def test_d12_guesses_at_a_secret_are_slowed_down_where_they_come_from(limiter: MemoryAttemptLimiter) -> None:
     for _ in range(10):
-        assert limiter.client_authentication_wait("client_a", HERE) is None
-        limiter.client_authentication_failed("client_a", HERE)
-    wait = limiter.client_authentication_wait("client_a", HERE)
+        assert await limiter.client_authentication_wait("client_a", HERE) is None
+        await limiter.client_authentication_failed("client_a", HERE)
+    wait = await limiter.client_authentication_wait("client_a", HERE)
     assert wait is not None
     assert 1 <= wait <= 60
-    assert limiter.client_authentication_wait("client_a", ELSEWHERE) is None
-    assert limiter.client_authentication_wait("client_b", HERE) is None
+    assert await limiter.client_authentication_wait("client_a", ELSEWHERE) is None
+    assert await limiter.client_authentication_wait("client_b", HERE) is None
 
 
-def test_d12_one_address_cannot_try_client_after_client(limiter: MemoryAttemptLimiter) -> None:
+async def test_d12_one_address_cannot_try_client_after_client(limiter: MemoryAttemptLimiter) -> None:
     for n in range(200):
-        limiter.client_authentication_failed(f"client_{n}", HERE)
-    assert limiter.client_authentication_wait("client_new", HERE) is not None
-    assert limiter.client_authentication_wait("client_new", ELSEWHERE) is None
+        await limiter.client_authentication_failed(f"client_{n}", HERE)
+    assert await limiter.client_authentication_wait("client_new", HERE) is not None
+    assert await limiter.client_authentication_wait("client_new", ELSEWHERE) is None
 
 
 @pytest.mark.parametrize(
@@ -40,24 +42,24 @@ def test_d12_one_address_cannot_try_client_after_client(limiter: MemoryAttemptLi
         ("unix", "unix", "other"),
     ],
 )
-def test_addresses_of_one_subscriber_count_together(
+async def test_addresses_of_one_subscriber_count_together(
     limiter: MemoryAttemptLimiter, address: str, same: str, other: str
 ) -> None:
     for _ in range(10):
-        assert limiter.sign_in_attempt("ada@example.com", address) is None
-    assert limiter.sign_in_attempt("ada@example.com", same) is not None
-    assert limiter.sign_in_attempt("ada@example.com", other) is None
-    limiter.sign_in_succeeded("ada@example.com", same)
-    assert limiter.sign_in_attempt("ada@example.com", address) is None
+        assert await limiter.sign_in_attempt("ada@example.com", address) is None
+    assert await limiter.sign_in_attempt("ada@example.com", same) is not None
+    assert await limiter.sign_in_attempt("ada@example.com", other) is None
+    await limiter.sign_in_succeeded("ada@example.com", same)
+    assert await limiter.sign_in_attempt("ada@example.com", address) is None
 
 
-def test_expired_keys_are_forgotten_and_others_kept(limiter: MemoryAttemptLimiter) -> None:
+async def test_expired_keys_are_forgotten_and_others_kept(limiter: MemoryAttemptLimiter) -> None:
     for _ in range(9):
-        limiter.sign_in_attempt("ada@example.com", HERE)
+        await limiter.sign_in_attempt("ada@example.com", HERE)
     events = limiter._storage.events
     events["expired"] = []  # what the library leaves of a key when its last entry expires
     for n in range(1000):
-        limiter.sign_in_attempt("ada@example.com", f"198.51.{n // 250}.{n % 250}")
+        await limiter.sign_in_attempt("ada@example.com", f"198.51.{n // 250}.{n % 250}")
     assert "expired" not in events
-    assert limiter.sign_in_attempt("ada@example.com", HERE) is None
-    assert limiter.sign_in_attempt("ada@example.com", HERE) is not None
+    assert await limiter.sign_in_attempt("ada@example.com", HERE) is None
+    assert await limiter.sign_in_attempt("ada@example.com", HERE) is not None

@@ -33,32 +33,32 @@ class MemoryAttemptLimiter:
         self._limits = MovingWindowRateLimiter(self._storage)
         self._hits = 0
 
-    def sign_in_attempt(self, email: str, address: str) -> int | None:
+    async def sign_in_attempt(self, email: str, address: str) -> int | None:
         """See AttemptLimiter: 100 in 5 minutes from an address, 10 of them for one account."""
         network = _network(address)
         # The address first: it bounds how many accounts one address can make us remember.
         return self._hit(_SIGN_IN_ADDRESS, network) or self._hit(_SIGN_IN_ACCOUNT, digest(email), network)
 
-    def sign_in_succeeded(self, email: str, address: str) -> None:
+    async def sign_in_succeeded(self, email: str, address: str) -> None:
         """See AttemptLimiter."""
         self._limits.clear(_SIGN_IN_ACCOUNT, digest(email), _network(address))
 
-    def authorization_attempt(self, address: str) -> int | None:
+    async def authorization_attempt(self, address: str) -> int | None:
         """See AttemptLimiter: 120 in a minute from an address, since each may leave a row in the store."""
         return self._hit(_AUTHORIZATION_ADDRESS, _network(address))
 
-    def registration_attempt(self, address: str) -> int | None:
+    async def registration_attempt(self, address: str) -> int | None:
         """See AttemptLimiter: 60 in 10 minutes from an address, 1000 from all."""
         return self._hit(_REGISTRATION_ADDRESS, _network(address)) or self._hit(_REGISTRATION_ALL)
 
-    def client_authentication_wait(self, client_id: str, address: str) -> int | None:
+    async def client_authentication_wait(self, client_id: str, address: str) -> int | None:
         """See AttemptLimiter: 10 failures in a minute for a client from an address, 200 for all from an address."""
         for item, key in _client_keys(client_id, address):
             if not self._limits.test(item, *key):
                 return self._wait(item, *key)
         return None
 
-    def client_authentication_failed(self, client_id: str, address: str) -> None:
+    async def client_authentication_failed(self, client_id: str, address: str) -> None:
         """See AttemptLimiter."""
         for item, key in _client_keys(client_id, address):
             if self._hit(item, *key) is not None:

@@ -1,6 +1,7 @@
 """Why a request is refused: a closed set of reasons, and one table from reason to what the client is told.
 
-Inside, reasons are many, for logs and tests; outside, most share one text, so that probing teaches nothing.
+Inside, reasons are many, for logs and tests; outside, most share one text, so that probing teaches nothing. Flows and
+protocol raise Refused; the web layer renders it, as JSON for programs and as a page for people.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,27 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Every way in which this server says no."""
 
-    # The shape of a request
+    # The shape of an HTTP request
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    URL_TOO_LONG = "url_too_long"
+    BODY_TOO_LONG = "body_too_long"
+    BODY_TOO_SLOW = "body_too_slow"
+    CONTENT_TYPE_REQUIRED = "content_type_required"
+    FORM_REQUIRED = "form_required"
+    JSON_REQUIRED = "json_required"
+    FOREIGN_CHARSET = "foreign_charset"
+    NOT_PERCENT_ENCODED = "not_percent_encoded"
+    NOT_JSON = "not_json"
+    REPEATED_NAME = "repeated_name"
+    NOT_AN_OBJECT = "not_an_object"
+    NOT_FLAT = "not_flat"
+    NUL_CHARACTER = "nul_character"
+    TOO_MANY_PARAMETERS = "too_many_parameters"
+    PARAMETERS_IN_URL = "parameters_in_url"
+    PARAMETERS_IN_URL_AND_BODY = "parameters_in_url_and_body"
+    SEVERAL_AUTHORIZATION_HEADERS = "several_authorization_headers"
+    # The parameters of a request
     MALFORMED_REQUEST = "malformed_request"
     DUPLICATE_PARAMETER = "duplicate_parameter"
     MISSING_GRANT_TYPE = "missing_grant_type"
@@ -32,6 +53,11 @@ class Reason(StrEnum):
     LOGIN_REQUIRED = "login_required"
     CONSENT_REQUIRED = "consent_required"
     ACCESS_DENIED = "access_denied"
+    # The pages
+    UNKNOWN_TRANSACTION = "unknown_transaction"
+    DECIDED_TRANSACTION = "decided_transaction"
+    FORGED_FORM = "forged_form"
+    NO_DECISION = "no_decision"
     # What is asked for
     SCOPE_NOT_ALLOWED = "scope_not_allowed"
     UNKNOWN_RESOURCE = "unknown_resource"
@@ -51,6 +77,26 @@ class Reason(StrEnum):
     # The server
     TOO_MANY_REQUESTS = "too_many_requests"
     STORE_UNAVAILABLE = "store_unavailable"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known about a refused request beyond its reason.
+
+    Logs show who was involved; `retry_after` (seconds), `allowed_methods` and `resources` (those that would be right)
+    also go into the answer. Nothing here is a secret, and nothing in the answer is the caller's own text.
+    """
+
+    client_id: str | None = None
+    user_id: str | None = None
+    grant_handle: str | None = None
+    retry_after: int | None = None
+    allowed_methods: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+
+
+NO_FACTS = Facts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +109,11 @@ class WireError:
 
 
 class Refused(Exception):
-    """The request is refused; carries the Reason and nothing of the request."""
+    """The request is refused; carries the Reason and the Facts."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, facts: Facts = NO_FACTS) -> None:
         super().__init__(reason.value)
-        self.reason = reason
+        self.reason, self.facts = reason, facts
 
 
 _MALFORMED = WireError(400, "invalid_request", "The request is malformed.")
@@ -76,6 +122,27 @@ _REFRESH = WireError(400, "invalid_grant", "The refresh token is not valid for t
 _CLIENT = WireError(401, "invalid_client", "Client authentication failed.")
 
 WIRE: dict[Reason, WireError] = {
+    Reason.NOT_FOUND: WireError(404, "not_found", "There is nothing here."),
+    Reason.METHOD_NOT_ALLOWED: WireError(405, "invalid_request", "Use another HTTP method here."),
+    Reason.URL_TOO_LONG: WireError(400, "invalid_request", "The URL is too long."),
+    Reason.BODY_TOO_LONG: WireError(413, "invalid_request", "The body is longer than 16 KiB."),
+    Reason.BODY_TOO_SLOW: WireError(408, "invalid_request", "The body took too long to arrive."),
+    Reason.CONTENT_TYPE_REQUIRED: WireError(400, "invalid_request", "Send exactly one Content-Type header."),
+    Reason.FORM_REQUIRED: WireError(400, "invalid_request", "Send Content-Type: application/x-www-form-urlencoded."),
+    Reason.JSON_REQUIRED: WireError(400, "invalid_request", "Send Content-Type: application/json."),
+    Reason.FOREIGN_CHARSET: WireError(400, "invalid_request", "The charset must be UTF-8."),
+    Reason.NOT_PERCENT_ENCODED: WireError(400, "invalid_request", "The parameters must be percent-encoded UTF-8."),
+    Reason.NOT_JSON: WireError(400, "invalid_request", "The body is not JSON."),
+    Reason.REPEATED_NAME: WireError(400, "invalid_request", "The JSON body repeats a name."),
+    Reason.NOT_AN_OBJECT: WireError(400, "invalid_request", "The JSON body must be one object."),
+    Reason.NOT_FLAT: WireError(400, "invalid_request", "The JSON body must be one flat object of strings."),
+    Reason.NUL_CHARACTER: WireError(400, "invalid_request", "A parameter holds a NUL character."),
+    Reason.TOO_MANY_PARAMETERS: WireError(400, "invalid_request", "There are too many parameters."),
+    Reason.PARAMETERS_IN_URL: WireError(400, "invalid_request", "Send the parameters in the body, not in the URL."),
+    Reason.PARAMETERS_IN_URL_AND_BODY: WireError(
+        400, "invalid_request", "Send the parameters in the URL or in the body, not in both."
+    ),
+    Reason.SEVERAL_AUTHORIZATION_HEADERS: WireError(400, "invalid_request", "Send at most one Authorization header."),
     Reason.MALFORMED_REQUEST: _MALFORMED,
     Reason.DUPLICATE_PARAMETER: WireError(400, "invalid_request", "A parameter is included more than once."),
     Reason.MISSING_GRANT_TYPE: WireError(400, "invalid_request", "The parameter grant_type is missing."),
@@ -95,6 +162,10 @@ WIRE: dict[Reason, WireError] = {
     Reason.LOGIN_REQUIRED: WireError(400, "login_required", "The user has to sign in."),
     Reason.CONSENT_REQUIRED: WireError(400, "consent_required", "The user has to consent."),
     Reason.ACCESS_DENIED: WireError(400, "access_denied", "The user denied the request."),
+    Reason.UNKNOWN_TRANSACTION: WireError(400, "invalid_request", "The page has expired."),
+    Reason.DECIDED_TRANSACTION: WireError(409, "invalid_request", "The decision has been made already."),
+    Reason.FORGED_FORM: WireError(403, "invalid_request", "The form was not sent by this server's own page."),
+    Reason.NO_DECISION: WireError(400, "invalid_request", "The form says neither approve nor deny."),
     Reason.SCOPE_NOT_ALLOWED: WireError(400, "invalid_scope", "The scope is malformed or not allowed."),
     Reason.UNKNOWN_RESOURCE: WireError(400, "invalid_target", "The resource is not one this server issues tokens for."),
     Reason.MALFORMED_VERIFIER: WireError(
@@ -114,5 +185,6 @@ WIRE: dict[Reason, WireError] = {
     ),
     Reason.TOO_MANY_REQUESTS: WireError(429, "temporarily_unavailable", "Too many requests; try again later."),
     Reason.STORE_UNAVAILABLE: WireError(503, "temporarily_unavailable", "Try again in a moment; nothing was used up."),
+    Reason.CRASHED: WireError(500, "server_error", "Something went wrong here."),
 }
-"""The response policy: one row a reason, for `/token`, `/register`, `/revoke` and error redirects alike."""
+"""The response policy: one row per reason, for programs, pages and error redirects alike."""

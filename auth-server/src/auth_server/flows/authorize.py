@@ -5,21 +5,16 @@ from dataclasses import dataclass
 from auth_server.domain import credentials
 from auth_server.domain.authorization import TRANSACTION_LIFETIME, Transaction
 from auth_server.domain.deployment import Deployment
-from auth_server.domain.failures import Reason, Refused
+from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.domain.user import Session
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
+from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import SessionStore
 from auth_server.protocol import authorize
+from auth_server.protocol.parameters import Pairs
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """Client or redirect URI are not proven, or the request is absurd: an error page, never a redirect."""
-
-    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +44,28 @@ class Authorize:
         clients: ClientStore,
         transactions: TransactionStore,
         sessions: SessionStore,
+        limiter: AttemptLimiter,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._deployment = deployment
         self._clients, self._transactions, self._sessions = clients, transactions, sessions
-        self._clock, self._entropy = clock, entropy
+        self._limiter, self._clock, self._entropy = limiter, clock, entropy
 
     async def begin(
-        self, pairs: list[tuple[str, str]], browser_id: str | None, session_id: str | None
-    ) -> Rejected | ErrorRedirect | Continue:
-        """Judges the request's parameters, in order and with duplicates, and starts a transaction if they are good.
+        self, pairs: Pairs, *, browser_id: str | None, session_id: str | None, address: str
+    ) -> ErrorRedirect | Continue:
+        """Judges the request's parameters and starts a transaction if they are good.
 
-        `browser_id` and `session_id` are the cookies' values. Only Continue has a side effect: one row.
-        Raises StoreUnavailable.
+        `browser_id` and `session_id` are the cookies' values, `address` is the browser's network address. Only Continue
+        has a side effect: one row. Raises StoreUnavailable, and Refused when the error must not be redirected: client
+        or redirect URI are not proven, the request is absurd, or the address sends too many.
         """
-        try:
-            client = await self._clients.client(authorize.unverified_client_id(pairs))
-            proven = authorize.prove(pairs, client)
-        except Refused as refusal:
-            return Rejected(refusal.reason)
+        retry_after = await self._limiter.authorization_attempt(address)
+        if retry_after is not None:
+            raise Refused(Reason.TOO_MANY_REQUESTS, Facts(retry_after=retry_after))
+        client = await self._clients.client(authorize.unverified_client_id(pairs))
+        proven = authorize.prove(pairs, client)
         now = self._clock.now()
         try:
             accepted = authorize.judge(pairs, proven, self._deployment, now)

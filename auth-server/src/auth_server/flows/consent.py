@@ -6,10 +6,10 @@ from auth_server.domain import credentials
 from auth_server.domain.authorization import CODE_LIFETIME, AuthorizationCode, Transaction
 from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
-from auth_server.domain.failures import Reason
+from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import GRANT_LIFETIME, Grant
 from auth_server.domain.user import User
-from auth_server.flows.sign_in import AlreadyUsed, Forged, Stale, bound_transaction
+from auth_server.flows import transactions
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.people import SessionStore, UserStore
@@ -20,7 +20,7 @@ from shared_kernel.entropy import Entropy
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentPage:
+class ConsentQuestion:
     """What the page shows, and the anti-forgery token of its form; both stay the same when it is loaded again.
 
     `client_verified` is False for a client that registered itself: show "unverified, registered dynamically".
@@ -74,13 +74,16 @@ class Consent:
 
     async def view(
         self, transaction_id: str, browser_id: str | None, session_id: str | None
-    ) -> ConsentPage | NeedsSignIn | Stale | AlreadyUsed:
-        """What to show; without side effects. Raises StoreUnavailable."""
+    ) -> ConsentQuestion | NeedsSignIn:
+        """What to show; without side effects.
+
+        Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
+        """
         checked = await self._checked(transaction_id, browser_id, session_id, self._clock.now())
         if not isinstance(checked, _Checked):
             return checked
         request, kind = checked.transaction.request, redirect_uri.kind(checked.transaction.request.redirect_uri)
-        return ConsentPage(
+        return ConsentQuestion(
             client_name=checked.client.name,
             client_verified=checked.client.is_verified,
             redirect_host=redirect_uri.shown_host(request.redirect_uri),
@@ -101,21 +104,21 @@ class Consent:
         *,
         csrf_token: str,
         approve: bool,
-    ) -> Redirect | NeedsSignIn | Stale | AlreadyUsed | Forged:
+    ) -> Redirect | NeedsSignIn:
         """Makes the decision, from the stored transaction alone; only the first of several submissions counts.
 
-        Raises StoreUnavailable.
+        Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION, FORGED_FORM), StoreUnavailable.
         """
         now = self._clock.now()
         checked = await self._checked(transaction_id, browser_id, session_id, now)
         if not isinstance(checked, _Checked):
             return checked
         if not credentials.same_digest(csrf_token, checked.csrf_token):
-            return Forged()
+            raise Refused(Reason.FORGED_FORM)
         request, digest = checked.transaction.request, checked.transaction.digest
         if not approve:
             if not await self._transactions.deny(digest, now):
-                return AlreadyUsed()
+                raise Refused(Reason.DECIDED_TRANSACTION)
             url = authorize.error_redirect(
                 request.redirect_uri, request.state, Reason.ACCESS_DENIED, self._deployment.issuer
             )
@@ -130,23 +133,21 @@ class Consent:
             expires_at=now + CODE_LIFETIME,
         )
         if not await self._transactions.approve(digest, grant, stored, now):
-            return AlreadyUsed()
+            raise Refused(Reason.DECIDED_TRANSACTION)
         return Redirect(authorize.code_redirect(request, code, self._deployment.issuer), approved=True)
 
     async def _checked(
         self, transaction_id: str, browser_id: str | None, session_id: str | None, now: float
-    ) -> "_Checked | NeedsSignIn | Stale | AlreadyUsed":
+    ) -> "_Checked | NeedsSignIn":
         """Everything both page and decision rest on, from the store alone."""
-        transaction = await bound_transaction(self._transactions, transaction_id, browser_id, now)
-        if not isinstance(transaction, Transaction):
-            return transaction
+        transaction = await transactions.load(self._transactions, transaction_id, browser_id, now)
         session = await self._sessions.session(credentials.digest(session_id), now) if session_id else None
         if session_id is None or session is None or session.authenticated_at < transaction.authenticated_since:
             return NeedsSignIn()
         user = await self._users.user(session.user_id)
         client = await self._clients.client(transaction.request.client_id)
         if user is None or client is None or not authorize.still_allowed(transaction.request, client, self._deployment):
-            return Stale()
+            raise Refused(Reason.UNKNOWN_TRANSACTION)
         # Bound to the session: a page that one person loaded cannot be sent in by another.
         token = credentials.csrf_token(cookie=session_id, transaction_id=transaction_id, page="consent")
         return _Checked(transaction, client, user, token)

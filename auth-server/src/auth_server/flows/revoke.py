@@ -3,13 +3,14 @@
 from auth_server.domain import credentials
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
-from auth_server.domain.failures import Reason, Refused
-from auth_server.flows.answers import JsonAnswer, refusal_answer
+from auth_server.domain.failures import Refused
+from auth_server.flows import client_request
+from auth_server.flows.client_request import ClientRequest
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import KeyRing
-from auth_server.ports.store import StoreUnavailable
-from auth_server.protocol import client_auth, parameters, revocation
+from auth_server.ports.limits import AttemptLimiter
+from auth_server.protocol import client_auth, revocation
 from shared_kernel.clock import Clock
 
 
@@ -24,29 +25,30 @@ class Revoke:
         refresh_tokens: RefreshStore,
         grants: GrantStore,
         keys: KeyRing,
+        limiter: AttemptLimiter,
         clock: Clock,
     ) -> None:
         self._deployment = deployment
         self._clients, self._refresh_tokens, self._grants = clients, refresh_tokens, grants
-        self._keys, self._clock = keys, clock
+        self._keys, self._limiter, self._clock = keys, limiter, clock
 
-    async def revoke(self, pairs: list[tuple[str, str]], authorization: str | None) -> JsonAnswer:
-        """Answers a revocation request; arguments and errors as Token.exchange. Unknown tokens answer 200."""
+    async def revoke(self, request: ClientRequest) -> None:
+        """Ends what the token stands for, if it is the client's own.
+
+        RFC 7009 §2.2: "invalid tokens do not cause an error response". Raises StoreUnavailable, and Refused:
+        TOO_MANY_REQUESTS, CLIENT_NOT_AUTHENTICATED, MISSING_PARAMETER.
+        """
+        await client_request.check_wait(self._limiter, request)
         now = self._clock.now()
+        found = await self._clients.client(request.credentials.unverified_client_id)
         try:
-            given = parameters.parse(pairs)
-            presented = client_auth.presented(authorization, given)
-            found = await self._clients.client(presented.unverified_client_id)
-            client = client_auth.authenticate(found, presented, now)
-            # RFC 7009 §2.1: "the authorization server [...] MUST extend its search across all of its supported token
-            # types" when a hint misleads; we look at the token alone.
-            await self._end(given.required("token"), client, now)
-        except Refused as refusal:
-            return refusal_answer(refusal.reason)
-        except StoreUnavailable:
-            return refusal_answer(Reason.STORE_UNAVAILABLE)
-        # RFC 7009 §2.2: "invalid tokens do not cause an error response"
-        return JsonAnswer(200, None)
+            client = client_auth.authenticate(found, request.credentials, now)
+        except Refused as refused:
+            await client_request.count_failure(self._limiter, request, refused)
+            raise
+        # RFC 7009 §2.1: "the authorization server [...] MUST extend its search across all of its supported token
+        # types" when a hint misleads; we look at the token alone.
+        await self._end(request.parameters.required("token"), client, now)
 
     async def _end(self, text: str, client: Client, now: float) -> None:
         loaded = await self._refresh_tokens.refresh_token(credentials.digest(text))

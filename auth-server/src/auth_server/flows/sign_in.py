@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from auth_server.domain import credentials
-from auth_server.domain.authorization import SESSION_LIFETIME, Transaction
+from auth_server.domain.authorization import SESSION_LIFETIME
+from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.user import MalformedEmail, Session, UnusablePassword, normalise_email, prepare_password
-from auth_server.ports.authorizations import Decided, TransactionStore
+from auth_server.flows import transactions
+from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import PasswordHasher, SessionStore, UserStore
@@ -42,21 +44,6 @@ class TooManyAttempts:
     retry_after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """The transaction is unknown, expired, or another browser's: start again at the client."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlreadyUsed:
-    """The transaction has been decided already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forged:
-    """The form did not come from our page in this browser: 403."""
-
-
 class SignIn:
     """Signs people in for a transaction."""
 
@@ -76,14 +63,15 @@ class SignIn:
         self._passwords, self._limiter = passwords, limiter
         self._clock, self._entropy = clock, entropy
 
-    async def view(self, transaction_id: str, browser_id: str | None) -> SignInPage | Stale | AlreadyUsed:
-        """What to show; without side effects. Raises StoreUnavailable."""
-        transaction = await bound_transaction(self._transactions, transaction_id, browser_id, self._clock.now())
-        if not isinstance(transaction, Transaction):
-            return transaction
+    async def view(self, transaction_id: str, browser_id: str | None) -> SignInPage:
+        """What to show; without side effects.
+
+        Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
+        """
+        transaction = await transactions.load(self._transactions, transaction_id, browser_id, self._clock.now())
         client = await self._clients.client(transaction.request.client_id)
         if client is None or browser_id is None:
-            return Stale()
+            raise Refused(Reason.UNKNOWN_TRANSACTION)
         return SignInPage(client.name, client.is_verified, _csrf_token(browser_id, transaction_id))
 
     async def submit(
@@ -96,25 +84,23 @@ class SignIn:
         password: str,
         address: str,
         session_id: str | None,
-    ) -> SignedIn | WrongCredentials | TooManyAttempts | Stale | AlreadyUsed | Forged:
+    ) -> SignedIn | WrongCredentials | TooManyAttempts:
         """Signs in. `address` is the browser's network address; `session_id` the old cookie, which ends.
 
-        Raises StoreUnavailable.
+        Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION, FORGED_FORM), StoreUnavailable.
         """
         now = self._clock.now()
-        transaction = await bound_transaction(self._transactions, transaction_id, browser_id, now)
-        if not isinstance(transaction, Transaction):
-            return transaction
+        await transactions.load(self._transactions, transaction_id, browser_id, now)
         if browser_id is None or not credentials.same_digest(csrf_token, _csrf_token(browser_id, transaction_id)):
-            return Forged()
+            raise Refused(Reason.FORGED_FORM)
         account = _account(email)
-        retry_after = self._limiter.sign_in_attempt(account, address)
+        retry_after = await self._limiter.sign_in_attempt(account, address)
         if retry_after is not None:
             return TooManyAttempts(retry_after)
         user = await self._users.user_by_email(account)
         if not await self._passwords.verify(user.password_hash if user else None, _password(password)) or user is None:
             return WrongCredentials()
-        self._limiter.sign_in_succeeded(account, address)
+        await self._limiter.sign_in_succeeded(account, address)
         # A new id at every sign-in: one that was planted before is worth nothing afterwards.
         new_session_id = credentials.new_session_id(self._entropy)
         await self._sessions.start_session(
@@ -124,27 +110,12 @@ class SignIn:
         return SignedIn(new_session_id, SESSION_LIFETIME)
 
 
-async def bound_transaction(
-    transactions: TransactionStore, transaction_id: str, browser_id: str | None, now: float
-) -> Transaction | Stale | AlreadyUsed:
-    """The transaction, if this browser began it. Raises StoreUnavailable."""
-    found = await transactions.transaction(credentials.digest(transaction_id), now)
-    if isinstance(found, Decided):
-        return AlreadyUsed()
-    # A link with somebody else's transaction must not make this person's sign-in theirs.
-    if found is None or browser_id is None:
-        return Stale()
-    if not credentials.same_digest(found.browser_digest, credentials.digest(browser_id)):
-        return Stale()
-    return found
-
-
 def _csrf_token(browser_id: str, transaction_id: str) -> str:
     return credentials.csrf_token(cookie=browser_id, transaction_id=transaction_id, page="sign-in")
 
 
 def _account(email: str) -> str:
-    """The address to look up; what is no address is looked up all the same, so that it takes as long."""
+    """The address to look up; a malformed one is looked up all the same, to keep timing constant."""
     try:
         return normalise_email(email)
     except MalformedEmail:

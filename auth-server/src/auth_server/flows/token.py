@@ -1,17 +1,21 @@
 """`/token`: load what the request names, let the protocol decide, commit in one atomic step (RFC 6749 §3.2)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from auth_server.domain import credentials
 from auth_server.domain.client import GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import REFRESH_IDLE_LIFETIME, Grant, RefreshToken
-from auth_server.flows.answers import JsonAnswer, refusal_answer
+from auth_server.flows import client_request
+from auth_server.flows.client_request import ClientRequest
 from auth_server.ports.authorizations import CodeStore, Redeemed
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore, RefreshStore, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from auth_server.ports.keys import KeyRing
-from auth_server.ports.store import StoreUnavailable
-from auth_server.protocol import authlib_steps, client_auth, parameters, resource_indicator, sealed_response, token
+from auth_server.ports.limits import AttemptLimiter
+from auth_server.protocol import authlib_steps, resource_indicator, sealed_response, token
 from auth_server.protocol.authlib_steps import CodeInQuestion
 from auth_server.protocol.client_auth import PresentedCredentials
 from auth_server.protocol.parameters import Parameters
@@ -33,40 +37,37 @@ class Token:
         refresh_tokens: RefreshStore,
         grants: GrantStore,
         keys: KeyRing,
+        limiter: AttemptLimiter,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._deployment = deployment
         self._clients, self._codes, self._refresh_tokens, self._grants = clients, codes, refresh_tokens, grants
-        self._keys, self._clock, self._entropy = keys, clock, entropy
+        self._keys, self._limiter, self._clock, self._entropy = keys, limiter, clock, entropy
 
-    async def exchange(self, pairs: list[tuple[str, str]], authorization: str | None) -> JsonAnswer:
-        """Answers a token request.
-
-        `pairs` are the body's parameters in order and with duplicates; `authorization` is the header's value. The web
-        layer has checked method, content type and size, and that the URL has no query. Never raises: a store that
-        cannot answer becomes 503.
-        """
+    async def exchange(self, request: ClientRequest) -> Mapping[str, Any]:
+        """The body of the token response (RFC 6749 §5.1). Raises Refused and StoreUnavailable."""
+        await client_request.check_wait(self._limiter, request)
         try:
-            given = parameters.parse(pairs)
-            presented = client_auth.presented(authorization, given)
-            match given.get("grant_type"):
-                case None:
-                    raise Refused(Reason.MISSING_GRANT_TYPE)
-                case GrantType.CLIENT_CREDENTIALS:
-                    return await self._client_credentials(given, presented)
-                case GrantType.AUTHORIZATION_CODE:
-                    return await self._authorization_code(given, presented)
-                case GrantType.REFRESH_TOKEN:
-                    return await self._refresh(given, presented)
-                case _:
-                    raise Refused(Reason.UNSUPPORTED_GRANT_TYPE)
-        except Refused as refusal:
-            return refusal_answer(refusal.reason)
-        except StoreUnavailable:
-            return refusal_answer(Reason.STORE_UNAVAILABLE)
+            return await self._exchange(request.parameters, request.credentials)
+        except Refused as refused:
+            await client_request.count_failure(self._limiter, request, refused)
+            raise
 
-    async def _client_credentials(self, given: Parameters, presented: PresentedCredentials) -> JsonAnswer:
+    async def _exchange(self, given: Parameters, presented: PresentedCredentials) -> Mapping[str, Any]:
+        match given.get("grant_type"):
+            case None:
+                raise Refused(Reason.MISSING_GRANT_TYPE)
+            case GrantType.CLIENT_CREDENTIALS:
+                return await self._client_credentials(given, presented)
+            case GrantType.AUTHORIZATION_CODE:
+                return await self._authorization_code(given, presented)
+            case GrantType.REFRESH_TOKEN:
+                return await self._refresh(given, presented)
+            case _:
+                raise Refused(Reason.UNSUPPORTED_GRANT_TYPE)
+
+    async def _client_credentials(self, given: Parameters, presented: PresentedCredentials) -> Mapping[str, Any]:
         """RFC 6749 §4.4. There is no grant to store; the token's `gid` is a handle of its own."""
         now = self._clock.now()
         client = await self._clients.client(presented.unverified_client_id)
@@ -86,7 +87,7 @@ class Token:
         )
         return _success(minted, decision.scopes, now)
 
-    async def _authorization_code(self, given: Parameters, presented: PresentedCredentials) -> JsonAnswer:
+    async def _authorization_code(self, given: Parameters, presented: PresentedCredentials) -> Mapping[str, Any]:
         """RFC 6749 §4.1.3, RFC 7636 §4.6."""
         now = self._clock.now()
         client = await self._clients.client(presented.unverified_client_id)
@@ -112,7 +113,7 @@ class Token:
             return _success(minted, grant.scopes, now, refresh)
         raise Refused(Reason.CODE_REUSED if isinstance(outcome, Reused) else Reason.CODE_NOT_VALID)
 
-    async def _refresh(self, given: Parameters, presented: PresentedCredentials) -> JsonAnswer:
+    async def _refresh(self, given: Parameters, presented: PresentedCredentials) -> Mapping[str, Any]:
         """RFC 6749 §6, RFC 9700 §4.14. The losers of a race get the winner's response; their own tokens never leave."""
         now = self._clock.now()
         client = await self._clients.client(presented.unverified_client_id)
@@ -150,14 +151,13 @@ class Token:
                 raise Refused(Reason.REFRESH_TOKEN_REUSED)
             case _:
                 raise Refused(Reason.REFRESH_TOKEN_NOT_VALID)
-        body = token.body(
+        return token.body(
             issued.access_token,
             issued.scope,
             expires_at=issued.expires_at,
             now=now,
             refresh_token=issued.refresh_token,
         )
-        return JsonAnswer(200, body)
 
     async def _mint(self, grant: Grant, scopes: frozenset[str], now: float) -> str:
         return token.mint(
@@ -186,6 +186,6 @@ def _stored(refresh_token: str, grant: Grant, now: float) -> RefreshToken:
     return RefreshToken(credentials.digest(refresh_token), grant.grant_id, expires_at)
 
 
-def _success(minted: str, scopes: frozenset[str], now: float, refresh_token: str | None = None) -> JsonAnswer:
+def _success(minted: str, scopes: frozenset[str], now: float, refresh_token: str | None = None) -> Mapping[str, Any]:
     expires_at = int(now) + access_token.LIFETIME
-    return JsonAnswer(200, token.body(minted, scopes, expires_at=expires_at, now=now, refresh_token=refresh_token))
+    return token.body(minted, scopes, expires_at=expires_at, now=now, refresh_token=refresh_token)

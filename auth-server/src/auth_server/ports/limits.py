@@ -4,28 +4,31 @@ from typing import Protocol
 
 
 class AttemptLimiter(Protocol):
-    """Limits how often something may be tried; in this process's memory."""
+    """Limits how often something may be tried.
 
-    def sign_in_attempt(self, email: str, address: str) -> int | None:
+    Every method may raise StoreUnavailable (ports/store).
+    """
+
+    async def sign_in_attempt(self, email: str, address: str) -> int | None:
         """Counts a sign-in attempt by that account and network address; seconds to wait when it is one too many."""
         ...
 
-    def sign_in_succeeded(self, email: str, address: str) -> None:
+    async def sign_in_succeeded(self, email: str, address: str) -> None:
         """Forgets the attempts of that account from that address."""
         ...
 
-    def authorization_attempt(self, address: str) -> int | None:
+    async def authorization_attempt(self, address: str) -> int | None:
         """Counts an authorization request; seconds to wait when it is one too many."""
         ...
 
-    def registration_attempt(self, address: str) -> int | None:
+    async def registration_attempt(self, address: str) -> int | None:
         """Counts a client registration; seconds to wait when it is one too many."""
         ...
 
-    def client_authentication_wait(self, client_id: str, address: str) -> int | None:
+    async def client_authentication_wait(self, client_id: str, address: str) -> int | None:
         """Seconds in which that client may not try again from that address, None if it may; counts nothing."""
         ...
 
-    def client_authentication_failed(self, client_id: str, address: str) -> None:
+    async def client_authentication_failed(self, client_id: str, address: str) -> None:
         """Counts a failed authentication of that client from that address."""
         ...

@@ -10,14 +10,12 @@ from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import WIRE, Reason, Refused
 from auth_server.protocol import authlib_steps, parameters, redirect_uri, resource_indicator
-from auth_server.protocol.parameters import Parameters
+from auth_server.protocol.parameters import Pairs, Parameters
 
 MAX_STATE = 8192
 MAX_PARAMETERS = 64
 MAX_TOTAL = 32768
 """Bounds on a request: the length of `state`, the number of parameters, the length of them all."""
-
-Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """Request parameters: each at most once, empty ones as if they were not there (RFC 6749 §3.1 and §3.2)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auth_server.domain.failures import Reason, Refused
 
+Pairs = Sequence[tuple[str, str]]
+"""A request's parameters as they arrived: in order, decoded, with duplicates."""
 REPEATABLE = frozenset({"resource"})
 """RFC 8707 §2: "Multiple resource parameters MAY be used"."""
 
@@ -28,7 +30,7 @@ class Parameters:
         return value
 
 
-def parse(pairs: Iterable[tuple[str, str]]) -> Parameters:
+def parse(pairs: Pairs) -> Parameters:
     """The parameters of a request. Raises Refused (DUPLICATE_PARAMETER, MALFORMED_REQUEST)."""
     values: dict[str, str] = {}
     resources: list[str] = []
@@ -50,7 +52,7 @@ def parse(pairs: Iterable[tuple[str, str]]) -> Parameters:
     return Parameters(values, tuple(resources))
 
 
-def sole(pairs: Iterable[tuple[str, str]], name: str) -> str | None:
+def sole(pairs: Pairs, name: str) -> str | None:
     """The one non-empty value of a parameter, looked up before the rest of the request is judged.
 
     None if it is absent or empty. Raises Refused (DUPLICATE_PARAMETER, MALFORMED_REQUEST).

@@ -1,15 +1,17 @@
 """The rules of the pages people use: cookies, forgery, the address of the answer."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from auth_server.flows.sign_in import AlreadyUsed, Forged, Stale
-from auth_server.web import notices
-from auth_server.web.endpoint import Endpoint, Handler, Problem, request_id
+from auth_server.domain.failures import WIRE, Reason, Refused
+from auth_server.protocol.parameters import Pairs
+from auth_server.web import notices, refusals
+from auth_server.web.endpoint import Endpoint, Handler, request_id
 from auth_server.web.pages import Renderer
-from auth_server.web.parameters import BadRequest, bounded_body, media_type, parse_form
+from auth_server.web.parameters import bounded_body, media_type, parse_form
 from shared_kernel import resource
 from shared_kernel.asgi import header_values
 
@@ -29,22 +31,14 @@ class Browser:
         """An endpoint whose every answer, refusals too, is a page or a redirect."""
         return Endpoint({"GET": get, "HEAD": head or get, "POST": post}, self.refuse, cross_origin=False)
 
-    def refuse(self, request: Request, problem: Problem) -> Response:
-        """A problem as a page."""
-        response = self.render(notices.problem(problem, request_id(request)), problem.status)
-        response.headers.update(dict(problem.headers))
+    def refuse(self, request: Request, refused: Refused) -> Response:
+        """A refusal as a page."""
+        status = WIRE[refused.reason].status
+        page = replace(notices.notice(refused.reason), reference=request_id(request))
+        # 401 would need a challenge, and there is none that a browser could meet.
+        response = self.render(page, 400 if status == 401 else status)
+        response.headers.update(refusals.headers(refused))
         return response
-
-    def end(self, request: Request, outcome: Stale | AlreadyUsed | Forged) -> Response:
-        """The page for a transaction that cannot go on here."""
-        reference = request_id(request)
-        match outcome:
-            case Stale():
-                return self.render(notices.stale(reference), 400)
-            case AlreadyUsed():
-                return self.render(notices.already_used(reference), 409)
-            case Forged():
-                return self.render(notices.forged(reference), 403)
 
     def to_transaction(self, name: str, transaction_id: str) -> Response:
         """Sends the browser to one of our pages, for that transaction."""
@@ -70,12 +64,13 @@ class Browser:
         """Signs this browser in for `lifetime` seconds."""
         self._set(response, _SESSION, value, lifetime)
 
-    def is_from_our_page(self, request: Request) -> bool:
-        """Whether a form was sent by a page of this server, as far as the browser vouches for it."""
+    def check_is_our_form(self, request: Request) -> None:
+        """Raises Refused (FORGED_FORM) unless the browser vouches that a page of this server sent the form."""
         # Fetch Metadata: a page cannot set this header. Browsers omit it for origins they do not trust, plain http.
         if header_values(request.scope, "sec-fetch-site") == ["same-origin"]:
-            return True
-        return header_values(request.scope, "origin") == [self._origin]
+            return
+        if header_values(request.scope, "origin") != [self._origin]:
+            raise Refused(Reason.FORGED_FORM)
 
     def redirect(self, url: str) -> Response:
         """Sends the browser on with a GET, whatever it came with (RFC 9700 §4.12: 303)."""
@@ -97,7 +92,12 @@ class Browser:
 
 
 async def form_fields(request: Request) -> dict[str, str]:
-    """The fields of one of our forms. Raises BadRequest."""
+    """The fields of one of our forms. Raises Refused."""
+    return dict(await form_pairs(request))
+
+
+async def form_pairs(request: Request) -> Pairs:
+    """The parameters of a form body. Raises Refused."""
     if media_type(request.scope) != "application/x-www-form-urlencoded":
-        raise BadRequest("Send the form as application/x-www-form-urlencoded.")
-    return dict(parse_form(await bounded_body(request.receive)))
+        raise Refused(Reason.FORM_REQUIRED)
+    return parse_form(await bounded_body(request.receive))

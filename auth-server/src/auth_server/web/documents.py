@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.domain.signing_key import JWKS_MAX_AGE
-from auth_server.web.api import refuse_json
+from auth_server.web import refusals
 from auth_server.web.endpoint import Endpoint
 from shared_kernel.asgi import header_values
 
@@ -31,7 +31,7 @@ def document(load: Document) -> Endpoint:
             return Response(status_code=304, headers=headers)
         return Response(body, media_type="application/json", headers=headers)
 
-    return Endpoint({"GET": handle, "HEAD": handle}, refuse_json, cross_origin=True)
+    return Endpoint({"GET": handle, "HEAD": handle}, refusals.as_json, cross_origin=True)
 
 
 def _matches(request: Request, tag: str) -> bool:

@@ -7,42 +7,25 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_server.flows.answers import STORE_RETRY_AFTER
+from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.ports.store import StoreUnavailable
-from auth_server.web.parameters import BadRequest
 from shared_kernel.asgi import ClientDisconnected, Receive, Scope, Send
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+_LOGGED_ID = 128
 _log = structlog.get_logger("web")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """A refusal that no flow was asked about: status, OAuth error code, a constant sentence, further headers."""
-
-    status: int
-    error: str
-    text: str
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-def unreadable(error: BadRequest, code: str = "invalid_request") -> Problem:
-    """What is said to a request that could not be read; `code` is the endpoint's word for it."""
-    # The rest of such a body may never end, and would be read as long as the connection lives.
-    headers = (("Connection", "close"),) if error.status in {408, 413} else ()
-    return Problem(error.status, code, error.reason, headers)
-
-
-@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path: a handler a method, and `refuse`, which words a Problem for programs or for people.
+    """One path: one handler per method, and `refuse`, which words a refusal for programs or for people.
 
     `cross_origin` endpoints may be called by scripts of any site, always without credentials of the browser's.
     """
 
     methods: Mapping[str, Handler]
-    refuse: Callable[[Request, Problem], Response]
+    refuse: Callable[[Request, Refused], Response]
     cross_origin: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,25 +43,33 @@ class Endpoint:
     async def _respond(self, request: Request) -> Response:
         if self.cross_origin and request.method == "OPTIONS":
             return self._preflight()
-        handler = self.methods.get(request.method)
-        if handler is None:
-            allowed = (("Allow", ", ".join(self.methods)),)
-            return self.refuse(request, Problem(405, "invalid_request", "Use another HTTP method here.", allowed))
         try:
+            handler = self.methods.get(request.method)
+            if handler is None:
+                raise Refused(Reason.METHOD_NOT_ALLOWED, Facts(allowed_methods=tuple(self.methods)))
             return await handler(request)
-        except BadRequest as error:
-            return self.refuse(request, unreadable(error))
+        except Refused as refused:
+            return self._refuse(request, refused)
         except StoreUnavailable:
-            _log.warning("store_unavailable", path=request.url.path)
-            wait = (("Retry-After", str(STORE_RETRY_AFTER)),)
-            text = "Try again in a moment; nothing was used up."
-            return self.refuse(request, Problem(503, "temporarily_unavailable", text, wait))
+            return self._refuse(request, Refused(Reason.STORE_UNAVAILABLE))
         except ClientDisconnected:
             raise
         except Exception:
             # Answered here and not further out, so that people get a page and scripts can read the answer.
             _log.exception("request_crashed", method=request.method, path=request.url.path)
-            return self.refuse(request, Problem(500, "server_error", "Something went wrong here."))
+            return self.refuse(request, Refused(Reason.CRASHED))
+
+    def _refuse(self, request: Request, refused: Refused) -> Response:
+        response = self.refuse(request, refused)
+        whom = (refused.facts.client_id or "")[:_LOGGED_ID]
+        _log.info(
+            "refused",
+            path=request.url.path,
+            status=response.status_code,
+            reason=refused.reason.value,
+            client_id=whom,
+        )
+        return response
 
     def _preflight(self) -> Response:
         # Fetch §4.8: the wildcard does not cover Authorization, which must be named.

@@ -3,10 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_server.flows.answers import STORE_RETRY_AFTER
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance, StoreUnavailable
-from auth_server.web.api import refuse_json
+from auth_server.web import refusals
 from auth_server.web.endpoint import Endpoint, Handler
 
 _HEADERS = {"Cache-Control": "no-store"}
@@ -34,11 +33,11 @@ def ready(store: Maintenance, keys: KeyRing) -> Endpoint:
                 checks[name] = "unavailable"
         if set(checks.values()) == {"ok"}:
             return JSONResponse({"status": "ok", "checks": checks}, headers=_HEADERS)
-        wait = {**_HEADERS, "Retry-After": str(STORE_RETRY_AFTER)}
+        wait = {**_HEADERS, "Retry-After": str(refusals.STORE_RETRY_AFTER)}
         return JSONResponse({"status": "unavailable", "checks": checks}, 503, wait)
 
     return _probe(handle)
 
 
 def _probe(handle: Handler) -> Endpoint:
-    return Endpoint({"GET": handle, "HEAD": handle}, refuse_json, cross_origin=False)
+    return Endpoint({"GET": handle, "HEAD": handle}, refusals.as_json, cross_origin=False)

@@ -1,7 +1,8 @@
 """What people are told when there is nothing to fill in: each names the cause and the way out."""
 
+from collections.abc import Mapping
+
 from auth_server.domain.failures import Reason
-from auth_server.web.endpoint import Problem
 from auth_server.web.pages import Notice, Step
 
 _START_AGAIN = "Go back to your app and connect again."
@@ -13,75 +14,61 @@ _RESET = (
 )
 
 
-def rejected(reason: Reason, reference: str) -> Notice:
-    """Why an authorization request ends here: the client or its address cannot be trusted with an answer."""
-    if reason is Reason.UNKNOWN_CLIENT:
-        return Notice(
-            "This app is not registered here",
-            ("It introduced itself with an id that this server does not know, perhaps one that has expired.",),
-            reference,
-            "Let the app register again",
-            _RESET,
-        )
-    if reason is Reason.REDIRECT_URI_NOT_ALLOWED:
-        return Notice(
-            "The return address does not match",
-            (
-                "The app asked to be answered at an address that is not registered for it. "
-                "Nothing was sent there, and nothing was shared.",
-            ),
-            reference,
-            "Let the app register again",
-            _RESET,
-        )
-    return Notice(
-        "This request cannot be served",
-        ("The link that brought you here is incomplete or damaged. " + _START_AGAIN,),
-        reference,
-    )
-
-
-def stale(reference: str) -> Notice:
-    """The transaction is unknown, too old, or belongs to another browser."""
-    return Notice(
+_NOTICES: Mapping[Reason, Notice] = {
+    Reason.UNKNOWN_CLIENT: Notice(
+        "This app is not registered here",
+        ("It introduced itself with an id that this server does not know, perhaps one that has expired.",),
+        "Let the app register again",
+        _RESET,
+    ),
+    Reason.REDIRECT_URI_NOT_ALLOWED: Notice(
+        "The return address does not match",
+        (
+            "The app asked to be answered at an address that is not registered for it. "
+            "Nothing was sent there, and nothing was shared.",
+        ),
+        "Let the app register again",
+        _RESET,
+    ),
+    Reason.UNKNOWN_TRANSACTION: Notice(
         "This page has expired",
         (
             "A connection must be completed within ten minutes, in the browser in which it began.",
             _START_AGAIN,
         ),
-        reference,
-    )
-
-
-def already_used(reference: str) -> Notice:
-    """The decision was taken before."""
-    return Notice(
+    ),
+    Reason.DECIDED_TRANSACTION: Notice(
         "This is already settled",
         ("Your answer has been sent to the app. You can close this page and go back to it.",),
-        reference,
-    )
-
-
-def forged(reference: str) -> Notice:
-    """A form that our page did not send."""
-    return Notice(
+    ),
+    Reason.FORGED_FORM: Notice(
         "This form was not accepted",
         ("It did not come from this server's own page, or your browser hides where it came from.", _START_AGAIN),
-        reference,
-    )
-
-
-_TITLES = {
-    404: ("There is no page here", "Check the address, or go back to your app and connect again."),
-    405: ("This page cannot be opened like this", _START_AGAIN),
-    413: ("That was too much", "The form was longer than this server accepts."),
-    429: ("One moment, please", "Your network has started many sign-ins. Wait a minute, then load the page again."),
-    500: ("Something went wrong here", "It is not your doing. Try again; if it stays, report the reference below."),
-    503: ("Just a moment", "This server cannot answer right now, and nothing was lost. Load the page again shortly."),
+    ),
+    Reason.NOT_FOUND: Notice(
+        "There is no page here", ("Check the address, or go back to your app and connect again.",)
+    ),
+    Reason.METHOD_NOT_ALLOWED: Notice("This page cannot be opened like this", (_START_AGAIN,)),
+    Reason.BODY_TOO_LONG: Notice("That was too much", ("The form was longer than this server accepts.",)),
+    Reason.TOO_MANY_REQUESTS: Notice(
+        "One moment, please",
+        ("Your network has started many sign-ins. Wait a minute, then load the page again.",),
+    ),
+    Reason.STORE_UNAVAILABLE: Notice(
+        "Just a moment",
+        ("This server cannot answer right now, and nothing was lost. Load the page again shortly.",),
+    ),
+    Reason.CRASHED: Notice(
+        "Something went wrong here",
+        ("It is not your doing. Try again; if it stays, report the reference below.",),
+    ),
 }
+_OTHER = Notice(
+    "This request cannot be served",
+    ("The link that brought you here is incomplete or damaged. " + _START_AGAIN,),
+)
 
 
-def problem(refusal: Problem, reference: str) -> Notice:
-    """A problem in words for people."""
-    title, text = _TITLES.get(refusal.status, ("This request cannot be served", _START_AGAIN))
-    return Notice(title, (text,), reference)
+def notice(reason: Reason) -> Notice:
+    """What people are told about a refusal."""
+    return _NOTICES.get(reason, _OTHER)

@@ -72,9 +72,9 @@ class Notice:
 
     title: str
     paragraphs: tuple[str, ...]
-    reference: str
     steps_title: str = ""
     steps: tuple[Step, ...] = ()
+    reference: str = ""
 
 
 Page = LoginPage | ConsentPage | Notice

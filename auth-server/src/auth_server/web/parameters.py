@@ -1,13 +1,14 @@
 """Request bytes into parameters, strictly and within bounds; what repetition and absence mean is the protocol's."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
 import anyio
 
-from auth_server.protocol.parameters import REPEATABLE
+from auth_server.domain.failures import Reason, Refused
+from auth_server.protocol.parameters import REPEATABLE, Pairs
 from shared_kernel.asgi import BodyTooLarge, Receive, Scope, header_values, read_body
 
 BODY_LIMIT = 16 * 1024
@@ -17,43 +18,36 @@ BODY_SECONDS = 15.0
 FIELD_LIMIT = 40
 """Most parameters in one request."""
 
-Pairs = tuple[tuple[str, str], ...]
-
-
-class BadRequest(Exception):
-    """The request cannot be read; the text, fixed and free of input, says why. `status` is 400, 408 or 413."""
-
-    def __init__(self, reason: str, status: int = 400) -> None:
-        super().__init__(reason)
-        self.reason, self.status = reason, status
-
 
 async def bounded_body(receive: Receive) -> bytes:
-    """The body, at most BODY_LIMIT bytes within BODY_SECONDS. Raises BadRequest with status 413 or 408."""
+    """The body, at most BODY_LIMIT bytes within BODY_SECONDS. Raises Refused (BODY_TOO_LONG, BODY_TOO_SLOW)."""
     try:
         with anyio.fail_after(BODY_SECONDS):
             return await read_body(receive, BODY_LIMIT)
     except BodyTooLarge:
-        raise BadRequest("The body is longer than 16 KiB.", 413) from None
+        raise Refused(Reason.BODY_TOO_LONG) from None
     except TimeoutError:
-        raise BadRequest("The body took too long to arrive.", 408) from None
+        raise Refused(Reason.BODY_TOO_SLOW) from None
 
 
 def media_type(scope: Scope) -> str:
-    """The request's content type, in lower case, without parameters; a charset other than UTF-8 is refused."""
+    """The request's content type, in lower case, without parameters; a charset other than UTF-8 is refused.
+
+    Raises Refused (CONTENT_TYPE_REQUIRED, FOREIGN_CHARSET).
+    """
     values = header_values(scope, "content-type")
     if len(values) != 1:
-        raise BadRequest("Send exactly one Content-Type header.")
+        raise Refused(Reason.CONTENT_TYPE_REQUIRED)
     kind, _, rest = values[0].partition(";")
     for item in rest.split(";"):
         key, _, value = item.strip().partition("=")
         if key.lower() == "charset" and value.strip('"').lower() not in {"utf-8", "utf8"}:
-            raise BadRequest("The charset must be UTF-8.")
+            raise Refused(Reason.FOREIGN_CHARSET)
     return kind.strip().lower()
 
 
 def parse_form(encoded: bytes) -> Pairs:
-    """The parameters of a query string or form body, in order and with repetitions. Raises BadRequest."""
+    """The parameters of a query string or form body, in order and with repetitions. Raises Refused."""
     try:
         text = encoded.decode("ascii")
         pairs = [
@@ -61,47 +55,46 @@ def parse_form(encoded: bytes) -> Pairs:
             for key, _, value in (item.partition("=") for item in text.split("&") if item)
         ]
     except UnicodeDecodeError:
-        raise BadRequest("The parameters must be percent-encoded UTF-8.") from None
+        raise Refused(Reason.NOT_PERCENT_ENCODED) from None
     return _bounded(pairs)
 
 
 def parse_flat_json(body: bytes) -> Pairs:
-    """The parameters in one flat JSON object of strings; `resource` may be a list of strings. Raises BadRequest."""
+    """The parameters in one flat JSON object of strings; `resource` may be a list of strings. Raises Refused."""
     pairs: list[tuple[str, str]] = []
     for key, value in parse_json_object(body).items():
         values = value if key in REPEATABLE and isinstance(value, list) else [value]
         if not all(isinstance(item, str) for item in values):
-            raise BadRequest("The JSON body must be one flat object of strings.")
+            raise Refused(Reason.NOT_FLAT)
         pairs += [(key, item) for item in values]
     return _bounded(pairs)
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
-    """One JSON object without repeated names, at any depth. Raises BadRequest."""
+    """One JSON object without repeated names, at any depth. Raises Refused."""
 
     def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
-            raise BadRequest("The JSON body repeats a name.")
+            raise Refused(Reason.REPEATED_NAME)
         return result
 
     def refuse(_constant: str) -> Any:
-        raise BadRequest("The body is not JSON.")
+        raise Refused(Reason.NOT_JSON)
 
     try:
         value = json.loads(body.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
         json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate could be neither stored nor answered
     except (ValueError, RecursionError):
-        raise BadRequest("The body is not JSON.") from None
+        raise Refused(Reason.NOT_JSON) from None
     if not isinstance(value, dict):
-        raise BadRequest("The JSON body must be one object.")
+        raise Refused(Reason.NOT_AN_OBJECT)
     return value
 
 
-def _bounded(pairs: Iterable[tuple[str, str]]) -> Pairs:
-    result = tuple(pairs)
-    if len(result) > FIELD_LIMIT:
-        raise BadRequest("There are too many parameters.")
-    if any("\0" in name or "\0" in value for name, value in result):
-        raise BadRequest("A parameter holds a NUL character.")
-    return result
+def _bounded(pairs: Pairs) -> Pairs:
+    if len(pairs) > FIELD_LIMIT:
+        raise Refused(Reason.TOO_MANY_PARAMETERS)
+    if any("\0" in name or "\0" in value for name, value in pairs):
+        raise Refused(Reason.NUL_CHARACTER)
+    return pairs

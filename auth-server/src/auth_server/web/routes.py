@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.authorize import Authorize
 from auth_server.flows.consent import Consent
 from auth_server.flows.register import Register
@@ -13,17 +14,16 @@ from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.token import Token
 from auth_server.ports.keys import KeyRing
-from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.store import Maintenance
 from auth_server.protocol.metadata import jwk_set, server_metadata
-from auth_server.web import health
+from auth_server.web import health, refusals
 from auth_server.web.addresses import Network, client_address
-from auth_server.web.api import api, refuse_json
+from auth_server.web.api import api
 from auth_server.web.authorize import authorize
 from auth_server.web.browser import Browser
 from auth_server.web.consent import consent
 from auth_server.web.documents import document
-from auth_server.web.endpoint import Endpoint, Problem
+from auth_server.web.endpoint import Endpoint
 from auth_server.web.pages import Renderer
 from auth_server.web.register import register
 from auth_server.web.revoke import revoke
@@ -42,7 +42,6 @@ class Flows:
     token: Token
     register: Register
     revoke: Revoke
-    limiter: AttemptLimiter
     store: Maintenance
     keys: KeyRing
 
@@ -69,12 +68,12 @@ def endpoints(
         f"{base}/.well-known/oauth-authorization-server": document(metadata),
         f"{base}/.well-known/openid-configuration": document(metadata),
         f"{base}/.well-known/jwks.json": document(key_set),
-        f"{base}/authorize": authorize(flows.authorize, browser, flows.limiter, address_of),
+        f"{base}/authorize": authorize(flows.authorize, browser, address_of),
         f"{base}/login": sign_in(flows.sign_in, browser, address_of),
         f"{base}/consent": consent(flows.consent, browser),
-        f"{base}/token": api(token(flows.token, flows.limiter, address_of)),
-        f"{base}/register": api(register(flows.register, address_of)),
-        f"{base}/revoke": api(revoke(flows.revoke, flows.limiter, address_of)),
+        f"{base}/token": api(token(flows.token, address_of)),
+        f"{base}/register": api(register(flows.register, address_of), refusals.registration_as_json),
+        f"{base}/revoke": api(revoke(flows.revoke, address_of)),
         "/livez": health.live(),
         "/readyz": health.ready(flows.store, flows.keys),
     }
@@ -94,8 +93,8 @@ class Service:
             await endpoint(scope, receive, send)
             return
         request = Request(scope, receive)
-        refuse = self._browser.refuse if _wants_page(scope) else refuse_json
-        await refuse(request, Problem(404, "not_found", "There is nothing here."))(scope, receive, send)
+        refuse = self._browser.refuse if _wants_page(scope) else refusals.as_json
+        await refuse(request, Refused(Reason.NOT_FOUND))(scope, receive, send)
 
 
 def _wants_page(scope: Scope) -> bool:

@@ -1,13 +1,12 @@
 """`/login`: the sign-in page."""
 
-from collections.abc import Callable
-
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_server.flows.sign_in import Forged, SignedIn, SignIn, SignInPage, TooManyAttempts, WrongCredentials
+from auth_server.flows.sign_in import SignedIn, SignIn, TooManyAttempts, WrongCredentials
 from auth_server.web import display
+from auth_server.web.api import AddressOf
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.pages import LoginPage
@@ -16,7 +15,7 @@ _WRONG = "The email or the password is not right."
 _log = structlog.get_logger("web")
 
 
-def sign_in(flow: SignIn, browser: Browser, address_of: Callable[[Request], str]) -> Endpoint:
+def sign_in(flow: SignIn, browser: Browser, address_of: AddressOf) -> Endpoint:
     """Shows the form and takes it."""
 
     async def get(request: Request) -> Response:
@@ -26,23 +25,19 @@ def sign_in(flow: SignIn, browser: Browser, address_of: Callable[[Request], str]
     async def show(
         request: Request, transaction_id: str, *, email: str = "", error: str = "", status: int = 200
     ) -> Response:
-        match await flow.view(transaction_id, browser.browser_id(request)):
-            case SignInPage() as page:
-                form = LoginPage(
-                    action=browser.path("login"),
-                    transaction=transaction_id,
-                    csrf=page.csrf_token,
-                    client_name=display.name(page.client_name),
-                    email=email,
-                    error=error,
-                )
-                return browser.render(form, status)
-            case ended:
-                return browser.end(request, ended)
+        page = await flow.view(transaction_id, browser.browser_id(request))
+        form = LoginPage(
+            action=browser.path("login"),
+            transaction=transaction_id,
+            csrf=page.csrf_token,
+            client_name=display.name(page.client_name),
+            email=email,
+            error=error,
+        )
+        return browser.render(form, status)
 
     async def post(request: Request) -> Response:
-        if not browser.is_from_our_page(request):
-            return browser.end(request, Forged())
+        browser.check_is_our_form(request)
         fields = await form_fields(request)
         transaction_id, email = fields.get("transaction", ""), fields.get("email", "")
         outcome = await flow.submit(
@@ -69,8 +64,6 @@ def sign_in(flow: SignIn, browser: Browser, address_of: Callable[[Request], str]
                 response = await show(request, transaction_id, email=email, error=wait, status=429)
                 response.headers["Retry-After"] = str(retry_after)
                 return response
-            case ended:
-                return browser.end(request, ended)
 
     return browser.endpoint(get=get, post=post)
 

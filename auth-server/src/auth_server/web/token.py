@@ -1,15 +1,17 @@
 """`/token`."""
 
-from collections.abc import Callable
-
 from starlette.requests import Request
+from starlette.responses import Response
 
 from auth_server.flows.token import Token
-from auth_server.ports.limits import AttemptLimiter
-from auth_server.web.api import client_request
+from auth_server.web.api import AddressOf, answer, read_client_request
 from auth_server.web.endpoint import Handler
 
 
-def token(flow: Token, limiter: AttemptLimiter, address_of: Callable[[Request], str]) -> Handler:
+def token(flow: Token, address_of: AddressOf) -> Handler:
     """Takes token requests (RFC 6749 §3.2)."""
-    return client_request(flow.exchange, limiter, address_of)
+
+    async def handle(request: Request) -> Response:
+        return answer(await flow.exchange(await read_client_request(request, address_of)))
+
+    return handle

@@ -1,0 +1,22 @@
+"""A transaction in the browser that began it: what the sign-in page and the consent page both rest on."""
+
+from auth_server.domain import credentials
+from auth_server.domain.authorization import Transaction
+from auth_server.domain.failures import Reason, Refused
+from auth_server.ports.authorizations import Decided, TransactionStore
+
+
+async def load(transactions: TransactionStore, transaction_id: str, browser_id: str | None, now: float) -> Transaction:
+    """The transaction, if this browser began it and nothing is decided.
+
+    Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
+    """
+    found = await transactions.transaction(credentials.digest(transaction_id), now)
+    if isinstance(found, Decided):
+        raise Refused(Reason.DECIDED_TRANSACTION)
+    # Prevents login CSRF: a transaction only works in the browser that started it.
+    if found is None or browser_id is None:
+        raise Refused(Reason.UNKNOWN_TRANSACTION)
+    if not credentials.same_digest(found.browser_digest, credentials.digest(browser_id)):
+        raise Refused(Reason.UNKNOWN_TRANSACTION)
+    return found
