@@ -90,17 +90,21 @@ def test_every_endpoint_of_auth_server_is_documented() -> None:
     assert sorted(written) == sorted(routes)
 
 
-def test_every_tool_and_argument_is_documented() -> None:
-    """Each tool with its scopes and arguments, in one row."""
+def test_every_tool_argument_and_result_field_is_documented() -> None:
+    """Each tool with its scopes, arguments and the fields of its result, in one row."""
     rows = re.findall(
-        r"^\| (`\w+`) \| (.*?) \| (.*?) \|$", (REPOSITORY / "docs/tools.md").read_text("utf-8"), re.MULTILINE
+        r"^\| (`\w+`) \| (.*?) \| (.*?) \| (.*?) \|$", (REPOSITORY / "docs/tools.md").read_text("utf-8"), re.MULTILINE
     )
-    written = {tool.strip("`"): (words(scopes), words(arguments)) for tool, scopes, arguments in rows}
+    written = {tool.strip("`"): [words(cell) for cell in cells] for tool, *cells in rows}
     expected = {}
     for factory in (list_schemas, list_tables, describe_table, run_sql, explain_sql):
         tool = factory(cast("Any", Anything()))
-        arguments = set(tool.definition.input_schema.get("properties", {}))
-        expected[tool.definition.name] = (set(tool.scopes), arguments)
+        assert tool.definition.output_schema is not None
+        expected[tool.definition.name] = [
+            set(tool.scopes),
+            set(tool.definition.input_schema["properties"]),
+            set(tool.definition.output_schema["properties"]),
+        ]
     assert written == expected
 
 

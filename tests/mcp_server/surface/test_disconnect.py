@@ -7,12 +7,17 @@ from typing import Any
 import anyio
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
+from typing_extensions import TypedDict
 
 from mcp_server.domain.principal import Principal
-from mcp_server.surface.tools.served_tool import Arguments, ServedTool, define
+from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from tests.mcp_server.surface.service import running_service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+
+class Nothing(TypedDict):
+    pass
 
 
 class SlowTool:
@@ -21,7 +26,7 @@ class SlowTool:
     def __init__(self) -> None:
         self.begun, self.cancelled = anyio.Event(), anyio.Event()
 
-    async def call(self, _principal: Principal, _arguments: Arguments) -> dict[str, Any]:
+    async def call(self, _principal: Principal, _arguments: Arguments) -> Nothing:
         self.begun.set()
         try:
             await anyio.sleep_forever()
@@ -30,8 +35,15 @@ class SlowTool:
         raise AssertionError
 
     def served(self) -> ServedTool:
-        definition = define("slow", title="Slow", description="Never ends.", properties={}, result={})
-        return ServedTool(definition, frozenset({"query"}), self.call)
+        return serve(
+            self.call,
+            name="slow",
+            title="Slow",
+            description="Never ends.",
+            scopes=frozenset({"query"}),
+            arguments=Arguments,
+            result=Nothing,
+        )
 
 
 def modern_call() -> tuple[dict[str, str], dict[str, Any]]:

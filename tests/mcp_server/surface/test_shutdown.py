@@ -4,9 +4,10 @@ from typing import Any
 
 import anyio
 import pytest
+from typing_extensions import TypedDict
 
 from mcp_server.domain.principal import Principal
-from mcp_server.surface.tools.served_tool import Arguments, ServedTool, define
+from mcp_server.surface.tools.served_tool import Arguments, serve
 from tests.mcp_server.surface.service import MODES, running_service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -14,12 +15,16 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 LONGER_THAN_EVENT_STREAMS_ARE_WATCHED = 1.5
 
 
+class Done(TypedDict):
+    done: bool
+
+
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
     begun, finish, cut_off = anyio.Event(), anyio.Event(), anyio.Event()
     answers: list[Any] = []
 
-    async def wait(_principal: Principal, _arguments: Arguments) -> dict[str, Any]:
+    async def wait(_principal: Principal, _arguments: Arguments) -> Done:
         begun.set()
         try:
             await finish.wait()
@@ -28,10 +33,18 @@ async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
             raise
         return {"done": True}
 
-    definition = define("wait", title="Wait", description="Waits.", properties={}, result={"done": {}})
+    waiting = serve(
+        wait,
+        name="wait",
+        title="Wait",
+        description="Waits.",
+        scopes=frozenset({"query"}),
+        arguments=Arguments,
+        result=Done,
+    )
     with anyio.fail_after(30):
         async with (
-            running_service([ServedTool(definition, frozenset({"query"}), wait)]) as service,
+            running_service([waiting]) as service,
             service.client(mode) as client,
             anyio.create_task_group() as tasks,
         ):

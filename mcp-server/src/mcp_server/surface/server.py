@@ -1,11 +1,9 @@
 """The MCP server: which tools a principal sees, and what happens when one is called."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jsonschema
 import structlog
-from jsonschema.exceptions import best_match
 from mcp import MCPError
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
@@ -22,7 +20,7 @@ from mcp_server.access.bearer import PRINCIPAL_KEY
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.surface import reply
-from mcp_server.surface.tools.served_tool import Arguments, ServedTool
+from mcp_server.surface.tools.served_tool import ServedTool
 from shared_kernel.clock import Clock
 
 _INSTRUCTIONS = """\
@@ -33,7 +31,6 @@ means reading the whole table. Call describe_table before you write a query, and
 A failed call carries code, message and next_action: do what next_action says instead of repeating the call."""
 
 _TOOLS_TTL_MS = 5 * 60 * 1000
-_EXPLANATION_LENGTH = 300
 _log = structlog.get_logger("tools")
 
 
@@ -42,9 +39,6 @@ class ToolSurface:
 
     def __init__(self, tools: Sequence[ServedTool], *, clock: Clock) -> None:
         self._tools = {tool.definition.name: tool for tool in tools}
-        self._validators = {
-            name: jsonschema.Draft202012Validator(tool.definition.input_schema) for name, tool in self._tools.items()
-        }
         self._clock = clock
 
     def scopes(self) -> dict[str, frozenset[str]]:
@@ -92,7 +86,7 @@ class ToolSurface:
             )
         return result
 
-    async def _call(self, tool: ServedTool, principal: Principal, arguments: Arguments) -> dict[str, Any]:
+    async def _call(self, tool: ServedTool, principal: Principal, arguments: dict[str, Any]) -> Mapping[str, Any]:
         # The guard has checked this; it is checked again where the work is done, so that one hole is not enough.
         if not tool.scopes <= principal.scopes:
             raise Failure(
@@ -100,15 +94,8 @@ class ToolSurface:
                 "The access token lacks a scope that this tool needs.",
                 f"Sign in again and grant: {' '.join(sorted(tool.scopes))}.",
             )
-        violation = best_match(self._validators[tool.definition.name].iter_errors(arguments))
-        if violation is not None:
-            where = ".".join(str(step) for step in violation.absolute_path)
-            raise Failure(
-                FailureCode.INVALID_ARGUMENT,
-                _shortened(f"{where}: {violation.message}" if where else violation.message),
-                "Correct the argument; the tool's input schema says what it takes.",
-            )
-        return await tool.call(principal, arguments)
+        document: Mapping[str, Any] = await tool.call(principal, tool.arguments.decode(arguments))
+        return document
 
 
 def create_server(surface: ToolSurface, *, title: str, version: str) -> Server[Any]:
@@ -157,7 +144,3 @@ def _internal_error() -> Failure:
         "Something went wrong on the server.",
         "Try once more; if it fails again, give the request_id to the operator.",
     )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _EXPLANATION_LENGTH else text[: _EXPLANATION_LENGTH - 1] + "…"

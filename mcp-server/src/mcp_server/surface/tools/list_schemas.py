@@ -1,38 +1,40 @@
 """list_schemas: which connections there are."""
 
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from mcp_server.domain.principal import Principal
 from mcp_server.engine.browsing import BrowsingService
-from mcp_server.surface.tools import fields
-from mcp_server.surface.tools.served_tool import Arguments, ServedTool, define
+from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
 
-_DEFINITION = define(
-    "list_schemas",
-    title="List schemas",
-    description=(
-        "Lists the schemas you can query. A schema is a named connection to the DynamoDB tables of one AWS account and "
-        "region. Start here when you do not know what data there is, then call list_tables."
-    ),
-    properties={},
-    result={
-        "schemas": fields.array_of(
-            {
-                "name": {"type": "string", "description": "What schema_name and schema.table use."},
-                "region": {"type": "string", "description": "The AWS region of its tables."},
-                "status": {"type": "string", "enum": ["active", "disabled"], "description": "Only active: queryable."},
-                "default": {"type": "boolean", "description": "Whether unqualified table names mean this schema."},
-            }
-        )
-    },
+_DESCRIPTION = (
+    "Lists the schemas you can query. A schema is a named connection to the DynamoDB tables of one AWS account and "
+    "region. Start here when you do not know what data there is, then call list_tables."
 )
+
+
+class SchemaEntry(TypedDict):
+    """One schema."""
+
+    name: Annotated[str, Field(description="What schema_name and schema.table use.")]
+    region: str
+    status: Annotated[Literal["active", "disabled"], Field(description="Only active: queryable.")]
+    default: Annotated[bool, Field(description="Whether unqualified table names mean this schema.")]
+
+
+class SchemaListing(TypedDict):
+    """The result."""
+
+    schemas: list[SchemaEntry]
 
 
 def list_schemas(browsing: BrowsingService) -> ServedTool:
     """The tool over a BrowsingService."""
 
-    async def call(principal: Principal, _arguments: Arguments) -> dict[str, Any]:
+    async def call(principal: Principal, _arguments: Arguments) -> SchemaListing:
         default = browsing.default_schema(principal)
         return {
             "schemas": [
@@ -46,4 +48,12 @@ def list_schemas(browsing: BrowsingService) -> ServedTool:
             ]
         }
 
-    return ServedTool(_DEFINITION, frozenset({scope.SCHEMAS_READ}), call)
+    return serve(
+        call,
+        name="list_schemas",
+        title="List schemas",
+        description=_DESCRIPTION,
+        scopes=frozenset({scope.SCHEMAS_READ}),
+        arguments=Arguments,
+        result=SchemaListing,
+    )

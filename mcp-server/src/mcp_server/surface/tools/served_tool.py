@@ -1,17 +1,49 @@
 """What every tool of this server is made of."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from mcp.types import Tool as ToolDefinition
 from mcp.types import ToolAnnotations
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.names import NotFound, find_name
 from mcp_server.domain.principal import Principal
-from mcp_server.surface import reply
+from mcp_server.surface.tools import json_schema
 
-Arguments = dict[str, Any]
-"""The arguments of a call; they satisfy the tool's input schema."""
+
+class Arguments(BaseModel):
+    """The arguments of a tool; its fields are the declaration of input schema, decoding and documentation alike."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def decode(cls, arguments: Mapping[str, Any]) -> Self:
+        """The arguments of a call. Raises Failure: invalid_argument.
+
+        Null stands for an argument left out, and so does an empty string where the argument is optional: clients that
+        make a model fill in every argument have no other way to say so.
+        """
+        fields = cls.model_fields
+        given = {
+            name: value
+            for name, value in arguments.items()
+            if value is not None and not (value == "" and name in fields and not fields[name].is_required())
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_context=False)[0]
+            raise Failure(
+                FailureCode.INVALID_ARGUMENT, _violation(problem, cls), "Correct the argument and call again."
+            ) from None
+
+
+_Arguments = TypeVar("_Arguments", bound=Arguments)
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,34 +52,43 @@ class ServedTool:
 
     definition: ToolDefinition
     scopes: frozenset[str]
-    call: Callable[[Principal, Arguments], Awaitable[dict[str, Any]]]
+    arguments: type[Arguments]
+    call: Callable[[Principal, Any], Awaitable[Any]]
 
 
-def define(
-    name: str,
+def serve(
+    call: Callable[[Principal, _Arguments], Awaitable[_Result]],
     *,
+    name: str,
     title: str,
     description: str,
-    properties: dict[str, Any],
-    required: tuple[str, ...] = (),
-    result: dict[str, Any],
-) -> ToolDefinition:
-    """The definition of a tool that only reads.
-
-    `properties` and `required` describe its arguments, `result` the properties of its result, all of which it has.
-    """
-    return ToolDefinition(
+    scopes: frozenset[str],
+    arguments: type[_Arguments],
+    result: type[_Result],
+) -> ServedTool:
+    """A tool that only reads. `result` is a TypedDict whose fields describe themselves."""
+    definition = ToolDefinition(
         name=name,
         title=title,
         description=description,
-        input_schema={
-            "type": "object",
-            "properties": properties,
-            "required": list(required),
-            "additionalProperties": False,
-        },
-        output_schema=reply.output_schema(result),
-        annotations=ToolAnnotations(
-            title=title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-        ),
+        input_schema=json_schema.of_arguments(arguments),
+        output_schema=json_schema.of_result(result),
+        annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
     )
+    return ServedTool(definition, scopes, arguments, call)
+
+
+def _violation(problem: ErrorDetails, model: type[Arguments]) -> str:
+    """What is wrong with which argument. The value itself is not repeated."""
+    where = ".".join(str(step) for step in problem["loc"])
+    if problem["type"] == "missing":
+        return f"{where} is required."
+    if problem["type"] == "extra_forbidden":
+        known = list(model.model_fields)
+        match find_name(where, known):
+            case NotFound(near) if near:
+                meant = f"Did you mean {near[0]}?"
+            case _:
+                meant = f"This tool takes {', '.join(known)}." if known else "This tool takes no arguments."
+        return f"There is no argument {where[:64]}. {meant}"
+    return f"{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}."

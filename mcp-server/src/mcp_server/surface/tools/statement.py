@@ -1,0 +1,47 @@
+"""The arguments that run_sql and explain_sql share: a statement and its parameters."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from mcp_server.engine.planner import Parameters
+from mcp_server.surface.tools import fields
+from mcp_server.surface.tools.served_tool import Arguments
+
+
+def _check_parameters(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return value
+    raise PydanticCustomError("parameters", "must be a list of values")
+
+
+# An object for $name is taken as well, but no strict mode could describe it.
+ParameterValues = Annotated[
+    Any,
+    BeforeValidator(_check_parameters),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]},
+            "description": (
+                "Values for the placeholders ? (or $1, $2) of the SQL, in their order. "
+                "Use them for every value that comes from a person, instead of writing it into the SQL."
+            ),
+        }
+    ),
+]
+
+
+class StatementArguments(Arguments):
+    """A statement, the schema of its unqualified names, and the values of its placeholders."""
+
+    sql: fields.Sql
+    schema_name: fields.SchemaName = None
+    parameters: ParameterValues = None
+
+    @property
+    def values(self) -> Parameters:
+        """The values of the placeholders."""
+        values: Parameters = self.parameters
+        return values

@@ -1,0 +1,117 @@
+"""What the five tools declare: schemas that every client's strict mode takes, and arguments decoded as declared."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.surface.tools.describe_table import describe_table
+from mcp_server.surface.tools.explain_sql import explain_sql
+from mcp_server.surface.tools.list_schemas import list_schemas
+from mcp_server.surface.tools.list_tables import list_tables
+from mcp_server.surface.tools.run_sql import run_sql
+from mcp_server.surface.tools.served_tool import ServedTool
+
+UNUSED: Any = cast("Any", None)
+TOOLS = {
+    tool.definition.name: tool
+    for tool in (factory(UNUSED) for factory in (list_schemas, list_tables, describe_table, run_sql, explain_sql))
+}
+KEYWORDS = {"type", "description", "enum", "items", "properties", "required", "additionalProperties", "anyOf"}
+
+
+def schemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A schema and all those within it."""
+    yield schema
+    parts = [*schema.get("properties", {}).values(), *schema.get("anyOf", ()), schema.get("items")]
+    for part in parts:
+        if part is not None:
+            yield from schemas(part)
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
+def test_input_schemas_use_only_what_every_strict_mode_takes(tool: ServedTool) -> None:
+    """No lists of types, references, bounds or defaults; objects are closed."""
+    for schema in schemas(tool.definition.input_schema):
+        assert set(schema) <= KEYWORDS
+        assert isinstance(schema.get("type", ""), str)
+        assert ("type" in schema) != ("anyOf" in schema)
+        if schema.get("type") == "object":
+            assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
+def test_output_schemas_have_no_lists_of_types(tool: ServedTool) -> None:
+    """Ajv in strict mode warns of them."""
+    assert tool.definition.output_schema is not None
+    for schema in schemas(tool.definition.output_schema):
+        assert set(schema) <= KEYWORDS
+        assert isinstance(schema.get("type", ""), str)
+
+
+def test_the_listing_is_small() -> None:
+    """It takes room in every conversation."""
+    listed = [tool.definition.model_dump(by_alias=True, mode="json", exclude_none=True) for tool in TOOLS.values()]
+    assert len(json.dumps(listed, separators=(",", ":"))) < 10_240
+
+
+def test_null_and_an_empty_string_leave_an_optional_argument_out() -> None:
+    """Clients in strict mode make a model fill in every argument."""
+    decoded = TOOLS["run_sql"].arguments.decode(
+        {
+            "sql": "SELECT 1",
+            "schema_name": None,
+            "parameters": None,
+            "max_rows": None,
+            "cursor": "",
+            "consistent_read": None,
+            "allow_full_scan": None,
+            "max_read_units": None,
+        }
+    )
+    assert decoded == TOOLS["run_sql"].arguments.decode({"sql": "SELECT 1"})
+    assert decoded.model_dump()["max_rows"] == 100
+
+
+@pytest.mark.parametrize("parameters", [[], ["a", 1, 1.5, True, None], {"who": "c1"}])
+def test_parameters_are_a_list_or_an_object(parameters: Any) -> None:
+    decoded = TOOLS["run_sql"].arguments.decode({"sql": "SELECT 1", "parameters": parameters})
+    assert decoded.model_dump()["parameters"] == parameters
+
+
+def test_a_whole_number_may_be_written_with_a_fraction() -> None:
+    """JSON Schema: 10.0 is an integer."""
+    decoded = TOOLS["run_sql"].arguments.decode({"sql": "SELECT 1", "max_rows": 10.0, "max_read_units": 2})
+    assert decoded.model_dump()["max_rows"] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "sql is required."),
+        ({"sql": None}, "sql is required."),
+        ({"sql": ""}, "sql: string should have at least 1 character."),
+        ({"sql": 1}, "sql: input should be a valid string."),
+        ({"sql": "SELECT 1", "parameters": "c1"}, "parameters: must be a list of values."),
+        ({"sql": "SELECT 1", "max_rows": 0}, "max_rows: input should be greater than or equal to 1."),
+        ({"sql": "SELECT 1", "max_rows": 1001}, "max_rows: input should be less than or equal to 1000."),
+        ({"sql": "SELECT 1", "max_rows": True}, "max_rows: input should be a valid integer."),
+        ({"sql": "SELECT 1", "max_read_units": 0}, "max_read_units: input should be greater than 0."),
+        ({"sql": "SELECT 1", "allow_full_scan": "yes"}, "allow_full_scan: input should be a valid boolean."),
+        ({"query": "SELECT 1", "sql": "SELECT 1"}, "There is no argument query. This tool takes sql, schema_name, "),
+    ],
+    ids=lambda value: json.dumps(value)[:50],
+)
+def test_an_argument_that_does_not_fit_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(Failure) as caught:
+        TOOLS["run_sql"].arguments.decode(arguments)
+    assert caught.value.code is FailureCode.INVALID_ARGUMENT
+    assert caught.value.message.startswith(message)
+
+
+def test_a_tool_without_arguments_says_so() -> None:
+    with pytest.raises(Failure) as caught:
+        TOOLS["list_schemas"].arguments.decode({"schema": "demo"})
+    assert caught.value.message == "There is no argument schema. This tool takes no arguments."
