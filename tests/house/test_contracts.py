@@ -20,14 +20,14 @@ PLANTED = {
     ),
     "auth-server: arrows point down": (
         "auth-server/src/auth_server/domain/client.py",
-        "import auth_server.flows.token",
+        "import auth_server.flows.token.exchange",
     ),
     "mcp-server: arrows point down": ("mcp-server/src/mcp_server/planning/plan.py", "import mcp_server.ports"),
     "the pure parts do no I/O and read no clock": ("auth-server/src/auth_server/protocol/__init__.py", "import time"),
     "sqlglot stays behind mcp_server.sql": ("mcp-server/src/mcp_server/planning/plan.py", "import sqlglot"),
-    "Authlib stays behind one module": ("auth-server/src/auth_server/flows/token.py", "import authlib"),
+    "Authlib stays behind one package": ("auth-server/src/auth_server/protocol/authorize.py", "import authlib.oauth2"),
     "settings are read at the top and passed down": (
-        "auth-server/src/auth_server/flows/token.py",
+        "auth-server/src/auth_server/flows/token/exchange.py",
         "import auth_server.settings",
     ),
     "surfaces never touch adapters": ("mcp-server/src/mcp_server/web/guard.py", "import mcp_server.adapters.jwks"),

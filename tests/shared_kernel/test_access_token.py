@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 
 from shared_kernel import access_token
-from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, AccessToken, Refusal, TokenRefused
+from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, AccessToken, Claims, Refusal, TokenRefused
 
 ISSUER = "https://auth.example.com"
 AUDIENCE = "https://mcp.example.com/mcp"
@@ -120,18 +120,17 @@ def test_a_golden_token_of_the_current_format_is_read() -> None:
 def test_what_is_minted_today_has_the_golden_tokens_form() -> None:
     """Header and claims byte for byte; only the signature, which is randomised, differs."""
     key = ECKey.generate_key("P-256", {"use": "sig", "kid": GOLDEN_CLAIMS.key_id})
-    token = access_token.issue(
-        key,
+    claims = Claims(
         issuer=ISSUER,
         subject="usr_4Zq1mX0aR7c",
         audience=AUDIENCE,
         client_id="client_7Hd2kQ",
         scopes=frozenset({"offline_access", "query", "schemas:read"}),
-        token_id="tok_1J5s",
-        grant_handle="grant_9Yx3",
         tenant="default",
-        now=MINTED_AT + 0.9,
+        grant_handle="grant_9Yx3",
+        token_id="tok_1J5s",
     )
+    token = access_token.issue(key, claims, MINTED_AT + 0.9)
     assert token.split(".")[:2] == GOLDEN_TOKEN.split(".")[:2]
 
 

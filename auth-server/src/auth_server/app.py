@@ -23,7 +23,7 @@ from auth_server.flows.consent import Consent
 from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
-from auth_server.flows.token import Token
+from auth_server.flows.token.exchange import TokenExchange
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Maintenance, Store, StoreUnavailable
 from auth_server.settings import Settings
@@ -181,7 +181,7 @@ def _flows(
             clock=clock,
             entropy=entropy,
         ),
-        token=Token(
+        token=TokenExchange(
             deployment=deployment,
             clients=store,
             codes=store,

@@ -74,36 +74,38 @@ class TokenRefused(Exception):
         self.reason = reason
 
 
-def issue(
-    key: ECKey,
-    *,
-    issuer: str,
-    subject: str,
-    audience: str,
-    client_id: str,
-    scopes: frozenset[str],
-    token_id: str,
-    grant_handle: str,
-    tenant: str,
-    now: float,
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a token is to say; issue() adds the times. `audience` is one canonical resource."""
+
+    issuer: str
+    subject: str
+    audience: str
+    client_id: str
+    scopes: frozenset[str]
+    tenant: str
+    grant_handle: str
+    token_id: str
+
+
+def issue(key: ECKey, claims: Claims, now: float) -> str:
     """A signed token, valid for LIFETIME seconds from `now`. `key` is one private P-256 key that carries its `kid`."""
     issued_at = int(now)
-    claims = {
-        "iss": issuer,
-        "sub": subject,
-        "aud": audience,
-        "client_id": client_id,
-        "scope": scope.join(scopes),
+    payload = {
+        "iss": claims.issuer,
+        "sub": claims.subject,
+        "aud": claims.audience,
+        "client_id": claims.client_id,
+        "scope": scope.join(claims.scopes),
         "iat": issued_at,
         "nbf": issued_at,
         "exp": issued_at + LIFETIME,
-        "jti": token_id,
-        "gid": grant_handle,
-        "tenant": tenant,
+        "jti": claims.token_id,
+        "gid": claims.grant_handle,
+        "tenant": claims.tenant,
     }
     header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
-    return jws.serialize_compact(header, json.dumps(claims, separators=(",", ":")), key, algorithms=[ALGORITHM])
+    return jws.serialize_compact(header, json.dumps(payload, separators=(",", ":")), key, algorithms=[ALGORITHM])
 
 
 def unverified_key_id(token: str) -> str:

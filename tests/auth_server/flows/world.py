@@ -27,7 +27,7 @@ from auth_server.flows.consent import Consent, ConsentQuestion, Redirect
 from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignedIn, SignIn, SignInPage
-from auth_server.flows.token import Token
+from auth_server.flows.token.exchange import TokenExchange
 from auth_server.ports.store import Store
 from auth_server.protocol import registration
 from auth_server.protocol.parameters import Pairs
@@ -149,7 +149,7 @@ class World:
             clock=clock,
             entropy=entropy,
         )
-        self.token = Token(
+        self.token = TokenExchange(
             deployment=self.deployment,
             clients=store,
             codes=store,
@@ -177,7 +177,7 @@ class World:
     authorize: Authorize = field(init=False)
     sign_in: SignIn = field(init=False)
     consent: Consent = field(init=False)
-    token: Token = field(init=False)
+    token: TokenExchange = field(init=False)
     registering: Register = field(init=False)
     revoking: Revoke = field(init=False)
     administration: Administration = field(init=False)

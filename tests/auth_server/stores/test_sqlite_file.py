@@ -78,7 +78,8 @@ async def test_e14_a_locked_store_is_unavailable_and_nothing_is_used_up(tmp_path
     other = sqlite3.connect(path, isolation_level=None)
     try:
         async with open_world(path) as world:
-            world.token._refresh_tokens = world.token._codes = impatient
+            world.store = impatient
+            world.__post_init__()
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreUnavailable):
                 await world.refresh(client.client_id, tokens["refresh_token"])

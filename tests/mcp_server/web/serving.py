@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared_kernel import access_token, scope
+from shared_kernel.access_token import Claims
 from shared_kernel.asgi import App
 from shared_kernel.clock import SystemClock
 from shared_kernel.http_server import Server
@@ -99,18 +100,17 @@ class Issuer:
         now: float | None = None,
     ) -> str:
         """A token as auth-server mints it, but for what is given."""
-        return access_token.issue(
-            key or self.key,
+        claims = Claims(
             issuer=issuer or self.url,
             subject=subject,
             audience=audience or self.audience,
             client_id="client-1",
             scopes=frozenset(scopes),
-            token_id="jti-1",
-            grant_handle="gid-1",
             tenant="default",
-            now=SystemClock().now() if now is None else now,
+            grant_handle="gid-1",
+            token_id="jti-1",
         )
+        return access_token.issue(key or self.key, claims, SystemClock().now() if now is None else now)
 
 
 def new_key() -> ECKey:

@@ -9,7 +9,8 @@ from auth_server.domain.authorization import AuthorizationRequest
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import WIRE, Reason, Refused
-from auth_server.protocol import authlib_steps, parameters, redirect_uri, resource_indicator
+from auth_server.protocol import parameters, redirect_uri, resource_indicator
+from auth_server.protocol.authlib import authorization_code
 from auth_server.protocol.parameters import Pairs, Parameters
 
 MAX_STATE = 8192
@@ -69,7 +70,7 @@ def judge(pairs: Pairs, proven: Proven, deployment: Deployment, now: float) -> A
     """Stage two. Raises Refused for the error redirect."""
     given = parameters.parse(pairs)
     _check_extensions(given)
-    scopes = authlib_steps.judge_authorization(proven.client, given.values)
+    scopes = authorization_code.allowed_scopes(proven.client, given.values)
     resource = resource_indicator.resolve(given.resources, deployment)
     silent, authenticated_since = _prompt(given, now)
     request = AuthorizationRequest(

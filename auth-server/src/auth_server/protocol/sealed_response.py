@@ -5,13 +5,13 @@ of the store opens nothing.
 """
 
 import json
-from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from auth_server.protocol.token import IssuedTokens
 from shared_kernel.entropy import Entropy
 
 _INFO = b"refresh response v1"
@@ -20,16 +20,6 @@ _NONCE_BYTES = 12
 
 class Unreadable(Exception):
     """The sealed response does not open with this token."""
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedTokens:
-    """What a rotation gave out. `expires_at` is the access token's `exp`."""
-
-    access_token: str
-    refresh_token: str
-    scope: str
-    expires_at: int
 
 
 def seal(old_token: str, issued: IssuedTokens, entropy: Entropy) -> bytes:
@@ -45,7 +35,8 @@ def unseal(old_token: str, sealed: bytes) -> IssuedTokens:
         plain = AESGCM(_key(old_token)).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _INFO)
     except (InvalidTag, ValueError) as error:
         raise Unreadable from error
-    return IssuedTokens(*json.loads(plain))
+    access_token, refresh_token, scope, expires_at = json.loads(plain)
+    return IssuedTokens(access_token, scope, expires_at, refresh_token)
 
 
 def _key(old_token: str) -> bytes:

@@ -12,7 +12,7 @@ from auth_server.flows.consent import Consent
 from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
-from auth_server.flows.token import Token
+from auth_server.flows.token.exchange import TokenExchange
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance
 from auth_server.protocol.metadata import jwk_set, server_metadata
@@ -39,7 +39,7 @@ class Flows:
     authorize: Authorize
     sign_in: SignIn
     consent: Consent
-    token: Token
+    token: TokenExchange
     register: Register
     revoke: Revoke
     store: Maintenance

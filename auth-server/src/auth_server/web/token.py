@@ -3,12 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_server.flows.token import Token
+from auth_server.flows.token.exchange import TokenExchange
 from auth_server.web.api import AddressOf, answer, read_client_request
 from auth_server.web.endpoint import Handler
 
 
-def token(flow: Token, address_of: AddressOf) -> Handler:
+def token(flow: TokenExchange, address_of: AddressOf) -> Handler:
     """Takes token requests (RFC 6749 §3.2)."""
 
     async def handle(request: Request) -> Response:

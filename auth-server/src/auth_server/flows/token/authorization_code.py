@@ -1,0 +1,48 @@
+"""`grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.6)."""
+
+from auth_server.domain import credentials
+from auth_server.domain.deployment import Deployment
+from auth_server.domain.failures import Reason, Refused
+from auth_server.flows.client_request import ClientRequest
+from auth_server.flows.token.issuing import Issuing, stored
+from auth_server.ports.authorizations import CodeStore, Redeemed
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.grants import Reused
+from auth_server.protocol import resource_indicator
+from auth_server.protocol.authlib import authorization_code
+from auth_server.protocol.authlib.authorization_code import StoredCode
+from auth_server.protocol.authlib.server import TokenRequest
+from auth_server.protocol.token import IssuedTokens
+
+
+class AuthorizationCode:
+    """Redeems codes."""
+
+    def __init__(self, *, deployment: Deployment, clients: ClientStore, codes: CodeStore, issuing: Issuing) -> None:
+        self._deployment, self._clients, self._codes, self._issuing = deployment, clients, codes, issuing
+
+    async def exchange(self, request: ClientRequest, now: float) -> IssuedTokens:
+        """The tokens. Raises Refused, StoreUnavailable."""
+        given = request.parameters
+        client = await self._clients.client(request.credentials.unverified_client_id)
+        code = given.get("code")
+        digest = credentials.digest(code or "")
+        loaded = await self._codes.code(digest) if code else None
+        try:
+            decision = authorization_code.decide(
+                TokenRequest(client, request.credentials, given.values, now),
+                StoredCode(loaded.code.redirect_uri, loaded.code.code_challenge, loaded.grant) if loaded else None,
+            )
+        except Refused as refused:
+            if refused.reason is Reason.WRONG_VERIFIER:
+                await self._codes.count_wrong_verifier(digest)
+            raise
+        assert loaded is not None  # a code that does not exist has been refused
+        grant = loaded.grant
+        resource_indicator.resolve(given.resources, self._deployment, grant.resource)
+        refresh = self._issuing.new_refresh_token(grant) if decision.with_refresh_token else None
+        issued = await self._issuing.for_grant(grant, grant.scopes, now, refresh)
+        outcome = await self._codes.redeem(digest, stored(refresh, grant, now) if refresh else None, now)
+        if isinstance(outcome, Redeemed):
+            return issued
+        raise Refused(Reason.CODE_REUSED if isinstance(outcome, Reused) else Reason.CODE_NOT_VALID)

@@ -1,0 +1,81 @@
+"""`/token` (RFC 6749 §3.2): the request goes to the module of its grant."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from auth_server.domain.client import GrantType
+from auth_server.domain.deployment import Deployment
+from auth_server.domain.failures import Reason, Refused
+from auth_server.flows import client_request
+from auth_server.flows.client_request import ClientRequest
+from auth_server.flows.token.authorization_code import AuthorizationCode
+from auth_server.flows.token.client_credentials import ClientCredentials
+from auth_server.flows.token.issuing import Issuing
+from auth_server.flows.token.refresh_token import Refresh
+from auth_server.ports.authorizations import CodeStore
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.grants import GrantStore, RefreshStore
+from auth_server.ports.keys import KeyRing
+from auth_server.ports.limits import AttemptLimiter
+from auth_server.protocol import token
+from auth_server.protocol.token import IssuedTokens
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+
+
+class _Grant(Protocol):
+    async def exchange(self, request: ClientRequest, now: float) -> IssuedTokens: ...
+
+
+class TokenExchange:
+    """Issues tokens."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Deployment,
+        clients: ClientStore,
+        codes: CodeStore,
+        refresh_tokens: RefreshStore,
+        grants: GrantStore,
+        keys: KeyRing,
+        limiter: AttemptLimiter,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        issuing = Issuing(deployment=deployment, keys=keys, entropy=entropy)
+        self._grants: Mapping[str, _Grant] = {
+            GrantType.CLIENT_CREDENTIALS: ClientCredentials(deployment=deployment, clients=clients, issuing=issuing),
+            GrantType.AUTHORIZATION_CODE: AuthorizationCode(
+                deployment=deployment, clients=clients, codes=codes, issuing=issuing
+            ),
+            GrantType.REFRESH_TOKEN: Refresh(
+                deployment=deployment,
+                clients=clients,
+                refresh_tokens=refresh_tokens,
+                grants=grants,
+                issuing=issuing,
+                entropy=entropy,
+            ),
+        }
+        self._limiter, self._clock = limiter, clock
+
+    async def exchange(self, request: ClientRequest) -> Mapping[str, Any]:
+        """The body of the token response (RFC 6749 §5.1). Raises Refused and StoreUnavailable."""
+        await client_request.check_wait(self._limiter, request)
+        now = self._clock.now()
+        try:
+            issued = await self._grant(request).exchange(request, now)
+        except Refused as refused:
+            await client_request.count_failure(self._limiter, request, refused)
+            raise
+        return token.body(issued, now)
+
+    def _grant(self, request: ClientRequest) -> _Grant:
+        grant_type = request.parameters.get("grant_type")
+        if grant_type is None:
+            raise Refused(Reason.MISSING_GRANT_TYPE)
+        grant = self._grants.get(grant_type)
+        if grant is None:
+            raise Refused(Reason.UNSUPPORTED_GRANT_TYPE)
+        return grant

@@ -1,0 +1,62 @@
+"""Access tokens as every grant issues them: one value of claims, signed with the one active key."""
+
+from auth_server.domain import credentials
+from auth_server.domain.client import Client
+from auth_server.domain.deployment import Deployment
+from auth_server.domain.grant import REFRESH_IDLE_LIFETIME, Grant, RefreshToken
+from auth_server.ports.keys import KeyRing
+from auth_server.protocol.token import IssuedTokens
+from shared_kernel import access_token, scope
+from shared_kernel.access_token import Claims
+from shared_kernel.entropy import Entropy
+
+
+class Issuing:
+    """Mints tokens. A token is signed before the commit; one whose commit fails never leaves the process."""
+
+    def __init__(self, *, deployment: Deployment, keys: KeyRing, entropy: Entropy) -> None:
+        self._deployment, self._keys, self._entropy = deployment, keys, entropy
+
+    async def for_client(self, client: Client, scopes: frozenset[str], resource: str, now: float) -> IssuedTokens:
+        """A token of the client's own. There is no grant to store; its `gid` is a handle of its own."""
+        claims = Claims(
+            issuer=self._deployment.issuer,
+            subject=client.client_id,
+            audience=resource,
+            client_id=client.client_id,
+            scopes=scopes,
+            tenant=client.tenant,
+            grant_handle=credentials.new_identifier(self._entropy),
+            token_id=credentials.new_identifier(self._entropy),
+        )
+        return await self._signed(claims, now)
+
+    async def for_grant(
+        self, grant: Grant, scopes: frozenset[str], now: float, refresh_token: str | None = None
+    ) -> IssuedTokens:
+        """A token of a person's, with the refresh token that goes with it."""
+        claims = Claims(
+            issuer=self._deployment.issuer,
+            subject=grant.user_id,
+            audience=grant.resource,
+            client_id=grant.client_id,
+            scopes=scopes,
+            tenant=grant.tenant,
+            grant_handle=grant.handle,
+            token_id=credentials.new_identifier(self._entropy),
+        )
+        return await self._signed(claims, now, refresh_token)
+
+    def new_refresh_token(self, grant: Grant) -> str:
+        """A fresh refresh token of that grant."""
+        return credentials.new_refresh_token(self._entropy, grant.grant_id)
+
+    async def _signed(self, claims: Claims, now: float, refresh_token: str | None = None) -> IssuedTokens:
+        token = access_token.issue(await self._keys.signing_key(), claims, now)
+        return IssuedTokens(token, scope.join(claims.scopes), int(now) + access_token.LIFETIME, refresh_token)
+
+
+def stored(refresh_token: str, grant: Grant, now: float) -> RefreshToken:
+    """The form in which a fresh refresh token is kept."""
+    expires_at = min(now + REFRESH_IDLE_LIFETIME, grant.expires_at)
+    return RefreshToken(credentials.digest(refresh_token), grant.grant_id, expires_at)

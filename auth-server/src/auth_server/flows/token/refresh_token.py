@@ -1,0 +1,76 @@
+"""`grant_type=refresh_token` (RFC 6749 §6, RFC 9700 §4.14)."""
+
+from auth_server.domain import credentials
+from auth_server.domain.deployment import Deployment
+from auth_server.domain.failures import Reason, Refused
+from auth_server.flows.client_request import ClientRequest
+from auth_server.flows.token.issuing import Issuing, stored
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.grants import GrantStore, RefreshStore, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.protocol import resource_indicator, sealed_response
+from auth_server.protocol.authlib import refresh_token
+from auth_server.protocol.authlib.server import TokenRequest
+from auth_server.protocol.token import IssuedTokens
+from shared_kernel.entropy import Entropy
+
+
+class Refresh:
+    """Rotates refresh tokens."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Deployment,
+        clients: ClientStore,
+        refresh_tokens: RefreshStore,
+        grants: GrantStore,
+        issuing: Issuing,
+        entropy: Entropy,
+    ) -> None:
+        self._deployment, self._clients = deployment, clients
+        self._refresh_tokens, self._grants = refresh_tokens, grants
+        self._issuing, self._entropy = issuing, entropy
+
+    async def exchange(self, request: ClientRequest, now: float) -> IssuedTokens:
+        """The tokens; the losers of a race get the winner's. Raises Refused, StoreUnavailable."""
+        given = request.parameters
+        client = await self._clients.client(request.credentials.unverified_client_id)
+        old = given.get("refresh_token") or ""
+        digest = credentials.digest(old)
+        loaded = await self._refresh_tokens.refresh_token(digest) if old else None
+        try:
+            decision = refresh_token.decide(
+                TokenRequest(client, request.credentials, given.values, now), loaded.grant if loaded else None
+            )
+        except Refused as refused:
+            if refused.reason is Reason.REFRESH_TOKEN_STOLEN and loaded:
+                await self._grants.revoke_grant(loaded.grant.grant_id, now)
+            raise
+        assert loaded is not None  # a refresh token that does not exist has been refused
+        grant = loaded.grant
+        resource = resource_indicator.resolve(given.resources, self._deployment, grant.resource)
+        successor = self._issuing.new_refresh_token(grant)
+        issued = await self._issuing.for_grant(grant, decision.scopes, now, successor)
+        rotation = Rotation(
+            successor=stored(successor, grant, now),
+            sealed=sealed_response.seal(old, issued, self._entropy),
+            request=f"{issued.scope} {resource}",
+        )
+        match await self._refresh_tokens.rotate(digest, rotation, now):
+            case Rotated():
+                return issued
+            case Replay(sealed):
+                return _unsealed(old, sealed)
+            case ReplayDiffers():
+                raise Refused(Reason.REPLAY_DIFFERS)
+            case Reused():
+                raise Refused(Reason.REFRESH_TOKEN_REUSED)
+            case _:
+                raise Refused(Reason.REFRESH_TOKEN_NOT_VALID)
+
+
+def _unsealed(old: str, sealed: bytes) -> IssuedTokens:
+    try:
+        return sealed_response.unseal(old, sealed)
+    except sealed_response.Unreadable as error:  # somebody has written into the store
+        raise Refused(Reason.REFRESH_TOKEN_NOT_VALID) from error
