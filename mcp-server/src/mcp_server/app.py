@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> App:
     keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
     clients = DynamoDbClients(configuration.schemas.schemas)
     catalog = DynamoDbCatalog(clients, clock)
-    relational = DuckDbSandbox()
+    relational = DuckDbSandbox(children=limits.queries)
     schemas = Schemas(configuration.schemas.schemas, configuration.schemas.defaults)
     browsing = BrowsingService(schemas=schemas, catalog=catalog, limits=limits)
     queries = QueryService(

@@ -171,18 +171,24 @@ async def test_a_deadline_ends_a_query(service: Service, tables: None, sql: str)
     assert await service.rows("SELECT 1") == [[1]]
 
 
-async def test_a_tenants_share_is_bounded(service: Service) -> None:
-    queries = service.queries(queries_per_tenant=2, queue_seconds=0.2)
-    running = [asyncio.create_task(queries.run_sql(ANN, sql=ENDLESS)) for _ in range(3)]
+async def test_one_callers_endless_queries_starve_neither_colleague_nor_other_tenants(
+    service: Service, tables: None
+) -> None:
+    queries = service.queries(queries=3, queries_per_tenant=2, queries_per_principal=1, waiting_per_principal=4)
+    bob = Principal("acme", "usr_bob", "cli", ANN.scopes, "gid", 0)
+    hogs = [asyncio.create_task(queries.run_sql(ANN, sql=ENDLESS)) for _ in range(6)]
     with anyio.fail_after(20):
-        done, others = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        done, running = await asyncio.wait(hogs, return_when=asyncio.FIRST_COMPLETED)
         failure = done.pop().exception()
         assert isinstance(failure, Failure)
-        assert failure.code is FailureCode.BUSY
-        assert (await queries.run_sql(EVE, sql="SELECT 1 AS one")).rows == [[1]]
-        for task in others:
+        assert (failure.code, failure.retry_after_seconds) == (FailureCode.BUSY, 5)
+        for _ in range(10):
+            point = "SELECT total FROM eng_orders WHERE pk = 'cust1' AND n = 2"
+            assert (await queries.run_sql(bob, sql=point)).rows == [["12.25"]]
+            assert (await queries.run_sql(EVE, sql="SELECT 1 AS one")).rows == [[1]]
+        for task in running:
             task.cancel()
-        await asyncio.wait(others)
+        await asyncio.wait(running)
         assert (await queries.run_sql(ANN, sql="SELECT 1 AS one")).rows == [[1]]
 
 

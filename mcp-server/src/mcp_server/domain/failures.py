@@ -45,11 +45,21 @@ class Failure(Exception):
     """A call failed for a reason its caller can act on.
 
     `message` says what happened, `next_action` what to do about it; both are shown to the model and hold no secret.
+    `position` is the place in the statement, `retry_after_seconds` when the same call may well succeed.
     """
 
-    def __init__(self, code: FailureCode, message: str, next_action: str, *, position: Position | None = None) -> None:
+    def __init__(
+        self,
+        code: FailureCode,
+        message: str,
+        next_action: str,
+        *,
+        position: Position | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.next_action = next_action
         self.position = position
+        self.retry_after_seconds = retry_after_seconds

@@ -1,39 +1,145 @@
-"""Who may run a query now: a share for each tenant, a bounded wait for it, and a deadline for what runs."""
+"""Who may run a query now: shares, a fair and bounded queue for them, and a deadline for what runs.
 
-from collections.abc import AsyncGenerator, Generator, Iterable
+A principal's share is smaller than its tenant's, and a tenant's smaller than the whole, so that nobody's long queries
+keep everybody else waiting. Tenants take turns, and within a tenant its principals do.
+"""
+
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 
 import anyio
 
+from mcp_server.domain.failures import Failure
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.limits import Limits
 
+_Queue = TypeVar("_Queue")
+
+
+class _Waiter:
+    """A query in the queue."""
+
+    def __init__(self) -> None:
+        self.turn = anyio.Event()
+
 
 class Admission:
-    """Admits queries of the given tenants within their shares."""
+    """Admits queries within the shares that the limits name."""
 
-    def __init__(self, tenants: Iterable[str], limits: Limits) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._slots = {tenant: anyio.Semaphore(limits.queries_per_tenant) for tenant in tenants}
+        self._running = 0
+        self._running_of: Counter[str | tuple[str, str]] = Counter()
+        # The order of keys is the order of turns: who was served goes to the end.
+        self._waiting: dict[str, dict[str, deque[_Waiter]]] = {}
 
     @asynccontextmanager
     async def admitted(self, principal: Principal) -> AsyncGenerator[None]:
-        """Runs the block within the tenant's share and within the deadline. Raises Failure: busy, deadline_exceeded."""
-        slots = self._slots[principal.tenant]
-        with anyio.move_on_after(self._limits.queue_seconds) as waiting:
-            await slots.acquire()
-        if waiting.cancelled_caught:
-            raise messages.busy(self._limits.queries_per_tenant)
+        """Runs the block within the principal's share and the deadline. Raises Failure: busy, deadline_exceeded.
+
+        A queue that is full is told at once; a place in it is given up after `queue_seconds`.
+        """
+        await self._enter(principal.tenant, principal.subject)
         try:
-            with _deadline(self._limits.deadline_seconds):
+            with deadline(self._limits.deadline_seconds):
                 yield
         finally:
-            slots.release()
+            self._leave(principal.tenant, principal.subject)
+            self._serve()
+
+    async def _enter(self, tenant: str, subject: str) -> None:
+        own = self._waiting.get(tenant, {}).get(subject, ())
+        if not own and self._has_room(tenant, subject):
+            self._take(tenant, subject)
+            return
+        if len(own) >= self._limits.waiting_per_principal or self._waiters() >= self._limits.waiting:
+            raise self._busy(tenant, subject)
+        waiter = _Waiter()
+        self._waiting.setdefault(tenant, {}).setdefault(subject, deque()).append(waiter)
+        try:
+            with anyio.move_on_after(self._limits.queue_seconds):
+                await waiter.turn.wait()
+        except BaseException:
+            if waiter.turn.is_set():
+                self._leave(tenant, subject)
+                self._serve()
+            raise
+        finally:
+            if not waiter.turn.is_set():
+                self._forget(tenant, subject, waiter)
+        if not waiter.turn.is_set():
+            raise self._busy(tenant, subject)
+
+    def _serve(self) -> None:
+        """Gives free room to those whose turn it is."""
+        while (turn := self._next()) is not None:
+            tenant, subject = turn
+            queue = self._waiting[tenant][subject]
+            waiter = queue[0]
+            self._forget(tenant, subject, waiter)
+            # To the end of the line, with whoever of theirs still waits.
+            _to_the_end(self._waiting.get(tenant, {}), subject)
+            _to_the_end(self._waiting, tenant)
+            self._take(tenant, subject)
+            waiter.turn.set()
+
+    def _next(self) -> tuple[str, str] | None:
+        for tenant, queues in self._waiting.items():
+            for subject in queues:
+                if self._has_room(tenant, subject):
+                    return tenant, subject
+        return None
+
+    def _has_room(self, tenant: str, subject: str) -> bool:
+        return (
+            self._running < self._limits.queries
+            and self._running_of[tenant] < self._limits.queries_per_tenant
+            and self._running_of[tenant, subject] < self._limits.queries_per_principal
+        )
+
+    def _take(self, tenant: str, subject: str) -> None:
+        self._running += 1
+        self._running_of[tenant] += 1
+        self._running_of[tenant, subject] += 1
+
+    def _leave(self, tenant: str, subject: str) -> None:
+        self._running -= 1
+        for key in (tenant, (tenant, subject)):
+            self._running_of[key] -= 1
+            if not self._running_of[key]:
+                del self._running_of[key]
+
+    def _forget(self, tenant: str, subject: str, waiter: _Waiter) -> None:
+        queues = self._waiting[tenant]
+        queues[subject].remove(waiter)
+        if not queues[subject]:
+            del queues[subject]
+        if not queues:
+            del self._waiting[tenant]
+
+    def _waiters(self) -> int:
+        return sum(len(queue) for queues in self._waiting.values() for queue in queues.values())
+
+    def _busy(self, tenant: str, subject: str) -> Failure:
+        own = self._running_of[tenant, subject]
+        if own >= self._limits.queries_per_principal:
+            return messages.busy(f"{own} of your queries are running already")
+        if self._running_of[tenant] >= self._limits.queries_per_tenant:
+            return messages.busy(f"{self._running_of[tenant]} queries of your tenant are running already")
+        return messages.busy("The server is running as many queries as it can")
+
+
+def _to_the_end(line: dict[str, _Queue], name: str) -> None:
+    if name in line:
+        line[name] = line.pop(name)
 
 
 @contextmanager
-def _deadline(seconds: float) -> Generator[None]:
+def deadline(seconds: float) -> Generator[None]:
+    """Ends the block after so many seconds. Raises Failure: deadline_exceeded."""
     with anyio.move_on_after(seconds) as scope:
         yield
     if scope.cancelled_caught:

@@ -20,5 +20,9 @@ class Limits:
     read_pages: int = 10_000
     read_bytes: int = 2 << 30
     full_scan_items: int = FULL_SCAN_ITEMS
+    queries: int = 6
     queries_per_tenant: int = 4
+    queries_per_principal: int = 2
+    waiting: int = 64
+    waiting_per_principal: int = 16
     listed_tables: int = 200

@@ -9,18 +9,22 @@ from mcp_server.engine.sharing import Source
 from mcp_server.planning.plan import Read
 from mcp_server.ports.items import SchemaConflict
 
+BUSY_SECONDS = 5
+"""When to try again what found no room."""
+
 
 def argument(message: str) -> Failure:
     """An argument is out of its range."""
     return Failure(FailureCode.INVALID_ARGUMENT, message, "Correct the argument.")
 
 
-def busy(queries: int) -> Failure:
-    """The tenant's share is taken."""
+def busy(why: str) -> Failure:
+    """There is no room for another query."""
     return Failure(
         FailureCode.BUSY,
-        f"{queries} queries of your tenant are running already.",
-        "Wait for one of them to end, then try again.",
+        f"{why}, so this one was not started.",
+        f"Wait {BUSY_SECONDS} seconds, then repeat the call; run fewer queries at once.",
+        retry_after_seconds=BUSY_SECONDS,
     )
 
 

@@ -38,7 +38,7 @@ class QueryService:
         limits: Limits,
     ) -> None:
         self._schemas, self._clock, self._limits = schemas, clock, limits
-        self._admission = Admission({schema.tenant for schema in schemas.by_name.values()}, limits)
+        self._admission = Admission(limits)
         self._planner = Planner(schemas=schemas, catalog=catalog, clock=clock)
         self._execution = Execution(
             planner=self._planner,

@@ -25,6 +25,8 @@ def failure(failed: Failure, request_id: str) -> CallToolResult:
     }
     if failed.position is not None:
         document["position"] = {"line": failed.position.line, "column": failed.position.column}
+    if failed.retry_after_seconds is not None:
+        document["retry_after_seconds"] = failed.retry_after_seconds
     return CallToolResult(content=[_text(document)], structured_content=document, is_error=True)
 
 
