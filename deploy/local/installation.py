@@ -65,6 +65,7 @@ class Installation:
             "AUTH_MASTER_KEY_FILE": str(self.file("auth-master.key")),
             "AUTH_HOST": "127.0.0.1",
             "AUTH_PORT": str(self.auth_port),
+            "AUTH_SHUTDOWN_DELAY_SECONDS": "0",  # no load balancer is in front
         }
 
     def mcp_settings(self) -> dict[str, str]:
@@ -77,6 +78,7 @@ class Installation:
             "MCP_CURSOR_KEY_FILE": str(self.file("mcp-cursor.key")),
             "MCP_HOST": "127.0.0.1",
             "MCP_PORT": str(self.mcp_port),
+            "MCP_SHUTDOWN_DELAY_SECONDS": "0",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_EC2_METADATA_DISABLED": "true",

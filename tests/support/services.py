@@ -132,6 +132,7 @@ def auth_environment(addresses: Addresses, directory: Path, **more: str) -> dict
         AUTH_STORE_URL=f"sqlite:///{directory / 'auth.db'}",
         AUTH_MASTER_KEY_FILE=str(key_file(directory / "master.key")),
         AUTH_PORT=str(addresses.auth_port),
+        AUTH_SHUTDOWN_DELAY_SECONDS="0",  # no load balancer is in front
     ) | dict(more)
 
 
@@ -179,6 +180,7 @@ def mcp_environment(addresses: Addresses, directory: Path, endpoint_url: str, **
         MCP_SCHEMAS_FILE=str(schemas),
         MCP_CURSOR_KEY_FILE=str(key_file(directory / "cursor.key")),
         MCP_PORT=str(addresses.mcp_port),
+        MCP_SHUTDOWN_DELAY_SECONDS="0",
     )
     return settings | CREDENTIALS | dict(more)
 

@@ -32,6 +32,7 @@ from shared_kernel import http_server, logs
 from shared_kernel.asgi import App, RequestLog
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
+from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.settings import read_key_file
 
 SWEEP_SECONDS = 600.0
@@ -64,7 +65,9 @@ async def service(
         )
         async with anyio.create_task_group() as housekeeping:
             housekeeping.start_soon(_sweep_forever, store, clock)
-            yield RequestLog(site, clock=clock, entropy=entropy)
+            hosts = host_names([settings.issuer, *settings.resources]) | {*settings.allowed_hosts}
+            door = FrontDoor(site, hosts=hosts, limit=settings.max_concurrent_requests)
+            yield RequestLog(door, clock=clock, entropy=entropy)
             housekeeping.cancel_scope.cancel()
 
 
@@ -116,7 +119,13 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
                 address=f"{settings.host}:{settings.port}",
                 version=metadata.version("dynamosql-auth-server"),
             )
-            await http_server.serve(app, listener, lifespan="off", shutdown_seconds=SHUTDOWN_SECONDS)
+            await http_server.serve(
+                app,
+                listener,
+                lifespan="off",
+                delay_seconds=settings.shutdown_delay_seconds,
+                shutdown_seconds=SHUTDOWN_SECONDS,
+            )
         _log.info("stopped")
 
 

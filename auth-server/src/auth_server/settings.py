@@ -10,7 +10,16 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared_kernel import resource
-from shared_kernel.settings import CommaSeparated, LogLevel, Networks, ServiceSettings, is_loopback
+from shared_kernel.settings import (
+    CommaSeparated,
+    HostNames,
+    LogLevel,
+    MaxConcurrentRequests,
+    Networks,
+    ServiceSettings,
+    ShutdownDelaySeconds,
+    is_loopback,
+)
 
 
 class Settings(ServiceSettings):
@@ -39,11 +48,19 @@ class Settings(ServiceSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=9000, ge=1, le=65535, description="Port to listen on.")
+    allowed_hosts: HostNames = Field(
+        default=(),
+        description="Comma-separated host names, besides those of the public URLs and of loopback, by which this "
+        "server may be addressed; other names are answered 421.",
+        examples=["auth-server"],
+    )
     trusted_proxies: Networks = Field(
         default=(),
         description="Comma-separated networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed; "
         "decides which address rate limits and logs see.",
     )
+    max_concurrent_requests: MaxConcurrentRequests = 256
+    shutdown_delay_seconds: ShutdownDelaySeconds = 5.0
     log_level: LogLevel = Field(
         default="INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
     )

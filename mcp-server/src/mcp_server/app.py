@@ -47,6 +47,7 @@ from shared_kernel import http_server, logs, resource, scope
 from shared_kernel.asgi import App, RequestLog
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
+from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.settings import LOOPBACK_HOSTS, UnusableKeyFile, is_loopback, read_key_file
 
 _log = structlog.get_logger("mcp_server")
@@ -165,7 +166,9 @@ def http_app(
     ]
     application = Starlette(routes=routes, lifespan=lifespan)
     application.router.redirect_slashes = False  # a redirect would carry the request's Host
-    return RequestLog(application, clock=clock, entropy=entropy)
+    hosts = host_names([settings.resource]) | {*settings.allowed_hosts}
+    door = FrontDoor(application, hosts=hosts, limit=settings.max_concurrent_requests)
+    return RequestLog(door, clock=clock, entropy=entropy)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -219,6 +222,7 @@ def serve(settings: Settings) -> None:
             app,
             listener,
             lifespan="on",
+            delay_seconds=settings.shutdown_delay_seconds,
             shutdown_seconds=settings.shutdown_seconds,
             forwarders=[str(network) for network in settings.trusted_proxies],
         )

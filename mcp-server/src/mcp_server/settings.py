@@ -11,7 +11,16 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared_kernel import resource
-from shared_kernel.settings import CommaSeparated, LogLevel, Networks, ServiceSettings, is_loopback
+from shared_kernel.settings import (
+    CommaSeparated,
+    HostNames,
+    LogLevel,
+    MaxConcurrentRequests,
+    Networks,
+    ServiceSettings,
+    ShutdownDelaySeconds,
+    is_loopback,
+)
 
 
 class Settings(ServiceSettings):
@@ -51,6 +60,12 @@ class Settings(ServiceSettings):
         "the endpoint's own.",
         examples=["https://inspector.example.com"],
     )
+    allowed_hosts: HostNames = Field(
+        default=(),
+        description="Comma-separated host names, besides those of the public URLs and of loopback, by which this "
+        "server may be addressed; other names are answered 421.",
+        examples=["mcp-server"],
+    )
     trusted_proxies: Networks = Field(
         default=(),
         description="Comma-separated networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed; "
@@ -74,6 +89,8 @@ class Settings(ServiceSettings):
     shutdown_seconds: int = Field(
         default=10, ge=1, le=60, description="How long calls that are under way may go on after SIGTERM."
     )
+    max_concurrent_requests: MaxConcurrentRequests = 256
+    shutdown_delay_seconds: ShutdownDelaySeconds = 5.0
     log_level: LogLevel = Field(
         default="INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
     )

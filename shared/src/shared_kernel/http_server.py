@@ -1,33 +1,30 @@
-"""The HTTP server both services run in: uvicorn, with bounds it lacks and an end that is quiet.
+"""The HTTP server both services run in: uvicorn over bounded connections, with a start that is lean and a quiet end.
 
-uvicorn's httptools parser takes request heads of any size, for as long as a client likes. BoundedHttpProtocol does not.
+On SIGTERM the service goes on serving for a while, unready, so that load balancers send their traffic elsewhere; then
+it stops listening, answers what has arrived, and ends. SIGINT leaves out the while. Every further signal cuts the
+present stage short.
 """
 
 import asyncio
+import gc
 import signal
 import socket
-from asyncio import TimerHandle
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Literal
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from typing import Literal, cast
 
+import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared_kernel.asgi import App
+from shared_kernel.http_connection import STOPPING, BoundedHttpProtocol
 
-HEAD_LIMIT = 16 * 1024
-"""Longest request head (request line and headers, or trailers), in bytes."""
-HEAD_SECONDS = 15.0
-"""Longest time from the first byte of a request head, or from the connection, to its end."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than common load balancers keep an idle connection, so that they end it and not we, in mid-request."""
-
-_BODY = b'{"error":"invalid_request"}'
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-type: application/json\r\n"
-    b"content-length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
-)
+_POLL_SECONDS = 0.02
+_CANCELLED_SECONDS = 1.0
+_log = structlog.get_logger("http")
 
 
 class CannotListen(Exception):
@@ -54,10 +51,11 @@ async def serve(
     listener: socket.socket,
     *,
     lifespan: Literal["on", "off"],
+    delay_seconds: float,
     shutdown_seconds: int,
     forwarders: Sequence[str] = (),
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then answers what is under way, for at most `shutdown_seconds`.
+    """Serves until SIGTERM, then for `delay_seconds` more, then answers what is under way for `shutdown_seconds`.
 
     `forwarders` are the networks of proxies whose `X-Forwarded-For` replaces the peer's address.
     """
@@ -75,109 +73,101 @@ async def serve(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=shutdown_seconds,
     )
-    await Server(config).serve(sockets=[listener])
+    # What is in memory by now stays; left to the collector, it would be walked again and again.
+    gc.collect()
+    gc.freeze()
+    await Server(config, delay_seconds=delay_seconds).serve(sockets=[listener])
+
+
+class Stage(IntEnum):
+    """How far the end of the service has come."""
+
+    SERVING = 0
+    LEAVING = 1
+    DRAINING = 2
+    CUTTING = 3
 
 
 class Server(uvicorn.Server):
-    """Ends quietly on a signal, after what is under way; uvicorn would raise the signal anew, and so end in failure."""
+    """Ends in stages; uvicorn would stop at once, and raise the signal anew, and so end in failure."""
+
+    def __init__(self, config: uvicorn.Config, *, delay_seconds: float = 0.0) -> None:
+        super().__init__(config)
+        self._delay_seconds = delay_seconds
+        self._stage = Stage.SERVING
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Handles the signals while it serves."""
+        # Not `handle_exit`: sse-starlette has put into it that every event stream is cut off at once.
         loop = asyncio.get_running_loop()
-        handled = (signal.SIGINT, signal.SIGTERM)
-        for number in handled:
-            loop.add_signal_handler(number, self.stop)
+        handled = {signal.SIGTERM: Stage.LEAVING, signal.SIGINT: Stage.DRAINING}
+        for number, stage in handled.items():
+            loop.add_signal_handler(number, self.stop, stage)
         try:
             yield
         finally:
             for number in handled:
                 loop.remove_signal_handler(number)
 
-    def stop(self) -> None:
-        """Ends the service; a second time, without waiting for anything."""
-        # Not `handle_exit`: sse-starlette has put into it that every event stream is cut off at once.
-        self.force_exit = self.should_exit
-        self.should_exit = True
+    def stop(self, stage: Stage = Stage.LEAVING) -> None:
+        """Moves on to that stage, or to the one after the present, whichever is later."""
+        self._advance(max(stage, Stage(min(self._stage + 1, Stage.CUTTING))))
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers what has arrived, for as long as it may take, and cuts the rest off."""
+        state = self.server_state
+        await self._stop_listening(sockets or [])
+        for connection in self._connections():
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                # A connection tells nobody that it is gone.
+                while (state.connections or state.tasks) and self._stage < Stage.CUTTING:  # noqa: ASYNC110
+                    await asyncio.sleep(_POLL_SECONDS)
+        if state.tasks:
+            _log.warning("requests_cut", count=len(state.tasks))
+        for connection in self._connections():
+            connection.cut()
+        for task in state.tasks:
+            task.cancel()
+        if state.tasks:
+            await asyncio.wait(state.tasks, timeout=_CANCELLED_SECONDS)
+        if self._stage < Stage.CUTTING:
+            await self.lifespan.shutdown()
 
-class _HeadRefused(Exception):
-    pass
-
-
-class BoundedHttpProtocol(HttpToolsProtocol):
-    """Answers 431 to a head longer than HEAD_LIMIT, and closes a connection whose head is not there in HEAD_SECONDS."""
-
-    _overhead = 0  # bytes since anything but a head or trailers was seen
-    _progress = False
-    _refused = False
-    _deadline: TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
-        """A client connected; its first request is awaited from now."""
-        super().connection_made(transport)
-        self._await_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Feeds the parser, unless it has been fed too much head already."""
-        if self._refused:
+    def _advance(self, stage: Stage) -> None:
+        if stage <= self._stage:
             return
-        self._progress = False
-        super().data_received(data)
-        self._overhead = 0 if self._progress else self._overhead + len(data)
-        if self._overhead > HEAD_LIMIT and not self._refused:
-            self._refuse()
-
-    def on_message_begin(self) -> None:
-        """The first byte of a request head arrived."""
-        super().on_message_begin()
-        self._await_head()
-
-    def on_headers_complete(self) -> None:
-        """The head is complete; it may have arrived at one stroke, so its size is judged here too."""
-        self._progress = True
-        self._stop_waiting()
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > HEAD_LIMIT:
-            self._refused = True
-            raise _HeadRefused
-        if self.parser.get_http_version() not in {"1.0", "1.1"}:
-            raise _HeadRefused
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Bytes of a body arrived; how many it may be is the endpoint's affair."""
-        self._progress = True
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """A request is complete."""
-        self._progress = True
-        super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Tells a malformed request from one that is merely too large."""
-        if self._refused:
-            self._refuse()
+        self._stage = stage
+        self.lifespan.state[STOPPING] = True
+        for connection in self._connections():
+            connection.leave()
+        if stage is Stage.LEAVING:
+            _log.info("stopping", delay=self._delay_seconds)
+            asyncio.get_running_loop().call_later(self._delay_seconds, self._advance, Stage.DRAINING)
         else:
-            super().send_400_response(msg)
+            self.should_exit = True
 
-    def _refuse(self) -> None:
-        self._refused = True
-        if not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
+    async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
+        """Takes over every connection that the kernel has already accepted: closing a listener resets them."""
+        accepted = []
+        for listener in sockets:
+            listener.setblocking(False)
+            with suppress(OSError):
+                while True:
+                    accepted.append(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+        for listener in sockets:
+            listener.close()
+        loop = asyncio.get_running_loop()
+        for connection in accepted:
+            with suppress(OSError):
+                await loop.connect_accepted_socket(self._protocol, connection)
 
-    def _await_head(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def _protocol(self) -> BoundedHttpProtocol:
+        return BoundedHttpProtocol(self.config, self.server_state, self.lifespan.state)
 
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _connections(self) -> list[BoundedHttpProtocol]:
+        return cast("list[BoundedHttpProtocol]", list(self.server_state.connections))

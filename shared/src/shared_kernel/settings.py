@@ -7,16 +7,18 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 KEY_BYTES = 32
+_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -39,10 +41,34 @@ def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
+def _host_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    if any(not _HOST_NAME.fullmatch(item) for item in value):
+        raise ValueError("must hold host names separated by commas, without scheme or port")
+    return tuple(item.lower() for item in value)
+
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+HostNames = Annotated[CommaSeparated, AfterValidator(_host_names)]
+MaxConcurrentRequests = Annotated[
+    int,
+    Field(
+        ge=1,
+        description="Most requests that are worked on at a time; one more is answered 503 with `Retry-After` at once. "
+        "Probes are not counted, nor is a request that waits for its client.",
+    ),
+]
+ShutdownDelaySeconds = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=300,
+        description="Seconds for which the service goes on serving after SIGTERM, with `/readyz` at 503 and "
+        "`Connection: close`, so that load balancers turn to others before it stops listening.",
+    ),
+]
 
 
 class ServiceSettings(BaseSettings):

@@ -74,9 +74,7 @@ def test_i19_a_request_under_way_is_answered_before_the_end(running: AuthServer)
         running.server.process.send_signal(signal.SIGTERM)
         wait_for(lambda: not accepts(running), CLEAN_SECONDS, "the server no longer accepts connections")
         connection.sendall(body)
-        answer = b""
-        while piece := connection.recv(65536):
-            answer += piece
+        answer = everything(connection)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b'"access_token"' in answer
     assert running.server.process.wait(CLEAN_SECONDS) == 0
@@ -103,13 +101,34 @@ def test_i04_an_absolute_target_changes_nothing(running: AuthServer) -> None:
     with connect(running) as connection:
         connection.sendall(
             b"GET http://evil.example.com/.well-known/oauth-authorization-server HTTP/1.1\r\n"
-            b"Host: evil.example.com\r\nConnection: close\r\n\r\n"
+            b"Host: localhost\r\nConnection: close\r\n\r\n"
         )
-        answer = b""
-        while piece := connection.recv(65536):
-            answer += piece
+        answer = everything(connection)
     assert b"evil" not in answer
     assert running.issuer.encode() in answer
+
+
+@pytest.mark.parametrize(
+    ("start", "status"),
+    [
+        (b"GET /.well-known/jwks.json HTTP/1.1\r\nHost: evil.example.com", 421),
+        (b"GET /.well-known/jwks%2ejson HTTP/1.1\r\nHost: localhost", 404),
+        (b"GET /livez HTTP/1.1\r\nHost: evil.example.com", 200),
+        (b"GET /.well-known/jwks.json HTTP/1.1", 400),
+    ],
+    ids=["foreign host", "encoded path", "probe", "no host"],
+)
+def test_i04_only_its_own_names_and_spellings_are_served(running: AuthServer, start: bytes, status: int) -> None:
+    with connect(running) as connection:
+        connection.sendall(start + b"\r\nConnection: close\r\n\r\n")
+        assert everything(connection).startswith(b"HTTP/1.1 %d " % status)
+
+
+def everything(connection: socket.socket) -> bytes:
+    answer = b""
+    while piece := connection.recv(65536):
+        answer += piece
+    return answer
 
 
 def test_the_command_line_works_while_the_server_runs(running: AuthServer) -> None:

@@ -17,6 +17,7 @@ from shared_kernel import access_token, scope
 from shared_kernel.access_token import Claims
 from shared_kernel.asgi import App
 from shared_kernel.clock import SystemClock
+from shared_kernel.http_connection import BoundedHttpProtocol
 from shared_kernel.http_server import Server
 
 
@@ -51,8 +52,8 @@ def origin_of(listener: socket.socket) -> str:
 
 @asynccontextmanager
 async def serving(app: App, listener: socket.socket) -> AsyncIterator[AnnouncingServer]:
-    """Serves an application as production does (uvicorn, httptools)."""
-    config = uvicorn.Config(app, http="httptools", ws="none", log_config=None, timeout_graceful_shutdown=5)
+    """Serves an application as production does."""
+    config = uvicorn.Config(app, http=BoundedHttpProtocol, ws="none", log_config=None, timeout_graceful_shutdown=5)
     server = AnnouncingServer(config)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(server.serve, sockets=[listener]))
@@ -61,7 +62,7 @@ async def serving(app: App, listener: socket.socket) -> AsyncIterator[Announcing
         try:
             yield server
         finally:
-            server.should_exit = True
+            server.stop()
 
 
 class Issuer:

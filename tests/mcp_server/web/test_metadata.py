@@ -115,7 +115,8 @@ async def test_liveness_and_readiness(ready: bool, status: int) -> None:
 @pytest.mark.parametrize("path", ["/mcp/", "/token", "/", "/.well-known/openid-configuration", "/metrics"])
 async def test_nothing_else_answers_and_nothing_redirects_by_host(path: str) -> None:
     async with client(application()) as http:
-        assert (await http.get(path, headers={"Host": "evil.example"})).status_code == 404
+        assert (await http.get(path)).status_code == 404
+        assert (await http.get(path, headers={"Host": "evil.example"})).status_code == 421
 
 
 async def test_web_pages_may_call_the_endpoint_only_from_allowed_origins() -> None:

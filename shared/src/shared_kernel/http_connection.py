@@ -1,0 +1,299 @@
+"""One HTTP/1.1 connection: uvicorn's httptools protocol, with the bounds it lacks and an end that cuts nobody off.
+
+uvicorn reads request heads of any size for as long as a client likes, queues pipelined requests without limit, reads
+the rest of a body whose request has been answered, and closes a connection without a look at what has just arrived.
+"""
+
+import asyncio
+import select
+from asyncio import TimerHandle
+from typing import Any
+
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+HEAD_LIMIT = 16 * 1024
+"""Longest request head (request line and headers, or trailers), in bytes."""
+HEAD_SECONDS = 15.0
+"""Longest time from the first byte of a request head, or from the connection, to its end."""
+PIPELINE_LIMIT = 4
+"""Most requests that wait on one connection while another is answered; beyond them nothing is parsed or read."""
+LINGER_BYTES = 4 * 1024 * 1024
+"""Most bytes of a body that are read, and dropped, after its request was answered."""
+LINGER_SECONDS = 5.0
+"""Longest time that such a body is read, so that its sender finds the answer before the connection closes."""
+SETTLE_SECONDS = 0.2
+"""How long an idle connection may still bring a request when the service stops."""
+STOPPING = "stopping"
+"""In `scope["state"]` of every request that arrives after the service was asked to stop."""
+
+_HEAD_END = b"\r\n\r\n"  # llhttp is strict: no head ends otherwise
+
+
+def _answer(status_line: bytes, document: bytes, *headers: bytes) -> bytes:
+    fixed = (b"connection: close", b"content-type: application/json", b"content-length: %d" % len(document))
+    return b"\r\n".join((b"HTTP/1.1 " + status_line, *fixed, *headers, b"", document))
+
+
+_TOO_LARGE = _answer(b"431 Request Header Fields Too Large", b'{"error":"invalid_request"}')
+_CUT = _answer(b"503 Service Unavailable", b'{"error":"temporarily_unavailable"}', b"retry-after: 1")
+
+
+class _HeadRefused(Exception):
+    pass
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Bounds heads (431, or closed after HEAD_SECONDS), pipelined requests and unread bodies of one connection.
+
+    An answer that starts before its request is complete says `Connection: close`, and so does every answer once the
+    service is stopping.
+    """
+
+    flow: "_Flow"
+    _overhead = 0  # bytes since anything but a head or trailers was seen
+    _progress = False
+    _refused = False
+    _deadline: TimerHandle | None = None
+    _last_read = False  # the head is overdue, and the bytes that have arrived are being read
+    _head_begun = False
+    _reusable = True  # whether the connection may outlive the request that is being parsed
+    _active: RequestResponseCycle | None = None  # the oldest request without a complete answer, then the last answered
+    _unparsed = b""
+    _unparsed_from = 0
+    _lingering: int | None = None  # bytes that may still be dropped
+    _ending = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
+        """A client connected; its first request is awaited from now."""
+        super().connection_made(transport)
+        self.flow = _Flow(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._stop_waiting()
+        self._unparsed = b""
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser as much as may be queued; keeps the rest, and reads no further, until there is room."""
+        if self._lingering is not None:
+            self._lingering -= len(data)
+            if self._lingering < 0:
+                self.transport.close()
+        elif self.flow.full or data.count(_HEAD_END) > 1:
+            self._unparsed = self._unparsed[self._unparsed_from :] + data
+            self._unparsed_from = 0
+            self._feed_unparsed()
+        else:
+            self._feed(data)
+            self._regulate()
+
+    def _feed_unparsed(self) -> None:
+        """Feeds head by head, so that not one request more than PIPELINE_LIMIT is queued."""
+        while self._unparsed and len(self.pipeline) < PIPELINE_LIMIT and not self.transport.is_closing():
+            end = self._unparsed.find(_HEAD_END, self._unparsed_from)
+            stop = len(self._unparsed) if end < 0 else end + len(_HEAD_END)
+            piece = self._unparsed[self._unparsed_from : stop]
+            self._unparsed_from = stop
+            if stop == len(self._unparsed):
+                self._unparsed, self._unparsed_from = b"", 0
+            self._feed(piece)
+        self._regulate()
+
+    def _regulate(self) -> None:
+        full = bool(self._unparsed) or len(self.pipeline) >= PIPELINE_LIMIT
+        if full and not self.flow.full:
+            self.flow.pause_reading()
+            self.flow.full = True
+        elif self.flow.full and not full:
+            self.flow.full = False
+            self.flow.resume_reading()
+
+    def _feed(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._progress = False
+        super().data_received(data)
+        self._overhead = 0 if self._progress else self._overhead + len(data)
+        if self._overhead > HEAD_LIMIT and not self._refused:
+            self._refuse()
+        if self._last_read and self._deadline is not None:
+            self.transport.close()
+        if self.cycle is not None and self.cycle.more_body:
+            self.cycle.transport = _LingeringTransport(self)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request head arrived."""
+        super().on_message_begin()
+        self._head_begun = True
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is complete; it may have arrived in one read, so its size is checked here too."""
+        self._progress = True
+        self._head_begun = False
+        self._stop_waiting()
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > HEAD_LIMIT:
+            self._refused = True
+            raise _HeadRefused
+        if self.parser.get_http_version() not in {"1.0", "1.1"}:
+            raise _HeadRefused
+        super().on_headers_complete()
+        # Until the request is complete: who answers before that must not leave its body to be read without end.
+        self._reusable = self.cycle.keep_alive and STOPPING not in self.app_state
+        self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Bytes of a body arrived; how many it may be is the endpoint's affair."""
+        self._progress = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is complete."""
+        self._progress = True
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = self._reusable
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """A request is answered; the next one that waits is started."""
+        if self._lingering is not None:
+            self.server_state.total_requests += 1
+            return
+        super().on_response_complete()
+        if self.flow.full:
+            self._feed_unparsed()
+        if self._ending:
+            self._close_once_idle()
+
+    def send_400_response(self, msg: str) -> None:
+        """Tells a malformed request from one that is merely too large."""
+        if self._refused:
+            self._refuse()
+        else:
+            super().send_400_response(msg)
+
+    def linger(self) -> None:
+        """Closes after the last answer; while its request's body still arrives, only once the sender had time to read.
+
+        To close with bytes unread resets the connection, and a reset can overtake the answer.
+        """
+        if self.cycle.more_body and self._lingering is None and not self._ending:
+            self._lingering = LINGER_BYTES
+            self.loop.call_later(LINGER_SECONDS, self.transport.close)
+            self.flow.resume_reading()
+        else:
+            self.transport.close()
+
+    def leave(self) -> None:
+        """The service is about to stop: the next answer is the last one on this connection."""
+        self._reusable = False
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Closes as soon as every request that has arrived is answered, and SETTLE_SECONDS brought no other."""
+        self._ending = True
+        self.leave()
+        if self._lingering is not None:
+            self.transport.close()
+        elif not self._busy():
+            self.loop.call_later(SETTLE_SECONDS, self._close_once_idle)
+
+    def cut(self) -> None:
+        """Ends the connection at once: 503 to a request without an answer; a begun answer stays without its end.
+
+        Whatever the application still sends is dropped, so that half an answer cannot look like a whole one.
+        """
+        cycle = self._active
+        if cycle is None or cycle.response_complete:
+            self.transport.close()
+            return
+        cycle.disconnected = True
+        cycle.message_event.set()
+        if cycle.response_started:
+            self.transport.abort()
+        else:
+            self.transport.write(_CUT)
+            self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _busy(self) -> bool:
+        answering = self._active is not None and not self._active.response_complete
+        return answering or self._head_begun or bool(self._unparsed)
+
+    def _close_once_idle(self) -> None:
+        if self.transport.is_closing() or self._busy():
+            return
+        if _has_arrived(self.transport):
+            self.loop.call_later(SETTLE_SECONDS, self._close_once_idle)
+        else:
+            self.transport.close()
+
+    def _refuse(self) -> None:
+        self._refused = True
+        if not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def _await_head(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self._head_overdue)
+
+    def _head_overdue(self) -> None:
+        """Closes, unless we are the slow side: not reading at present, or too busy to have read what is there."""
+        self._deadline = None
+        if self.flow.read_paused:
+            self._await_head()
+        elif not self._last_read and _has_arrived(self.transport):
+            self._last_read = True
+            self._await_head()
+        else:
+            self.transport.close()
+
+    def _stop_waiting(self) -> None:
+        self._last_read = False
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class _Flow(FlowControl):
+    """Does not resume reading, whoever asks, while as many requests wait as may."""
+
+    full = False
+
+    def resume_reading(self) -> None:
+        if not self.full:
+            super().resume_reading()
+
+
+class _LingeringTransport(asyncio.Transport):
+    """What a request writes its answer to while its body still arrives."""
+
+    def __init__(self, protocol: BoundedHttpProtocol) -> None:
+        super().__init__()
+        self._protocol, self._transport = protocol, protocol.transport
+
+    def write(self, data: Any) -> None:
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        self._protocol.linger()
+
+
+def _has_arrived(transport: asyncio.Transport) -> bool:
+    """Whether bytes, or the end of the stream, wait to be read."""
+    poller = select.poll()
+    poller.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poller.poll(0))
