@@ -190,6 +190,21 @@ async def test_a_crash_in_the_middle_of_an_answer_is_left_to_the_server_to_cut_o
     assert [message["type"] for message in exchange.sent] == ["http.response.start"]
 
 
+async def crashing_after(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """A bug that the application has answered itself."""
+    await send({"type": "http.response.start", "status": 500, "headers": []})
+    await send({"type": "http.response.body", "body": b"sorry"})
+    raise ZeroDivisionError("fish")
+
+
+async def test_a_crash_that_the_application_has_answered_is_only_logged() -> None:
+    exchange = Exchange()
+    with structlog.testing.capture_logs() as lines:
+        await exchange(logged(crashing_after))
+    assert [line["event"] for line in lines] == ["request_crashed", "request"]
+    assert [message["type"] for message in exchange.sent] == ["http.response.start", "http.response.body"]
+
+
 async def test_a_request_is_one_line_without_query_or_headers() -> None:
     with structlog.testing.capture_logs() as lines:
         await Exchange()(logged(greeting), [(b"authorization", b"Bearer fish")])

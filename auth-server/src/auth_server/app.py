@@ -27,7 +27,8 @@ from auth_server.flows.token.exchange import TokenExchange
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Maintenance, Store, StoreUnavailable
 from auth_server.settings import Settings
-from auth_server.web.routes import Flows, Service
+from auth_server.web.routes import Flows
+from auth_server.web.service import Service
 from shared_kernel import http_server, logs
 from shared_kernel.asgi import App, RequestLog
 from shared_kernel.clock import Clock, SystemClock

@@ -58,7 +58,8 @@ async def send_json(send: Send, status: int, document: Any, headers: Iterable[tu
 
 
 class RequestLog:
-    """Gives every request an id, logs it as one line (never its query or headers), and turns a crash into a plain 500.
+    """Gives every request an id, logs it as one line (never its query or headers), and turns a crash into a plain 500
+    unless the application has answered it.
 
     The id is in `scope["state"]["request_id"]`, in the log context as `request_id`, and in the `X-Request-Id` response
     header; a well-formed `X-Request-Id` of the request is kept.
@@ -74,14 +75,16 @@ class RequestLog:
         given = header_values(scope, "x-request-id")
         request_id = given[0] if given and _REQUEST_ID.fullmatch(given[0]) else self._entropy.token(96)
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 0
+        status, complete = 0, False
         started = self._clock.now()
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id.encode())]}
+            elif message["type"] == "http.response.body":
+                complete = not message.get("more_body", False)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -89,9 +92,10 @@ class RequestLog:
                 await self._app(scope, receive, send_with_id)
             except Exception:
                 _log.exception("request_crashed", method=scope["method"], path=scope["path"])
-                if status:
+                if status and not complete:
                     raise  # the answer is under way; let the server cut the connection
-                await send_json(send_with_id, 500, {"error": "server_error", "request_id": request_id})
+                if not status:
+                    await send_json(send_with_id, 500, {"error": "server_error", "request_id": request_id})
             finally:
                 milliseconds = round((self._clock.now() - started) * 1000, 1)
                 _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)

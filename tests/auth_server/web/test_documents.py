@@ -175,7 +175,9 @@ async def test_without_a_store_documents_are_served_and_readiness_is_denied(site
     assert (await site.browser.get("/readyz")).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/", "/token/", "//token", "/TOKEN", "/token%2f", "/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/", "/token/", "//token", "/TOKEN", "/token%2f", "/token%0a", "/metrics"]
+)
 async def test_i08_only_the_exact_path_answers(site: Site, path: str) -> None:
     answer = await site.browser.request("POST", f"http://localhost:9000{path}", headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.authorize import Authorize
 from auth_server.flows.consent import Consent
 from auth_server.flows.register import Register
@@ -24,12 +23,10 @@ from auth_server.web.browser import Browser
 from auth_server.web.consent import consent
 from auth_server.web.documents import document
 from auth_server.web.endpoint import Endpoint
-from auth_server.web.pages import Renderer
 from auth_server.web.register import register
 from auth_server.web.revoke import revoke
 from auth_server.web.sign_in import sign_in
 from auth_server.web.token import token
-from shared_kernel.asgi import Receive, Scope, Send, header_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +74,3 @@ def endpoints(
         "/livez": health.live(),
         "/readyz": health.ready(flows.store, flows.keys),
     }
-
-
-class Service:
-    """The ASGI application."""
-
-    def __init__(self, flows: Flows, *, issuer: str, brand: str, trusted_proxies: Sequence[Network]) -> None:
-        self._browser = Browser(issuer=issuer, render=Renderer(brand=brand, issuer=issuer))
-        self._endpoints = endpoints(flows, issuer=issuer, browser=self._browser, trusted_proxies=trusted_proxies)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one HTTP request."""
-        endpoint = self._endpoints.get(scope["path"])
-        if endpoint is not None:
-            await endpoint(scope, receive, send)
-            return
-        request = Request(scope, receive)
-        refuse = self._browser.refuse if _wants_page(scope) else refusals.as_json
-        await refuse(request, Refused(Reason.NOT_FOUND))(scope, receive, send)
-
-
-def _wants_page(scope: Scope) -> bool:
-    return any("text/html" in value for value in header_values(scope, "accept"))

@@ -1,0 +1,49 @@
+"""Scripts of any site may call the public endpoints, always without credentials of the browser's."""
+
+from collections.abc import Iterable, Mapping
+
+from shared_kernel.asgi import App, Message, Receive, Scope, Send
+
+_HEADERS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"Retry-After, WWW-Authenticate, X-Request-Id"),
+]
+
+
+class CrossOrigin:
+    """Adds the CORS headers to every answer of these paths, refusals and crashes too, and answers their preflights.
+
+    Starlette's CORSMiddleware adds them only where the request has an Origin: a cache could then hand a kept document
+    to a script that may not read it.
+    """
+
+    def __init__(self, app: App, methods: Mapping[str, Iterable[str]]) -> None:
+        self._app = app
+        self._methods = {path: ", ".join(allowed) for path, allowed in methods.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one HTTP request."""
+        methods = self._methods.get(scope["path"])
+        if methods is None:
+            return await self._app(scope, receive, send)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *_HEADERS]}
+            await send(message)
+
+        if scope["method"] == "OPTIONS":
+            return await _preflight(send_with_headers, methods)
+        return await self._app(scope, receive, send_with_headers)
+
+
+async def _preflight(send: Send, methods: str) -> None:
+    headers = [
+        (b"access-control-allow-methods", methods.encode()),
+        # Fetch §4.8: the wildcard does not cover Authorization, which must be named.
+        (b"access-control-allow-headers", b"Authorization, Content-Type, MCP-Protocol-Version, *"),
+        (b"access-control-max-age", b"86400"),
+        (b"allow", f"{methods}, OPTIONS".encode()),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

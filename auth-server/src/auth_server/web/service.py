@@ -1,0 +1,92 @@
+"""The ASGI application: routes a request, and answers it whatever comes of it."""
+
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from auth_server.domain.failures import Facts, Reason, Refused
+from auth_server.ports.store import StoreUnavailable
+from auth_server.web import refusals
+from auth_server.web.addresses import Network
+from auth_server.web.browser import Browser
+from auth_server.web.cross_origin import CrossOrigin
+from auth_server.web.endpoint import Endpoint
+from auth_server.web.pages import Renderer
+from auth_server.web.routes import Flows, endpoints
+from shared_kernel.asgi import Receive, Scope, Send, header_values
+
+_LOGGED_ID = 128
+_log = structlog.get_logger("web")
+
+
+class Service:
+    """Every endpoint, behind one place that turns refusals into answers."""
+
+    def __init__(self, flows: Flows, *, issuer: str, brand: str, trusted_proxies: Sequence[Network]) -> None:
+        self._browser = Browser(issuer=issuer, render=Renderer(brand=brand, issuer=issuer))
+        table = endpoints(flows, issuer=issuer, browser=self._browser, trusted_proxies=trusted_proxies)
+        app = Starlette(
+            routes=[_ExactRoute(path, endpoint, methods=endpoint.handlers) for path, endpoint in table.items()],
+            exception_handlers={
+                Refused: self._refuse,
+                StoreUnavailable: self._refuse,
+                HTTPException: self._refuse,
+                Exception: self._refuse,
+            },
+        )
+        app.router.redirect_slashes = False
+        self._app = CrossOrigin(
+            app, {path: endpoint.handlers for path, endpoint in table.items() if endpoint.cross_origin}
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one HTTP request."""
+        await self._app(scope, receive, send)
+
+    async def _refuse(self, request: Request, error: Exception) -> Response:
+        """The answer to a request that a handler, or the router, refused."""
+        refused = _refused(error)
+        endpoint = request.scope.get("endpoint")
+        if isinstance(endpoint, Endpoint):
+            response = endpoint.refuse(request, refused)
+        else:
+            response = (self._browser.refuse if _wants_page(request) else refusals.as_json)(request, refused)
+        _log.info(
+            "refused",
+            path=request.url.path,
+            status=response.status_code,
+            reason=refused.reason.value,
+            client_id=(refused.facts.client_id or "")[:_LOGGED_ID],
+        )
+        return response
+
+
+class _ExactRoute(Route):
+    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, MutableMapping[str, Any]]:
+        # Starlette's pattern ends in `$`, which also matches before a final line feed.
+        return (Match.NONE, {}) if scope["path"].endswith("\n") else super().matches(scope)
+
+
+def _refused(error: Exception) -> Refused:
+    match error:
+        case Refused():
+            return error
+        case StoreUnavailable():
+            return Refused(Reason.STORE_UNAVAILABLE)
+        case HTTPException(status_code=405, headers=headers):
+            allowed = sorted((headers or {}).get("Allow", "").split(", "))
+            return Refused(Reason.METHOD_NOT_ALLOWED, Facts(allowed_methods=tuple(allowed)))
+        case HTTPException(status_code=404):
+            return Refused(Reason.NOT_FOUND)
+        case _:
+            return Refused(Reason.CRASHED)
+
+
+def _wants_page(request: Request) -> bool:
+    return any("text/html" in value for value in header_values(request.scope, "accept"))
