@@ -83,9 +83,16 @@ def test_every_oauth_error_is_documented() -> None:
 
 def test_every_endpoint_of_auth_server_is_documented() -> None:
     """An issuer without a path: each path that answers has its row, and no other."""
-    issuer = "https://auth.example.com"
+    issuer, anything = "https://auth.example.com", Anything()
     browser = Browser(issuer=issuer, render=Renderer(brand="Brand", issuer=issuer))
-    routes = endpoints(cast("Any", Anything()), issuer=issuer, browser=browser, trusted_proxies=())
+    routes = endpoints(
+        cast("Any", anything),
+        store=cast("Any", anything),
+        keys=cast("Any", anything),
+        issuer=issuer,
+        browser=browser,
+        trusted_proxies=(),
+    )
     written = [cell for cell in first_cells(section("endpoints.md", "## auth-server")) if cell.startswith("/")]
     assert sorted(written) == sorted(routes)
 

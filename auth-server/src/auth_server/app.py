@@ -18,16 +18,10 @@ from auth_server.adapters.sqlite_store.database import UnusableStore
 from auth_server.adapters.sqlite_store.store import SqliteStore, path_in
 from auth_server.domain.deployment import Deployment
 from auth_server.flows.administration import Administration
-from auth_server.flows.authorize import Authorize
-from auth_server.flows.consent import Consent
-from auth_server.flows.register import Register
-from auth_server.flows.revoke import Revoke
-from auth_server.flows.sign_in import SignIn
-from auth_server.flows.token.exchange import TokenExchange
+from auth_server.flows.flows import compose
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Maintenance, Store, StoreUnavailable
 from auth_server.settings import Settings
-from auth_server.web.routes import Flows
 from auth_server.web.service import Service
 from shared_kernel import http_server, logs
 from shared_kernel.asgi import App, RequestLog
@@ -60,9 +54,22 @@ async def service(
     master_key = read_key_file(settings.master_key_file)
     async with open_store(settings.store_url) as store:
         keys = await _open_keys(store, master_key, clock, entropy)
-        flows = _flows(settings, store, keys, passwords, clock, entropy)
+        flows = compose(
+            Deployment(settings.issuer, settings.resources),
+            store=store,
+            keys=keys,
+            passwords=passwords,
+            limiter=MemoryAttemptLimiter(clock),
+            clock=clock,
+            entropy=entropy,
+        )
         site = Service(
-            flows, issuer=settings.issuer, brand=settings.brand_name, trusted_proxies=settings.trusted_proxies
+            flows,
+            store=store,
+            keys=keys,
+            issuer=settings.issuer,
+            brand=settings.brand_name,
+            trusted_proxies=settings.trusted_proxies,
         )
         async with anyio.create_task_group() as housekeeping:
             housekeeping.start_soon(_sweep_forever, store, clock)
@@ -150,71 +157,6 @@ async def _open_keys(store: Store, master_key: bytes, clock: Clock, entropy: Ent
     except WrongMasterKey as error:
         message = f"AUTH_MASTER_KEY_FILE: {error}"
         raise CannotStart(message) from error
-
-
-def _flows(
-    settings: Settings,
-    store: Store,
-    keys: SealedKeyRing,
-    passwords: PasswordHasher,
-    clock: Clock,
-    entropy: Entropy,
-) -> Flows:
-    deployment = Deployment(settings.issuer, settings.resources)
-    limiter = MemoryAttemptLimiter(clock)
-    return Flows(
-        authorize=Authorize(
-            deployment=deployment,
-            clients=store,
-            transactions=store,
-            sessions=store,
-            limiter=limiter,
-            clock=clock,
-            entropy=entropy,
-        ),
-        sign_in=SignIn(
-            clients=store,
-            transactions=store,
-            users=store,
-            sessions=store,
-            passwords=passwords,
-            limiter=limiter,
-            clock=clock,
-            entropy=entropy,
-        ),
-        consent=Consent(
-            deployment=deployment,
-            clients=store,
-            transactions=store,
-            users=store,
-            sessions=store,
-            clock=clock,
-            entropy=entropy,
-        ),
-        token=TokenExchange(
-            deployment=deployment,
-            clients=store,
-            codes=store,
-            refresh_tokens=store,
-            grants=store,
-            keys=keys,
-            limiter=limiter,
-            clock=clock,
-            entropy=entropy,
-        ),
-        register=Register(clients=store, limiter=limiter, clock=clock),
-        revoke=Revoke(
-            deployment=deployment,
-            clients=store,
-            refresh_tokens=store,
-            grants=store,
-            keys=keys,
-            limiter=limiter,
-            clock=clock,
-        ),
-        store=store,
-        keys=keys,
-    )
 
 
 async def _sweep_forever(store: Maintenance, clock: Clock) -> None:

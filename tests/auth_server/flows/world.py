@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import hashlib
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -22,12 +21,10 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import WIRE, Reason, Refused
 from auth_server.flows import client_request
 from auth_server.flows.administration import Administration, CannotDo, NewClient
-from auth_server.flows.authorize import Authorize, Continue, ErrorRedirect
-from auth_server.flows.consent import Consent, ConsentQuestion, Redirect
-from auth_server.flows.register import Register
-from auth_server.flows.revoke import Revoke
-from auth_server.flows.sign_in import SignedIn, SignIn, SignInPage
-from auth_server.flows.token.exchange import TokenExchange
+from auth_server.flows.authorize import Continue, ErrorRedirect
+from auth_server.flows.consent import ConsentQuestion, Redirect
+from auth_server.flows.flows import Flows, compose
+from auth_server.flows.sign_in import SignedIn, SignInPage
 from auth_server.ports.store import Store
 from auth_server.protocol import registration
 from auth_server.protocol.parameters import Pairs
@@ -35,6 +32,7 @@ from shared_kernel import access_token
 from shared_kernel.access_token import AccessToken
 from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.stores.backends import BACKENDS
+from tests.support.people import Pkce
 
 ISSUER = "https://auth.example.com"
 RESOURCE = "https://mcp.example.com/mcp"
@@ -43,17 +41,13 @@ EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
 ADDRESS = "203.0.113.7"
 REDIRECT_URI = "http://localhost:49152/callback"
 VERIFIER = "v" * 43
+PKCE = Pkce(VERIFIER)
 MASTER_KEY = b"m" * 32
 NOON = 1_800_000_000.0
 FAST_ARGON2 = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 _Outcome = TypeVar("_Outcome")
-
-
-def challenge(verifier: str = VERIFIER) -> str:
-    """The S256 challenge of a verifier."""
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def basic(client_id: str, secret: str) -> str:
@@ -119,67 +113,21 @@ class World:
     session_id: str | None = None
 
     def __post_init__(self) -> None:
-        entropy, clock, store = SystemEntropy(), self.clock, self.store
-        limiter = MemoryAttemptLimiter(clock)
-        self.authorize = Authorize(
-            deployment=self.deployment,
-            clients=store,
-            transactions=store,
-            sessions=store,
-            limiter=limiter,
-            clock=clock,
-            entropy=entropy,
-        )
-        self.sign_in = SignIn(
-            clients=store,
-            transactions=store,
-            users=store,
-            sessions=store,
+        entropy = SystemEntropy()
+        self.flows = compose(
+            self.deployment,
+            store=self.store,
+            keys=self.keys,
             passwords=self.passwords,
-            limiter=limiter,
-            clock=clock,
+            limiter=MemoryAttemptLimiter(self.clock),
+            clock=self.clock,
             entropy=entropy,
-        )
-        self.consent = Consent(
-            deployment=self.deployment,
-            clients=store,
-            transactions=store,
-            users=store,
-            sessions=store,
-            clock=clock,
-            entropy=entropy,
-        )
-        self.token = TokenExchange(
-            deployment=self.deployment,
-            clients=store,
-            codes=store,
-            refresh_tokens=store,
-            grants=store,
-            keys=self.keys,
-            limiter=limiter,
-            clock=clock,
-            entropy=entropy,
-        )
-        self.registering = Register(clients=store, limiter=limiter, clock=clock)
-        self.revoking = Revoke(
-            deployment=self.deployment,
-            clients=store,
-            refresh_tokens=store,
-            grants=store,
-            keys=self.keys,
-            limiter=limiter,
-            clock=clock,
         )
         self.administration = Administration(
-            users=store, clients=store, passwords=self.passwords, clock=clock, entropy=entropy
+            users=self.store, clients=self.store, passwords=self.passwords, clock=self.clock, entropy=entropy
         )
 
-    authorize: Authorize = field(init=False)
-    sign_in: SignIn = field(init=False)
-    consent: Consent = field(init=False)
-    token: TokenExchange = field(init=False)
-    registering: Register = field(init=False)
-    revoking: Revoke = field(init=False)
+    flows: Flows = field(init=False)
     administration: Administration = field(init=False)
 
     async def register(self, **metadata: Any) -> Client:
@@ -208,7 +156,7 @@ class World:
             "response_type": "code",
             "client_id": client_id,
             "redirect_uri": REDIRECT_URI,
-            "code_challenge": challenge(),
+            "code_challenge": PKCE.challenge,
             "code_challenge_method": "S256",
             "state": "xyz",
             "resource": RESOURCE,
@@ -228,7 +176,7 @@ class World:
     async def begin_with(self, pairs: Pairs) -> Refused | ErrorRedirect | Continue:
         """As begin, with these very parameters."""
         try:
-            return await self.authorize.begin(
+            return await self.flows.authorize.begin(
                 pairs, browser_id=self.browser_id, session_id=self.session_id, address=ADDRESS
             )
         except Refused as refused:
@@ -242,9 +190,9 @@ class World:
 
     async def signed_in(self, transaction_id: str, password: str = PASSWORD) -> None:
         """Fills in the sign-in page."""
-        page = await self.sign_in.view(transaction_id, self.browser_id)
+        page = await self.flows.sign_in.view(transaction_id, self.browser_id)
         assert isinstance(page, SignInPage), page
-        outcome = await self.sign_in.submit(
+        outcome = await self.flows.sign_in.submit(
             transaction_id,
             self.browser_id,
             csrf_token=page.csrf_token,
@@ -258,14 +206,14 @@ class World:
 
     async def consent_page(self, transaction_id: str) -> ConsentQuestion:
         """The consent page of a signed-in person."""
-        page = await self.consent.view(transaction_id, self.browser_id, self.session_id)
+        page = await self.flows.consent.view(transaction_id, self.browser_id, self.session_id)
         assert isinstance(page, ConsentQuestion), page
         return page
 
     async def decided(self, transaction_id: str, *, approve: bool = True) -> str:
         """Decides on the consent page; gives the URL to go to."""
         page = await self.consent_page(transaction_id)
-        outcome = await self.consent.decide(
+        outcome = await self.flows.consent.decide(
             transaction_id, self.browser_id, self.session_id, csrf_token=page.csrf_token, approve=approve
         )
         assert isinstance(outcome, Redirect), outcome
@@ -286,7 +234,7 @@ class World:
         """As exchange, with these very parameters."""
 
         async def exchange() -> Mapping[str, Any]:
-            return await self.token.exchange(client_request.read(pairs, authorization, address))
+            return await self.flows.token.exchange(client_request.read(pairs, authorization, address))
 
         return await answer_to(exchange)
 
@@ -294,7 +242,7 @@ class World:
         """POST /revoke."""
 
         async def revoke() -> None:
-            await self.revoking.revoke(client_request.read([*parameters.items()], authorization, address))
+            await self.flows.revoke.revoke(client_request.read([*parameters.items()], authorization, address))
 
         return await answer_to(revoke)
 
@@ -302,7 +250,7 @@ class World:
         """POST /register."""
 
         async def register() -> Mapping[str, Any]:
-            return await self.registering.register(metadata, address)
+            return await self.flows.register.register(metadata, address)
 
         return await answer_to(register)
 

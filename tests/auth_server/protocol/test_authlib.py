@@ -16,7 +16,7 @@ from auth_server.protocol.authlib import authorization_code, client_credentials,
 from auth_server.protocol.authlib.authorization_code import StoredCode
 from auth_server.protocol.authlib.server import TokenDecision, TokenRequest
 from auth_server.protocol.client_auth import PresentedCredentials
-from tests.auth_server.flows.world import basic, challenge
+from tests.auth_server.flows.world import PKCE, basic
 
 NOW = 100.0
 CLIENT = Client(
@@ -43,7 +43,7 @@ GRANT = Grant(
     created_at=0.0,
     expires_at=1000.0,
 )
-CODE = StoredCode("http://localhost:1/cb", challenge(), GRANT)
+CODE = StoredCode("http://localhost:1/cb", PKCE.challenge, GRANT)
 
 _HOSTILE = st.text(max_size=20) | st.sampled_from(
     ['"', "\\", "é", "\x00", "code", "code token", "query", "S256", "plain", "a" * 43, "v" * 43, "client_a"]

@@ -181,7 +181,7 @@ async def test_b08_a_client_that_registered_itself_is_marked(site: Site) -> None
         ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
         ("Evil\u202egnp.exe", "Evilgnp.exe"),
         ("Cla\u200bu\u2060de", "Claude"),
-        ("x" * 500, "x" * 59 + "…"),
+        ("x" * 500, "x" * 79 + "…"),
         ('"><img src=x onerror=alert(1)>', "&#34;&gt;&lt;img src=x onerror=alert(1)&gt;"),
         ("{{ 7*7 }}", "{{ 7*7 }}"),
     ],

@@ -1,12 +1,7 @@
 """Clients: applications that ask for tokens (RFC 6749 §2)."""
 
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
-
-NAME_LENGTH = 80
-"""Longest client name kept, in characters."""
-_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 class GrantType(StrEnum):
@@ -60,13 +55,3 @@ class Client:
     def is_verified(self) -> bool:
         """Whether the operator vouches for the client's name."""
         return self.registration is Registration.OPERATOR
-
-
-def display_name(text: str) -> str:
-    """A client's self-chosen name made safe to show: one line, no invisible or direction-changing characters, bounded.
-
-    Stops a name from hiding the rest of the consent page or from spelling another client's name with invisible marks.
-    """
-    visible = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFC", text))
-    kept = "".join(char for char in visible if unicodedata.category(char) not in _INVISIBLE)
-    return " ".join(kept.split())[:NAME_LENGTH].strip()

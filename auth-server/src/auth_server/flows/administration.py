@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from auth_server.domain import credentials
-from auth_server.domain.client import Client, ClientSecret, GrantType, Registration, display_name
+from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
+from auth_server.domain.client_name import safe_name
 from auth_server.domain.deployment import DEFAULT_TENANT
 from auth_server.domain.user import MalformedEmail, UnusablePassword, User, normalise_email, prepare_password
 from auth_server.ports.clients import ClientStore
@@ -89,7 +90,7 @@ class Administration:
         needs redirect URIs.
         """
         now = self._clock.now()
-        shown = display_name(name)
+        shown = safe_name(name)
         if not shown:
             raise CannotDo(Problem.UNUSABLE_NAME)
         if not confidential and not redirect_uris:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auth_server.domain.client import Client, GrantType, Registration, display_name
+from auth_server.domain.client import Client, GrantType, Registration
+from auth_server.domain.client_name import UNNAMED, safe_name
 from auth_server.domain.deployment import DEFAULT_TENANT
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import redirect_uri
@@ -23,7 +24,6 @@ MAX_LIST = 50
 ALLOWED_GRANT_TYPES = frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN})
 ALLOWED_SCOPES = frozenset({*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS})
 """Every registered client may ask for every scope: the person decides, and step-up needs no new registration."""
-UNNAMED = "Unnamed client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def register(metadata: object, now: float) -> Registered:
     _check_keys(given)
     uris = _redirect_uris(given.get("redirect_uris"))
     grant_types = _grant_types(given)
-    name = display_name(_text(given, "client_name")) or UNNAMED
+    name = safe_name(_text(given, "client_name")) or UNNAMED
     for field in ("scope", "token_endpoint_auth_method", "application_type"):
         _text(given, field)
     stored = tuple(sorted({redirect_uri.canonical(uri) for uri in uris}))

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows import consent as flows
-from auth_server.web import display, pages
+from auth_server.web import pages
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
 
@@ -52,7 +52,7 @@ def _page(question: flows.ConsentQuestion, transaction_id: str, action: str) -> 
         action=action,
         transaction=transaction_id,
         csrf=question.csrf_token,
-        client_name=display.name(question.client_name),
+        client_name=pages.client_name(question.client_name),
         unverified=not question.client_verified,
         user=question.user_email,
         scopes=pages.scope_texts(question.scopes),

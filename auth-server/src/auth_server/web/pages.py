@@ -11,6 +11,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from auth_server.domain.client_name import UNNAMED, safe_name
 from shared_kernel import scope as scopes
 
 _TEMPLATES = ("base.html", "icons.html", "login.html", "consent.html", "notice.html")
@@ -95,6 +96,11 @@ _SCOPE_TEXTS = {
         scopes.OFFLINE_ACCESS, "Stay connected", "Keeps this access for up to 90 days without asking again."
     ),
 }
+
+
+def client_name(name: str) -> str:
+    """The name as it is shown; one that was stored under an earlier rule is made safe now."""
+    return safe_name(name) or UNNAMED
 
 
 def scope_texts(wanted: Iterable[str]) -> tuple[ScopeText, ...]:

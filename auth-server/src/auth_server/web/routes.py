@@ -1,17 +1,11 @@
 """The service on one page: every path that answers, and which flow stands behind it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from auth_server.flows.authorize import Authorize
-from auth_server.flows.consent import Consent
-from auth_server.flows.register import Register
-from auth_server.flows.revoke import Revoke
-from auth_server.flows.sign_in import SignIn
-from auth_server.flows.token.exchange import TokenExchange
+from auth_server.flows.flows import Flows
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance
 from auth_server.protocol.metadata import jwk_set, server_metadata
@@ -29,22 +23,14 @@ from auth_server.web.sign_in import sign_in
 from auth_server.web.token import token
 
 
-@dataclass(frozen=True, slots=True)
-class Flows:
-    """What the endpoints do once requests are parsed, and the ports that web asks itself."""
-
-    authorize: Authorize
-    sign_in: SignIn
-    consent: Consent
-    token: TokenExchange
-    register: Register
-    revoke: Revoke
-    store: Maintenance
-    keys: KeyRing
-
-
 def endpoints(
-    flows: Flows, *, issuer: str, browser: Browser, trusted_proxies: Sequence[Network]
+    flows: Flows,
+    *,
+    store: Maintenance,
+    keys: KeyRing,
+    issuer: str,
+    browser: Browser,
+    trusted_proxies: Sequence[Network],
 ) -> Mapping[str, Endpoint]:
     """Every path that answers; no other path does, and no spelling of these but the exact one."""
     base = urlsplit(issuer).path
@@ -53,7 +39,7 @@ def endpoints(
         return server_metadata(issuer)
 
     async def key_set() -> Mapping[str, object]:
-        return jwk_set(await flows.keys.published_keys())
+        return jwk_set(await keys.published_keys())
 
     def address_of(request: Request) -> str:
         return client_address(request.scope, trusted_proxies)
@@ -72,5 +58,5 @@ def endpoints(
         f"{base}/register": api(register(flows.register, address_of), refusals.registration_as_json),
         f"{base}/revoke": api(revoke(flows.revoke, address_of)),
         "/livez": health.live(),
-        "/readyz": health.ready(flows.store, flows.keys),
+        "/readyz": health.ready(store, keys),
     }

@@ -11,14 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from auth_server.domain.failures import Facts, Reason, Refused
-from auth_server.ports.store import StoreUnavailable
+from auth_server.flows.flows import Flows
+from auth_server.ports.keys import KeyRing
+from auth_server.ports.store import Maintenance, StoreUnavailable
 from auth_server.web import refusals
 from auth_server.web.addresses import Network
 from auth_server.web.browser import Browser
 from auth_server.web.cross_origin import CrossOrigin
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.pages import Renderer
-from auth_server.web.routes import Flows, endpoints
+from auth_server.web.routes import endpoints
 from shared_kernel.asgi import Receive, Scope, Send, header_values
 
 _LOGGED_ID = 128
@@ -28,9 +30,20 @@ _log = structlog.get_logger("web")
 class Service:
     """Every endpoint, behind one place that turns refusals into answers."""
 
-    def __init__(self, flows: Flows, *, issuer: str, brand: str, trusted_proxies: Sequence[Network]) -> None:
+    def __init__(
+        self,
+        flows: Flows,
+        *,
+        store: Maintenance,
+        keys: KeyRing,
+        issuer: str,
+        brand: str,
+        trusted_proxies: Sequence[Network],
+    ) -> None:
         self._browser = Browser(issuer=issuer, render=Renderer(brand=brand, issuer=issuer))
-        table = endpoints(flows, issuer=issuer, browser=self._browser, trusted_proxies=trusted_proxies)
+        table = endpoints(
+            flows, store=store, keys=keys, issuer=issuer, browser=self._browser, trusted_proxies=trusted_proxies
+        )
         app = Starlette(
             routes=[_ExactRoute(path, endpoint, methods=endpoint.handlers) for path, endpoint in table.items()],
             exception_handlers={

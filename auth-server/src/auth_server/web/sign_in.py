@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.flows.sign_in import SignedIn, SignIn, TooManyAttempts, WrongCredentials
-from auth_server.web import display
+from auth_server.web import pages
 from auth_server.web.api import AddressOf
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
@@ -30,7 +30,7 @@ def sign_in(flow: SignIn, browser: Browser, address_of: AddressOf) -> Endpoint:
             action=browser.path("login"),
             transaction=transaction_id,
             csrf=page.csrf_token,
-            client_name=display.name(page.client_name),
+            client_name=pages.client_name(page.client_name),
             email=email,
             error=error,
         )

@@ -1,0 +1,93 @@
+"""Every flow, over one set of ports."""
+
+from dataclasses import dataclass
+
+from auth_server.domain.deployment import Deployment
+from auth_server.flows.authorize import Authorize
+from auth_server.flows.consent import Consent
+from auth_server.flows.register import Register
+from auth_server.flows.revoke import Revoke
+from auth_server.flows.sign_in import SignIn
+from auth_server.flows.token.exchange import TokenExchange
+from auth_server.ports.keys import KeyRing
+from auth_server.ports.limits import AttemptLimiter
+from auth_server.ports.people import PasswordHasher
+from auth_server.ports.store import Store
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """What the endpoints do once requests are parsed."""
+
+    authorize: Authorize
+    sign_in: SignIn
+    consent: Consent
+    token: TokenExchange
+    register: Register
+    revoke: Revoke
+
+
+def compose(
+    deployment: Deployment,
+    *,
+    store: Store,
+    keys: KeyRing,
+    passwords: PasswordHasher,
+    limiter: AttemptLimiter,
+    clock: Clock,
+    entropy: Entropy,
+) -> Flows:
+    """The flows of a running server."""
+    return Flows(
+        authorize=Authorize(
+            deployment=deployment,
+            clients=store,
+            transactions=store,
+            sessions=store,
+            limiter=limiter,
+            clock=clock,
+            entropy=entropy,
+        ),
+        sign_in=SignIn(
+            clients=store,
+            transactions=store,
+            users=store,
+            sessions=store,
+            passwords=passwords,
+            limiter=limiter,
+            clock=clock,
+            entropy=entropy,
+        ),
+        consent=Consent(
+            deployment=deployment,
+            clients=store,
+            transactions=store,
+            users=store,
+            sessions=store,
+            clock=clock,
+            entropy=entropy,
+        ),
+        token=TokenExchange(
+            deployment=deployment,
+            clients=store,
+            codes=store,
+            refresh_tokens=store,
+            grants=store,
+            keys=keys,
+            limiter=limiter,
+            clock=clock,
+            entropy=entropy,
+        ),
+        register=Register(clients=store, limiter=limiter, clock=clock),
+        revoke=Revoke(
+            deployment=deployment,
+            clients=store,
+            refresh_tokens=store,
+            grants=store,
+            keys=keys,
+            limiter=limiter,
+            clock=clock,
+        ),
+    )
