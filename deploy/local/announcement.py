@@ -7,8 +7,8 @@ from typing import Any
 _SQL = "SELECT c_mktsegment, count(*) AS customers FROM customer GROUP BY 1 ORDER BY 2 DESC"
 
 
-def text(demo: Mapping[str, Any]) -> str:
-    """The announcement for the content of demo.json."""
+def text(demo: Mapping[str, Any], directory: str) -> str:
+    """The announcement for the content of demo.json, which is in `directory`."""
     issuer, resource = demo["issuer"], demo["resource"]
     client = demo["api_client"]
     call = {
@@ -18,7 +18,7 @@ def text(demo: Mapping[str, Any]) -> str:
         "params": {"name": "run_sql", "arguments": {"sql": _SQL}},
     }
     return f"""
-Ready. Ctrl-C stops everything; the data stays in .data/.
+Ready. Ctrl-C stops everything; the data stays in {directory}/.
 
   MCP server            {resource}
   Authorization server  {issuer}
@@ -28,8 +28,16 @@ Ready. Ctrl-C stops everything; the data stays in .data/.
 
 Add it to a client, which then opens the browser:
 
-  claude mcp add --transport http dynamosql {resource}
+  claude mcp add --transport http dynamosql {resource}    then: claude mcp login dynamosql
   codex mcp add dynamosql --url {resource}
+  gemini mcp add --transport http dynamosql {resource}    then, in gemini: /mcp auth dynamosql
+  npx @modelcontextprotocol/inspector                     then: Streamable HTTP, {resource}
+  npx mcp-remote {resource}                               for clients that only start programs
+
+Administer it in another terminal:
+
+  . {directory}/env
+  auth-server user create --email ada@example.com
 
 Or use curl:
 
@@ -39,5 +47,5 @@ Or use curl:
     -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\
     -d '{json.dumps(call)}'
 
-`make demo` in another terminal shows every HTTP exchange. These addresses and secrets are in .data/demo.json.
+`make demo` in another terminal shows every HTTP exchange. These addresses and secrets are in {directory}/demo.json.
 """

@@ -62,10 +62,13 @@ class Child:
                 raise ChildEnded(f"{self.name} was not ready after {seconds:.0f} seconds. {self._last_lines()}")
             time.sleep(_POLL_SECONDS)  # readiness is an HTTP answer: there is no event to wait on
 
-    def stop(self) -> None:
-        """Ends it and waits: orderly within its grace period, or by SIGKILL."""
+    def end(self) -> None:
+        """Asks it to end, without waiting: the supervisor sees the end of its input."""
         if self._process.stdin is not None:
             self._process.stdin.close()
+
+    def wait(self) -> None:
+        """Waits until it has ended: orderly within its grace period, or by SIGKILL."""
         try:
             self._process.wait(self._grace + 5)
         except subprocess.TimeoutExpired:
@@ -78,18 +81,18 @@ class Child:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """A child's environment: the caller's, less what would configure either service or AWS by accident."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AUTH_", "MCP_", "AWS_", "BOTO_")) or name.endswith("_LOG_LEVEL")
-    }
+    """A child's environment: `settings` over the caller's, less what could lead an AWS SDK to a real account."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BOTO_"))}
     return kept | {"NO_PROXY": "localhost,127.0.0.1,::1", "no_proxy": "localhost,127.0.0.1,::1"} | dict(settings)
 
 
-def answers(url: str) -> bool:
+def answers(url: str) -> Callable[[], bool]:
     """Whether a GET of `url` gives 200 right now."""
-    try:
-        return httpx2.get(url, timeout=5, trust_env=False).status_code == httpx2.codes.OK
-    except httpx2.HTTPError:
-        return False
+
+    def probe() -> bool:
+        try:
+            return httpx2.get(url, timeout=5, trust_env=False).status_code == httpx2.codes.OK
+        except httpx2.HTTPError:
+            return False
+
+    return probe

@@ -63,6 +63,27 @@ def load_demo_data(endpoint_url: str, directory: Path, progress: Progress) -> tu
     return tuple(loaded)
 
 
+def schemas_file(endpoint_url: str) -> str:
+    """The MCP_SCHEMAS_FILE for the demo tables at the endpoint, in TOML."""
+    lines = [
+        "# Written by `make run` at every start.",
+        "[[schema]]",
+        'name = "demo"',
+        'tenant = "default"',
+        f'region = "{REGION}"',
+        f'endpoint_url = "{endpoint_url}"',
+        f"tables = {json.dumps(TABLE_NAMES)}",
+        'status = "active"',
+        "default = true",
+    ]
+    # An index serves a query only where every item is known to be in it: TPC-H has no nulls (§1.4), app_data does.
+    for table in tpch.TABLES:
+        indexed = {name for index in table.indexes for name in index.key.attributes}
+        for attribute in sorted(indexed.difference(table.key.attributes)):
+            lines += [f"[schema.columns.{table.name}.{attribute}]", "not_null = true"]
+    return "\n".join(lines) + "\n"
+
+
 def dynamodb_client(endpoint_url: str) -> Any:
     """A DynamoDB client for an emulator; its credentials are placeholders."""
     config = botocore.config.Config(

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import shlex
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.children import REPOSITORY
-from deploy.local.demo_data import REGION, TABLE_NAMES
+from deploy.local.demo_data import schemas_file
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.settings import KEY_BYTES, write_key_file
 
@@ -40,12 +41,23 @@ class Installation:
     @property
     def resource(self) -> str:
         """The MCP server's resource identifier, which is also its address."""
-        return f"http://localhost:{self.mcp_port}/mcp"
+        return f"{self.mcp_origin}/mcp"
+
+    @property
+    def mcp_origin(self) -> str:
+        """The MCP server's address without a path."""
+        return f"http://localhost:{self.mcp_port}"
 
     @property
     def dynamodb_endpoint(self) -> str:
         """The embedded DynamoDB."""
         return f"http://127.0.0.1:{self.dynamodb_port}"
+
+    @property
+    def display_name(self) -> str:
+        """The directory as a person would type it in the repository."""
+        inside = self.directory.is_relative_to(REPOSITORY)
+        return str(self.directory.relative_to(REPOSITORY) if inside else self.directory)
 
     @property
     def demo_file(self) -> Path:
@@ -57,7 +69,7 @@ class Installation:
         return self.directory / name
 
     def auth_settings(self) -> dict[str, str]:
-        """The environment of auth-server and of its commands."""
+        """The settings of auth-server and of its commands that the installation decides."""
         return {
             "AUTH_ISSUER": self.issuer,
             "AUTH_RESOURCES": self.resource,
@@ -69,7 +81,7 @@ class Installation:
         }
 
     def mcp_settings(self) -> dict[str, str]:
-        """The environment of mcp-server; the credentials are placeholders, the emulator checks none."""
+        """The settings of mcp-server that the installation decides; the emulator accepts any credentials."""
         return {
             "MCP_RESOURCE": self.resource,
             "MCP_ISSUER": self.issuer,
@@ -79,6 +91,7 @@ class Installation:
             "MCP_HOST": "127.0.0.1",
             "MCP_PORT": str(self.mcp_port),
             "MCP_SHUTDOWN_DELAY_SECONDS": "0",
+            "MCP_SHUTDOWN_SECONDS": "1",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -108,7 +121,7 @@ def from_environment(variables: Mapping[str, str], directory: Path = REPOSITORY 
 
 
 def prepare(installation: Installation) -> None:
-    """Creates directories, key files and the schemas file where they are missing; existing keys stay."""
+    """Creates the directories and key files that are missing, and writes the schemas file and the shell file anew."""
     # Other accounts on this machine must not read keys and secrets, whatever the umask.
     os.umask(0o077)
     installation.directory.mkdir(mode=0o700, exist_ok=True)
@@ -118,13 +131,8 @@ def prepare(installation: Installation) -> None:
     for name in ("auth-master.key", "mcp-cursor.key"):
         if not installation.file(name).exists():
             write_key_file(installation.file(name), SystemEntropy().bytes(KEY_BYTES))
-    tables = ", ".join(f'"{name}"' for name in TABLE_NAMES)
-    installation.file("schemas.toml").write_text(
-        "# Written by `make run` at every start.\n"
-        f'[[schema]]\nname = "demo"\ntenant = "default"\nregion = "{REGION}"\n'
-        f'endpoint_url = "{installation.dynamodb_endpoint}"\ntables = [{tables}]\nstatus = "active"\ndefault = true\n',
-        encoding="utf-8",
-    )
+    installation.file("schemas.toml").write_text(schemas_file(installation.dynamodb_endpoint), "utf-8")
+    installation.file("env").write_text(_shell_file(installation), "utf-8")
 
 
 @contextmanager
@@ -158,6 +166,23 @@ def require_free_ports(installation: Installation) -> None:
                     f"Port {port} is in use by another program. Stop that program, or choose another port: "
                     f"make run {variable}={port + 1000 if port < 60000 else port - 1000}"
                 )
+
+
+def _shell_file(installation: Installation) -> str:
+    """What a shell reads to run the commands of both services on this installation: settings and PATH."""
+    settings = installation.auth_settings() | installation.mcp_settings()
+    scripts = REPOSITORY / ".venv" / "bin"
+    return "".join(
+        [
+            "# Written by `make run` at every start.\n",
+            *(
+                f"export {name}={shlex.quote(value)}\n"
+                for name, value in settings.items()
+                if not name.startswith("AWS_")
+            ),
+            f'export PATH={shlex.quote(str(scripts))}:"$PATH"\n',
+        ]
+    )
 
 
 def _take(descriptor: int) -> None:

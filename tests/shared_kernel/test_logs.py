@@ -136,3 +136,25 @@ def test_every_line_is_one_redacted_json_object_whoever_logs() -> None:
     assert all({"level", "timestamp"} <= event.keys() for event in events)
     assert "ValueError: cannot read" in events[1]["exception"]
     assert not any(part in run.stderr for part in [*JWT.split("."), "fishFishFish"])
+
+
+_FETCHES = """
+import http.server, threading, httpx2
+from shared_kernel import logs
+logs.configure("example", "DEBUG")
+class Nothing(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+with http.server.HTTPServer(("127.0.0.1", 0), Nothing) as server:
+    threading.Thread(target=server.handle_request).start()
+    print(httpx2.get(f"http://127.0.0.1:{server.server_address[1]}/keys", trust_env=False).status_code)
+"""
+
+
+def test_the_http_client_does_not_log_its_requests() -> None:
+    """A service reports its own events; `HTTP Request: GET ...` names addresses and says nothing to an operator."""
+    run = subprocess.run([sys.executable, "-c", _FETCHES], capture_output=True, text=True, check=True, timeout=30)
+    assert (run.stdout, run.stderr) == ("204\n", "")

@@ -1,7 +1,6 @@
 """Puts the service together: the only module that knows which adapter stands behind which port."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -207,7 +206,6 @@ async def _warm_up(relational: RelationalEngine, warm: anyio.Event) -> None:
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what is under way. Raises CannotStart, CannotListen."""
     logs.configure("mcp-server", settings.log_level)
-    logging.getLogger("mcp").setLevel(logging.WARNING)  # it tells of every request at INFO
     app = create_app(settings)
     listener = http_server.listen(settings.host, settings.port, "MCP_")
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -28,7 +28,9 @@ _NAMED_SECRETS = re.compile(
 )
 
 # These log whole requests, bodies or tokens at DEBUG.
-_NEVER_BELOW_INFO = ("authlib", "botocore", "aiobotocore", "boto3", "aiohttp", "httpx2", "httpcore2", "mcp", "urllib3")
+_NEVER_BELOW_INFO = ("authlib", "botocore", "aiobotocore", "boto3", "aiohttp", "httpcore2", "urllib3")
+# These log every request at INFO, which our own lines report already.
+_NEVER_BELOW_WARNING = ("httpx2", "mcp")
 
 
 def redact(value: Any) -> Any:
@@ -86,3 +88,5 @@ def configure(service: str, level: str = "INFO") -> None:
     root.setLevel(level)
     for name in _NEVER_BELOW_INFO:
         logging.getLogger(name).setLevel(max(logging.INFO, root.level))
+    for name in _NEVER_BELOW_WARNING:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
