@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check demo lock install format
+.PHONY: help run test check demo bench lock install format
 
 export UV_PYTHON_DOWNLOADS := never
 # Where the system keeps certificate authorities, its list counts: it knows a company's own, uv's built-in one does not.
@@ -11,6 +11,7 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),tr
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 BIN := .venv/bin
 DISTRIBUTIONS := shared auth-server mcp-server
+NODE_PACKAGES := tests/conformance/node_modules/.installed tests/bench/node_modules/.installed
 
 ##@ Using it
 
@@ -25,9 +26,12 @@ demo: .venv/.installed ## Against a running pair: print each HTTP exchange from 
 check: .venv/.installed lint ## Format, lint, types, architecture and the tests that start no server; under a minute
 	$(BIN)/pytest -q -n auto -m "not slow"
 
-test: .venv/.installed .venv-emulator/.installed tests/conformance/node_modules/.installed programs lint ## Every test; installs what is missing or names the command
+test: .venv/.installed .venv-emulator/.installed $(NODE_PACKAGES) programs lint ## Every test; installs what is missing or names the command
 	$(BIN)/pytest -q -n auto -m "not slow"
 	$(BIN)/pytest -m slow
+
+bench: .venv/.installed tests/bench/node_modules/.installed ## Measure both services beside their peers (ROWS=token,document · QUICK=1 · RECORD=1)
+	@$(BIN)/python -m tests.bench --rows "$(ROWS)" $(if $(QUICK),--quick) $(if $(RECORD),--record)
 
 format: .venv/.installed ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix-only --quiet .
@@ -67,8 +71,8 @@ programs:
 	@$(UV) pip sync --quiet --python .venv-emulator/bin/python --require-hashes deploy/emulator.lock
 	@touch $@
 
-tests/conformance/node_modules/.installed: tests/conformance/package.json tests/conformance/package-lock.json
-	@sh deploy/bootstrap/install-conformance
+$(NODE_PACKAGES): %/node_modules/.installed: %/package.json %/package-lock.json
+	@sh deploy/bootstrap/install-node-packages "the Node.js packages of $*" $*
 	@touch $@
 
 .tools/uv/bin/uv: deploy/bootstrap/uv.lock

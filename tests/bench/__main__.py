@@ -1,0 +1,82 @@
+"""`make bench`: our services beside their peers, as ratios.
+
+    python -m tests.bench [--rows PREFIX,PREFIX] [--quick] [--record] [--report PATH]
+
+Rows are chosen by the beginnings of their names. The report is printed and kept, in build/bench/report.md by default;
+`--record` writes it into docs/performance.md too.
+"""
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench import cores, report
+from tests.bench.measurement import Plan, Result, Row, measure
+from tests.bench.rows import token
+from tests.bench.subjects import Setting
+from tests.support.processes import REPOSITORY
+
+FULL = Plan(passes=5, seconds=2.0)
+QUICK = Plan(passes=2, seconds=0.5)
+REPORT = REPOSITORY / "build" / "bench" / "report.md"
+RECORD = REPOSITORY / "docs" / "performance.md"
+
+Group = Callable[[Setting], AbstractContextManager[Sequence[Row]]]
+GROUPS: tuple[tuple[tuple[str, ...], Group], ...] = ((token.NAMES, token.rows),)
+"""The rows that share servers, by name, and what starts these."""
+NAMES = tuple(name for names, _group in GROUPS for name in names)
+
+
+def main(arguments: list[str]) -> int:
+    """Measures, prints, keeps; gives the exit status, which says nothing about goals."""
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--rows", default="", help="beginnings of row names, separated by commas")
+    parser.add_argument("--quick", action="store_true", help="short passes: to see that it works, not how fast it is")
+    parser.add_argument("--report", type=Path, default=REPORT, help="where the report is kept")
+    parser.add_argument("--record", action="store_true", help="write the report into docs/performance.md")
+    chosen = parser.parse_args(arguments)
+    wanted = [name for name in NAMES if name.startswith(tuple(chosen.rows.split(",")))]
+    if not wanted:
+        parser.error(f"no row begins with {chosen.rows!r}; there are {', '.join(NAMES)}")
+    plan = QUICK if chosen.quick else FULL
+    try:
+        placed = cores.choose()
+    except cores.CannotPin as problem:
+        parser.error(str(problem))
+    results = run(wanted, plan, placed)
+    text = report.markdown(results, plan, report.circumstances(datetime.now(UTC).strftime("%Y-%m-%d")))
+    sys.stdout.write(f"\n{text}\n")
+    chosen.report.parent.mkdir(parents=True, exist_ok=True)
+    chosen.report.write_text(text)
+    if chosen.record:
+        record(text)
+    return 0
+
+
+def run(wanted: Sequence[str], plan: Plan, placed: cores.Cores) -> list[Result]:
+    """Measures the wanted rows, group by group, saying which one is under way."""
+    results = []
+    for names, group in GROUPS:
+        if not set(names).intersection(wanted):
+            continue
+        with tempfile.TemporaryDirectory(prefix="bench-") as directory, group(Setting(Path(directory), placed)) as rows:
+            for row in rows:
+                if row.name in wanted:
+                    sys.stderr.write(f"{row.name} ...\n")
+                    results.append(measure(row, plan))
+    return results
+
+
+def record(text: str) -> None:
+    """Puts the report in place of the one that the document holds."""
+    document = RECORD.read_text("utf-8")
+    RECORD.write_text(re.sub(r"(?<=<!-- report -->\n).*?(?=<!-- end -->)", lambda _old: text, document, flags=re.S))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

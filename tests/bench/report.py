@@ -1,0 +1,91 @@
+"""The table of a run, in Markdown: goals first, then every figure."""
+
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.measurement import Plan, Result
+from tests.support.processes import REPOSITORY
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """When, where and on what a run took place."""
+
+    date: str
+    machine: str
+    commit: str
+
+
+def circumstances(date: str) -> Circumstances:
+    """This machine and this commit."""
+    commit = _output("git", "describe", "--always", "--dirty")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    machine = f"{_processor()}, {os.cpu_count() or cores} cores, {platform.system()} {platform.machine()}"
+    return Circumstances(date, f"{machine}, Python {platform.python_version()}", commit)
+
+
+def markdown(results: Sequence[Result], plan: Plan, where: Circumstances) -> str:
+    """The whole report."""
+    others = statistics.median(
+        sample.others for result in results for passes in result.samples.values() for sample in passes
+    )
+    return "\n".join(
+        [
+            f"Recorded {where.date} at commit {where.commit}: {where.machine}.",
+            f"{plan.passes} interleaved passes of {plan.seconds:g} s; medians. While it ran, processes outside the "
+            f"measurement took {others:.0%} of the servers' core.",
+            "",
+            "| row | goal | measured | reached |",
+            "|---|---|---|---|",
+            *(line for result in results for line in _goals(result)),
+            "",
+            "| row | subject | operations/s | ours ÷ it | p50 ms | p99 ms | CPU µs | ours ÷ it | load core |",
+            "|---|---|---|---|---|---|---|---|---|",
+            *(line for result in results for line in _figures(result)),
+            "",
+            *(f"- `{result.row.name}`: {result.row.work}." for result in results),
+            "",
+        ]
+    )
+
+
+def _goals(result: Result) -> list[str]:
+    return [
+        f"| `{result.row.name}` | {goal.text} | {goal.reached(result):.2f} | {'yes' if goal.met(result) else 'no'} |"
+        for goal in result.row.goals
+    ]
+
+
+def _figures(result: Result) -> list[str]:
+    lines = []
+    for name in result.samples:
+        found, is_ours = result.medians(name), name == result.ours
+        rate = "–" if is_ours else f"{result.ratio(name):.2f}"
+        cpu = "–" if is_ours else f"{result.ratio(name, lambda sample: sample.cpu_each):.2f}"
+        lines.append(
+            f"| {f'`{result.row.name}`' if is_ours else ''} | {name} | {_figure(found.rate)} | {rate} | "
+            f"{_figure(found.p50)} | {_figure(found.p99)} | {_figure(found.cpu)} | {cpu} | {found.generator:.0%} |"
+        )
+    return lines
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,82 @@
+"""Servers under load: ours through its console script, the peers under Node or Python, each on the servers' core."""
+
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.cores import Cores
+from tests.bench.load import Caller, drive
+from tests.bench.measurement import Sample, Subject
+from tests.bench.usage import Meter, family
+from tests.support.processes import Server, answers, clean_environment, free_port, running
+
+FOLDER = Path(__file__).parent
+PEERS = FOLDER / "peers"
+MODULES = FOLDER / "node_modules"
+CONNECTIONS = 16
+_WARM_UP_SECONDS = 0.3
+_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a run keeps its files, and on which cores it runs."""
+
+    directory: Path
+    cores: Cores
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A running server that can be put under load. The load goes to 127.0.0.1."""
+
+    name: str
+    port: int
+    server: Server
+    core: int
+
+    def subject(self, callers: Callable[[], Sequence[Caller]], warm_up: float = _WARM_UP_SECONDS) -> Subject:
+        """The server as a row's subject; `callers` gives each pass its callers, one connection each."""
+
+        def measure(seconds: float) -> Sample:
+            prepared, meter = callers(), Meter(family(self.server.pid), self.core)
+            window = drive(self.port, prepared, warm_up=warm_up, seconds=seconds, mark=meter.read)
+            before, after = window.marks
+            return Sample(
+                window.seconds,
+                window.latencies,
+                cpu=after.processes - before.processes,
+                generator=window.generator / window.seconds,
+                others=after.others_since(before) / window.seconds,
+            )
+
+        return Subject(self.name, measure)
+
+
+def node(script: str) -> list[str]:
+    """The command of a peer under the Node that npm brought along."""
+    system, machine = platform.system().lower(), _ARCHITECTURES[platform.machine().lower()]
+    found = [*MODULES.glob(f"node-{system}-{machine}/bin/node"), *MODULES.glob(f"node-bin-{system}-{machine}/bin/node")]
+    assert found, f"no Node in {MODULES}; run: (cd {FOLDER} && npm ci)"
+    return [str(found[0]), str(PEERS / script)]
+
+
+def python(module: str) -> list[str]:
+    """The command of a peer in the development environment."""
+    return [sys.executable, "-m", f"tests.bench.{module}"]
+
+
+@contextmanager
+def peer(setting: Setting, name: str, command: list[str], probe: str, **environment: str) -> Iterator[Target]:
+    """A peer on a free port, which it is given as PORT; ready once a GET of `probe` answers 200."""
+    port = free_port()
+    log = setting.directory / f"{name.replace(' ', '-')}.log"
+    settings = clean_environment(PORT=str(port), NODE_ENV="production", **environment)
+    with (
+        setting.cores.for_servers(),
+        running(name, command, settings, log, answers(f"http://127.0.0.1:{port}{probe}")) as server,
+    ):
+        yield Target(name, port, server, setting.cores.servers)
