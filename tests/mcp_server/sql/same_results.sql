@@ -123,3 +123,23 @@ SELECT * FROM odd ORDER BY 1;
 SELECT "odd-table"."a-b" FROM "odd-table" ORDER BY 1;
 SELECT sum(x.total) AS Total FROM orders x;
 SELECT o.id AS id, i.id AS ID2 FROM orders o JOIN items i ON o.id = i.id ORDER BY o.id;
+SELECT * FROM orders PIVOT (sum(total) FOR status IN ('open', 'paid') GROUP BY "Customer") ORDER BY 1;
+SELECT * FROM orders PIVOT (sum(total) AS s, count(*) AS n FOR status IN ('open', 'paid') GROUP BY "Customer", placed) AS p ORDER BY 1, 2;
+SELECT p."Customer", p.open FROM orders o PIVOT (sum(total) FOR status IN ('open', 'paid') GROUP BY customer) AS p ORDER BY 1;
+SELECT * FROM (SELECT * FROM orders) x PIVOT (sum(total) FOR status IN ('open', 'paid') GROUP BY "Customer") AS p ORDER BY 1;
+-- other spellings
+SELECT id FROM orders ORDER BY id FETCH FIRST 3 ROWS ONLY;
+SELECT id FROM orders ORDER BY id FETCH FIRST ROW ONLY;
+SELECT id FROM orders ORDER BY id OFFSET 1 ROW FETCH NEXT 3 ROWS ONLY;
+SELECT E'a\101\x41\u0042 \q\e it\'s it''s \\', e'\xc3\xa9\t', E'', E'é' || id FROM orders ORDER BY id;
+SELECT if(id > 2, 'x', 'y') FROM orders ORDER BY id;
+SELECT json_object('a', id, 'b', status, 'c', json_object('d', total)), json_object() FROM orders ORDER BY id;
+SELECT approx_top_k(status, 1) FROM orders WHERE status = 'open';
+SELECT printf('%d-%s', id, status), printf('%05d', id), format('{}-{}', id, status), format('{{}} {:.2f}', total) FROM orders ORDER BY id;
+SELECT to_base(id, 2), to_base(id, 16, 4) FROM orders ORDER BY id;
+-- sequences whose length rows decide
+SELECT o.id, s.i FROM orders o, LATERAL (SELECT * FROM generate_series(1, o.id) t(i)) s ORDER BY 1, 2;
+SELECT o.id, s.i FROM orders o, generate_series(1, o.id) s(i) ORDER BY 1, 2;
+SELECT o.id, s.i FROM orders o, LATERAL range(0, o.id * 2, 2) s(i) ORDER BY 1, 2;
+SELECT o.id, s.i FROM orders o, LATERAL range(o.id, 0, -1) s(i) ORDER BY 1, 2;
+SELECT id, range(customer), unnest(generate_series(id - 1, id + 1)) FROM orders ORDER BY id, 3;

@@ -74,7 +74,7 @@ def test_every_listed_function_is_one_and_is_let_through() -> None:
               "grouping_id", "iff", "ifnull", "localtime", "localtimestamp", "nvl", "percentile_cont",
               "percentile_disc"}  # fmt: skip
     assert known | syntax >= PUBLIC_FUNCTIONS
-    sized = {"repeat", "lpad", "rpad", "range", "generate_series"}
+    sized = {"repeat", "lpad", "rpad", "printf", "format", "range", "generate_series"}
     for name in PUBLIC_FUNCTIONS - sized:
         outcomes: list[FailureCode | None] = []
         for arguments in ("", "a", "a, b", "a, b, c"):
@@ -86,6 +86,9 @@ def test_every_listed_function_is_one_and_is_let_through() -> None:
                 outcomes.append(None)
         assert FailureCode.FUNCTION_NOT_ALLOWED not in outcomes, name
         assert None in outcomes, name
+    for call in ("repeat('x', 2)", "lpad('x', 2)", "rpad('x', 2)", "printf('%d', 1)", "format('{}', 1)", "range(9)",
+                 "generate_series(1, 9)"):  # fmt: skip
+        assert parse(f"SELECT {call}", None)
 
 
 def test_no_listed_function_reaches_outside() -> None:

@@ -1,11 +1,13 @@
 """DuckDB's SQL as it is read and written here."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import NormalizationStrategy
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, UnsupportedError
+from sqlglot.generators.duckdb import DuckDBGenerator
+from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import TokenType
 
 from mcp_server.domain.failures import Failure, FailureCode
@@ -28,6 +30,18 @@ class Dialect(DuckDB):
 
         HEREDOC_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
         SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {**DuckDB.Tokenizer.SINGLE_TOKENS, "$": TokenType.PARAMETER}
+
+    class Parser(DuckDBParser):
+        """DuckDB's parser, with `iff` beside `if`."""
+
+        FUNCTIONS: ClassVar[dict[str, Any]] = {**DuckDBParser.FUNCTIONS, "IFF": exp.If.from_arg_list}
+
+    class Generator(DuckDBGenerator):
+        """DuckDB's generator, which takes `approx_top_k` for another dialect's."""
+
+        def approxtopk_sql(self, expression: exp.ApproxTopK) -> str:
+            """The call as DuckDB spells it."""
+            return self.func("APPROX_TOP_K", expression.this, expression.expression)
 
 
 def to_sql(expression: exp.Expr) -> str:

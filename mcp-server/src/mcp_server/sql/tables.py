@@ -8,6 +8,8 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import cte_of
 
+_CATALOGUES = frozenset({"information_schema", "pg_catalog"})
+
 
 @dataclass(frozen=True, slots=True)
 class TableName:
@@ -30,7 +32,8 @@ def real_tables(query: exp.Query) -> list[exp.Table]:
 
 
 def table_names(query: exp.Query, text: str) -> frozenset[TableName]:
-    """The tables that a query reads. Raises unknown_table for names of more than two parts."""
+    """The tables that a query reads. Raises unknown_table for names of more than two parts, unknown_schema for
+    the schemas in which databases describe themselves."""
     tables = real_tables(query)
     for table in tables:
         if table.catalog:
@@ -38,6 +41,13 @@ def table_names(query: exp.Query, text: str) -> frozenset[TableName]:
                 FailureCode.UNKNOWN_TABLE,
                 f'There is no table "{table.catalog}.{table.db}.{table.name}".',
                 "Name tables `table` or `schema.table`.",
+                position=position_of(text, table),
+            )
+        if table.db.lower() in _CATALOGUES:
+            raise Failure(
+                FailureCode.UNKNOWN_SCHEMA,
+                f'There is no schema "{table.db}" to query.',
+                "Call the tool list_tables to see the tables, and describe_table to see the columns of one.",
                 position=position_of(text, table),
             )
     return frozenset(table_name(table) for table in tables)

@@ -17,6 +17,13 @@ _AMBIGUOUS = re.compile(r"Ambiguous column '([^']*)'")
 _NO_OUTPUT = re.compile(r"Unknown output column: (\d+)")
 _NO_TABLE = re.compile(r"Unknown table: ([^'\n]*)")
 _TABLE = re.compile(r"for table: '([^']*)'")
+_ELSEWHERE = {
+    "rownum": "Use LIMIT for the first rows, row_number() OVER (ORDER BY …) to number them.",
+    "sysdate": "Use now() or current_date.",
+    "systimestamp": "Use now().",
+    "level": "Use WITH RECURSIVE for hierarchies.",
+}
+"""What other databases know under a name that looks like a column, and what does the same here."""
 
 
 def resolution_failure(message: str, query: exp.Query, text: str, tables: Mapping[str, Table]) -> Failure:
@@ -91,6 +98,10 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Iterable[Table]) ->
             advice = f"Did you mean {' or '.join(_quoted([one]) for one in near)}?"
         case Found(_):
             advice = "Nothing that is read where it stands has that column; check tables and aliases."
+        case _ if fold(written) in _ELSEWHERE:
+            advice = _ELSEWHERE[fold(written)]
+        case _ if f'"{written}"' in text:
+            advice = f"Double quotes name columns. Write a text in single quotes: {exp.Literal.string(written).sql()}."
         case _:
             advice = f"Describe the table to see its columns; {DOCUMENT_COLUMN} holds every attribute of an item."
     return Failure(

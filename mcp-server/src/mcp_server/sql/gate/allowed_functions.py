@@ -30,11 +30,11 @@ parse_dirname parse_filename position prefix
 regexp_escape regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array
 replace reverse right right_grapheme rtrim sha1 sha256 split split_part starts_with str_split str_split_regex
 string_split string_split_regex string_to_array strip_accents strlen strpos substr substring substring_grapheme suffix
-to_base64 to_hex translate trim ucase unhex unicode upper url_decode url_encode
+to_base to_base64 to_hex translate trim ucase unhex unicode upper url_decode url_encode
 """
 
 SIZED_STRINGS = """
-repeat lpad rpad
+format lpad printf repeat rpad
 """
 
 NUMBERS = """

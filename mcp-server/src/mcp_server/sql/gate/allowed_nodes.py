@@ -9,7 +9,7 @@ QUERIES = (
 
 CLAUSES = (
     exp.From, exp.Join, exp.Lateral, exp.Where, exp.Group, exp.GroupingSets, exp.Rollup, exp.Cube, exp.Having,
-    exp.Qualify, exp.Distinct, exp.Order, exp.Ordered, exp.Limit, exp.Offset, exp.Fetch,
+    exp.Qualify, exp.Distinct, exp.Order, exp.Ordered, exp.Limit, exp.Offset,
     exp.Window, exp.WindowSpec, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls,
     exp.Pivot, exp.PivotAlias, exp.UnpivotColumns,
 )  # fmt: skip
@@ -31,7 +31,7 @@ OPERATORS = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow, exp.Neg, exp.DPipe,
     exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseLeftShift, exp.BitwiseRightShift,
     exp.Case, exp.If, exp.Cast, exp.TryCast, exp.Extract, exp.AtTimeZone, exp.Collate,
-    exp.JSONExtract, exp.JSONExtractScalar, exp.Unnest, exp.Array, exp.Struct, exp.RegexpLike,
+    exp.JSONExtract, exp.JSONExtractScalar, exp.JSONKeyValue, exp.Unnest, exp.Array, exp.Struct, exp.RegexpLike,
 )  # fmt: skip
 
 ALLOWED_NODES: frozenset[type[exp.Expr]] = frozenset(QUERIES + CLAUSES + NAMES + VALUES + OPERATORS)

@@ -10,7 +10,11 @@ from sqlglot.tokenizer_core import Token, TokenType
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.sql.dialect import Dialect
 from mcp_server.sql.gate.allow_list import check, not_allowed, too_deep
+from mcp_server.sql.gate.escape_strings import decode_escape_strings
 from mcp_server.sql.gate.parameters import JsonValue, mark_parameters, substitute
+from mcp_server.sql.gate.rewording import nearest_keyword, rewording
+from mcp_server.sql.gate.rewrites import rewrite
+from mcp_server.sql.gate.sizes import bound_sequences
 from mcp_server.sql.positions import position_at
 from mcp_server.sql.tables import TableName, table_names
 
@@ -25,6 +29,8 @@ _FIRST_WORDS = frozenset(
 )
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+_REWORDABLE = (FailureCode.SYNTAX_ERROR, FailureCode.SYNTAX_NOT_SUPPORTED, FailureCode.FUNCTION_NOT_ALLOWED)
 
 __all__ = ["JsonValue", "Statement", "TableName", "parse"]
 
@@ -46,10 +52,29 @@ def parse(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue] |
     """
     _check_text(text)
     try:
-        query = _parsed(text, parameters)
-        return Statement(text, query, table_names(query, text))
+        return _statement(text, parameters)
     except RecursionError:
         raise too_deep() from None
+    except Failure as failure:
+        advice = rewording(text, _accepted) if failure.code in _REWORDABLE else None
+        if advice is None:
+            raise
+        raise Failure(failure.code, failure.message, advice, position=failure.position) from None
+
+
+def _statement(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue] | None) -> Statement:
+    query = _parsed(text, parameters)
+    return Statement(text, query, table_names(query, text))
+
+
+def _accepted(text: str) -> bool:
+    try:
+        _statement(text, None)
+    except Failure as failure:
+        return failure.code is FailureCode.INVALID_PARAMETERS  # it is checked without its parameters
+    except RecursionError:
+        return False
+    return True
 
 
 def _check_text(text: str) -> None:
@@ -81,7 +106,8 @@ def _parsed(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue]
     dialect = Dialect()
     tokens = _tokens(dialect, text)
     try:
-        statements = dialect.parser().parse(mark_parameters(tokens, text), text)
+        marked = mark_parameters(decode_escape_strings(tokens, text), text)
+        statements = dialect.parser().parse(marked, text)
     except ParseError as error:
         raise _syntax_error(error, text) from None
     if len(statements) != 1 or statements[0] is None:
@@ -89,7 +115,9 @@ def _parsed(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue]
     expression = substitute(statements[0], parameters)
     if isinstance(expression, exp.Values):
         expression = exp.select("*").from_(expression)
-    return check(expression, text)
+    query = check(rewrite(expression, text), text)
+    bound_sequences(query)
+    return query
 
 
 def _tokens(dialect: Dialect, text: str) -> list[Token]:
@@ -112,15 +140,41 @@ def _tokens(dialect: Dialect, text: str) -> list[Token]:
         depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
         if depth > MAX_BRACKETS:
             raise too_deep()
-    if not tokens or tokens[0].token_type not in _FIRST_WORDS:
-        raise not_allowed(position_at(text, tokens[0].start) if tokens else Position(1, 1))
+    if not tokens:
+        raise not_allowed(Position(1, 1))
+    if tokens[0].token_type not in _FIRST_WORDS:
+        raise _no_query(tokens, position_at(text, tokens[0].start))
     return tokens
+
+
+def _no_query(tokens: list[Token], position: Position) -> Failure:
+    """The refusal of a statement by its first word: most of those that only look something up have a tool instead."""
+    words = [token.text.lower() for token in tokens[:4]]
+    near = nearest_keyword(words[0]) if tokens[0].token_type is TokenType.VAR else None
+    if near in ("SELECT", "FROM", "WITH", "VALUES"):
+        return Failure(
+            FailureCode.SYNTAX_ERROR,
+            f'A statement cannot start with "{tokens[0].text}".',
+            f"Did you mean {near}?",
+            position=position,
+        )
+    if words[0] == "show" and words[1:2] in (["databases"], ["schemas"]):
+        advice = "Call the tool list_schemas."
+    elif words[0] == "show" and words[1:2] != ["columns"]:
+        advice = "Call the tool list_tables."
+    elif words[0] in ("describe", "desc", "show", "summarize"):
+        advice = "Call the tool describe_table."
+    elif words[0] == "explain":
+        advice = "Call the tool explain_sql with the query alone."
+    else:
+        return not_allowed(position)
+    return Failure(FailureCode.STATEMENT_NOT_ALLOWED, f"{words[0].upper()} is not a query.", advice, position=position)
 
 
 def _syntax_error(error: ParseError, text: str) -> Failure:
     detail = error.errors[0] if error.errors else {}
     near = str(detail.get("highlight") or "")
-    description = str(detail.get("description") or "")
+    description = str(detail.get("description") or "").removeprefix("Invalid expression / ").removesuffix(".")
     offset = len(text[: text.find(near)]) if text.count(near) == 1 else _offset(text, detail, near)
     reason = f": {description[0].lower()}{description[1:]}" if description and "<" not in description else ""
     place = f' at "{near[:40]}"' if near.strip() else ""

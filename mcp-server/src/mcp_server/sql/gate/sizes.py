@@ -3,6 +3,8 @@
 DuckDB's memory limit does not stop these and an interrupt does not end them: `lpad('x', 2000000000, 'y')` takes 20 GB.
 """
 
+import math
+import re
 from datetime import date, timedelta
 
 from sqlglot import exp
@@ -16,6 +18,8 @@ MAX_STRING = 10_000
 
 MAX_SEQUENCE = 1_000_000
 """Elements that `range` and `generate_series` may make."""
+
+_REPEATABLE = (exp.Column, exp.Identifier, exp.Literal, exp.Neg, exp.Paren, exp.Add, exp.Sub, exp.Mul)
 
 
 def check_size(node: exp.Expr, text: str) -> None:
@@ -31,10 +35,15 @@ def check_size(node: exp.Expr, text: str) -> None:
         width = constant(node.expression)
         allowed = isinstance(width, int) and width <= MAX_STRING
         advice = f"Give the length as a constant of at most {MAX_STRING}."
+    elif isinstance(node, exp.Format) or (isinstance(node, exp.Anonymous) and node.name.lower() == "printf"):
+        first = node.this if isinstance(node, exp.Format) else next(iter(node.expressions), None)
+        template = constant(first) if first is not None else ""
+        allowed = isinstance(template, str) and _widths(template) <= MAX_STRING
+        advice = f"Give the format as a constant, with widths of at most {MAX_STRING} in all written in it."
     elif isinstance(node, exp.GenerateSeries):
         count = _elements(node)
-        allowed = count is not None and count <= MAX_SEQUENCE
-        advice = f"Give start, end and step as constants; the sequence may have {MAX_SEQUENCE:,} elements."
+        allowed = _can_be_bounded(node) if count is None else count <= MAX_SEQUENCE
+        advice = f"Give start, end and step as whole numbers; the sequence may have {MAX_SEQUENCE:,} elements."
     else:
         return
     if not allowed:
@@ -44,6 +53,41 @@ def check_size(node: exp.Expr, text: str) -> None:
             advice,
             position=position_of(text, node),
         )
+
+
+def bound_sequences(query: exp.Query) -> None:
+    """Makes each sequence whose length only its rows decide fail where it would be too long.
+
+    The statement must have passed `check_size`.
+    """
+    for node in list(query.find_all(exp.GenerateSeries)):
+        if _elements(node) is None:
+            start, end, step = node.args.get("start"), node.args["end"], node.args.get("step")
+            length: exp.Expr = exp.Sub(
+                this=exp.paren(end), expression=exp.paren(start) if start else exp.Literal.number(0)
+            )
+            if step is not None:
+                length = exp.IntDiv(this=exp.paren(length), expression=step.copy())
+            too_long = exp.GT(this=length, expression=exp.Literal.number(MAX_SEQUENCE))
+            error = exp.Anonymous(
+                this="error", expressions=[exp.Literal.string(f"A sequence may have {MAX_SEQUENCE:,} elements.")]
+            )
+            node.set("end", exp.Case(ifs=[exp.If(this=too_long, true=error)], default=end.copy()))
+
+
+def _can_be_bounded(node: exp.GenerateSeries) -> bool:
+    """Whether start, end and step are such that their difference can be computed beforehand, and twice."""
+    step = node.args.get("step")
+    parts = [part for part in (node.args.get("start"), node.args.get("end")) if part is not None]
+    whole_step = step is None or (isinstance(value := constant(step), int) and value != 0)
+    return whole_step and all(isinstance(inner, _REPEATABLE) for part in parts for inner in part.walk())
+
+
+def _widths(template: str) -> float:
+    """The numbers in a format string, added up; infinite where an argument gives a width."""
+    if "*" in template or re.search(r"\{[^{}]*\{", template.replace("{{", "").replace("}}", "")):
+        return math.inf
+    return sum(int(digits) for digits in re.findall(r"[0-9]{1,12}", template))
 
 
 def _elements(node: exp.GenerateSeries) -> float | None:

@@ -1,0 +1,89 @@
+"""Spellings that are rewritten as soon as they are parsed, so that later steps meet one form of each thing only.
+
+Each rewrite takes and returns a whole statement that has not been checked yet.
+"""
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.names import fold
+from mcp_server.sql.positions import position_of
+
+
+def rewrite(expression: exp.Expr, text: str) -> exp.Expr:
+    """The statement in the forms that the gate knows. Raises syntax_not_supported."""
+    for step in REWRITES:
+        for node in list(expression.find_all(step.node)):
+            step.apply(node, text)
+    return expression
+
+
+class Rewrite:
+    """What is done to each node of a kind."""
+
+    __slots__ = ("apply", "node")
+
+    def __init__(self, node: type[exp.Expr], apply: Callable[[exp.Expr, str], None]) -> None:
+        self.node = node
+        self.apply = apply
+
+
+def _fetch_as_limit(fetch: exp.Expr, text: str) -> None:
+    """`FETCH FIRST 3 ROWS ONLY` is `LIMIT 3`, and without a number `LIMIT 1`."""
+    options = fetch.args.get("limit_options")
+    if options is not None and (options.args.get("percent") or options.args.get("with_ties")):
+        raise Failure(
+            FailureCode.SYNTAX_NOT_SUPPORTED,
+            "FETCH … PERCENT and FETCH … WITH TIES are not supported.",
+            "Use LIMIT, or QUALIFY rank() OVER (ORDER BY …) <= n to keep ties.",
+            position=position_of(text, fetch),
+        )
+    fetch.replace(exp.Limit(expression=fetch.args.get("count") or exp.Literal.number(1)))
+
+
+def _with_rollup(group: exp.Expr, _text: str) -> None:
+    """`GROUP BY a, b WITH ROLLUP` is `GROUP BY ROLLUP (a, b)`; the same for CUBE."""
+    for kind, name in ((exp.Rollup, "rollup"), (exp.Cube, "cube")):
+        trailing = group.args.get(name)
+        if trailing and not trailing[0].expressions:
+            group.set(name, None)
+            group.set("expressions", [kind(expressions=group.expressions)])
+
+
+def _grouped_pivot(source: exp.Expr, text: str) -> None:
+    """`t PIVOT (sum(a) FOR b IN (…) GROUP BY c)` is `(SELECT c, a, b FROM t) PIVOT (sum(a) FOR b IN (…))`.
+
+    Without GROUP BY, a PIVOT groups by every column that it does not name otherwise.
+    """
+    pivots = source.args.get("pivots") or []
+    group = pivots[0].args.get("group") if pivots else None
+    if group is None:
+        return
+    pivot = pivots[0]
+    grouped = {fold(column.name): column for column in group.expressions if isinstance(column, exp.Column)}
+    named = (column for part in (*pivot.expressions, *pivot.args["fields"]) for column in part.find_all(exp.Column))
+    used = {fold(column.name): column for column in named}
+    if len(pivots) > 1 or len(grouped) != len(group.expressions) or grouped.keys() & used.keys():
+        raise Failure(
+            FailureCode.SYNTAX_NOT_SUPPORTED,
+            "This GROUP BY of a PIVOT is not supported.",
+            "Pivot a subquery that selects only the columns to group by and those that PIVOT uses.",
+            position=position_of(text, group),
+        )
+    pivot.set("group", None)
+    inner = source.copy()
+    inner.set("pivots", None)
+    columns = [exp.column(column.this.copy()) for column in (*grouped.values(), *used.values())]
+    subquery = exp.select(*columns).from_(inner).subquery(copy=False)
+    subquery.set("pivots", [pivot])
+    source.replace(subquery)
+
+
+REWRITES = (
+    Rewrite(exp.Fetch, _fetch_as_limit),
+    Rewrite(exp.Group, _with_rollup),
+    Rewrite(exp.Table, _grouped_pivot),
+    Rewrite(exp.Subquery, _grouped_pivot),
+)

@@ -1,0 +1,126 @@
+"""A statement of another dialect, or with a misspelt word, is refused together with the statement that would do."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.sql.gate.parse import parse
+from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
+
+REWORDED = [
+    ("SELECT `id` FROM `orders`", "MySQL", 'SELECT "id" FROM "orders"'),
+    ("SELECT TOP 3 id FROM orders", "SQL Server", "SELECT id FROM orders LIMIT 3"),
+    ("SELECT [id] FROM [orders]", "SQL Server", 'SELECT "id" FROM "orders"'),
+    ("SELECT id FROM orders MINUS SELECT id FROM items", "Oracle", "SELECT id FROM orders EXCEPT SELECT id FROM items"),
+    ("SELECT to_char(placed, 'YYYY-MM') FROM orders", "PostgreSQL", "SELECT STRFTIME(placed, '%Y-%m') FROM orders"),
+    ("SELECT to_date('2024-01-31', 'YYYY-MM-DD')", "PostgreSQL", "STRPTIME('2024-01-31', '%Y-%m-%d')"),
+    ("SELECT date_format(placed, '%Y-%m') FROM orders", "MySQL", "STRFTIME(CAST(placed AS TIMESTAMP), '%Y-%m')"),
+    ("SELECT from_unixtime(1700000000)", "DuckDB", "SELECT TO_TIMESTAMP(1700000000)"),
+    ("SELECT curdate()", "MySQL", "SELECT CURRENT_DATE"),
+    ("SELECT getdate()", "SQL Server", "SELECT CURRENT_TIMESTAMP"),
+    ("SELECT group_concat(status SEPARATOR '/') FROM orders", "MySQL", "SELECT LISTAGG(status, '/') FROM orders"),
+    ("SELECT id FROM orders WHERE begins_with(status, 'o')", "DuckDB", "WHERE STARTS_WITH(status, 'o')"),
+    ("SELECT id FROM orders WHERE attribute_exists(status)", "DuckDB", "WHERE NOT status IS NULL"),
+    ("SELECT id FROM orders WHERE attribute_not_exists(status)", "DuckDB", "WHERE status IS NULL"),
+    ("SELECT size(tags) FROM items", "DuckDB", "SELECT LENGTH(tags) FROM items"),
+    ("SELECT isnull(status, 'x') FROM orders", "DuckDB", "SELECT COALESCE(status, 'x') FROM orders"),
+    ("SELECT add_months(placed, 1) FROM orders", "MySQL", "placed + INTERVAL 1 MONTH"),
+    ("SELECT begins_with('a' || 'b', status) FROM orders", "DuckDB", "STARTS_WITH(('a' || 'b'), status)"),
+    ("SELEC 1", "Did you mean", "SELECT 1"),
+    ("SELCT id FORM orders", "Did you mean", "SELECT"),
+    ("SELECT id FORM orders", "Did you mean", "SELECT id FROM orders"),
+    ("SELECT id FROM orders WEHRE id = 1", "Did you mean", "SELECT id FROM orders WHERE id = 1"),
+    ("SELECT id FROM orders OREDR BY id", "Did you mean", "SELECT id FROM orders ORDER BY id"),
+]
+
+TOOLS = [
+    ("SHOW TABLES", "list_tables"),
+    ("SHOW DATABASES", "list_schemas"),
+    ("SHOW SCHEMAS", "list_schemas"),
+    ("SHOW COLUMNS FROM orders", "describe_table"),
+    ("DESCRIBE orders", "describe_table"),
+    ("DESC orders", "describe_table"),
+    ("EXPLAIN SELECT 1", "explain_sql"),
+    ("SELECT * FROM information_schema.tables", "list_tables"),
+    ("SELECT column_name FROM INFORMATION_SCHEMA.COLUMNS", "describe_table"),
+]
+
+
+@pytest.fixture(scope="module")
+def tables() -> Iterator[PlainTables]:
+    yield from plain_tables()
+
+
+def _refusal(text: str) -> Failure:
+    with pytest.raises(Failure) as caught:
+        parse(text, None)
+    return caught.value
+
+
+@pytest.mark.parametrize(("statement", "named", "reworded"), REWORDED)
+def test_the_refusal_holds_the_statement_that_would_do(
+    tables: PlainTables, statement: str, named: str, reworded: str
+) -> None:
+    """What is suggested passes the gate and runs in DuckDB."""
+    failure = _refusal(statement)
+
+    assert failure.code in (FailureCode.SYNTAX_ERROR, FailureCode.FUNCTION_NOT_ALLOWED)
+    assert named in failure.next_action
+    assert reworded in failure.next_action
+    if ": " in failure.next_action:
+        suggested = failure.next_action.split(": ", 1)[1]
+        assert parse(suggested, None)
+        tables.connection.execute(suggested)
+
+
+@pytest.mark.parametrize(("statement", "tool"), TOOLS)
+def test_statements_that_look_things_up_name_the_tool(statement: str, tool: str) -> None:
+    assert tool in _refusal(statement).next_action
+
+
+@pytest.mark.parametrize(
+    ("statement", "advice"),
+    [
+        ('SELECT id FROM orders WHERE status = "open"', "'open'"),
+        ("SELECT id FROM orders WHERE ROWNUM <= 3", "LIMIT"),
+        ("SELECT sysdate FROM orders", "now()"),
+    ],
+)
+def test_a_name_that_is_no_column_is_explained(tables: PlainTables, statement: str, advice: str) -> None:
+    with pytest.raises(Failure) as caught:
+        tables.bind(statement)
+
+    assert caught.value.code is FailureCode.UNKNOWN_COLUMN
+    assert advice in caught.value.next_action
+
+
+def test_what_cannot_be_reworded_keeps_its_own_advice() -> None:
+    assert _refusal("SELECT nosuchfunction(1)").next_action == "Use another function."
+    assert _refusal("SELECT coutn(*) FROM orders").next_action == "Did you mean count or cot?"
+    assert _refusal("SELECT a FROM t WHERE = = 1").next_action == "Correct the syntax; the dialect is DuckDB's."
+
+
+def test_statements_that_write_are_never_reworded() -> None:
+    for statement in ("DELETE FROM orders", "INSERT INTO orders VALUES (1)", "UPDATE orders SET id = 1"):
+        assert "In DuckDB" not in _refusal(statement).next_action
+
+
+def test_escape_strings_are_those_of_duckdb() -> None:
+    """Every byte after a backslash, alone and before a digit."""
+    for code in range(1, 128):
+        for tail in ("", "1", "4a"):
+            literal = f"E'x\\{chr(code)}{tail}'"
+            if chr(code) == "'" and not tail:
+                continue
+            try:
+                (expected,) = duckdb.execute(f"SELECT {literal}").fetchall()[0]
+            except duckdb.Error:
+                expected = None
+            try:
+                found = parse(f"SELECT {literal}", None).expression.expressions[0].this
+            except Failure:
+                found = None
+            if chr(code) in "\t\n\r" or code >= 32:
+                assert found == expected, literal
