@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.domain.failures import Failure
@@ -86,6 +87,7 @@ def create_app(settings: Settings) -> App:
     keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
     clients = DynamoDbClients(configuration.schemas.schemas)
     catalog = DynamoDbCatalog(clients, clock)
+    heavy_planning = PlanningProcesses(seconds=limits.planning_seconds)
     relational = DuckDbSandbox(children=limits.queries)
     schemas = Schemas(configuration.schemas.schemas, configuration.schemas.defaults)
     browsing = BrowsingService(schemas=schemas, catalog=catalog, limits=limits)
@@ -93,6 +95,7 @@ def create_app(settings: Settings) -> App:
         schemas=schemas,
         catalog=catalog,
         items=DynamoDbItems(clients),
+        heavy_planning=heavy_planning,
         relational=relational,
         spool=MemorySpool(clock=clock, entropy=entropy),
         cursor_key=configuration.cursor_key,
@@ -103,7 +106,10 @@ def create_app(settings: Settings) -> App:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        async with fetching, clients, aclosing(catalog), relational, anyio.create_task_group() as background:
+        services = (fetching, clients, aclosing(catalog), heavy_planning, relational)
+        async with AsyncExitStack() as stack, anyio.create_task_group() as background:
+            for service in services:
+                await stack.enter_async_context(service)
             background.start_soon(keys.keep_fresh)
             background.start_soon(_warm_up, relational, warm)
             yield

@@ -12,6 +12,7 @@ from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
+from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
@@ -46,6 +47,7 @@ class Service:
         self.items = DynamoDbItems(clients)
         self.spool = MemorySpool(clock=self.clock, entropy=SystemEntropy())
         self.limits = Limits()
+        self.heavy_planning = PlanningProcesses(seconds=self.limits.planning_seconds)
 
     def queries(self, **limits: Any) -> QueryService:
         """A query service whose limits differ as told."""
@@ -53,6 +55,7 @@ class Service:
             schemas=self.schemas,
             catalog=self.catalog,
             items=self.items,
+            heavy_planning=self.heavy_planning,
             relational=self.sandbox,
             spool=self.spool,
             cursor_key=b"k" * 32,

@@ -12,14 +12,13 @@ from mcp_server.domain.schema import Schema
 from mcp_server.engine import messages
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter, full_scan_refused
-from mcp_server.engine.planner import Plan, Planner
+from mcp_server.engine.planner import Parsed, Plan, Planner
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import Source, sources
 from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource, SchemaConflict
 from mcp_server.ports.relational import Input, RelationalEngine, Result, StreamReadTwice, View
-from mcp_server.sql.gate.parse import Statement
 from shared_kernel.clock import Clock
 
 MAX_CONFLICTS = 4
@@ -63,13 +62,13 @@ class Execution:
         self._items, self._relational = items, relational
         self._clock, self._limits = clock, limits
 
-    async def run(self, principal: Principal, schema: Schema, statement: Statement, options: Options) -> Run:
+    async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
         """The statement's result. Raises Failure."""
         meter = Meter(self._limits, max_read_units=options.max_read_units, allow_full_scan=options.allow_full_scan)
         materialise = False
         conflicts: set[tuple[str, str, str]] = set()
         while True:
-            plan = await self._planner.plan(principal, schema, statement, consistent=options.consistent)
+            plan = await self._planner.plan(principal, schema, parsed, consistent=options.consistent)
             if plan.large_scans and not options.allow_full_scan:
                 raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
             planned_at = self._clock.now()

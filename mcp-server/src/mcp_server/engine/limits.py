@@ -10,6 +10,7 @@ class Limits:
     """Bytes of a page are its rows as JSON; bytes read are the lengths of DynamoDB's responses."""
 
     deadline_seconds: float = 30.0
+    planning_seconds: float = 5.0
     queue_seconds: float = 5.0
     cursor_seconds: int = 900
     read_units: float = 50_000.0

@@ -1,6 +1,6 @@
 """From a statement's text to a plan: parse, bind against the catalogue, ask the policy, choose access paths."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, TypeVarTuple, Unpack
 
@@ -9,18 +9,25 @@ import anyio.to_thread
 from mcp_server.access.policy import Deny, decide
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
-from mcp_server.domain.schema import Schema
+from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.browsing import denied
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import find_tables
 from mcp_server.planning.access_path import full_scan_of, plan_read
 from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog
+from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.sql.binding.bind import Query, bind
-from mcp_server.sql.gate.parse import JsonValue, Statement, parse
+from mcp_server.sql.binding.weight import weight
+from mcp_server.sql.gate.parameters import Parameters
+from mcp_server.sql.gate.parse import Statement, TableName, parse
 from shared_kernel.clock import Clock
 
-Parameters = Sequence[JsonValue] | Mapping[str, JsonValue] | None
+LIGHT_CHARACTERS = 4_000
+"""Statements up to this length are parsed in the service, longer ones beside it. Parsing takes 20 µs per token."""
+
+LIGHT_WEIGHT = 1_000
+"""Statements up to this weight are bound in the service: about 50 ms at most, in which other callers only share."""
 
 REFRESH_AFTER_SECONDS = 10.0
 """An unknown column refreshes a table that was sampled longer ago than this, once per call."""
@@ -42,35 +49,58 @@ class Plan:
         return [read for read in self.reads if full_scan_of(read)]
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A statement that passed the gate; `statement` is None when that was found out beside the service."""
+
+    text: str
+    parameters: Parameters
+    tables: frozenset[TableName]
+    statement: Statement | None
+
+
 class Planner:
-    """Plans statements for principals. Planning computes in a thread, off the event loop."""
+    """Plans statements for principals: light ones in a thread, heavy ones where their planning can be ended."""
 
-    def __init__(self, *, schemas: Schemas, catalog: Catalog, clock: Clock) -> None:
-        self._schemas, self._catalog, self._clock = schemas, catalog, clock
+    def __init__(self, *, schemas: Schemas, catalog: Catalog, heavy: HeavyPlanning, clock: Clock) -> None:
+        self._schemas, self._catalog, self._heavy, self._clock = schemas, catalog, heavy, clock
 
-    async def parse(self, sql: str, parameters: Parameters) -> Statement:
+    async def parse(self, sql: str, parameters: Parameters) -> Parsed:
         """The statement of a text. Raises Failure."""
-        return await in_thread(parse, sql, parameters)
+        if len(sql) > LIGHT_CHARACTERS:
+            return Parsed(sql, parameters, await self._heavy.tables(sql, parameters), None)
+        statement = await in_thread(parse, sql, parameters)
+        return Parsed(sql, parameters, statement.tables, statement)
 
-    async def plan(self, principal: Principal, schema: Schema, statement: Statement, *, consistent: bool) -> Plan:
+    async def plan(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool) -> Plan:
         """How a statement would be run; `schema` is the one of unqualified names. Raises Failure."""
-        query = await self._bind(principal, schema, statement)
-        decision = decide(principal, query.footprint, self._schemas.by_name)
+        plan = await self._bound(principal, schema, parsed, consistent=consistent)
+        decision = decide(principal, plan.query.footprint, self._schemas.by_name)
         if isinstance(decision, Deny):
             raise denied(decision)
-        return Plan(query, tuple(plan_read(relation, consistent=consistent) for relation in query.relations))
+        return plan
 
-    async def _bind(self, principal: Principal, schema: Schema, statement: Statement) -> Query:
-        names = statement.tables
-        tables = await find_tables(self._catalog, self._schemas, principal, schema, names)
+    async def _bound(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool) -> Plan:
+        tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables)
         try:
-            return await in_thread(bind, statement, schema.name, tables)
+            return await self._bind(parsed, schema.name, tables, consistent=consistent)
         except Failure as failure:
             oldest = min((table.refreshed_at for table in tables.values()), default=self._clock.now())
             if failure.code is not FailureCode.UNKNOWN_COLUMN or self._clock.now() - oldest < REFRESH_AFTER_SECONDS:
                 raise
-        tables = await find_tables(self._catalog, self._schemas, principal, schema, names, "force")
-        return await in_thread(bind, statement, schema.name, tables)
+        tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, "force")
+        return await self._bind(parsed, schema.name, tables, consistent=consistent)
+
+    async def _bind(
+        self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool
+    ) -> Plan:
+        statement = parsed.statement
+        if statement is None or weight(statement, tables) > LIGHT_WEIGHT:
+            return Plan(
+                *await self._heavy.plan(parsed.text, parsed.parameters, schema_name, tables, consistent=consistent)
+            )
+        query = await in_thread(bind, statement, schema_name, tables)
+        return Plan(query, tuple(plan_read(relation, consistent=consistent) for relation in query.relations))
 
 
 async def in_thread(work: Callable[[Unpack[_Arguments]], _Answer], *arguments: *_Arguments) -> _Answer:

@@ -9,7 +9,7 @@ from mcp_server.engine.execution import Execution, Options
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import full_scan_refused
 from mcp_server.engine.pages import Pages
-from mcp_server.engine.planner import Parameters, Planner
+from mcp_server.engine.planner import Planner
 from mcp_server.engine.results import Explanation, QueryResult
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import sources
@@ -17,8 +17,10 @@ from mcp_server.planning import cursor as cursors
 from mcp_server.planning.explain import render_plan
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource
+from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.relational import RelationalEngine
 from mcp_server.ports.spool import Spool
+from mcp_server.sql.gate.parameters import Parameters
 from shared_kernel.clock import Clock
 
 
@@ -31,6 +33,7 @@ class QueryService:
         schemas: Schemas,
         catalog: Catalog,
         items: ItemSource,
+        heavy_planning: HeavyPlanning,
         relational: RelationalEngine,
         spool: Spool,
         cursor_key: bytes,
@@ -39,7 +42,7 @@ class QueryService:
     ) -> None:
         self._schemas, self._clock, self._limits = schemas, clock, limits
         self._admission = Admission(limits)
-        self._planner = Planner(schemas=schemas, catalog=catalog, clock=clock)
+        self._planner = Planner(schemas=schemas, catalog=catalog, heavy=heavy_planning, clock=clock)
         self._execution = Execution(
             planner=self._planner,
             schemas=schemas,

@@ -10,6 +10,7 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.sql.positions import position_at
 
 JsonValue = str | int | float | bool | list["JsonValue"] | dict[str, "JsonValue"] | None
+Parameters = Sequence[JsonValue] | Mapping[str, JsonValue] | None
 
 _OPERAND_ENDS = frozenset(
     {
@@ -86,7 +87,7 @@ def _like(token: Token, token_type: TokenType, text: str) -> Token:
     return Token(token_type, text, token.line, token.col, token.start, token.end, token.comments)
 
 
-def substitute(expression: exp.Expr, parameters: Sequence[JsonValue] | Mapping[str, JsonValue] | None) -> exp.Expr:
+def substitute(expression: exp.Expr, parameters: Parameters) -> exp.Expr:
     """Replaces every parameter by its value. Raises invalid_parameters unless they match one to one."""
     nodes = [(node, _name(node)) for node in expression.find_all(exp.Parameter, exp.Placeholder)]
     wanted = {name for _, name in nodes}
@@ -124,7 +125,7 @@ def _name(node: exp.Expr) -> str:
     return node.this if isinstance(node.this, str) else node.this.name
 
 
-def _by_name(parameters: Sequence[JsonValue] | Mapping[str, JsonValue] | None) -> dict[str, JsonValue]:
+def _by_name(parameters: Parameters) -> dict[str, JsonValue]:
     if parameters is None:
         return {}
     if isinstance(parameters, Mapping):

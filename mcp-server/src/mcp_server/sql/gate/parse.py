@@ -1,6 +1,5 @@
 """The gate: text in, one harmless read-only statement out, or a Failure that says why not."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -11,7 +10,7 @@ from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.sql.dialect import Dialect
 from mcp_server.sql.gate.allow_list import check, not_allowed, too_deep
 from mcp_server.sql.gate.escape_strings import decode_escape_strings
-from mcp_server.sql.gate.parameters import JsonValue, mark_parameters, substitute
+from mcp_server.sql.gate.parameters import JsonValue, Parameters, mark_parameters, substitute
 from mcp_server.sql.gate.rewording import nearest_keyword, rewording
 from mcp_server.sql.gate.rewrites import rewrite
 from mcp_server.sql.gate.sizes import bound_sequences
@@ -44,7 +43,7 @@ class Statement:
     tables: frozenset[TableName]
 
 
-def parse(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue] | None) -> Statement:
+def parse(text: str, parameters: Parameters) -> Statement:
     """Parses and checks a statement, with its parameters in place as literals.
 
     `parameters` is a list for `?` and `$1`, an object for `$name` and `:name`. Raises Failure: invalid_argument,
@@ -62,7 +61,7 @@ def parse(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue] |
         raise Failure(failure.code, failure.message, advice, position=failure.position) from None
 
 
-def _statement(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue] | None) -> Statement:
+def _statement(text: str, parameters: Parameters) -> Statement:
     query = _parsed(text, parameters)
     return Statement(text, query, table_names(query, text))
 
@@ -102,7 +101,7 @@ def _check_text(text: str) -> None:
             )
 
 
-def _parsed(text: str, parameters: Sequence[JsonValue] | Mapping[str, JsonValue] | None) -> exp.Query:
+def _parsed(text: str, parameters: Parameters) -> exp.Query:
     dialect = Dialect()
     tokens = _tokens(dialect, text)
     try:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mcp_server.engine.planner import Parameters
+from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.surface.tools import fields
 from mcp_server.surface.tools.served_tool import Arguments
 

@@ -1,0 +1,1 @@
+"""Planning in child processes, which can be ended."""
