@@ -32,7 +32,7 @@ from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.schemas import Schemas
 from mcp_server.ports.keys import KeySet
-from mcp_server.ports.relational import RelationalEngine
+from mcp_server.ports.relational import EvaluationLost, RelationalEngine
 from mcp_server.settings import Settings
 from mcp_server.surface.server import ToolSurface, create_server
 from mcp_server.surface.tools.describe_table import describe_table
@@ -183,6 +183,7 @@ def _limits(settings: Settings) -> Limits:
         queue_seconds=settings.queue_seconds,
         cursor_seconds=settings.cursor_seconds,
         read_units=settings.read_units,
+        queries=settings.query_processes,
     )
 
 
@@ -203,8 +204,8 @@ async def _warm_up(relational: RelationalEngine, warm: anyio.Event) -> None:
     while not warm.is_set():
         try:
             await relational.run("SELECT 1", (), row_limit=1, byte_limit=1024)
-        except Failure as failure:  # it has waited for a child before it gave up
-            _log.warning("not_ready_yet", reason=failure.code.value)
+        except (Failure, EvaluationLost) as error:  # it has waited for a child before it gave up
+            _log.warning("not_ready_yet", reason=error.code.value if isinstance(error, Failure) else "child_lost")
         else:
             warm.set()
 

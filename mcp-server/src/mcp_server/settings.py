@@ -86,6 +86,12 @@ class Settings(ServiceSettings):
     read_units: float = Field(
         default=50_000, gt=0, le=50_000, description="Most read units that one query may consume."
     )
+    query_processes: int = Field(
+        default=6,
+        ge=1,
+        le=64,
+        description="DuckDB processes, each of which runs one query at a time and may take 2 GiB of address space.",
+    )
     shutdown_seconds: int = Field(
         default=10, ge=1, le=60, description="How long calls that are under way may go on after SIGTERM."
     )

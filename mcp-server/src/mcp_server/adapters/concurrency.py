@@ -8,10 +8,18 @@ Result = TypeVar("Result")
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """Everyone's result, in order. The first exception ends the others and is raised as it is, not in a group."""
+    """All results, in order. The first exception ends the others and is raised as it is, not in a group."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(coroutine) for coroutine in work]
     except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        raise root_cause(failures) from None
     return [task.result() for task in tasks]
+
+
+def root_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first exception of a group: what came after it is fallout."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

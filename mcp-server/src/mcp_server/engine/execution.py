@@ -18,7 +18,7 @@ from mcp_server.engine.sharing import Source, sources
 from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource, SchemaConflict
-from mcp_server.ports.relational import Input, RelationalEngine, Result, StreamReadTwice, View
+from mcp_server.ports.relational import EvaluationLost, Input, RelationalEngine, Result, StreamReadTwice, View
 from shared_kernel.clock import Clock
 
 MAX_CONFLICTS = 4
@@ -65,7 +65,7 @@ class Execution:
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
         """The statement's result. Raises Failure."""
         meter = Meter(self._limits, max_read_units=options.max_read_units, allow_full_scan=options.allow_full_scan)
-        materialise = False
+        materialise = lost = False
         conflicts: set[tuple[str, str, str]] = set()
         while True:
             plan = await self._planner.plan(principal, schema, parsed, consistent=options.consistent)
@@ -78,6 +78,10 @@ class Execution:
                 if materialise:
                     raise
                 materialise = True
+            except EvaluationLost as error:  # no row was handed out yet, so nobody sees that it ran twice
+                if lost:
+                    raise messages.evaluation_lost() from error
+                lost = True
             except SchemaConflict as conflict:
                 await self._catalog.learn(conflict.table)
                 again = {(conflict.table.schema, conflict.table.physical_name, name) for name in conflict.columns}

@@ -46,6 +46,15 @@ def not_kept() -> Failure:
     )
 
 
+def evaluation_lost() -> Failure:
+    """The evaluation ended without an answer twice."""
+    return Failure(
+        FailureCode.INTERNAL_ERROR,
+        "The process that evaluates the query ended unexpectedly, twice.",
+        "Run the statement again; if it fails again, make it read or compute less.",
+    )
+
+
 def type_conflict(conflict: SchemaConflict) -> Failure:
     """Items hold values that not even the widened columns carry. What was learnt is kept: another run goes further."""
     columns = ", ".join(f'"{name}"' for name in conflict.columns)

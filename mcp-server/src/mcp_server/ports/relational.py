@@ -50,11 +50,16 @@ class StreamReadTwice(Exception):
     """A streamed input would have to be read a second time: it must be materialised. There is no result."""
 
 
+class EvaluationLost(Exception):
+    """The evaluation ended without an answer, through a fault that need not be the statement's. Run it once more."""
+
+
 class RelationalEngine(Protocol):
     """Runs one statement over streamed inputs, without files, network or credentials.
 
     Cancelling a run ends its work within half a second. Raises Failure (evaluation_error, memory_exceeded,
-    result_too_large, busy, internal_error), or StreamReadTwice.
+    result_too_large, busy, internal_error), StreamReadTwice or EvaluationLost. It does not queue: with more runs at
+    once than it was made for, the others are told that it is busy within a second or so.
     """
 
     async def run(self, statement: str, inputs: Sequence[Input], *, row_limit: int, byte_limit: int) -> Result:

@@ -4,8 +4,6 @@ What comes back from a child is not trusted: a statement might have taken it ove
 validated before anything reads it.
 """
 
-import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -14,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -22,40 +19,23 @@ import pyarrow as pa
 
 from mcp_server.adapters.duckdb import errors as duckdb_errors
 from mcp_server.adapters.duckdb import protocol as duckdb_protocol
-from mcp_server.ports.relational import Input, Result, ResultColumn
+from mcp_server.adapters.duckdb.feeds import Feed, WriteEnd, open_pipes
+from mcp_server.domain.failures import Failure
+from mcp_server.ports.relational import Result, ResultColumn, StreamReadTwice
 
-PIPE_BYTES = 1 << 18
 MAX_SMALL_FRAME = 1 << 22
 MAX_RESULT_FRAME = 1 << 28
 RECEIVE_BYTES = 1 << 18
-_F_SETPIPE_SZ = 1031  # Linux; fcntl.F_SETPIPE_SZ where Python names it
+SMALL_RESULT_BYTES = 1 << 16
+"""A result up to this size is validated on the event loop: a thread would take longer to be reached."""
+
+
+Outcome = Result | Failure | StreamReadTwice
+"""What a statement comes to: its result, or the exception that its caller is to see."""
 
 
 class ChildLost(Exception):
     """The child is gone or out of step."""
-
-
-class WriteEnd:
-    """The service's end of one input's pipe."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
-
-    async def write(self, data: Any) -> None:
-        """Writes all of it, waiting for room. Raises BrokenPipeError when the reader has closed its end."""
-        view = memoryview(data).cast("B")
-        while view:
-            assert self._descriptor is not None
-            try:
-                view = view[os.write(self._descriptor, view) :]
-            except BlockingIOError:
-                await anyio.wait_writable(self._descriptor)
-
-    def close(self) -> None:
-        """Closes it, once."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +44,15 @@ class ChildSettings:
 
     memory_mib: int = 1024
     address_space_mib: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnd:
+    """How a child ended: its exit code or the signal that killed it, and the most memory that it held."""
+
+    exit_code: int | None
+    signal: str | None
+    peak_mib: int
 
 
 class Child:
@@ -103,56 +92,67 @@ class Child:
                 raise ChildLost
             self.clean = True
 
-    async def start(self, statement: str, inputs: Sequence[Input], row_limit: int, byte_limit: int) -> list[WriteEnd]:
-        """Hands a statement over; gives the write ends of the inputs' pipes, which the caller closes.
+    def awaits(self) -> bool:
+        """Whether an idle child is still there: one that has ended closed its socket, and one in step is silent."""
+        try:
+            self._control.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
-        Raises ChildLost when the child was not there to take it; nothing has been read then.
-        """
+    async def start(
+        self, statement: str, feeds: Sequence[Feed], row_limit: int, byte_limit: int
+    ) -> list[tuple[Feed, WriteEnd]]:
+        """Hands a statement over; returns the inputs that have to be pumped. Raises ChildLost."""
+        streams = [feed.stream() if feed.whole else None for feed in feeds]
         request = {
             "statement": statement,
             "inputs": [
                 {
-                    "name": item.name,
-                    "materialise": item.materialise,
-                    "views": [{"name": view.name, "columns": view.columns} for view in item.views],
+                    "name": feed.item.name,
+                    "materialise": feed.item.materialise,
+                    "views": [{"name": view.name, "columns": view.columns} for view in feed.item.views],
+                    "inline": None if stream is None else len(stream),
                 }
-                for item in inputs
+                for feed, stream in zip(feeds, streams, strict=True)
             ],
             "row_limit": row_limit,
             "byte_limit": byte_limit,
         }
-        message = duckdb_protocol.frame(duckdb_protocol.RUN, json.dumps(request).encode())
+        message = memoryview(duckdb_protocol.run_frame(request, [stream for stream in streams if stream is not None]))
         self.clean = False
         self.statements += 1
-        read_ends, write_ends = _pipes(len(inputs))
-        accepted = False
+        piped = [feed for feed in feeds if not feed.whole]
+        read_ends, write_ends = open_pipes(len(piped))
+        sent = False
         try:
-            header = duckdb_protocol.HEADER.size
-            sent = socket.send_fds(self._control, [message[:header]], read_ends)
-            await self._send(message[sent:])
-            kind, _ = await self._receive(MAX_SMALL_FRAME)
-            accepted = kind == duckdb_protocol.ACCEPTED
+            if read_ends:
+                header = duckdb_protocol.HEADER.size
+                message = message[socket.send_fds(self._control, [message[:header]], read_ends) :]
+            await self._send(message)
+            sent = True
         except OSError as error:
             raise ChildLost from error
         finally:
             for descriptor in read_ends:
                 os.close(descriptor)
-            if not accepted:
+            if not sent:
                 for write_end in write_ends:
                     write_end.close()
-        if not accepted:
-            raise ChildLost
-        return write_ends
+        return list(zip(piped, write_ends, strict=True))
 
-    async def result(self, byte_limit: int) -> Result:
-        """What the statement yields. Raises ChildLost, Failure, StreamReadTwice."""
+    async def result(self, byte_limit: int) -> Outcome:
+        """What the statement yields. Raises ChildLost."""
         columns: list[tuple[str, str]] = []
         pieces: list[bytes] = []
-        left = 2 * byte_limit + MAX_SMALL_FRAME  # IPC metadata and padding come on top of the data
+        limit = 2 * byte_limit + MAX_SMALL_FRAME  # IPC metadata and padding come on top of the data
+        size = 0
         while True:
-            kind, payload = await self._receive(left)
+            kind, payload = await self._receive(limit - size)
             if kind == duckdb_protocol.DATA:
-                left -= len(payload)
+                size += len(payload)
                 pieces.append(payload)
             elif kind == duckdb_protocol.COLUMNS:
                 columns = [(str(name), str(type_)) for name, type_ in json.loads(payload)]
@@ -161,44 +161,43 @@ class Child:
                 break
             elif kind == duckdb_protocol.ERROR:
                 error = json.loads(payload)
-                raise duckdb_errors.failure(str(error["kind"]), str(error["message"]))
+                return duckdb_errors.failure(str(error["kind"]), str(error["message"]))
             else:
                 raise ChildLost
-        table = await anyio.to_thread.run_sync(_table, pieces)
+        table = _table(pieces) if size <= SMALL_RESULT_BYTES else await anyio.to_thread.run_sync(_table, pieces)
         if table.num_columns != len(columns):
             raise ChildLost
         return Result(tuple(ResultColumn(name, type_) for name, type_ in columns), table, complete)
 
     async def interrupt(self) -> None:
-        """Ends the running statement and waits until the child awaits the next one. Raises ChildLost."""
+        """Ends the running statement; returns when it has ended. Raises ChildLost."""
         try:
-            await self._send(duckdb_protocol.frame(duckdb_protocol.INTERRUPT))
+            await self._send(memoryview(duckdb_protocol.frame(duckdb_protocol.INTERRUPT)))
         except OSError as error:
             raise ChildLost from error
-        while not self.clean:
+        kind = None
+        while kind not in (duckdb_protocol.ERROR, duckdb_protocol.FINISHED, duckdb_protocol.READY):
             kind, _ = await self._receive(MAX_RESULT_FRAME)
-            self.clean = kind == duckdb_protocol.READY
-
-    def alive(self) -> bool:
-        """Whether the process is still there."""
-        return self._process.poll() is None
+        self.clean = kind == duckdb_protocol.READY
 
     def kill(self) -> None:
         """Ends it at once and lets go of the socket; `reap` waits for the end."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
+        os.kill(self._process.pid, signal.SIGKILL)  # Popen's own method could reap it, and lose what it used
         anyio.notify_closing(self._control)
         self._control.close()
 
-    def reap(self) -> None:
+    def reap(self) -> ChildEnd:
         """Waits, blocking, for a killed process to be gone."""
-        self._process.wait()
+        _, status, usage = os.wait4(self._process.pid, 0)
+        code = self._process.returncode = os.waitstatus_to_exitcode(status)
+        unit = 1 << 10 if sys.platform == "linux" else 1 << 20  # ru_maxrss is in KiB there, in bytes on macOS
+        name = signal.Signals(-code).name if code < 0 else None
+        return ChildEnd(code if code >= 0 else None, name, usage.ru_maxrss // unit)
 
-    async def _send(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
+    async def _send(self, data: memoryview) -> None:
+        while data:
             try:
-                view = view[self._control.send(view) :]
+                data = data[self._control.send(data) :]
             except BlockingIOError:
                 await anyio.wait_writable(self._control)
 
@@ -208,12 +207,6 @@ class Child:
         if length > limit:
             raise ChildLost
         return kind, await self._exactly(length)
-
-    async def _wait_readable(self) -> None:
-        try:
-            await anyio.wait_readable(self._control)
-        except anyio.ClosedResourceError as error:
-            raise ChildLost from error
 
     async def _exactly(self, count: int) -> bytes:
         while len(self._received) < count:
@@ -231,31 +224,11 @@ class Child:
         del self._received[:count]
         return taken
 
-
-async def pump(pipe: WriteEnd, item: Input) -> None:
-    """Writes an input to its pipe, as fast as it is read; ends early, without an error, when the reader has enough."""
-    try:
-        await pipe.write(item.schema.serialize())
-        async for batch in item.batches:
-            await pipe.write(batch.serialize())
-        await pipe.write(duckdb_protocol.END_OF_STREAM)
-    except BrokenPipeError:
-        with anyio.CancelScope(shield=True):
-            await item.batches.aclose()
-
-
-def _pipes(count: int) -> tuple[list[int], list[WriteEnd]]:
-    read_ends: list[int] = []
-    write_ends: list[WriteEnd] = []
-    for _ in range(count):
-        read_end, write_end = os.pipe()
-        os.set_blocking(write_end, False)
-        if sys.platform == "linux":
-            with contextlib.suppress(OSError):  # a user's pipes may have no more room
-                fcntl.fcntl(write_end, _F_SETPIPE_SZ, PIPE_BYTES)
-        read_ends.append(read_end)
-        write_ends.append(WriteEnd(write_end))
-    return read_ends, write_ends
+    async def _wait_readable(self) -> None:
+        try:
+            await anyio.wait_readable(self._control)
+        except anyio.ClosedResourceError as error:
+            raise ChildLost from error
 
 
 def _table(pieces: list[bytes]) -> pa.Table:

@@ -49,7 +49,11 @@ def failure(kind: str, message: str) -> Failure | StreamReadTwice:
             tidy(message),
             "Correct the expression; use TRY_CAST or NULLIF where single values may not fit.",
         )
-    return died()
+    return Failure(
+        FailureCode.INTERNAL_ERROR,
+        "The process that evaluates the query failed.",
+        "Run the statement again; if it fails again, make it read or compute less.",
+    )
 
 
 def tidy(message: str) -> str:
@@ -60,21 +64,30 @@ def tidy(message: str) -> str:
     ) + "."
 
 
-def died() -> Failure:
-    """The child ended, or answered nonsense, in the middle of a statement."""
-    return Failure(
-        FailureCode.INTERNAL_ERROR,
-        "The process that evaluated the query ended unexpectedly.",
-        "Run the statement again; if it fails again, make it read or compute less.",
-    )
-
-
 def not_text() -> Failure:
     """The statement cannot be written in UTF-8."""
     return Failure(
         FailureCode.EVALUATION_ERROR,
-        "The statement or a parameter holds half of a surrogate pair, which is no text.",
+        "The statement or a parameter holds half of a surrogate pair, which is not valid Unicode.",
         "Send valid Unicode.",
+    )
+
+
+def too_many_inputs(count: int, limit: int) -> Failure:
+    """The statement refers to more tables than one request carries."""
+    return Failure(
+        FailureCode.SYNTAX_NOT_SUPPORTED,
+        f"A query may refer to at most {limit} tables; this one refers to {count}.",
+        "Split the query.",
+    )
+
+
+def row_too_large() -> Failure:
+    """Not even one row fits the result's bounds."""
+    return Failure(
+        FailureCode.RESULT_TOO_LARGE,
+        "A single row of the result is larger than a result may be.",
+        "Select fewer or shorter columns.",
     )
 
 

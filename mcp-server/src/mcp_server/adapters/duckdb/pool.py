@@ -1,0 +1,158 @@
+"""A pool of children: started ahead, lent to one statement at a time, replaced when they are worn out or lost."""
+
+import asyncio
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from mcp_server.adapters.duckdb import errors as duckdb_errors
+from mcp_server.adapters.duckdb.child import Child, ChildLost, ChildSettings
+
+_log = structlog.get_logger(__name__)
+
+START_SECONDS = 30.0
+INTERRUPT_SECONDS = 0.25
+
+
+class ChildPool:
+    """As many children as `size` says; an asynchronous context manager.
+
+    It does not queue: whoever finds no child free waits at most `wait_seconds`, which is enough for one that is being
+    made fit again. Who runs next, and how many may wait, is decided before anybody comes here.
+    """
+
+    def __init__(self, size: int, *, wait_seconds: float, statements_per_child: int, settings: ChildSettings) -> None:
+        self.size = size
+        self._wait_seconds = wait_seconds
+        self._statements_per_child = statements_per_child
+        self._settings = settings
+        self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
+        self._children: set[Child] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        for _ in range(self.size):
+            self._in_background(self._add_child())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        children = list(self._children)
+        for child in children:
+            child.kill()
+        for child in children:
+            await anyio.to_thread.run_sync(child.reap)
+        self._children.clear()
+
+    def process_ids(self) -> list[int]:
+        """The children's process ids, for diagnosis."""
+        return [child.pid for child in self._children]
+
+    def try_acquire(self) -> Child | None:
+        """A child that awaits a statement, or None when none is free now. Give it back with one of the other verbs."""
+        while not self._closed and not self._idle.empty():
+            child = self._idle.get_nowait()
+            if child.awaits():
+                return child
+            self.replace(child, "lost")
+        return None
+
+    async def acquire(self) -> Child:
+        """A child that awaits a statement. Raises Failure (busy) when none comes free within `wait_seconds`."""
+        if (child := self.try_acquire()) is not None:
+            return child
+        with anyio.move_on_after(self._wait_seconds):
+            while not self._closed:
+                child = await self._idle.get()
+                if child.awaits():
+                    return child
+                self.replace(child, "lost")
+        raise duckdb_errors.busy()
+
+    def release(self, child: Child) -> None:
+        """Takes back a child whose statement has ended, or was never sent."""
+        if child.clean:
+            self._idle.put_nowait(child)
+        else:
+            self._in_background(self._recover(child, running=False))
+
+    def abandon(self, child: Child) -> None:
+        """Takes back a child whose statement nobody waits for any more, and ends that statement."""
+        self._in_background(self._recover(child, running=True))
+
+    def replace(self, child: Child, reason: str) -> None:
+        """Takes back a child that must not be used again."""
+        self._in_background(self._replace(child, reason))
+
+    async def _recover(self, child: Child, *, running: bool) -> None:
+        """Makes a child fit for the next statement, or replaces it."""
+        reason = "interrupted_in_vain" if running else "not_ready"
+        try:
+            if running:
+                # Its inputs are closed already, which ends a wait for data; this ends a computation.
+                with anyio.fail_after(INTERRUPT_SECONDS):
+                    await child.interrupt()
+            with anyio.fail_after(START_SECONDS):
+                await child.ready()
+        except (ChildLost, TimeoutError):
+            await self._replace(child, reason)
+            return
+        if child.statements >= self._statements_per_child:
+            await self._replace(child, "worn_out")
+        else:
+            self._idle.put_nowait(child)
+
+    async def _replace(self, child: Child, reason: str) -> None:
+        await self._end(child, reason)
+        await self._add_child()
+
+    async def _end(self, child: Child, reason: str) -> None:
+        child.kill()
+        end = await anyio.to_thread.run_sync(child.reap)
+        self._children.discard(child)
+        log = _log.info if reason == "worn_out" else _log.warning
+        log(
+            "duckdb_child_ended",
+            pid=child.pid,
+            reason=reason,
+            statements=child.statements,
+            exit_code=end.exit_code,
+            signal=end.signal,
+            peak_mib=end.peak_mib,
+        )
+
+    async def _add_child(self) -> None:
+        pause = 0.5
+        while not self._closed:
+            try:
+                child = Child(self._settings)
+            except OSError:
+                _log.warning("duckdb_child_not_started", exc_info=True)
+            else:
+                self._children.add(child)
+                try:
+                    with anyio.fail_after(START_SECONDS):
+                        await child.ready()
+                except (ChildLost, TimeoutError):
+                    await self._end(child, "not_started")
+                else:
+                    self._idle.put_nowait(child)
+                    return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 10.0)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
