@@ -51,18 +51,11 @@ class MemoryAttemptLimiter:
         """See AttemptLimiter: 60 in 10 minutes from an address, 1000 from all."""
         return self._hit(_REGISTRATION_ADDRESS, _network(address)) or self._hit(_REGISTRATION_ALL)
 
-    async def client_authentication_wait(self, client_id: str, address: str) -> int | None:
+    async def client_authentication_failed(self, client_id: str, address: str) -> int | None:
         """See AttemptLimiter: 10 failures in a minute for a client from an address, 200 for all from an address."""
-        for item, key in _client_keys(client_id, address):
-            if not self._limits.test(item, *key):
-                return self._wait(item, *key)
-        return None
-
-    async def client_authentication_failed(self, client_id: str, address: str) -> None:
-        """See AttemptLimiter."""
-        for item, key in _client_keys(client_id, address):
-            if self._hit(item, *key) is not None:
-                return  # a blocked address makes us remember no further clients
+        network = _network(address)
+        # The address first: one that is blocked makes us remember no further clients.
+        return self._hit(_CLIENT_ADDRESS, network) or self._hit(_CLIENT_SECRET, digest(client_id), network)
 
     def _hit(self, item: RateLimitItem, *key: str) -> int | None:
         self._hits += 1
@@ -78,11 +71,6 @@ class MemoryAttemptLimiter:
     def _wait(self, item: RateLimitItem, *key: str) -> int:
         reset_time = self._limits.get_window_stats(item, *key).reset_time
         return min(max(1, math.ceil(reset_time - self._clock.now())), item.get_expiry())
-
-
-def _client_keys(client_id: str, address: str) -> tuple[tuple[RateLimitItem, tuple[str, ...]], ...]:
-    network = _network(address)
-    return (_CLIENT_ADDRESS, (network,)), (_CLIENT_SECRET, (digest(client_id), network))
 
 
 def _network(address: str) -> str:

@@ -27,15 +27,14 @@ def read(pairs: Pairs, authorization: str | None, address: str) -> ClientRequest
     return ClientRequest(given, client_auth.presented(authorization, given), address)
 
 
-async def check_wait(limiter: AttemptLimiter, request: ClientRequest) -> None:
-    """Raises Refused (TOO_MANY_REQUESTS) while the client must wait at this address. Raises StoreUnavailable."""
+async def counted(limiter: AttemptLimiter, request: ClientRequest, refused: Refused) -> Refused:
+    """The refusal to answer with: that of a failed authentication turns into TOO_MANY_REQUESTS after many others.
+
+    Only failures are counted, after the fact: nobody's wrong guesses keep a right secret out. Raises StoreUnavailable.
+    """
+    if refused.reason is not Reason.CLIENT_NOT_AUTHENTICATED:
+        return refused
     client_id = request.credentials.unverified_client_id
-    wait = await limiter.client_authentication_wait(client_id, request.address)
-    if wait is not None:
-        raise Refused(Reason.TOO_MANY_REQUESTS, Facts(client_id=client_id, retry_after=wait))
-
-
-async def count_failure(limiter: AttemptLimiter, request: ClientRequest, refused: Refused) -> None:
-    """Counts a refusal that was a failed authentication. Raises StoreUnavailable."""
-    if refused.reason is Reason.CLIENT_NOT_AUTHENTICATED:
-        await limiter.client_authentication_failed(request.credentials.unverified_client_id, request.address)
+    wait = await limiter.client_authentication_failed(client_id, request.address)
+    facts = Facts(client_id=client_id, retry_after=wait)
+    return Refused(refused.reason if wait is None else Reason.TOO_MANY_REQUESTS, facts)

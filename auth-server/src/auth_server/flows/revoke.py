@@ -38,14 +38,12 @@ class Revoke:
         RFC 7009 §2.2: "invalid tokens do not cause an error response". Raises StoreUnavailable, and Refused:
         TOO_MANY_REQUESTS, CLIENT_NOT_AUTHENTICATED, MISSING_PARAMETER.
         """
-        await client_request.check_wait(self._limiter, request)
         now = self._clock.now()
         found = await self._clients.client(request.credentials.unverified_client_id)
         try:
             client = client_auth.authenticate(found, request.credentials, now)
         except Refused as refused:
-            await client_request.count_failure(self._limiter, request, refused)
-            raise
+            raise await client_request.counted(self._limiter, request, refused) from refused
         # RFC 7009 §2.1: "the authorization server [...] MUST extend its search across all of its supported token
         # types" when a hint misleads; we look at the token alone.
         await self._end(request.parameters.required("token"), client, now)

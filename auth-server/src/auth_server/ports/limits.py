@@ -25,10 +25,6 @@ class AttemptLimiter(Protocol):
         """Counts a client registration; seconds to wait when it is one too many."""
         ...
 
-    async def client_authentication_wait(self, client_id: str, address: str) -> int | None:
-        """Seconds in which that client may not try again from that address, None if it may; counts nothing."""
-        ...
-
-    async def client_authentication_failed(self, client_id: str, address: str) -> None:
-        """Counts a failed authentication of that client from that address."""
+    async def client_authentication_failed(self, client_id: str, address: str) -> int | None:
+        """Counts a failed authentication of that client from that address; seconds to wait when it is one too many."""
         ...

@@ -62,13 +62,11 @@ class TokenExchange:
 
     async def exchange(self, request: ClientRequest) -> Mapping[str, Any]:
         """The body of the token response (RFC 6749 §5.1). Raises Refused and StoreUnavailable."""
-        await client_request.check_wait(self._limiter, request)
         now = self._clock.now()
         try:
             issued = await self._grant(request).exchange(request, now)
         except Refused as refused:
-            await client_request.count_failure(self._limiter, request, refused)
-            raise
+            raise await client_request.counted(self._limiter, request, refused) from refused
         return token.body(issued, now)
 
     def _grant(self, request: ClientRequest) -> _Grant:
