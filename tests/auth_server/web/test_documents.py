@@ -1,9 +1,11 @@
 """Metadata, key set and health. Case numbers are those of the attack list."""
 
+import json
 from urllib.parse import urlsplit
 
 import pytest
 
+from auth_server import app
 from tests.auth_server.web.site import Site
 from tests.support.people import Pkce
 
@@ -21,10 +23,17 @@ def metadata_paths(site: Site) -> list[str]:
 
 
 async def test_the_metadata_is_the_same_wherever_clients_look(any_site: Site) -> None:
-    answers = [await any_site.browser.get(path) for path in metadata_paths(any_site)]
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.content for answer in answers}) == 1
-    assert answers[0].json()["issuer"] == any_site.issuer
+    answers = {path: await any_site.browser.get(path) for path in metadata_paths(any_site)}
+    assert {answer.status_code for answer in answers.values()} == {200}
+    oauth = {answer.content for path, answer in answers.items() if "oauth" in path}
+    openid = {answer.content for path, answer in answers.items() if "openid" in path}
+    assert len(oauth) == len(openid) == 1
+    document = json.loads(oauth.pop())
+    assert document["issuer"] == any_site.issuer
+    # What OpenID Connect Discovery §3 requires beyond RFC 8414. No scope `openid`: there are no ID tokens.
+    required = {"subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"]}
+    assert json.loads(openid.pop()) == document | required
+    assert "openid" not in document["scopes_supported"]
     if any_site.base:
         assert (await any_site.browser.get("/.well-known/oauth-authorization-server")).status_code == 404
 
@@ -149,6 +158,34 @@ async def test_i06_no_other_site_may_read_pages(site: Site, path: str) -> None:
     for method in ("OPTIONS", "GET", "POST"):
         answer = await site.browser.request(method, path, headers={"Origin": "https://evil.example.com"})
         assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("path", ["/.well-known/nothing", "/.well-known/oauth-protected-resource"])
+async def test_i06_scripts_may_read_that_a_well_known_document_is_missing(any_site: Site, path: str) -> None:
+    for base in {"", any_site.base}:
+        answer = await any_site.browser.get(f"{base}{path}", headers={"Origin": "https://inspector.example.com"})
+        assert answer.status_code == 404
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_https_issuers_ask_for_https_ever_after(any_site: Site) -> None:
+    """RFC 6797; a browser ignores the header on plain http, where a loopback issuer must stay reachable."""
+    expected = "max-age=31536000" if any_site.issuer.startswith("https") else None
+    for path in (f"{any_site.base}/.well-known/jwks.json", f"{any_site.base}/login", f"{any_site.base}/token", "/x"):
+        answer = await any_site.browser.get(path)
+        assert answer.headers.get("strict-transport-security") == expected
+
+
+async def test_the_key_set_changes_with_the_keys(site: Site) -> None:
+    path = "/.well-known/jwks.json"
+    first = await site.browser.get(path)
+    site.clock.time += 30
+    assert (await site.browser.get(path)).content == first.content
+    await app.rotate_key(site.settings)
+    site.clock.time += 30
+    rotated = await site.browser.get(path)
+    assert len(rotated.json()["keys"]) == 3
+    assert rotated.headers["etag"] != first.headers["etag"]
 
 
 async def test_health(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""What the server says about itself: RFC 8414 metadata (and its openid-configuration alias), and the JWK set."""
+"""What the server says about itself: RFC 8414 metadata, its openid-configuration, and the JWK set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +26,19 @@ def server_metadata(issuer: str) -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "scopes_supported": [*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS],
         "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def openid_configuration(issuer: str) -> dict[str, Any]:
+    """The same for clients that look where OpenID Connect Discovery has it.
+
+    Discovery §3 requires two more members, and RS256 in the second. There are no ID tokens, and no scope `openid` to ask
+    for them: the members say what is true of the tokens there are, and RS256 is not promised.
+    """
+    return {
+        **server_metadata(issuer),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [access_token.ALGORITHM],
     }
 
 

@@ -1,4 +1,4 @@
-"""Scripts of any site may call the public endpoints, always without credentials of the browser's."""
+"""Scripts of any site may call the public endpoints and look for well-known documents, without credentials."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,18 +13,21 @@ _HEADERS = [
 class CrossOrigin:
     """Adds the CORS headers to every answer of these paths, refusals and crashes too, and answers their preflights.
 
+    A well-known document that is missing must be seen to be missing: clients try several paths. `base` is the issuer's
+    path.
+
     Starlette's CORSMiddleware adds them only where the request has an Origin: a cache could then hand a kept document
     to a script that may not read it.
     """
 
-    def __init__(self, app: App, methods: Mapping[str, Iterable[str]]) -> None:
-        self._app = app
+    def __init__(self, app: App, methods: Mapping[str, Iterable[str]], base: str) -> None:
+        self._app, self._well_known = app, ("/.well-known/", f"{base}/.well-known/")
         self._methods = {path: ", ".join(allowed) for path, allowed in methods.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
         methods = self._methods.get(scope["path"])
-        if methods is None:
+        if methods is None and not scope["path"].startswith(self._well_known):
             return await self._app(scope, receive, send)
 
         async def send_with_headers(message: Message) -> None:
@@ -32,7 +35,7 @@ class CrossOrigin:
                 message = {**message, "headers": [*message["headers"], *_HEADERS]}
             await send(message)
 
-        if scope["method"] == "OPTIONS":
+        if methods is not None and scope["method"] == "OPTIONS":
             return await _preflight(send_with_headers, methods)
         return await self._app(scope, receive, send_with_headers)
 

@@ -8,14 +8,13 @@ from starlette.requests import Request
 from auth_server.flows.flows import Flows
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance
-from auth_server.protocol.metadata import jwk_set, server_metadata
-from auth_server.web import health, refusals
+from auth_server.protocol.metadata import openid_configuration, server_metadata
+from auth_server.web import documents, health, refusals
 from auth_server.web.addresses import Network, client_address
 from auth_server.web.api import api
 from auth_server.web.authorize import authorize
 from auth_server.web.browser import Browser
 from auth_server.web.consent import consent
-from auth_server.web.documents import document
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.register import register
 from auth_server.web.revoke import revoke
@@ -35,22 +34,19 @@ def endpoints(
     """Every path that answers; no other path does, and no spelling of these but the exact one."""
     base = urlsplit(issuer).path
 
-    async def metadata() -> Mapping[str, object]:
-        return server_metadata(issuer)
-
-    async def key_set() -> Mapping[str, object]:
-        return jwk_set(await keys.published_keys())
+    oauth = documents.fixed(server_metadata(issuer))
+    openid = documents.fixed(openid_configuration(issuer))
 
     def address_of(request: Request) -> str:
         return client_address(request.scope, trusted_proxies)
 
     return {
         # RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4.1 after it.
-        f"/.well-known/oauth-authorization-server{base}": document(metadata),
-        f"/.well-known/openid-configuration{base}": document(metadata),
-        f"{base}/.well-known/oauth-authorization-server": document(metadata),
-        f"{base}/.well-known/openid-configuration": document(metadata),
-        f"{base}/.well-known/jwks.json": document(key_set),
+        f"/.well-known/oauth-authorization-server{base}": oauth,
+        f"/.well-known/openid-configuration{base}": openid,
+        f"{base}/.well-known/oauth-authorization-server": oauth,
+        f"{base}/.well-known/openid-configuration": openid,
+        f"{base}/.well-known/jwks.json": documents.key_set(keys),
         f"{base}/authorize": authorize(flows.authorize, browser, address_of),
         f"{base}/login": sign_in(flows.sign_in, browser, address_of),
         f"{base}/consent": consent(flows.consent, browser),

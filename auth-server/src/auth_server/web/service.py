@@ -2,6 +2,7 @@
 
 from collections.abc import MutableMapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.applications import Starlette
@@ -21,7 +22,8 @@ from auth_server.web.cross_origin import CrossOrigin
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints
-from shared_kernel.asgi import Receive, Scope, Send, header_values
+from auth_server.web.transport_security import StrictTransportSecurity
+from shared_kernel.asgi import App, Receive, Scope, Send, header_values
 
 _LOGGED_ID = 128
 _log = structlog.get_logger("web")
@@ -54,9 +56,10 @@ class Service:
             },
         )
         app.router.redirect_slashes = False
-        self._app = CrossOrigin(
-            app, {path: endpoint.handlers for path, endpoint in table.items() if endpoint.cross_origin}
-        )
+        public = {path: endpoint.handlers for path, endpoint in table.items() if endpoint.cross_origin}
+        self._app: App = CrossOrigin(app, public, urlsplit(issuer).path)
+        if issuer.startswith("https://"):
+            self._app = StrictTransportSecurity(self._app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""

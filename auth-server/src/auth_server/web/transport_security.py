@@ -1,0 +1,23 @@
+"""Browsers that have reached the server over https go on doing so (RFC 6797)."""
+
+from shared_kernel.asgi import App, Message, Receive, Scope, Send
+
+# A year. Without includeSubDomains: the hosts below ours may be somebody else's business.
+_HEADER = (b"strict-transport-security", b"max-age=31536000")
+
+
+class StrictTransportSecurity:
+    """Adds the header to every answer; for https issuers only."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one HTTP request."""
+
+        async def send_with_header(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], _HEADER]}
+            await send(message)
+
+        await self._app(scope, receive, send_with_header)
