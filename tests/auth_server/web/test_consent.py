@@ -1,7 +1,7 @@
 """Sign-in and consent over the wire. Case numbers are those of the attack list."""
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx2
 import pytest
@@ -249,6 +249,19 @@ async def test_a_decision_that_is_neither_is_refused(site: Site) -> None:
     assert (await site.submit(page, decision="later")).status_code == 400
     assert (await site.submit(page)).status_code == 400
     assert redirect_parameters(await site.submit(page, decision="approve"))["code"]
+
+
+@pytest.mark.parametrize("first", ["deny", "approve", ""])
+async def test_i01_a_form_that_says_two_things_is_refused(site: Site, first: str) -> None:
+    page = await site.consent_page()
+    fields = [*only_form(page).fields.items(), ("decision", first), ("decision", "approve")]
+    response = await site.browser.post(
+        "/consent",
+        content=urlencode(fields).encode(),
+        headers={**site.same_origin, "Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert response.status_code == 400
+    assert site.rows("codes") == 0
 
 
 async def test_consent_without_a_session_asks_to_sign_in(site: Site) -> None:

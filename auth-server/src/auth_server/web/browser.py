@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from auth_server.domain.failures import WIRE, Reason, Refused
+from auth_server.protocol import parameters
 from auth_server.protocol.parameters import Pairs
 from auth_server.web import notices, refusals
 from auth_server.web.endpoint import Endpoint, Handler, request_id
@@ -92,8 +93,8 @@ class Browser:
 
 
 async def form_fields(request: Request) -> dict[str, str]:
-    """The fields of one of our forms. Raises Refused."""
-    return dict(await form_pairs(request))
+    """The fields of one of our forms, each of which stands once. Raises Refused."""
+    return parameters.parse(await form_pairs(request)).values
 
 
 async def form_pairs(request: Request) -> Pairs:
