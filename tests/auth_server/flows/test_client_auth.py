@@ -160,6 +160,11 @@ async def test_resources_of_client_credentials(world: World) -> None:
     assert claims.audience == "https://mcp.example.com/other"
     for wrong in ("https://evil.example/mcp", "mcp", "https://a@mcp.example.com/mcp"):
         assert error(await _grant(world, header, resource=wrong)) == (400, "invalid_target")
+    refused = await _grant(world, header, resource="https://evil.example/mcp")
+    assert refused.body is not None
+    assert refused.body["error_description"] == (
+        "The resource must be one of: https://mcp.example.com/mcp https://mcp.example.com/other"
+    )
     both = [("grant_type", "client_credentials"), ("resource", "https://mcp.example.com/mcp")]
     both.append(("resource", "https://mcp.example.com/other"))
     assert error(await world.exchange_pairs(both, header)) == (400, "invalid_target")

@@ -3,9 +3,10 @@
 import anyio
 import pytest
 
+from auth_server.domain.deployment import Deployment
 from auth_server.domain.grant import GRANT_LIFETIME, REFRESH_IDLE_LIFETIME, REPLAY_WINDOW
 from auth_server.protocol import sealed_response
-from tests.auth_server.flows.world import OTHER_RESOURCE, RESOURCE, World, error, ok
+from tests.auth_server.flows.world import ISSUER, OTHER_RESOURCE, RESOURCE, World, error, ok
 
 pytestmark = pytest.mark.anyio
 
@@ -103,6 +104,17 @@ async def test_e09_other_resource_is_refused_and_nothing_consumed(world: World) 
     for resource in (OTHER_RESOURCE, "https://evil.example", "/mcp"):
         assert error(await world.refresh(client_id, old, resource=resource)) == (400, "invalid_target")
     ok(await world.refresh(client_id, old, resource=RESOURCE.upper().replace("/MCP", "/mcp") + "/"))
+
+
+async def test_e09_a_grant_whose_resource_is_no_longer_served_is_over(world: World) -> None:
+    client = await world.register()
+    old = (await world.tokens(client.client_id, resource=OTHER_RESOURCE))["refresh_token"]
+    code = await world.code(client.client_id, resource=OTHER_RESOURCE)
+    world.deployment = Deployment(ISSUER, (RESOURCE,))
+    world.__post_init__()
+    for resource in (None, OTHER_RESOURCE, RESOURCE):
+        assert error(await world.refresh(client.client_id, old, resource=resource)) == INVALID_GRANT
+        assert error(await world.redeem(client.client_id, code, resource=resource)) == INVALID_GRANT
 
 
 async def test_e10_replay_with_another_scope_is_not_the_cached_answer(world: World) -> None:

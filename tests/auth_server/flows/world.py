@@ -18,7 +18,7 @@ from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.adapters.signing_keys import SealedKeyRing, open_key_ring
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
-from auth_server.domain.failures import WIRE, Reason, Refused
+from auth_server.domain.failures import Reason, Refused
 from auth_server.flows import client_request
 from auth_server.flows.administration import Administration, CannotDo, NewClient
 from auth_server.flows.authorize import Continue, ErrorRedirect
@@ -94,7 +94,7 @@ async def answer_to(flow: Callable[[], Awaitable[Mapping[str, Any] | None]]) -> 
     try:
         return Answer(200, await flow())
     except Refused as refused:
-        wire = WIRE[refused.reason]
+        wire = refused.wire
         body = {"error": wire.error, "error_description": wire.description}
         return Answer(wire.status, body, refused.reason, refused.facts.retry_after)
 

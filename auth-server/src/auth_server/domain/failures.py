@@ -4,7 +4,7 @@ Inside, reasons are many, for logs and tests; outside, most share one text, so t
 protocol raise Refused; the web layer renders it, as JSON for programs and as a page for people.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -61,6 +61,7 @@ class Reason(StrEnum):
     # What is asked for
     SCOPE_NOT_ALLOWED = "scope_not_allowed"
     UNKNOWN_RESOURCE = "unknown_resource"
+    RESOURCE_WITHDRAWN = "resource_withdrawn"
     # Codes and refresh tokens
     MALFORMED_VERIFIER = "malformed_verifier"
     WRONG_VERIFIER = "wrong_verifier"
@@ -115,6 +116,15 @@ class Refused(Exception):
         super().__init__(reason.value)
         self.reason, self.facts = reason, facts
 
+    @property
+    def wire(self) -> WireError:
+        """What the client is told."""
+        wire = WIRE[self.reason]
+        if self.facts.resources:
+            # Clients guess the resource from the server's URL; the operator's own list tells them nothing secret.
+            return replace(wire, description=f"The resource must be one of: {' '.join(self.facts.resources)}")
+        return wire
+
 
 _MALFORMED = WireError(400, "invalid_request", "The request is malformed.")
 _CODE = WireError(400, "invalid_grant", "The authorization code is not valid for this request.")
@@ -168,6 +178,7 @@ WIRE: dict[Reason, WireError] = {
     Reason.NO_DECISION: WireError(400, "invalid_request", "The form says neither approve nor deny."),
     Reason.SCOPE_NOT_ALLOWED: WireError(400, "invalid_scope", "The scope is malformed or not allowed."),
     Reason.UNKNOWN_RESOURCE: WireError(400, "invalid_target", "The resource is not one this server issues tokens for."),
+    Reason.RESOURCE_WITHDRAWN: WireError(400, "invalid_grant", "The resource of this grant is no longer served."),
     Reason.MALFORMED_VERIFIER: WireError(
         400, "invalid_request", "The parameter code_verifier is missing or malformed."
     ),

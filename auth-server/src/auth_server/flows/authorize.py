@@ -73,7 +73,7 @@ class Authorize:
             if accepted.silent:
                 raise Refused(Reason.CONSENT_REQUIRED if session else Reason.LOGIN_REQUIRED)
         except Refused as refusal:
-            url = authorize.error_redirect(proven.redirect_uri, proven.state, refusal.reason, self._deployment.issuer)
+            url = authorize.error_redirect(proven.redirect_uri, proven.state, refusal, self._deployment.issuer)
             return ErrorRedirect(url, refusal.reason)
         browser_id = browser_id or credentials.new_browser_id(self._entropy)
         transaction_id = credentials.new_transaction_id(self._entropy)

@@ -120,7 +120,7 @@ class Consent:
             if not await self._transactions.deny(digest, now):
                 raise Refused(Reason.DECIDED_TRANSACTION)
             url = authorize.error_redirect(
-                request.redirect_uri, request.state, Reason.ACCESS_DENIED, self._deployment.issuer
+                request.redirect_uri, request.state, Refused(Reason.ACCESS_DENIED), self._deployment.issuer
             )
             return Redirect(url, approved=False)
         grant = self._grant(checked, now)

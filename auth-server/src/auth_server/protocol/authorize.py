@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from auth_server.domain.authorization import AuthorizationRequest
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
-from auth_server.domain.failures import WIRE, Reason, Refused
+from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import parameters, redirect_uri, resource_indicator
 from auth_server.protocol.authlib import authorization_code
 from auth_server.protocol.parameters import Pairs, Parameters
@@ -102,9 +102,9 @@ def code_redirect(request: AuthorizationRequest, code: str, issuer: str) -> str:
     )
 
 
-def error_redirect(uri: str, state: str | None, reason: Reason, issuer: str) -> str:
-    """Where the browser goes with an error; the description is constant text."""
-    wire = WIRE[reason]
+def error_redirect(uri: str, state: str | None, refused: Refused, issuer: str) -> str:
+    """Where the browser goes with an error; nothing in it is the client's own text but `state`."""
+    wire = refused.wire
     return redirect_uri.with_parameters(
         uri,
         [("error", wire.error), ("error_description", wire.description), ("state", state), ("iss", issuer)],

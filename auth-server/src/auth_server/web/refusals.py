@@ -27,7 +27,7 @@ def headers(refused: Refused) -> dict[str, str]:
 
 def as_json(_request: Request, refused: Refused, *, invalid_request: str = "invalid_request") -> Response:
     """The refusal as an OAuth error document (RFC 6749 §5.2); `invalid_request` is the endpoint's word for that."""
-    wire = WIRE[refused.reason]
+    wire = refused.wire
     sent = {**NOT_STORED, **headers(refused)}
     if wire.status == 401:
         # RFC 6749 §5.2: 'the response MUST include the "WWW-Authenticate" response header field'
