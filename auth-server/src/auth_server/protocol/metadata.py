@@ -32,8 +32,8 @@ def server_metadata(issuer: str) -> dict[str, Any]:
 def openid_configuration(issuer: str) -> dict[str, Any]:
     """The same for clients that look where OpenID Connect Discovery has it.
 
-    Discovery §3 requires two more members, and RS256 in the second. There are no ID tokens, and no scope `openid` to ask
-    for them: the members say what is true of the tokens there are, and RS256 is not promised.
+    Discovery §3 requires two more members, and RS256 in the second. There are no ID tokens, and no scope `openid` to
+    ask for them: the members say what is true of the tokens there are, and RS256 is not promised.
     """
     return {
         **server_metadata(issuer),
