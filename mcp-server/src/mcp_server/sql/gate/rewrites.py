@@ -1,6 +1,6 @@
 """Spellings that are rewritten as soon as they are parsed, so that later steps meet one form of each thing only.
 
-Each rewrite takes and returns a whole statement that has not been checked yet.
+A rewrite changes one node of a statement that has not been checked yet.
 """
 
 from collections.abc import Callable
@@ -14,20 +14,9 @@ from mcp_server.sql.positions import position_of
 
 def rewrite(expression: exp.Expr, text: str) -> exp.Expr:
     """The statement in the forms that the gate knows. Raises syntax_not_supported."""
-    for step in REWRITES:
-        for node in list(expression.find_all(step.node)):
-            step.apply(node, text)
+    for node in [node for node in expression.walk() if type(node) in REWRITES]:
+        REWRITES[type(node)](node, text)
     return expression
-
-
-class Rewrite:
-    """What is done to each node of a kind."""
-
-    __slots__ = ("apply", "node")
-
-    def __init__(self, node: type[exp.Expr], apply: Callable[[exp.Expr, str], None]) -> None:
-        self.node = node
-        self.apply = apply
 
 
 def _fetch_as_limit(fetch: exp.Expr, text: str) -> None:
@@ -81,9 +70,10 @@ def _grouped_pivot(source: exp.Expr, text: str) -> None:
     source.replace(subquery)
 
 
-REWRITES = (
-    Rewrite(exp.Fetch, _fetch_as_limit),
-    Rewrite(exp.Group, _with_rollup),
-    Rewrite(exp.Table, _grouped_pivot),
-    Rewrite(exp.Subquery, _grouped_pivot),
-)
+REWRITES: dict[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
+    exp.Fetch: _fetch_as_limit,
+    exp.Group: _with_rollup,
+    exp.Table: _grouped_pivot,
+    exp.Subquery: _grouped_pivot,
+}
+"""What is done to each node of a kind."""
