@@ -13,14 +13,14 @@ import uvloop
 
 from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
 from auth_server.adapters.passwords import open_passwords
-from auth_server.adapters.signing_keys import SealedKeyRing, WrongMasterKey, open_key_ring
-from auth_server.adapters.sqlite_store.database import UnusableStore
+from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
+from auth_server.adapters.sqlite_store.file import UnusableStore
 from auth_server.adapters.sqlite_store.store import SqliteStore, path_in
 from auth_server.domain.deployment import Deployment
 from auth_server.flows.administration import Administration
 from auth_server.flows.flows import compose
 from auth_server.ports.people import PasswordHasher
-from auth_server.ports.store import Maintenance, Store, StoreUnavailable
+from auth_server.ports.store import Maintenance, Store
 from auth_server.settings import Settings
 from auth_server.web.service import Service
 from shared_kernel import http_server, logs
@@ -52,7 +52,7 @@ async def service(
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     passwords = passwords or await open_passwords()
     master_key = read_key_file(settings.master_key_file)
-    async with open_store(settings.store_url) as store:
+    async with open_store(settings.store_url, verify=True) as store:
         keys = await _open_keys(store, master_key, clock, entropy)
         flows = compose(
             Deployment(settings.issuer, settings.resources),
@@ -138,10 +138,13 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
 
 @asynccontextmanager
-async def open_store(url: str) -> AsyncIterator[Store]:
-    """The store that AUTH_STORE_URL names, which other processes may have open too. Raises CannotStart."""
+async def open_store(url: str, *, verify: bool = False) -> AsyncIterator[Store]:
+    """The store that AUTH_STORE_URL names, which other processes may have open too. Raises CannotStart.
+
+    `verify` looks for damage, which takes time.
+    """
     try:
-        store = SqliteStore.open(path_in(url))
+        store = SqliteStore.open(path_in(url), verify=verify)
     except UnusableStore as error:
         message = f"{error}; see AUTH_STORE_URL"
         raise CannotStart(message) from error
@@ -154,6 +157,9 @@ async def open_store(url: str) -> AsyncIterator[Store]:
 async def _open_keys(store: Store, master_key: bytes, clock: Clock, entropy: Entropy) -> SealedKeyRing:
     try:
         return await open_key_ring(store, master_key, clock, entropy)
+    except KeysLost as error:
+        message = f"{error}; see AUTH_STORE_URL"
+        raise CannotStart(message) from error
     except WrongMasterKey as error:
         message = f"AUTH_MASTER_KEY_FILE: {error}"
         raise CannotStart(message) from error
@@ -163,6 +169,7 @@ async def _sweep_forever(store: Maintenance, clock: Clock) -> None:
     while True:
         try:
             _log.debug("swept", rows=await store.sweep(clock.now()))
-        except StoreUnavailable:
-            _log.warning("sweep_failed")
+        except Exception:
+            # Whatever it is, the next sweep may do better; an exception from here would end the service.
+            _log.exception("sweep_failed")
         await anyio.sleep(SWEEP_SECONDS)

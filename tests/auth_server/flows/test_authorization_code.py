@@ -173,8 +173,6 @@ async def test_codes_of_a_deleted_client_die_with_it(world: World) -> None:
     code = await world.code(client.client_id)
     await world.administration.delete_client(client.client_id)
     assert error(await world.redeem(client.client_id, code)) == (401, "invalid_client")
-    await world.store.add_client(client)  # the same metadata, registered again
-    assert error(await world.redeem(client.client_id, code)) == INVALID_GRANT
 
 
 async def test_confidential_clients_prove_themselves_as_well_as_the_code(world: World) -> None:

@@ -1,12 +1,14 @@
 """Attacks on refresh tokens: cases E01–E17."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.grant import GRANT_LIFETIME, REFRESH_IDLE_LIFETIME, REPLAY_WINDOW
 from auth_server.protocol import sealed_response
-from tests.auth_server.flows.world import ISSUER, OTHER_RESOURCE, RESOURCE, World, error, ok
+from tests.auth_server.flows.world import ISSUER, OTHER_RESOURCE, REDIRECT_URI, RESOURCE, World, error, ok
 
 pytestmark = pytest.mark.anyio
 
@@ -128,11 +130,14 @@ async def test_e10_replay_with_another_scope_is_not_the_cached_answer(world: Wor
 
 
 async def test_e11_deleted_client_takes_its_families_along(world: World) -> None:
-    client = await world.register()
+    client = (await world.machine("query", REDIRECT_URI)).client
+    public = replace(client, confidential=False, secrets=())
+    await world.store.delete_client(client.client_id, world.clock.now())
+    await world.store.add_client(public)
     old = (await world.tokens(client.client_id))["refresh_token"]
     await world.administration.delete_client(client.client_id)
     assert error(await world.refresh(client.client_id, old)) == (401, "invalid_client")
-    await world.store.add_client(client)
+    await world.store.add_client(public)
     assert error(await world.refresh(client.client_id, old)) == INVALID_GRANT
 
 
@@ -164,11 +169,30 @@ async def test_e13_other_tokens_are_no_refresh_tokens(world: World) -> None:
     assert error(answer) == INVALID_GRANT
 
 
-async def test_an_unknown_token_of_the_family_is_no_sign_of_reuse(world: World) -> None:
+@pytest.mark.parametrize("secret", [f"{'A' * 43}", f"{'A' * 22}.{'A' * 43}", f"..{'A' * 43}", ""])
+async def test_a_guess_with_a_known_grant_id_is_no_sign_of_reuse(world: World, secret: str) -> None:
+    """Codes show the grant id in URLs; who has read it there must not be able to end the grant."""
     client_id, old = await _family(world)
-    routing = old.partition(".")[0]
-    assert error(await world.refresh(client_id, f"{routing}.{'A' * 43}")) == INVALID_GRANT
+    assert error(await world.refresh(client_id, f"{old.partition('.')[0]}.{secret}")) == INVALID_GRANT
     ok(await world.refresh(client_id, old))
+
+
+async def test_a_token_of_the_family_that_is_not_stored_is_a_rotated_one(world: World) -> None:
+    client_id, old = await _family(world)
+    family, _, _ = old.rpartition(".")
+    assert error(await world.refresh(client_id, f"{family}.{'A' * 43}")) == INVALID_GRANT
+    assert error(await world.refresh(client_id, old)) == INVALID_GRANT
+
+
+async def test_a_family_takes_the_same_room_however_often_it_is_refreshed(world: World) -> None:
+    client_id, token = await _family(world)
+    for _ in range(20):
+        token = ok(await world.refresh(client_id, token))["refresh_token"]
+    tables = [name for (name,) in world.sql("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    assert {name: world.sql(f"SELECT count(*) FROM {name}")[0][0] for name in tables if "grant" in name} == {
+        "grants": 1
+    }
+    assert not any("refresh" in name for name in tables)
 
 
 async def test_e15_stored_response_opens_with_the_old_token_only(world: World) -> None:
@@ -178,7 +202,7 @@ async def test_e15_stored_response_opens_with_the_old_token_only(world: World) -
     for secret in (old, body["refresh_token"], body["access_token"]):
         assert secret not in dump
         assert secret.encode().hex() not in dump.lower()
-    ((sealed,),) = world.sql("SELECT sealed FROM refresh_tokens WHERE sealed IS NOT NULL")
+    ((sealed,),) = world.sql("SELECT sealed FROM grants WHERE sealed IS NOT NULL")
     assert sealed_response.unseal(old, sealed).refresh_token == body["refresh_token"]
     for wrong in (body["refresh_token"], old[:-1], ""):
         with pytest.raises(sealed_response.Unreadable):
@@ -189,7 +213,7 @@ async def test_e15_stored_response_is_erased_once_its_successor_is_used(world: W
     client_id, old = await _family(world)
     successor = ok(await world.refresh(client_id, old))["refresh_token"]
     ok(await world.refresh(client_id, successor))
-    sealed = world.sql("SELECT count(*) FROM refresh_tokens WHERE sealed IS NOT NULL")
+    sealed = world.sql("SELECT count(*) FROM grants WHERE sealed IS NOT NULL")
     assert sealed == [(1,)]  # the last rotation's
 
 
@@ -198,14 +222,14 @@ async def test_e15_stored_response_is_swept_after_the_window(world: World) -> No
     ok(await world.refresh(client_id, old))
     world.clock.time += REPLAY_WINDOW
     await world.store.sweep(world.clock.now())
-    sealed = world.sql("SELECT count(*) FROM refresh_tokens WHERE sealed IS NOT NULL")
+    sealed = world.sql("SELECT count(*) FROM grants WHERE sealed IS NOT NULL")
     assert sealed == [(0,)]
 
 
 async def test_stored_response_that_was_tampered_with(world: World) -> None:
     client_id, old = await _family(world)
     ok(await world.refresh(client_id, old))
-    world.sql("UPDATE refresh_tokens SET sealed = x'00' WHERE sealed IS NOT NULL")
+    world.sql("UPDATE grants SET sealed = x'00' WHERE sealed IS NOT NULL")
     assert error(await world.refresh(client_id, old)) == INVALID_GRANT
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auth_server.adapters.sqlite_store.store import DYNAMIC_CLIENT_LIFETIME
+from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME
 from auth_server.domain.grant import GRANT_LIFETIME, REFRESH_IDLE_LIFETIME
 from tests.auth_server.flows.world import ADDRESS, Answer, World, error, ok
 
@@ -78,19 +78,19 @@ async def test_h01_unused_clients_are_forgotten_and_those_with_grants_are_not(wo
     refresh_token = (await world.tokens(used.client_id))["refresh_token"]
     world.clock.time += REFRESH_IDLE_LIFETIME - 1
     refresh_token = ok(await world.refresh(used.client_id, refresh_token))["refresh_token"]
-    world.clock.time += DYNAMIC_CLIENT_LIFETIME - REFRESH_IDLE_LIFETIME + 2
+    world.clock.time += DYNAMIC_LIFETIME - REFRESH_IDLE_LIFETIME + 2
     await world.store.sweep(world.clock.now())
     assert await world.store.client(unused.client_id) is None
     assert await world.store.client(used.client_id) == used
     ok(await world.refresh(used.client_id, refresh_token))
-    world.clock.time += GRANT_LIFETIME + DYNAMIC_CLIENT_LIFETIME
+    world.clock.time += GRANT_LIFETIME + DYNAMIC_LIFETIME
     await world.store.sweep(world.clock.now())
     assert await world.administration.clients() == [machine.client]
 
 
 async def test_registering_again_keeps_a_client(world: World) -> None:
     client = await world.register()
-    world.clock.time += DYNAMIC_CLIENT_LIFETIME - 1
+    world.clock.time += NEVER_USED_LIFETIME - 1
     await world.register()
     world.clock.time += 2
     await world.store.sweep(world.clock.now())

@@ -15,11 +15,12 @@ from auth_server.domain.authorization import (
     Transaction,
 )
 from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
-from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken
+from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import PUBLICATION_LEAD, RETIRED_LIFETIME, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
-from auth_server.ports.grants import Gone, LoadedRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.clients import Addition
+from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from auth_server.ports.store import Store
 
 pytestmark = pytest.mark.anyio
@@ -47,16 +48,23 @@ REQUEST = AuthorizationRequest(
 TRANSACTION = Transaction("txn", "browser", REQUEST, 0.0, NOW + 600)
 GRANT = Grant("g", "h", "client_a", "usr_a", "default", frozenset({"query"}), "https://r/mcp", True, NOW, NOW + 9000)
 CODE = AuthorizationCode("code", "g", "http://localhost:1/cb", "c" * 43, NOW + CODE_LIFETIME)
-FIRST = RefreshToken("rt1", "g", NOW + 1000)
 
 
-def _rotation(successor: str, request: str = "query https://r/mcp", expires_at: float = NOW + 1000) -> Rotation:
-    return Rotation(RefreshToken(successor, "g", expires_at), f"sealed for {successor}".encode(), request)
+def key(digest: str, family: str = "family") -> RefreshTokenKey:
+    return RefreshTokenKey("g", family, digest)
+
+
+FIRST = RefreshToken(key("rt1"), NOW + 1000)
+
+
+def rotation(successor: str, request: str = "query https://r/mcp", expires_at: float = NOW + 1000) -> Rotation:
+    return Rotation(RefreshToken(key(successor), expires_at), f"sealed for {successor}".encode(), request)
 
 
 async def _approved(store: Store) -> None:
     """A grant with an unused code."""
     await store.add_client(CLIENT)
+    await store.add_user(USER)
     await store.start_transaction(TRANSACTION)
     assert await store.approve("txn", GRANT, CODE, NOW)
 
@@ -83,15 +91,16 @@ async def _at_once(verb: Callable[[], Awaitable[T]], times: int = 40) -> list[T]
 
 async def test_clients_come_back_as_they_went_in(store: Store) -> None:
     assert await store.client("client_a") is None
-    assert await store.add_client(CLIENT)
-    assert await store.add_client(replace(PUBLIC, created_at=NOW + 1))
+    assert await store.add_client(CLIENT) is Addition.ADDED
+    assert await store.add_client(replace(PUBLIC, created_at=NOW + 1)) is Addition.ADDED
     assert await store.client("client_a") == CLIENT
     assert list(await store.clients()) == [CLIENT, replace(PUBLIC, created_at=NOW + 1)]
 
 
 async def test_a_known_client_is_not_overwritten(store: Store) -> None:
     await store.add_client(CLIENT)
-    assert not await store.add_client(replace(CLIENT, name="Other", secrets=(ClientSecret("d9", NOW),)))
+    other = replace(CLIENT, name="Other", secrets=(ClientSecret("d9", NOW),))
+    assert await store.add_client(other) is Addition.KNOWN
     assert await store.client("client_a") == CLIENT
 
 
@@ -119,7 +128,7 @@ async def test_deleting_a_client_revokes_its_grants(store: Store) -> None:
     assert await store.delete_client("client_a", NOW)
     assert not await store.delete_client("client_a", NOW)
     assert await store.client("client_a") is None
-    assert await store.rotate("rt1", _rotation("rt2"), NOW) == Gone()
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Gone()
 
 
 async def test_a_deleted_client_gets_no_grant(store: Store) -> None:
@@ -141,10 +150,10 @@ async def test_users(store: Store) -> None:
 async def test_sessions(store: Store) -> None:
     await store.add_user(USER)
     session = Session("s1", "usr_a", NOW, NOW + 10)
-    await store.start_session(session, None)
+    await store.start_session(session, verified_hash=USER.password_hash, replaces=None)
     assert await store.session("s1", NOW + 9.9) == session
     assert await store.session("s1", NOW + 10) is None
-    await store.start_session(Session("s2", "usr_a", NOW, NOW + 10), replaces="s1")
+    await store.start_session(Session("s2", "usr_a", NOW, NOW + 10), verified_hash=USER.password_hash, replaces="s1")
     assert await store.session("s1", NOW) is None
     assert await store.session("s2", NOW) is not None
 
@@ -180,6 +189,7 @@ async def test_an_expired_transaction_cannot_be_decided(store: Store) -> None:
 
 async def test_of_40_approvals_at_once_one_counts(store: Store) -> None:
     await store.add_client(CLIENT)
+    await store.add_user(USER)
     await store.start_transaction(TRANSACTION)
     numbers = iter(range(40))
 
@@ -202,15 +212,14 @@ async def test_codes_come_back_as_they_went_in(store: Store) -> None:
 async def test_a_code_is_redeemed_once_and_its_reuse_revokes(store: Store) -> None:
     await _family(store)
     assert await store.code("code") == LoadedCode(CODE, GRANT)
-    assert await store.redeem("code", replace(FIRST, digest="rt9"), NOW) == Reused()
-    assert await store.refresh_token("rt9") is None
-    assert await store.rotate("rt1", _rotation("rt2"), NOW) == Gone()
+    assert await store.redeem("code", replace(FIRST, key=key("rt9")), NOW) == Reused()
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Gone()
 
 
 async def test_of_40_redemptions_at_once_one_succeeds(store: Store) -> None:
     await _approved(store)
     numbers = iter(range(40))
-    outcomes = await _at_once(lambda: store.redeem("code", replace(FIRST, digest=f"rt{next(numbers)}"), NOW))
+    outcomes = await _at_once(lambda: store.redeem("code", replace(FIRST, key=key(f"rt{next(numbers)}")), NOW))
     assert outcomes.count(Redeemed()) == 1
     assert outcomes.count(Reused()) == 39
 
@@ -234,7 +243,7 @@ async def test_wrong_verifiers_after_use_change_nothing(store: Store) -> None:
     await _family(store)
     for _ in range(5):
         await store.count_wrong_verifier("code")
-    assert await store.rotate("rt1", _rotation("rt2"), NOW) == Rotated()
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Rotated()
 
 
 async def test_unknown_and_revoked_codes_are_gone(store: Store) -> None:
@@ -242,72 +251,91 @@ async def test_unknown_and_revoked_codes_are_gone(store: Store) -> None:
     assert await store.redeem("unknown", None, NOW) == Gone()
     await store.revoke_grant("g", NOW)
     assert await store.redeem("code", FIRST, NOW) == Gone()
-    assert await store.refresh_token("rt1") is None
+    assert await store.refreshed_grant(key("rt1")) is None
 
 
 async def test_refresh_tokens_come_back_as_they_went_in(store: Store) -> None:
     await _family(store)
-    assert await store.refresh_token("rt1") == LoadedRefreshToken(FIRST, GRANT)
-    assert await store.refresh_token("unknown") is None
+    assert await store.refreshed_grant(key("rt1")) == GRANT
+    assert await store.refreshed_grant(key("unknown")) == GRANT
+    assert await store.refreshed_grant(key("unknown", "other")) is None
+    assert await store.refreshed_grant(RefreshTokenKey("other", "family", "rt1")) is None
 
 
 async def test_rotation_and_replay(store: Store) -> None:
     await _family(store)
-    assert await store.rotate("rt1", _rotation("rt2"), NOW) == Rotated()
-    assert await store.rotate("rt1", _rotation("rt3"), NOW + REPLAY_WINDOW - 1) == Replay(b"sealed for rt2")
-    assert await store.rotate("rt1", _rotation("rt3", "other"), NOW + 1) == ReplayDiffers()
-    assert await store.refresh_token("rt3") is None
-    assert await store.rotate("rt2", _rotation("rt4"), NOW + 2) == Rotated()
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Rotated()
+    assert await store.rotate(key("rt1"), rotation("rt3"), NOW + REPLAY_WINDOW - 1) == Replay(b"sealed for rt2")
+    assert await store.rotate(key("rt1"), rotation("rt3", "other"), NOW + 1) == ReplayDiffers()
+    assert await store.rotate(key("rt2"), rotation("rt4"), NOW + 2) == Rotated()
 
 
 async def test_reuse_after_the_window_revokes(store: Store) -> None:
     await _family(store)
-    await store.rotate("rt1", _rotation("rt2"), NOW)
-    assert await store.rotate("rt1", _rotation("rt3"), NOW + REPLAY_WINDOW) == Reused()
-    assert await store.rotate("rt2", _rotation("rt3"), NOW + REPLAY_WINDOW) == Gone()
+    await store.rotate(key("rt1"), rotation("rt2"), NOW)
+    assert await store.rotate(key("rt1"), rotation("rt3"), NOW + REPLAY_WINDOW) == Reused()
+    assert await store.rotate(key("rt2"), rotation("rt3"), NOW + REPLAY_WINDOW) == Gone()
 
 
 async def test_reuse_after_the_successor_was_used_revokes(store: Store) -> None:
     await _family(store)
-    await store.rotate("rt1", _rotation("rt2"), NOW)
-    await store.rotate("rt2", _rotation("rt3"), NOW)
-    assert await store.rotate("rt1", _rotation("rt4"), NOW) == Reused()
-    assert await store.rotate("rt3", _rotation("rt4"), NOW) == Gone()
+    await store.rotate(key("rt1"), rotation("rt2"), NOW)
+    await store.rotate(key("rt2"), rotation("rt3"), NOW)
+    assert await store.rotate(key("rt1"), rotation("rt4"), NOW) == Reused()
+    assert await store.rotate(key("rt3"), rotation("rt4"), NOW) == Gone()
+
+
+async def test_a_token_of_the_family_that_is_not_stored_has_been_rotated(store: Store) -> None:
+    await _family(store)
+    assert await store.rotate(key("forgotten"), rotation("rt2"), NOW) == Reused()
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Gone()
+
+
+async def test_a_family_without_a_name_is_found_by_its_tokens_and_gets_one(store: Store) -> None:
+    """Tokens of the first release name no family."""
+    await _approved(store)
+    await store.redeem("code", replace(FIRST, key=key("rt1", "")), NOW)
+    assert await store.refreshed_grant(key("rt1", "")) == GRANT
+    assert await store.rotate(key("rt1", ""), rotation("rt2"), NOW) == Rotated()
+    assert await store.rotate(key("rt1", ""), rotation("rt3"), NOW) == Replay(b"sealed for rt2")
+    assert await store.rotate(key("rt2"), rotation("rt3"), NOW) == Rotated()
+    assert await store.rotate(key("rt1", ""), rotation("rt4"), NOW) == Gone()
+    assert await store.rotate(key("rt2"), rotation("rt4"), NOW + REPLAY_WINDOW) == Reused()
 
 
 async def test_reuse_of_a_token_that_would_have_expired_revokes(store: Store) -> None:
     await _family(store)
-    await store.rotate("rt1", _rotation("rt2", expires_at=NOW + 8000), NOW)
-    assert await store.rotate("rt1", _rotation("rt3"), NOW + 2000) == Reused()
-    assert await store.rotate("rt2", _rotation("rt3"), NOW + 2000) == Gone()
+    await store.rotate(key("rt1"), rotation("rt2", expires_at=NOW + 8000), NOW)
+    assert await store.rotate(key("rt1"), rotation("rt3"), NOW + 2000) == Reused()
+    assert await store.rotate(key("rt2"), rotation("rt3"), NOW + 2000) == Gone()
 
 
 async def test_of_40_rotations_at_once_one_counts(store: Store) -> None:
     await _family(store)
     numbers = iter(range(2, 42))
-    outcomes = await _at_once(lambda: store.rotate("rt1", _rotation(f"rt{next(numbers)}"), NOW))
+    outcomes = await _at_once(lambda: store.rotate(key("rt1"), rotation(f"rt{next(numbers)}"), NOW))
     assert outcomes.count(Rotated()) == 1
     replays = [outcome for outcome in outcomes if isinstance(outcome, Replay)]
     assert len(replays) == 39
     assert len(set(replays)) == 1
-    successors = [await store.refresh_token(f"rt{n}") for n in range(2, 42)]
-    assert sum(successor is not None for successor in successors) == 1
+    successor = replays[0].sealed.decode().removeprefix("sealed for ")
+    assert await store.rotate(key(successor), rotation("rt99"), NOW) == Rotated()
 
 
 async def test_expired_unknown_and_revoked_refresh_tokens_are_gone(store: Store) -> None:
     await _family(store)
-    assert await store.rotate("unknown", _rotation("rt2"), NOW) == Gone()
-    assert await store.rotate("rt1", _rotation("rt2"), NOW + 1000) == Gone()
+    assert await store.rotate(key("unknown", "other"), rotation("rt2"), NOW) == Gone()
+    assert await store.rotate(RefreshTokenKey("other", "family", "rt1"), rotation("rt2"), NOW) == Gone()
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW + 1000) == Gone()
     await store.revoke_grant("g", NOW)
-    assert await store.rotate("rt1", _rotation("rt2"), NOW) == Gone()
-    assert await store.refresh_token("rt2") is None
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Gone()
 
 
 async def test_a_grant_ends_for_good(store: Store) -> None:
     await _family(store)
-    far = _rotation("rt2", expires_at=NOW + 99_999)
-    assert await store.rotate("rt1", far, NOW) == Rotated()
-    assert await store.rotate("rt2", _rotation("rt3"), GRANT.expires_at) == Gone()
+    far = rotation("rt2", expires_at=NOW + 99_999)
+    assert await store.rotate(key("rt1"), far, NOW) == Rotated()
+    assert await store.rotate(key("rt2"), rotation("rt3"), GRANT.expires_at) == Gone()
 
 
 async def test_revocation_by_handle_is_for_the_grants_own_client(store: Store) -> None:
@@ -315,12 +343,12 @@ async def test_revocation_by_handle_is_for_the_grants_own_client(store: Store) -
     await store.revoke_grant_by_handle("h", "client_other", NOW)
     await store.revoke_grant_by_handle("unknown", "client_a", NOW)
     await store.revoke_grant("unknown", NOW)
-    assert await store.rotate("rt1", _rotation("rt2"), NOW) == Rotated()
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Rotated()
     await store.revoke_grant_by_handle("h", "client_a", NOW)
-    assert await store.rotate("rt2", _rotation("rt3"), NOW) == Gone()
+    assert await store.rotate(key("rt2"), rotation("rt3"), NOW) == Gone()
 
 
-def _key(name: str, stage: KeyStage, promotable_at: float = NOW) -> SealedKey:
+def _signing_key(name: str, stage: KeyStage, promotable_at: float = NOW) -> SealedKey:
     return SealedKey(name, stage, f'{{"kid":"{name}"}}', f"sealed {name}".encode(), NOW, promotable_at)
 
 
@@ -330,7 +358,11 @@ async def test_the_first_keys_are_created_once(store: Store) -> None:
 
     async def ensure() -> frozenset[SealedKey]:
         n = next(names)
-        return frozenset(await store.ensure_signing_keys(_key(f"a{n}", KeyStage.ACTIVE), _key(f"n{n}", KeyStage.NEXT)))
+        return frozenset(
+            await store.ensure_signing_keys(
+                _signing_key(f"a{n}", KeyStage.ACTIVE), _signing_key(f"n{n}", KeyStage.NEXT)
+            )
+        )
 
     results = await _at_once(ensure)
     assert len(set(results)) == 1
@@ -339,9 +371,9 @@ async def test_the_first_keys_are_created_once(store: Store) -> None:
 
 
 async def test_key_stages(store: Store) -> None:
-    await store.ensure_signing_keys(_key("a", KeyStage.ACTIVE), _key("b", KeyStage.NEXT))
+    await store.ensure_signing_keys(_signing_key("a", KeyStage.ACTIVE), _signing_key("b", KeyStage.NEXT))
     at = NOW + 5
-    assert await store.promote_next_key(_key("c", KeyStage.NEXT, at + PUBLICATION_LEAD), at) is None
+    assert await store.promote_next_key(_signing_key("c", KeyStage.NEXT, at + PUBLICATION_LEAD), at) is None
     keys = {key.key_id: key for key in await store.signing_keys(at)}
     assert {name: key.stage for name, key in keys.items()} == {
         "a": KeyStage.RETIRED,
@@ -350,17 +382,17 @@ async def test_key_stages(store: Store) -> None:
     }
     assert (keys["a"].sealed, keys["a"].changed_at) == (b"", at)
     assert (keys["b"].sealed, keys["b"].changed_at) == (b"sealed b", at)
-    too_soon = await store.promote_next_key(_key("d", KeyStage.NEXT), at + PUBLICATION_LEAD - 1)
+    too_soon = await store.promote_next_key(_signing_key("d", KeyStage.NEXT), at + PUBLICATION_LEAD - 1)
     assert too_soon == at + PUBLICATION_LEAD
     assert {key.key_id for key in await store.signing_keys(at + RETIRED_LIFETIME - 1)} == {"a", "b", "c"}
     assert {key.key_id for key in await store.signing_keys(at + RETIRED_LIFETIME)} == {"b", "c"}
 
 
 async def test_of_many_promotions_at_once_one_happens(store: Store) -> None:
-    await store.ensure_signing_keys(_key("a", KeyStage.ACTIVE), _key("b", KeyStage.NEXT))
+    await store.ensure_signing_keys(_signing_key("a", KeyStage.ACTIVE), _signing_key("b", KeyStage.NEXT))
     names = iter(range(20))
     outcomes = await _at_once(
-        lambda: store.promote_next_key(_key(f"c{next(names)}", KeyStage.NEXT, NOW + PUBLICATION_LEAD), NOW), 20
+        lambda: store.promote_next_key(_signing_key(f"c{next(names)}", KeyStage.NEXT, NOW + PUBLICATION_LEAD), NOW), 20
     )
     assert sorted(outcomes, key=str) == [NOW + PUBLICATION_LEAD] * 19 + [None]
 
@@ -368,21 +400,21 @@ async def test_of_many_promotions_at_once_one_happens(store: Store) -> None:
 async def test_sweeping_leaves_what_is_alive(store: Store) -> None:
     await _family(store)
     await store.add_user(USER)
-    await store.start_session(Session("s1", "usr_a", NOW, NOW + 10), None)
-    await store.ensure_signing_keys(_key("a", KeyStage.ACTIVE), _key("b", KeyStage.NEXT))
-    await store.rotate("rt1", _rotation("rt2"), NOW)
+    await store.start_session(Session("s1", "usr_a", NOW, NOW + 10), verified_hash=USER.password_hash, replaces=None)
+    await store.ensure_signing_keys(_signing_key("a", KeyStage.ACTIVE), _signing_key("b", KeyStage.NEXT))
+    await store.rotate(key("rt1"), rotation("rt2"), NOW)
     assert await store.sweep(NOW) == 0
     assert await store.session("s1", NOW) is not None
-    assert await store.rotate("rt1", _rotation("rt3"), NOW) == Replay(b"sealed for rt2")
+    assert await store.rotate(key("rt1"), rotation("rt3"), NOW) == Replay(b"sealed for rt2")
 
 
 async def test_sweeping_forgets_what_is_over(store: Store) -> None:
     await _family(store)
     await store.add_user(USER)
-    await store.start_session(Session("s1", "usr_a", NOW, NOW + 10), None)
+    await store.start_session(Session("s1", "usr_a", NOW, NOW + 10), verified_hash=USER.password_hash, replaces=None)
     assert await store.sweep(NOW + USED_CODE_MEMORY) >= 4  # session, transaction, code, and the grant that has expired
     assert await store.code("code") is None
-    assert await store.refresh_token("rt1") is None
+    assert await store.refreshed_grant(key("rt1")) is None
     assert await store.sweep(NOW + USED_CODE_MEMORY) == 0
     assert await store.client("client_a") == CLIENT
     assert await store.user("usr_a") == USER
@@ -392,9 +424,9 @@ async def test_sweeping_forgets_revoked_families_after_a_while(store: Store) -> 
     await _family(store)
     await store.revoke_grant("g", NOW)
     await store.sweep(NOW + 60)
-    assert await store.refresh_token("rt1") is not None
+    assert await store.refreshed_grant(key("rt1")) is not None
     await store.sweep(NOW + 3600)
-    assert await store.refresh_token("rt1") is None
+    assert await store.refreshed_grant(key("rt1")) is None
 
 
 async def test_check(store: Store) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from auth_server.adapters.sqlite_store.database import UnusableStore
+from auth_server.adapters.sqlite_store.file import UnusableStore
 from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.ports.store import StoreUnavailable
 from tests.auth_server.flows.world import ok, open_world
@@ -74,7 +74,7 @@ async def test_e14_a_locked_store_is_unavailable_and_nothing_is_used_up(tmp_path
         client = await world.register()
         tokens = await world.tokens(client.client_id)
         code = await world.code(client.client_id)
-    impatient = SqliteStore.open(path, busy_timeout=0.05)
+    impatient = SqliteStore.open(path, patience=0.05)
     other = sqlite3.connect(path, isolation_level=None)
     try:
         async with open_world(path) as world:
@@ -100,9 +100,9 @@ def test_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "auth.sqlite"
     SqliteStore.open(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE schema_version SET version = 99")
+        connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(UnusableStore, match="schema version 99, this server knows 1: upgrade the server"):
+    with pytest.raises(UnusableStore, match="schema version 99, this server knows 3: upgrade the server"):
         SqliteStore.open(path)
 
 

@@ -28,6 +28,13 @@ _NONCE_BYTES = 12
 _CURVE = "P-256"
 
 
+class KeysLost(Exception):
+    """The store has had signing keys, and has none."""
+
+    def __init__(self) -> None:
+        super().__init__("the signing keys are gone from the store: restore it from its backup")
+
+
 class WrongMasterKey(Exception):
     """The store's signing keys were sealed under another master key."""
 
@@ -66,6 +73,18 @@ class SealedKeyRing:
         except StoreUnavailable:
             return self._snapshot.published
 
+    async def keys(self) -> Sequence[SealedKey]:
+        """See KeyRing."""
+        return await self._store.signing_keys(self._clock.now())
+
+    async def withdraw(self, key_id: str) -> bool:
+        """See KeyRing."""
+        now = self._clock.now()
+        following = _new_key(KeyStage.NEXT, self._master_key, self._entropy, now, promotable_at=now + PUBLICATION_LEAD)
+        withdrawn = await self._store.withdraw_key(key_id, following, now)
+        self._snapshot = await self._read(now)
+        return withdrawn
+
     async def rotate(self) -> float | None:
         """See KeyRing."""
         now = self._clock.now()
@@ -88,7 +107,7 @@ class SealedKeyRing:
 
 
 async def open_key_ring(store: SigningKeyStore, master_key: bytes, clock: Clock, entropy: Entropy) -> SealedKeyRing:
-    """The store's keys; creates the first two where there are none. Raises WrongMasterKey, StoreUnavailable."""
+    """The store's keys; creates the first two in a new store. Raises WrongMasterKey, KeysLost, StoreUnavailable."""
     now = clock.now()
     keys = await store.signing_keys(now)
     if not any(key.stage is KeyStage.ACTIVE for key in keys):
@@ -97,6 +116,8 @@ async def open_key_ring(store: SigningKeyStore, master_key: bytes, clock: Clock,
             _new_key(KeyStage.ACTIVE, master_key, entropy, now, promotable_at=now),
             _new_key(KeyStage.NEXT, master_key, entropy, now, promotable_at=now),
         )
+    if not any(key.stage is KeyStage.ACTIVE for key in keys):
+        raise KeysLost
     return SealedKeyRing(store, master_key, _open(keys, master_key, now), clock, entropy)
 
 

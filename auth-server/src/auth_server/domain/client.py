@@ -3,6 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+MAX_NEVER_USED = 2_000
+"""Most self-registered clients kept that nobody has allowed anything yet."""
+NEVER_USED_LIFETIME = 86400
+"""Seconds after which such a client is forgotten."""
+DYNAMIC_LIFETIME = 30 * 86400
+"""Seconds after which a self-registered client that has been used, and has no grant left, is forgotten."""
+
 
 class GrantType(StrEnum):
     """The grants this server knows (RFC 6749 §1.3), by their wire names."""

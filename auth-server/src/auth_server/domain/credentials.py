@@ -1,16 +1,19 @@
 """Opaque strings handed out and how they are made, recognised and stored.
 
-`ac_<grant id>.<256 bits>` and `rt_<grant id>.<256 bits>` carry the grant id to route by, never to trust. All use only
-`[A-Za-z0-9_-]` (and the one dot), and only their SHA-256 is stored: they are random enough to need no slow hash.
+`ac_<grant id>.<256 bits>` and `rt_<grant id>.<family>.<256 bits>` carry the grant id to route by, never to trust; the
+family, 128 random bits that all refresh tokens of a grant share, shows that a token once was one of them. All use only
+`[A-Za-z0-9_-]` (and dots), and only their SHA-256 is stored: they are random enough to need no slow hash.
 """
 
 import hashlib
 import hmac
 
+from auth_server.domain.grant import RefreshTokenKey
 from shared_kernel.entropy import Entropy
 
 _CREDENTIAL_BITS = 256
 _IDENTIFIER_BITS = 128
+_REFRESH_TOKEN_PARTS = 3
 
 
 def digest(secret: str) -> str:
@@ -30,8 +33,24 @@ def new_authorization_code(entropy: Entropy, grant_id: str) -> str:
 
 
 def new_refresh_token(entropy: Entropy, grant_id: str) -> str:
-    """A fresh refresh token of that grant."""
-    return f"rt_{grant_id}.{entropy.token(_CREDENTIAL_BITS)}"
+    """The first refresh token of that grant, of a new family."""
+    return f"rt_{grant_id}.{entropy.token(_IDENTIFIER_BITS)}.{entropy.token(_CREDENTIAL_BITS)}"
+
+
+def next_refresh_token(entropy: Entropy, refresh_token: str) -> str:
+    """The successor of a refresh token. One of the first release, which named no family, founds one."""
+    parts = refresh_token.split(".")
+    family = parts[1] if len(parts) == _REFRESH_TOKEN_PARTS else entropy.token(_IDENTIFIER_BITS)
+    return f"{parts[0]}.{family}.{entropy.token(_CREDENTIAL_BITS)}"
+
+
+def refresh_token_key(unverified_token: str) -> RefreshTokenKey | None:
+    """How to look up what was presented as a refresh token; None if it does not look like one."""
+    route, *rest = unverified_token.split(".")
+    if not route.startswith("rt_") or not 1 <= len(rest) < _REFRESH_TOKEN_PARTS:
+        return None
+    family = digest(rest[0]) if len(rest) == _REFRESH_TOKEN_PARTS - 1 else ""
+    return RefreshTokenKey(route.removeprefix("rt_"), family, digest(unverified_token))
 
 
 def new_identifier(entropy: Entropy) -> str:

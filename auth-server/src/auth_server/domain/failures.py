@@ -74,6 +74,7 @@ class Reason(StrEnum):
     # Registration
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
+    CLIENT_DELETED = "client_deleted"
     SOFTWARE_STATEMENT_NOT_APPROVED = "software_statement_not_approved"
     # The server
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -191,6 +192,7 @@ WIRE: dict[Reason, WireError] = {
     Reason.REPLAY_DIFFERS: _REFRESH,
     Reason.INVALID_REDIRECT_URI: WireError(400, "invalid_redirect_uri", "A redirect URI is missing or not acceptable."),
     Reason.INVALID_CLIENT_METADATA: WireError(400, "invalid_client_metadata", "The client metadata is not acceptable."),
+    Reason.CLIENT_DELETED: WireError(400, "invalid_client_metadata", "The operator has deleted this client."),
     Reason.SOFTWARE_STATEMENT_NOT_APPROVED: WireError(
         400, "unapproved_software_statement", "Software statements are not accepted."
     ),

@@ -6,6 +6,8 @@ REFRESH_IDLE_LIFETIME = 30 * 86400
 GRANT_LIFETIME = 90 * 86400
 REPLAY_WINDOW = 120
 """Seconds in which a rotated refresh token still gets the response of its rotation."""
+REVOKED_GRANT_MEMORY = 3600
+"""Seconds for which a revoked grant is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,21 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class RefreshToken:
-    """A refresh token, by its SHA-256. It expires when idle, and at the latest with its grant."""
+class RefreshTokenKey:
+    """How a refresh token is looked up. `digest` is the SHA-256 of the whole token.
 
-    digest: str
+    `family` is the SHA-256 of the part that all tokens of a grant share: a token that has it but is not stored is a
+    rotated one, so that no rotated token need be remembered.
+    """
+
     grant_id: str
+    family: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A refresh token as it is stored. It expires when idle, and at the latest with its grant."""
+
+    key: RefreshTokenKey
     expires_at: float

@@ -20,13 +20,17 @@ class UnusablePassword(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person. `user_id` is `usr_…` and becomes `sub`; `email` is normalised; `password_hash` is argon2id's."""
+    """A person. `user_id` is `usr_…` and becomes `sub`; `email` is normalised; `password_hash` is argon2id's.
+
+    `disabled_at` is None while they may sign in.
+    """
 
     user_id: str
     email: str
     password_hash: str
     tenant: str
     created_at: float
+    disabled_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

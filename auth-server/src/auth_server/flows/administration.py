@@ -9,7 +9,7 @@ from auth_server.domain.client import Client, ClientSecret, GrantType, Registrat
 from auth_server.domain.client_name import safe_name
 from auth_server.domain.deployment import DEFAULT_TENANT
 from auth_server.domain.user import MalformedEmail, UnusablePassword, User, normalise_email, prepare_password
-from auth_server.ports.clients import ClientStore
+from auth_server.ports.clients import Addition, ClientStore
 from auth_server.ports.people import PasswordHasher, UserStore
 from auth_server.protocol import redirect_uri
 from auth_server.protocol.registration import ALLOWED_SCOPES
@@ -117,7 +117,7 @@ class Administration:
             secrets=(ClientSecret(credentials.digest(secret), now),) if secret else (),
         )
         added = await self._clients.add_client(client)
-        assert added  # 128 random bits do not repeat
+        assert added is Addition.ADDED  # 128 random bits do not repeat
         return NewClient(client, secret)
 
     async def clients(self) -> Sequence[Client]:

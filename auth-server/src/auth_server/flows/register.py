@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auth_server.domain.failures import Facts, Reason, Refused
-from auth_server.ports.clients import ClientStore
+from auth_server.ports.clients import Addition, ClientStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.protocol import registration
 from shared_kernel.clock import Clock
@@ -20,11 +20,13 @@ class Register:
         """Registers a client; gives the body of the answer (RFC 7591 §3.2.1).
 
         `metadata` is the parsed JSON body, whatever it is; `address` the caller's. Raises StoreUnavailable, and Refused
-        (TOO_MANY_REQUESTS, or what registration.register raises).
+        (TOO_MANY_REQUESTS, CLIENT_DELETED, or what registration.register raises).
         """
         retry_after = await self._limiter.registration_attempt(address)
         if retry_after is not None:
             raise Refused(Reason.TOO_MANY_REQUESTS, Facts(retry_after=retry_after))
         registered = registration.register(metadata, self._clock.now())
-        await self._clients.add_client(registered.client)
+        # What the operator has deleted would come back under the same id.
+        if await self._clients.add_client(registered.client) is Addition.DELETED:
+            raise Refused(Reason.CLIENT_DELETED)
         return registered.answer

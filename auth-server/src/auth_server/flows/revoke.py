@@ -49,10 +49,11 @@ class Revoke:
         await self._end(request.parameters.required("token"), client, now)
 
     async def _end(self, text: str, client: Client, now: float) -> None:
-        loaded = await self._refresh_tokens.refresh_token(credentials.digest(text))
-        if loaded is not None:
-            if loaded.grant.client_id == client.client_id:
-                await self._grants.revoke_grant(loaded.grant.grant_id, now)
+        key = credentials.refresh_token_key(text)
+        if key is not None:
+            grant = await self._refresh_tokens.refreshed_grant(key)
+            if grant is not None and grant.client_id == client.client_id:
+                await self._grants.revoke_grant(grant.grant_id, now)
             return
         handle = revocation.grant_handle(
             text, keys=await self._keys.published_keys(), deployment=self._deployment, client=client, now=now

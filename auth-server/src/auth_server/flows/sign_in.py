@@ -100,13 +100,16 @@ class SignIn:
         user = await self._users.user_by_email(account)
         if not await self._passwords.verify(user.password_hash if user else None, _password(password)) or user is None:
             return WrongCredentials()
-        await self._limiter.sign_in_succeeded(account, address)
         # A new id at every sign-in: one that was planted before is worth nothing afterwards.
         new_session_id = credentials.new_session_id(self._entropy)
-        await self._sessions.start_session(
+        started = await self._sessions.start_session(
             Session(credentials.digest(new_session_id), user.user_id, now, now + SESSION_LIFETIME),
+            verified_hash=user.password_hash,
             replaces=credentials.digest(session_id) if session_id else None,
         )
+        if not started:  # disabled, or given another password a moment ago
+            return WrongCredentials()
+        await self._limiter.sign_in_succeeded(account, address)
         return SignedIn(new_session_id, SESSION_LIFETIME)
 
 

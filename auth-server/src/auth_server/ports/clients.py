@@ -1,9 +1,20 @@
 """Registered clients."""
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import Protocol
 
 from auth_server.domain.client import Client, ClientSecret
+
+
+class Addition(Enum):
+    """What became of a client that was to be added."""
+
+    ADDED = auto()
+    KNOWN = auto()
+    """Its id exists, which for a dynamic client only renews its unheard-of-since time."""
+    DELETED = auto()
+    """The operator has deleted this dynamic client: it stays out."""
 
 
 class ClientStore(Protocol):
@@ -17,8 +28,12 @@ class ClientStore(Protocol):
         """All clients, oldest first."""
         ...
 
-    async def add_client(self, client: Client) -> bool:
-        """Adds a client; False if its id exists, which for a dynamic client only renews its unused-since time."""
+    async def add_client(self, client: Client) -> Addition:
+        """Adds a client. Of more than MAX_NEVER_USED dynamic ones that nobody has used, the oldest goes."""
+        ...
+
+    async def update_client(self, client: Client) -> bool:
+        """Replaces name, redirect URIs, grant types and scopes of a client; False if there is none of its id."""
         ...
 
     async def rotate_client_secret(self, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
@@ -29,5 +44,5 @@ class ClientStore(Protocol):
         ...
 
     async def delete_client(self, client_id: str, now: float) -> bool:
-        """Removes a client and revokes all its grants in one step; False if there is none."""
+        """Removes a client for good and revokes all its grants, in one step; False if there is none."""
         ...

@@ -1,17 +1,10 @@
 """Grants and the refresh tokens that descend from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from auth_server.domain.grant import Grant, RefreshToken
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedRefreshToken:
-    """A refresh token as stored, rotated or not, and its grant."""
-
-    token: RefreshToken
-    grant: Grant
+from auth_server.domain.grant import Grant, RefreshToken, RefreshTokenKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +50,38 @@ class Gone:
 class RefreshStore(Protocol):
     """Refresh tokens and the families they form."""
 
-    async def refresh_token(self, digest: str) -> LoadedRefreshToken | None:
-        """A refresh token, rotated or not, for judging a request; what it still buys is rotate's to say."""
+    async def refreshed_grant(self, key: RefreshTokenKey) -> Grant | None:
+        """The grant of a refresh token, live or rotated, for judging a request; what it still buys is rotate's to say.
+
+        None if the token never was one of that grant's, as far as is remembered.
+        """
         ...
 
     async def rotate(
-        self, digest: str, rotation: Rotation, now: float
+        self, key: RefreshTokenKey, rotation: Rotation, now: float
     ) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
-        """Replaces the token by its successor.
+        """Replaces the token by its successor, if its person is still there and enabled.
 
-        A token rotated less than REPLAY_WINDOW ago, whose successor is unused, gives Replay; any other rotated one
-        revokes the grant and gives Reused. Rotating a successor erases the sealed response that brought it.
+        A token rotated less than REPLAY_WINDOW ago, whose successor is unused, gives Replay; any other one of the
+        family revokes the grant and gives Reused. Rotating a successor erases the sealed response that brought it.
         """
         ...
 
 
 class GrantStore(Protocol):
-    """Revocation."""
+    """What people have allowed, and its end."""
+
+    async def grants(self, now: float) -> Sequence[Grant]:
+        """The grants that are neither revoked nor expired, oldest first."""
+        ...
 
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """Ends a grant, its code and its refresh tokens. Unknown or revoked: no effect."""
         ...
 
-    async def revoke_grant_by_handle(self, handle: str, client_id: str, now: float) -> None:
-        """As revoke_grant, for the `gid` of an access token, if the grant is that client's."""
+    async def revoke_grant_by_handle(self, handle: str, client_id: str | None, now: float) -> bool:
+        """As revoke_grant, for the `gid` of an access token, if the grant is that client's; None stands for any.
+
+        False if nothing was revoked.
+        """
         ...

@@ -12,7 +12,10 @@ class SigningKeyStore(Protocol):
     """Sealed signing keys."""
 
     async def ensure_signing_keys(self, active: SealedKey, following: SealedKey) -> Sequence[SealedKey]:
-        """Stores the two if there is no active key yet, in one step; gives the keys there are then."""
+        """Stores the two unless the store has ever had keys, in one step; gives the keys there are then.
+
+        None at all means that they have been lost.
+        """
         ...
 
     async def signing_keys(self, now: float) -> Sequence[SealedKey]:
@@ -26,6 +29,13 @@ class SigningKeyStore(Protocol):
         """
         ...
 
+    async def withdraw_key(self, key_id: str, following: SealedKey, now: float) -> bool:
+        """Removes a key, in one step: of the active one `next` takes the place, of `next` the key `following`.
+
+        False if there is no such key.
+        """
+        ...
+
 
 class KeyRing(Protocol):
     """The signing keys, opened. Notices a rotation by another process within a second."""
@@ -36,6 +46,14 @@ class KeyRing(Protocol):
 
     async def published_keys(self) -> Mapping[str, ECKey]:
         """All public keys by `kid`: active, next, and recently retired."""
+        ...
+
+    async def keys(self) -> Sequence[SealedKey]:
+        """The keys as they are stored, read anew; oldest first."""
+        ...
+
+    async def withdraw(self, key_id: str) -> bool:
+        """Removes a key at once: nothing signed with it is to be believed any more. False if there is no such key."""
         ...
 
     async def rotate(self) -> float | None:

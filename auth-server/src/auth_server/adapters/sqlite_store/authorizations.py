@@ -5,7 +5,7 @@ import sqlite3
 from dataclasses import asdict
 
 from auth_server.adapters.sqlite_store.database import Database
-from auth_server.adapters.sqlite_store.grants import add_grant, add_refresh_token, grant_from_row, revoke
+from auth_server.adapters.sqlite_store.grants import GRANT_COLUMNS, add_grant, begin_family, grant_from_row, revoke
 from auth_server.domain.authorization import MAX_WRONG_VERIFIERS, AuthorizationCode, AuthorizationRequest, Transaction
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
@@ -90,8 +90,12 @@ def _consume(db: sqlite3.Connection, digest: str, now: float) -> bool:
 def _approve(
     db: sqlite3.Connection, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float
 ) -> bool:
-    # A client deleted a moment ago has had its grants revoked; it must not get another.
-    used = db.execute("UPDATE clients SET last_used_at = ? WHERE client_id = ?", (now, grant.client_id)).rowcount
+    # A client or person that ended a moment ago has had its grants revoked; it must not get another.
+    used = db.execute(
+        "UPDATE clients SET last_used_at = ?1, used_at = ?1 WHERE client_id = ?2"
+        " AND EXISTS (SELECT 1 FROM users WHERE user_id = ?3 AND disabled_at IS NULL)",
+        (now, grant.client_id, grant.user_id),
+    ).rowcount
     if not used or not _consume(db, transaction_digest, now):
         return False
     add_grant(db, grant)
@@ -104,9 +108,8 @@ def _approve(
 
 def _code(db: sqlite3.Connection, digest: str) -> LoadedCode | None:
     row = db.execute(
-        "SELECT digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at, grants.grant_id, handle,"
-        " client_id, user_id, tenant, scopes, resource, refreshable, created_at, grants.expires_at"
-        " FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
+        "SELECT digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at,"  # noqa: S608
+        f" {GRANT_COLUMNS} FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
         (digest,),
     ).fetchone()
     return LoadedCode(AuthorizationCode(*row[:5]), grant_from_row(row[5:])) if row else None
@@ -114,22 +117,23 @@ def _code(db: sqlite3.Connection, digest: str) -> LoadedCode | None:
 
 def _redeem(db: sqlite3.Connection, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:
     row = db.execute(
-        "SELECT grant_id, codes.expires_at, used_at, wrong_verifiers, revoked_at"
+        "SELECT grant_id, codes.expires_at, used_at, wrong_verifiers, revoked_at IS NULL AND user_id IN"
+        " (SELECT user_id FROM users WHERE disabled_at IS NULL)"
         " FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
         (digest,),
     ).fetchone()
     if row is None:
         return Gone()
-    grant_id, expires_at, used_at, wrong_verifiers, revoked_at = row
+    grant_id, expires_at, used_at, wrong_verifiers, allowed = row
     if used_at is not None:
         # RFC 6749 §4.1.2: "the authorization server [...] SHOULD revoke (when possible) all tokens previously issued"
-        revoke(db, grant_id, now)
+        revoke(db, now, grant_id=grant_id)
         return Reused()
-    if revoked_at is not None or now >= expires_at or wrong_verifiers >= MAX_WRONG_VERIFIERS:
+    if not allowed or now >= expires_at or wrong_verifiers >= MAX_WRONG_VERIFIERS:
         return Gone()
     db.execute("UPDATE codes SET used_at = ? WHERE digest = ?", (now, digest))
     if refresh is not None:
-        add_refresh_token(db, refresh)
+        begin_family(db, refresh)
     return Redeemed()
 
 

@@ -5,7 +5,9 @@ import sqlite3
 from collections.abc import Sequence
 
 from auth_server.adapters.sqlite_store.database import Database
-from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
+from auth_server.adapters.sqlite_store.grants import revoke
+from auth_server.domain.client import MAX_NEVER_USED, Client, ClientSecret, GrantType, Registration
+from auth_server.ports.clients import Addition
 from shared_kernel import scope
 
 _SELECT = (
@@ -28,9 +30,13 @@ class SqliteClients:
         """See ClientStore."""
         return await self._database.read(_clients)
 
-    async def add_client(self, client: Client) -> bool:
+    async def add_client(self, client: Client) -> Addition:
         """See ClientStore."""
         return await self._database.write(_add, client)
+
+    async def update_client(self, client: Client) -> bool:
+        """See ClientStore."""
+        return await self._database.write(_update, client)
 
     async def rotate_client_secret(self, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
         """See ClientStore."""
@@ -51,7 +57,9 @@ def _clients(db: sqlite3.Connection) -> list[Client]:
     return [_from_row(db, row) for row in rows]
 
 
-def _add(db: sqlite3.Connection, client: Client) -> bool:
+def _add(db: sqlite3.Connection, client: Client) -> Addition:
+    if db.execute("SELECT 1 FROM deleted_clients WHERE client_id = ?", (client.client_id,)).fetchone():
+        return Addition.DELETED
     added = db.execute(
         "INSERT INTO clients (client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at,"
         " confidential, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -73,10 +81,38 @@ def _add(db: sqlite3.Connection, client: Client) -> bool:
             "UPDATE clients SET last_used_at = max(last_used_at, ?) WHERE client_id = ?",
             (client.created_at, client.client_id),
         )
-        return False
+        return Addition.KNOWN
     for secret in client.secrets:
         _add_secret(db, client.client_id, secret)
-    return True
+    if client.registration is Registration.DYNAMIC:
+        _evict_never_used(db)
+    return Addition.ADDED
+
+
+def _evict_never_used(db: sqlite3.Connection) -> None:
+    # Anyone may register, so what that costs has a bound. A client with a grant has been used, and stays.
+    never_used = "registration = 'dynamic' AND used_at IS NULL"
+    (count,) = db.execute(f"SELECT count(*) FROM clients WHERE {never_used}").fetchone()  # noqa: S608
+    if count > MAX_NEVER_USED:
+        db.execute(
+            f"DELETE FROM clients WHERE client_id IN (SELECT client_id FROM clients WHERE {never_used}"  # noqa: S608
+            " ORDER BY last_used_at LIMIT ?)",
+            (count - MAX_NEVER_USED,),
+        )
+
+
+def _update(db: sqlite3.Connection, client: Client) -> bool:
+    updated = db.execute(
+        "UPDATE clients SET name = ?, redirect_uris = ?, grant_types = ?, scopes = ? WHERE client_id = ?",
+        (
+            client.name,
+            json.dumps(client.redirect_uris),
+            json.dumps(sorted(client.grant_types)),
+            scope.join(client.scopes),
+            client.client_id,
+        ),
+    )
+    return updated.rowcount > 0
 
 
 def _rotate_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
@@ -90,7 +126,11 @@ def _rotate_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret,
 
 
 def _delete(db: sqlite3.Connection, client_id: str, now: float) -> bool:
-    db.execute("UPDATE grants SET revoked_at = ? WHERE client_id = ? AND revoked_at IS NULL", (now, client_id))
+    revoke(db, now, client_id=client_id)
+    db.execute(
+        "INSERT INTO deleted_clients SELECT client_id, ? FROM clients WHERE client_id = ? AND registration = 'dynamic'",
+        (now, client_id),
+    )
     return db.execute("DELETE FROM clients WHERE client_id = ?", (client_id,)).rowcount > 0
 
 

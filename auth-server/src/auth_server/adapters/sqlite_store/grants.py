@@ -1,18 +1,20 @@
 """Grants and refresh tokens in SQLite."""
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from auth_server.adapters.sqlite_store.database import Database
-from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken
-from auth_server.ports.grants import Gone, LoadedRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.domain.authorization import USED_CODE_MEMORY
+from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant, RefreshToken, RefreshTokenKey
+from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from shared_kernel import scope
 
-_SELECT = (
-    "SELECT digest, refresh_tokens.grant_id, refresh_tokens.expires_at, grants.grant_id, handle, client_id, user_id,"
-    " tenant, scopes, resource, refreshable, created_at, grants.expires_at"
-    " FROM refresh_tokens JOIN grants USING (grant_id) WHERE digest = ?"
+GRANT_COLUMNS = (
+    "grants.grant_id, handle, client_id, grants.user_id, grants.tenant, scopes, resource, refreshable,"
+    " grants.created_at, grants.expires_at"
 )
+"""What grant_from_row() takes."""
 
 
 class SqliteGrants:
@@ -21,30 +23,34 @@ class SqliteGrants:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def refresh_token(self, digest: str) -> LoadedRefreshToken | None:
+    async def refreshed_grant(self, key: RefreshTokenKey) -> Grant | None:
         """See RefreshStore."""
-        return await self._database.read(_refresh_token, digest)
+        return await self._database.read(_refreshed_grant, key)
 
     async def rotate(
-        self, digest: str, rotation: Rotation, now: float
+        self, key: RefreshTokenKey, rotation: Rotation, now: float
     ) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
         """See RefreshStore."""
-        return await self._database.write(_rotate, digest, rotation, now)
+        return await self._database.write(_rotate, key, rotation, now)
+
+    async def grants(self, now: float) -> Sequence[Grant]:
+        """See GrantStore."""
+        return await self._database.read(_grants, now)
 
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """See GrantStore."""
-        await self._database.write(revoke, grant_id, now)
+        await self._database.write(revoke, now, grant_id=grant_id)
 
-    async def revoke_grant_by_handle(self, handle: str, client_id: str, now: float) -> None:
+    async def revoke_grant_by_handle(self, handle: str, client_id: str | None, now: float) -> bool:
         """See GrantStore."""
-        await self._database.write(_revoke_by_handle, handle, client_id, now)
+        return await self._database.write(_revoke_by_handle, handle, client_id, now)
 
 
 def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
-    """Inserts a grant."""
+    """Inserts a grant without refresh tokens."""
     db.execute(
         "INSERT INTO grants (grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, created_at,"
-        " expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " expires_at, review_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             grant.grant_id,
             grant.handle,
@@ -56,12 +62,13 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
             grant.refreshable,
             grant.created_at,
             grant.expires_at,
+            grant.created_at + USED_CODE_MEMORY,
         ),
     )
 
 
 def grant_from_row(row: tuple[Any, ...]) -> Grant:
-    """The grant in these columns: grant_id, handle, client_id, … expires_at, in the order of the table."""
+    """The grant in GRANT_COLUMNS."""
     grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, created_at, expires_at = row
     return Grant(
         grant_id=grant_id,
@@ -77,58 +84,98 @@ def grant_from_row(row: tuple[Any, ...]) -> Grant:
     )
 
 
-def add_refresh_token(db: sqlite3.Connection, token: RefreshToken) -> None:
-    """Inserts a fresh refresh token."""
+def begin_family(db: sqlite3.Connection, first: RefreshToken) -> None:
+    """Gives a grant its first refresh token."""
     db.execute(
-        "INSERT INTO refresh_tokens (digest, grant_id, expires_at) VALUES (?, ?, ?)",
-        (token.digest, token.grant_id, token.expires_at),
+        "UPDATE grants SET family = ?, refresh_digest = ?, refresh_expires_at = ? WHERE grant_id = ?",
+        (first.key.family, first.key.digest, first.expires_at, first.key.grant_id),
     )
 
 
-def revoke(db: sqlite3.Connection, grant_id: str, now: float) -> None:
-    """Ends a grant; the first revocation's time stays."""
-    db.execute("UPDATE grants SET revoked_at = ? WHERE grant_id = ? AND revoked_at IS NULL", (now, grant_id))
-
-
-def _revoke_by_handle(db: sqlite3.Connection, handle: str, client_id: str, now: float) -> None:
+def revoke(
+    db: sqlite3.Connection,
+    now: float,
+    *,
+    grant_id: str | None = None,
+    client_id: str | None = None,
+    user_id: str | None = None,
+) -> None:
+    """Ends the grants of an id, of a client or of a user; the first revocation's time stays."""
+    column, value = next(
+        (column, value)
+        for column, value in (("grant_id", grant_id), ("client_id", client_id), ("user_id", user_id))
+        if value is not None
+    )
     db.execute(
-        "UPDATE grants SET revoked_at = ? WHERE handle = ? AND client_id = ? AND revoked_at IS NULL",
-        (now, handle, client_id),
+        f"UPDATE grants SET revoked_at = ?, review_at = ? WHERE {column} = ? AND revoked_at IS NULL",  # noqa: S608
+        (now, now + REVOKED_GRANT_MEMORY, value),
     )
 
 
-def _refresh_token(db: sqlite3.Connection, digest: str) -> LoadedRefreshToken | None:
-    row = db.execute(_SELECT, (digest,)).fetchone()
-    return LoadedRefreshToken(RefreshToken(*row[:3]), grant_from_row(row[3:])) if row else None
+def _revoke_by_handle(db: sqlite3.Connection, handle: str, client_id: str | None, now: float) -> bool:
+    row = db.execute(
+        "SELECT grant_id FROM grants WHERE handle = ? AND client_id = coalesce(?, client_id) AND revoked_at IS NULL",
+        (handle, client_id),
+    ).fetchone()
+    if row is None:
+        return False
+    revoke(db, now, grant_id=row[0])
+    return True
+
+
+def _grants(db: sqlite3.Connection, now: float) -> list[Grant]:
+    rows = db.execute(
+        f"SELECT {GRANT_COLUMNS} FROM grants WHERE revoked_at IS NULL AND expires_at > ? ORDER BY created_at, grant_id",  # noqa: S608
+        (now,),
+    )
+    return [grant_from_row(row) for row in rows]
+
+
+def _refreshed_grant(db: sqlite3.Connection, key: RefreshTokenKey) -> Grant | None:
+    row = db.execute(
+        f"SELECT {GRANT_COLUMNS} FROM grants WHERE grant_id = ?"  # noqa: S608
+        " AND (family = ? OR refresh_digest = ? OR previous_digest = ?)",
+        (key.grant_id, key.family, key.digest, key.digest),
+    ).fetchone()
+    return grant_from_row(row) if row else None
 
 
 def _rotate(
-    db: sqlite3.Connection, digest: str, rotation: Rotation, now: float
+    db: sqlite3.Connection, key: RefreshTokenKey, rotation: Rotation, now: float
 ) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
     row = db.execute(
-        "SELECT grant_id, refresh_tokens.expires_at, rotated_at, request, sealed, grants.expires_at, revoked_at"
-        " FROM refresh_tokens JOIN grants USING (grant_id) WHERE digest = ?",
-        (digest,),
+        "SELECT family, refresh_digest, refresh_expires_at, previous_digest, rotated_at, rotation_request, sealed"
+        " FROM grants JOIN users USING (user_id)"
+        " WHERE grant_id = ? AND revoked_at IS NULL AND expires_at > ? AND disabled_at IS NULL",
+        (key.grant_id, now),
     ).fetchone()
     if row is None:
         return Gone()
-    grant_id, expires_at, rotated_at, request, sealed, grant_expires_at, revoked_at = row
-    if revoked_at is not None or now >= grant_expires_at:
-        return Gone()
-    if rotated_at is not None:
-        # The sealed response goes when the successor is used.
-        if sealed is None or now - rotated_at >= REPLAY_WINDOW:
-            # RFC 9700 §4.14.2: "the authorization server [...] will revoke the active refresh token"
-            revoke(db, grant_id, now)
-            return Reused()
+    family, live_digest, live_until, previous_digest, rotated_at, request, sealed = row
+    if key.digest == live_digest:
+        if now >= live_until:
+            return Gone()
+        # Overwrites what the predecessor left: the client has its successor, so nobody honest will ask for the
+        # response that brought it.
+        db.execute(
+            "UPDATE grants SET family = ?, refresh_digest = ?, refresh_expires_at = ?, previous_digest = ?,"
+            " rotated_at = ?, rotation_request = ?, sealed = ? WHERE grant_id = ?",
+            (
+                rotation.successor.key.family,
+                rotation.successor.key.digest,
+                rotation.successor.expires_at,
+                key.digest,
+                now,
+                rotation.request,
+                rotation.sealed,
+                key.grant_id,
+            ),
+        )
+        return Rotated()
+    if key.digest == previous_digest and sealed is not None and now - rotated_at < REPLAY_WINDOW:
         return Replay(bytes(sealed)) if request == rotation.request else ReplayDiffers()
-    if now >= expires_at:
-        return Gone()
-    db.execute(
-        "UPDATE refresh_tokens SET rotated_at = ?, successor = ?, request = ?, sealed = ? WHERE digest = ?",
-        (now, rotation.successor.digest, rotation.request, rotation.sealed, digest),
-    )
-    add_refresh_token(db, rotation.successor)
-    # The client has its successor, so nobody honest will ask for the response that brought it.
-    db.execute("UPDATE refresh_tokens SET sealed = NULL WHERE successor = ?", (digest,))
-    return Rotated()
+    if key.digest == previous_digest or key.family == family:
+        # RFC 9700 §4.14.2: "the authorization server [...] will revoke the active refresh token"
+        revoke(db, now, grant_id=key.grant_id)
+        return Reused()
+    return Gone()

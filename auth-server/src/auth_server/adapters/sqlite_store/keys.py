@@ -23,13 +23,18 @@ class SqliteSigningKeys:
         """See SigningKeyStore."""
         return await self._database.read(_keys, now)
 
+    async def withdraw_key(self, key_id: str, following: SealedKey, now: float) -> bool:
+        """See SigningKeyStore."""
+        return await self._database.write(_withdraw, key_id, following, now)
+
     async def promote_next_key(self, following: SealedKey, now: float) -> float | None:
         """See SigningKeyStore."""
         return await self._database.write(_promote, following, now)
 
 
 def _ensure(db: sqlite3.Connection, active: SealedKey, following: SealedKey) -> list[SealedKey]:
-    if not db.execute("SELECT 1 FROM signing_keys WHERE stage = 'active'").fetchone():
+    # Where keys have been, new ones would hide that the old were lost, and refuse every token that is out.
+    if db.execute("UPDATE store SET had_keys = 1 WHERE NOT had_keys").rowcount:
         _add(db, active)
         _add(db, following)
     return _keys(db, active.changed_at)
@@ -52,6 +57,19 @@ def _promote(db: sqlite3.Connection, following: SealedKey, now: float) -> float 
     db.execute("UPDATE signing_keys SET stage = 'active', changed_at = ? WHERE stage = 'next'", (now,))
     _add(db, following)
     return None
+
+
+def _withdraw(db: sqlite3.Connection, key_id: str, following: SealedKey, now: float) -> bool:
+    row = db.execute("SELECT stage FROM signing_keys WHERE key_id = ?", (key_id,)).fetchone()
+    if row is None:
+        return False
+    db.execute("DELETE FROM signing_keys WHERE key_id = ?", (key_id,))
+    if row[0] == KeyStage.ACTIVE:
+        # However new it is: a resource server that does not know it yet asks for it.
+        db.execute("UPDATE signing_keys SET stage = 'active', changed_at = ? WHERE stage = 'next'", (now,))
+    if row[0] != KeyStage.RETIRED:
+        _add(db, following)
+    return True
 
 
 def _add(db: sqlite3.Connection, key: SealedKey) -> None:

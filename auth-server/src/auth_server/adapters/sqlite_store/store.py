@@ -5,18 +5,14 @@ from pathlib import Path
 
 from auth_server.adapters.sqlite_store.authorizations import SqliteAuthorizations
 from auth_server.adapters.sqlite_store.clients import SqliteClients
-from auth_server.adapters.sqlite_store.database import BUSY_TIMEOUT, Database, open_database
+from auth_server.adapters.sqlite_store.database import PATIENCE, Database, open_database
 from auth_server.adapters.sqlite_store.grants import SqliteGrants
 from auth_server.adapters.sqlite_store.keys import SqliteSigningKeys
 from auth_server.adapters.sqlite_store.people import SqlitePeople
-from auth_server.domain.authorization import USED_CODE_MEMORY
-from auth_server.domain.grant import REPLAY_WINDOW
-from auth_server.domain.signing_key import RETIRED_LIFETIME
+from auth_server.adapters.sqlite_store.sweeping import STEPS, Step
 
-DYNAMIC_CLIENT_LIFETIME = 30 * 86400
-"""Seconds after which an unused dynamic client without grants is forgotten."""
-REVOKED_GRANT_MEMORY = 3600
-"""Seconds for which a revoked grant is kept."""
+_PROBE_PATIENCE = 0.25
+"""Seconds in which a probe must have written."""
 
 
 class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrants, SqliteSigningKeys):
@@ -26,21 +22,35 @@ class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrant
         super().__init__(database)
 
     @classmethod
-    def open(cls, path: Path, busy_timeout: float = BUSY_TIMEOUT) -> "SqliteStore":
-        """Opens or creates the file. Raises UnusableStore (database.py) with a text for the operator."""
-        return cls(open_database(path, busy_timeout))
+    def open(cls, path: Path, *, verify: bool = False, patience: float = PATIENCE) -> "SqliteStore":
+        """Opens or creates the file. Raises UnusableStore (file.py) with a text for the operator.
+
+        `verify` looks for damage, which takes a second or so per gigabyte.
+        """
+        return cls(open_database(path, verify=verify, patience=patience))
 
     def close(self) -> None:
         """Finishes what is under way and closes the file."""
         self._database.close()
 
+    async def changes(self) -> int:
+        """See Maintenance."""
+        return await self._database.read(_changes)
+
     async def check(self) -> None:
         """See Maintenance."""
-        await self._database.write(_check)
+        await self._database.probe(_check, _PROBE_PATIENCE)
 
     async def sweep(self, now: float) -> int:
         """See Maintenance."""
-        return await self._database.write(_sweep, now)
+        return sum([await self._swept(step, now) for step in STEPS])
+
+    async def _swept(self, step: Step, now: float) -> int:
+        """Deletes in batches, between which other writers have their turn."""
+        total = 0
+        while deleted := await self._database.write(step, now):
+            total += deleted
+        return total
 
 
 def path_in(url: str) -> Path:
@@ -48,30 +58,10 @@ def path_in(url: str) -> Path:
     return Path("/", url.removeprefix("sqlite:///").lstrip("/"))
 
 
+def _changes(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT changes FROM store").fetchone()[0])
+
+
 def _check(db: sqlite3.Connection) -> None:
-    db.execute("SELECT version FROM schema_version").fetchone()
-
-
-def _sweep(db: sqlite3.Connection, now: float) -> int:
-    deletions = (
-        ("DELETE FROM sessions WHERE expires_at <= ?", now),
-        ("DELETE FROM transactions WHERE expires_at <= ?", now),
-        ("DELETE FROM client_secrets WHERE expires_at <= ?", now),
-        ("DELETE FROM codes WHERE coalesce(used_at, expires_at) <= ?", now - USED_CODE_MEMORY),
-        ("DELETE FROM grants WHERE revoked_at <= ?", now - REVOKED_GRANT_MEMORY),
-        # Nothing of these grants is alive: no code remembered, no refresh token that could be used.
-        (
-            "DELETE FROM grants WHERE NOT EXISTS (SELECT 1 FROM codes WHERE codes.grant_id = grants.grant_id)"
-            " AND NOT EXISTS (SELECT 1 FROM refresh_tokens AS rt WHERE rt.grant_id = grants.grant_id"
-            " AND rt.expires_at > ?)",
-            now,
-        ),
-        (
-            "DELETE FROM clients WHERE registration = 'dynamic' AND last_used_at <= ?"
-            " AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = clients.client_id)",
-            now - DYNAMIC_CLIENT_LIFETIME,
-        ),
-        ("DELETE FROM signing_keys WHERE stage = 'retired' AND changed_at <= ?", now - RETIRED_LIFETIME),
-    )
-    db.execute("UPDATE refresh_tokens SET sealed = NULL WHERE rotated_at <= ?", (now - REPLAY_WINDOW,))
-    return sum(db.execute(statement, (limit,)).rowcount for statement, limit in deletions)
+    # Neither an empty transaction nor a row that stays the same writes anything: both succeed on a full disk.
+    db.execute("UPDATE store SET probes = probes + 1")

@@ -48,7 +48,7 @@ class Issuing:
         return await self._signed(claims, now, refresh_token)
 
     def new_refresh_token(self, grant: Grant) -> str:
-        """A fresh refresh token of that grant."""
+        """The first refresh token of that grant."""
         return credentials.new_refresh_token(self._entropy, grant.grant_id)
 
     async def _signed(self, claims: Claims, now: float, refresh_token: str | None = None) -> IssuedTokens:
@@ -59,4 +59,6 @@ class Issuing:
 def stored(refresh_token: str, grant: Grant, now: float) -> RefreshToken:
     """The form in which a fresh refresh token is kept."""
     expires_at = min(now + REFRESH_IDLE_LIFETIME, grant.expires_at)
-    return RefreshToken(credentials.digest(refresh_token), grant.grant_id, expires_at)
+    key = credentials.refresh_token_key(refresh_token)
+    assert key is not None  # we have made it ourselves
+    return RefreshToken(key, expires_at)

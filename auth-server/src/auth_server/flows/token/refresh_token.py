@@ -36,27 +36,25 @@ class Refresh:
         given = request.parameters
         client = await self._clients.client(request.credentials.unverified_client_id)
         old = given.get("refresh_token") or ""
-        digest = credentials.digest(old)
-        loaded = await self._refresh_tokens.refresh_token(digest) if old else None
+        key = credentials.refresh_token_key(old)
+        grant = await self._refresh_tokens.refreshed_grant(key) if key else None
         try:
-            decision = refresh_token.decide(
-                TokenRequest(client, request.credentials, given.values, now), loaded.grant if loaded else None
-            )
+            decision = refresh_token.decide(TokenRequest(client, request.credentials, given.values, now), grant)
         except Refused as refused:
-            if refused.reason is Reason.REFRESH_TOKEN_STOLEN and loaded:
-                await self._grants.revoke_grant(loaded.grant.grant_id, now)
+            if refused.reason is Reason.REFRESH_TOKEN_STOLEN and grant:
+                await self._grants.revoke_grant(grant.grant_id, now)
             raise
-        assert loaded is not None  # a refresh token that does not exist has been refused
-        grant = loaded.grant
+        assert key is not None
+        assert grant is not None  # a refresh token that does not exist has been refused
         resource = resource_indicator.resolve(given.resources, self._deployment, grant.resource)
-        successor = self._issuing.new_refresh_token(grant)
+        successor = credentials.next_refresh_token(self._entropy, old)
         issued = await self._issuing.for_grant(grant, decision.scopes, now, successor)
         rotation = Rotation(
             successor=stored(successor, grant, now),
             sealed=sealed_response.seal(old, issued, self._entropy),
             request=f"{issued.scope} {resource}",
         )
-        match await self._refresh_tokens.rotate(digest, rotation, now):
+        match await self._refresh_tokens.rotate(key, rotation, now):
             case Rotated():
                 return issued
             case Replay(sealed):

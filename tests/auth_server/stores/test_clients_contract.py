@@ -1,0 +1,82 @@
+"""What every store promises about clients that register themselves: their number is bounded, deletion is for good."""
+
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from auth_server.domain.client import DYNAMIC_LIFETIME, MAX_NEVER_USED, NEVER_USED_LIFETIME
+from auth_server.ports.clients import Addition
+from auth_server.ports.store import Store
+from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
+
+pytestmark = pytest.mark.anyio
+
+
+async def _used(store: Store) -> None:
+    """A dynamic client that somebody has allowed something."""
+    await store.add_client(PUBLIC)
+    await store.add_user(USER)
+    await store.start_transaction(replace(TRANSACTION, request=replace(REQUEST, client_id="dcr_b")))
+    assert await store.approve("txn", replace(GRANT, client_id="dcr_b"), CODE, NOW)
+
+
+async def test_a_deleted_dynamic_client_stays_out(store: Store) -> None:
+    await store.add_client(PUBLIC)
+    assert await store.delete_client("dcr_b", NOW)
+    assert await store.add_client(PUBLIC) is Addition.DELETED
+    assert await store.client("dcr_b") is None
+    await store.sweep(NOW + 10 * DYNAMIC_LIFETIME)
+    assert await store.add_client(PUBLIC) is Addition.DELETED
+
+
+async def test_a_swept_dynamic_client_may_come_back(store: Store) -> None:
+    await store.add_client(PUBLIC)
+    await store.sweep(NOW + NEVER_USED_LIFETIME)
+    assert await store.client("dcr_b") is None
+    assert await store.add_client(PUBLIC) is Addition.ADDED
+
+
+async def test_never_used_clients_go_after_a_day_and_others_stay(store: Store) -> None:
+    await _used(store)
+    await store.add_client(CLIENT)
+    await store.add_client(replace(PUBLIC, client_id="dcr_c"))
+    await store.sweep(NOW + NEVER_USED_LIFETIME - 1)
+    assert await store.client("dcr_c") is not None
+    await store.sweep(NOW + NEVER_USED_LIFETIME)
+    assert [client.client_id for client in await store.clients()] == ["client_a", "dcr_b"]
+
+
+async def test_a_used_client_goes_with_its_last_grant_after_30_days(store: Store) -> None:
+    await _used(store)
+    await store.revoke_grant("g", NOW)
+    await store.sweep(NOW + DYNAMIC_LIFETIME - 1)
+    assert await store.client("dcr_b") is not None
+    await store.sweep(NOW + DYNAMIC_LIFETIME)
+    assert await store.client("dcr_b") is None
+
+
+async def test_too_many_never_used_clients_push_out_the_oldest(store: Store) -> None:
+    await _used(store)
+    numbers = iter(range(MAX_NEVER_USED + 3))
+
+    async def register() -> None:
+        for n in numbers:
+            await store.add_client(replace(PUBLIC, client_id=f"dcr_{n}", created_at=NOW + 1 + n))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(64):
+            group.start_soon(register)
+    kept = {client.client_id for client in await store.clients()}
+    assert len(kept) == MAX_NEVER_USED + 1
+    assert "dcr_b" in kept  # it has been used
+    assert f"dcr_{MAX_NEVER_USED + 2}" in kept
+    assert not kept & {"dcr_0", "dcr_1", "dcr_2"}
+
+
+async def test_a_client_can_be_changed(store: Store) -> None:
+    await store.add_client(CLIENT)
+    changed = replace(CLIENT, name="Other", redirect_uris=("https://a/b",), scopes=frozenset({"query"}))
+    assert await store.update_client(changed)
+    assert await store.client("client_a") == changed
+    assert not await store.update_client(PUBLIC)
