@@ -1,0 +1,207 @@
+"""A DynamoDB that answers prepared bytes: it costs its callers a round trip and no more.
+
+It holds one table, `items`, and understands the expressions that the rows send: equality of keys, one comparison as
+filter, and projections. An answer is worked out when its request is first heard and replayed from then on; anything it
+does not understand is a ValidationException. PORT and ITEMS come in the environment.
+"""
+
+import asyncio
+import json
+import os
+import random
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import uvloop
+
+TABLE = "items"
+PAGE_BYTES = 1 << 20
+STATUSES = ("PENDING", "PAID", "SHIPPED", "DELIVERED", "CANCELLED", "RETURNED")
+CITIES = ("Oslo", "Paris", "Berlin", "Austin", "Pune", "Lyon", "Bergen")
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_OPERATION = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
+_EQUALITIES = re.compile(r"(\S+) = (:\w+)(?: AND (\S+) = (:\w+))?")
+_COMPARISON = re.compile(r"\(?(\S+) > (:\w+)\)?")
+
+Item = dict[str, dict[str, Any]]
+Body = dict[str, Any]
+
+
+class NotUnderstood(Exception):
+    """The request holds something that this server does not know."""
+
+
+def item(number: int) -> Item:
+    """An order: seven scalars and a map, the same in every process."""
+    draw = random.Random(number)
+    return {
+        "pk": {"S": f"C#{number // 20:07d}"},
+        "sk": {"S": f"O#{number:09d}"},
+        "status": {"S": draw.choice(STATUSES)},
+        "amount": {"N": f"{draw.randrange(100, 1_000_000) / 100:.2f}"},
+        "quantity": {"N": str(draw.randrange(1, 50))},
+        "created_at": {"S": f"2025-{draw.randrange(1, 13):02d}-{draw.randrange(1, 28):02d}T08:00:00Z"},
+        "gift": {"BOOL": draw.random() < 0.1},
+        "address": {"M": {"city": {"S": draw.choice(CITIES)}, "zip": {"N": str(draw.randrange(10_000, 99_999))}}},
+    }
+
+
+class Replay:
+    """The table and the answers that have been worked out."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._by_key = {(each["pk"]["S"], each["sk"]["S"]): each for each in items}
+        self._partitions: dict[str, list[Item]] = {}
+        for each in items:
+            self._partitions.setdefault(each["pk"]["S"], []).append(each)
+        self._size = sum(len(_json(each)) * 6 // 10 for each in items)
+        self._answers: dict[tuple[bytes, bytes], bytes] = {}
+        self._pages: dict[str, list[Body]] = {}
+
+    def answer(self, operation: bytes, body: bytes) -> bytes:
+        """The whole HTTP answer."""
+        known = self._answers.get((operation, body))
+        if known is None:
+            try:
+                known = _http(200, getattr(self, f"_{operation.decode()}")(json.loads(body)))
+            except (NotUnderstood, AttributeError) as problem:
+                kind = "com.amazonaws.dynamodb.v20120810#ValidationException"
+                known = _http(400, {"__type": kind, "message": f"{operation!r}: {problem}"})
+            self._answers[operation, body] = known
+        return known
+
+    def _ListTables(self, _body: Body) -> Body:  # noqa: N802 - the operation's name
+        return {"TableNames": [TABLE]}
+
+    def _DescribeTable(self, _body: Body) -> Body:  # noqa: N802 - the operation's name
+        keys = (("pk", "HASH"), ("sk", "RANGE"))
+        return {
+            "Table": {
+                "TableName": TABLE,
+                "TableStatus": "ACTIVE",
+                "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+                "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _kind in keys],
+                "ItemCount": len(self._items),
+                "TableSizeBytes": self._size,
+            }
+        }
+
+    def _GetItem(self, body: Body) -> Body:  # noqa: N802 - the operation's name
+        found = self._by_key.get((body["Key"]["pk"]["S"], body["Key"]["sk"]["S"]))
+        return {"Item": _projected(body)(found)} if found else {}
+
+    def _BatchGetItem(self, body: Body) -> Body:  # noqa: N802 - the operation's name
+        wanted = body["RequestItems"][TABLE]
+        found = [self._by_key.get((key["pk"]["S"], key["sk"]["S"])) for key in wanted["Keys"]]
+        items = [_projected(wanted)(each) for each in found if each]
+        consumed = [{"TableName": TABLE, "CapacityUnits": 0.5 * len(items)}]
+        return {"Responses": {TABLE: items}, "UnprocessedKeys": {}, "ConsumedCapacity": consumed}
+
+    def _Query(self, body: Body) -> Body:  # noqa: N802 - the operation's name
+        matched = _EQUALITIES.fullmatch(body["KeyConditionExpression"].replace("(", "").replace(")", ""))
+        if matched is None:
+            raise NotUnderstood(body["KeyConditionExpression"])
+        pairs = zip(matched.groups()[::2], matched.groups()[1::2], strict=True)
+        values = {_name(body, name): body["ExpressionAttributeValues"][value]["S"] for name, value in pairs if name}
+        found = [each for each in self._partitions.get(values["pk"], []) if values.get("sk") in (None, each["sk"]["S"])]
+        return _page(found, len(found), body, None)
+
+    def _Scan(self, body: Body) -> Body:  # noqa: N802 - the operation's name
+        start = body.pop("ExclusiveStartKey", None)
+        pages = self._pages.setdefault(json.dumps(body, sort_keys=True), [])
+        if not pages:
+            pages.extend(self._scan(body))
+        number = 0 if start is None else int(start["sk"]["S"].removeprefix("P#"))
+        return pages[number]
+
+    def _scan(self, body: Body) -> Iterator[Body]:
+        segment = self._items[body.get("Segment", 0) :: body.get("TotalSegments", 1)]
+        each, size, number = [], 0, 0
+        for candidate in segment:
+            each.append(candidate)
+            size += len(_json(candidate)) * 6 // 10  # an attribute weighs less than its JSON
+            if size >= PAGE_BYTES or len(each) == body.get("Limit"):
+                number += 1
+                yield _page(each, len(each), body, {"pk": {"S": "P"}, "sk": {"S": f"P#{number}"}})
+                each, size = [], 0
+        yield _page(each, len(each), body, None)
+
+
+def _page(items: Sequence[Item], scanned: int, body: Body, last: Item | None) -> Body:
+    kept = [_projected(body)(each) for each in items if _filter(body)(each)]
+    page: Body = {"Items": kept, "Count": len(kept), "ScannedCount": scanned}
+    if body.get("Select") == "COUNT":
+        del page["Items"]
+    if last is not None:
+        page["LastEvaluatedKey"] = last
+    return page | {"ConsumedCapacity": {"TableName": TABLE, "CapacityUnits": 0.5}}
+
+
+def _filter(body: Body) -> Callable[[Item], bool]:
+    expression = body.get("FilterExpression")
+    if expression is None:
+        return lambda _item: True
+    matched = _COMPARISON.fullmatch(expression)
+    if matched is None:
+        raise NotUnderstood(expression)
+    name, bound = _name(body, matched[1]), float(body["ExpressionAttributeValues"][matched[2]]["N"])
+    return lambda each: float(each[name]["N"]) > bound
+
+
+def _projected(body: Mapping[str, Any]) -> Callable[[Item], Item]:
+    expression = body.get("ProjectionExpression")
+    if expression is None:
+        return lambda each: each
+    names = [_name(body, name.strip()) for name in expression.split(",")]
+    return lambda each: {name: each[name] for name in names if name in each}
+
+
+def _name(body: Mapping[str, Any], placeholder: str) -> str:
+    return str(body.get("ExpressionAttributeNames", {}).get(placeholder, placeholder))
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _http(status: int, document: Body) -> bytes:
+    body = _json(document)
+    head = (
+        f"HTTP/1.1 {status} {'OK' if status == 200 else 'Bad Request'}\r\nContent-Type: application/x-amz-json-1.0\r\n"
+        f"x-amzn-RequestId: R\r\nx-amz-crc32: {zlib.crc32(body)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, replay: Replay) -> None:
+        self._replay, self._buffer = replay, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end]
+            length = _LENGTH.search(head)
+            stop = end + 4 + (int(length[1]) if length else 0)
+            if len(self._buffer) < stop:
+                return
+            body, self._buffer = self._buffer[end + 4 : stop], self._buffer[stop:]
+            operation = _OPERATION.search(head)
+            self._transport.write(self._replay.answer(operation[1], body) if operation else _http(200, {}))
+
+
+async def _serve() -> None:
+    replay = Replay([item(number) for number in range(int(os.environ["ITEMS"]))])
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(lambda: _Connection(replay), "127.0.0.1", int(os.environ["PORT"]))
+    await listener.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve())
