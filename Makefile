@@ -24,11 +24,13 @@ demo: .venv/.installed ## Against a running pair: print each HTTP exchange from 
 ##@ Working on it
 
 check: .venv/.installed lint ## Format, lint, types, architecture and the tests that start no server; under a minute
-	$(BIN)/pytest -q -n auto -m "not slow"
+	$(BIN)/pytest -q -n auto -m "not slow" --cov --cov-report=
+	@for package in auth_server mcp_server shared_kernel; do printf '%-14s %s %% of lines and branches\n' $$package \
+	    "$$($(BIN)/coverage report --format=total --include="*/src/$$package/*")"; done
 
 test: .venv/.installed .venv-emulator/.installed $(NODE_PACKAGES) programs lint ## Every test; installs what is missing or names the command
 	$(BIN)/pytest -q -n auto -m "not slow"
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m slow
 
 bench: .venv/.installed tests/bench/node_modules/.installed ## Measure both services beside their peers (ROWS=token,document · QUICK=1 · RECORD=1)
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" $(if $(QUICK),--quick) $(if $(RECORD),--record)

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import hypothesis
 import pytest
 
@@ -13,10 +14,43 @@ from tests.support.demo_data import DemoTables
 from tests.support.emulator import CREDENTIALS, Emulator, emulating
 from tests.support.services import Addresses, AuthServer, McpServer, auth_serving, mcp_serving
 
+SLOW_SECONDS = 300
+"""How long a slow test may take on a busy machine, the start of its servers included."""
+
 
 def pytest_configure() -> None:
     """SIGTERM, as from a time limit, ends the run as Ctrl-C does, so that no server outlives it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # httpx gives up after 5 seconds unless told otherwise, which a busy machine can need for a good answer.
+    patience = httpx2.Timeout(60)
+    for phase in ("connect", "read", "write", "pool"):
+        setattr(httpx2._config.DEFAULT_TIMEOUT_CONFIG, phase, getattr(patience, phase))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Prepares slow tests to run side by side (`-n 2 --dist loadgroup`).
+
+    Tests that share a fixture of their module stay on one worker; all others go wherever there is room. Those with the
+    longest timeout come first, so that none of them is left for the end.
+    """
+    for item in items:
+        if item.get_closest_marker("slow"):
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+            if _shares_a_module_fixture(item):
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=_timeout, reverse=True)
+
+
+def _shares_a_module_fixture(item: pytest.Item) -> bool:
+    assert isinstance(item, pytest.Function)
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    return any(fixture.scope == "module" for found in definitions for fixture in found)
+
+
+def _timeout(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0.0
 
 
 # A busy machine is slow, not wrong: Hypothesis judges properties here, not times.
@@ -46,15 +80,19 @@ def emulator(session_directory: Path) -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def tpch_files(session_directory: Path) -> Path:
-    """The directory of the generated TPC-H files, `<table>.parquet`."""
-    return demo_data.generate(session_directory / "tpch")
+def demo_tables(session_directory: Path, pytestconfig: pytest.Config) -> Iterator[DemoTables]:
+    """An emulator of the session with the demo data, read-only for every test.
+
+    The data is loaded once and kept in pytest's cache; a worker, and the next session, starts from what was saved.
+    """
+    with demo_data.serving(session_directory / "demo", pytestconfig.cache.mkdir("demo-data")) as tables:
+        yield tables
 
 
 @pytest.fixture(scope="session")
-def demo_tables(emulator: Emulator, tpch_files: Path) -> DemoTables:
-    """The demo data in the session's emulator, loaded once; read-only for every test."""
-    return demo_data.load(emulator, tpch_files)
+def tpch_files(demo_tables: DemoTables) -> Path:
+    """The directory of the generated TPC-H files, `<table>.parquet`."""
+    return demo_tables.files
 
 
 @pytest.fixture(scope="session")

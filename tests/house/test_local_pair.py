@@ -22,7 +22,7 @@ from tests.support.local_pair import END_SECONDS, READY_SECONDS, Pair, kill
 from tests.support.mcp_wire import Wire
 from tests.support.processes import REPOSITORY, Server, clean_environment, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TABLES = {"region", "nation", "supplier", "part", "customer", "partsupp", "orders", "lineitem", "app_data"}
 INSPECTOR = "http://inspector.example.com:6274"

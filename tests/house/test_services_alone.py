@@ -11,7 +11,7 @@ import pytest
 from tests.support.processes import REPOSITORY, answers, clean_environment, running
 from tests.support.services import Addresses, auth_environment, mcp_environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 OTHER = {"auth-server": "mcp_server", "mcp-server": "auth_server"}
 NOT_NEEDED = {"auth-server": {"duckdb", "sqlglot", "aioboto3", "mcp"}, "mcp-server": {"authlib", "jinja2", "argon2"}}

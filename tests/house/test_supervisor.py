@@ -13,7 +13,7 @@ from tests.support.processes import REPOSITORY, wait_for
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 15
+SECONDS = 60
 
 # Says that it runs; on SIGTERM says that it ends well, or does not care.
 ORDERLY = """

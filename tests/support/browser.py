@@ -23,7 +23,7 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_PAGE_MILLISECONDS = 20_000
+_PAGE_MILLISECONDS = 60_000
 
 
 class Browser:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 
 
 class Callback:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 _Result = TypeVar("_Result")
-_MEET_SECONDS = 30
+_MEET_SECONDS = 60
 
 
 def at_once(calls: Sequence[Callable[[], _Result]]) -> list[_Result]:

@@ -80,7 +80,7 @@ def counting(upstream_url: str) -> Iterator[CountingProxy]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield proxy
     finally:

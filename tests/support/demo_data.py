@@ -1,5 +1,10 @@
 """The demo data, loaded by the project's own loader, and DuckDB over the generated files as its oracle."""
 
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +12,8 @@ import duckdb
 
 from deploy.local import tpch
 from deploy.local.demo_data import TABLE_NAMES, load_demo_data
-from tests.support.emulator import Emulator
+from tests.support.emulator import Emulator, emulating
+from tests.support.processes import REPOSITORY
 
 TPCH_TABLES = tuple(table.name for table in tpch.TABLES)
 
@@ -21,16 +27,47 @@ class DemoTables:
     files: Path
 
 
-def generate(directory: Path) -> Path:
-    """Generates the TPC-H files, one `<table>.parquet` each, and gives their directory."""
-    tpch.generate(directory)
-    return directory
+@contextmanager
+def serving(directory: Path, cache: Path) -> Iterator[DemoTables]:
+    """An emulator with the demo data, keeping its files in `directory`; `cache` keeps the data for the next one."""
+    with _locked(cache):
+        saved = cache / _fingerprint()
+        if not saved.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            for outdated in cache.iterdir():
+                if outdated.is_dir():
+                    shutil.rmtree(outdated)
+            _save(directory, saved)
+        shutil.copytree(saved, directory, dirs_exist_ok=True)
+    with emulating(directory, persistent=True) as emulator:
+        assert _load(emulator, directory) == (), "what was saved is not what the loader would load"
+        yield DemoTables(emulator, TABLE_NAMES, directory / "tpch")
 
 
-def load(emulator: Emulator, files: Path) -> DemoTables:
-    """Loads the demo data into an emulator."""
-    load_demo_data(emulator.endpoint_url, files, lambda _table, _written, _total: None)
-    return DemoTables(emulator, TABLE_NAMES, files)
+def _save(directory: Path, saved: Path) -> None:
+    directory.mkdir(parents=True)
+    with emulating(directory, persistent=True) as emulator:
+        _load(emulator, directory)
+        emulator.server.stop()
+    directory.rename(saved)
+
+
+def _load(emulator: Emulator, directory: Path) -> tuple[str, ...]:
+    return load_demo_data(emulator.endpoint_url, directory / "tpch", lambda _table, _written, _total: None)
+
+
+def _fingerprint() -> str:
+    """Changes with everything that decides what is saved: the data, the loader, and the emulator."""
+    sources = [*(REPOSITORY / "deploy" / "local").glob("*.py"), REPOSITORY / "deploy" / "emulator.lock", Path(__file__)]
+    content = b"".join(path.read_bytes() for path in sorted(sources))
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def oracle(files: Path) -> duckdb.DuckDBPyConnection:

@@ -10,7 +10,7 @@ import httpx2
 Era = Literal["2026-07-28", "2025-11-25"]
 ERAS: tuple[Era, ...] = ("2026-07-28", "2025-11-25")
 MODERN: Era = "2026-07-28"
-CALL_SECONDS = 60.0
+CALL_SECONDS = 180.0
 
 
 class ToolFailed(AssertionError):

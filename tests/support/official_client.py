@@ -15,7 +15,7 @@ from pydantic import AnyUrl
 from tests.support.browser import Browser
 from tests.support.callback import Callback
 
-CALL_SECONDS = 60.0
+CALL_SECONDS = 180.0
 MODES = {"2026-07-28": "2026-07-28", "2025-11-25": "legacy"}
 """The client's name for the way to reach each protocol version."""
 

@@ -1,6 +1,7 @@
 """Servers as real operating-system processes: started with a bounded wait, logging to a file, always ended."""
 
 import http.client
+import itertools
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,8 +17,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = REPOSITORY / ".venv" / "bin"
 """Where the console scripts under test are installed."""
 
-START_SECONDS = 40.0
-STOP_SECONDS = 15.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
 
@@ -112,7 +114,7 @@ def answers(url: str, status: int = 200) -> Callable[[], bool]:
     parts = urlsplit(url)
 
     def probe() -> bool:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
         try:
             connection.request("GET", parts.path or "/")
             return connection.getresponse().status == status
@@ -133,11 +135,23 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address on which nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A TCP port of the loopback address on which nothing listens, and which no other worker hands out.
+
+    It lies below the ports that the kernel gives to clients, so that no connection takes it before its server does.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 12_000 + worker % 10 * 2_000
+    for port in _numbers():
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", first + port % 2_000))
+            return first + port % 2_000
+    raise AssertionError("the numbers never end")
+
+
+@cache
+def _numbers() -> Iterator[int]:
+    """Where the search for the next free port begins: another place in every process."""
+    return itertools.count(os.getpid() * 7)
 
 
 def clean_environment(**more: str) -> dict[str, str]:

@@ -180,6 +180,7 @@ def mcp_environment(addresses: Addresses, directory: Path, endpoint_url: str, **
         MCP_SCHEMAS_FILE=str(schemas),
         MCP_CURSOR_KEY_FILE=str(key_file(directory / "cursor.key")),
         MCP_PORT=str(addresses.mcp_port),
+        MCP_DEADLINE_SECONDS="120",  # a busy machine is slow, not wrong
         MCP_SHUTDOWN_DELAY_SECONDS="0",
     )
     return settings | CREDENTIALS | dict(more)

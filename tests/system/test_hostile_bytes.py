@@ -13,8 +13,8 @@ from tests.support.services import AuthServer, McpServer
 
 pytestmark = pytest.mark.slow
 
-ANSWER_SECONDS = 10.0
-SLOW_SECONDS = 45.0
+ANSWER_SECONDS = 60.0
+SLOW_SECONDS = 90.0
 ENDPOINTS = {"auth-server": "/token", "mcp-server": "/mcp"}
 
 

@@ -20,14 +20,14 @@ QUERIES = {path.stem: path.read_text() for path in sorted((Path(__file__).parent
 PAGE_ROWS = 100
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def oracle(tpch_files: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB over the generated files."""
     with demo_data.oracle(tpch_files) as connection:
         yield connection
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def wire(auth_server: AuthServer, mcp_server: McpServer) -> Wire:
     """The MCP endpoint with automation's token."""
     return Wire(mcp_server.resource, auth_server.token())

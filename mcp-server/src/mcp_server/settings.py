@@ -72,7 +72,7 @@ class Settings(ServiceSettings):
         "decides which address logs show.",
     )
     deadline_seconds: float = Field(
-        default=30, gt=0, le=30, description="Longest time that one query may take before it is stopped."
+        default=30, gt=0, le=300, description="Longest time that one query may take before it is stopped."
     )
     queue_seconds: float = Field(
         default=5,

@@ -17,7 +17,7 @@ from tests.support.services import Addresses, AuthServer, auth_serving
 
 pytestmark = pytest.mark.slow
 
-CLEAN_SECONDS = 10
+CLEAN_SECONDS = 60
 
 
 @pytest.fixture

@@ -45,13 +45,13 @@ class House:
         place = next(place for place, (running, _, _) in enumerate(self._ends) if running == name)
         _, end, ended = self._ends.pop(place)
         end.set()
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await ended.wait()
         await anyio.wait_all_tasks_blocked()
 
     async def refusals(self, count: int) -> list[FailureCode]:
         """The codes of the queries that failed, once there are so many."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while len(self.refused) < count:
                 await anyio.lowlevel.checkpoint()
         return [failure.code for failure in self.refused]

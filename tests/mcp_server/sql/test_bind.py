@@ -215,11 +215,12 @@ class TestFailures:
         ids=["CTEs", "joins", "columns", "values"],
     )
     def test_large_statements_are_bound_in_reasonable_time(self, tables: PlainTables, sql: str) -> None:
-        started = time.perf_counter()
+        """In processor time, which other processes do not spend."""
+        started = time.thread_time()
 
         assert tables.bind(sql).relations
 
-        assert time.perf_counter() - started < 10
+        assert time.thread_time() - started < 10
 
     def test_long_chains_of_conditions_are_no_problem(self, tables: PlainTables) -> None:
         chain = " OR ".join(f"id = {number}" for number in range(250))

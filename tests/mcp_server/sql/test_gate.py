@@ -180,19 +180,20 @@ class TestText:
     ids=range(14),
 )
 def test_depth_is_bounded_and_quick(nested: str) -> None:
-    started = time.perf_counter()
+    """In processor time, which other processes do not spend."""
+    started = time.thread_time()
 
     failure = _refusal(nested)
 
     assert failure.code in (FailureCode.SYNTAX_ERROR, FailureCode.INVALID_ARGUMENT)
-    assert time.perf_counter() - started < 10
+    assert time.thread_time() - started < 10
 
 
 @pytest.mark.parametrize("opening", ["(", "abs(", "(SELECT ", "[", "case when a then (", "cast(("])
 def test_the_parsers_time_does_not_explode(opening: str) -> None:
     """It tries some readings twice at each level; bounded nesting keeps that harmless."""
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(Failure):
         parse("SELECT " + opening * 25 + "@ FROM", None)
 
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5

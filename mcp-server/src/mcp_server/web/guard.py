@@ -40,7 +40,7 @@ from shared_kernel.asgi import Message as AsgiMessage
 
 BODY_LIMIT = 1024 * 1024
 """Longest request body, in bytes."""
-BODY_SECONDS = 30
+BODY_SECONDS = 15
 """How long a client may take to send its body."""
 _RETRY_AFTER_SECONDS = "2"
 _log = structlog.get_logger("guard")
