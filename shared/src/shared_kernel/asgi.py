@@ -9,6 +9,7 @@ import structlog
 
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
+from shared_kernel.logs import REQUEST_ID
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -16,7 +17,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Not in the form of our own secrets: the id is logged.
+_REQUEST_ID = re.compile(r"(?!(?:ac|rt|cs|ses|brw|txn)_)[A-Za-z0-9._-]{8,64}")
 _log = structlog.get_logger("http")
 
 
@@ -72,9 +74,15 @@ class RequestLog:
         """Serves one connection scope."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        given = header_values(scope, "x-request-id")
-        request_id = given[0] if given and _REQUEST_ID.fullmatch(given[0]) else self._entropy.token(96)
+        request_id = ""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                request_id = value.decode("latin-1").strip(" \t")
+                break
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = self._entropy.token(96)
         scope.setdefault("state", {})["request_id"] = request_id
+        id_header = (b"x-request-id", request_id.encode())
         status, complete = 0, False
         started = self._clock.now()
 
@@ -82,21 +90,22 @@ class RequestLog:
             nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id.encode())]}
+                message = {**message, "headers": [*message["headers"], id_header]}
             elif message["type"] == "http.response.body":
                 complete = not message.get("more_body", False)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, send_with_id)
-            except Exception:
-                _log.exception("request_crashed", method=scope["method"], path=scope["path"])
-                if status and not complete:
-                    raise  # the answer is under way; let the server cut the connection
-                if not status:
-                    await send_json(send_with_id, 500, {"error": "server_error", "request_id": request_id})
-            finally:
-                milliseconds = round((self._clock.now() - started) * 1000, 1)
-                _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
+        context = REQUEST_ID.set(request_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            _log.exception("request_crashed", method=scope["method"], path=scope["path"])
+            if status and not complete:
+                raise  # the answer is under way; let the server cut the connection
+            if not status:
+                await send_json(send_with_id, 500, {"error": "server_error", "request_id": request_id})
+        finally:
+            milliseconds = round((self._clock.now() - started) * 1000, 1)
+            _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
+            REQUEST_ID.reset(context)
         return None

@@ -303,10 +303,10 @@ def claims_header(token: str) -> dict[str, Any]:
     return decoded
 
 
-async def test_i09_no_secret_of_the_whole_story_is_logged(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_i09_no_secret_of_the_whole_story_is_logged(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    logs.configure("auth-server", "DEBUG")
+    writer = logs.configure("auth-server", "DEBUG")
     try:
         pkce = Pkce()
         login = await site.sign_in_page(pkce)
@@ -327,8 +327,9 @@ async def test_i09_no_secret_of_the_whole_story_is_logged(site: Site, capsys: py
         await site.browser.post("/token", content=b"{", headers={"Content-Type": "application/json"})
     finally:
         root.handlers[:], root.level = handlers, level
-    logged = capsys.readouterr().err
-    assert '"event": "request"' in logged
+        writer.flush()
+    logged = capfd.readouterr().err
+    assert '"event":"request"' in logged
     secrets = [
         PASSWORD,
         "a wrong password of mine",
