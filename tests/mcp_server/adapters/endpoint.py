@@ -16,6 +16,7 @@ class Answer:
 
     body: Body | bytes
     status: int = 200
+    checksum: int | None = None
 
 
 class Endpoint:
@@ -53,7 +54,9 @@ class Endpoint:
                 body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 writer.write(
                     f"HTTP/1.1 {answer.status} X\r\nContent-Type: application/x-amz-json-1.0\r\n"
-                    f"Content-Length: {len(body)}\r\n\r\n".encode()
+                    f"Content-Length: {len(body)}\r\n".encode()
+                    + (b"" if answer.checksum is None else f"x-amz-crc32: {answer.checksum}\r\n".encode())
+                    + b"\r\n"
                     + body
                 )
                 await writer.drain()

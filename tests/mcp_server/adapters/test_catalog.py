@@ -10,7 +10,9 @@ import pytest
 
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
+from tests.mcp_server.adapters.endpoint import Answer, endpoint
 from tests.mcp_server.adapters.relations import N, S, of
 from tests.support.emulator import Emulator
 
@@ -215,3 +217,66 @@ async def test_a_caller_who_gives_up_does_not_take_the_answer_from_others(place:
     described = await patient
     assert described is not None
     assert impatient.cancelled()
+
+
+FACTS: dict[str, Any] = {
+    "TableName": "things",
+    "TableStatus": "ACTIVE",
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "ItemCount": 1,
+    "TableSizeBytes": 10,
+}
+ITEMS: dict[str, Any] = {"Items": [{"pk": {"S": "a"}}], "Count": 1, "ScannedCount": 1}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "ListTables": {"TableNames": ["things"]},
+    "DescribeTable": {"Table": FACTS},
+    "Scan": ITEMS,
+}
+UNREADABLE: list[tuple[str, dict[str, Any]]] = [
+    ("ListTables", {}),
+    ("ListTables", {"TableNames": None}),
+    ("ListTables", {"TableNames": [1]}),
+    ("DescribeTable", {}),
+    ("DescribeTable", {"Table": {}}),
+    *(("DescribeTable", {"Table": {key: FACTS[key] for key in FACTS if key != left_out}}) for left_out in FACTS),
+    ("DescribeTable", {"Table": FACTS | {"ItemCount": "many"}}),
+    ("DescribeTable", {"Table": FACTS | {"TableName": "others"}}),
+    ("Scan", {}),
+    ("Scan", {"Items": [], "ScannedCount": 0}),
+    ("Scan", ITEMS | {"Count": 0}),
+    ("Scan", ITEMS | {"Items": []}),
+    ("Scan", ITEMS | {"Items": [{"pk": {"N": "abc"}}]}),
+]
+
+
+@pytest.mark.parametrize(("operation", "answer"), UNREADABLE)
+@pytest.mark.parametrize("lasting", [False, True])
+async def test_an_unreadable_answer_is_asked_for_again_and_never_means_nothing(
+    operation: str, answer: dict[str, Any], lasting: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    spoilt = False
+
+    def script(asked: str, _request: dict[str, Any]) -> Answer:
+        nonlocal spoilt
+        if asked == operation.lower() and (lasting or not spoilt):
+            spoilt = True
+            return Answer(answer)
+        return Answer(next(body for name, body in ANSWERS.items() if name.lower() == asked))
+
+    async with endpoint(script) as at:
+        schema = Schema("demo", "default", "us-east-1", endpoint_url=at.url)
+        async with DynamoDbClients((schema,)) as clients, aclosing(DynamoDbCatalog(clients, Clock())) as catalog:
+            if not lasting:
+                assert (await catalog.list_tables(schema, "if_stale")).names == ("things",)
+                described = await catalog.describe(schema, "things", "if_stale")
+                assert described is not None
+                assert [column.name for column in described.table.columns] == ["pk"]
+                return
+            with pytest.raises(Failure) as raised:
+                await asyncio.gather(
+                    catalog.list_tables(schema, "if_stale"), catalog.describe(schema, "things", "if_stale")
+                )
+            assert raised.value.code is FailureCode.SOURCE_UNAVAILABLE

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import json
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -9,8 +11,9 @@ from typing import Any
 import anyio
 import pytest
 
-from mcp_server.adapters.dynamodb.clients import RAW, DynamoDbClients, RawItems, failures_of
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
+from mcp_server.adapters.dynamodb.responses import RAW, RawItems
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Schema, TypeKind
 from mcp_server.planning.plan import Estimate, Read, Request
@@ -89,7 +92,8 @@ def paged(count: int) -> Any:
 
 async def test_items_of_the_three_reading_operations_stay_raw() -> None:
     """Fails when aiobotocore moves the hook: then items would arrive parsed, and slowly."""
-    answer = Answer({"Items": [item(1)], "Count": 1, "ScannedCount": 1, "Responses": {"t": [item(2)]}})
+    body: Body = {"Items": [item(1)], "Count": 1, "ScannedCount": 1}
+    answer = Answer(body | {"Responses": {"t": [item(2)]}, "UnprocessedKeys": {}})
     async with endpoint(lambda _operation, _request: answer) as at, DynamoDbClients((schema(at),)) as clients:
         client = clients.of(schema(at))
         scanned = await client.scan(TableName="t")
@@ -221,12 +225,12 @@ async def test_keys_that_are_never_processed_are_throttling() -> None:
         (Answer(b"not json at all"), FailureCode.SOURCE_UNAVAILABLE),
         (Answer(b"{}" * 3), FailureCode.SOURCE_UNAVAILABLE),
         (Answer(b'{"Items":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), FailureCode.SOURCE_UNAVAILABLE),
-        (Answer({"Items": [1], "Count": 1}), FailureCode.SOURCE_UNAVAILABLE),
-        (Answer({"Items": "x", "Count": 1}), FailureCode.SOURCE_UNAVAILABLE),
-        (Answer({"Items": [], "Count": "many"}), FailureCode.SOURCE_UNAVAILABLE),
-        (Answer({"Items": [{"n": {"N": "abc"}}], "Count": 1}), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer({"Items": [1], "Count": 1, "ScannedCount": 1}), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer({"Items": "x", "Count": 1, "ScannedCount": 1}), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer({"Items": [], "Count": "many", "ScannedCount": 1}), FailureCode.SOURCE_UNAVAILABLE),
+        (Answer({"Items": [{"n": {"N": "abc"}}], "Count": 1, "ScannedCount": 1}), FailureCode.SOURCE_UNAVAILABLE),
         (
-            Answer({"Items": [item(1)], "Count": 1, "LastEvaluatedKey": {"pk": {"B": "*"}}}),
+            Answer({"Items": [item(1)], "Count": 1, "ScannedCount": 1, "LastEvaluatedKey": {"pk": {"B": "*"}}}),
             FailureCode.SOURCE_UNAVAILABLE,
         ),
     ],
@@ -237,6 +241,97 @@ async def test_what_goes_wrong_there_is_a_failure_without_its_text(answer: Answe
             await rows(at, SCAN)
     assert raised.value.code is code
     assert "secret-host-name" not in raised.value.message + raised.value.next_action
+
+
+GOOD: Body = {"Items": [item(1)], "Count": 1, "ScannedCount": 1}
+CONTRADICTIONS: dict[str, Answer] = {
+    "nothing": Answer({}),
+    "not an object": Answer(b"[]"),
+    "not JSON": Answer(b"<html>"),
+    "no Count": Answer({"Items": [item(1)], "ScannedCount": 1}),
+    "no ScannedCount": Answer({"Items": [item(1)], "Count": 1}),
+    "no Items": Answer({"Count": 1, "ScannedCount": 1}),
+    "no Items, and none counted": Answer({"Count": 0, "ScannedCount": 1}),
+    "Items is null": Answer({"Items": None, "Count": 0, "ScannedCount": 1}),
+    "fewer items than Count": Answer({"Items": [item(1)], "Count": 2, "ScannedCount": 2}),
+    "no items, but a Count": Answer({"Items": [], "Count": 1, "ScannedCount": 1}),
+    "more items than Count": Answer({"Items": [item(1), item(2)], "Count": 1, "ScannedCount": 2}),
+    "items, but no Count of them": Answer({"Items": [item(1)], "Count": 0, "ScannedCount": 1}),
+    "fewer looked at than found": Answer({"Items": [item(1)], "Count": 1, "ScannedCount": 0}),
+    "a negative Count": Answer({"Items": [], "Count": -1, "ScannedCount": 1}),
+    "a wrong checksum": Answer(GOOD, checksum=12345),
+    "no number for a checksum": Answer(GOOD, checksum=-1),
+}
+
+
+@pytest.mark.parametrize("answer", CONTRADICTIONS.values(), ids=list(CONTRADICTIONS))
+async def test_an_answer_that_contradicts_itself_is_never_the_end_of_the_rows(answer: Answer) -> None:
+    async with endpoint(lambda _operation, _request: answer) as at:
+        with pytest.raises(Failure) as raised:
+            await rows(at, SCAN)
+        assert len(at.requests) == 4
+    assert raised.value.code is FailureCode.SOURCE_UNAVAILABLE
+
+
+@pytest.mark.parametrize("answer", CONTRADICTIONS.values(), ids=list(CONTRADICTIONS))
+async def test_a_request_is_made_again_after_an_unreadable_answer(answer: Answer) -> None:
+    """The second page is unreadable once; it is asked for again with the same key, and nothing is lost or doubled."""
+    good, spoilt = paged(3), False
+
+    def script(operation: str, request: Body) -> Answer:
+        nonlocal spoilt
+        if "ExclusiveStartKey" in request and not spoilt:
+            spoilt = True
+            return answer
+        return good(operation, request)  # type: ignore[no-any-return]
+
+    async with endpoint(script) as at:
+        assert [row["c1"] for row in await rows(at, SCAN)] == [0, 1, 2]
+        assert len(at.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"Responses": {"things": [item(1)]}},
+        {"UnprocessedKeys": {}},
+        {"Responses": {"things": [item(1), item(2)]}, "UnprocessedKeys": {}},
+        {"Responses": {"things": [item(1)]}, "UnprocessedKeys": {"things": {"Keys": [{"pk": {"S": "a"}}]}}},
+        {"Responses": {"things": "x"}, "UnprocessedKeys": {}},
+        {"Responses": {"things": [1]}, "UnprocessedKeys": {}},
+    ],
+)
+async def test_a_batch_that_contradicts_itself_is_unreadable(body: Body) -> None:
+    async with endpoint(lambda _operation, _request: Answer(body)) as at:
+        with pytest.raises(Failure) as raised:
+            await rows(at, read(Request("BatchGetItem", {"Keys": [{"pk": {"S": "a"}}]})))
+        assert len(at.requests) == 4
+    assert raised.value.code is FailureCode.SOURCE_UNAVAILABLE
+
+
+async def test_a_right_checksum_is_accepted() -> None:
+    body = json.dumps(GOOD).encode()
+    async with endpoint(lambda _operation, _request: Answer(body, checksum=zlib.crc32(body))) as at:
+        assert [row["c1"] for row in await rows(at, SCAN)] == [1]
+
+
+async def test_repeated_requests_are_paid_for() -> None:
+    """What was lost on the way may have been read, and is counted as if it had."""
+    troubles = [error("InternalServerError", 500), error("InternalServerError", 500)]
+    heard: list[Consumption] = []
+    async with endpoint(lambda _operation, _request: troubles.pop() if troubles else Answer(GOOD)) as at:
+        await rows(at, SCAN, heard)
+        assert len(at.requests) == 3
+    assert [one.read_units for one in heard] == [1.5]
+
+
+async def test_an_unreadable_answer_is_paid_for() -> None:
+    spoilt = [CONTRADICTIONS["more items than Count"]]
+    heard: list[Consumption] = []
+    async with endpoint(lambda _operation, _request: spoilt.pop() if spoilt else Answer(GOOD)) as at:
+        await rows(at, SCAN, heard)
+    assert sum(one.read_units for one in heard) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -293,9 +388,10 @@ async def test_read_units_are_computed_where_nobody_reports_them(
 
 async def test_batches_round_every_item_up() -> None:
     heard: list[Consumption] = []
-    answer = Answer({"Responses": {"things": [item(1), item(2), item(3)]}})
+    answer = Answer({"Responses": {"things": [item(1), item(2), item(3)]}, "UnprocessedKeys": {}})
+    keys = [{"pk": {"S": f"k{number}"}} for number in range(1, 4)]
     async with endpoint(lambda _operation, _request: answer) as at:
-        await rows(at, read(Request("BatchGetItem", {"Keys": [{"pk": {"S": "a"}}]})), heard)
+        await rows(at, read(Request("BatchGetItem", {"Keys": keys})), heard)
     assert [one.read_units for one in heard] == [1.5]
 
 

@@ -31,7 +31,7 @@ MIXED = column("a", of(TypeKind.VARCHAR), S, N, AttributeType.BOOLEAN, Attribute
 def decode(one: Column, *values: Any, overrides: dict[str, Override] | None = None) -> list[Any]:
     """The column's values; a value of None stands for an item without the attribute."""
     items = [{"pk": {"S": "k"}} | ({} if value is None else {"a": value}) for value in values]
-    batch = PageDecoder(relation([one]), overrides or {}).decode(page(*items))
+    batch = PageDecoder(relation([one]), overrides or {}).decode(page(*items), len(items))
     assert batch.schema == arrow_schema(relation([one]))
     batch.validate(full=True)
     return list(batch.column(0).to_pylist())
@@ -105,36 +105,36 @@ def test_all_conflicts_of_a_page_are_learnt_at_once() -> None:
         column("c", of(TypeKind.VARCHAR), S),
     ]
     with pytest.raises(SchemaConflict) as raised:
-        PageDecoder(relation(columns), {}).decode(page({"a": {"N": "1.5"}, "b": {"S": "soon"}, "c": {"S": "x"}}))
+        PageDecoder(relation(columns), {}).decode(page({"a": {"N": "1.5"}, "b": {"S": "soon"}, "c": {"S": "x"}}), 1)
     assert raised.value.columns == ("a", "b")
     assert raised.value.table.columns[2] == columns[2]
 
 
 def test_the_document_column_holds_every_attribute() -> None:
     decoder = PageDecoder(relation([DOCUMENT], of_table=table([TEXT])), {})
-    batch = decoder.decode(page({"pk": {"S": "k"}, "unknown": {"L": [{"N": "1.10"}, {"B": "AAEC"}]}}))
+    batch = decoder.decode(page({"pk": {"S": "k"}, "unknown": {"L": [{"N": "1.10"}, {"B": "AAEC"}]}}), 1)
     assert batch.column(0).to_pylist() == ['{"pk":"k","unknown":[1.10,"AAEC"]}']
 
 
 def test_rows_are_counted_without_any_column() -> None:
-    assert PageDecoder(relation([]), {}).decode(page({}, {"x": {"S": "1"}}, {})).num_rows == 3
+    assert PageDecoder(relation([]), {}).decode(page({}, {"x": {"S": "1"}}, {}), 3).num_rows == 3
 
 
 @pytest.mark.parametrize("columns", [[], [TEXT], [JSON], [TEXT, column("b", of(TypeKind.JSON), AttributeType.MAP)]])
 def test_an_empty_page_is_an_empty_batch(columns: list[Column]) -> None:
-    batch = PageDecoder(relation(columns), {}).decode(b"[]")
+    batch = PageDecoder(relation(columns), {}).decode(b"[]", 0)
     assert (batch.num_rows, batch.schema) == (0, arrow_schema(relation(columns)))
 
 
 @pytest.mark.parametrize("name", ["", "a.b", ".x", "[0]", "Ä\"'", "a", "A", "select", "💥", "S", "NULL"])
 def test_attribute_names_may_hold_anything(name: str) -> None:
-    batch = PageDecoder(relation([column(name, of(TypeKind.VARCHAR), S)]), {}).decode(page({name: {"S": "v"}}))
+    batch = PageDecoder(relation([column(name, of(TypeKind.VARCHAR), S)]), {}).decode(page({name: {"S": "v"}}), 1)
     assert batch.column(0).to_pylist() == ["v"]
 
 
 def test_names_that_differ_in_case_are_different_columns() -> None:
     columns = [column("a", of(TypeKind.VARCHAR), S), column("A", of(TypeKind.BIGINT), N)]
-    batch = PageDecoder(relation(columns), {}).decode(page({"a": {"S": "x"}, "A": {"N": "1"}}))
+    batch = PageDecoder(relation(columns), {}).decode(page({"a": {"S": "x"}, "A": {"N": "1"}}), 1)
     assert batch.to_pylist() == [{"c0": "x", "c1": 1}]
 
 
@@ -156,7 +156,7 @@ def test_names_that_differ_in_case_are_different_columns() -> None:
 @pytest.mark.parametrize("one", [TEXT, JSON, MIXED])
 def test_what_is_not_a_page_fails_cleanly(body: bytes, one: Column) -> None:
     with pytest.raises(MalformedPage):
-        PageDecoder(relation([one]), {}).decode(body)
+        PageDecoder(relation([one]), {}).decode(body, 1)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ so the segments' beginnings are a fair draw; at most 8 × 100 items are read, ho
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -16,8 +17,9 @@ import msgspec
 
 from mcp_server.adapters import table_description as description
 from mcp_server.adapters.concurrency import all_of
-from mcp_server.adapters.dynamodb import clients as dynamodb
-from mcp_server.adapters.dynamodb.clients import RAW, DynamoDbClients, failures_of
+from mcp_server.adapters.decoding.attribute_values import Item
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of
+from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.schema import Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
@@ -133,8 +135,9 @@ class DynamoDbCatalog:
         start = None
         while len(names) < MAX_LISTED:
             with failures_of(schema):
-                page = await client.list_tables(**({"ExclusiveStartTableName": start} if start else {}))
-            names += page.get("TableNames", [])
+                after: dict[str, str] = {"ExclusiveStartTableName": start} if start else {}
+                page = await asked_until_readable(partial(client.list_tables, **after))
+            names += page["TableNames"]
             start = page.get("LastEvaluatedTableName")
             if not start:
                 break
@@ -145,7 +148,7 @@ class DynamoDbCatalog:
         with failures_of(schema, name):
             try:
                 async with self._describing:
-                    answer = (await client.describe_table(TableName=name))["Table"]
+                    answer = await asked_until_readable(partial(_description, client, name))
             except botocore.exceptions.ClientError as error:
                 if error.response.get("Error", {}).get("Code") in ("ResourceNotFoundException", "ValidationException"):
                     return None  # a name that DynamoDB would not even allow is no table either
@@ -158,30 +161,54 @@ class DynamoDbCatalog:
         table = await self._describe(schema, name)
         if table is None:
             return None
-        pages = await all_of(self._segment(schema, name, segment) for segment in range(SEGMENTS))
-        try:
-            samples = await anyio.to_thread.run_sync(_samples, pages)
-        except (msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise dynamodb.unreadable(schema, name, error) from error
+        segments = await all_of(self._segment(schema, name, segment) for segment in range(SEGMENTS))
+        samples = await anyio.to_thread.run_sync(_samples, *segments)
         overrides = schema.overrides.get(name, {})
         found = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None)
         learnt = self._learnt.get(("table", schema.name, name), {})
         return description.keep_wider(replace(found, refreshed_at=self._clock.now()), learnt)
 
-    async def _segment(self, schema: Schema, name: str, segment: int) -> bytes:
-        with failures_of(schema, name):
-            response = await self._clients.of(schema).scan(
+    async def _segment(self, schema: Schema, name: str, segment: int) -> list[Item]:
+        client = self._clients.of(schema)
+
+        async def ask() -> list[Item]:
+            response = await client.scan(
                 TableName=name, Segment=segment, TotalSegments=SEGMENTS, Limit=ITEMS_PER_SEGMENT
             )
-        return bytes(response[RAW].Items)
+            return await anyio.to_thread.run_sync(_items, response[RAW])
+
+        with failures_of(schema, name):
+            return await asked_until_readable(ask)
+
+
+async def _description(client: Any, name: str) -> Mapping[str, Any]:
+    """What DescribeTable tells of a table. Raises UnreadableResponse, and botocore's exceptions."""
+    answer: Mapping[str, Any] = (await client.describe_table(TableName=name))["Table"]
+    if answer["TableName"] != name:
+        message = "another table"
+        raise UnreadableResponse(message)
+    return answer
 
 
 def _shown(schema: Schema, name: str) -> bool:
     return schema.tables is None or name in schema.tables
 
 
-def _samples(pages: list[bytes]) -> Samples:
+def _items(raw: RawItems) -> list[Item]:
+    """The items of a response. Raises UnreadableResponse."""
+    try:
+        items: list[Item] = _ITEMS.decode(raw.Items)
+        _samples(items)
+    except (msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UnreadableResponse from error
+    if len(items) != raw.Count:
+        message = "another number of items than it counts"
+        raise UnreadableResponse(message)
+    return items
+
+
+def _samples(*segments: list[Item]) -> Samples:
     samples = Samples()
-    for page in pages:
-        samples.add(_ITEMS.decode(page))
+    for items in segments:
+        samples.add(items)
     return samples

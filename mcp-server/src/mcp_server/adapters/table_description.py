@@ -24,7 +24,8 @@ from mcp_server.domain.schema import (
 MAX_COLUMNS = 1000
 """The most frequent attributes become columns; the rest of a table wider than that is reached through `_doc`."""
 
-_READABLE = frozenset({"ACTIVE", "UPDATING"})
+READABLE = frozenset({"ACTIVE", "UPDATING"})
+"""The values of TableStatus with which items can be read."""
 _DECLARED_AS = {
     TypeKind.BOOLEAN: AttributeType.BOOLEAN,
     TypeKind.BIGINT: AttributeType.NUMBER,
@@ -42,7 +43,7 @@ _KEY_TYPES = {
 
 def readable(description: Mapping[str, Any]) -> bool:
     """Whether items can be read from a table of that TableStatus."""
-    return description.get("TableStatus") in _READABLE
+    return description.get("TableStatus") in READABLE
 
 
 def table_of(schema: Schema, description: Mapping[str, Any], now: float) -> Table:

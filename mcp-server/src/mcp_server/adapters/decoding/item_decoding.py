@@ -59,32 +59,31 @@ class PageDecoder:
             explicit_schema=pa.schema([("Items", pa.list_(item))]), unexpected_field_behavior="ignore"
         )
 
-    def decode(self, items: bytes) -> pa.RecordBatch:
-        """All items of a JSON array as a batch. Raises SchemaConflict, Failure (type_conflict), MalformedPage."""
+    def decode(self, items: bytes, count: int) -> pa.RecordBatch:
+        """A JSON array of `count` items as a batch. Raises SchemaConflict, Failure (type_conflict), MalformedPage."""
         try:
-            return self._decode(items)
+            return self._decode(items, count)
         except (pa.ArrowException, msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise MalformedPage(type(error).__name__) from error
 
-    def _decode(self, items: bytes) -> pa.RecordBatch:
+    def _decode(self, items: bytes, count: int) -> pa.RecordBatch:
         columns = self._relation.columns
         arrays: dict[int, pa.Array | None] = {}
-        rows = 0
         if self._fast or not columns:
             structs = self._parse(items)
-            rows = len(structs)
+            _check_count(len(structs), count)
             arrays = {i: fast_array(columns[i], structs.field(place)) for place, i in enumerate(self._fast)}
         # A number written with an exponent fails the fast way, but may fit all the same.
         slow = [*self._slow, *(i for i in self._fast if arrays[i] is None)]
         if slow:
             objects = _ITEMS.decode(items)
-            rows = len(objects)
+            _check_count(len(objects), count)
             arrays |= {i: slow_array(columns[i], objects) for i in slow}
             unfit = [columns[i] for i in slow if arrays[i] is None]
             if unfit:
                 raise self._conflict(unfit, objects)
         self._check_nulls(arrays)
-        ordered = [arrays[i] for i in range(len(columns))] or [pa.nulls(rows, pa.bool_())]
+        ordered = [arrays[i] for i in range(len(columns))] or [pa.nulls(count, pa.bool_())]
         return pa.record_batch(ordered, schema=self._schema)
 
     def _parse(self, items: bytes) -> pa.StructArray:
@@ -131,6 +130,12 @@ class PageDecoder:
             wider[column.name] = column_types.widened(table.column(column.name) or column, sample)
         changed = tuple(wider.get(column.name, column) for column in table.columns)
         return SchemaConflict(replace(table, columns=changed), tuple(wider))
+
+
+def _check_count(items: int, count: int) -> None:
+    if items != count:
+        message = "another number of items than it counts"
+        raise MalformedPage(message)
 
 
 def _declared_wrongly(relation: Relation, column: Column, declared: str, found: str) -> Failure:

@@ -1,8 +1,6 @@
-"""Connections to DynamoDB: aioboto3 as it is, but for the parser of the three responses that carry items.
+"""Connections to DynamoDB: aioboto3 as it is, but for the parser of the responses. Its exceptions as Failures.
 
-botocore walks its service model once per value of every item, which costs more than all the rest of a read together.
-Here Scan, Query and BatchGetItem keep their items as raw JSON, to be decoded by Arrow. Signing, credentials, endpoints,
-retries and errors stay botocore's. The hook is aiobotocore's component `response_parser_factory`.
+Signing, credentials, endpoints, errors, and retries of what is lost or refused stay botocore's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,12 +10,11 @@ from typing import Any, Self
 
 import aioboto3
 import botocore.exceptions
-import msgspec
 import structlog
 from aiobotocore.config import AioConfig
-from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
 
 from mcp_server.adapters.decoding.attribute_values import MalformedValue, binary
+from mcp_server.adapters.dynamodb.responses import ATTEMPTS, ParserFactory, UnreadableResponse
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Schema
 
@@ -25,7 +22,6 @@ _log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 20
-ATTEMPTS = 4
 CONNECTIONS = 64
 
 _THROTTLED = frozenset(
@@ -51,65 +47,6 @@ _DENIED = frozenset(
 )
 
 
-class RawItems(msgspec.Struct):
-    """A response of Scan or Query with its items left as they came."""
-
-    Count: int = 0
-    ScannedCount: int = 0
-    Items: msgspec.Raw = msgspec.Raw(b"[]")
-    LastEvaluatedKey: dict[str, dict[str, Any]] | None = None
-    ConsumedCapacity: dict[str, Any] | None = None
-
-
-class KeysLeft(msgspec.Struct):
-    """Keys of one table that BatchGetItem had no capacity for."""
-
-    Keys: list[dict[str, dict[str, Any]]]
-
-
-class RawResponses(msgspec.Struct):
-    """A response of BatchGetItem with its items left as they came, by table."""
-
-    Responses: dict[str, msgspec.Raw] = {}
-    UnprocessedKeys: dict[str, KeysLeft] = {}
-    ConsumedCapacity: list[dict[str, Any]] = []
-
-
-_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
-    "ScanOutput": msgspec.json.Decoder(RawItems),
-    "QueryOutput": msgspec.json.Decoder(RawItems),
-    "BatchGetItemOutput": msgspec.json.Decoder(RawResponses),
-}
-RAW = "Raw"
-"""The key of such a response under which its RawItems or RawResponses stands; BYTES is that of the body's length."""
-BYTES = "Bytes"
-
-
-class _RawItemsParser(AioJSONParser):  # type: ignore[misc] # aiobotocore has no types
-    """botocore's parser of the JSON protocol, but for successful responses that carry items."""
-
-    def _do_parse(self, response: Any, shape: Any) -> Any:
-        decoder = _DECODERS.get(shape.name) if shape is not None else None
-        if decoder is None:
-            return super()._do_parse(response, shape)
-        body = response["body"]
-        try:
-            return {RAW: decoder.decode(body), BYTES: len(body)}
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise UnreadableResponse from error
-
-
-class _RawItemsParserFactory(AioResponseParserFactory):  # type: ignore[misc] # aiobotocore has no types
-    def create_parser(self, protocol_name: str) -> Any:
-        if protocol_name == "json":
-            return _RawItemsParser(**self._defaults)
-        return super().create_parser(protocol_name)
-
-
-class UnreadableResponse(Exception):
-    """The endpoint's answer is not what DynamoDB answers."""
-
-
 class DynamoDbClients:
     """One long-lived client for each region and endpoint; an asynchronous context manager.
 
@@ -123,7 +60,7 @@ class DynamoDbClients:
 
     async def __aenter__(self) -> Self:
         session = aioboto3.Session()
-        session._session.register_component("response_parser_factory", _RawItemsParserFactory())  # noqa: SLF001 - the hook
+        session._session.register_component("response_parser_factory", ParserFactory())  # noqa: SLF001 - the hook
         config = AioConfig(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
@@ -155,14 +92,9 @@ def failures_of(schema: Schema, table: str | None = None) -> Iterator[None]:
     except botocore.exceptions.ClientError as error:
         raise _client_failure(error, schema, table) from error
     except (botocore.exceptions.BotoCoreError, UnreadableResponse) as error:
-        _log.warning("dynamodb_unavailable", schema=schema.name, table=table, error=type(error).__name__)
+        error_name = type(error).__name__
+        _log.warning("dynamodb_unavailable", schema=schema.name, table=table, error=error_name, reason=_reason(error))
         raise _unavailable(schema) from error
-
-
-def unreadable(schema: Schema, table: str, error: Exception) -> Failure:
-    """The Failure for a page of items that is not one."""
-    _log.error("dynamodb_page_unreadable", schema=schema.name, table=table, error=repr(error)[:200])
-    return _unavailable(schema)
 
 
 def throttled(schema: Schema) -> Failure:
@@ -200,6 +132,11 @@ def _client_failure(error: botocore.exceptions.ClientError, schema: Schema, tabl
         "DynamoDB refused a request of this server.",
         "Write the query differently, and report it to the operator with the request id.",
     )
+
+
+def _reason(error: Exception) -> str | None:
+    """What made an answer unreadable."""
+    return str(error) or repr(error.__cause__)[:200] if isinstance(error, UnreadableResponse) else None
 
 
 def _unavailable(schema: Schema) -> Failure:

@@ -21,13 +21,15 @@ import pyarrow as pa
 from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.item_decoding import MalformedPage, PageDecoder, arrow_schema
 from mcp_server.adapters.dynamodb import clients as dynamodb
-from mcp_server.adapters.dynamodb.clients import (
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of
+from mcp_server.adapters.dynamodb.responses import (
     BYTES,
     RAW,
-    DynamoDbClients,
     RawItems,
     RawResponses,
-    failures_of,
+    UnreadableResponse,
+    asked_until_readable,
+    requests_of,
 )
 from mcp_server.domain.schema import Schema
 from mcp_server.planning.plan import Read, Request
@@ -64,12 +66,9 @@ class DynamoDbItems:
 
         async def follow() -> None:
             for request in requests:
-                async with aclosing(self._responses(schema, read, request)) as responses:
-                    async for items, consumption in responses:
-                        observe(consumption)
-                        if consumption.items:
-                            batch = await self._decoded(decoder, schema, read, items)
-                            await ready.put(Page(batch, consumption))
+                async with aclosing(self._pages(schema, read, request, decoder, observe)) as pages:
+                    async for page in pages:
+                        await ready.put(page)
 
         async def follow_all() -> None:
             try:
@@ -91,70 +90,102 @@ class DynamoDbItems:
             if not reading.cancelled():
                 reading.exception()  # heard here, should nobody have waited for it
 
-    async def _decoded(self, decoder: PageDecoder, schema: Schema, read: Read, items: msgspec.Raw) -> pa.RecordBatch:
-        try:
-            return await anyio.to_thread.run_sync(
-                decoder.decode, bytes(items), abandon_on_cancel=True, limiter=self._decoding
-            )
-        except MalformedPage as error:
-            raise dynamodb.unreadable(schema, read.relation.table.physical_name, error) from error
+    def _pages(
+        self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
+    ) -> AsyncGenerator[Page]:
+        """The pages of one request that hold items."""
+        pages = self._batches if request.operation == "BatchGetItem" else self._responses
+        return pages(schema, read, request, decoder, observe)
 
-    def _responses(
-        self, schema: Schema, read: Read, request: Request
-    ) -> AsyncGenerator[tuple[msgspec.Raw, Consumption]]:
-        if request.operation == "BatchGetItem":
-            return self._batches(schema, read, request)
-        return self._pages(schema, read, request)
-
-    async def _pages(
-        self, schema: Schema, read: Read, request: Request
-    ) -> AsyncGenerator[tuple[msgspec.Raw, Consumption]]:
+    async def _responses(
+        self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
+    ) -> AsyncGenerator[Page]:
         table = read.relation.table
         client = self._clients.of(schema)
         operation = client.scan if request.operation == "Scan" else client.query
         arguments = {**request.arguments, "TableName": table.physical_name, "ReturnConsumedCapacity": "TOTAL"}
-        while True:
-            with failures_of(schema, table.physical_name):
-                response = await operation(**arguments)
+
+        async def ask() -> tuple[Page | None, RawItems]:
+            response = await operation(**arguments)
             raw: RawItems = response[RAW]
             if schema.endpoint_url is None:
                 read_units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
             else:
                 size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, raw.Count)
                 read_units = _units(size, consistent=read.consistent)
-            yield raw.Items, Consumption(raw.Count, raw.ScannedCount, response[BYTES], read_units)
+            read_units *= requests_of(response)
+            consumption = Consumption(raw.Count, raw.ScannedCount, response[BYTES], read_units)
+            observe(consumption)
+            return await self._page(decoder, raw.Items, consumption), raw
+
+        while True:
+            with failures_of(schema, table.physical_name):
+                page, raw = await asked_until_readable(ask)
+                if raw.LastEvaluatedKey:
+                    arguments["ExclusiveStartKey"] = dynamodb.from_wire(raw.LastEvaluatedKey)
+            if page is not None:
+                yield page
             if not raw.LastEvaluatedKey:
                 return
-            with failures_of(schema, table.physical_name):
-                arguments["ExclusiveStartKey"] = dynamodb.from_wire(raw.LastEvaluatedKey)
 
     async def _batches(
-        self, schema: Schema, read: Read, request: Request
-    ) -> AsyncGenerator[tuple[msgspec.Raw, Consumption]]:
+        self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
+    ) -> AsyncGenerator[Page]:
         name = read.relation.table.physical_name
         client = self._clients.of(schema)
         wanted: dict[str, Any] = dict(request.arguments)
-        for pause in _pauses():
-            with failures_of(schema, name):
-                response = await client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
+
+        async def ask() -> tuple[Page | None, RawResponses]:
+            response = await client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
             raw: RawResponses = response[RAW]
             items = raw.Responses.get(name, msgspec.Raw(b"[]"))
-            count = len(_BATCH.decode(items))
+            count = _count(items)
+            left = raw.UnprocessedKeys[name].Keys if name in raw.UnprocessedKeys else []
+            if count + len(left) > len(wanted["Keys"]):
+                message = "more items than keys"
+                raise UnreadableResponse(message)
             if schema.endpoint_url is None:
                 read_units = sum(float(part.get("CapacityUnits", 0.0)) for part in raw.ConsumedCapacity)
             else:
                 each = _units(_item_size(read, memoryview(items).nbytes, count), consistent=read.consistent)
                 read_units = count * each
-            yield items, Consumption(count, count, response[BYTES], read_units)
+            consumption = Consumption(count, count, response[BYTES], read_units * requests_of(response))
+            observe(consumption)
+            return await self._page(decoder, items, consumption), raw
+
+        for pause in _pauses():
+            with failures_of(schema, name):
+                page, raw = await asked_until_readable(ask)
+            if page is not None:
+                yield page
             unprocessed = raw.UnprocessedKeys.get(name)
-            if not unprocessed:
+            if unprocessed is None or not unprocessed.Keys:
                 return
             # "If DynamoDB returns any unprocessed items, you should retry the batch operation on those items. However,
             # we strongly recommend that you use an exponential backoff algorithm." (BatchGetItem)
             with failures_of(schema, name):
-                wanted = {**wanted, "Keys": [dynamodb.from_wire(key) for key in unprocessed.Keys]}
+                wanted["Keys"] = [dynamodb.from_wire(key) for key in unprocessed.Keys]
             await asyncio.sleep(pause)
         raise dynamodb.throttled(schema)
+
+    async def _page(self, decoder: PageDecoder, items: msgspec.Raw, consumption: Consumption) -> Page | None:
+        """The decoded page; None when it has no items. Raises UnreadableResponse, and what the decoder raises."""
+        if consumption.items == 0 and bytes(items).strip() == b"[]":
+            return None
+        try:
+            batch = await anyio.to_thread.run_sync(
+                decoder.decode, bytes(items), consumption.items, abandon_on_cancel=True, limiter=self._decoding
+            )
+        except MalformedPage as error:
+            raise UnreadableResponse(str(error)) from error
+        return Page(batch, consumption)
+
+
+def _count(items: msgspec.Raw) -> int:
+    try:
+        return len(_BATCH.decode(items))
+    except msgspec.DecodeError as error:
+        raise UnreadableResponse from error
 
 
 def _pauses() -> Iterator[float]:
