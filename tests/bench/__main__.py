@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.bench import cores, report
 from tests.bench.measurement import Plan, Result, Row, measure
-from tests.bench.rows import call, token
+from tests.bench.rows import call, planning, query, token
 from tests.bench.subjects import Setting
 from tests.support.processes import REPOSITORY
 
@@ -27,7 +27,12 @@ REPORT = REPOSITORY / "build" / "bench" / "report.md"
 RECORD = REPOSITORY / "docs" / "performance.md"
 
 Group = Callable[[Setting], AbstractContextManager[Sequence[Row]]]
-GROUPS: tuple[tuple[tuple[str, ...], Group], ...] = ((token.NAMES, token.rows), (call.NAMES, call.rows))
+GROUPS: tuple[tuple[tuple[str, ...], Group], ...] = (
+    (token.NAMES, token.rows),
+    (call.NAMES, call.rows),
+    (query.NAMES, query.rows),
+    (planning.NAMES, planning.rows),
+)
 """The rows that share servers, by name, and what starts these."""
 NAMES = tuple(name for names, _group in GROUPS for name in names)
 

@@ -19,9 +19,9 @@ class Cores:
     load: int
 
     @contextmanager
-    def for_servers(self) -> Iterator[None]:
-        """Processes started in the block run on the servers' core."""
-        os.sched_setaffinity(0, {self.servers})
+    def pinned(self, core: int) -> Iterator[None]:
+        """Processes started in the block run on that core."""
+        os.sched_setaffinity(0, {core})
         try:
             yield
         finally:

@@ -15,7 +15,7 @@ import uvloop
 
 from tests.bench.usage import Usage
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
 """How long the last answers of a window may take."""
 
 
@@ -70,8 +70,8 @@ class _Run:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, caller: Caller, run: _Run) -> None:
-        self._caller, self._run = caller, run
+    def __init__(self, caller: Caller, run: _Run, *, counts: bool) -> None:
+        self._caller, self._run, self._counts = caller, run, counts
         self._buffer = b""
         self._sent = 0.0
         self.idle = asyncio.Event()
@@ -87,7 +87,8 @@ class _Connection(asyncio.Protocol):
             if answer is None:
                 return
             self._buffer = b""
-            self._run.latencies.append(time.perf_counter() - self._sent)
+            if self._counts:
+                self._run.latencies.append(time.perf_counter() - self._sent)
             self._caller.check(answer)
             self._send()
         except Exception as failure:  # the caller's check decides what is wrong
@@ -157,24 +158,30 @@ def _unchunked(buffer: bytes, at: int) -> bytes | None:
             return None
 
 
-def drive(port: int, callers: Sequence[Caller], *, warm_up: float, seconds: float, mark: Callable[[], Usage]) -> Window:
-    """Drives one server for `warm_up` unmeasured and `seconds` measured, one connection for each caller.
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Who drives one server, one connection for each: `callers`, and `beside` them those whose calls do not count."""
+
+    port: int
+    callers: Sequence[Caller]
+    beside: Sequence[Caller] = ()
+
+
+def drive(load: Load, *, warm_up: float, seconds: float, mark: Callable[[], Usage]) -> Window:
+    """Drives a server for `warm_up` unmeasured and `seconds` measured.
 
     The window ends early when a caller has nothing left to ask. `mark` is read at both of its ends, for the server's
     CPU time. Raises WrongAnswer, OSError, TimeoutError.
     """
-    return uvloop.run(_drive(port, callers, warm_up, seconds, mark))
+    return uvloop.run(_drive(load, warm_up, seconds, mark))
 
 
-async def _drive(
-    port: int, callers: Sequence[Caller], warm_up: float, seconds: float, mark: Callable[[], Usage]
-) -> Window:
+async def _drive(load: Load, warm_up: float, seconds: float, mark: Callable[[], Usage]) -> Window:
     loop, run = asyncio.get_running_loop(), _Run()
-    connections = []
-    for caller in callers:
-        connection = _Connection(caller, run)
-        await loop.create_connection(lambda made=connection: made, "127.0.0.1", port)  # type: ignore[misc]
-        connections.append(connection)
+    connections = [_Connection(caller, run, counts=False) for caller in load.beside]
+    connections += [_Connection(caller, run, counts=True) for caller in load.callers]
+    for connection in connections:
+        await loop.create_connection(lambda made=connection: made, "127.0.0.1", load.port)  # type: ignore[misc]
     await _pass(run, warm_up)
     first, at, generator, before = len(run.latencies), time.perf_counter(), time.process_time(), mark()
     await _pass(run, seconds)

@@ -2,13 +2,14 @@
 
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.bench.cores import Cores
-from tests.bench.load import Caller, drive
+from tests.bench.load import Caller, Load, drive
 from tests.bench.measurement import Sample, Subject
 from tests.bench.usage import Meter, family
 from tests.support.processes import Server, answers, clean_environment, free_port, running
@@ -38,12 +39,19 @@ class Target:
     server: Server
     core: int
 
-    def subject(self, callers: Callable[[], Sequence[Caller]], warm_up: float = _WARM_UP_SECONDS) -> Subject:
+    def subject(
+        self,
+        callers: Callable[[], Sequence[Caller]],
+        *,
+        name: str = "",
+        warm_up: float = _WARM_UP_SECONDS,
+        beside: Sequence[Caller] = (),
+    ) -> Subject:
         """The server as a row's subject; `callers` gives each pass its callers, one connection each."""
 
         def measure(seconds: float) -> Sample:
-            prepared, meter = callers(), Meter(family(self.server.pid), self.core)
-            window = drive(self.port, prepared, warm_up=warm_up, seconds=seconds, mark=meter.read)
+            load, meter = Load(self.port, callers(), beside), Meter(family(self.server.pid), self.core)
+            window = drive(load, warm_up=warm_up, seconds=seconds, mark=meter.read)
             before, after = window.marks
             return Sample(
                 window.seconds,
@@ -53,7 +61,7 @@ class Target:
                 others=after.others_since(before) / window.seconds,
             )
 
-        return Subject(self.name, measure)
+        return Subject(name or self.name, measure)
 
 
 def node(script: str) -> list[str]:
@@ -70,13 +78,24 @@ def python(module: str) -> list[str]:
 
 
 @contextmanager
-def peer(setting: Setting, name: str, command: list[str], probe: str, **environment: str) -> Iterator[Target]:
-    """A peer on a free port, which it is given as PORT; ready once a GET of `probe` answers 200."""
+def peer(
+    setting: Setting,
+    name: str,
+    command: list[str],
+    probe: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    core: int | None = None,
+) -> Iterator[Target]:
+    """A peer on a free port, which it is given as PORT; ready once a GET of `probe` answers 200.
+
+    It runs on the servers' core unless another is named.
+    """
+    core = setting.cores.servers if core is None else core
     port = free_port()
     log = setting.directory / f"{name.replace(' ', '-')}.log"
     settings = clean_environment(PORT=str(port), NODE_ENV="production", **environment)
     with (
-        setting.cores.for_servers(),
+        setting.cores.pinned(core),
         running(name, command, settings, log, answers(f"http://127.0.0.1:{port}{probe}")) as server,
     ):
-        yield Target(name, port, server, setting.cores.servers)
+        yield Target(name, port, server, core)

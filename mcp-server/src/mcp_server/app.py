@@ -78,13 +78,19 @@ def read_files(settings: Settings) -> Configuration:
         raise CannotStart(message) from problem
 
 
-def create_app(settings: Settings) -> App:
-    """The whole service as one ASGI application, whose lifespan runs all that it needs. Raises CannotStart."""
-    configuration = read_files(settings)
-    clock, entropy, limits = SystemClock(), SystemEntropy(), _limits(settings)
-    # A transport of its own, since a proxy in the environment is not meant for this.
-    fetching = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())
-    keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the tools are made of. It works inside `running`, and is warm once a child process has run a statement."""
+
+    browsing: BrowsingService
+    queries: QueryService
+    running: Callable[[], AbstractAsyncContextManager[None]]
+    is_warm: Callable[[], bool]
+
+
+def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
+    """The engine over its adapters, without HTTP in front. Raises CannotStart."""
+    configuration, limits = read_files(settings), _limits(settings)
     clients = DynamoDbClients(configuration.schemas.schemas)
     catalog = DynamoDbCatalog(clients, clock)
     heavy_planning = PlanningProcesses(seconds=limits.planning_seconds)
@@ -106,23 +112,40 @@ def create_app(settings: Settings) -> App:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        services = (fetching, clients, aclosing(catalog), heavy_planning, relational)
+        services = (clients, aclosing(catalog), heavy_planning, relational)
         async with AsyncExitStack() as stack, anyio.create_task_group() as background:
             for service in services:
                 await stack.enter_async_context(service)
-            background.start_soon(keys.keep_fresh)
             background.start_soon(_warm_up, relational, warm)
             yield
             background.cancel_scope.cancel()
 
+    return Engine(browsing, queries, running, warm.is_set)
+
+
+def create_app(settings: Settings) -> App:
+    """The whole service as one ASGI application, whose lifespan runs all that it needs. Raises CannotStart."""
+    clock, entropy = SystemClock(), SystemEntropy()
+    engine = create_engine(settings, clock, entropy)
+    # A transport of its own, since a proxy in the environment is not meant for this.
+    fetching = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())
+    keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with fetching, engine.running(), anyio.create_task_group() as background:
+            background.start_soon(keys.keep_fresh)
+            yield
+            background.cancel_scope.cancel()
+
     tools = [
-        list_schemas(browsing),
-        list_tables(browsing),
-        describe_table(browsing),
-        run_sql(queries),
-        explain_sql(queries),
+        list_schemas(engine.browsing),
+        list_tables(engine.browsing),
+        describe_table(engine.browsing),
+        run_sql(engine.queries),
+        explain_sql(engine.queries),
     ]
-    return http_app(settings, tools, keys, running=running, ready=warm.is_set, clock=clock, entropy=entropy)
+    return http_app(settings, tools, keys, running=running, ready=engine.is_warm, clock=clock, entropy=entropy)
 
 
 def http_app(

@@ -12,6 +12,7 @@ import httpx2
 from tests.bench.load import Answer, Caller, WrongAnswer
 from tests.bench.measurement import AtLeast, Even, Row
 from tests.bench.requests import post
+from tests.bench.rows.query import replaying
 from tests.bench.subjects import CONNECTIONS, Setting, Target, node, peer, python
 from tests.support.emulator import CREDENTIALS
 from tests.support.mcp_wire import ERAS, MODERN, Era, message, rpc_reply
@@ -29,6 +30,9 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
 MARKS = {"list_schemas": b'"schemas":[{', "describe_table": b'"columns":[{'}
 """What only a right answer to each holds."""
 _CHANGING = {"refreshed", "refreshed_at"}
+_FIRST_ID = 1_000_000
+"""Ids are counted from here: all of one length, so that the length of a body never changes."""
+_ID = b'"id":%d' % _FIRST_ID
 _ITEMS = 2000
 _REQUEST_SECONDS = 30
 
@@ -37,8 +41,7 @@ _REQUEST_SECONDS = 30
 class Calling:
     """Calls one tool again and again, each time with another request id; callers of one target share the counter."""
 
-    before: bytes
-    after: bytes
+    prepared: bytes
     mark: bytes
     ids: "itertools.count[int]"
     current: bytes = field(default=b"")
@@ -46,7 +49,7 @@ class Calling:
     def request(self) -> bytes:
         """The next call."""
         self.current = b'"id":%d' % next(self.ids)
-        return self.before + self.current + self.after
+        return self.prepared.replace(_ID, self.current, 1)
 
     def check(self, answer: Answer) -> None:
         """The result of that very call. Raises WrongAnswer."""
@@ -98,35 +101,53 @@ class Endpoint:
         """The callers of a pass, once the server has shown that it answers as expected."""
         session = self.session(era)
         assert self.document(era, tool, session) == expected, self.target.name
-        params = {"name": tool, "arguments": dict(CALLS[tool])}
-        body, _ = message(era, 1_000_000, "tools/call", params)
+        prepared = self.prepared(era, {"name": tool, "arguments": dict(CALLS[tool])}, session)
+        ids = itertools.count(_FIRST_ID)
+        return lambda: [Calling(prepared, MARKS[tool], ids) for _ in range(CONNECTIONS)]
+
+    def prepared(self, era: Era, params: dict[str, Any], session: dict[str, str]) -> bytes:
+        """A tools/call as it goes over the wire, with the first of all ids."""
+        body, _ = message(era, _FIRST_ID, "tools/call", params)
         headers = self._headers(era, "tools/call", params) | session
-        prepared = post(self.target.port, "/mcp", json.dumps(body, separators=(",", ":")).encode(), headers)
-        before, after = prepared.split(b'"id":1000000')
-        ids = itertools.count(1_000_000)  # all of one length, and so the body's length never changes
-        return lambda: [Calling(before, after, MARKS[tool], ids) for _ in range(CONNECTIONS)]
+        return post(self.target.port, "/mcp", json.dumps(body, separators=(",", ":")).encode(), headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both services, and the replayed DynamoDB behind them."""
+
+    addresses: Addresses
+    endpoint_url: str
+    mcp_server: Endpoint
+
+
+@contextmanager
+def serving(setting: Setting) -> Iterator[Pair]:
+    """A pair of services with a token for all of it."""
+    with ExitStack() as stack:
+        addresses = Addresses()
+        replay = stack.enter_context(replaying(setting, _ITEMS))
+        endpoint_url = f"http://127.0.0.1:{replay.port}"
+        with setting.cores.pinned(setting.cores.servers):
+            auth = stack.enter_context(auth_serving(addresses, setting.directory))
+            mcp = stack.enter_context(mcp_serving(addresses, setting.directory, endpoint_url))
+        target = Target(OURS, addresses.mcp_port, mcp.server, setting.cores.servers)
+        yield Pair(addresses, endpoint_url, Endpoint(target, auth.token("schemas:read query")))
 
 
 @contextmanager
 def rows(setting: Setting) -> Iterator[Sequence[Row]]:
     """The rows, over servers that run for as long as the block."""
     with ExitStack() as stack:
-        addresses = Addresses()
-        settings = {"ITEMS": str(_ITEMS)}
-        replay = stack.enter_context(peer(setting, "replay", python("servers.replay_dynamodb"), "/", **settings))
-        endpoint_url = f"http://127.0.0.1:{replay.port}"
-        with setting.cores.for_servers():
-            auth = stack.enter_context(auth_serving(addresses, setting.directory))
-            guarded = stack.enter_context(mcp_serving(addresses, setting.directory, endpoint_url))
-        token = auth.token("schemas:read query")
-        ours = Endpoint(Target(OURS, addresses.mcp_port, guarded.server, setting.cores.servers), token)
-        bare = Endpoint(stack.enter_context(_unguarded(setting, endpoint_url)), token)
+        pair = stack.enter_context(serving(setting))
+        addresses, ours, token = pair.addresses, pair.mcp_server, pair.mcp_server.token
+        bare = Endpoint(stack.enter_context(_unguarded(setting, pair.endpoint_url)), token)
         known = {tool: ours.document(MODERN, tool, {}) for tool in CALLS}
         assert [column["name"] for column in known["describe_table"]["columns"]][:2] == ["pk", "sk"]
         told = {"ISSUER": addresses.issuer, "RESOURCE": addresses.resource, "DOCUMENTS": json.dumps(known)}
         metadata = "/.well-known/oauth-protected-resource/mcp"
-        sdk_python = stack.enter_context(peer(setting, PYTHON, python("peers.mcp_python"), metadata, **told))
-        sdk_typescript = stack.enter_context(peer(setting, TYPESCRIPT, node("mcp_typescript.mjs"), "/ready", **told))
+        sdk_python = stack.enter_context(peer(setting, PYTHON, python("peers.mcp_python"), metadata, told))
+        sdk_typescript = stack.enter_context(peer(setting, TYPESCRIPT, node("mcp_typescript.mjs"), "/ready", told))
         # The TypeScript SDK of this line speaks the handshake revisions only.
         peers = {MODERN: [Endpoint(sdk_python, token)]}
         peers["2025-11-25"] = [Endpoint(sdk_typescript, token), *peers[MODERN]]
@@ -155,7 +176,7 @@ def _unguarded(setting: Setting, endpoint_url: str) -> Iterator[Target]:
     ready = answers(f"http://localhost:{addresses.mcp_port}/readyz")
     log = directory / "mcp-server.log"
     with (
-        setting.cores.for_servers(),
+        setting.cores.pinned(setting.cores.servers),
         running(UNGUARDED, python("servers.unguarded"), environment, log, ready) as server,
     ):
         yield Target(UNGUARDED, addresses.mcp_port, server, setting.cores.servers)

@@ -73,7 +73,7 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
     """The rows, over servers that run for as long as the block."""
     with ExitStack() as stack:
         addresses = Addresses()
-        with setting.cores.for_servers():
+        with setting.cores.pinned(setting.cores.servers):
             auth = stack.enter_context(auth_serving(addresses, setting.directory, AUTH_TRUSTED_PROXIES="127.0.0.1"))
         app = auth.create_client("--public", "--name", "App", "--redirect-uri", _REDIRECT_URI, "--scope", _SCOPE)
         ours = issuer(
@@ -85,7 +85,7 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
         settings = {"RESOURCE": addresses.resource, "CLIENT_SECRET": "s" * 43, "REDIRECT_URI": _REDIRECT_URI}
         discovery = "/.well-known/openid-configuration"
         theirs = issuer(
-            stack.enter_context(peer(setting, PEER, node("oidc_provider.mjs"), discovery, **settings)),
+            stack.enter_context(peer(setting, PEER, node("oidc_provider.mjs"), discovery, settings)),
             addresses.resource,
             ("automation", settings["CLIENT_SECRET"]),
             "app",

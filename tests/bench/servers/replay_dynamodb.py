@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -23,7 +24,8 @@ CITIES = ("Oslo", "Paris", "Berlin", "Austin", "Pune", "Lyon", "Bergen")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _OPERATION = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
 _EQUALITIES = re.compile(r"(\S+) = (:\w+)(?: AND (\S+) = (:\w+))?")
-_COMPARISON = re.compile(r"\(?(\S+) > (:\w+)\)?")
+# Every amount is a number, so the arm for values of another type holds for no item.
+_COMPARISON = re.compile(r"\(?(#?\w+) > (:\w+)(?: OR attribute_exists\(\1\) AND NOT attribute_type\(\1, :\w+\))?\)?")
 
 Item = dict[str, dict[str, Any]]
 Body = dict[str, Any]
@@ -69,7 +71,8 @@ class Replay:
                 known = _http(200, getattr(self, f"_{operation.decode()}")(json.loads(body)))
             except (NotUnderstood, AttributeError) as problem:
                 kind = "com.amazonaws.dynamodb.v20120810#ValidationException"
-                known = _http(400, {"__type": kind, "message": f"{operation!r}: {problem}"})
+                sys.stderr.write(f"not understood: {operation!r} {body!r}: {problem}\n")
+                known = _http(400, {"__type": kind, "message": str(problem)})
             self._answers[operation, body] = known
         return known
 

@@ -1,0 +1,126 @@
+"""Queries in process, beside bare aioboto3 over the same replayed DynamoDB; filtered scans beside unfiltered ones."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from tests.bench.measurement import AtLeast, Row, Sample, Subject, Within
+from tests.bench.subjects import Setting, Target, peer, python
+from tests.bench.usage import Meter, family
+from tests.support.emulator import CREDENTIALS
+from tests.support.services import Addresses, mcp_environment
+
+NAMES = ("query/point-read", "query/scan", "query/filtered-scan", "query/map-scan")
+
+OURS, UNFILTERED, SCALARS, BARE = "engine", "engine, unfiltered", "engine, no map", "aioboto3"
+_ITEMS = 50_000
+_STOP_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process that runs queries when it is told to, on the servers' core."""
+
+    process: "subprocess.Popen[str]"
+    asking: IO[str]
+    answering: IO[str]
+    core: int
+
+    def subject(self, name: str, work: str) -> Subject:
+        """One kind of query as a row's subject: one caller, one query after the other."""
+
+        def measure(seconds: float) -> Sample:
+            self._run(work, 0.0)  # the processes that a first query starts belong to the family
+            meter = Meter(family(self.process.pid), self.core)
+            before = meter.read()
+            elapsed, latencies = self._run(work, seconds)
+            after = meter.read()
+            return Sample(
+                elapsed,
+                latencies,
+                cpu=after.processes - before.processes,
+                generator=0.0,
+                others=after.others_since(before) / elapsed,
+            )
+
+        return Subject(name, measure)
+
+    def _run(self, work: str, seconds: float) -> tuple[float, tuple[float, ...]]:
+        self.asking.write(json.dumps({"work": work, "seconds": seconds}) + "\n")
+        self.asking.flush()
+        line = self.answering.readline()
+        assert line, "the process that runs queries has ended; its log is above"
+        answer = json.loads(line)
+        return answer["seconds"], tuple(answer["latencies"])
+
+
+@contextmanager
+def rows(setting: Setting) -> Iterator[Sequence[Row]]:
+    """The rows, over processes that run for as long as the block."""
+    with ExitStack() as stack:
+        replay = stack.enter_context(replaying(setting, _ITEMS))
+        ours = stack.enter_context(_worker(setting, "engine", replay))
+        bare = stack.enter_context(_worker(setting, "aioboto3", replay))
+        point_reads = [worker.subject(name, "point-read") for name, worker in ((OURS, ours), (BARE, bare))]
+        scans = [worker.subject(name, "scan") for name, worker in ((OURS, ours), (BARE, bare))]
+        yield [
+            Row(
+                "query/point-read",
+                "one item by its key: a SELECT with two parameters; aioboto3 sends GetItem",
+                point_reads,
+                [Within(0.5, 6)],
+            ),
+            Row(
+                "query/scan",
+                f"scan of {_ITEMS:,} items, GROUP BY with count and sum; aioboto3 deserialises and loops",
+                scans,
+            ),
+            Row(
+                "query/filtered-scan",
+                "the scan with a condition that DynamoDB filters by and that keeps half of the items",
+                [
+                    ours.subject(OURS, "filtered-scan"),
+                    ours.subject(UNFILTERED, "scan"),
+                    bare.subject(BARE, "filtered-scan"),
+                ],
+                [AtLeast(1.0, UNFILTERED)],
+            ),
+            Row(
+                "query/map-scan",
+                "the scan with a condition on a field of a map, which is read whole; a seventh of the items remains",
+                [ours.subject(OURS, "map-scan"), ours.subject(SCALARS, "scan"), bare.subject(BARE, "map-scan")],
+            ),
+        ]
+
+
+@contextmanager
+def replaying(setting: Setting, items: int) -> Iterator[Target]:
+    """The replayed DynamoDB, on the core of the load."""
+    command = python("servers.replay_dynamodb")
+    with peer(setting, "replay", command, "/", {"ITEMS": str(items)}, setting.cores.load) as replay:
+        yield replay
+
+
+@contextmanager
+def _worker(setting: Setting, whose: str, replay: Target) -> Iterator[Worker]:
+    endpoint = f"http://127.0.0.1:{replay.port}"
+    more = {"ITEMS": str(_ITEMS), "ENDPOINT": endpoint}
+    environment = mcp_environment(Addresses(), setting.directory, endpoint, **more) | CREDENTIALS
+    command = [*python("servers.in_process"), whose]
+    with setting.cores.pinned(setting.cores.servers):
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sys.stderr, text=True
+        )
+    with process:
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            yield Worker(process, process.stdin, process.stdout, setting.cores.servers)
+            process.stdin.close()  # the end of its input ends it
+            process.wait(_STOP_SECONDS)
+        finally:
+            process.kill()

@@ -1,0 +1,160 @@
+"""Queries in process: the engine as the tools call it, or bare aioboto3, over the same DynamoDB.
+
+A line on standard input asks for one pass, `{"work": …, "seconds": …}`, which runs at least one query; a line on
+standard output answers with `{"seconds": …, "latencies": […]}`. Every result is checked against one worked out from the
+table's items. The first argument says whose queries to run, `engine` or `aioboto3`; ITEMS and ENDPOINT come in the
+environment, and for the engine the service's own settings.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import aioboto3
+import uvloop
+from boto3.dynamodb.types import TypeDeserializer
+
+from mcp_server import app
+from mcp_server.domain.principal import Principal
+from mcp_server.settings import Settings
+from shared_kernel import logs, scope
+from shared_kernel.clock import SystemClock
+from shared_kernel.entropy import SystemEntropy
+from tests.bench.servers.replay_dynamodb import CITIES, TABLE, item
+from tests.support.emulator import REGION
+
+Work = Callable[[], Awaitable[None]]
+Totals = dict[str, tuple[int, Decimal]]
+"""For each group: how many items, and the sum of their amounts."""
+
+THRESHOLD = 5000
+SOMEBODY = Principal("default", "somebody", "somebody", frozenset(scope.RESOURCE_SCOPES), "", 2**53)
+POINT_READ = "SELECT pk, sk, status, amount, quantity FROM items WHERE pk = ? AND sk = ?"
+TOTALS = "SELECT status, count(*), sum(amount) FROM items {where} GROUP BY status"
+WHERE = {
+    "scan": "",
+    "filtered-scan": f"WHERE amount > {THRESHOLD}",
+    "map-scan": "WHERE address->>'city' = 'Oslo'",
+}
+
+
+class WrongRows(Exception):
+    """A query answered something else than the table's items say."""
+
+
+def kept(work: str, each: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether an item belongs into the result of that scan."""
+    if work == "filtered-scan":
+        return Decimal(each["amount"]["N"]) > THRESHOLD
+    return work == "scan" or each["address"]["M"]["city"]["S"] == CITIES[0]
+
+
+def totals(work: str, count: int) -> Totals:
+    """What a scan must give, worked out without any of the code under test."""
+    found: defaultdict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+    for each in map(item, range(count)):
+        if kept(work, each):
+            number, total = found[each["status"]["S"]]
+            found[each["status"]["S"]] = (number + 1, total + Decimal(each["amount"]["N"]))
+    return dict(found)
+
+
+def expect(actual: Any, expected: Any) -> None:
+    """Raises WrongRows where they differ."""
+    if actual != expected:
+        raise WrongRows(f"{actual!r:.500} instead of {expected!r:.500}")
+
+
+@asynccontextmanager
+async def engine(count: int) -> AsyncIterator[Mapping[str, Work]]:
+    """The works, done by the engine."""
+    composed = app.create_engine(Settings.load(), SystemClock(), SystemEntropy())
+    queries, numbers = composed.queries, itertools.cycle(range(count))
+
+    async def point_read() -> None:
+        wanted = item(next(numbers))
+        result = await queries.run_sql(SOMEBODY, sql=POINT_READ, parameters=[wanted["pk"]["S"], wanted["sk"]["S"]])
+        names = ("pk", "sk", "status")
+        expect(len(result.rows), 1)
+        expect(result.rows[0][:3], [wanted[name]["S"] for name in names])
+        expect([Decimal(str(value)) for value in result.rows[0][3:]], [Decimal(wanted[n]["N"]) for n in AMOUNTS])
+
+    def scan(work: str) -> Work:
+        expected, sql = totals(work, count), TOTALS.format(where=WHERE[work])
+
+        async def run() -> None:
+            result = await queries.run_sql(SOMEBODY, sql=sql)
+            expect({row[0]: (row[1], Decimal(str(row[2]))) for row in result.rows}, expected)
+
+        return run
+
+    async with composed.running():
+        yield {"point-read": point_read} | {work: scan(work) for work in WHERE}
+
+
+AMOUNTS = ("amount", "quantity")
+
+
+@asynccontextmanager
+async def bare(count: int) -> AsyncIterator[Mapping[str, Work]]:
+    """The same works as an application would do them by hand: GetItem, or Scan, TypeDeserializer and a loop."""
+    numbers, value = itertools.cycle(range(count)), TypeDeserializer().deserialize
+    session = aioboto3.Session()
+    async with session.client("dynamodb", region_name=REGION, endpoint_url=os.environ["ENDPOINT"]) as client:
+
+        async def point_read() -> None:
+            wanted = item(next(numbers))
+            answer = await client.get_item(TableName=TABLE, Key={name: wanted[name] for name in ("pk", "sk")})
+            expect(
+                {name: value(each) for name, each in answer["Item"].items()}, {n: value(e) for n, e in wanted.items()}
+            )
+
+        def scan(work: str) -> Work:
+            expected = totals(work, count)
+            arguments: dict[str, Any] = {"TableName": TABLE}
+            if work == "filtered-scan":
+                arguments["FilterExpression"] = "#a > :v"
+                arguments["ExpressionAttributeNames"] = {"#a": "amount"}
+                arguments["ExpressionAttributeValues"] = {":v": {"N": str(THRESHOLD)}}
+
+            async def run() -> None:
+                found: defaultdict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+                async for page in client.get_paginator("scan").paginate(**arguments):
+                    for each in page["Items"]:
+                        row = {name: value(attribute) for name, attribute in each.items()}
+                        if work != "map-scan" or row["address"]["city"] == CITIES[0]:
+                            number, total = found[row["status"]]
+                            found[row["status"]] = (number + 1, total + row["amount"])
+                expect(found, expected)
+
+            return run
+
+        yield {"point-read": point_read} | {work: scan(work) for work in WHERE}
+
+
+async def _serve(whose: str, count: int) -> None:
+    loop = asyncio.get_running_loop()
+    async with {"engine": engine, "aioboto3": bare}[whose](count) as works:
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            asked = json.loads(line)
+            work, started = works[asked["work"]], time.perf_counter()
+            latencies: list[float] = []
+            while (now := time.perf_counter()) - started < asked["seconds"] or not latencies:
+                await work()
+                latencies.append(time.perf_counter() - now)
+            answer = {"seconds": time.perf_counter() - started, "latencies": latencies}
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    logs.configure("bench", "WARNING")
+    uvloop.run(_serve(sys.argv[1], int(os.environ["ITEMS"])))
