@@ -1,7 +1,6 @@
 """The composition root: the one place that knows which adapter stands behind each port."""
 
 import asyncio
-import math
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,8 @@ from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMast
 from auth_server.adapters.sqlite_store.file import UnusableStore
 from auth_server.adapters.sqlite_store.store import SqliteStore, path_in
 from auth_server.domain.deployment import Deployment
-from auth_server.flows.administration import Administration
+from auth_server.flows.administration.keys import Keys
+from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.flows import compose
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Maintenance, Store
@@ -85,27 +85,20 @@ async def administration(
 ) -> AsyncIterator[Administration]:
     """The operator's verbs over the configured store, which a server may have open. Raises CannotStart."""
     async with open_store(settings.store_url) as store:
-        yield Administration(
-            users=store,
-            clients=store,
+        yield Administration.over(
+            store,
             passwords=passwords or await open_passwords(),
             clock=SystemClock(),
             entropy=SystemEntropy(),
         )
 
 
-async def rotate_key(settings: Settings) -> str:
-    """Promotes the next signing key and gives its id. Raises CannotStart, UnusableKeyFile, StoreUnavailable."""
-    clock, entropy = SystemClock(), SystemEntropy()
+@asynccontextmanager
+async def key_administration(settings: Settings) -> AsyncIterator[Keys]:
+    """The operator's verbs about signing keys. Raises CannotStart, UnusableKeyFile."""
     master_key = read_key_file(settings.master_key_file)
     async with open_store(settings.store_url) as store:
-        keys = await _open_keys(store, master_key, clock, entropy)
-        wait = await keys.rotate()
-        if wait is not None:
-            seconds = math.ceil(wait)
-            message = f"the next key is too new for every cache to know it; try again in {seconds} s"
-            raise CannotStart(message)
-        return str((await keys.signing_key()).kid)
+        yield Keys(await _open_keys(store, master_key, SystemClock(), SystemEntropy()))
 
 
 def serve(settings: Settings) -> None:

@@ -1,18 +1,23 @@
 """The command line, run in this process on a store of its own."""
 
+import asyncio
 import io
 import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
-from auth_server import cli
+from auth_server.cli.main import main
+from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.settings import write_key_file
+from tests.auth_server.flows.world import EMAIL, SettableClock, open_world
 from tests.support.processes import free_port
 
 PASSWORD = "correct horse battery staple"
@@ -42,7 +47,7 @@ class CommandLine:
         self._environment.setattr("sys.argv", ["auth-server", *arguments])
         self._environment.setattr("sys.stdin", io.StringIO(stdin))
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         printed = self._capture.readouterr()
         code = ended.value.code
         return Outcome(code if isinstance(code, int) else 0, printed.out, printed.err)
@@ -62,6 +67,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     handlers, level = root.handlers[:], root.level
     yield CommandLine(tmp_path, monkeypatch, capsys)
     root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
 
 
 def assert_failed(outcome: Outcome, *words: str) -> None:
@@ -127,8 +133,12 @@ def test_a_secret_is_shown_once(run: CommandLine) -> None:
         "confidential": True,
         "registration": "operator",
         "redirect_uris": [],
+        "grant_types": ["client_credentials"],
         "scopes": ["query"],
+        "created_at": client["created_at"],
+        "secrets_expire_at": ["never"],
     }
+    assert run("client", "get", made["client_id"], "--json").document == client
     rotated = run("client", "rotate-secret", made["client_id"], "--json").document
     assert rotated["client_secret"] != made["client_secret"]
     assert made["client_secret"].encode() not in (run.directory / "auth.db").read_bytes()
@@ -137,7 +147,7 @@ def test_a_secret_is_shown_once(run: CommandLine) -> None:
 def test_texts_for_people_hold_what_they_need(run: CommandLine) -> None:
     made = run("client", "create", "--confidential", "--name", "Bot")
     assert "client_secret  cs_" in made.out
-    assert "shown this once" in made.out
+    assert "shown only once" in made.out
     client_id = made.out.split("client_id")[1].split()[0]
     assert client_id in run("client", "list").out
     assert "cs_" in run("client", "rotate-secret", client_id).out
@@ -192,7 +202,130 @@ def test_bad_settings_and_files_are_one_line(run: CommandLine, monkeypatch: pyte
     assert_failed(run("client", "list"), "AUTH_ISSUER is not set")
 
 
+def test_people_are_disabled_enabled_and_deleted(run: CommandLine) -> None:
+    user_id = _ada(run)
+    disabled = run("user", "disable", "ada@example.com", "--json").document
+    assert (disabled["user_id"], disabled["state"]) == (user_id, "disabled")
+    assert "disabled" in run("user", "show", user_id).out
+    assert run("user", "enable", user_id, "--json").document["state"] == "enabled"
+    (listed,) = run("user", "list", "--json").document["users"]
+    assert listed == run("user", "show", "ada@example.com", "--json").document
+    assert set(listed) == {"user_id", "email", "state", "created_at", "disabled_at"}
+    assert "600 seconds" in run("user", "delete", "ada@example.com").out
+    assert run("user", "list").out == ""
+    assert_failed(run("user", "show", "ada@example.com"), "no such user")
+    assert_failed(run("user", "disable", user_id), "no such user")
+
+
+def test_a_password_is_replaced(run: CommandLine) -> None:
+    _ada(run)
+    changed = run("user", "set-password", "ada@example.com", "--password-file", "-", stdin="another good password")
+    assert changed.status == 0
+    assert "another good password" not in changed.out + changed.err
+    short = run("user", "set-password", "ada@example.com", "--password-file", "-", stdin="short")
+    assert_failed(short, "8 to 1024")
+
+
+async def _sign_in(run: CommandLine) -> str:
+    """A person's session and grant, as the service leaves them; gives the grant's gid."""
+    path = run.directory / "auth.db"
+    async with open_world(path, SettableClock(SystemClock().now())) as world:
+        client = await world.register()
+        await world.tokens(client.client_id)
+        return (await world.store.grants(world.clock.now()))[-1].handle
+
+
+def test_grants_are_listed_and_revoked(run: CommandLine) -> None:
+    gid = asyncio.run(_sign_in(run))
+    (grant,) = run("grant", "list", "--json").document["grants"]
+    assert grant["gid"] == gid
+    assert run("grant", "list", "--user", EMAIL, "--client", grant["client_id"], "--json").document["grants"] == [grant]
+    assert run("grant", "list", "--client", "other", "--json").document == {"grants": []}
+    assert gid in run("grant", "list").out
+    assert run("grant", "revoke", gid, "--json").document == {"revoked": [gid]}
+    assert run("grant", "list").out == ""
+    assert_failed(run("grant", "revoke", gid), "no such grant")
+    asyncio.run(_sign_in(run))
+    assert run("grant", "revoke", "--user", EMAIL).out.startswith("Revoked 1.")
+    assert run("grant", "revoke").status == 2
+
+
+def test_sessions_are_listed_and_revoked(run: CommandLine) -> None:
+    asyncio.run(_sign_in(run))
+    (session,) = run("session", "list", "--json").document["sessions"]
+    assert session["session_id"] in run("session", "list", "--user", EMAIL).out
+    assert run("session", "revoke", session["session_id"], "--json").document == {"revoked": [session["session_id"]]}
+    assert_failed(run("session", "revoke", session["session_id"]), "no such session")
+    asyncio.run(_sign_in(run))
+    assert run("session", "revoke", "--user", EMAIL).out == "Signed out 1.\n"
+    assert run("session", "list").out == ""
+
+
+def test_a_client_is_changed(run: CommandLine) -> None:
+    client_id = run("client", "create", "--confidential", "--name", "Bot", "--scope", "query", "--json").document[
+        "client_id"
+    ]
+    uri = "https://app.example.com/callback"
+    changed = run("client", "update", client_id, "--name", "Robot", "--redirect-uri", uri, "--json").document
+    assert (changed["name"], changed["redirect_uris"], changed["scopes"]) == ("Robot", [uri], ["query"])
+    assert "authorization_code" in changed["grant_types"]
+    assert run("client", "update", client_id, "--scope", "schemas:read", "--json").document["scopes"] == [
+        "schemas:read"
+    ]
+    assert "Robot" in run("client", "get", client_id).out
+    assert_failed(run("client", "update", client_id, "--redirect-uri", "javascript:1"), "redirect URI")
+    assert_failed(run("client", "update", "nobody", "--name", "x"), "no such client")
+
+
+def test_a_signing_key_is_withdrawn(run: CommandLine) -> None:
+    active, following = (key["key_id"] for key in _keys(run))
+    withdrawn = run("key", "revoke", active, "--json").document
+    assert withdrawn == {"revoked_key_id": active, "active_key_id": following}
+    assert active not in [key["key_id"] for key in _keys(run)]
+    assert [key["stage"] for key in _keys(run)] == ["active", "next"]
+    assert "up to 300 s" in run("key", "revoke", following).out
+    assert_failed(run("key", "revoke", active), "no such signing key")
+
+
+def test_random_names_may_begin_with_a_hyphen(run: CommandLine) -> None:
+    assert_failed(run("key", "revoke", "-bBgPlK8zzHwFMEEjV6B6qE67JJtQj2011h2_CqRDUA"), "no such signing key")
+    assert_failed(run("grant", "revoke", "--0rqLvJV7WMKY09HU3Wk"), "no such grant")
+
+
+def _keys(run: CommandLine) -> list[dict[str, Any]]:
+    keys: list[dict[str, Any]] = run("key", "list", "--json").document["keys"]
+    return sorted(keys, key=lambda key: str(key["stage"]))
+
+
+def _ada(run: CommandLine) -> str:
+    create = ("user", "create", "--email", "ada@example.com", "--password-file", "-", "--json")
+    return str(run(*create, stdin=PASSWORD).document["user_id"])
+
+
+def test_errors_are_json_for_programs(run: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = run("client", "delete", "nobody", "--json")
+    assert (unknown.status, unknown.out) == (1, "")
+    assert json.loads(unknown.err) == {"error": "no_such_client", "message": "there is no such client"}
+    run("key", "rotate")
+    assert json.loads(run("key", "rotate", "--json").err)["retry_after"] == 600
+    monkeypatch.delenv("AUTH_ISSUER")
+    assert json.loads(run("client", "list", "--json").err)["error"] == "bad_settings"
+
+
+def test_the_version_needs_no_settings(run: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AUTH_ISSUER")
+    assert run("--version").out == f"auth-server {metadata.version('dynamosql-auth-server')}\n"
+
+
+@pytest.mark.parametrize("name", ["user", "client", "grant", "session", "key"])
+def test_help_is_whole_on_a_narrow_terminal(run: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = " ".join(run(name, "--help").out.split())
+    assert "..." not in text.replace("[ARGS]...", "")
+    assert text.endswith(".")
+
+
 def test_help_lists_every_command(run: CommandLine) -> None:
-    assert all(name in run("--help").out for name in ("serve", "user", "client", "key"))
+    assert all(name in run("--help").out for name in ("serve", "user", "client", "grant", "session", "key"))
     assert all(name in run("client", "--help").out for name in ("create", "list", "rotate-secret", "delete"))
     assert "never" in run("user", "create", "--help").out

@@ -171,7 +171,7 @@ async def test_unknown_codes(world: World, code: str | None) -> None:
 async def test_codes_of_a_deleted_client_die_with_it(world: World) -> None:
     client = await world.register()
     code = await world.code(client.client_id)
-    await world.administration.delete_client(client.client_id)
+    await world.administration.clients.delete(client.client_id)
     assert error(await world.redeem(client.client_id, code)) == (401, "invalid_client")
 
 

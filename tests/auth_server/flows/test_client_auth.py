@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from auth_server.flows.administration import SECRET_OVERLAP
+from auth_server.flows.administration.clients import SECRET_OVERLAP
 from tests.auth_server.flows.world import Answer, World, basic, error, ok
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +85,7 @@ async def test_d10_public_client_gets_no_client_credentials(world: World) -> Non
 async def test_d11_two_secrets_during_a_rotation(world: World) -> None:
     made = await world.machine()
     client_id, first = made.client.client_id, str(made.client_secret)
-    second = await world.administration.rotate_secret(client_id)
+    second = await world.administration.clients.rotate_secret(client_id)
     for secret in (first, second):
         ok(await _grant(world, basic(client_id, secret)))
     world.clock.time += SECRET_OVERLAP
@@ -97,7 +97,7 @@ async def test_d11_no_more_than_two_secrets(world: World) -> None:
     made = await world.machine()
     client_id = made.client.client_id
     secrets = [str(made.client_secret)]
-    secrets += [await world.administration.rotate_secret(client_id) for _ in range(2)]
+    secrets += [await world.administration.clients.rotate_secret(client_id) for _ in range(2)]
     works = [(await _grant(world, basic(client_id, secret))).status == 200 for secret in secrets]
     assert works == [False, True, True]
 

@@ -47,7 +47,7 @@ async def test_b12_page_shows_what_is_at_stake(world: World) -> None:
     ],
 )
 async def test_b12_redirect_host(world: World, uri: str, host: str, private: bool) -> None:
-    made = await world.administration.create_client(name="Desk", confidential=False, redirect_uris=[uri])
+    made = await world.administration.clients.create(name="Desk", confidential=False, redirect_uris=[uri])
     transaction_id = await world.began(made.client.client_id, redirect_uri=uri)
     await world.signed_in(transaction_id)
     page = await world.consent_page(transaction_id)
@@ -153,8 +153,8 @@ async def test_b21_scope_withdrawn_meanwhile(world: World) -> None:
 async def test_b21_client_deleted_meanwhile(world: World) -> None:
     transaction_id = await _waiting(world)
     page = await world.consent_page(transaction_id)
-    (client,) = await world.administration.clients()
-    await world.administration.delete_client(client.client_id)
+    (client,) = await world.administration.clients.all()
+    await world.administration.clients.delete(client.client_id)
     assert await _decide(world, transaction_id, page.csrf_token) == Reason.UNKNOWN_TRANSACTION
 
 

@@ -135,7 +135,7 @@ async def test_e11_deleted_client_takes_its_families_along(world: World) -> None
     await world.store.delete_client(client.client_id, world.clock.now())
     await world.store.add_client(public)
     old = (await world.tokens(client.client_id))["refresh_token"]
-    await world.administration.delete_client(client.client_id)
+    await world.administration.clients.delete(client.client_id)
     assert error(await world.refresh(client.client_id, old)) == (401, "invalid_client")
     await world.store.add_client(public)
     assert error(await world.refresh(client.client_id, old)) == INVALID_GRANT

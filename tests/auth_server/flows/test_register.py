@@ -48,7 +48,7 @@ async def test_h15_same_metadata_same_client_one_row(world: World) -> None:
     assert second.body is not None
     assert ports.body is not None
     assert first.body["client_id"] == second.body["client_id"] == ports.body["client_id"]
-    assert len(await world.administration.clients()) == 1
+    assert len(await world.administration.clients.all()) == 1
     other = await _register(world, {**METADATA, "client_name": "Cursor 2"})
     assert other.body is not None
     assert other.body["client_id"] != first.body["client_id"]
@@ -85,7 +85,7 @@ async def test_h01_unused_clients_are_forgotten_and_those_with_grants_are_not(wo
     ok(await world.refresh(used.client_id, refresh_token))
     world.clock.time += GRANT_LIFETIME + DYNAMIC_LIFETIME
     await world.store.sweep(world.clock.now())
-    assert await world.administration.clients() == [machine.client]
+    assert await world.administration.clients.all() == [machine.client]
 
 
 async def test_registering_again_keeps_a_client(world: World) -> None:

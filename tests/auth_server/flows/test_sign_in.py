@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from auth_server.adapters.passwords import open_passwords
 from auth_server.domain.authorization import TRANSACTION_LIFETIME
 from auth_server.domain.failures import Reason
-from auth_server.flows.administration import CannotDo, Problem
+from auth_server.flows.administration.problems import CannotDo, Problem
 from auth_server.flows.sign_in import SignedIn, SignInPage, TooManyAttempts, WrongCredentials
 from tests.auth_server.flows.world import ADDRESS, EMAIL, PASSWORD, World, outcome
 
@@ -92,7 +92,7 @@ async def test_i11_unknown_address_costs_as_much(world: World) -> None:
     argon2 = CountingArgon2()
     world.passwords = await open_passwords(argon2)
     world.__post_init__()
-    await world.administration.create_user("known@example.com", PASSWORD)
+    await world.administration.people.create("known@example.com", PASSWORD)
     _, submit = await _page(world)
     for email in ("known@example.com", "nobody@example.com", "no address"):
         assert await submit(email=email, password="wrong password") == WrongCredentials()
@@ -180,7 +180,7 @@ async def test_one_address_cannot_spray_over_accounts(world: World) -> None:
 )
 async def test_users_that_cannot_be_created(world: World, email: str, password: str, problem: Problem) -> None:
     with pytest.raises(CannotDo) as caught:
-        await world.administration.create_user(email, password)
+        await world.administration.people.create(email, password)
     assert caught.value.problem is problem
 
 

@@ -20,7 +20,9 @@ from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows import client_request
-from auth_server.flows.administration import Administration, CannotDo, NewClient
+from auth_server.flows.administration.clients import NewClient
+from auth_server.flows.administration.problems import CannotDo
+from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.authorize import Continue, ErrorRedirect
 from auth_server.flows.consent import ConsentQuestion, Redirect
 from auth_server.flows.flows import Flows, compose
@@ -123,8 +125,8 @@ class World:
             clock=self.clock,
             entropy=entropy,
         )
-        self.administration = Administration(
-            users=self.store, clients=self.store, passwords=self.passwords, clock=self.clock, entropy=entropy
+        self.administration = Administration.over(
+            self.store, passwords=self.passwords, clock=self.clock, entropy=entropy
         )
 
     flows: Flows = field(init=False)
@@ -143,7 +145,7 @@ class World:
 
     async def machine(self, scope: str | None = "query schemas:read", *redirect_uris: str) -> NewClient:
         """A confidential client of the operator's."""
-        return await self.administration.create_client(
+        return await self.administration.clients.create(
             name="Nightly report", confidential=True, redirect_uris=redirect_uris, scope=scope
         )
 
@@ -314,5 +316,5 @@ async def open_world(
         world = World(store, keys, await open_passwords(FAST_ARGON2), clock, path)
         if await store.user_by_email(EMAIL) is None:
             with contextlib.suppress(CannotDo):  # another process was faster
-                await world.administration.create_user(EMAIL, PASSWORD)
+                await world.administration.people.create(EMAIL, PASSWORD)
         yield world

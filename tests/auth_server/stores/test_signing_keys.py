@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auth_server.adapters.signing_keys import SNAPSHOT_AGE, WrongMasterKey, open_key_ring
-from auth_server.domain.signing_key import JWKS_MAX_AGE, PUBLICATION_LEAD, RETIRED_LIFETIME
+from auth_server.domain.signing_key import JWKS_MAX_AGE, PUBLICATION_LEAD, RETIRED_LIFETIME, KeyStage
 from auth_server.protocol import metadata
 from shared_kernel import access_token
 from shared_kernel.entropy import SystemEntropy
@@ -91,6 +91,34 @@ async def test_another_process_notices_a_rotation_within_a_second(tmp_path: Path
         after = await _token(server, authorization)
         assert _kid(after) == expected != before
         assert len(await server.keys.published_keys()) == 3
+
+
+async def test_a_withdrawn_key_signs_nothing_and_is_published_nowhere_a_second_later(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    async with open_world(path) as server:
+        authorization = await _authorization(server)
+        token = await _token(server, authorization)
+        async with open_world(path, server.clock) as command_line:
+            assert await command_line.keys.withdraw(_kid(token))
+            assert _kid(token) not in await command_line.keys.published_keys()
+        server.clock.time += SNAPSHOT_AGE
+        assert _kid(token) not in await server.keys.published_keys()
+        with pytest.raises(access_token.TokenRefused):
+            await server.claims(token)
+        await server.claims(await _token(server, authorization))
+        assert server.sql("SELECT count(*) FROM signing_keys") == [(2,)]
+
+
+async def test_every_stage_of_key_can_be_withdrawn(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "store") as world:
+        await world.keys.rotate()
+        for stage in (KeyStage.RETIRED, KeyStage.NEXT, KeyStage.ACTIVE):
+            (key_id,) = (key.key_id for key in await world.keys.keys() if key.stage is stage)
+            assert await world.keys.withdraw(key_id)
+            assert not await world.keys.withdraw(key_id)
+            stages = sorted(key.stage for key in await world.keys.keys())
+            assert stages == [KeyStage.ACTIVE, KeyStage.NEXT]
+            assert key_id not in await world.keys.published_keys()
 
 
 async def test_the_clock_set_back_does_not_freeze_the_keys(tmp_path: Path) -> None:

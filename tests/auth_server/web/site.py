@@ -74,10 +74,10 @@ async def sow(directory: Path) -> Seed:
     write_key_file(directory / "master.key", SystemEntropy().bytes(32))
     configured = settings(directory)
     async with app.administration(configured, passwords=await quick_passwords()) as administration:
-        await administration.create_user(EMAIL, PASSWORD)
+        await administration.people.create(EMAIL, PASSWORD)
         uris = ("http://127.0.0.1/callback", WEB_URI, CURSOR_URI)
-        public = await administration.create_client(name="Claude Code", confidential=False, redirect_uris=uris)
-        bot = await administration.create_client(name="Bot", confidential=True, scope="query schemas:read")
+        public = await administration.clients.create(name="Claude Code", confidential=False, redirect_uris=uris)
+        bot = await administration.clients.create(name="Bot", confidential=True, scope="query schemas:read")
     assert bot.client_secret
     return Seed(directory, public.client.client_id, bot.client.client_id, bot.client_secret)
 

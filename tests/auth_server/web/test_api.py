@@ -289,7 +289,8 @@ async def test_i20_a_crash_tells_nothing(site: Site) -> None:
 
 async def test_a_key_rotation_by_another_process_costs_no_request(site: Site) -> None:
     before = claims_header((await site.bot_token()).json()["access_token"])["kid"]
-    key_id = await app.rotate_key(site.settings)
+    async with app.key_administration(site.settings) as keys:
+        key_id = await keys.rotate()
     site.clock.time += 2
     answer = await site.bot_token()
     assert claims_header(answer.json()["access_token"])["kid"] == key_id != before

@@ -213,7 +213,7 @@ async def test_b18_no_parameter_says_where_to_go_after_signing_in(site: Site) ->
 async def test_b20_a_client_deleted_in_between_gets_nothing(site: Site) -> None:
     page = await site.consent_page()
     async with app.administration(site.settings) as administration:
-        await administration.delete_client(site.seed.app_id)
+        await administration.clients.delete(site.seed.app_id)
     response = await site.submit(page, decision="approve")
     assert response.status_code == 400
     assert "location" not in response.headers

@@ -181,7 +181,8 @@ async def test_the_key_set_changes_with_the_keys(site: Site) -> None:
     first = await site.browser.get(path)
     site.clock.time += 30
     assert (await site.browser.get(path)).content == first.content
-    await app.rotate_key(site.settings)
+    async with app.key_administration(site.settings) as keys:
+        await keys.rotate()
     site.clock.time += 30
     rotated = await site.browser.get(path)
     assert len(rotated.json()["keys"]) == 3

@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from auth_server.adapters.sqlite_store.health import Health
 from auth_server.ports.store import StoreUnavailable
 
@@ -24,7 +22,6 @@ MAX_WAITING = 512
 MAX_BATCH = 64
 _RETRY_SECONDS = 0.005
 _OUR_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
-_log = structlog.get_logger("store")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,10 +195,8 @@ class Lane:
         return outcomes
 
     def _note_lock(self, *, held: bool) -> None:
-        if held and not self._locked:
-            _log.error("store_locked", waited_seconds=self._patience)
-        elif self._locked and not held:
-            _log.warning("store_unlocked")
+        if held != self._locked:
+            self._health.note_lock(held=held, waited=self._patience)
         self._locked = held
 
 

@@ -1,0 +1,116 @@
+"""`auth-server client`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from auth_server.cli.output import moment, show, show_list, show_one
+from auth_server.cli.running import administer
+from auth_server.cli.style import AsJson, group
+from auth_server.domain.client import Client
+
+commands = group("Manage the applications that ask for tokens.")
+
+ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID", show_default=False)]
+RedirectUris = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--redirect-uri", metavar="URI", help="Where browsers may be sent back to; repeatable.", show_default=False
+    ),
+]
+_KINDS = {True: "confidential", False: "public"}
+_KEEP = "Keep the secret now. It is shown only once."
+
+
+@commands.command("create")
+def create(
+    name: Annotated[str, typer.Option(help="Name that people read on the consent page.", show_default=False)],
+    confidential: Annotated[
+        bool,
+        typer.Option(
+            "--confidential/--public",
+            help="With a secret, for servers and automation; or without one, for apps on people's machines.",
+            show_default=False,
+        ),
+    ],
+    redirect_uris: RedirectUris = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(help='Scopes it may ask for, as in "query schemas:read"; all, if left out.', show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a client. A confidential one can use client_credentials; with redirect URIs, people can sign in as well."""
+    made = administer(
+        lambda administration: administration.clients.create(
+            name=name, confidential=confidential, redirect_uris=redirect_uris or (), scope=scope
+        )
+    )
+    document = {"client_id": made.client.client_id}
+    lines = [f"Created {made.client.name}.", f"client_id      {made.client.client_id}"]
+    if made.client_secret is not None:
+        document["client_secret"] = made.client_secret
+        lines += [f"client_secret  {made.client_secret}", _KEEP]
+    show(as_json, document, "\n".join(lines))
+
+
+@commands.command("list")
+def list_clients(as_json: AsJson = False) -> None:
+    """List all clients, oldest first."""
+    found = administer(lambda administration: administration.clients.all())
+    columns = ("client_id", "confidential", "registration", "name")
+    show_list(as_json, "clients", [_document(client) for client in found], columns, _KINDS)
+
+
+@commands.command("get")
+def get(client_id: ClientId, as_json: AsJson = False) -> None:
+    """Show one client; its secrets cannot be shown."""
+    show_one(as_json, _document(administer(lambda administration: administration.clients.find(client_id))))
+
+
+@commands.command("update")
+def update(
+    client_id: ClientId,
+    name: Annotated[str | None, typer.Option(help="Another name.", show_default=False)] = None,
+    redirect_uris: RedirectUris = None,
+    scope: Annotated[
+        str | None, typer.Option(help="All scopes it may ask for from now on.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a client that an operator made. What is given replaces what was; the rest stays."""
+    changed = administer(
+        lambda administration: administration.clients.update(
+            client_id, name=name, redirect_uris=redirect_uris or None, scope=scope
+        )
+    )
+    show_one(as_json, _document(changed))
+
+
+@commands.command("rotate-secret")
+def rotate_secret(client_id: ClientId, as_json: AsJson = False) -> None:
+    """Give a confidential client a new secret; the previous one keeps working for one day."""
+    secret = administer(lambda administration: administration.clients.rotate_secret(client_id))
+    text = f"client_secret  {secret}\n{_KEEP} The previous one keeps working for one day."
+    show(as_json, {"client_id": client_id, "client_secret": secret}, text)
+
+
+@commands.command("delete")
+def delete(client_id: ClientId, as_json: AsJson = False) -> None:
+    """Remove a client for good and revoke what people granted it."""
+    administer(lambda administration: administration.clients.delete(client_id))
+    show(as_json, {"client_id": client_id, "deleted": True}, f"Deleted {client_id}.")
+
+
+def _document(client: Client) -> dict[str, Any]:
+    return {
+        "client_id": client.client_id,
+        "name": client.name,
+        "confidential": client.confidential,
+        "registration": client.registration.value,
+        "redirect_uris": list(client.redirect_uris),
+        "grant_types": sorted(client.grant_types),
+        "scopes": sorted(client.scopes),
+        "created_at": moment(client.created_at),
+        "secrets_expire_at": [moment(secret.expires_at) or "never" for secret in client.secrets],
+    }

@@ -1,0 +1,65 @@
+"""`auth-server grant`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from auth_server.cli.output import moment, show, show_list
+from auth_server.cli.running import administer
+from auth_server.cli.style import RANDOM_ARGUMENT, AsJson, group
+from auth_server.domain.grant import Grant
+from auth_server.flows.administration.verbs import Administration
+
+commands = group("See and end what people have allowed clients.")
+
+OfUser = Annotated[str | None, typer.Option("--user", metavar="USER", help="Of that person.", show_default=False)]
+OfClient = Annotated[
+    str | None, typer.Option("--client", metavar="CLIENT_ID", help="To that client.", show_default=False)
+]
+
+
+@commands.command("list")
+def list_grants(user: OfUser = None, client_id: OfClient = None, as_json: AsJson = False) -> None:
+    """List the grants that are alive, oldest first."""
+    found = administer(lambda administration: administration.people.grants(user, client_id))
+    show_list(
+        as_json,
+        "grants",
+        [_document(grant) for grant in found],
+        ("gid", "user_id", "client_id", "scopes", "expires_at"),
+    )
+
+
+@commands.command("revoke", context_settings=RANDOM_ARGUMENT)
+def revoke(
+    gid: Annotated[
+        str | None, typer.Argument(metavar="GID", help="The `gid` of its tokens.", show_default=False)
+    ] = None,
+    user: OfUser = None,
+    client_id: OfClient = None,
+    as_json: AsJson = False,
+) -> None:
+    """End one grant, or all of a person or to a client. Access tokens end within 600 seconds."""
+    if (gid is None) == (user is None and client_id is None):
+        raise typer.BadParameter("give either a GID, or --user or --client or both")
+
+    async def end(administration: Administration) -> list[str]:
+        handles = [gid] if gid else [grant.handle for grant in await administration.people.grants(user, client_id)]
+        for handle in handles:
+            await administration.people.revoke_grant(handle)
+        return handles
+
+    ended = administer(end)
+    show(as_json, {"revoked": ended}, f"Revoked {len(ended)}. Access tokens that are out end within 600 seconds.")
+
+
+def _document(grant: Grant) -> dict[str, Any]:
+    return {
+        "gid": grant.handle,
+        "user_id": grant.user_id,
+        "client_id": grant.client_id,
+        "scopes": sorted(grant.scopes),
+        "resource": grant.resource,
+        "created_at": moment(grant.created_at),
+        "expires_at": moment(grant.expires_at),
+    }

@@ -1,0 +1,52 @@
+"""`auth-server session`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from auth_server.cli.output import moment, show, show_list
+from auth_server.cli.running import administer
+from auth_server.cli.style import AsJson, group
+from auth_server.domain.user import Session
+from auth_server.flows.administration.verbs import Administration
+
+commands = group("See and end the browsers that are signed in.")
+
+OfUser = Annotated[str | None, typer.Option("--user", metavar="USER", help="Of that person.", show_default=False)]
+
+
+@commands.command("list")
+def list_sessions(user: OfUser = None, as_json: AsJson = False) -> None:
+    """List the signed-in browsers, oldest sign-in first."""
+    found = administer(lambda administration: administration.people.sessions(user))
+    show_list(as_json, "sessions", [_document(each) for each in found], ("session_id", "user_id", "authenticated_at"))
+
+
+@commands.command("revoke")
+def revoke(
+    session_id: Annotated[str | None, typer.Argument(metavar="SESSION_ID", show_default=False)] = None,
+    user: OfUser = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign out one browser, or all of a person. Tokens of clients go on; see `grant revoke`."""
+    if (session_id is None) == (user is None):
+        raise typer.BadParameter("give either a SESSION_ID or --user")
+
+    async def end(administration: Administration) -> list[str]:
+        digests = [session_id] if session_id else [each.digest for each in await administration.people.sessions(user)]
+        for digest in digests:
+            await administration.people.end_session(digest)
+        return digests
+
+    ended = administer(end)
+    show(as_json, {"revoked": ended}, f"Signed out {len(ended)}.")
+
+
+def _document(session: Session) -> dict[str, Any]:
+    return {
+        # The digest of the cookie names the session without being of use to anybody.
+        "session_id": session.digest,
+        "user_id": session.user_id,
+        "authenticated_at": moment(session.authenticated_at),
+        "expires_at": moment(session.expires_at),
+    }

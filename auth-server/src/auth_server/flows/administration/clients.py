@@ -1,0 +1,148 @@
+"""What the operator does about clients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from auth_server.domain import credentials
+from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
+from auth_server.domain.client_name import safe_name
+from auth_server.domain.deployment import DEFAULT_TENANT
+from auth_server.flows.administration.problems import CannotDo, Problem
+from auth_server.ports.clients import Addition, ClientStore
+from auth_server.protocol import redirect_uri
+from auth_server.protocol.registration import ALLOWED_SCOPES
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+from shared_kernel.scope import MalformedScope, parse
+
+SECRET_OVERLAP = 24 * 3600
+"""Seconds for which the previous client secret keeps working after a rotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A client just made; `client_secret` is shown only once, None for a public client."""
+
+    client: Client
+    client_secret: str | None
+
+
+class Clients:
+    """The operator's verbs about clients. All raise CannotDo."""
+
+    def __init__(self, *, clients: ClientStore, clock: Clock, entropy: Entropy) -> None:
+        self._clients, self._clock, self._entropy = clients, clock, entropy
+
+    async def create(
+        self, *, name: str, confidential: bool, redirect_uris: Sequence[str] = (), scope: str | None = None
+    ) -> NewClient:
+        """Adds a client. `scope` is a space-separated list; None allows every scope.
+
+        A confidential client gets client_credentials, and with redirect URIs the browser flow as well; a public one
+        needs redirect URIs.
+        """
+        now = self._clock.now()
+        secret = credentials.new_client_secret(self._entropy) if confidential else None
+        client = Client(
+            client_id=credentials.new_client_id(self._entropy),
+            name=_display_name(name),
+            registration=Registration.OPERATOR,
+            redirect_uris=_canonical(redirect_uris),
+            grant_types=_grant_types(confidential, redirect_uris),
+            scopes=_known_scopes(scope),
+            tenant=DEFAULT_TENANT,
+            created_at=now,
+            confidential=confidential,
+            secrets=(ClientSecret(credentials.digest(secret), now),) if secret else (),
+        )
+        added = await self._clients.add_client(client)
+        assert added is Addition.ADDED  # 128 random bits do not repeat
+        return NewClient(client, secret)
+
+    async def all(self) -> Sequence[Client]:
+        """All clients, oldest first."""
+        return await self._clients.clients()
+
+    async def find(self, client_id: str) -> Client:
+        """The client of that id."""
+        client = await self._clients.client(client_id)
+        if client is None:
+            raise CannotDo(Problem.NO_SUCH_CLIENT)
+        return client
+
+    async def update(
+        self,
+        client_id: str,
+        *,
+        name: str | None = None,
+        redirect_uris: Sequence[str] | None = None,
+        scope: str | None = None,
+    ) -> Client:
+        """Changes what is given of a client that the operator made. Grants keep the scopes that people allowed."""
+        client = await self.find(client_id)
+        if client.registration is not Registration.OPERATOR:
+            raise CannotDo(Problem.NOT_OPERATORS)
+        uris = client.redirect_uris if redirect_uris is None else _canonical(redirect_uris)
+        changed = replace(
+            client,
+            name=client.name if name is None else _display_name(name),
+            redirect_uris=uris,
+            grant_types=_grant_types(client.confidential, uris),
+            scopes=client.scopes if scope is None else _known_scopes(scope),
+        )
+        if not await self._clients.update_client(changed):
+            raise CannotDo(Problem.NO_SUCH_CLIENT)
+        return changed
+
+    async def rotate_secret(self, client_id: str) -> str:
+        """A new secret, shown only once; the previous one works for SECRET_OVERLAP more seconds, older ones end."""
+        now = self._clock.now()
+        if not (await self.find(client_id)).confidential:
+            raise CannotDo(Problem.NOT_CONFIDENTIAL)
+        secret = credentials.new_client_secret(self._entropy)
+        stored = ClientSecret(credentials.digest(secret), now)
+        if not await self._clients.rotate_client_secret(client_id, stored, now + SECRET_OVERLAP):
+            raise CannotDo(Problem.NO_SUCH_CLIENT)
+        return secret
+
+    async def delete(self, client_id: str) -> None:
+        """Removes a client for good and revokes its grants."""
+        if not await self._clients.delete_client(client_id, self._clock.now()):
+            raise CannotDo(Problem.NO_SUCH_CLIENT)
+
+
+def _display_name(name: str) -> str:
+    displayed = safe_name(name)
+    if not displayed:
+        raise CannotDo(Problem.UNUSABLE_NAME)
+    return displayed
+
+
+def _canonical(redirect_uris: Sequence[str]) -> tuple[str, ...]:
+    try:
+        for uri in redirect_uris:
+            redirect_uri.kind(uri)
+        return tuple(sorted({redirect_uri.canonical(uri) for uri in redirect_uris}))
+    except redirect_uri.UnacceptableRedirectUri as error:
+        raise CannotDo(Problem.UNUSABLE_REDIRECT_URI) from error
+
+
+def _grant_types(confidential: bool, redirect_uris: Sequence[str]) -> frozenset[GrantType]:
+    if not confidential and not redirect_uris:
+        raise CannotDo(Problem.REDIRECT_URI_REQUIRED)
+    grant_types = {GrantType.CLIENT_CREDENTIALS} if confidential else set()
+    if redirect_uris:
+        grant_types |= {GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN}
+    return frozenset(grant_types)
+
+
+def _known_scopes(text: str | None) -> frozenset[str]:
+    if text is None:
+        return ALLOWED_SCOPES
+    try:
+        scopes = parse(text)
+    except MalformedScope as error:
+        raise CannotDo(Problem.UNKNOWN_SCOPE) from error
+    if not scopes <= ALLOWED_SCOPES:
+        raise CannotDo(Problem.UNKNOWN_SCOPE)
+    return scopes

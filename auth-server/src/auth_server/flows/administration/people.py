@@ -1,0 +1,130 @@
+"""What the operator does about people: their accounts, their sessions, and what they have allowed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from auth_server.domain import credentials
+from auth_server.domain.deployment import DEFAULT_TENANT
+from auth_server.domain.grant import Grant
+from auth_server.domain.user import (
+    MalformedEmail,
+    Session,
+    UnusablePassword,
+    User,
+    normalise_email,
+    prepare_password,
+)
+from auth_server.flows.administration.problems import CannotDo, Problem
+from auth_server.ports.grants import GrantStore
+from auth_server.ports.people import PasswordHasher, SessionStore, UserStore
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+
+
+class People:
+    """The operator's verbs about people. `name` is an e-mail address or a user id. All raise CannotDo."""
+
+    def __init__(
+        self,
+        *,
+        users: UserStore,
+        sessions: SessionStore,
+        grants: GrantStore,
+        passwords: PasswordHasher,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._users, self._sessions, self._grants, self._passwords = users, sessions, grants, passwords
+        self._clock, self._entropy = clock, entropy
+
+    async def create(self, email: str, password: str) -> User:
+        """Adds a person."""
+        user = User(
+            user_id=credentials.new_user_id(self._entropy),
+            email=_normal(email),
+            password_hash=await self._passwords.hash(_prepared(password)),
+            tenant=DEFAULT_TENANT,
+            created_at=self._clock.now(),
+        )
+        if not await self._users.add_user(user):
+            raise CannotDo(Problem.EMAIL_TAKEN)
+        return user
+
+    async def all(self) -> Sequence[User]:
+        """Everybody, oldest first."""
+        return await self._users.users()
+
+    async def find(self, name: str) -> User:
+        """The person of that address or id."""
+        user = await (self._users.user_by_email(_normal(name)) if "@" in name else self._users.user(name))
+        if user is None:
+            raise CannotDo(Problem.NO_SUCH_USER)
+        return user
+
+    async def disable(self, name: str) -> User:
+        """Ends the person's sessions, and lets nobody sign in or refresh in their name until they are enabled."""
+        user, now = await self.find(name), self._clock.now()
+        _done(await self._users.disable_user(user.user_id, now))
+        return replace(user, disabled_at=user.disabled_at or now)
+
+    async def enable(self, name: str) -> User:
+        """Lets the person sign in again, and their grants give tokens again."""
+        user = await self.find(name)
+        _done(await self._users.enable_user(user.user_id))
+        return replace(user, disabled_at=None)
+
+    async def delete(self, name: str) -> User:
+        """Removes the person, with their sessions and grants."""
+        user = await self.find(name)
+        _done(await self._users.delete_user(user.user_id, self._clock.now()))
+        return user
+
+    async def set_password(self, name: str, password: str) -> User:
+        """Replaces the password and ends the person's sessions; their grants stay."""
+        user, prepared = await self.find(name), _prepared(password)
+        _done(await self._users.set_password_hash(user.user_id, await self._passwords.hash(prepared)))
+        return user
+
+    async def sessions(self, name: str | None = None) -> Sequence[Session]:
+        """The signed-in browsers of a person, or all."""
+        user = await self.find(name) if name else None
+        found = await self._sessions.sessions(self._clock.now())
+        return [session for session in found if user is None or session.user_id == user.user_id]
+
+    async def end_session(self, digest: str) -> None:
+        """Signs a browser out; `digest` is how sessions() names it."""
+        if not await self._sessions.end_session(digest):
+            raise CannotDo(Problem.NO_SUCH_SESSION)
+
+    async def grants(self, name: str | None = None, client_id: str | None = None) -> Sequence[Grant]:
+        """What a person has allowed, or what a client has been allowed, or all that is alive."""
+        user = await self.find(name) if name else None
+        return [
+            grant
+            for grant in await self._grants.grants(self._clock.now())
+            if (user is None or grant.user_id == user.user_id) and client_id in {None, grant.client_id}
+        ]
+
+    async def revoke_grant(self, handle: str) -> None:
+        """Ends a grant; `handle` is the `gid` of its tokens."""
+        if not await self._grants.revoke_grant_by_handle(handle, None, self._clock.now()):
+            raise CannotDo(Problem.NO_SUCH_GRANT)
+
+
+def _normal(email: str) -> str:
+    try:
+        return normalise_email(email)
+    except MalformedEmail as error:
+        raise CannotDo(Problem.MALFORMED_EMAIL) from error
+
+
+def _prepared(password: str) -> str:
+    try:
+        return prepare_password(password)
+    except UnusablePassword as error:
+        raise CannotDo(Problem.UNUSABLE_PASSWORD) from error
+
+
+def _done(found: bool) -> None:
+    if not found:  # deleted between finding and doing
+        raise CannotDo(Problem.NO_SUCH_USER)

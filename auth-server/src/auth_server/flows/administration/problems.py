@@ -1,0 +1,31 @@
+"""Why an operator's request cannot be done."""
+
+from enum import StrEnum
+
+
+class Problem(StrEnum):
+    """A closed set; the value is the sentence to print, the name is what programs read."""
+
+    MALFORMED_EMAIL = "the e-mail address is malformed"
+    EMAIL_TAKEN = "a user with this e-mail address exists"
+    NO_SUCH_USER = "there is no such user"
+    UNUSABLE_PASSWORD = "the password must have 8 to 1024 characters"  # noqa: S105 (a sentence, not a secret)
+    UNKNOWN_SCOPE = "a scope is unknown; known are: schemas:read query offline_access"
+    UNUSABLE_NAME = "the name is empty"
+    UNUSABLE_REDIRECT_URI = "a redirect URI is not acceptable: https, http on loopback, or a private-use scheme"
+    REDIRECT_URI_REQUIRED = "a public client needs at least one redirect URI"
+    NO_SUCH_CLIENT = "there is no such client"
+    NOT_CONFIDENTIAL = "the client is public and has no secret"
+    NOT_OPERATORS = "the client registered itself, and its id follows from what it registered"
+    NO_SUCH_GRANT = "there is no such grant"
+    NO_SUCH_SESSION = "there is no such session"
+    NO_SUCH_KEY = "there is no such signing key"
+    KEY_TOO_NEW = "the next key is too new for every cache to know it"
+
+
+class CannotDo(Exception):
+    """The request cannot be done; `problem` says why. `retry_after` is set if it can be done later, in seconds."""
+
+    def __init__(self, problem: Problem, retry_after: int | None = None) -> None:
+        super().__init__(problem.value if retry_after is None else f"{problem.value}; try again in {retry_after} s")
+        self.problem, self.retry_after = problem, retry_after

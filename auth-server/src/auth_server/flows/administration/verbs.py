@@ -1,0 +1,27 @@
+"""The operator's verbs together, over one store."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from auth_server.flows.administration.clients import Clients
+from auth_server.flows.administration.people import People
+from auth_server.ports.people import PasswordHasher
+from auth_server.ports.store import Store
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """What an operator can do without the master key."""
+
+    people: People
+    clients: Clients
+
+    @classmethod
+    def over(cls, store: Store, *, passwords: PasswordHasher, clock: Clock, entropy: Entropy) -> Self:
+        """The verbs over a store."""
+        return cls(
+            people=People(users=store, sessions=store, grants=store, passwords=passwords, clock=clock, entropy=entropy),
+            clients=Clients(clients=store, clock=clock, entropy=entropy),
+        )
