@@ -13,7 +13,7 @@ from tests.support.processes import REPOSITORY, clean_environment
 pytestmark = pytest.mark.slow
 
 RUN_SECONDS = 300
-FIGURES = re.compile(r"^\| (?:`[\w/-]+`)? \| [\w -]+ \| [\d,.]+ \|", re.MULTILINE)
+FIGURES = re.compile(r"^\| (?:`[\w/-]+`)? \| [\w, -]+ \| [\d,.]+ \|", re.MULTILINE)
 
 
 @pytest.mark.parametrize("names", [names for names, _group in GROUPS], ids=lambda names: names[0].partition("/")[0])
