@@ -14,7 +14,7 @@ from pathlib import Path
 from deploy.local.children import REPOSITORY
 from deploy.local.demo_data import schemas_file
 from shared_kernel.entropy import SystemEntropy
-from shared_kernel.settings import KEY_BYTES, write_key_file
+from shared_kernel.key_file import KEY_BYTES, write_key_file
 
 _TAKEOVER_SECONDS = 150.0
 _DEFAULT_PORTS = {"AUTH_PORT": 9000, "MCP_PORT": 8000, "DYNAMODB_PORT": 8042}

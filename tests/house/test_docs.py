@@ -94,7 +94,6 @@ def test_every_endpoint_of_auth_server_is_documented() -> None:
         keys=cast("Any", anything),
         issuer=issuer,
         browser=browser,
-        trusted_proxies=(),
     )
     written = [cell for cell in first_cells(section("endpoints.md", "## auth-server")) if cell.startswith("/")]
     assert sorted(written) == sorted(routes)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from shared_kernel.entropy import SystemEntropy
-from shared_kernel.settings import KEY_BYTES, write_key_file
+from shared_kernel.key_file import KEY_BYTES, write_key_file
 from tests.support.emulator import CREDENTIALS, REGION
 from tests.support.processes import SCRIPTS, Server, answers, clean_environment, free_port, running
 

@@ -25,10 +25,11 @@ from auth_server.settings import Settings
 from auth_server.web.service import Service
 from shared_kernel import http_server, logs
 from shared_kernel.asgi import App, RequestLog
+from shared_kernel.client_address import behind_proxies
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
-from shared_kernel.settings import read_key_file
+from shared_kernel.key_file import read_key_file
 
 SWEEP_SECONDS = 600.0
 """Time between two clearings of expired rows."""
@@ -69,13 +70,12 @@ async def service(
             keys=keys,
             issuer=settings.issuer,
             brand=settings.brand_name,
-            trusted_proxies=settings.trusted_proxies,
         )
         async with anyio.create_task_group() as housekeeping:
             housekeeping.start_soon(_sweep_forever, store, clock)
             hosts = host_names([settings.issuer, *settings.resources]) | {*settings.allowed_hosts}
             door = FrontDoor(site, hosts=hosts, limit=settings.max_concurrent_requests)
-            yield RequestLog(door, clock=clock, entropy=entropy)
+            yield behind_proxies(RequestLog(door, clock=clock, entropy=entropy), settings.trusted_proxies)
             housekeeping.cancel_scope.cancel()
 
 

@@ -45,10 +45,12 @@ from mcp_server.web import guard, health, metadata
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel import http_server, logs, resource, scope
 from shared_kernel.asgi import App, RequestLog
+from shared_kernel.client_address import behind_proxies
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
-from shared_kernel.settings import LOOPBACK_HOSTS, UnusableKeyFile, is_loopback, read_key_file
+from shared_kernel.key_file import UnusableKeyFile, read_key_file
+from shared_kernel.settings import LOOPBACK_HOSTS, is_loopback
 
 _log = structlog.get_logger("mcp_server")
 _HEADERS_OF_BROWSER_CLIENTS = ("Authorization", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id")
@@ -196,7 +198,7 @@ def http_app(
     application.router.redirect_slashes = False  # a redirect would carry the request's Host
     hosts = host_names([settings.resource]) | {*settings.allowed_hosts}
     door = FrontDoor(application, hosts=hosts, limit=settings.max_concurrent_requests)
-    return RequestLog(door, clock=clock, entropy=entropy)
+    return behind_proxies(RequestLog(door, clock=clock, entropy=entropy), settings.trusted_proxies)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -252,7 +254,6 @@ def serve(settings: Settings) -> None:
             lifespan="on",
             delay_seconds=settings.shutdown_delay_seconds,
             shutdown_seconds=settings.shutdown_seconds,
-            forwarders=[str(network) for network in settings.trusted_proxies],
         )
         runner.run(serving)
     _log.info("stopped")

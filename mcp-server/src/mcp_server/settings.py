@@ -5,9 +5,8 @@ Every field's description stands in docs/settings.md; every message names the va
 
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared_kernel import resource
@@ -17,9 +16,9 @@ from shared_kernel.settings import (
     LogLevel,
     MaxConcurrentRequests,
     Networks,
+    PublicUrl,
     ServiceSettings,
     ShutdownDelaySeconds,
-    is_loopback,
 )
 
 
@@ -28,11 +27,11 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="MCP_")
 
-    resource: str = Field(
+    resource: PublicUrl = Field(
         description="Public URL of the MCP endpoint, the `aud` of every token it takes; no trailing slash or fragment.",
         examples=["https://mcp.example.com/mcp"],
     )
-    issuer: str = Field(
+    issuer: PublicUrl = Field(
         description="The authorization server's `AUTH_ISSUER`, spelled the same.",
         examples=["https://auth.example.com"],
     )
@@ -97,9 +96,7 @@ class Settings(ServiceSettings):
     )
     max_concurrent_requests: MaxConcurrentRequests = 256
     shutdown_delay_seconds: ShutdownDelaySeconds = 5.0
-    log_level: LogLevel = Field(
-        default="INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."
-    )
+    log_level: LogLevel = "INFO"
     brand_name: str = Field(
         default="DynamoSQL",
         min_length=1,
@@ -107,20 +104,6 @@ class Settings(ServiceSettings):
         validation_alias="BRAND_NAME",
         description="Product name that clients show to people.",
     )
-
-    @field_validator("resource", "issuer")
-    @classmethod
-    def _check_identifier(cls, value: str) -> str:
-        try:
-            canonical = resource.canonical(value)
-        except resource.MalformedResource:
-            raise ValueError("is not an absolute http(s) URL") from None
-        # Both are compared byte for byte, by clients and in tokens, so there is one spelling.
-        if value != canonical:
-            raise ValueError(f"must be written {canonical} (lower-case host, no default port, no trailing slash)")
-        if "?" in value:
-            raise ValueError("must have no query")
-        return value
 
     @field_validator("jwks_url")
     @classmethod
@@ -143,14 +126,6 @@ class Settings(ServiceSettings):
             if not exact:
                 raise ValueError("must hold origins separated by commas, for example https://inspector.example.com")
         return value
-
-    @model_validator(mode="after")
-    def _check_transport(self) -> "Settings":
-        # Over plain http tokens could be read, and keys replaced, on the way; on loopback there is no way.
-        for name, url in (("MCP_RESOURCE", self.resource), ("MCP_ISSUER", self.issuer)):
-            if urlsplit(url).scheme == "http" and not is_loopback(url):
-                raise ValueError(f"{name} must use https (http is accepted on localhost, 127.0.0.1 and [::1] only)")
-        return self
 
     @property
     def keys_url(self) -> str:

@@ -5,7 +5,7 @@ it, and a reader accepts the current form and the one before.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,7 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from joserfc.util import urlsafe_b64decode
 
-from shared_kernel import scope
+from shared_kernel import scope, strict_json
 
 ALGORITHM = "ES256"
 LIFETIME = 600
@@ -123,7 +123,7 @@ def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str,
         payload = jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload
     except (JoseError, ValueError) as error:
         raise TokenRefused(Refusal.BAD_SIGNATURE) from error
-    claims = _unique_json(payload, Refusal.BAD_CLAIMS)
+    claims = _json_object(payload, Refusal.BAD_CLAIMS)
     if any(not isinstance(claims.get(name), str) or not claims[name] for name in _TEXT_CLAIMS):
         raise TokenRefused(Refusal.BAD_CLAIMS)
     if any(type(claims.get(name)) is not int for name in ("iat", "nbf", "exp")):
@@ -164,7 +164,7 @@ def _checked_header(token: str) -> dict[str, Any]:
         raw = urlsafe_b64decode(segments[0].encode("ascii"))
     except ValueError as error:
         raise TokenRefused(Refusal.MALFORMED) from error
-    header = _unique_json(raw, Refusal.MALFORMED)
+    header = _json_object(raw, Refusal.MALFORMED)
     # RFC 8725 §3.1: "Libraries MUST enable the caller to specify a supported set of algorithms"
     if header.get("alg") != ALGORITHM:
         raise TokenRefused(Refusal.WRONG_ALGORITHM)
@@ -178,22 +178,11 @@ def _checked_header(token: str) -> dict[str, Any]:
     return header
 
 
-def _unique_json(raw: bytes, reason: Refusal) -> dict[str, Any]:
-    """A JSON object without repeated names: two readers could understand a repeated one differently."""
-
-    def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        if len(result) != len(pairs):
-            raise ValueError
-        return result
-
+def _json_object(raw: bytes, reason: Refusal) -> dict[str, Any]:
     try:
-        value = json.loads(raw, object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
+        return strict_json.parse_object(raw)
+    except strict_json.Unreadable as error:
         raise TokenRefused(reason) from error
-    if not isinstance(value, dict):
-        raise TokenRefused(reason)
-    return value
 
 
 def _scopes(value: object) -> frozenset[str]:

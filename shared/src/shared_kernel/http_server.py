@@ -53,12 +53,8 @@ async def serve(
     lifespan: Literal["on", "off"],
     delay_seconds: float,
     shutdown_seconds: int,
-    forwarders: Sequence[str] = (),
 ) -> None:
-    """Serves until SIGTERM, then for `delay_seconds` more, then answers what is under way for `shutdown_seconds`.
-
-    `forwarders` are the networks of proxies whose `X-Forwarded-For` replaces the peer's address.
-    """
+    """Serves until SIGTERM, then for `delay_seconds` more, then answers what is under way for `shutdown_seconds`."""
     config = uvicorn.Config(
         app,
         http=BoundedHttpProtocol,
@@ -68,8 +64,7 @@ async def serve(
         log_level="error",  # our own lines tell the rest; its warnings are written by whoever sends nonsense
         access_log=False,
         server_header=False,
-        proxy_headers=bool(forwarders),
-        forwarded_allow_ips=list(forwarders),
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=shutdown_seconds,
     )

@@ -3,13 +3,8 @@
 A secret never stands in a variable of its own; the variable `…_FILE` names a file that holds it.
 """
 
-import base64
-import binascii
 import ipaddress
-import os
 import re
-import stat
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -17,7 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-KEY_BYTES = 32
+from shared_kernel import resource
+
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
@@ -47,10 +43,32 @@ def _host_names(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(item.lower() for item in value)
 
 
+def _public_url(value: str) -> str:
+    try:
+        canonical = resource.canonical(value)
+    except resource.MalformedResource:
+        raise ValueError("is not an absolute http(s) URL") from None
+    # Clients and tokens compare it byte for byte, so there is one spelling.
+    if value != canonical:
+        raise ValueError(f"must be written {canonical} (lower-case host, no default port, no trailing slash)")
+    # RFC 8414 §2: "a URL that uses the "https" scheme and has no query or fragment components"
+    if "?" in value:
+        raise ValueError("must have no query")
+    # Over plain http an attacker on the way could read tokens and cookies, and replace keys; loopback has no way.
+    if value.startswith("http:") and not is_loopback(value):
+        raise ValueError("must use https (http is accepted on localhost, 127.0.0.1 and [::1] only)")
+    return value
+
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
-LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+    BeforeValidator(_upper),
+    Field(description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."),
+]
 HostNames = Annotated[CommaSeparated, AfterValidator(_host_names)]
 MaxConcurrentRequests = Annotated[
     int,
@@ -104,35 +122,3 @@ def is_loopback(url: str) -> bool:
     """Whether a URL's host is a name of this machine's loopback interface."""
     host = urlsplit(url).hostname or ""
     return (f"[{host}]" if ":" in host else host) in LOOPBACK_HOSTS
-
-
-class UnusableKeyFile(Exception):
-    """A key file is missing, readable by others, or does not hold a key. The text names the file and the remedy."""
-
-
-def read_key_file(path: Path) -> bytes:
-    """The 32-byte key in a file that only its owner can read, written as unpadded base64url on one line."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read key file {path}: {error.__class__.__name__}"
-        raise UnusableKeyFile(message) from error
-    if mode & 0o077:
-        message = f"key file {path} has mode {mode:04o}; run: chmod 600 {path}"
-        raise UnusableKeyFile(message)
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != KEY_BYTES:
-        message = f"key file {path} must hold {KEY_BYTES} bytes in base64url on one line"
-        raise UnusableKeyFile(message)
-    return key
-
-
-def write_key_file(path: Path, key: bytes) -> None:
-    """Creates a key file that read_key_file accepts; refuses to overwrite one."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(base64.urlsafe_b64encode(key).decode().rstrip("=") + "\n")

@@ -16,7 +16,7 @@ import structlog
 from auth_server.cli.main import main
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
-from shared_kernel.settings import write_key_file
+from shared_kernel.key_file import write_key_file
 from tests.auth_server.flows.world import EMAIL, SettableClock, open_world
 from tests.support.processes import free_port
 

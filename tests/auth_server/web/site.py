@@ -19,7 +19,7 @@ from auth_server.settings import Settings
 from shared_kernel import resource
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
-from shared_kernel.settings import write_key_file
+from shared_kernel.key_file import write_key_file
 from tests.support.people import Pkce, only_form
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"

@@ -18,7 +18,7 @@ from mcp.types import TextContent, Tool
 from mcp_server.app import create_app
 from mcp_server.settings import Settings
 from shared_kernel.entropy import SystemEntropy
-from shared_kernel.settings import KEY_BYTES, write_key_file
+from shared_kernel.key_file import KEY_BYTES, write_key_file
 from tests.mcp_server.surface.service import MODES, Service
 from tests.mcp_server.web.serving import Issuer, listening, origin_of, serving
 from tests.support.emulator import Emulator

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from shared_kernel.entropy import SystemEntropy
-from shared_kernel.settings import KEY_BYTES, write_key_file
+from shared_kernel.key_file import KEY_BYTES, write_key_file
 from tests.support.emulator import CREDENTIALS
 from tests.support.processes import SCRIPTS, Server, answers, clean_environment, free_port, running, wait_for
 

@@ -14,7 +14,8 @@ from auth_server.flows.administration.problems import CannotDo
 from auth_server.ports.store import StoreUnavailable
 from auth_server.settings import Settings
 from shared_kernel.http_server import CannotListen
-from shared_kernel.settings import BadSettings, UnusableKeyFile
+from shared_kernel.key_file import UnusableKeyFile
+from shared_kernel.settings import BadSettings
 
 commands = group("OAuth 2.1 authorization server for MCP. Settings come from AUTH_* environment variables.")
 commands.add_typer(users.commands, name="user")

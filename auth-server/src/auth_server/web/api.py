@@ -13,9 +13,7 @@ from auth_server.web import refusals
 from auth_server.web.endpoint import Endpoint, Handler
 from auth_server.web.parameters import bounded_body, media_type, parse_flat_json, parse_form
 from shared_kernel.asgi import header_values
-
-AddressOf = Callable[[Request], str]
-"""Gives the network address a request comes from."""
+from shared_kernel.client_address import client_address
 
 
 def api(post: Handler, refuse: Callable[[Request, Refused], Response] = refusals.as_json) -> Endpoint:
@@ -28,7 +26,7 @@ def answer(body: Mapping[str, Any], status: int = 200) -> Response:
     return JSONResponse(body, status, refusals.NOT_STORED)
 
 
-async def read_client_request(request: Request, address_of: AddressOf) -> ClientRequest:
+async def read_client_request(request: Request) -> ClientRequest:
     """A request that a client authenticates by itself: a form or flat JSON body. Raises Refused."""
     # RFC 6749 §2.3.1: "The parameters can only be transmitted in the request-body and MUST NOT be included in the
     # request URI."
@@ -42,4 +40,4 @@ async def read_client_request(request: Request, address_of: AddressOf) -> Client
         raise Refused(Reason.FORM_REQUIRED)
     body = await bounded_body(request.receive)
     pairs = parse_form(body) if kind != "application/json" else parse_flat_json(body)
-    return client_request.read(pairs, authorizations[0] if authorizations else None, address_of(request))
+    return client_request.read(pairs, authorizations[0] if authorizations else None, client_address(request.scope))

@@ -7,16 +7,16 @@ from starlette.responses import HTMLResponse, Response
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.authorize import Authorize, Continue, ErrorRedirect
 from auth_server.protocol.parameters import Pairs
-from auth_server.web.api import AddressOf
 from auth_server.web.browser import Browser, form_pairs
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.parameters import BODY_LIMIT, parse_form
 from shared_kernel.asgi import header_values
+from shared_kernel.client_address import client_address
 
 _log = structlog.get_logger("web")
 
 
-def authorize(flow: Authorize, browser: Browser, address_of: AddressOf) -> Endpoint:
+def authorize(flow: Authorize, browser: Browser) -> Endpoint:
     """Takes authorization requests (RFC 6749 §3.1: GET, and POST of a form)."""
 
     async def get(request: Request) -> Response:
@@ -36,7 +36,7 @@ def authorize(flow: Authorize, browser: Browser, address_of: AddressOf) -> Endpo
     async def begin(request: Request, pairs: Pairs) -> Response:
         known = browser.browser_id(request)
         outcome = await flow.begin(
-            pairs, browser_id=known, session_id=browser.session_id(request), address=address_of(request)
+            pairs, browser_id=known, session_id=browser.session_id(request), address=client_address(request.scope)
         )
         match outcome:
             case ErrorRedirect(url, reason):

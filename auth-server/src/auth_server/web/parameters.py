@@ -1,7 +1,5 @@
 """Request bytes into parameters, strictly and within bounds; what repetition and absence mean is the protocol's."""
 
-import json
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -9,6 +7,7 @@ import anyio
 
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol.parameters import REPEATABLE, Pairs
+from shared_kernel import strict_json
 from shared_kernel.asgi import BodyTooLarge, Receive, Scope, header_values, read_body
 
 BODY_LIMIT = 16 * 1024
@@ -17,6 +16,11 @@ BODY_SECONDS = 15.0
 """Longest time a request body may take to arrive."""
 FIELD_LIMIT = 40
 """Most parameters in one request."""
+_REASONS = {
+    strict_json.Defect.NOT_JSON: Reason.NOT_JSON,
+    strict_json.Defect.REPEATED_NAME: Reason.REPEATED_NAME,
+    strict_json.Defect.NOT_AN_OBJECT: Reason.NOT_AN_OBJECT,
+}
 
 
 async def bounded_body(receive: Receive) -> bytes:
@@ -71,25 +75,11 @@ def parse_flat_json(body: bytes) -> Pairs:
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
-    """One JSON object without repeated names, at any depth. Raises Refused."""
-
-    def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-        result = dict(pairs)
-        if len(result) != len(pairs):
-            raise Refused(Reason.REPEATED_NAME)
-        return result
-
-    def refuse(_constant: str) -> Any:
-        raise Refused(Reason.NOT_JSON)
-
+    """One JSON object, read strictly. Raises Refused."""
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate could be neither stored nor answered
-    except (ValueError, RecursionError):
-        raise Refused(Reason.NOT_JSON) from None
-    if not isinstance(value, dict):
-        raise Refused(Reason.NOT_AN_OBJECT)
-    return value
+        return strict_json.parse_object(body)
+    except strict_json.Unreadable as error:
+        raise Refused(_REASONS[error.defect]) from None
 
 
 def _bounded(pairs: Pairs) -> Pairs:

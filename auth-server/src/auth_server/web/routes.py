@@ -1,16 +1,13 @@
 """The service on one page: every path that answers, and which flow stands behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import urlsplit
-
-from starlette.requests import Request
 
 from auth_server.flows.flows import Flows
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance
 from auth_server.protocol.metadata import openid_configuration, server_metadata
 from auth_server.web import documents, health, refusals
-from auth_server.web.addresses import Network, client_address
 from auth_server.web.api import api
 from auth_server.web.authorize import authorize
 from auth_server.web.browser import Browser
@@ -29,16 +26,12 @@ def endpoints(
     keys: KeyRing,
     issuer: str,
     browser: Browser,
-    trusted_proxies: Sequence[Network],
 ) -> Mapping[str, Endpoint]:
     """Every path that answers; no other path does, and no spelling of these but the exact one."""
     base = urlsplit(issuer).path
 
     oauth = documents.fixed(server_metadata(issuer))
     openid = documents.fixed(openid_configuration(issuer))
-
-    def address_of(request: Request) -> str:
-        return client_address(request.scope, trusted_proxies)
 
     return {
         # RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4.1 after it.
@@ -47,12 +40,12 @@ def endpoints(
         f"{base}/.well-known/oauth-authorization-server": oauth,
         f"{base}/.well-known/openid-configuration": openid,
         f"{base}/.well-known/jwks.json": documents.key_set(keys),
-        f"{base}/authorize": authorize(flows.authorize, browser, address_of),
-        f"{base}/login": sign_in(flows.sign_in, browser, address_of),
+        f"{base}/authorize": authorize(flows.authorize, browser),
+        f"{base}/login": sign_in(flows.sign_in, browser),
         f"{base}/consent": consent(flows.consent, browser),
-        f"{base}/token": api(token(flows.token, address_of)),
-        f"{base}/register": api(register(flows.register, address_of), refusals.registration_as_json),
-        f"{base}/revoke": api(revoke(flows.revoke, address_of)),
+        f"{base}/token": api(token(flows.token)),
+        f"{base}/register": api(register(flows.register), refusals.registration_as_json),
+        f"{base}/revoke": api(revoke(flows.revoke)),
         "/livez": health.live(),
         "/readyz": health.ready(store, keys),
     }

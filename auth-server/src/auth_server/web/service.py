@@ -1,6 +1,6 @@
 """The ASGI application: routes a request, and answers it whatever comes of it."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,6 @@ from auth_server.flows.flows import Flows
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance, StoreUnavailable
 from auth_server.web import refusals
-from auth_server.web.addresses import Network
 from auth_server.web.browser import Browser
 from auth_server.web.cross_origin import CrossOrigin
 from auth_server.web.endpoint import Endpoint
@@ -40,12 +39,9 @@ class Service:
         keys: KeyRing,
         issuer: str,
         brand: str,
-        trusted_proxies: Sequence[Network],
     ) -> None:
         self._browser = Browser(issuer=issuer, render=Renderer(brand=brand, issuer=issuer))
-        table = endpoints(
-            flows, store=store, keys=keys, issuer=issuer, browser=self._browser, trusted_proxies=trusted_proxies
-        )
+        table = endpoints(flows, store=store, keys=keys, issuer=issuer, browser=self._browser)
         app = Starlette(
             routes=[_ExactRoute(path, endpoint, methods=endpoint.handlers) for path, endpoint in table.items()],
             exception_handlers={

@@ -6,16 +6,16 @@ from starlette.responses import Response
 
 from auth_server.flows.sign_in import SignedIn, SignIn, TooManyAttempts, WrongCredentials
 from auth_server.web import pages
-from auth_server.web.api import AddressOf
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.pages import LoginPage
+from shared_kernel.client_address import client_address
 
 _WRONG = "The email or the password is not right."
 _log = structlog.get_logger("web")
 
 
-def sign_in(flow: SignIn, browser: Browser, address_of: AddressOf) -> Endpoint:
+def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
     """Shows the form and takes it."""
 
     async def get(request: Request) -> Response:
@@ -46,20 +46,20 @@ def sign_in(flow: SignIn, browser: Browser, address_of: AddressOf) -> Endpoint:
             csrf_token=fields.get("csrf", ""),
             email=email,
             password=fields.get("password", ""),
-            address=address_of(request),
+            address=client_address(request.scope),
             session_id=browser.session_id(request),
         )
         match outcome:
             case SignedIn(session_id, lifetime):
-                _log.info("signed_in", address=address_of(request))
+                _log.info("signed_in", address=client_address(request.scope))
                 response = browser.to_transaction("consent", transaction_id)
                 browser.set_session_id(response, session_id, lifetime)
                 return response
             case WrongCredentials():
-                _log.info("sign_in_failed", address=address_of(request))
+                _log.info("sign_in_failed", address=client_address(request.scope))
                 return await show(request, transaction_id, email=email, error=_WRONG, status=400)
             case TooManyAttempts(retry_after):
-                _log.warning("sign_in_throttled", address=address_of(request))
+                _log.warning("sign_in_throttled", address=client_address(request.scope))
                 wait = f"Too many attempts. Wait {_duration(retry_after)}, then try again."
                 response = await show(request, transaction_id, email=email, error=wait, status=429)
                 response.headers["Retry-After"] = str(retry_after)

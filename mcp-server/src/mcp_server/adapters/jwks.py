@@ -1,6 +1,5 @@
 """The issuer's signing keys, fetched from its JWKS endpoint and kept."""
 
-import json
 from typing import Any, NoReturn
 
 import anyio
@@ -10,6 +9,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from mcp_server.ports.keys import KeySetUnavailable
+from shared_kernel import strict_json
 from shared_kernel.clock import Clock
 
 REFRESH_SECONDS = 300
@@ -116,11 +116,11 @@ class PublishedKeys:
 
     def _usable_keys(self, document: bytes) -> dict[str, ECKey]:
         try:
-            jwks = json.loads(document)
-        except (ValueError, RecursionError) as error:
-            message = "not JSON"
+            jwks = strict_json.parse_object(document)
+        except strict_json.Unreadable as error:
+            message = f"unreadable: {error.defect.value}"
             raise _BadDocument(message) from error
-        entries = jwks.get("keys") if isinstance(jwks, dict) else None
+        entries = jwks.get("keys")
         if not isinstance(entries, list) or len(entries) > _KEY_LIMIT:
             message = "not a JWK set"
             raise _BadDocument(message)

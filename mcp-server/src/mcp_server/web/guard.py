@@ -37,6 +37,7 @@ from shared_kernel.asgi import (
     send_json,
 )
 from shared_kernel.asgi import Message as AsgiMessage
+from shared_kernel.client_address import client_address
 
 BODY_LIMIT = 1024 * 1024
 """Longest request body, in bytes."""
@@ -86,8 +87,7 @@ class Guard:
         try:
             body = await self._admit(scope, receive)
         except _Refused as refused:
-            address = scope["client"][0] if scope.get("client") else None
-            _log.info("request_denied", reason=refused.reason, status=refused.status, address=address)
+            _log.info("request_denied", reason=refused.reason, status=refused.status, address=client_address(scope))
             return await send_json(send, refused.status, refused.document, refused.headers.items())
         except ClientDisconnected:
             return None

@@ -4,10 +4,10 @@ The reading is strict where two JSON readers could disagree: one object, no repe
 passes here means the same to the SDK, which reads the body again.
 """
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
+
+from shared_kernel import strict_json
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -30,19 +30,14 @@ class Message:
     tool: str | None
 
 
-class _RepeatedName(ValueError):
-    pass
-
-
 def parse(body: bytes) -> Message:
     """The message in a body. Raises InvalidMessage."""
     try:
-        document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-        if b"\\u" in body:  # an escape can smuggle in half a surrogate pair, which no UTF-8 answer could repeat
-            json.dumps(document, ensure_ascii=False).encode("utf-8")
-    except _RepeatedName as error:
-        raise InvalidMessage(INVALID_REQUEST, "Invalid request: a name is repeated within a JSON object") from error
-    except (ValueError, RecursionError) as error:
+        document = strict_json.parse(body)
+    except strict_json.Unreadable as error:
+        if error.defect is strict_json.Defect.REPEATED_NAME:
+            text = "Invalid request: a name is repeated within a JSON object"
+            raise InvalidMessage(INVALID_REQUEST, text) from error
         raise InvalidMessage(PARSE_ERROR, "Parse error: the body must be JSON in UTF-8") from error
     if isinstance(document, list):
         raise InvalidMessage(INVALID_REQUEST, "Invalid request: batches are not supported, send one message per POST")
@@ -63,14 +58,3 @@ def parse(body: bytes) -> Message:
 def error_document(code: int, message: str) -> dict[str, Any]:
     """A JSON-RPC error reply to a message whose id is not known."""
     return {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise _RepeatedName
-    return result
-
-
-def _no_constant(_name: str) -> NoReturn:
-    raise ValueError

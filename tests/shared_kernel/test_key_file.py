@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared_kernel.settings import KEY_BYTES, ServiceSettings, UnusableKeyFile, read_key_file, write_key_file
+from shared_kernel.key_file import KEY_BYTES, UnusableKeyFile, read_key_file, write_key_file
+from shared_kernel.settings import ServiceSettings
 
 KEY = bytes(range(0xE0, 0x100))
 

@@ -1,0 +1,39 @@
+"""Which address a request counts for: the peer's, or what a trusted proxy says of it."""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import cast
+
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from shared_kernel.asgi import App, Scope
+from shared_kernel.settings import Network
+
+UNKNOWN = "unknown"
+
+
+def behind_proxies(app: App, proxies: Iterable[Network]) -> App:
+    """The application, whose scopes name as client the nearest address that is not one of these proxies.
+
+    Only what a trusted proxy appended to `X-Forwarded-For` counts, so a client cannot choose its address.
+    """
+    # A socket that listens on IPv6 sees IPv4 peers as ::ffff:a.b.c.d.
+    trusted = [form for network in proxies for form in (str(network), *_mapped(network))]
+    return cast("App", ProxyHeadersMiddleware(app, trusted)) if trusted else app  # type: ignore[arg-type] # same shapes
+
+
+def client_address(scope: Scope) -> str:
+    """The client's address in canonical form; UNKNOWN without a peer, or when a proxy reports no address."""
+    client = scope.get("client")
+    try:
+        address = ipaddress.ip_address(client[0] if client else "")
+    except ValueError:
+        return UNKNOWN
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def _mapped(network: Network) -> tuple[str, ...]:
+    if isinstance(network, ipaddress.IPv6Network):
+        return ()
+    return (f"::ffff:{network.network_address}/{96 + network.prefixlen}",)
