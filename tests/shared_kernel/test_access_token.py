@@ -35,7 +35,7 @@ GOLDEN_TOKEN = (
     "LmNvbS9tY3AiLCJjbGllbnRfaWQiOiJjbGllbnRfN0hkMmtRIiwic2NvcGUiOiJzY2hlbWFzOnJlYWQgcXVlcnkgb2ZmbGluZV9hY2Nlc3MiLCJp"
     "YXQiOjE3NjcyMjU2MDAsIm5iZiI6MTc2NzIyNTYwMCwiZXhwIjoxNzY3MjI2MjAwLCJqdGkiOiJ0b2tfMUo1cyIsImdpZCI6ImdyYW50XzlZeDMi"
     "LCJ0ZW5hbnQiOiJkZWZhdWx0In0"
-    ".5OWZ6UU0H6kjjoqq0xWOZ2LVS1VnkyHaLwVGq9m2J6GTvWISEOD9bYXX3xoSiRZ4jZXxqPeMlBnIPW3Q5N17zQ"
+    ".5OWZ6UU0H6kjjoqq0xWOZ2LVS1VnkyHaLwVGq9m2J6FsQp3s7x8Ck3ooIOXtdumHL1EJBK-LCmsrfFzyF4WphA"
 )
 GOLDEN_CLAIMS = AccessToken(
     issuer=ISSUER,
@@ -51,6 +51,7 @@ GOLDEN_CLAIMS = AccessToken(
     key_id="67QsKsXfvZDAhEYaYH_JRX8HVm99TDAEt21__ITZ4a0",
 )
 
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 CLAIMS: dict[str, Any] = {
     "iss": ISSUER,
     "sub": "usr_1",
@@ -83,12 +84,12 @@ def encoded(content: bytes | dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def es256(signing_input: str, key: ECKey = KEY) -> bytes:
-    """The raw signature (RFC 7518 §3.4), made without the library that checks it."""
+def es256(signing_input: str, key: ECKey = KEY, *, high: bool = False) -> bytes:
+    """The raw signature (RFC 7518 §3.4), made without the library that checks it; `high` takes the greater s."""
     private = serialization.load_pem_private_key(key.as_pem(private=True), None)
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     r, s = utils.decode_dss_signature(private.sign(signing_input.encode(), ec.ECDSA(hashes.SHA256())))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return r.to_bytes(32) + (max if high else min)(s, P256_ORDER - s).to_bytes(32)
 
 
 def signed(header: bytes | dict[str, Any] = HEADER, claims: bytes | dict[str, Any] = CLAIMS, key: ECKey = KEY) -> str:
@@ -231,6 +232,15 @@ def test_f09_a_token_of_another_issuer_is_refused(issuer: str) -> None:
     assert refusal(signed(claims={**CLAIMS, "iss": issuer})) is Refusal.WRONG_ISSUER
 
 
+def test_f10_a_token_that_lives_longer_than_tokens_do_is_refused() -> None:
+    """Whoever stole a signing key must not forge what outlives the key's withdrawal."""
+    assert verified(signed(claims={**CLAIMS, "exp": MINTED_AT + LIFETIME})).expires_at == MINTED_AT + LIFETIME
+    for lifetime in (LIFETIME + 1, 10 * 365 * 86400):
+        token = signed(claims={**CLAIMS, "exp": MINTED_AT + lifetime})
+        assert refusal(token) is Refusal.TOO_LONG_LIVED
+        assert refusal(token, now=MINTED_AT + LIFETIME + 5) is Refusal.TOO_LONG_LIVED
+
+
 def test_f10_a_token_lives_until_its_expiry_and_the_skew_have_passed() -> None:
     end = MINTED_AT + LIFETIME + CLOCK_SKEW
     assert verified(signed(), end - 0.001).subject == "usr_1"
@@ -290,6 +300,28 @@ def test_a_malformed_scope_claim_is_refused(value: object) -> None:
 )
 def test_f16_a_mutilated_signature_or_payload_is_refused(mutilated: Any) -> None:
     assert refusal(mutilated(*signed().split("."))) is Refusal.BAD_SIGNATURE
+
+
+def test_f16_the_other_signature_that_follows_from_a_good_one_is_refused() -> None:
+    """(r, n - s) verifies wherever (r, s) does; a token must not have two texts."""
+    signing_input = f"{encoded(HEADER)}.{encoded(CLAIMS)}"
+    assert verified(f"{signing_input}.{encoded(es256(signing_input))}").token_id == "jti_1"
+    assert refusal(f"{signing_input}.{encoded(es256(signing_input, high=True))}") is Refusal.BAD_SIGNATURE
+
+
+def test_f16_what_is_minted_has_the_signature_that_is_accepted() -> None:
+    claims = Claims(
+        issuer=ISSUER,
+        subject="usr_1",
+        audience=AUDIENCE,
+        client_id="client_1",
+        scopes=frozenset(),
+        tenant="default",
+        grant_handle="gid_1",
+        token_id="jti_1",
+    )
+    for _ in range(20):  # a signature that is not normalised is refused every other time
+        verified(access_token.issue(KEY, claims, MINTED_AT))
 
 
 def test_f16_a_signature_of_other_claims_is_refused() -> None:

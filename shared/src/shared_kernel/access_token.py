@@ -13,7 +13,7 @@ from typing import Any
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
-from joserfc.util import urlsafe_b64decode
+from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from shared_kernel import scope, strict_json
 
@@ -26,6 +26,8 @@ MAX_LENGTH = 8192
 """Longest token read, in characters; a longer one is refused before it costs anything."""
 # RFC 9068 §2.1: 'the "typ" value used SHOULD be "at+jwt"', the prefix "application/" allowed.
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""The order of P-256. Whoever sees the signature (r, s) can write (r, _ORDER - s), which is as good."""
 _TEXT_CLAIMS = ("iss", "sub", "client_id", "jti", "gid", "tenant")
 
 
@@ -62,6 +64,7 @@ class Refusal(StrEnum):
     BAD_CLAIMS = "bad_claims"
     WRONG_ISSUER = "wrong_issuer"
     WRONG_AUDIENCE = "wrong_audience"
+    TOO_LONG_LIVED = "too_long_lived"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
 
@@ -105,7 +108,12 @@ def issue(key: ECKey, claims: Claims, now: float) -> str:
         "tenant": claims.tenant,
     }
     header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": key.kid}
-    return jws.serialize_compact(header, json.dumps(payload, separators=(",", ":")), key, algorithms=[ALGORITHM])
+    text = json.dumps(payload, separators=(",", ":"))
+    signed, _, signature = jws.serialize_compact(header, text, key, algorithms=[ALGORITHM]).rpartition(".")
+    raw = urlsafe_b64decode(signature.encode("ascii"))
+    s = int.from_bytes(raw[32:])
+    low = raw[:32] + min(s, _ORDER - s).to_bytes(32)
+    return f"{signed}.{urlsafe_b64encode(low).decode('ascii')}"
 
 
 def unverified_key_id(token: str) -> str:
@@ -120,10 +128,13 @@ def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str,
     if key is None:
         raise TokenRefused(Refusal.UNKNOWN_KEY)
     try:
-        payload = jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload
+        signed = jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
     except (JoseError, ValueError) as error:
         raise TokenRefused(Refusal.BAD_SIGNATURE) from error
-    claims = _json_object(payload, Refusal.BAD_CLAIMS)
+    # One token has one text: issue() writes the lower of the two values of s.
+    if int.from_bytes(urlsafe_b64decode(signed.segments["signature"])[32:]) > _ORDER // 2:
+        raise TokenRefused(Refusal.BAD_SIGNATURE)
+    claims = _json_object(signed.payload, Refusal.BAD_CLAIMS)
     if any(not isinstance(claims.get(name), str) or not claims[name] for name in _TEXT_CLAIMS):
         raise TokenRefused(Refusal.BAD_CLAIMS)
     if any(type(claims.get(name)) is not int for name in ("iat", "nbf", "exp")):
@@ -134,6 +145,9 @@ def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str,
     # RFC 9068 §4 asks that we are among the audiences; ours are minted for one, so any other form is not ours.
     if claims.get("aud") != audience:
         raise TokenRefused(Refusal.WRONG_AUDIENCE)
+    # A stolen key must not sign a token that outlives the key's withdrawal.
+    if claims["exp"] - claims["iat"] > LIFETIME:
+        raise TokenRefused(Refusal.TOO_LONG_LIVED)
     if now >= claims["exp"] + CLOCK_SKEW:
         raise TokenRefused(Refusal.EXPIRED)
     if now < max(claims["nbf"], claims["iat"]) - CLOCK_SKEW:

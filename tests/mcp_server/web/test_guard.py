@@ -35,6 +35,7 @@ TOOL_SCOPES = {
     "run_sql": frozenset({"query"}),
     "both": frozenset({"schemas:read", "query"}),
 }
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
@@ -109,7 +110,15 @@ def resigned(issuer: Issuer, header: dict[str, Any] | None = None, claims: dict[
     protected = encoded({**decoded[0], **(header or {})})
     signing_input = f"{protected}.{encoded(payload)}"
     algorithm = jws.JWSRegistry(algorithms=["ES256"]).get_alg("ES256")
-    return f"{signing_input}.{encoded(algorithm.sign(signing_input.encode(), issuer.key))}"
+    return with_s(min, f"{signing_input}.{encoded(algorithm.sign(signing_input.encode(), issuer.key))}")
+
+
+def with_s(choose: Callable[[int, int], int], token: str) -> str:
+    """The token with one of the two signatures, (r, s) and (r, n - s), that verify wherever the other does."""
+    signing_input, _, signature = token.rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    s = int.from_bytes(raw[32:])
+    return f"{signing_input}.{encoded(raw[:32] + choose(s, P256_ORDER - s).to_bytes(32))}"
 
 
 async def test_a_valid_token_reaches_the_application_with_principal_and_body(fixture: Fixture) -> None:
@@ -191,16 +200,23 @@ FORGERIES: dict[str, Forgery] = {
     "F09 issuer with slash": lambda i: i.token(issuer=f"{i.url}/"),
     "F10 expired": lambda i: i.token(now=SystemClock().now() - LIFETIME - CLOCK_SKEW - 1),
     "F10 from the future": lambda i: i.token(now=SystemClock().now() + CLOCK_SKEW + 5),
+    "F10 lives for ten years": lambda i: resigned(i, claims={"exp": int(SystemClock().now()) + 10 * 365 * 86400}),
     "F11 no exp": lambda i: resigned(i, claims={"exp": None}),
     "F11 no aud": lambda i: resigned(i, claims={"aud": None}),
     "F11 no jti": lambda i: resigned(i, claims={"jti": None}),
     "F12 a session cookie's value": lambda _: "ses_0123456789abcdefghijklmnopqrstuvwxyz",
     "F16 oversized": lambda _: f"{'A' * 65_536}.{'A' * 10}.AAAA",
-    "F16 malleated signature": flipped_signature,
+    "F16 flipped bit in the signature": flipped_signature,
+    "F16 the other signature that verifies": lambda i: with_s(max, i.token()),
     "F20 JWE": encrypted,
     "F21 repeated claim": repeated_claim,
     "F21 not JSON": lambda i: resigned(i, claims=b"[]"),
 }
+
+
+async def test_a_token_signed_anew_without_a_change_is_accepted(fixture: Fixture) -> None:
+    """What the forgeries below are made of is good; nothing but the forgery makes them fail."""
+    assert (await fixture.post(resigned(fixture.issuer))).status_code == 200
 
 
 @pytest.mark.parametrize("forgery", FORGERIES.values(), ids=list(FORGERIES))
