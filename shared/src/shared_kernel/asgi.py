@@ -84,7 +84,7 @@ class RequestLog:
         scope.setdefault("state", {})["request_id"] = request_id
         id_header = (b"x-request-id", request_id.encode())
         status, complete = 0, False
-        started = self._clock.now()
+        started = self._clock.monotonic()
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, complete
@@ -105,7 +105,7 @@ class RequestLog:
             if not status:
                 await send_json(send_with_id, 500, {"error": "server_error", "request_id": request_id})
         finally:
-            milliseconds = round((self._clock.now() - started) * 1000, 1)
+            milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
             _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
             REQUEST_ID.reset(context)
         return None

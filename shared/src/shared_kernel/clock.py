@@ -5,10 +5,18 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells wall-clock time; tests hand in their own."""
+    """Tells the time; tests hand in their own.
+
+    now() is for what others hold us to: claims, rows, cookies. It jumps when somebody sets the machine's clock, so a
+    duration within this process is measured with monotonic().
+    """
 
     def now(self) -> float:
         """Seconds since the Unix epoch, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment in the past, the same for as long as the process runs."""
         ...
 
 
@@ -18,3 +26,7 @@ class SystemClock:
     def now(self) -> float:
         """Seconds since the Unix epoch, UTC."""
         return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some moment in the past, the same for as long as the process runs."""
+        return time.monotonic()

@@ -17,7 +17,8 @@ from auth_server.cli.main import main
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import write_key_file
-from tests.auth_server.flows.world import EMAIL, SettableClock, open_world
+from tests.auth_server.flows.world import EMAIL, open_world
+from tests.support.clock import SettableClock
 from tests.support.processes import free_port
 
 PASSWORD = "correct horse battery staple"

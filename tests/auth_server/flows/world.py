@@ -34,6 +34,7 @@ from shared_kernel import access_token
 from shared_kernel.access_token import AccessToken
 from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.stores.backends import BACKENDS
+from tests.support.clock import SettableClock
 from tests.support.people import Pkce
 
 ISSUER = "https://auth.example.com"
@@ -45,7 +46,6 @@ REDIRECT_URI = "http://localhost:49152/callback"
 VERIFIER = "v" * 43
 PKCE = Pkce(VERIFIER)
 MASTER_KEY = b"m" * 32
-NOON = 1_800_000_000.0
 FAST_ARGON2 = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -60,17 +60,6 @@ def basic(client_id: str, secret: str) -> str:
 def query(url: str) -> dict[str, list[str]]:
     """The parameters in a URL's query."""
     return parse_qs(urlsplit(url).query, keep_blank_values=True)
-
-
-@dataclass(slots=True)
-class SettableClock:
-    """Time that only passes when a test says so."""
-
-    time: float = NOON
-
-    def now(self) -> float:
-        """See Clock."""
-        return self.time
 
 
 @dataclass(frozen=True, slots=True)

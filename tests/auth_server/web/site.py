@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +20,7 @@ from shared_kernel import resource
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import write_key_file
+from tests.support.clock import SettableClock
 from tests.support.people import Pkce, only_form
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"
@@ -30,17 +31,6 @@ LOOPBACK_URI = "http://127.0.0.1:53219/callback"
 WEB_URI = "https://client.example.com/callback"
 CURSOR_URI = "cursor://anysphere.cursor-mcp/oauth/callback"
 STATE = "st at/e+&=é"
-
-
-@dataclass(slots=True)
-class ManualClock:
-    """A clock that stands still, at the present, until a test turns it on."""
-
-    time: float = field(default_factory=SystemClock().now)
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return self.time
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +76,7 @@ async def sow(directory: Path) -> Seed:
 async def opened(seed: Seed, directory: Path, issuer: str = LOCAL_ISSUER, **more: Any) -> AsyncIterator["Site"]:
     """The service over a copy of the seeded store."""
     shutil.copytree(seed.directory, directory, dirs_exist_ok=True)
-    clock, configured = ManualClock(), settings(directory, issuer, **more)
+    clock, configured = SettableClock(SystemClock().now()), settings(directory, issuer, **more)
     async with app.service(configured, clock=clock, passwords=await quick_passwords()) as served:
         transport = httpx2.ASGITransport(served, client=("203.0.113.7", 4711))
         async with httpx2.AsyncClient(transport=transport, base_url=resource.origin(issuer)) as browser:
@@ -101,7 +91,7 @@ class Site:
     seed: Seed
     browser: httpx2.AsyncClient
     transport: httpx2.ASGITransport
-    clock: ManualClock
+    clock: SettableClock
     settings: Settings
 
     @property

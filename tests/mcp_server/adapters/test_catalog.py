@@ -14,6 +14,7 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
 from tests.mcp_server.adapters.endpoint import Answer, endpoint
 from tests.mcp_server.adapters.relations import N, S, of
+from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -21,18 +22,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 KEYS = [("pk", "HASH"), ("sk", "RANGE")]
 
 
-class Clock:
-    time = 1_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-
 class Place:
     """A catalogue over the emulator with a clock of its own, and the emulator's own client to fill it."""
 
     def __init__(self, emulator: Emulator, clients: DynamoDbClients, schema: Schema) -> None:
-        self.clock = Clock()
+        self.clock = SettableClock()
         self.catalog = DynamoDbCatalog(clients, self.clock)
         self.client = clients.of(schema)
         self.schema = schema
@@ -140,6 +134,9 @@ async def test_a_sample_is_shared_kept_and_refreshed(place: Place) -> None:
     assert await place.table("cat_stale") is first
     place.clock.time += 299
     assert await place.table("cat_stale") is first
+    for jump in (30 * 86400, -60 * 86400):  # only the monotonic clock tells an age
+        place.clock.wall += jump
+        assert await place.table("cat_stale") is first
     assert await place.table("cat_stale", "skip") is first
     place.clock.time += 2
     assert await place.table("cat_stale", "skip") is first
@@ -268,7 +265,10 @@ async def test_an_unreadable_answer_is_asked_for_again_and_never_means_nothing(
 
     async with endpoint(script) as at:
         schema = Schema("demo", "default", "us-east-1", endpoint_url=at.url)
-        async with DynamoDbClients((schema,)) as clients, aclosing(DynamoDbCatalog(clients, Clock())) as catalog:
+        async with (
+            DynamoDbClients((schema,)) as clients,
+            aclosing(DynamoDbCatalog(clients, SettableClock())) as catalog,
+        ):
             if not lasting:
                 assert (await catalog.list_tables(schema, "if_stale")).names == ("things",)
                 described = await catalog.describe(schema, "things", "if_stale")

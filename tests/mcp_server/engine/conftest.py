@@ -22,24 +22,18 @@ from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import QueryResult
 from mcp_server.engine.schemas import Schemas
 from shared_kernel.entropy import SystemEntropy
+from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
 
 ANN = Principal("acme", "usr_ann", "cli", frozenset({"query", "schemas:read"}), "gid", 0)
 EVE = Principal("globex", "usr_eve", "cli", frozenset({"query", "schemas:read"}), "gid", 0)
 
 
-class Clock:
-    time = 1_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-
 class Service:
     """Both services, and the emulator's client to fill tables with."""
 
     def __init__(self, emulator: Emulator, clients: DynamoDbClients, sandbox: DuckDbSandbox, schemas: Any) -> None:
-        self.clock = Clock()
+        self.clock = SettableClock()
         self.sandbox = sandbox
         self.schemas = Schemas(schemas)
         self.client = clients.of(schemas[0])

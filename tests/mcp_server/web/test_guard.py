@@ -26,6 +26,7 @@ from shared_kernel.asgi import Message, Receive, Scope, Send, read_body, send_js
 from shared_kernel.clock import SystemClock
 from tests.mcp_server.web.conftest import RESOURCE
 from tests.mcp_server.web.serving import Issuer, new_key
+from tests.support.clock import SettableClock
 
 pytestmark = pytest.mark.anyio
 
@@ -356,13 +357,7 @@ async def test_keys_that_cannot_be_had_are_503_not_401(own_issuer: Issuer) -> No
 
 
 async def test_a_remembered_token_expires(issuer: Issuer) -> None:
-    class MovingClock:
-        time = SystemClock().now()
-
-        def now(self) -> float:
-            return self.time
-
-    clock = MovingClock()
+    clock = SettableClock(SystemClock().now())
     async with httpx2.AsyncClient() as fetching:
         keys = PublishedKeys(fetching, f"{issuer.url}/.well-known/jwks.json", clock=clock)
         verifier = TokenVerifier(keys, issuer=issuer.url, audience=RESOURCE, clock=clock)

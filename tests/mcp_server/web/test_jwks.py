@@ -17,25 +17,16 @@ from shared_kernel.access_token import Refusal, TokenRefused
 from shared_kernel.clock import SystemClock
 from tests.mcp_server.web.conftest import RESOURCE
 from tests.mcp_server.web.serving import Issuer, new_key
+from tests.support.clock import SettableClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-
-
-class MovableClock:
-    """The system's time, moved forward by hand."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def now(self) -> float:
-        return SystemClock().now() + self.ahead
 
 
 class Reader:
     """A key set, a verifier over it, and their clock."""
 
     def __init__(self, issuer: Issuer, client: httpx2.AsyncClient, refresh_seconds: float = 300) -> None:
-        self.clock = MovableClock()
+        self.clock = SettableClock(SystemClock().now())
         url = f"{issuer.url}/.well-known/jwks.json"
         self.keys = PublishedKeys(client, url, clock=self.clock, refresh_seconds=refresh_seconds)
         self.verifier = TokenVerifier(self.keys, issuer=issuer.url, audience=RESOURCE, clock=self.clock)
@@ -115,9 +106,26 @@ async def test_f03_unknown_kids_cause_one_fetch_per_cool_down(own_issuer: Issuer
     for _ in range(20):
         assert await reader.refusal(own_issuer.token(key=new_key())) is Refusal.UNKNOWN_KEY
     assert own_issuer.fetches == 2
-    reader.clock.ahead += COOL_DOWN_SECONDS + 1
+    reader.clock.time += COOL_DOWN_SECONDS + 1
     for _ in range(20):
         assert await reader.refusal(own_issuer.token(key=new_key())) is Refusal.UNKNOWN_KEY
+    assert own_issuer.fetches == 3
+
+
+@pytest.mark.parametrize("jump", [-30 * 86400, 30 * 86400])
+async def test_f03_a_wall_clock_that_is_set_neither_ends_nor_prolongs_the_cool_down(
+    own_issuer: Issuer, client: httpx2.AsyncClient, jump: float
+) -> None:
+    reader, unknown = Reader(own_issuer, client), str(new_key().kid)
+    assert await reader.keys.key(unknown) is None
+    assert await reader.keys.key(unknown) is None
+    assert own_issuer.fetches == 2
+    reader.clock.wall += jump
+    assert await reader.keys.key(unknown) is None
+    assert await reader.keys.key(str(own_issuer.key.kid)) is not None
+    assert own_issuer.fetches == 2
+    reader.clock.time += COOL_DOWN_SECONDS
+    assert await reader.keys.key(unknown) is None
     assert own_issuer.fetches == 3
 
 
@@ -184,7 +192,7 @@ async def test_the_last_good_copy_outlives_a_bad_answer_but_not_for_ever(
     assert await reader.refusal(own_issuer.token(key=new_key())) is Refusal.UNKNOWN_KEY
     assert own_issuer.fetches == 2
     assert await reader.refusal(own_issuer.token(subject="usr_2")) is None
-    reader.clock.ahead += LONGEST_OUTAGE_SECONDS + 1
+    reader.clock.time += LONGEST_OUTAGE_SECONDS + 1
     with pytest.raises(KeySetUnavailable):
         await reader.keys.key(str(own_issuer.key.kid))
 
@@ -196,7 +204,7 @@ async def test_an_issuer_that_comes_up_later_is_found(own_issuer: Issuer, client
             await reader.keys.key("any")
     assert own_issuer.fetches == 1
     own_issuer.response = None
-    reader.clock.ahead += RETRY_SECONDS + 1
+    reader.clock.time += RETRY_SECONDS + 1
     assert await reader.refusal(own_issuer.token(now=reader.clock.now())) is None
 
 

@@ -1,27 +1,47 @@
-"""Moving-window limits in this process's memory, by the `limits` library.
+"""Moving-window limits in this process's memory.
 
-Each server process counts for itself, so that n processes on a host allow n times as much.
+Each server process counts for itself, so that n processes on a host allow n times as much. The windows follow the
+monotonic clock: whoever sets the machine's clock neither ends nor prolongs a wait.
 """
 
 import ipaddress
 import math
-
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from collections import deque
+from dataclasses import dataclass
 
 from auth_server.domain.credentials import digest
 from shared_kernel.clock import Clock
 
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    name: str
+    hits: int
+    minutes: int
+
+
 # An account is never blocked as such, only together with an address: otherwise anyone could lock anyone out.
-_SIGN_IN_ACCOUNT = RateLimitItemPerMinute(10, 5, namespace="sign-in-account")
-_SIGN_IN_ADDRESS = RateLimitItemPerMinute(100, 5, namespace="sign-in-address")
-_CLIENT_SECRET = RateLimitItemPerMinute(10, 1, namespace="client-secret")
-_CLIENT_ADDRESS = RateLimitItemPerMinute(200, 1, namespace="client-address")
-_AUTHORIZATION_ADDRESS = RateLimitItemPerMinute(120, 1, namespace="authorization-address")
-_REGISTRATION_ADDRESS = RateLimitItemPerMinute(60, 10, namespace="registration-address")
-_REGISTRATION_ALL = RateLimitItemPerMinute(1000, 10, namespace="registration-all")
-_HITS_BETWEEN_CLEARINGS = 1000
+_SIGN_IN_ACCOUNT = _Limit("sign-in-account", 10, minutes=5)
+_SIGN_IN_ADDRESS = _Limit("sign-in-address", 100, minutes=5)
+_CLIENT_SECRET = _Limit("client-secret", 10, minutes=1)
+_CLIENT_ADDRESS = _Limit("client-address", 200, minutes=1)
+_AUTHORIZATION_ADDRESS = _Limit("authorization-address", 120, minutes=1)
+_REGISTRATION_ADDRESS = _Limit("registration-address", 60, minutes=10)
+_REGISTRATION_ALL = _Limit("registration-all", 1000, minutes=10)
+_LOOKS_BETWEEN_CLEARINGS = 1000
+
+
+@dataclass(slots=True)
+class _Window:
+    """The moments of the hits within the last `seconds`."""
+
+    seconds: float
+    hits: deque[float]
+
+    def move(self, now: float) -> None:
+        """Forgets the hits that have left the window."""
+        while self.hits and self.hits[0] <= now - self.seconds:
+            self.hits.popleft()
 
 
 class MemoryAttemptLimiter:
@@ -29,9 +49,8 @@ class MemoryAttemptLimiter:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._storage = MemoryStorage()
-        self._limits = MovingWindowRateLimiter(self._storage)
-        self._hits = 0
+        self._windows: dict[tuple[str, ...], _Window] = {}
+        self._looks = 0
 
     async def sign_in_attempt(self, email: str, address: str) -> int | None:
         """See AttemptLimiter: 100 in 5 minutes from an address, 10 of them for one account."""
@@ -41,7 +60,7 @@ class MemoryAttemptLimiter:
 
     async def sign_in_succeeded(self, email: str, address: str) -> None:
         """See AttemptLimiter."""
-        self._limits.clear(_SIGN_IN_ACCOUNT, digest(email), _network(address))
+        self._windows.pop((_SIGN_IN_ACCOUNT.name, digest(email), _network(address)), None)
 
     async def authorization_attempt(self, address: str) -> int | None:
         """See AttemptLimiter: 120 in a minute from an address, since each may leave a row in the store."""
@@ -57,20 +76,25 @@ class MemoryAttemptLimiter:
         # The address first: one that is blocked makes us remember no further clients.
         return self._hit(_CLIENT_ADDRESS, network) or self._hit(_CLIENT_SECRET, digest(client_id), network)
 
-    def _hit(self, item: RateLimitItem, *key: str) -> int | None:
-        self._hits += 1
-        if self._hits % _HITS_BETWEEN_CLEARINGS == 0:
-            self._clear()
-        return None if self._limits.hit(item, *key) else self._wait(item, *key)
+    def _hit(self, limit: _Limit, *key: str) -> int | None:
+        """Counts a hit; the seconds to wait, and no count, when the window is full."""
+        now = self._clock.monotonic()
+        self._looks += 1
+        if self._looks % _LOOKS_BETWEEN_CLEARINGS == 0:
+            self._clear(now)
+        window = self._windows.setdefault((limit.name, *key), _Window(limit.minutes * 60.0, deque()))
+        window.move(now)
+        if len(window.hits) >= limit.hits:
+            return max(1, math.ceil(window.hits[0] + window.seconds - now))
+        window.hits.append(now)
+        return None
 
-    def _clear(self) -> None:
-        """Forgets keys whose entries have expired; the library alone would remember every key it has ever seen."""
-        for key in [key for key, entries in list(self._storage.events.items()) if not entries]:
-            self._storage.events.pop(key, None)
-
-    def _wait(self, item: RateLimitItem, *key: str) -> int:
-        reset_time = self._limits.get_window_stats(item, *key).reset_time
-        return min(max(1, math.ceil(reset_time - self._clock.now())), item.get_expiry())
+    def _clear(self, now: float) -> None:
+        """Forgets the windows that have become empty."""
+        for key, window in list(self._windows.items()):
+            window.move(now)
+            if not window.hits:
+                del self._windows[key]
 
 
 def _network(address: str) -> str:

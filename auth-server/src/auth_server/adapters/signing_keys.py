@@ -46,7 +46,7 @@ class WrongMasterKey(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """The keys as they were read at `taken_at`."""
+    """The keys as they were read at `taken_at`, on the monotonic clock."""
 
     active: ECKey
     published: Mapping[str, ECKey]
@@ -82,7 +82,7 @@ class SealedKeyRing:
         now = self._clock.now()
         following = _new_key(KeyStage.NEXT, self._master_key, self._entropy, now, promotable_at=now + PUBLICATION_LEAD)
         withdrawn = await self._store.withdraw_key(key_id, following, now)
-        self._snapshot = await self._read(now)
+        self._snapshot = await self._read()
         return withdrawn
 
     async def rotate(self) -> float | None:
@@ -92,23 +92,22 @@ class SealedKeyRing:
         promotable_at = await self._store.promote_next_key(following, now)
         if promotable_at is not None:
             return promotable_at - now
-        self._snapshot = await self._read(now)
+        self._snapshot = await self._read()
         return None
 
     async def _fresh(self) -> _Snapshot:
-        now = self._clock.now()
-        # Also when the clock was set back, else the copy would be good for as long as that.
-        if not 0 <= now - self._snapshot.taken_at < SNAPSHOT_AGE:
-            self._snapshot = await self._read(now)
+        if self._clock.monotonic() - self._snapshot.taken_at >= SNAPSHOT_AGE:
+            self._snapshot = await self._read()
         return self._snapshot
 
-    async def _read(self, now: float) -> _Snapshot:
-        return _open(await self._store.signing_keys(now), self._master_key, now)
+    async def _read(self) -> _Snapshot:
+        taken_at = self._clock.monotonic()
+        return _open(await self._store.signing_keys(self._clock.now()), self._master_key, taken_at)
 
 
 async def open_key_ring(store: SigningKeyStore, master_key: bytes, clock: Clock, entropy: Entropy) -> SealedKeyRing:
     """The store's keys; creates the first two in a new store. Raises WrongMasterKey, KeysLost, StoreUnavailable."""
-    now = clock.now()
+    now, taken_at = clock.now(), clock.monotonic()
     keys = await store.signing_keys(now)
     if not any(key.stage is KeyStage.ACTIVE for key in keys):
         # Of two processes that get here at once, one stores its keys and both go on with those.
@@ -118,10 +117,10 @@ async def open_key_ring(store: SigningKeyStore, master_key: bytes, clock: Clock,
         )
     if not any(key.stage is KeyStage.ACTIVE for key in keys):
         raise KeysLost
-    return SealedKeyRing(store, master_key, _open(keys, master_key, now), clock, entropy)
+    return SealedKeyRing(store, master_key, _open(keys, master_key, taken_at), clock, entropy)
 
 
-def _open(keys: Sequence[SealedKey], master_key: bytes, now: float) -> _Snapshot:
+def _open(keys: Sequence[SealedKey], master_key: bytes, taken_at: float) -> _Snapshot:
     (active,) = (key for key in keys if key.stage is KeyStage.ACTIVE)
     published = {key.key_id: ECKey.import_key(json.loads(key.public_jwk)) for key in keys}
     try:
@@ -130,7 +129,7 @@ def _open(keys: Sequence[SealedKey], master_key: bytes, now: float) -> _Snapshot
         )
     except InvalidTag as error:
         raise WrongMasterKey from error
-    return _Snapshot(ECKey.import_key(json.loads(private)), published, now)
+    return _Snapshot(ECKey.import_key(json.loads(private)), published, taken_at)
 
 
 def _new_key(stage: KeyStage, master_key: bytes, entropy: Entropy, now: float, *, promotable_at: float) -> SealedKey:

@@ -38,6 +38,9 @@ _Key = tuple[str, ...]
 class _Known:
     value: Any
     at: float
+    """When it was loaded: seconds since the epoch, to show."""
+    loaded: float
+    """The same moment on the monotonic clock, to tell its age by."""
 
 
 class DynamoDbCatalog:
@@ -86,8 +89,8 @@ class DynamoDbCatalog:
         before = {column.name: column for column in known.value.columns} if known and known.value else {}
         learnt = self._learnt.setdefault(key, {})
         learnt |= {column.name: column for column in table.columns if before.get(column.name) != column}
-        at = known.at if known else table.refreshed_at
-        self._known[key] = _Known(description.with_columns(table, table.columns), at)
+        at, loaded = (known.at, known.loaded) if known else (table.refreshed_at, self._clock.monotonic())
+        self._known[key] = _Known(description.with_columns(table, table.columns), at, loaded)
 
     async def aclose(self) -> None:
         """Ends the loading that is still under way."""
@@ -100,9 +103,7 @@ class DynamoDbCatalog:
     ) -> tuple[Any, float, bool]:
         """What is known under a key, when it was loaded, and whether that was now. Only what exists is remembered."""
         known = self._known.get(key)
-        if known is not None and (
-            refresh == "skip" or (refresh == "if_stale" and self._clock.now() - known.at < self.stale_after_seconds)
-        ):
+        if known is not None and (refresh == "skip" or (refresh == "if_stale" and not self._stale(known))):
             return known.value, known.at, False
         task = self._loading.get(key)
         if task is None:
@@ -113,13 +114,16 @@ class DynamoDbCatalog:
         value, at = await asyncio.shield(task)
         return value, at, True
 
+    def _stale(self, known: _Known) -> bool:
+        return self._clock.monotonic() - known.loaded >= self.stale_after_seconds
+
     async def _load(self, key: _Key, load: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[Any, float]:
         value = await load()
         at = self._clock.now()
         if value is None:
             self._known.pop(key, None)
         else:
-            self._known[key] = _Known(value, at)
+            self._known[key] = _Known(value, at, self._clock.monotonic())
         return value, at
 
     def _loaded(self, key: _Key, task: asyncio.Task[Any]) -> None:

@@ -63,7 +63,7 @@ class PublishedKeys:
         if self._fetching.locked():  # the answer to this very question may be on its way
             await self._fetch_once()
         elif not self._within(COOL_DOWN_SECONDS, self._asked_for_unknown_at):
-            self._asked_for_unknown_at = self._clock.now()
+            self._asked_for_unknown_at = self._clock.monotonic()
             await self._fetch_once()
         return (self._copy() or {}).get(key_id)
 
@@ -77,13 +77,12 @@ class PublishedKeys:
                 _log.exception("jwks_refresh_crashed")
 
     def _copy(self) -> dict[str, ECKey] | None:
-        if self._keys is not None and self._clock.now() - self._fetched_at > LONGEST_OUTAGE_SECONDS:
+        if self._keys is not None and self._clock.monotonic() - self._fetched_at > LONGEST_OUTAGE_SECONDS:
             self._keys = None
         return self._keys
 
     def _within(self, seconds: float, moment: float) -> bool:
-        """Whether that moment is as near as that; a clock that was set back must not prolong a wait."""
-        return abs(self._clock.now() - moment) < seconds
+        return self._clock.monotonic() - moment < seconds
 
     async def _fetch_once(self) -> None:
         """One fetch for all who ask at the same time: whoever waited for another's fetch makes none."""
@@ -95,9 +94,9 @@ class PublishedKeys:
                 with anyio.fail_after(_FETCH_SECONDS):
                     document = await self._download()
                 self._keys = self._usable_keys(document)
-                self._fetched_at = self._clock.now()
+                self._fetched_at = self._clock.monotonic()
             except (httpx2.HTTPError, httpx2.InvalidURL, OSError, _BadDocument) as error:  # OSError holds TimeoutError
-                self._failed_at = self._clock.now()
+                self._failed_at = self._clock.monotonic()
                 _log.warning("jwks_fetch_failed", url=self._url, reason=type(error).__name__, detail=str(error))
             self._fetches += 1
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.relational import Result
-from mcp_server.ports.spool import Spooled
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -19,7 +18,8 @@ _Owner = tuple[str, str, str]
 @dataclass(frozen=True, slots=True)
 class _Entry:
     owner: _Owner
-    spooled: Spooled
+    result: Result
+    kept_at: float
     size: int
 
 
@@ -36,34 +36,35 @@ class MemorySpool:
         self._result_bytes, self._total_bytes = result_bytes, total_bytes
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
-    async def put(self, principal: Principal, result: Result, stop_reason: str) -> str | None:
+    async def put(self, principal: Principal, result: Result) -> str | None:
         """Keeps a result and gives its id; None when it is too large to keep."""
         size = result.table.get_total_buffer_size()  # unlike nbytes, what a slice keeps alive counts
         if size > self._result_bytes:
             return None
-        now = self._clock.now()
-        self._drop([key for key, entry in self._entries.items() if entry.spooled.expires_at <= now])
+        self._drop([key for key, entry in self._entries.items() if self._expired(entry)])
         owner = _owner(principal)
         self._make_room(
             [key for key, entry in self._entries.items() if entry.owner == owner], self._total_bytes // 2 - size
         )
         self._make_room(list(self._entries), self._total_bytes - size)
         spool_id = self._entropy.token(128)
-        spooled = Spooled(result=result, stop_reason=stop_reason, expires_at=now + LIFETIME_SECONDS)
-        self._entries[spool_id] = _Entry(owner=owner, spooled=spooled, size=size)
+        self._entries[spool_id] = _Entry(owner=owner, result=result, kept_at=self._clock.monotonic(), size=size)
         return spool_id
 
-    async def get(self, principal: Principal, spool_id: str) -> Spooled | None:
+    async def get(self, principal: Principal, spool_id: str) -> Result | None:
         """What that principal spooled under the id, unless it has expired or had to give way."""
         entry = self._entries.get(spool_id)
         # The id is a name, not a capability: whoever else learns it gets nothing.
         if entry is None or entry.owner != _owner(principal):
             return None
-        if entry.spooled.expires_at <= self._clock.now():
+        if self._expired(entry):
             self._drop([spool_id])
             return None
         self._entries.move_to_end(spool_id)
-        return entry.spooled
+        return entry.result
+
+    def _expired(self, entry: _Entry) -> bool:
+        return self._clock.monotonic() - entry.kept_at >= LIFETIME_SECONDS
 
     def _make_room(self, keys: list[str], room: int) -> None:
         """Drops of these entries, oldest first, until the rest takes no more than `room` bytes."""

@@ -71,7 +71,7 @@ class Execution:
             plan = await self._planner.plan(principal, schema, parsed, consistent=options.consistent)
             if plan.large_scans and not options.allow_full_scan:
                 raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
-            planned_at = self._clock.now()
+            planned_at = self._clock.monotonic()
             try:
                 result = await self._compute(plan, meter, materialise=materialise)
             except StreamReadTwice:

@@ -31,7 +31,7 @@ class Pages:
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
         if len(rows) < result.table.num_rows:
-            spool_id = await self._spool.put(principal, result, stop_reason)
+            spool_id = await self._spool.put(principal, result)
             if spool_id is None:
                 stop_reason = "result_limit"
             else:
@@ -40,7 +40,7 @@ class Pages:
                 next_cursor = self._seal(principal, spool_id, len(rows), query_digest, expires_at)
         if not result.complete:
             warnings = (*warnings, messages.cut(result.table.num_rows))
-        ended_at = self._clock.now()
+        ended_at = self._clock.monotonic()
         statistics = Statistics(
             plan_ms=round((run.planned_at - started_at) * 1000, 1),
             exec_ms=round((ended_at - run.planned_at) * 1000, 1),
@@ -52,18 +52,17 @@ class Pages:
 
     async def later(self, principal: Principal, cursor: str, *, query_digest: str, max_rows: int) -> QueryResult:
         """The rows that a cursor goes on with. Raises Failure."""
-        started_at = self._clock.now()
+        started_at = self._clock.monotonic()
         state = cursors.open_(
             self._cursor_key,
             cursor,
-            now=started_at,
+            now=self._clock.now(),
             query_digest=query_digest,
             principal_digest=_owner(principal),
         )
-        spooled = await self._spool.get(principal, state.spool_id)
-        if spooled is None:
+        result = await self._spool.get(principal, state.spool_id)
+        if result is None:
             raise messages.not_kept()
-        result = spooled.result
         rows = await in_thread(json_rows, result, state.offset, max_rows, self._limits.page_bytes)
         end = state.offset + len(rows)
         next_cursor = None
@@ -71,7 +70,7 @@ class Pages:
         if end < result.table.num_rows:
             stop_reason = "row_limit"
             next_cursor = self._seal(principal, state.spool_id, end, query_digest, state.expires_at)
-        exec_ms = round((self._clock.now() - started_at) * 1000, 1)
+        exec_ms = round((self._clock.monotonic() - started_at) * 1000, 1)
         statistics = Statistics(plan_ms=0.0, exec_ms=exec_ms, items_read=0, pages_read=0, read_units=0.0)
         warnings = () if result.complete else (messages.cut(result.table.num_rows),)
         return QueryResult(result.columns, rows, next_cursor, stop_reason, statistics, warnings)

@@ -85,8 +85,10 @@ class Planner:
         try:
             return await self._bind(parsed, schema.name, tables, consistent=consistent)
         except Failure as failure:
-            oldest = min((table.refreshed_at for table in tables.values()), default=self._clock.now())
-            if failure.code is not FailureCode.UNKNOWN_COLUMN or self._clock.now() - oldest < REFRESH_AFTER_SECONDS:
+            now = self._clock.now()
+            oldest = min((table.refreshed_at for table in tables.values()), default=now)
+            # Of a wall clock that was set, one refresh too many is made; then the times are right again.
+            if failure.code is not FailureCode.UNKNOWN_COLUMN or 0 <= now - oldest < REFRESH_AFTER_SECONDS:
                 raise
         tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, "force")
         return await self._bind(parsed, schema.name, tables, consistent=consistent)

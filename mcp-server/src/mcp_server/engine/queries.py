@@ -77,7 +77,7 @@ class QueryService:
         if cursor is not None:
             return await self._pages.later(principal, cursor, query_digest=query_digest, max_rows=max_rows)
         options = Options(consistent_read, allow_full_scan, max_read_units)
-        started_at = self._clock.now()
+        started_at = self._clock.monotonic()
         async with self._admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
             run = await self._execution.run(principal, schema, statement, options)

@@ -60,7 +60,7 @@ class ToolSurface:
         if tool is None:
             raise MCPError(code=INVALID_PARAMS, message="Unknown tool")
         principal, request_id = _principal(context), _request_id(context)
-        started = self._clock.now()
+        started = self._clock.monotonic()
         outcome = "cancelled"
         try:
             result = reply.success(await self._call(tool, principal, params.arguments or {}))
@@ -73,7 +73,7 @@ class ToolSurface:
             _log.exception("tool_crashed", tool=params.name)
             result = reply.failure(_internal_error(), request_id)
         finally:
-            milliseconds = round((self._clock.now() - started) * 1000, 1)
+            milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
             _log.info(
                 "tool_call",
                 tool=params.name,
