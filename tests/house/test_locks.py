@@ -67,7 +67,7 @@ def test_a_lock_pins_every_declared_requirement_within_its_bounds(lock: str) -> 
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_pin_is_exact_and_hashed(lock: str) -> None:
-    """pip and uv then refuse anything but the very files that were locked."""
+    """Installers then refuse anything but the very files that were locked."""
     text = (REPOSITORY / lock).read_text("utf-8")
     blocks = re.split(r"\n(?=[a-z])", text[text.index("\n", text.rindex("make lock")) :].strip())
     for block in blocks:

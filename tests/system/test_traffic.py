@@ -57,7 +57,7 @@ def test_e02_the_same_holds_across_two_processes_on_one_store(
 def test_a_code_is_redeemed_once_by_forty_callers_of_two_processes(
     auth_server: AuthServer, second_token_endpoint: str
 ) -> None:
-    """RFC 6749 §4.1.2: "The client MUST NOT use the authorization code more than once." """
+    """RFC 6749 §4.1.2: "The client MUST NOT use the authorization code more than once"."""
     code = new_code(auth_server)
     endpoints = [f"{auth_server.issuer}/token", second_token_endpoint]
     answered = at_once([functools.partial(code.redeem, endpoints[n % 2]) for n in range(CALLERS)])

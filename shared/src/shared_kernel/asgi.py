@@ -60,8 +60,9 @@ async def send_json(send: Send, status: int, document: Any, headers: Iterable[tu
 
 
 class RequestLog:
-    """Gives every request an id, logs it as one line (never its query or headers), and turns a crash into a plain 500
-    unless the application has answered it.
+    """Gives every request an id, logs it as one line, and answers a crash with a plain 500.
+
+    The line never holds the query or a header. After an answer has begun, a crash only cuts the connection.
 
     The id is in `scope["state"]["request_id"]`, in the log context as `request_id`, and in the `X-Request-Id` response
     header; a well-formed `X-Request-Id` of the request is kept.

@@ -1,3 +1,5 @@
+"""Attribute values as text, and the type that fits the values of a column."""
+
 import pytest
 
 from mcp_server.adapters.decoding import attribute_values as av

@@ -1,3 +1,5 @@
+"""Which type and notes a sample gives a column."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Pages of items become Arrow batches, or widen the catalogue."""
+
 import datetime
 import json
 from decimal import Decimal

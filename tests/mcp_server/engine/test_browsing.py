@@ -1,3 +1,5 @@
+"""Schemas, tables and columns over the emulator, as the browsing tools ask for them."""
+
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode

@@ -1,3 +1,5 @@
+"""What a query consumes, and where its budget ends."""
+
 from typing import Any
 
 import pytest

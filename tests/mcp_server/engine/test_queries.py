@@ -1,3 +1,5 @@
+"""Statements over the emulator: results, pages, budgets and failures."""
+
 import asyncio
 import os
 import signal

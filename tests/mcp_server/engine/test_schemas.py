@@ -1,3 +1,5 @@
+"""Which schemas a principal can name."""
+
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode

@@ -1,3 +1,5 @@
+"""Which reads of one table become one scan."""
+
 from dataclasses import replace
 
 from mcp_server.domain.schema import DOCUMENT, Column, TypeKind

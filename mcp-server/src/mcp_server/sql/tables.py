@@ -32,8 +32,11 @@ def real_tables(query: exp.Query) -> list[exp.Table]:
 
 
 def table_names(query: exp.Query, text: str) -> frozenset[TableName]:
-    """The tables that a query reads. Raises unknown_table for names of more than two parts, unknown_schema for
-    the schemas in which databases describe themselves."""
+    """The tables that a query reads.
+
+    Raises unknown_table for names of more than two parts, unknown_schema for the schemas in which databases describe
+    themselves.
+    """
     tables = real_tables(query)
     for table in tables:
         if table.catalog:

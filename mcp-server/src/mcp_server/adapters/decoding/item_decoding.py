@@ -34,7 +34,7 @@ class MalformedPage(Exception):
 
 
 def arrow_schema(relation: Relation) -> pa.Schema:
-    """The schema of the relation's batches: its columns in their order, named c0, c1, …
+    """The schema of the relation's batches: its columns in their order, named c0, c1 and so on.
 
     The names are ours, since DuckDB would take `a` and `A` for one name. A relation without columns gets one that is
     all NULL: Arrow counts rows by columns.

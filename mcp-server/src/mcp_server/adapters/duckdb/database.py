@@ -148,7 +148,7 @@ class _DataFrames(io.RawIOBase):
 
 
 def _register_stream(connection: duckdb.DuckDBPyConnection, item: dict[str, Any], reader: Any) -> None:
-    """Makes a piped input known by its name. The names are our own: r0, s0, c0, …"""
+    """Registers a piped input under its name. The names are our own (r0, s0, c0), so they need no quoting."""
     name = item["name"]
     if not item["materialise"]:
         connection.register(name, reader)

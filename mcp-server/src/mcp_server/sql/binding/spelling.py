@@ -18,8 +18,11 @@ SPELLING = "spelling"
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """`apart` maps the exact names of columns that differ only in case in one table to unlike names; `usual` maps the
-    folded form of every other name to the spelling that all its forms get."""
+    """How names of columns are to be spelled.
+
+    `apart` maps the exact names of columns that differ only in case in one table to unlike names; `usual` maps the
+    folded form of every other name to the spelling that all its forms get.
+    """
 
     apart: Mapping[str, str]
     usual: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""PostgreSQL's escape strings, `E'a\\nb'`, which DuckDB reads too and the parser reads differently."""
+r"""PostgreSQL's escape strings, `E'a\nb'`, which DuckDB reads too and the parser reads differently."""
 
 import re
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def decode_escape_strings(tokens: Sequence[Token], text: str) -> list[Token]:
-    """Turns each escape string into the plain string that DuckDB makes of it.
+    r"""Turns each escape string into the plain string that DuckDB makes of it.
 
-    `\\x41` and `\\101` are bytes of UTF-8; `\\u` has no meaning and is `u`. Raises syntax_error for bytes that are not
+    `\x41` and `\101` are bytes of UTF-8; `\u` has no meaning and is `u`. Raises syntax_error for bytes that are not
     UTF-8, and for NUL, as DuckDB does.
     """
     return [_decoded(token, text) if token.token_type is TokenType.BYTE_STRING else token for token in tokens]
