@@ -241,7 +241,7 @@ def test_f10_a_token_that_lives_longer_than_tokens_do_is_refused() -> None:
         assert refusal(token, now=MINTED_AT + LIFETIME + 5) is Refusal.TOO_LONG_LIVED
 
 
-def test_f10_a_token_lives_until_its_expiry_and_the_skew_have_passed() -> None:
+def test_f10_i18_a_token_lives_until_its_expiry_and_the_skew_have_passed() -> None:
     end = MINTED_AT + LIFETIME + CLOCK_SKEW
     assert verified(signed(), end - 0.001).subject == "usr_1"
     assert refusal(signed(), end) is Refusal.EXPIRED
@@ -249,7 +249,7 @@ def test_f10_a_token_lives_until_its_expiry_and_the_skew_have_passed() -> None:
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
-def test_f10_a_token_from_the_future_is_refused(claim: str) -> None:
+def test_f10_i18_a_token_from_the_future_is_refused(claim: str) -> None:
     ahead = MINTED_AT + 500
     token = signed(claims={**CLAIMS, claim: ahead})
     assert verified(token, ahead - CLOCK_SKEW).subject == "usr_1"

@@ -165,7 +165,7 @@ async def test_refused_by_redirect(world: World, changes: dict[str, Any], expect
     assert world.sql("SELECT count(*) FROM transactions") == [(0,)]
 
 
-async def test_a17_confidential_clients_need_pkce_too(world: World) -> None:
+async def test_a17_c05_confidential_clients_need_pkce_too(world: World) -> None:
     made = await world.machine(None, REDIRECT_URI)
     assert _error(await world.begin(made.client.client_id, code_challenge=None)) == "invalid_request"
 

@@ -44,7 +44,7 @@ async def test_sessions_end(store: Store, put_out: Callable[[Store], Awaitable[N
 
 
 @OUT
-async def test_nothing_can_be_approved(store: Store, put_out: Callable[[Store], Awaitable[None]]) -> None:
+async def test_b20_nothing_can_be_approved(store: Store, put_out: Callable[[Store], Awaitable[None]]) -> None:
     await _begun(store)
     await put_out(store)
     assert not await store.approve("txn", GRANT, CODE, NOW)
@@ -60,7 +60,7 @@ async def test_codes_give_nothing(store: Store, put_out: Callable[[Store], Await
 
 
 @OUT
-async def test_refresh_tokens_give_nothing(store: Store, put_out: Callable[[Store], Awaitable[None]]) -> None:
+async def test_e11_e18_refresh_tokens_give_nothing(store: Store, put_out: Callable[[Store], Awaitable[None]]) -> None:
     await _begun(store)
     await store.approve("txn", GRANT, CODE, NOW)
     await store.redeem("code", FIRST, NOW)
