@@ -27,6 +27,9 @@ CREATE TABLE prices (since DATE, grade VARCHAR, price DECIMAL(38,2));
 INSERT INTO prices VALUES ('2024-01-01', 'a', 1.5), ('2024-02-01', 'a', 2), ('2024-03-01', 'b', 2.5);
 CREATE TABLE parts (id BIGINT, parent BIGINT);
 INSERT INTO parts VALUES (1, NULL), (2, 1), (3, 1), (4, 2), (5, 4);
+CREATE TABLE numbers (id BIGINT, whole BIGINT, exact DECIMAL(38,2), f DOUBLE);
+INSERT INTO numbers VALUES (1, 9007199254740992, 9007199254740992.01, 9007199254740992), (2, 9007199254740993,
+    9007199254740993, 0.1), (3, 9007199254740994, 9007199254740992.02, '-0'), (4, 1, 0.1, 0), (5, NULL, NULL, NULL);
 CREATE TABLE odd ("Odd Name" BIGINT, "odd.dotted" VARCHAR, "select" BIGINT, "naïve" VARCHAR, "quote""d" VARCHAR,
     "UPPER" VARCHAR, "lower" VARCHAR);
 INSERT INTO odd VALUES (1, 'd', 2, 'n', 'q', 'U', 'l'), (2, 'e', 0, 'm', 'r', 'V', 'k');

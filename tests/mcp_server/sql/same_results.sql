@@ -53,6 +53,20 @@ SELECT o.id, x.name FROM orders o JOIN (customers x JOIN items i ON i.id = x.id)
 SELECT o.id, p.price FROM orders o ASOF JOIN prices p ON o.placed >= p.since ORDER BY o.id;
 SELECT o.id, p.price FROM orders o ASOF LEFT JOIN prices p ON o.placed >= p.since ORDER BY o.id;
 SELECT x.id FROM (SELECT * FROM orders) x JOIN (SELECT id FROM items) y ON x.id = y.id ORDER BY 1;
+-- names of sources that attributes have too
+SELECT count(*) FROM items i SEMI JOIN (SELECT 1 AS id, 3 AS size) AS info ON i.id = info.id;
+SELECT count(*) FROM items i ANTI JOIN (SELECT 1 AS id, 3 AS size) AS info ON i.id = info.id;
+SELECT count(*) FROM items i SEMI JOIN (SELECT 3 AS size, 1 AS x) AS info ON i.id = info.size;
+SELECT count(*) FROM orders o SEMI JOIN customers AS status ON o.customer = status.id;
+SELECT i.id FROM items i WHERE EXISTS (SELECT 1 FROM items info WHERE info.id = i.id AND info.label = 'one') ORDER BY 1;
+SELECT i.id FROM items i, LATERAL (SELECT i.id + 1 AS size) info WHERE info.size > 3 ORDER BY 1;
+SELECT id.id, id.label FROM items id JOIN customers label ON id.id = label.id ORDER BY 1;
+-- items between commas
+SELECT count(*) FROM parts a, parts b RIGHT JOIN (VALUES (1), (2)) c(y) ON a.id = 100;
+SELECT count(*) FROM parts a, parts b LEFT JOIN customers c ON a.id = 100 AND b.id = c.id WHERE b.id > 1;
+SELECT a.id, b.id, c.id FROM parts a, parts b FULL JOIN customers c ON b.parent = c.id AND c.id = 2 ORDER BY ALL;
+SELECT a.id, b.id, c.id FROM parts a, parts b RIGHT JOIN customers c ON b.id = c.id WHERE a.id = b.id ORDER BY ALL;
+SELECT a.id, d.id FROM parts a, (parts b RIGHT JOIN customers c ON b.id = c.id AND b.id = 2), items d WHERE a.id = 1 ORDER BY ALL;
 -- subqueries
 SELECT id FROM orders WHERE customer IN (SELECT id FROM customers WHERE country = 'AT') ORDER BY 1;
 SELECT id FROM orders WHERE customer NOT IN (SELECT id FROM customers WHERE country = 'AT') ORDER BY 1;
@@ -98,6 +112,17 @@ SELECT id FROM orders INTERSECT SELECT id FROM items ORDER BY 1;
 SELECT id FROM orders EXCEPT SELECT id FROM items ORDER BY 1;
 (SELECT id FROM orders WHERE id = 1) UNION ALL (SELECT id FROM items WHERE id = 2 LIMIT 1) ORDER BY 1;
 SELECT id, NULL AS label FROM orders UNION BY NAME SELECT label, id FROM items ORDER BY id, label;
+SELECT count(*) FROM (SELECT id AS x FROM orders UNION ALL SELECT CAST(1 AS DOUBLE)) u WHERE x = 1;
+SELECT x FROM (SELECT total AS x FROM orders UNION ALL SELECT CAST(30.5 AS DOUBLE)) u WHERE x IN (30.5, 99.99) ORDER BY x;
+SELECT x FROM (SELECT id AS x FROM orders UNION SELECT total FROM orders) u WHERE x = 10 ORDER BY x;
+SELECT x FROM (SELECT id AS x FROM orders INTERSECT SELECT CAST(id AS VARCHAR) FROM parts) u WHERE x = '3' ORDER BY x;
+SELECT x FROM (SELECT status AS x FROM orders UNION ALL SELECT CAST(id AS VARCHAR) FROM orders) u WHERE x = '3' ORDER BY x;
+SELECT x FROM (SELECT id AS x FROM orders UNION ALL BY NAME SELECT id AS y, parent AS x FROM parts) u WHERE x = 2 ORDER BY ALL;
+SELECT count(*) FROM (SELECT whole AS x FROM numbers UNION ALL SELECT CAST(1 AS DOUBLE)) u WHERE x = 9007199254740993;
+SELECT count(*) FROM (SELECT exact AS x FROM numbers UNION ALL SELECT f FROM numbers) u WHERE x IN (9007199254740993);
+SELECT x FROM (SELECT whole AS x FROM numbers UNION SELECT f FROM numbers) u WHERE x > 9007199254740993 ORDER BY x;
+SELECT a.id, b.id FROM numbers a JOIN numbers b ON a.whole = b.f WHERE a.whole = 9007199254740993 ORDER BY ALL;
+SELECT a.id, b.id FROM numbers a JOIN numbers b ON a.f = b.f WHERE CAST(a.f AS VARCHAR) = '-0.0' ORDER BY ALL;
 -- nested values
 SELECT id, unnest(tags) AS tag FROM items ORDER BY id, tag;
 SELECT i.id, t.tag FROM items i, unnest(i.tags) AS t(tag) ORDER BY 1, 2;
@@ -137,6 +162,18 @@ SELECT json_object('a', id, 'b', status, 'c', json_object('d', total)), json_obj
 SELECT approx_top_k(status, 1) FROM orders WHERE status = 'open';
 SELECT printf('%d-%s', id, status), printf('%05d', id), format('{}-{}', id, status), format('{{}} {:.2f}', total) FROM orders ORDER BY id;
 SELECT to_base(id, 2), to_base(id, 16, 4) FROM orders ORDER BY id;
+-- columns renamed by an alias
+SELECT * FROM orders AS d(x, y) ORDER BY 1;
+SELECT d.x, d.total FROM orders AS d(x, y) WHERE x = 3;
+SELECT d.x FROM demo.orders d(x), parts p(a, b) WHERE a = x ORDER BY 1;
+SELECT d.x, b FROM orders d(x) LEFT JOIN parts p(a, b) ON a = x AND b = 1 ORDER BY 1;
+SELECT * FROM parts d(x, x) ORDER BY ALL;
+WITH c(q) AS (SELECT 1 AS a, 2 AS b) SELECT * FROM c AS d(x, y) WHERE y = 2;
+SELECT parent.id, parent FROM parts parent(id) ORDER BY 1;
+SELECT * FROM parts AS d(id, parent) WHERE id IN (SELECT x FROM parts AS e(x) WHERE e.x = d.parent) ORDER BY 1;
+SELECT * FROM parts d(x) PIVOT (max(parent) FOR x IN (1, 2));
+SELECT * RENAME (id AS ident) FROM parts ORDER BY ident;
+SELECT id FROM (SELECT * RENAME (parent AS id, id AS parent) FROM parts) WHERE parent = 4;
 -- sequences whose length rows decide
 SELECT o.id, s.i FROM orders o, LATERAL (SELECT * FROM generate_series(1, o.id) t(i)) s ORDER BY 1, 2;
 SELECT o.id, s.i FROM orders o, generate_series(1, o.id) s(i) ORDER BY 1, 2;

@@ -151,7 +151,7 @@ def _conditions(tables: PlainTables, sql: str) -> dict[str, list[str]]:
         ("SELECT * FROM orders o RIGHT JOIN customers c ON o.customer = c.id AND o.total > 5 AND c.name = 'x'",
          {"orders": ["total > 5"], "customers": []}),
         ("SELECT * FROM orders o FULL JOIN customers c ON o.customer = c.id AND o.total > 5 WHERE c.name = 'x'",
-         {"orders": [], "customers": ["name = 'x'"]}),
+         {"orders": ["total > 5"], "customers": ["name = 'x'"]}),
         ("SELECT * FROM orders o ANTI JOIN customers c ON o.customer = c.id AND c.name = 'x' AND o.total > 5",
          {"orders": [], "customers": ["name = 'x'"]}),
         ("SELECT * FROM orders o ASOF JOIN prices p ON o.placed >= p.since WHERE p.grade = 'a' AND o.id = 1",

@@ -44,10 +44,15 @@ class Dialect(DuckDB):
             return self.func("APPROX_TOP_K", expression.this, expression.expression)
 
 
-def to_sql(expression: exp.Expr) -> str:
-    """The text of an expression. Raises syntax_not_supported for what DuckDB cannot express."""
+def to_sql(expression: exp.Expr, *, quoted: bool = True) -> str:
+    """The text of an expression, which is not used afterwards; with all its names quoted, or only those that need it.
+
+    Raises syntax_not_supported for what DuckDB cannot express.
+    """
     try:
-        return expression.sql(dialect=Dialect, unsupported_level=ErrorLevel.RAISE, comments=False)
+        return expression.sql(
+            dialect=Dialect, identify=quoted, unsupported_level=ErrorLevel.RAISE, comments=False, copy=False
+        )
     except UnsupportedError as error:
         raise Failure(
             FailureCode.SYNTAX_NOT_SUPPORTED,

@@ -1,13 +1,103 @@
-"""What a query reads from, and what the names in it stand for; of qualified statements."""
+"""What each query of a qualified statement reads from, and what the names in it stand for; found in one walk."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from mcp_server.domain.names import fold
+SOURCE = "source"
+"""Key of an identifier's `meta`: the internal alias of the source that a column was named with."""
+
+FIELD = "field"
+"""Key of an identifier's `meta`: set on a name that is a field of a column."""
 
 
-def sources(select: exp.Select) -> Iterator[exp.Expr]:
+@dataclass(eq=False, slots=True)
+class Block:
+    """One SELECT, the queries around it, and the sources of its FROM clause by alias."""
+
+    select: exp.Select
+    outer: "Block | None"
+    sources: dict[str, exp.Expr]
+
+    def source(self, alias: str) -> exp.Expr | None:
+        """The source of that alias in this query, or in the nearest one around it that has one."""
+        block: Block | None = self
+        while block is not None:
+            found = block.sources.get(alias)
+            if found is not None:
+                return found
+            block = block.outer
+        return None
+
+
+@dataclass(eq=False, slots=True)
+class Sources:
+    """The blocks of a statement, its columns with what each comes from, its tables and its CTEs.
+
+    A column's source is None where the parser's resolver left it open. `ctes` are by their internal name; a copied
+    subquery brings several of one name. `uses` counts the references to each. `rows` are tables that stand where a
+    value belongs, `changed` nodes that qualifying gave another meaning; `recursive` and `pivots` tell whether there
+    is any.
+    """
+
+    blocks: list[Block] = field(default_factory=list)
+    columns: list[tuple[exp.Column, Block | None, exp.Expr | None]] = field(default_factory=list)
+    tables: list[exp.Table] = field(default_factory=list)
+    ctes: dict[str, list[exp.CTE]] = field(default_factory=dict)
+    uses: dict[str, int] = field(default_factory=dict)
+    rows: list[exp.TableColumn] = field(default_factory=list)
+    recursive: bool = False
+    pivots: bool = False
+    changed: list[exp.Expr] = field(default_factory=list)
+
+    def cte(self, table: exp.Table) -> exp.CTE | None:
+        """The CTE that a table node names, if it is the only one of that name."""
+        found = self.ctes.get(table.name)
+        return found[0] if found is not None and len(found) == 1 else None
+
+
+def sources_of(query: exp.Query) -> Sources:
+    """Walks a qualified statement, in the order of its text."""
+    found = Sources()
+    open_columns: list[tuple[exp.Column, Block | None]] = []
+    pending: list[tuple[exp.Expr, Block | None]] = [(query, None)]
+    while pending:
+        node, block = pending.pop()
+        if isinstance(node, exp.Select):
+            block = Block(node, block, {source.alias_or_name: source for source in from_items(node)})
+            found.blocks.append(block)
+        elif isinstance(node, exp.Column):
+            open_columns.append((node, block))
+            _check_column(node, found)
+        elif isinstance(node, exp.Dot):
+            if node.expression.meta_get(SOURCE) is not None:
+                found.changed.append(node)
+        elif isinstance(node, exp.Table):
+            found.tables.append(node)
+            found.uses[node.name] = found.uses.get(node.name, 0) + 1
+        elif isinstance(node, exp.CTE):
+            found.ctes.setdefault(node.alias, []).append(node)
+        elif isinstance(node, exp.With):
+            found.recursive = found.recursive or bool(node.recursive)
+        elif isinstance(node, exp.Pivot):
+            found.pivots = True
+        elif isinstance(node, exp.TableColumn):
+            found.rows.append(node)
+        pending.extend((child, block) for child in reversed(list(node.iter_expressions())))
+    for column, block in open_columns:
+        found.columns.append((column, block, block.source(column.table) if block is not None else None))
+    return found
+
+
+def _check_column(column: exp.Column, found: Sources) -> None:
+    """Files a column that qualifying made another column, or made of what was a field."""
+    name = column.this
+    if name.meta_get(FIELD) is not None or name.meta_get(SOURCE, column.table) != column.table:
+        found.changed.append(column)
+
+
+def from_items(select: exp.Select) -> Iterator[exp.Expr]:
     """The tables, subqueries and table functions that a query itself reads from."""
     from_ = select.args.get("from_")
     pending = [from_.this] if from_ is not None else []
@@ -19,39 +109,3 @@ def sources(select: exp.Select) -> Iterator[exp.Expr]:
         pending += [join.this for join in source.args.get("joins") or []]
         if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table | exp.Subquery) and not source.alias:
             pending.append(source.this)
-
-
-def source_of(column: exp.Column) -> exp.Expr | None:
-    """What a qualified column comes from: the nearest enclosing query that has a source of that alias."""
-    select = column.find_ancestor(exp.Select)
-    while select is not None:
-        for source in sources(select):
-            if source.alias_or_name == column.table:
-                return source
-        select = select.find_ancestor(exp.Select)
-    return None
-
-
-def cte_of(table: exp.Table) -> exp.CTE | None:
-    """The CTE that a table reference names, or None if it names a table.
-
-    A CTE is in scope in the query it belongs to and in the CTEs after it; in itself only when recursive.
-    """
-    if table.db or not isinstance(table.this, exp.Identifier):
-        return None
-    name = fold(table.name)
-    below: exp.Expr = table
-    above = table.parent
-    while above is not None:
-        if isinstance(below, exp.CTE) and isinstance(above, exp.With):
-            position = above.expressions.index(below)
-            visible = above.expressions[: position + 1] if above.recursive else above.expressions[:position]
-        else:
-            with_ = above.args.get("with_")
-            visible = with_.expressions if with_ is not None and with_ is not below else []
-        for cte in reversed(visible):
-            if fold(cte.alias) == name:
-                assert isinstance(cte, exp.CTE)
-                return cte
-        below, above = above, above.parent
-    return None

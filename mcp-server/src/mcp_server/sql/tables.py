@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.names import fold
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.sources import cte_of
 
 _CATALOGUES = frozenset({"information_schema", "pg_catalog"})
 
@@ -29,6 +29,31 @@ def real_tables(query: exp.Query) -> list[exp.Table]:
     return [
         table for table in query.find_all(exp.Table) if isinstance(table.this, exp.Identifier) and cte_of(table) is None
     ]
+
+
+def cte_of(table: exp.Table) -> exp.CTE | None:
+    """The CTE that a table reference names, or None if it names a table.
+
+    A CTE is in scope in the query it belongs to and in the CTEs after it; in itself only when recursive.
+    """
+    if table.db or not isinstance(table.this, exp.Identifier):
+        return None
+    name = fold(table.name)
+    below: exp.Expr = table
+    above = table.parent
+    while above is not None:
+        if isinstance(below, exp.CTE) and isinstance(above, exp.With):
+            position = above.expressions.index(below)
+            visible = above.expressions[: position + 1] if above.recursive else above.expressions[:position]
+        else:
+            with_ = above.args.get("with_")
+            visible = with_.expressions if with_ is not None and with_ is not below else []
+        for cte in reversed(visible):
+            if fold(cte.alias) == name:
+                assert isinstance(cte, exp.CTE)
+                return cte
+        below, above = above, above.parent
+    return None
 
 
 def table_names(query: exp.Query, text: str) -> frozenset[TableName]:

@@ -1,29 +1,33 @@
 """Binds a statement to the catalogue: every name is resolved, every table reference becomes a relation."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.qualify_columns import qualify_columns, validate_qualify_columns
+from sqlglot.optimizer.qualify_tables import qualify_tables
 from sqlglot.schema import MappingSchema
 
 from mcp_server.access.footprint import Footprint, TableAccess
 from mcp_server.domain.failures import Failure, FailureCode
-from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Column, Table
+from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
 from mcp_server.planning.plan import Conjunct, Relation
 from mcp_server.sql.binding.expansion import check_expansion
-from mcp_server.sql.binding.output_names import name_projections, restore_names
+from mcp_server.sql.binding.meaning import check_meaning
+from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames
 from mcp_server.sql.binding.references import Reference, references
 from mcp_server.sql.binding.resolution_failures import resolution_failure
-from mcp_server.sql.binding.source_names import name_sources
+from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allow_list import too_deep
 from mcp_server.sql.gate.parse import Statement
-from mcp_server.sql.lowering.lower import conjuncts, necessity_of
+from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.tables import TableName, real_tables, table_name
+from mcp_server.sql.sources import sources_of
+from mcp_server.sql.tables import TableName
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,27 @@ class Query:
     """A bound query.
 
     `statement` is SQL for the relational engine, in which each table reference is the name of one of `relations`
-    (`r0`, `r1`, …); a relation's columns are taken by position. `normalized_sql` is the same query for people.
+    (`r0`, `r1`, …); a relation's columns are taken by position.
     """
 
     statement: str
-    normalized_sql: str
     relations: tuple[Relation, ...]
     footprint: Footprint
+    _tree: exp.Query
+    _mark: str
+
+    @property
+    def normalized_sql(self) -> str:
+        """The same query for people: every column with its table, and the names of the catalogue."""
+        tables = {relation.name: relation.table for relation in self.relations}
+        tree = self._tree.copy()
+        for node in list(tree.find_all(exp.Table)):
+            table = tables.get(node.name)
+            if table is not None:
+                node.set("this", exp.to_identifier(table.name))
+                node.set("db", exp.to_identifier(table.schema))
+                node.args["alias"].set("columns", None)
+        return re.sub(rf"{self._mark}\d+", "", to_sql(tree))
 
 
 def bind(statement: Statement, default_schema: str, tables: Mapping[TableName, Table]) -> Query:
@@ -52,38 +70,41 @@ def bind(statement: Statement, default_schema: str, tables: Mapping[TableName, T
 
 
 def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, Table]) -> Query:
+    text = statement.text
     query = statement.expression.copy()
     known = _known_tables(statement, tables)
-    spelling = spelling_of(known.values(), query)
     name_projections(query)
-    internal = name_sources(query, statement.text, default_schema, known)
-    respell(query, spelling)
-    check_expansion(query, statement.text)
-    query = _qualified(query, statement.text, internal, spelling)
-    found = references(query, internal, spelling, statement.text)
-    necessity = necessity_of(query, found)
+    identifiers = list(query.find_all(exp.Identifier))
+    renamed = star_renames(query)
+    spelling = spelling_of(known.values(), identifiers)
+    names = InternalNames([text, *(column.name for table in known.values() for column in table.columns)])
+    internal = name_sources(query, text, default_schema, known, names)
+    respell(identifiers, spelling)
+    check_expansion(query, text)
+    query = _qualified(query, text, internal, spelling)
+    sources = sources_of(query)
+    check_meaning(sources, text, names.mark)
+    found = references(sources, internal, spelling, text)
+    conditions = necessary_conditions(query, sources, found)
     relations = tuple(
-        _relation(number, reference, conjuncts(reference, necessity.of(reference.node)))
+        _relation(number, reference, conjuncts(reference, conditions.get(id(reference.node), ())))
         for number, reference in enumerate(found)
     )
-    restore_names(query, lambda column: _catalogue_name(column, found))
-    normalized = _normalized(query, found)
+    restore_names(query, spelling, renamed, lambda column: _catalogue_name(column, found))
     for relation, reference in zip(relations, found, strict=True):
         _rename(reference, relation, spelling)
-    return Query(to_sql(query), normalized, relations, _footprint(found))
+    return Query(to_sql(query), relations, _footprint(found), query, names.mark)
 
 
 def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> dict[TableName, Table]:
-    known = {}
-    for table in real_tables(statement.expression):
-        name = table_name(table)
+    for name in statement.tables:
         if name not in tables:
             raise Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{name.name}".', "List the tables.")
-        known[name] = tables[name]
-    return known
+    return {name: tables[name] for name in statement.tables}
 
 
 def _qualified(query: exp.Query, text: str, internal: Mapping[str, Table], spelling: Spelling) -> exp.Query:
+    """Every column with its source, every `*` expanded. What sqlglot's `qualify` does, without changing spellings."""
     hidden = {DOCUMENT_COLUMN: "JSON"} if _names_document(query, text) else {}
     columns: dict[str, object] = {
         name: hidden | {spelling.of(column.name): column.type.sql for column in table.columns}
@@ -95,7 +116,7 @@ def _qualified(query: exp.Query, text: str, internal: Mapping[str, Table], spell
     }
     schema = MappingSchema(columns, visible=visible, dialect=Dialect, normalize=False)
     try:
-        return qualify(query, schema=schema, dialect=Dialect)
+        return validate_qualify_columns(qualify_columns(qualify_tables(query, dialect=Dialect), schema=schema))
     except (SqlglotError, AssertionError) as error:
         raise resolution_failure(str(error), query, text, internal) from None
 
@@ -123,30 +144,15 @@ def _relation(number: int, reference: Reference, found: tuple[Conjunct, ...]) ->
 def _rename(reference: Reference, relation: Relation, spelling: Spelling) -> None:
     """Puts the relation in the table's place; its columns get their spelling by position."""
     alias = reference.node.args["alias"]
-    alias.set("columns", [exp.to_identifier(_spelt(column, spelling), quoted=True) for column in relation.columns])
+    alias.set("columns", [exp.to_identifier(spelling.of(column.name)) for column in relation.columns])
     reference.node.set("this", exp.to_identifier(relation.name))
 
 
-def _spelt(column: Column, spelling: Spelling) -> str:
-    return spelling.of(column.name)
-
-
-def _catalogue_name(column: exp.Column, found: tuple[Reference, ...]) -> str:
+def _catalogue_name(column: exp.Column, found: tuple[Reference, ...]) -> str | None:
     for reference in found:
-        if reference.node.alias == column.table and column.name in reference.spelt:
-            return reference.spelt[column.name]
-    return column.name
-
-
-def _normalized(query: exp.Query, found: tuple[Reference, ...]) -> str:
-    """The qualified query with the tables' real names."""
-    for reference in found:
-        reference.node.set("this", exp.to_identifier(reference.table.name, quoted=True))
-        reference.node.set("db", exp.to_identifier(reference.table.schema, quoted=True))
-    sql = to_sql(query)
-    for reference in found:
-        reference.node.set("db", None)
-    return sql
+        if reference.node.alias == column.table:
+            return reference.spelt.get(column.name)
+    return None
 
 
 def _footprint(found: tuple[Reference, ...]) -> Footprint:

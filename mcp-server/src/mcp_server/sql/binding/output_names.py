@@ -1,10 +1,11 @@
 """Names of a result's columns: as the statement gives them, else as DuckDB would."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
-from mcp_server.sql.binding.spelling import SPELLING
+from mcp_server.domain.names import fold
+from mcp_server.sql.binding.spelling import SPELLING, Spelling
 from mcp_server.sql.dialect import Dialect
 
 _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot)
@@ -13,12 +14,17 @@ _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot)
 
 def name_projections(query: exp.Query) -> None:
     """Gives every unnamed projection an alias, in place: its own text, as DuckDB does, so `sum(x)`, `count_star()`."""
-    for values in query.find_all(exp.Values):
+    nodes = list(query.find_all(exp.Values, exp.Select))
+    for values in nodes:
+        if not isinstance(values, exp.Values):
+            continue
         alias = values.args.get("alias") or exp.TableAlias(this=exp.to_identifier("valueslist"))
         if isinstance(values.parent, exp.From | exp.Join) and not alias.columns and values.expressions:
             alias.set("columns", [exp.to_identifier(f"col{place}") for place in range(_width(values))])
             values.set("alias", alias)
-    for select in query.find_all(exp.Select):
+    for select in nodes:
+        if not isinstance(select, exp.Select):
+            continue
         for projection in select.expressions:
             if isinstance(projection, exp.Subquery) and projection.alias:
                 alias = projection.args["alias"].this
@@ -40,7 +46,19 @@ def _text(projection: exp.Expr) -> str:
     return projection.sql(dialect=Dialect, normalize_functions="lower", comments=False)
 
 
-def restore_names(query: exp.Query, column_name: Callable[[exp.Column], str]) -> None:
+def star_renames(query: exp.Query) -> dict[str, str]:
+    """The new names in `* RENAME (old AS new)`, by their folded form."""
+    return {
+        fold(alias.alias): alias.alias for star in query.find_all(exp.Star) for alias in star.args.get("rename") or []
+    }
+
+
+def restore_names(
+    query: exp.Query,
+    spelling: Spelling,
+    renamed: Mapping[str, str],
+    column_name: Callable[[exp.Column], str | None],
+) -> None:
     """Spells the result's columns as the statement does, in place; `column_name` spells a column of the catalogue."""
     left: exp.Expr = query
     while isinstance(left, exp.SetOperation | exp.Subquery):
@@ -50,8 +68,11 @@ def restore_names(query: exp.Query, column_name: Callable[[exp.Column], str]) ->
     for projection in left.expressions:
         if not isinstance(projection, exp.Alias):
             continue
-        alias = projection.args["alias"]
-        if SPELLING in alias.meta:
-            alias.set("this", alias.meta[SPELLING])
-        elif isinstance(projection.this, exp.Column):
-            alias.set("this", column_name(projection.this))
+        alias, inner = projection.args["alias"], projection.this
+        if alias.meta_get(SPELLING) is not None:
+            name = alias.meta[SPELLING]
+        elif isinstance(inner, exp.Column) and inner.name == alias.name:
+            name = column_name(inner) or spelling.catalogue_name(alias.name)
+        else:
+            name = renamed.get(fold(alias.name), spelling.catalogue_name(alias.name))
+        alias.set("this", name)

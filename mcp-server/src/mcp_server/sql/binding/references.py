@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode
-from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
+from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.sources import source_of, sources
+from mcp_server.sql.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +26,13 @@ class Reference:
     materialise: bool
 
 
-def references(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling, text: str) -> tuple[Reference, ...]:
+def references(sources: Sources, internal: Mapping[str, Table], spelling: Spelling, text: str) -> tuple[Reference, ...]:
     """Every reference of a qualified query, in the order of the text."""
-    nodes = [node for node in query.find_all(exp.Table, bfs=False) if node.name in internal]
+    nodes = [node for node in sources.tables if node.name in internal]
     used: dict[int, set[str]] = {id(node): set() for node in nodes}
-    for whole in query.find_all(exp.TableColumn):
-        raise Failure(
-            FailureCode.SYNTAX_NOT_SUPPORTED,
-            f'"{whole.name}" is a table, and a whole row of it cannot be a value.',
-            f"Name its columns, or use {DOCUMENT_COLUMN} for the item as JSON.",
-            position=position_of(text, whole),
-        )
-    for column in query.find_all(exp.Column):
+    for whole in sources.rows:
+        raise whole_row(whole.name, position_of(text, whole))
+    for column, _, source in sources.columns:
         if column.args.get("db"):
             raise Failure(
                 FailureCode.UNKNOWN_TABLE,
@@ -45,30 +40,41 @@ def references(query: exp.Query, internal: Mapping[str, Table], spelling: Spelli
                 "Write columns as `alias.column`.",
                 position=position_of(text, column),
             )
-        source = source_of(column)
         if source is None or id(source) not in used:
             continue
         if isinstance(column.this, exp.Star):
             raise _unexpanded(column, text)
         used[id(source)].add(column.name)
-    for select in query.find_all(exp.Select):
-        if any(isinstance(projection, exp.Star) for projection in select.expressions) and any(
-            id(source) in used for source in sources(select)
+    for block in sources.blocks:
+        if any(isinstance(projection, exp.Star) for projection in block.select.expressions) and any(
+            id(source) in used for source in block.sources.values()
         ):
-            raise _unexpanded(select, text)
-    # DuckDB scans a relation again on every round of a recursion, also through a CTE outside of it.
-    recursive = any(with_.recursive for with_ in query.find_all(exp.With))
+            raise _unexpanded(block.select, text)
     found = []
+    spelt_of: dict[str, Mapping[str, str]] = {}
     for node in nodes:
         table = internal[node.name]
-        spelt = {spelling.of(column.name): column.name for column in table.columns} | {DOCUMENT_COLUMN: DOCUMENT_COLUMN}
-        pivoted = bool(node.args.get("pivots")) or node.find_ancestor(exp.Pivot) is not None
+        if node.name not in spelt_of:
+            spelt_of[node.name] = {spelling.of(one.name): one.name for one in (*table.columns, DOCUMENT)}
+        spelt = spelt_of[node.name]
+        pivoted = bool(node.args.get("pivots")) or (sources.pivots and node.find_ancestor(exp.Pivot) is not None)
         columns = frozenset(spelt[name] for name in used[id(node)] if name in spelt)
         if pivoted:
             # The columns that a pivot does not name are its groups.
             columns |= {column.name for column in table.columns}
-        found.append(Reference(node, table, columns, spelt, recursive or pivoted))
+        # DuckDB scans a relation again on every round of a recursion, also through a CTE outside of it.
+        found.append(Reference(node, table, columns, spelt, sources.recursive or pivoted))
     return tuple(found)
+
+
+def whole_row(name: str, position: Position | None) -> Failure:
+    """The refusal of a table's name in the place of a value."""
+    return Failure(
+        FailureCode.SYNTAX_NOT_SUPPORTED,
+        f'"{name}" is a table, and a whole row of it cannot be a value.',
+        f"Name its columns, or use {DOCUMENT_COLUMN} for the item as JSON.",
+        position=position,
+    )
 
 
 def _unexpanded(node: exp.Expr, text: str) -> Failure:

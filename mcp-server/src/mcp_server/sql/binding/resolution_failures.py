@@ -8,9 +8,10 @@ from sqlglot import exp
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.names import Ambiguous, Found, NotFound, find_name, fold
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
+from mcp_server.sql.binding.references import whole_row
 from mcp_server.sql.binding.spelling import SPELLING
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.sources import sources
+from mcp_server.sql.sources import from_items
 
 _UNKNOWN = re.compile(r"(?:Unknown column: |Column '|Cannot automatically join: )([^'\n]*)")
 _AMBIGUOUS = re.compile(r"Ambiguous column '([^']*)'")
@@ -42,6 +43,8 @@ def resolution_failure(message: str, query: exp.Query, text: str, tables: Mappin
             return _unknown_table(source[1], name, query, text)
         if not (source and source[1]) and _holders(name, query, tables) > 1:
             return _ambiguous(name, query, text)
+        if not (source and source[1]) and any(fold(one) == fold(name) for one in _written_aliases(query)):
+            return whole_row(_written(name, query), _place(name, query, text))
         return _unknown(name, query, text, tables.values())
     return Failure(
         FailureCode.SYNTAX_NOT_SUPPORTED,
@@ -54,18 +57,26 @@ def _aliases(query: exp.Query) -> set[str]:
     return {alias.name for alias in query.find_all(exp.TableAlias)}
 
 
+def _written_aliases(query: exp.Query) -> set[str]:
+    """The aliases as the statement spells them; those that it leaves to us are tables' names."""
+    found = (alias.this for alias in query.find_all(exp.TableAlias))
+    return {identifier.meta.get(SPELLING, identifier.name) for identifier in found if identifier is not None}
+
+
 def _holders(name: str, query: exp.Query, tables: Mapping[str, Table]) -> int:
     """How many sources of the query that an unqualified column stands in have a column of that name."""
     for column in query.find_all(exp.Column):
         select = column.find_ancestor(exp.Select)
         if column.name == name and not column.table and select is not None:
-            found = [tables[one.name] for one in sources(select) if isinstance(one, exp.Table) and one.name in tables]
+            found = [
+                tables[one.name] for one in from_items(select) if isinstance(one, exp.Table) and one.name in tables
+            ]
             return sum(any(fold(held.name) == fold(name) for held in table.columns) for table in found)
     return 0
 
 
 def _unknown_table(table: str, name: str, query: exp.Query, text: str) -> Failure:
-    near = find_name(table, sorted(_aliases(query) - {table}))
+    near = find_name(_written(table, query), sorted(_written_aliases(query) - {table}))
     return Failure(
         FailureCode.UNKNOWN_TABLE,
         f'There is no table or alias "{_written(table, query)}" in the FROM clause.',

@@ -1,66 +1,285 @@
-"""Names the tables of a statement so that no CTE, alias or schema can be taken for another."""
+"""Gives every table, CTE and FROM item of a statement a name of its own, and says of every dotted name what it means.
 
-from collections.abc import Mapping
+DuckDB's rule: of `a.b`, a is the nearest source of that name, unless a nearer query has a column called a; then b is a
+field of it. Once every source has a name that nothing else in the statement and no attribute has, nothing that is done
+to the statement later can take one for another.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 
 from sqlglot import exp
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.names import fold
-from mcp_server.domain.schema import Table
+from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
+from mcp_server.sql.binding.scopes import NamedCte, Scope, Source, folded
+from mcp_server.sql.binding.spelling import SPELLING
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.tables import TableName, real_tables, table_name
+from mcp_server.sql.sources import FIELD, SOURCE
+from mcp_server.sql.tables import TableName, table_name
 
-PREFIX = "\N{SECTION SIGN}table"
-"""Start of the internal names; no statement can hold them by accident, and they never reach the engine."""
+_UNNAMED = "subquery"
+
+
+class InternalNames:
+    """Makes names that end in a mark and a number; the mark occurs nowhere in the statement and its tables."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.mark = "\N{SECTION SIGN}"
+        texts = [text for text in taken if self.mark in text]
+        while any(self.mark in text for text in texts):
+            self.mark += "\N{SECTION SIGN}"
+        self._numbers = count()
+
+    def new(self, name: str) -> str:
+        """A name nobody has, which shows the given one."""
+        return f"{name}{self.mark}{next(self._numbers)}"
 
 
 def name_sources(
-    query: exp.Query, text: str, default_schema: str, known: Mapping[TableName, Table]
+    query: exp.Query, text: str, default_schema: str, known: Mapping[TableName, Table], names: InternalNames
 ) -> dict[str, Table]:
-    """Gives each table an internal name and each reference an alias, in place; internal names to tables.
+    """Names the sources of a statement, in place; the tables under their internal names.
 
-    Columns named `schema.table.column` are changed to name the alias.
+    Raises Failure: ambiguous_name, syntax_not_supported.
     """
-    internal = {name: f"{PREFIX}{number}" for number, name in enumerate(known)}
-    by_select: dict[int, dict[tuple[str, str], str]] = {}
-    for node in real_tables(query):
-        name = table_name(node)
-        if node.args.get("alias") is not None and node.args["alias"].columns:
-            raise Failure(
-                FailureCode.SYNTAX_NOT_SUPPORTED,
-                "The columns of a table cannot be renamed in FROM.",
-                "Rename them in a subquery: `(SELECT a AS x FROM table) AS name`.",
-                position=position_of(text, node),
-            )
-        schema = fold(name.schema or default_schema)
-        if not node.alias:
-            node.set("alias", exp.TableAlias(this=exp.to_identifier(name.name, quoted=True)))
-            scope = by_select.setdefault(id(node.find_ancestor(exp.Select)), {})
-            for other_schema, other in scope:
-                if other == fold(name.name):
-                    raise Failure(
-                        FailureCode.AMBIGUOUS_NAME,
-                        f'Two tables are called "{name.name}" in the same FROM clause'
-                        + (", each of another schema." if other_schema != schema else "."),
-                        "Give each an alias: `table AS name`.",
-                        position=position_of(text, node),
-                    )
-            scope[schema, fold(name.name)] = name.name
-        node.set("this", exp.to_identifier(internal[name], quoted=True))
-        node.set("db", None)
-    for column in list(query.find_all(exp.Column)):
-        if column.args.get("db"):
-            _drop_schema(column, by_select)
+    internal = {name: names.new(name.name) for name in known}
+    _Naming(text, default_schema, known, internal, names).query(query, None, {})
     return {internal[name]: table for name, table in known.items()}
 
 
-def _drop_schema(column: exp.Column, by_select: Mapping[int, Mapping[tuple[str, str], str]]) -> None:
-    """Of `a.b.c`: when a is a schema and b its table here. Otherwise c is a field of column b of table a."""
-    select = column.find_ancestor(exp.Select)
-    while select is not None:
-        alias = by_select.get(id(select), {}).get((fold(column.db), fold(column.table)))
-        if alias is not None and not column.args.get("catalog"):
-            column.set("db", None)
-            column.set("table", exp.to_identifier(alias, quoted=True))
+class _Naming:
+    def __init__(
+        self,
+        text: str,
+        default_schema: str,
+        known: Mapping[TableName, Table],
+        internal: Mapping[TableName, str],
+        names: InternalNames,
+    ) -> None:
+        self._text = text
+        self._default_schema = default_schema
+        self._internal = internal
+        self._names = names
+        self._columns = {
+            name: folded(iter([DOCUMENT_COLUMN, *(column.name for column in table.columns)]))
+            for name, table in known.items()
+        }
+
+    def query(self, node: exp.Expr, outer: Scope | None, ctes: Mapping[str, NamedCte]) -> frozenset[str] | None:
+        """Names what is in a query; its columns, as far as they are known."""
+        with_ = node.args.get("with_")
+        if isinstance(with_, exp.With):
+            ctes = self._with(with_, outer, ctes)
+        if isinstance(node, exp.Select):
+            return self._select(node, outer, ctes)
+        columns = None
+        rest = Scope(outer, ctes)
+        for part, value in node.args.items():
+            if part == "this" and isinstance(node, exp.SetOperation | exp.Subquery):
+                columns = self.query(value, outer, ctes)
+            elif part == "expression" and isinstance(node, exp.SetOperation):
+                right = self.query(value, outer, ctes)
+                by_name = bool(node.args.get("by_name"))
+                columns = columns | right if by_name and columns is not None and right is not None else columns
+            elif part != "with_":
+                self._walk(value, rest)
+        return columns
+
+    def _with(self, with_: exp.With, outer: Scope | None, ctes: Mapping[str, NamedCte]) -> Mapping[str, NamedCte]:
+        visible = dict(ctes)
+        for cte in with_.expressions:
+            written, listed = cte.args["alias"].this, cte.args["alias"].columns
+            own = NamedCte(self._names.new(written.name), folded(one.name for one in listed) if listed else None)
+            within = visible | {fold(written.name): own} if with_.recursive else dict(visible)
+            columns = self.query(cte.this, outer, within)
+            visible[fold(written.name)] = own if listed else NamedCte(own.name, columns)
+            _rename(written, own.name)
+        return visible
+
+    def _select(self, select: exp.Select, outer: Scope | None, ctes: Mapping[str, NamedCte]) -> frozenset[str] | None:
+        scope = Scope(outer, ctes)
+        from_ = select.args.get("from_")
+        if from_ is not None:
+            self._item(from_.this, scope)
+        for join in select.args.get("joins") or []:
+            self._join(join, scope)
+        for lateral in select.args.get("laterals") or []:
+            self._item(lateral, scope)
+        columns = _outputs(select, scope)
+        for part, value in list(select.args.items()):
+            if part not in ("with_", "from_", "joins", "laterals"):
+                self._walk(value, scope)
+        return columns
+
+    def _join(self, join: exp.Join, scope: Scope) -> None:
+        before = len(scope.sources)
+        self._item(join.this, scope)
+        for part, value in list(join.args.items()):
+            if part != "this":
+                self._walk(value, scope)
+        if join.kind in ("SEMI", "ANTI"):
+            # Of the right side only the condition may speak.
+            for source in scope.sources[before:]:
+                source.visible = False
+
+    def _item(self, node: exp.Expr, scope: Scope) -> None:
+        if isinstance(node, exp.Table):
+            self._table(node, scope)
+        elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not node.alias:
+            self._item(node.this, scope)
+        elif isinstance(node, exp.Subquery):
+            self._add(node, scope, _UNNAMED, _listed(node, self._derived(node, scope)))
+        else:
+            self._walk([value for part, value in node.args.items() if part != "alias"], scope)
+            keeps_names = not isinstance(node, exp.Lateral) or not isinstance(node.this, exp.Subquery)
+            keeps_names = keeps_names and not (isinstance(node, exp.Values) and node.alias)
+            self._add(node, scope, node.name or type(node).__name__.lower(), _listed(node, None), keep=keeps_names)
+        for join in node.args.get("joins") or []:
+            self._join(join, scope)
+
+    def _derived(self, node: exp.Subquery, scope: Scope) -> frozenset[str] | None:
+        if not isinstance(node.this, exp.Table | exp.Subquery):
+            return self.query(node.this, scope, scope.ctes)
+        # `(a JOIN b ON …) AS j` hides the names a and b.
+        inside = Scope(scope, scope.ctes)
+        self._item(node.this, inside)
+        return inside.columns()
+
+    def _table(self, node: exp.Table, scope: Scope) -> None:
+        self._walk(node.args.get("pivots"), scope)
+        if not isinstance(node.this, exp.Identifier):
+            self._walk(node.this, scope)
+            self._add(node, scope, node.this.sql_name().lower(), None, keep=True)
             return
-        select = select.find_ancestor(exp.Select)
+        cte = scope.ctes.get(fold(node.name)) if not node.db else None
+        if cte is not None:
+            written = node.name
+            _rename(node.this, cte.name)
+            self._add(node, scope, written, _listed(node, cte.columns))
+            return
+        name = table_name(node)
+        schema = fold(name.schema or self._default_schema) if not node.alias else None
+        _rename(node.this, self._internal[name])
+        node.set("db", None)
+        self._add(node, scope, name.name, self._columns[name], schema=schema)
+
+    def _add(
+        self,
+        node: exp.Expr,
+        scope: Scope,
+        unaliased: str,
+        columns: frozenset[str] | None,
+        *,
+        schema: str | None = None,
+        keep: bool = False,
+    ) -> None:
+        """Makes a FROM item a source of the scope, under an alias of its own unless it is to keep what it has."""
+        pivots = node.args.get("pivots")
+        written = node.alias or unaliased
+        if pivots:
+            keep, columns, written = True, None, pivots[-1].alias or written
+            if not node.alias:
+                node.set("alias", exp.TableAlias(this=exp.to_identifier(unaliased, quoted=True)))
+        if (twin := scope.called(fold(written))) is not None:
+            other_schema = twin.schema is not None and schema is not None and twin.schema != schema
+            raise Failure(
+                FailureCode.AMBIGUOUS_NAME,
+                f'Two tables are called "{written}" in the same FROM clause'
+                + (", each of another schema." if other_schema else "."),
+                "Give each an alias: `table AS name`.",
+                position=position_of(self._text, node),
+            )
+        alias = None if keep else self._names.new(written)
+        scope.sources.append(Source(fold(written), schema, alias, columns))
+        if alias is not None:
+            kept = node.args.get("alias") or exp.TableAlias()
+            identifier = kept.this if kept.this is not None else exp.to_identifier(written)
+            _rename(identifier, alias)
+            kept.set("this", identifier)
+            node.set("alias", kept)
+
+    def _walk(self, value: object, scope: Scope) -> None:
+        if isinstance(value, list):
+            for one in value:
+                self._walk(one, scope)
+        elif isinstance(value, exp.Query):
+            self.query(value, scope, scope.ctes)
+        elif isinstance(value, exp.Column):
+            self._mean(value, scope)
+            if isinstance(value.this, exp.Star):
+                self._walk(list(value.this.iter_expressions()), scope)
+        elif isinstance(value, exp.Expr):
+            for child in list(value.iter_expressions()):
+                self._walk(child, scope)
+
+    def _mean(self, column: exp.Column, scope: Scope) -> None:
+        """Replaces a dotted name by a column of a source, or by a field of a column, as DuckDB reads it."""
+        parts = [part for part in column.parts if isinstance(part, exp.Identifier | exp.Star)]
+        if len(parts) == 1:
+            return
+        names = [fold(part.name) for part in parts]
+        for level in scope.outwards():
+            if len(parts) > 2 and (source := level.called(names[1], names[0])) is not None:
+                _qualify(column, source, parts[1], parts[2:])
+                return
+            if (source := level.called(names[0])) is not None:
+                _qualify(column, source, parts[0], parts[1:])
+                return
+            if level.has_column(names[0]) and not isinstance(column.this, exp.Star):
+                _replace(column, exp.Column(this=parts[0]), parts[1:])
+                return
+        if len(parts) > 2 and scope.is_known():
+            raise Failure(
+                FailureCode.UNKNOWN_TABLE,
+                f'There is no table "{column.db}.{column.table}" in the FROM clause.',
+                "Write columns as `alias.column`.",
+                position=position_of(self._text, column),
+            )
+
+
+def _listed(node: exp.Expr, columns: frozenset[str] | None) -> frozenset[str] | None:
+    """The columns of a FROM item: those that its alias lists come in place of the first of its own."""
+    alias = node.args.get("alias")
+    listed = folded(column.name for column in alias.columns) if alias is not None else frozenset()
+    return columns | listed if columns is not None else listed or None
+
+
+def _outputs(select: exp.Select, scope: Scope) -> frozenset[str] | None:
+    names: frozenset[str] = frozenset()
+    for projection in select.expressions:
+        if isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star):
+            source = scope.called(fold(projection.table))
+            columns = source.columns if source is not None else None
+        elif isinstance(projection, exp.Star):
+            columns = scope.columns()
+        elif projection.is_star or isinstance(projection, exp.Columns | exp.Aliases):
+            columns = None
+        else:
+            columns = frozenset({fold(projection.alias_or_name)})
+        if columns is None:
+            return None
+        names |= columns
+    return names
+
+
+def _qualify(column: exp.Column, source: Source, qualifier: exp.Expr, rest: Sequence[exp.Expr]) -> None:
+    if source.alias is not None:
+        _rename(qualifier, source.alias)
+        rest[0].meta[SOURCE] = source.alias
+    if len(rest) == 1 and len(column.parts) == 2:
+        return
+    _replace(column, exp.Column(this=rest[0], table=qualifier), rest[1:])
+
+
+def _replace(column: exp.Column, root: exp.Column, fields: Sequence[exp.Expr]) -> None:
+    for name in fields:
+        name.meta[FIELD] = True
+    column.replace(exp.Dot.build([root, *fields]) if fields else root)
+
+
+def _rename(identifier: exp.Expr, name: str) -> None:
+    identifier.meta[SPELLING] = identifier.name
+    identifier.set("this", name)
+    identifier.set("quoted", True)

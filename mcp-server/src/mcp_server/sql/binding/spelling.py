@@ -4,7 +4,7 @@ DuckDB compares names without regard to case, DynamoDB with. Once every name has
 compare exactly.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -31,14 +31,20 @@ class Spelling:
         """The one spelling of a name."""
         return self.apart.get(name) or self.usual.get(fold(name), name)
 
+    def catalogue_name(self, name: str) -> str:
+        """The exact name of the column that got this spelling, if its own is shared."""
+        return next((exact for exact, spelling in self.apart.items() if spelling == name), name)
 
-def spelling_of(tables: Iterable[Table], query: exp.Query) -> Spelling:
+
+def spelling_of(tables: Iterable[Table], identifiers: Sequence[exp.Identifier]) -> Spelling:
     """Chooses spellings: a column's own where there is one, otherwise the first one in the statement."""
     usual: dict[str, str] = {}
     apart: dict[str, str] = {}
-    taken = {fold(identifier.name) for identifier in query.find_all(exp.Identifier)}
+    written: dict[str, str] = {}
+    for identifier in identifiers:
+        written.setdefault(fold(identifier.name), identifier.name)
     listed = list(tables)
-    taken |= {fold(column.name) for table in listed for column in table.columns}
+    taken = set(written) | {fold(column.name) for table in listed for column in table.columns}
     for table in listed:
         by_folded: dict[str, list[str]] = {}
         for column in table.columns:
@@ -50,9 +56,7 @@ def spelling_of(tables: Iterable[Table], query: exp.Query) -> Spelling:
             for name in names:
                 apart.setdefault(name, _free(f"{name}_{len(apart) + 1}", taken))
     usual.setdefault(fold(DOCUMENT_COLUMN), DOCUMENT_COLUMN)
-    for identifier in query.find_all(exp.Identifier):
-        usual.setdefault(fold(identifier.name), identifier.name)
-    return Spelling(apart, usual)
+    return Spelling(apart, written | usual)
 
 
 def _free(wanted: str, taken: set[str]) -> str:
@@ -63,13 +67,14 @@ def _free(wanted: str, taken: set[str]) -> str:
     return name
 
 
-def respell(query: exp.Query, spelling: Spelling) -> None:
-    """Gives every name in the statement its one spelling, in place. Fields of structs keep theirs."""
-    for identifier in query.find_all(exp.Identifier):
+def respell(identifiers: Iterable[exp.Identifier], spelling: Spelling) -> None:
+    """Gives names their one spelling, in place. Fields of structs keep theirs, and so do internal names."""
+    for identifier in identifiers:
         parent = identifier.parent
         if isinstance(parent, exp.PropertyEQ | exp.ColumnDef) and identifier.arg_key == "this":
             continue
         if isinstance(parent, exp.Dot) and identifier.arg_key == "expression":
             continue
-        identifier.meta[SPELLING] = identifier.name
-        identifier.set("this", spelling.of(identifier.name))
+        if identifier.meta_get(SPELLING) is None:
+            identifier.meta[SPELLING] = identifier.name
+            identifier.set("this", spelling.of(identifier.name))

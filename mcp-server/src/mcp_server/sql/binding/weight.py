@@ -6,8 +6,8 @@ from sqlglot import exp
 
 from mcp_server.domain.schema import Table
 from mcp_server.sql.gate.parse import Statement
-from mcp_server.sql.sources import cte_of, sources
-from mcp_server.sql.tables import TableName, table_name
+from mcp_server.sql.sources import from_items
+from mcp_server.sql.tables import TableName, cte_of, table_name
 
 MAX_WEIGHT = 1_000_000
 """Weights are not told apart beyond this, since stars over CTEs can double with every CTE."""
@@ -52,7 +52,7 @@ class _Columns:
         if not isinstance(query, exp.Select):
             return 1
         stars: int = sum(projection.is_star for projection in query.expressions)
-        read = sum(self._source(source) for source in sources(query)) if stars else 0
+        read = sum(self._source(source) for source in from_items(query)) if stars else 0
         return len(query.expressions) - stars + stars * read
 
     def _source(self, source: exp.Expr) -> int:

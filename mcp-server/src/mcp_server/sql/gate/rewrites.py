@@ -41,6 +41,24 @@ def _with_rollup(group: exp.Expr, _text: str) -> None:
             group.set("expressions", [kind(expressions=group.expressions)])
 
 
+def _table(table: exp.Expr, text: str) -> None:
+    _grouped_pivot(table, text)
+    _renamed_columns(table, text)
+
+
+def _renamed_columns(table: exp.Expr, _text: str) -> None:
+    """`t AS d(x, y)` is `(SELECT * FROM t) AS d(x, y)`: the first columns of a table under other names."""
+    alias = table.args.get("alias")
+    if alias is None or not alias.columns or not isinstance(table.this, exp.Identifier):
+        return
+    inner = exp.Table(**{part: table.args.get(part) for part in ("this", "db", "catalog")})
+    subquery = exp.select("*").from_(inner, copy=False).subquery(copy=False)
+    subquery.set("alias", alias)
+    for part in ("joins", "pivots", "sample"):
+        subquery.set(part, table.args.get(part))
+    table.replace(subquery)
+
+
 def _grouped_pivot(source: exp.Expr, text: str) -> None:
     """`t PIVOT (sum(a) FOR b IN (…) GROUP BY c)` is `(SELECT c, a, b FROM t) PIVOT (sum(a) FOR b IN (…))`.
 
@@ -73,7 +91,7 @@ def _grouped_pivot(source: exp.Expr, text: str) -> None:
 REWRITES: dict[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Fetch: _fetch_as_limit,
     exp.Group: _with_rollup,
-    exp.Table: _grouped_pivot,
+    exp.Table: _table,
     exp.Subquery: _grouped_pivot,
 }
 """What is done to each node of a kind."""

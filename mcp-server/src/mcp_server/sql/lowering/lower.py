@@ -1,42 +1,35 @@
 """From the conditions found for a table reference to the conjuncts of its relation."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
-from mcp_server.domain.schema import Column, TypeKind
+from mcp_server.domain.schema import Column
 from mcp_server.planning.plan import Conjunct
-from mcp_server.planning.predicate import AllOf, Predicate
+from mcp_server.planning.predicate import AllOf
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
-from mcp_server.sql.lowering.necessity import Necessity
+from mcp_server.sql.lowering.conditions import Condition
+from mcp_server.sql.lowering.necessity import necessity
+from mcp_server.sql.lowering.output_types import OutputTypes, TypedTable
 from mcp_server.sql.lowering.predicates import read_condition
-from mcp_server.sql.sources import source_of
+from mcp_server.sql.sources import Sources
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_EXACT_KINDS = frozenset({TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.VARCHAR, TypeKind.DATE, TypeKind.BOOLEAN})
 
 
-def necessity_of(query: exp.Query, references: tuple[Reference, ...]) -> Necessity:
-    """The conditions of a qualified query; equalities carry over between columns of one exact type."""
-    by_node = {id(reference.node): reference for reference in references}
-
-    def type_of(column: exp.Column) -> Column | None:
-        reference = by_node.get(id(source_of(column)))
-        return _column(reference, column) if reference is not None else None
-
-    def same_type(one: exp.Column, other: exp.Column) -> bool:
-        first, second = type_of(one), type_of(other)
-        if first is None or second is None or first.type != second.type:
-            return False
-        return first.type.kind in _EXACT_KINDS
-
-    return Necessity(query, same_type)
+def necessary_conditions(
+    query: exp.Query, sources: Sources, references: Sequence[Reference]
+) -> Mapping[int, Sequence[Condition]]:
+    """The conditions on the sources of a qualified query, by the id of their nodes."""
+    tables = {id(reference.node): TypedTable(reference.table, reference.spelt) for reference in references}
+    return necessity(query, sources, OutputTypes(sources, tables)).conditions
 
 
-def conjuncts(reference: Reference, conditions: list[exp.Expr]) -> tuple[Conjunct, ...]:
+def conjuncts(reference: Reference, conditions: Iterable[Condition]) -> tuple[Conjunct, ...]:
     """The conditions as conjuncts, each with what the algebra can say of it."""
-    return tuple(_conjunct(reference, condition) for condition in conditions)
+    return tuple(_conjunct(reference, one.expression) for one in conditions)
 
 
 def _conjunct(reference: Reference, condition: exp.Expr) -> Conjunct:
@@ -44,8 +37,7 @@ def _conjunct(reference: Reference, condition: exp.Expr) -> Conjunct:
     text = _text(reference, condition)
     if reading is None or reading.predicate == AllOf(()):
         return Conjunct(text, None, False)
-    predicate: Predicate = reading.predicate
-    return Conjunct(text, predicate, reading.faithful)
+    return Conjunct(text, reading.predicate, reading.faithful)
 
 
 def _column(reference: Reference, column: exp.Column) -> Column | None:
@@ -55,11 +47,9 @@ def _column(reference: Reference, column: exp.Column) -> Column | None:
 
 def _text(reference: Reference, condition: exp.Expr) -> str:
     """A condition for people: the catalogue's names, without the table's."""
-
-    def shown(node: exp.Expr) -> exp.Expr:
-        if not isinstance(node, exp.Column):
-            return node
-        name = reference.spelt.get(node.name, node.name)
-        return exp.column(exp.to_identifier(name, quoted=_PLAIN_NAME.fullmatch(name) is None))
-
-    return to_sql(condition.transform(shown))
+    shown = condition.copy()
+    for column in shown.find_all(exp.Column):
+        name = reference.spelt.get(column.name, column.name)
+        column.set("this", exp.to_identifier(name, quoted=_PLAIN_NAME.fullmatch(name) is None))
+        column.set("table", None)
+    return to_sql(shown, quoted=False)

@@ -1,0 +1,101 @@
+"""Conditions of a qualified statement, and what can be told of each by its shape."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Like)
+_STRICT = (exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Paren, exp.Cast)
+_NOT_OF_ONE_ROW = (exp.Query, exp.Exists, exp.AggFunc, exp.Window, exp.Unnest, exp.Explode)
+_NOT_REPEATABLE = (exp.Rand, exp.Uuid, exp.Anonymous)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnName:
+    """A column of a source, by the source's alias."""
+
+    source: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """A conjunct: the columns in it, and whether it speaks of one row only, without subqueries and aggregates.
+
+    `repeatable` tells that it has the same value wherever its columns have.
+    """
+
+    expression: exp.Expr
+    columns: frozenset[ColumnName]
+    sources: frozenset[str]
+    of_one_row: bool
+    repeatable: bool
+
+
+def condition(expression: exp.Expr) -> Condition:
+    """Looks a conjunct through, in one walk."""
+    columns: set[ColumnName] = set()
+    of_one_row = repeatable = True
+    for node in expression.walk():
+        if isinstance(node, exp.Column):
+            columns.add(ColumnName(node.table, node.name))
+        elif isinstance(node, _NOT_OF_ONE_ROW):
+            of_one_row = False
+        elif isinstance(node, _NOT_REPEATABLE):
+            repeatable = False
+    sources = frozenset(column.source for column in columns)
+    return Condition(expression, frozenset(columns), sources, of_one_row, repeatable and of_one_row)
+
+
+def conjuncts_of(clause: exp.Expr | None) -> tuple[Condition, ...]:
+    """A WHERE or ON condition, taken apart at its ANDs."""
+    return tuple(condition(part) for part in _parts(clause)) if clause is not None else ()
+
+
+def _parts(node: exp.Expr) -> Iterable[exp.Expr]:
+    if isinstance(node, exp.Paren):
+        return _parts(node.this)
+    if isinstance(node, exp.And):
+        return [part for one in node.flatten() for part in _parts(one)]
+    return [node]
+
+
+def rejects_nulls(node: exp.Expr, sources: Collection[str]) -> bool:
+    """Whether a condition cannot be true where all columns of the sources are NULL.
+
+    Every form that is not known not to be is taken to be true: `NOT (NULL IN (SELECT …))` is, of an empty result.
+    """
+    if isinstance(node, exp.Paren):
+        return rejects_nulls(node.this, sources)
+    if isinstance(node, exp.And):
+        return any(rejects_nulls(part, sources) for part in node.flatten())
+    if isinstance(node, exp.Or):
+        return all(rejects_nulls(part, sources) for part in node.flatten())
+    if isinstance(node, exp.Not):
+        inner = node.this.unnest()
+        if isinstance(inner, exp.Is):
+            return isinstance(inner.expression, exp.Null) and _is_null(inner.this, sources)
+        return _is_null_condition(inner, sources)
+    return _is_null_condition(node, sources)
+
+
+def _is_null_condition(node: exp.Expr, sources: Collection[str]) -> bool:
+    """Whether a condition, and so its negation, is NULL where all columns of the sources are."""
+    if isinstance(node, exp.In):
+        return bool(node.expressions) and _is_null(node.this, sources)
+    if isinstance(node, exp.Between):
+        return _is_null(node.this, sources)
+    if isinstance(node, _COMPARISONS):
+        if isinstance(node.expression, exp.Any | exp.All):
+            return False
+        return _is_null(node.this, sources) or _is_null(node.expression, sources)
+    return isinstance(node, exp.Column) and _is_null(node, sources)
+
+
+def _is_null(operand: exp.Expr, sources: Collection[str]) -> bool:
+    if isinstance(operand, exp.Column):
+        return operand.table in sources
+    return isinstance(operand, _STRICT) and any(
+        _is_null(part, sources) for part in (operand.this, operand.args.get("expression")) if part is not None
+    )

@@ -1,0 +1,86 @@
+"""Which columns are equal in every useful row, as data, and what follows from it.
+
+Only columns of one SQL type count in which equality means the same value; of DOUBLE, 0 and -0 are equal.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from mcp_server.sql.lowering.conditions import ColumnName, Condition, condition
+
+TypeOf = Callable[[ColumnName], str | None]
+"""The SQL type of a source's column, None where it is not known."""
+
+EXACT_TYPES = frozenset({"BIGINT", "VARCHAR", "DATE", "BOOLEAN"})
+MAX_DERIVED = 200
+"""Conditions derived at one join; what lies beyond is not pushed down."""
+
+
+@dataclass(frozen=True, slots=True)
+class EqualityClass:
+    """Columns that are equal to one another, of one SQL type; in the order in which the statement names them."""
+
+    type: str
+    columns: tuple[ColumnName, ...]
+
+
+def is_exact(type_: str | None) -> bool:
+    """Whether equal values of a type are the same value."""
+    return type_ is not None and (type_ in EXACT_TYPES or type_.startswith("DECIMAL("))
+
+
+def equality_classes(conditions: Iterable[Condition], type_of: TypeOf) -> tuple[EqualityClass, ...]:
+    """The classes that the equalities among some conjuncts make."""
+    classes: dict[ColumnName, EqualityClass] = {}
+    for one in conditions:
+        pair = _pair(one)
+        if pair is None:
+            continue
+        type_ = type_of(pair[0])
+        if type_ is None or type_ != type_of(pair[1]) or not is_exact(type_):
+            continue
+        first, second = (classes.get(column, EqualityClass(type_, (column,))) for column in pair)
+        if pair[1] not in first.columns:
+            merged = EqualityClass(type_, first.columns + second.columns)
+            classes |= dict.fromkeys(merged.columns, merged)
+    return tuple(dict.fromkeys(classes.values()))
+
+
+def derived(conditions: Iterable[Condition], classes: tuple[EqualityClass, ...]) -> Iterator[Condition]:
+    """From `a.x = 7`, where a.x and b.y are in one class, follows `b.y = 7`."""
+    if not classes:
+        return
+    class_of = {column: found for found in classes for column in found.columns}
+    made = 0
+    for one in conditions:
+        if len(one.columns) != 1 or not one.repeatable:
+            continue
+        (given,) = one.columns
+        found = class_of.get(given)
+        for other in found.columns if found is not None else ():
+            if other != given:
+                made += 1
+                if made > MAX_DERIVED:
+                    return
+                yield _about(one, other)
+
+
+def _about(one: Condition, other: ColumnName) -> Condition:
+    column = exp.column(exp.to_identifier(other.name, quoted=True), exp.to_identifier(other.source, quoted=True))
+    expression = one.expression.copy()
+    replaced = [node for node in expression.find_all(exp.Column) if node is not expression]
+    for node in replaced:
+        node.replace(column.copy())
+    return condition(expression if replaced else column)
+
+
+def _pair(one: Condition) -> tuple[ColumnName, ColumnName] | None:
+    node = one.expression
+    if not isinstance(node, exp.EQ) or len(one.columns) != 2:
+        return None
+    left, right = node.this, node.expression
+    if not isinstance(left, exp.Column) or not isinstance(right, exp.Column):
+        return None
+    return ColumnName(left.table, left.name), ColumnName(right.table, right.name)

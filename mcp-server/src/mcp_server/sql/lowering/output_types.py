@@ -1,0 +1,119 @@
+"""The columns that a query puts out: which column of its sources each is, and of which SQL type.
+
+A condition on an output may be checked further in only where it then compares the same values: of one SQL type on all
+sides of a set operation, since otherwise DuckDB converts them to a common one first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from mcp_server.domain.schema import Table
+from mcp_server.sql.lowering.conditions import ColumnName
+from mcp_server.sql.sources import Block, Sources
+
+_TYPES = {
+    exp.DType.BIGINT: "BIGINT",
+    exp.DType.VARCHAR: "VARCHAR",
+    exp.DType.TEXT: "VARCHAR",
+    exp.DType.DOUBLE: "DOUBLE",
+    exp.DType.DATE: "DATE",
+    exp.DType.BOOLEAN: "BOOLEAN",
+}
+_DECIMAL_PARTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TypedTable:
+    """A table, its columns under the spelling that the statement uses."""
+
+    table: Table
+    spelt: Mapping[str, str]
+
+
+class OutputTypes:
+    """Finds the SQL types of columns, as far as they are certain. Types are written as DuckDB writes them."""
+
+    def __init__(self, sources: Sources, tables: Mapping[int, TypedTable]) -> None:
+        self._sources = sources
+        self._tables = tables
+        self._blocks = {id(block.select): block for block in sources.blocks}
+        self._outputs: dict[int, Mapping[str, str | None]] = {}
+
+    def column(self, block: Block, column: ColumnName) -> str | None:
+        """The type of a column as a query sees it."""
+        source = block.source(column.source)
+        return self.of_source(source).get(column.name) if source is not None else None
+
+    def of_source(self, source: exp.Expr) -> Mapping[str, str | None]:
+        """The types of a FROM item's columns by name."""
+        if id(source) not in self._outputs:
+            self._outputs[id(source)] = {}  # a recursive CTE comes by here again
+            self._outputs[id(source)] = self._of_source(source)
+        return self._outputs[id(source)]
+
+    def _of_source(self, source: exp.Expr) -> Mapping[str, str | None]:
+        found = self._tables.get(id(source))
+        if found is not None and not source.args.get("pivots"):
+            typed = {column.name: column.type.sql for column in found.table.columns}
+            return {spelling: typed.get(name) for spelling, name in found.spelt.items()}
+        body = body_of(source, self._sources)
+        if body is None:
+            return {}
+        names = output_names(body)
+        types = self.outputs(body)
+        return dict(zip(names, types, strict=True)) if len(set(names)) == len(names) == len(types) else {}
+
+    def outputs(self, body: exp.Expr) -> list[str | None]:
+        """The types of a query's output columns, in their order."""
+        if isinstance(body, exp.Subquery):
+            return self.outputs(body.this)
+        if isinstance(body, exp.SetOperation):
+            left, right = self.outputs(body.this), self.outputs(body.expression)
+            if len(left) != len(right) or body.args.get("by_name"):
+                return [None] * len(left)
+            return [one if one == other else None for one, other in zip(left, right, strict=True)]
+        if isinstance(body, exp.Select) and id(body) in self._blocks:
+            block = self._blocks[id(body)]
+            return [self._projection(block, projection.unalias()) for projection in body.expressions]
+        return []
+
+    def _projection(self, block: Block, projection: exp.Expr) -> str | None:
+        if isinstance(projection, exp.Paren):
+            return self._projection(block, projection.this)
+        if isinstance(projection, exp.Column):
+            return self.column(block, ColumnName(projection.table, projection.name))
+        if isinstance(projection, exp.Cast):
+            return _type(projection.to)
+        return None
+
+
+def body_of(source: exp.Expr, sources: Sources) -> exp.Expr | None:
+    """The query behind a FROM item, that of a subquery or of a CTE, whose columns have the names it gives them."""
+    if _renames(source) or source.args.get("pivots"):
+        return None
+    if isinstance(source, exp.Subquery):
+        return source if isinstance(source.this, exp.Query) else None
+    if isinstance(source, exp.Table):
+        cte = sources.cte(source)
+        return cte.this if cte is not None and not _renames(cte) else None
+    return None
+
+
+def _renames(source: exp.Expr) -> bool:
+    alias = source.args.get("alias")
+    return alias is not None and bool(alias.args.get("columns"))
+
+
+def output_names(body: exp.Expr) -> list[str]:
+    """The names of a query's output columns: of a set operation, its first side's."""
+    while isinstance(body, exp.SetOperation | exp.Subquery):
+        body = body.this
+    return [projection.alias_or_name for projection in body.expressions] if isinstance(body, exp.Select) else []
+
+
+def _type(to: exp.DataType) -> str | None:
+    if to.this == exp.DType.DECIMAL and len(to.expressions) == _DECIMAL_PARTS:
+        return f"DECIMAL({to.expressions[0].name},{to.expressions[1].name})"
+    return _TYPES.get(to.this) if not to.expressions else None
