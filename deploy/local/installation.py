@@ -86,7 +86,6 @@ class Installation:
             "MCP_RESOURCE": self.resource,
             "MCP_ISSUER": self.issuer,
             "MCP_SCHEMAS_FILE": str(self.file("schemas.toml")),
-            "MCP_STORE_URL": "memory:",
             "MCP_CURSOR_KEY_FILE": str(self.file("mcp-cursor.key")),
             "MCP_HOST": "127.0.0.1",
             "MCP_PORT": str(self.mcp_port),

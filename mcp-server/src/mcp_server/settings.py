@@ -4,7 +4,6 @@ Every field's description stands in docs/settings.md; every message names the va
 """
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -43,9 +42,6 @@ class Settings(ServiceSettings):
     schemas_file: Path = Field(
         description="TOML file with the schemas: which DynamoDB tables there are, and whose.",
         examples=["/etc/mcp/schemas.toml"],
-    )
-    store_url: Literal["memory:"] = Field(
-        default="memory:", description="Where results wait for their later pages: `memory:` (this process)."
     )
     cursor_key_file: Path = Field(
         description="File (mode 0600) with the 32-byte key, base64url, that seals cursors.",

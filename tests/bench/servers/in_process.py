@@ -36,7 +36,7 @@ Totals = dict[str, tuple[int, Decimal]]
 """For each group: how many items, and the sum of their amounts."""
 
 THRESHOLD = 5000
-SOMEBODY = Principal("default", "somebody", "somebody", frozenset(scope.RESOURCE_SCOPES), "", 2**53)
+SOMEBODY = Principal("default", "somebody", "somebody", frozenset(scope.RESOURCE_SCOPES), "")
 POINT_READ = "SELECT pk, sk, status, amount, quantity FROM items WHERE pk = ? AND sk = ?"
 TOTALS = "SELECT status, count(*), sum(amount) FROM items {where} GROUP BY status"
 WHERE = {

@@ -19,7 +19,6 @@ SOMEBODY = Principal(
     client_id="somebody",
     scopes=frozenset(scope.RESOURCE_SCOPES),
     grant="",
-    expires_at=2**53,
 )
 
 

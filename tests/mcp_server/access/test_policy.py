@@ -7,7 +7,7 @@ from mcp_server.access.policy import Allow, Deny, decide
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 
-PRINCIPAL = Principal("default", "usr_1", "client", frozenset({"query"}), "gid", 1_000)
+PRINCIPAL = Principal("default", "usr_1", "client", frozenset({"query"}), "gid")
 SCHEMAS = {
     "demo": Schema("demo", "default", "us-east-1", tables=frozenset({"orders"})),
     "open": Schema("open", "default", "us-east-1"),

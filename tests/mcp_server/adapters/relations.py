@@ -33,7 +33,6 @@ def table(columns: Sequence[Column], **changes: Any) -> Table:
         "item_count": 0,
         "size_bytes": 0,
         "refreshed_at": 0.0,
-        "version": "1",
     }
     return Table(**(values | changes))
 

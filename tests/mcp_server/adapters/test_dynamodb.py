@@ -68,7 +68,7 @@ async def rows(at: Endpoint, wanted: Read, heard: list[Consumption] | None = Non
     with anyio.fail_after(30):
         async with items_of(at) as items, aclosing(items.pages(schema(at), wanted, observed.append)) as pages:
             async for page in pages:
-                found += page.batch.to_pylist()
+                found += page.to_pylist()
     return found
 
 

@@ -25,8 +25,8 @@ from shared_kernel.entropy import SystemEntropy
 from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
 
-ANN = Principal("acme", "usr_ann", "cli", frozenset({"query", "schemas:read"}), "gid", 0)
-EVE = Principal("globex", "usr_eve", "cli", frozenset({"query", "schemas:read"}), "gid", 0)
+ANN = Principal("acme", "usr_ann", "cli", frozenset({"query", "schemas:read"}), "gid")
+EVE = Principal("globex", "usr_eve", "cli", frozenset({"query", "schemas:read"}), "gid")
 
 
 class Service:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 def caller(name: str) -> Principal:
     """`tenant/subject`."""
     tenant, _, subject = name.partition("/")
-    return Principal(tenant, subject, "client", frozenset({"query"}), "gid", 0)
+    return Principal(tenant, subject, "client", frozenset({"query"}), "gid")
 
 
 @dataclass

@@ -95,7 +95,7 @@ async def test_pages_of_one_snapshot(service: Service, tables: None) -> None:
 async def test_a_cursor_belongs_to_its_principal_and_statement(service: Service, tables: None) -> None:
     sql = "SELECT pk, n FROM eng_orders"
     cursor = (await service.run(sql, max_rows=1)).next_cursor
-    other = Principal("acme", "usr_bob", "cli", ANN.scopes, "gid", 0)
+    other = Principal("acme", "usr_bob", "cli", ANN.scopes, "gid")
     for arguments in (
         {"sql": sql, "principal": other},
         {"sql": sql + " LIMIT 5"},
@@ -178,7 +178,7 @@ async def test_one_callers_endless_queries_starve_neither_colleague_nor_other_te
     service: Service, tables: None
 ) -> None:
     queries = service.queries(queries=3, queries_per_tenant=2, queries_per_principal=1, waiting_per_principal=4)
-    bob = Principal("acme", "usr_bob", "cli", ANN.scopes, "gid", 0)
+    bob = Principal("acme", "usr_bob", "cli", ANN.scopes, "gid")
     hogs = [asyncio.create_task(queries.run_sql(ANN, sql=ENDLESS)) for _ in range(6)]
     with anyio.fail_after(20):
         done, running = await asyncio.wait(hogs, return_when=asyncio.FIRST_COMPLETED)

@@ -19,7 +19,7 @@ SCHEMAS = Schemas(
 
 
 def principal(tenant: str) -> Principal:
-    return Principal(tenant, "usr_1", "c", frozenset({"query"}), "gid", 0)
+    return Principal(tenant, "usr_1", "c", frozenset({"query"}), "gid")
 
 
 def test_a_principal_sees_its_tenants_schemas() -> None:

@@ -43,7 +43,6 @@ ORDERS = Table(
     item_count=10_000,
     size_bytes=4_000_000,
     refreshed_at=0,
-    version="1",
 )
 
 

@@ -40,7 +40,6 @@ TABLE = Table(
     item_count=100,
     size_bytes=0,
     refreshed_at=0,
-    version="1",
 )
 
 TEXTS = ["", "a", "ab", "abc", "b", "%", "a%", "é", "5", "05", "true", "\U00010000", "￿", "A", "1995-01-01"]

@@ -114,7 +114,6 @@ def make_table(name: str, columns: list[Column], schema: str = "demo") -> Table:
         item_count=0,
         size_bytes=0,
         refreshed_at=0,
-        version="1",
     )
 
 

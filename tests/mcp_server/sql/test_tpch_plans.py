@@ -54,7 +54,6 @@ def _tables() -> dict[str, Table]:
             item_count=1_000,
             size_bytes=0,
             refreshed_at=0,
-            version="1",
         )
     return tables
 

@@ -215,7 +215,7 @@ async def test_scopes_are_checked_again_behind_the_guard(mode: str) -> None:
     sessions = StreamableHTTPSessionManager(server, stateless=True)
 
     async def unguarded(scope: Scope, receive: Receive, send: Send) -> None:
-        nobody = Principal("default", "usr_1", "client-1", frozenset({"schemas:read"}), "gid", 0)
+        nobody = Principal("default", "usr_1", "client-1", frozenset({"schemas:read"}), "gid")
         scope["state"] = {PRINCIPAL_KEY: nobody}
         await sessions.handle_request(scope, receive, send)
 

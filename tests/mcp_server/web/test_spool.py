@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 def principal(subject: str = "usr_1", tenant: str = "default", client: str = "c") -> Principal:
-    return Principal(tenant, subject, client, frozenset({"query"}), "gid", 0)
+    return Principal(tenant, subject, client, frozenset({"query"}), "gid")
 
 
 def result(rows: int) -> Result:

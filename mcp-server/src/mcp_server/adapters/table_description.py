@@ -1,6 +1,5 @@
 """DescribeTable's answer as a Table, and the Table as sampling completes it. Pure."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -71,7 +70,6 @@ def table_of(schema: Schema, description: Mapping[str, Any], now: float) -> Tabl
         item_count=int(description.get("ItemCount") or 0),
         size_bytes=int(description.get("TableSizeBytes") or 0),
         refreshed_at=now,
-        version="",
     )
     return with_columns(table, [_key_column(attribute, table) for attribute in _key_attributes(table)])
 
@@ -121,25 +119,8 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
 
 
 def with_columns(table: Table, columns: Iterable[Column]) -> Table:
-    """The table with those columns and the version that they, the keys and the indexes make."""
-    columns = tuple(columns)
-    shape = (
-        table.schema,
-        table.physical_name,
-        [(key.name, key.type.value) for key in table.key],
-        [
-            (
-                index.name,
-                index.kind,
-                [(key.name, key.type.value) for key in (*index.hash_keys, *index.range_keys)],
-                sorted(index.projected) if index.projected is not None else None,
-                index.active,
-            )
-            for index in table.indexes
-        ],
-        [(column.name, column.type.sql, sorted(column.attribute_types), column.nullable) for column in columns],
-    )
-    return replace(table, columns=columns, version=hashlib.sha256(repr(shape).encode()).hexdigest()[:16])
+    """The table with those columns."""
+    return replace(table, columns=tuple(columns))
 
 
 def keep_wider(table: Table, learnt: Mapping[str, Column]) -> Table:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The bearer of a verified access token. `grant` is the token's `gid`, `expires_at` its `exp`."""
+    """The bearer of a verified access token. `grant` is the token's `gid`."""
 
     tenant: str
     subject: str
     client_id: str
     scopes: frozenset[str]
     grant: str
-    expires_at: int

@@ -101,7 +101,7 @@ class Index:
 class Table:
     """A table as the catalogue knows it. `item_count` and `size_bytes` are DescribeTable's, hours old.
 
-    `refreshed_at` is in seconds since the epoch; `version` changes whenever columns, types, keys or indexes do.
+    `refreshed_at` is in seconds since the epoch.
     """
 
     schema: str
@@ -114,7 +114,6 @@ class Table:
     item_count: int
     size_bytes: int
     refreshed_at: float
-    version: str
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name."""

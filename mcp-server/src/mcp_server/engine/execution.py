@@ -118,4 +118,4 @@ class Execution:
         schema = self._schemas.by_name[read.relation.table.schema]
         async with aclosing(self._items.pages(schema, read, meter.observer(read))) as pages:
             async for page in pages:
-                yield page.batch
+                yield page

@@ -46,11 +46,6 @@ class KeyConstraint:
     prefix: str | None = None
 
     @property
-    def is_range(self) -> bool:
-        """Whether there is any bound."""
-        return self.low is not None or self.high is not None
-
-    @property
     def impossible(self) -> bool:
         """Whether no value can meet it."""
         if self.values is not None:
@@ -135,7 +130,7 @@ def _constraint(leaf: Predicate, table: Table, keys: Mapping[str, KeyAttribute])
             bound = Bound(value, operator.endswith("="))
             above = operator.startswith(">")
             return name, _ranged(keys[name], column, bound if above else None, None if above else bound)
-        case StartsWith(name, prefix, _) if prefix:
+        case StartsWith(name, prefix) if prefix:
             after = following_prefix(prefix)
             end = Bound(after, False) if after is not None else None
             constraint = _ranged(keys[name], column, Bound(prefix, True), end)

@@ -41,11 +41,10 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class StartsWith:
-    """`column LIKE 'prefix%'`; `exact` is False when the pattern goes on after the prefix."""
+    """`column LIKE 'prefix%'`."""
 
     column: str
     prefix: str
-    exact: bool
 
 
 @dataclass(frozen=True, slots=True)

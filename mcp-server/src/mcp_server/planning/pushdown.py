@@ -82,7 +82,7 @@ class _Leaf:
                 return self._guarded(self._between(low, high))
             case OneOf(_, values):
                 return self._guarded(self._one_of(values))
-            case StartsWith(_, prefix, _):
+            case StartsWith(_, prefix):
                 return self._guarded(self._starting(prefix))
             case Contains(_, part):
                 return self._guarded(self._containing(part))

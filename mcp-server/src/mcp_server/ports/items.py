@@ -24,14 +24,6 @@ class Consumption:
     read_units: float
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Decoded items of one response page."""
-
-    batch: pa.RecordBatch
-    consumption: Consumption
-
-
 class SchemaConflict(Exception):
     """A page holds values that the columns' types cannot carry. `table` is the same table with types that can."""
 
@@ -48,8 +40,10 @@ class ItemSource(Protocol):
         """The Arrow schema of every batch of that read: the relation's columns, in their order."""
         ...
 
-    def pages(self, schema: Schema, read: Read, observe: Callable[[Consumption], None]) -> AsyncGenerator[Page]:
-        """All pages of a read, in no promised order. Closing the generator stops the reading at once.
+    def pages(
+        self, schema: Schema, read: Read, observe: Callable[[Consumption], None]
+    ) -> AsyncGenerator[pa.RecordBatch]:
+        """The items of all pages of a read, in no promised order. Closing the generator stops the reading at once.
 
         `observe` hears of every response when it arrives, which may be before its page is asked for; what it raises
         ends the read.

@@ -82,6 +82,7 @@ class ToolSurface:
                 tenant=principal.tenant,
                 subject=principal.subject,
                 client_id=principal.client_id,
+                grant=principal.grant,
                 address=_address(context),
             )
         return result

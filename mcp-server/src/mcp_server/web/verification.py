@@ -53,5 +53,4 @@ class TokenVerifier:
             client_id=claims.client_id,
             scopes=claims.scopes,
             grant=claims.grant_handle,
-            expires_at=claims.expires_at,
         )

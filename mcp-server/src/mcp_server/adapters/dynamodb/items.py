@@ -33,7 +33,7 @@ from mcp_server.adapters.dynamodb.responses import (
 )
 from mcp_server.domain.schema import Schema
 from mcp_server.planning.plan import Read, Request
-from mcp_server.ports.items import Consumption, Page
+from mcp_server.ports.items import Consumption
 
 BLOCK_BYTES = 4096
 PARALLEL_REQUESTS = 8
@@ -58,10 +58,10 @@ class DynamoDbItems:
         """See ItemSource.arrow_schema."""
         return arrow_schema(read.relation)
 
-    async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[Page]:
+    async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         """See ItemSource.pages."""
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.physical_name, {}))
-        ready: asyncio.Queue[Page | None] = asyncio.Queue(PAGES_AHEAD)
+        ready: asyncio.Queue[pa.RecordBatch | None] = asyncio.Queue(PAGES_AHEAD)
         requests = iter(read.requests)
 
         async def follow() -> None:
@@ -92,20 +92,20 @@ class DynamoDbItems:
 
     def _pages(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
-    ) -> AsyncGenerator[Page]:
+    ) -> AsyncGenerator[pa.RecordBatch]:
         """The pages of one request that hold items."""
         pages = self._batches if request.operation == "BatchGetItem" else self._responses
         return pages(schema, read, request, decoder, observe)
 
     async def _responses(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
-    ) -> AsyncGenerator[Page]:
+    ) -> AsyncGenerator[pa.RecordBatch]:
         table = read.relation.table
         client = self._clients.of(schema)
         operation = client.scan if request.operation == "Scan" else client.query
         arguments = {**request.arguments, "TableName": table.physical_name, "ReturnConsumedCapacity": "TOTAL"}
 
-        async def ask() -> tuple[Page | None, RawItems]:
+        async def ask() -> tuple[pa.RecordBatch | None, RawItems]:
             response = await operation(**arguments)
             raw: RawItems = response[RAW]
             if schema.endpoint_url is None:
@@ -114,9 +114,8 @@ class DynamoDbItems:
                 size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, raw.Count)
                 read_units = _units(size, consistent=read.consistent)
             read_units *= requests_of(response)
-            consumption = Consumption(raw.Count, raw.ScannedCount, response[BYTES], read_units)
-            observe(consumption)
-            return await self._page(decoder, raw.Items, consumption), raw
+            observe(Consumption(raw.Count, raw.ScannedCount, response[BYTES], read_units))
+            return await self._page(decoder, raw.Items, raw.Count), raw
 
         while True:
             with failures_of(schema, table.physical_name):
@@ -130,12 +129,12 @@ class DynamoDbItems:
 
     async def _batches(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
-    ) -> AsyncGenerator[Page]:
+    ) -> AsyncGenerator[pa.RecordBatch]:
         name = read.relation.table.physical_name
         client = self._clients.of(schema)
         wanted: dict[str, Any] = dict(request.arguments)
 
-        async def ask() -> tuple[Page | None, RawResponses]:
+        async def ask() -> tuple[pa.RecordBatch | None, RawResponses]:
             response = await client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
             raw: RawResponses = response[RAW]
             items = raw.Responses.get(name, msgspec.Raw(b"[]"))
@@ -149,9 +148,8 @@ class DynamoDbItems:
             else:
                 each = _units(_item_size(read, memoryview(items).nbytes, count), consistent=read.consistent)
                 read_units = count * each
-            consumption = Consumption(count, count, response[BYTES], read_units * requests_of(response))
-            observe(consumption)
-            return await self._page(decoder, items, consumption), raw
+            observe(Consumption(count, count, response[BYTES], read_units * requests_of(response)))
+            return await self._page(decoder, items, count), raw
 
         for pause in _pauses():
             with failures_of(schema, name):
@@ -168,17 +166,16 @@ class DynamoDbItems:
             await asyncio.sleep(pause)
         raise dynamodb.throttled(schema)
 
-    async def _page(self, decoder: PageDecoder, items: msgspec.Raw, consumption: Consumption) -> Page | None:
+    async def _page(self, decoder: PageDecoder, items: msgspec.Raw, count: int) -> pa.RecordBatch | None:
         """The decoded page; None when it has no items. Raises UnreadableResponse, and what the decoder raises."""
-        if consumption.items == 0 and bytes(items).strip() == b"[]":
+        if count == 0 and bytes(items).strip() == b"[]":
             return None
         try:
-            batch = await anyio.to_thread.run_sync(
-                decoder.decode, bytes(items), consumption.items, abandon_on_cancel=True, limiter=self._decoding
+            return await anyio.to_thread.run_sync(
+                decoder.decode, bytes(items), count, abandon_on_cancel=True, limiter=self._decoding
             )
         except MalformedPage as error:
             raise UnreadableResponse(str(error)) from error
-        return Page(batch, consumption)
 
 
 def _count(items: msgspec.Raw) -> int:

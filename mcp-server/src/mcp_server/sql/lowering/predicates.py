@@ -260,8 +260,7 @@ def _like_reading(column: Column, pattern: str, escape: str, negated: bool) -> R
     if shape == ["%", "text", "%"]:
         return Reading(Contains(column.name, literal), True)
     if shape[0] == "text":
-        exact = shape == ["text", "%"]
-        return Reading(StartsWith(column.name, pieces[0].text, exact), exact)
+        return Reading(StartsWith(column.name, pieces[0].text), shape == ["text", "%"])
     longest = max((piece.text for piece in pieces), key=len)
     return Reading(Contains(column.name, longest) if longest else IsNotNull(column.name), False)
 
@@ -274,7 +273,7 @@ def _part(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
     if negated or not part:
         return Reading(IsNotNull(column.name), not negated)
     if isinstance(node, exp.StartsWith):
-        return Reading(StartsWith(column.name, part, True), True)
+        return Reading(StartsWith(column.name, part), True)
     return Reading(Contains(column.name, part), True)
 
 
