@@ -336,9 +336,11 @@ def open_descriptors(pid: int | str = "self") -> list[str]:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there, and not a zombie."""
+    """Whether a process is there, and not a zombie; its sockets are open until the last of its threads has ended."""
+    process = Path(f"/proc/{pid}")
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        ended = (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return not ended or len(list((process / "task").iterdir())) > 1
     except OSError:
         return False
 
