@@ -56,9 +56,7 @@ async def find_tables(
         schema = default if name.schema is None else schemas.find(principal, name.schema)
         return (await find_table(catalog, schema, name.name, refresh)).table
 
-    try:
-        async with asyncio.TaskGroup() as lookups:
-            tasks = {name: lookups.create_task(find(name)) for name in sorted(names, key=str)}
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return {name: task.result() for name, task in tasks.items()}
+    wanted = sorted(names, key=str)
+    # Not asyncio's TaskGroup: before Python 3.13 one that fails leaves its task marked as cancelled. A lookup that goes
+    # on after another failed serves the next caller.
+    return dict(zip(wanted, await asyncio.gather(*map(find, wanted)), strict=True))
