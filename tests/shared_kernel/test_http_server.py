@@ -36,7 +36,11 @@ class QuietServer(Server):
 
 @dataclass
 class Application:
-    """`/work` begins, and answers once it may; `/stream` has begun its answer by then; all else answers at once."""
+    """Answers at once, but for three paths.
+
+    `/work` answers once it may; so do `/stream`, which has begun its answer by then, and `/own-end`, which answers that
+    it is cancelled too.
+    """
 
     begun: anyio.Event = field(default_factory=anyio.Event)
     finish: anyio.Event = field(default_factory=anyio.Event)
@@ -47,6 +51,13 @@ class Application:
         if scope["path"] == "/work":
             self.begun.set()
             await self.finish.wait()
+        if scope["path"] == "/own-end":
+            self.begun.set()
+            try:
+                await self.finish.wait()
+            except asyncio.CancelledError:
+                await send_json(send, 503, "ended")
+                raise
         if scope["path"] == "/stream":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             self.begun.set()
@@ -194,6 +205,17 @@ async def test_a_request_without_an_answer_is_cut_with_503() -> None:
         answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 1" in answer
+        await served.ended.wait()
+
+
+async def test_a_request_may_answer_its_own_end() -> None:
+    app = Application()
+    async with running(app, grace=0) as served:
+        reader, writer = await served.connect()
+        writer.write(GET % b"own-end")
+        await app.begun.wait()
+        served.server.stop()
+        assert (await reader.read()).endswith(b'"ended"')
         await served.ended.wait()
 
 

@@ -204,26 +204,38 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         elif not self._busy():
             self.loop.call_later(SETTLE_SECONDS, self._close_once_idle)
 
-    def cut(self) -> None:
-        """Ends the connection at once: 503 to a request without an answer; a begun answer stays without its end.
-
-        Whatever the application still sends is dropped, so that half an answer cannot look like a whole one.
-        """
+    def cut_begun(self) -> None:
+        """Aborts a begun answer. What its application still sends is dropped: half an answer must not look whole."""
         cycle = self._active
-        if cycle is None or cycle.response_complete:
-            self.transport.close()
-            return
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            self._disconnect(cycle)
+            self.transport.abort()
+
+    def cut(self) -> None:
+        """Ends the connection at once: a begun answer is aborted, a request without an answer gets a 503."""
+        self.cut_begun()
+        cycle = self._active
+        if cycle is not None and not cycle.response_started and not cycle.disconnected:
+            self._disconnect(cycle)
+            self.transport.write(_CUT)
+        self.transport.close()
+
+    @staticmethod
+    def _disconnect(cycle: RequestResponseCycle) -> None:
         cycle.disconnected = True
         cycle.message_event.set()
-        if cycle.response_started:
-            self.transport.abort()
-        else:
-            self.transport.write(_CUT)
-            self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
-        super()._start_asgi_task(cycle, app)
+
+        async def cancellable(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:  # the service ends; the application may have answered that by itself
+                if not cycle.response_complete:
+                    self.cut()
+
+        super()._start_asgi_task(cycle, cancellable)
 
     def _busy(self) -> bool:
         answering = self._active is not None and not self._active.response_complete

@@ -123,11 +123,13 @@ class Server(uvicorn.Server):
         if state.tasks:
             _log.warning("requests_cut", count=len(state.tasks))
         for connection in self._connections():
-            connection.cut()
+            connection.cut_begun()
         for task in state.tasks:
             task.cancel()
         if state.tasks:
             await asyncio.wait(state.tasks, timeout=_CANCELLED_SECONDS)
+        for connection in self._connections():
+            connection.cut()
         if self._stage < Stage.CUTTING:
             await self.lifespan.shutdown()
 
