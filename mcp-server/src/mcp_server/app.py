@@ -1,6 +1,7 @@
 """Puts the service together: the only module that knows which adapter stands behind which port."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ import anyio
 import httpx2
 import structlog
 import uvloop
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
@@ -34,6 +34,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.ports.keys import KeySet
 from mcp_server.ports.relational import EvaluationLost, RelationalEngine
 from mcp_server.settings import Settings
+from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.server import ToolSurface, create_server
 from mcp_server.surface.tools.describe_table import describe_table
 from mcp_server.surface.tools.explain_sql import explain_sql
@@ -53,7 +54,13 @@ from shared_kernel.key_file import UnusableKeyFile, read_key_file
 from shared_kernel.settings import LOOPBACK_HOSTS, is_loopback
 
 _log = structlog.get_logger("mcp_server")
-_HEADERS_OF_BROWSER_CLIENTS = ("Authorization", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id")
+_HEADERS_FOR_BROWSER_CLIENTS = (
+    "Mcp-Session-Id",
+    "MCP-Protocol-Version",
+    "WWW-Authenticate",
+    "Retry-After",
+    "X-Request-Id",
+)
 
 
 class CannotStart(Exception):
@@ -163,30 +170,28 @@ def http_app(
     """The service on one page, over tools and a key set; `running` is entered for as long as the service runs."""
     surface = ToolSurface(tools, clock=clock)
     server = create_server(surface, title=settings.brand_name, version=version("dynamosql-mcp-server"))
-    # Not json_response: in that mode the SDK goes on working for a client that has gone.
-    sessions = StreamableHTTPSessionManager(
-        server, stateless=True, json_response=False, max_request_body_size=guard.BODY_LIMIT
-    )
+    transport = _transport_security(settings)
     endpoint: App = guard.Guard(
-        sessions.handle_request,
+        Exchange(server),
         verifier=TokenVerifier(keys, issuer=settings.issuer, audience=settings.resource, clock=clock),
-        transport=_transport_security(settings),
+        transport=transport,
         metadata_url=metadata.metadata_url(settings.resource),
         tool_scopes=surface.scopes(),
         common_scopes=frozenset(scope.RESOURCE_SCOPES),
     )
-    if settings.allowed_origins:
-        endpoint = CORSMiddleware(
-            endpoint,
-            allow_origins=settings.allowed_origins,
-            allow_methods=["POST"],
-            allow_headers=_HEADERS_OF_BROWSER_CLIENTS,
-            expose_headers=["WWW-Authenticate", "X-Request-Id"],
-        )
+    # For exactly the origins that the guard admits: a page of any other is told nothing.
+    endpoint = CORSMiddleware(
+        endpoint,
+        allow_origins=[origin for origin in transport.allowed_origins if not origin.endswith(":*")],
+        allow_origin_regex=_any_port(transport.allowed_origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=_HEADERS_FOR_BROWSER_CLIENTS,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with running(), sessions.run():
+        async with running():
             yield
 
     routes = [
@@ -222,6 +227,12 @@ def _transport_security(settings: Settings) -> TransportSecuritySettings:
         allowed_hosts=[form for name in (host, *LOOPBACK_HOSTS) for form in (name, f"{name}:*")],
         allowed_origins=origins,
     )
+
+
+def _any_port(origins: Sequence[str]) -> str | None:
+    """A pattern for the origins of which every port is admitted (`…:*`), None if there are none."""
+    hosts = [re.escape(origin.removesuffix(":*")) for origin in origins if origin.endswith(":*")]
+    return f"({'|'.join(hosts)}):[0-9]+" if hosts else None
 
 
 async def _warm_up(relational: RelationalEngine, warm: anyio.Event) -> None:

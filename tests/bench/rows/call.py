@@ -91,7 +91,9 @@ class Endpoint:
     def document(self, era: Era, tool: str, session: dict[str, str]) -> dict[str, Any]:
         """The structured content of one call's result."""
         params = {"name": tool, "arguments": dict(CALLS[tool])}
-        result = rpc_reply(self.send(era, "tools/call", params, **session))["result"]
+        reply = rpc_reply(self.send(era, "tools/call", params, **session))
+        assert "result" in reply, reply
+        result = reply["result"]
         assert not result.get("isError"), result
         document: dict[str, Any] = result["structuredContent"]
         assert json.loads(result["content"][0]["text"]) == document

@@ -6,12 +6,12 @@ The settings are the service's own.
 from typing import Any
 
 from mcp_server import app
-from mcp_server.access.bearer import PRINCIPAL_KEY
+from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.domain.principal import Principal
 from mcp_server.settings import Settings
-from mcp_server.web import guard
+from mcp_server.web import guard, message
 from shared_kernel import scope
-from shared_kernel.asgi import App, Receive, Scope, Send
+from shared_kernel.asgi import App, Receive, Scope, Send, read_body
 
 SOMEBODY = Principal(
     tenant="default",
@@ -30,7 +30,8 @@ class Unguarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
-        scope.setdefault("state", {})[PRINCIPAL_KEY] = SOMEBODY
+        sent = message.parse(await read_body(receive, guard.BODY_LIMIT))
+        scope.setdefault("state", {}).update({PRINCIPAL_KEY: SOMEBODY, MESSAGE_KEY: sent.document})
         await self._served(scope, receive, send)
 
 

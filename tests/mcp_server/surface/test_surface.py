@@ -10,17 +10,17 @@ import jsonschema
 import pytest
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from mcp_server.access.bearer import PRINCIPAL_KEY
+from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.principal import Principal
+from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.server import ToolSurface, create_server
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
-from shared_kernel.asgi import Receive, Scope, Send
+from shared_kernel.asgi import Receive, Scope, Send, read_body
 from shared_kernel.clock import SystemClock
 from tests.mcp_server.surface.service import MODES, Service, running_service
 
@@ -212,15 +212,15 @@ async def test_twenty_callers_at_once_are_not_mixed_up(service: Service, mode: s
 async def test_scopes_are_checked_again_behind_the_guard(mode: str) -> None:
     """One hole in the guard is not enough: here there is none at all."""
     server = create_server(ToolSurface([tool("echo", "query", echo)], clock=SystemClock()), title="T", version="1")
-    sessions = StreamableHTTPSessionManager(server, stateless=True)
+    exchange = Exchange(server)
 
     async def unguarded(scope: Scope, receive: Receive, send: Send) -> None:
         nobody = Principal("default", "usr_1", "client-1", frozenset({"schemas:read"}), "gid")
-        scope["state"] = {PRINCIPAL_KEY: nobody}
-        await sessions.handle_request(scope, receive, send)
+        body = await read_body(receive, 1 << 20)
+        scope["state"] = {PRINCIPAL_KEY: nobody, MESSAGE_KEY: json.loads(body)}
+        await exchange(scope, receive, send)
 
     async with (
-        sessions.run(),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(unguarded)) as http,
         Client(streamable_http_client("http://localhost/mcp", http_client=http), mode=mode) as client,
     ):

@@ -16,13 +16,13 @@ from joserfc.jwk import ECKey
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import PlainTextResponse
 
-from mcp_server.access.bearer import PRINCIPAL_KEY
+from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.domain.principal import Principal
 from mcp_server.web.guard import BODY_LIMIT, Guard
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, TokenRefused
-from shared_kernel.asgi import Message, Receive, Scope, Send, read_body, send_json
+from shared_kernel.asgi import Message, Receive, Scope, Send, send_json
 from shared_kernel.clock import SystemClock
 from tests.mcp_server.web.conftest import RESOURCE
 from tests.mcp_server.web.serving import Issuer, new_key
@@ -49,13 +49,13 @@ class Inner:
 
     def __init__(self) -> None:
         self.principals: list[Principal] = []
-        self.bodies: list[bytes] = []
+        self.messages: list[dict[str, Any]] = []
         self.headers: list[dict[bytes, bytes]] = []
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         self.principals.append(scope["state"][PRINCIPAL_KEY])
         self.headers.append(dict(scope["headers"]))
-        self.bodies.append(await read_body(receive, BODY_LIMIT))
+        self.messages.append(scope["state"][MESSAGE_KEY])
         await send_json(send, 200, {})
 
 
@@ -118,13 +118,13 @@ def with_s(choose: Callable[[int, int], int], token: str) -> str:
     return f"{signing_input}.{encoded(raw[:32] + choose(s, P256_ORDER - s).to_bytes(32))}"
 
 
-async def test_a_valid_token_reaches_the_application_with_principal_and_body(fixture: Fixture) -> None:
+async def test_a_valid_token_reaches_the_application_with_principal_and_message(fixture: Fixture) -> None:
     response = await fixture.post(fixture.issuer.token(), call("run_sql"))
     assert response.status_code == 200
     [principal] = fixture.inner.principals
     assert (principal.tenant, principal.subject, principal.client_id) == ("default", "usr_1", "client-1")
     assert principal.scopes == {"schemas:read", "query"}
-    assert json.loads(fixture.inner.bodies[0]) == call("run_sql")
+    assert fixture.inner.messages == [call("run_sql")]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"])
@@ -306,6 +306,19 @@ async def test_what_is_not_one_message_gets_a_json_rpc_error(fixture: Fixture, b
     assert response.json()["error"]["code"] in {-32700, -32600}
 
 
+@pytest.mark.parametrize("content_type", ["text/plain", "application/jsonp", "application/x-www-form-urlencoded", ""])
+async def test_a_type_that_a_page_may_send_unasked_is_refused(fixture: Fixture, content_type: str) -> None:
+    headers = {"Authorization": f"Bearer {fixture.issuer.token()}", "Content-Type": content_type}
+    response = await fixture.client.post("/mcp", content=json.dumps(LIST), headers=headers)
+    assert response.status_code == 415
+    assert fixture.inner.messages == []
+
+
+async def test_a_media_type_may_have_parameters(fixture: Fixture) -> None:
+    headers = {"Authorization": f"Bearer {fixture.issuer.token()}", "Content-Type": "Application/JSON; charset=utf-8"}
+    assert (await fixture.client.post("/mcp", content=json.dumps(LIST), headers=headers)).status_code == 200
+
+
 async def test_a_body_over_the_limit_is_refused_before_it_is_parsed(fixture: Fixture) -> None:
     headers = {"Authorization": f"Bearer {fixture.issuer.token()}", "Content-Type": "application/json"}
     response = await fixture.client.post("/mcp", content=b" " * (BODY_LIMIT + 1), headers=headers)
@@ -324,6 +337,7 @@ async def test_white_space_round_header_values_is_gone_behind_the_guard(fixture:
     headers = [
         (b"host", b" localhost:8000"),
         (b"authorization", f" \tBearer {fixture.issuer.token()} ".encode()),
+        (b"content-type", b" application/json"),
         (b"mcp-name", b"  run_sql \t"),
     ]
     scope = {"type": "http", "method": "POST", "path": "/mcp", "query_string": b"", "headers": headers, "state": {}}
@@ -394,7 +408,6 @@ async def test_after_the_body_the_servers_messages_come_through(fixture: Fixture
 
     async def application(_scope: Scope, receive: Receive, _send: Send) -> None:
         heard.append((await receive())["type"])
-        heard.append((await receive())["type"])
         gone.set()
 
     fixture.guard._app = application
@@ -409,8 +422,12 @@ async def test_after_the_body_the_servers_messages_come_through(fixture: Fixture
     async def send(_message: Message) -> None:
         raise AssertionError
 
-    headers = [(b"host", b"localhost:8000"), (b"authorization", f"Bearer {fixture.issuer.token()}".encode())]
+    headers = [
+        (b"host", b"localhost:8000"),
+        (b"authorization", f"Bearer {fixture.issuer.token()}".encode()),
+        (b"content-type", b"application/json"),
+    ]
     scope = {"type": "http", "method": "POST", "path": "/mcp", "query_string": b"", "headers": headers, "state": {}}
     with anyio.fail_after(30):
         await fixture.guard(scope, receive, send)
-    assert heard == ["http.request", "http.disconnect"]
+    assert heard == ["http.disconnect"]

@@ -17,6 +17,7 @@ from shared_kernel.entropy import SystemEntropy
 pytestmark = pytest.mark.anyio
 
 ISSUER = "https://auth.example.com/tenants/a"
+LOCAL: dict[str, object] = {"resource": "http://localhost:8000/mcp", "issuer": "http://localhost:9000"}
 
 
 @asynccontextmanager
@@ -45,8 +46,8 @@ def application(*, ready: bool = True, **settings: object) -> App:
     )
 
 
-def client(app: App) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://mcp.example.com")
+def client(app: App, url: str = "https://mcp.example.com") -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=url.removesuffix("/mcp"))
 
 
 @pytest.mark.parametrize("path", ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"])
@@ -119,15 +120,44 @@ async def test_nothing_else_answers_and_nothing_redirects_by_host(path: str) -> 
         assert (await http.get(path, headers={"Host": "evil.example"})).status_code == 421
 
 
-async def test_web_pages_may_call_the_endpoint_only_from_allowed_origins() -> None:
-    preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,mcp-name"}
-    async with client(application(allowed_origins="https://app.example")) as http:
-        allowed = await http.options("/mcp", headers={"Origin": "https://app.example", **preflight})
-        refused = await http.options("/mcp", headers={"Origin": "https://evil.example", **preflight})
-        challenged = await http.post("/mcp", headers={"Origin": "https://app.example"})
-    assert allowed.status_code == 200
-    assert allowed.headers["access-control-allow-origin"] == "https://app.example"
-    assert "access-control-allow-origin" not in refused.headers
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+@pytest.mark.parametrize(
+    ("settings", "origin", "admitted"),
+    [
+        ({"allowed_origins": "https://app.example"}, "https://app.example", True),
+        ({}, "https://mcp.example.com", True),
+        ({}, "https://app.example", False),
+        ({}, "http://localhost:6274", False),
+        ({"allowed_origins": "https://app.example"}, "https://app.example.evil.example", False),
+        ({"allowed_origins": "https://app.example"}, "null", False),
+        (LOCAL, "http://localhost:6274", True),
+        (LOCAL, "http://127.0.0.1:5173", True),
+        (LOCAL, "http://localhost.evil.example:1", False),
+        (LOCAL, "http://localhostx:1", False),
+        (LOCAL, "https://localhost:6274", False),
+    ],
+)
+async def test_a_web_page_may_call_from_exactly_the_origins_that_are_admitted(
+    settings: dict[str, object], origin: str, admitted: bool, method: str
+) -> None:
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "authorization,content-type,mcp-protocol-version,mcp-name,mcp-param-x",
+    }
+    app = application(**settings)  # type: ignore[arg-type] # none of them is `ready`
+    async with client(app, str(settings.get("resource", "https://mcp.example.com/mcp"))) as http:
+        preflight = await http.options("/mcp", headers=asked)
+        challenged = await http.request(method, "/mcp", headers={"Origin": origin})
+    if not admitted:
+        assert "access-control-allow-origin" not in preflight.headers.keys() | challenged.headers.keys()
+        assert challenged.status_code == 403
+        return
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == origin
+    assert method in preflight.headers["access-control-allow-methods"]
+    assert preflight.headers["access-control-allow-headers"] == asked["Access-Control-Request-Headers"]
     assert challenged.status_code == 401
-    assert challenged.headers["access-control-allow-origin"] == "https://app.example"
-    assert "WWW-Authenticate" in challenged.headers["access-control-expose-headers"]
+    assert challenged.headers["access-control-allow-origin"] == origin
+    exposed = {name.strip() for name in challenged.headers["access-control-expose-headers"].split(",")}
+    assert {"WWW-Authenticate", "Mcp-Session-Id", "MCP-Protocol-Version"} <= exposed

@@ -17,6 +17,8 @@ _QUERY_LIMIT = 64
 
 PRINCIPAL_KEY = "principal"
 """Where in an ASGI scope's `state` the guard leaves the request's Principal for those behind it."""
+MESSAGE_KEY = "message"
+"""Where it leaves the JSON-RPC message that it has authorized."""
 
 
 class MalformedCredentials(Exception):

@@ -5,18 +5,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from mcp.types import CallToolResult, TextContent
 
 from mcp_server.domain.failures import Failure
 
-
-def success(document: Mapping[str, Any]) -> CallToolResult:
-    """A result; the text block says the same in compact JSON, for clients that read only text."""
-    return CallToolResult(content=[_text(document)], structured_content=dict(document))
+_COMPLETE = {"resultType": "complete"}  # required since 2026-07-28; the SDK leaves it out for revisions before
 
 
-def failure(failed: Failure, request_id: str) -> CallToolResult:
-    """A failed call, in words the model can act on."""
+def success(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The CallToolResult of a result; the text block says the same in compact JSON, for clients that read only text.
+
+    It is a plain dict, since the SDK would walk a model's rows once more than those.
+    """
+    return {**_COMPLETE, "content": [_text(document)], "structuredContent": document}
+
+
+def failure(failed: Failure, request_id: str) -> dict[str, Any]:
+    """The CallToolResult of a failed call, in words the model can act on."""
     document: dict[str, Any] = {
         "code": failed.code.value,
         "message": failed.message,
@@ -27,7 +31,7 @@ def failure(failed: Failure, request_id: str) -> CallToolResult:
         document["position"] = {"line": failed.position.line, "column": failed.position.column}
     if failed.retry_after_seconds is not None:
         document["retry_after_seconds"] = failed.retry_after_seconds
-    return CallToolResult(content=[_text(document)], structured_content=document, is_error=True)
+    return {**_COMPLETE, "content": [_text(document)], "structuredContent": document, "isError": True}
 
 
 def timestamp(seconds: float) -> str:
@@ -35,5 +39,5 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _text(document: Mapping[str, Any]) -> TextContent:
-    return TextContent(type="text", text=msgspec.json.encode(document).decode())
+def _text(document: Mapping[str, Any]) -> dict[str, str]:
+    return {"type": "text", "text": msgspec.json.encode(document).decode()}

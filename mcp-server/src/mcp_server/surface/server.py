@@ -11,7 +11,6 @@ from mcp.server.lowlevel import Server
 from mcp.types import (
     INVALID_PARAMS,
     CallToolRequestParams,
-    CallToolResult,
     ListToolsResult,
     PaginatedRequestParams,
 )
@@ -54,7 +53,7 @@ class ToolSurface:
         scopes = _principal(context).scopes
         return ListToolsResult(tools=[tool.definition for tool in self._tools.values() if tool.scopes <= scopes])
 
-    async def call_tool(self, context: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
+    async def call_tool(self, context: ServerRequestContext[Any], params: CallToolRequestParams) -> dict[str, Any]:
         """What the tool answers. A failure is a result that says so; only an unknown tool is a protocol error."""
         tool = self._tools.get(params.name)
         if tool is None:
@@ -101,17 +100,18 @@ class ToolSurface:
 
 def create_server(surface: ToolSurface, *, title: str, version: str) -> Server[Any]:
     """The low-level MCP server of a surface; `title` is what clients show to people."""
-    return Server(
+    server: Server[Any] = Server(
         "dynamosql",
         title=title,
         version=version,
         description="Read-only SQL over Amazon DynamoDB",
         instructions=_INSTRUCTIONS,
         on_list_tools=surface.list_tools,
-        on_call_tool=surface.call_tool,
         # What a principal sees depends on its scopes, so no cache may share it.
         cache_hints={"tools/list": CacheHint(_TOOLS_TTL_MS, "private")},
     )
+    server.add_request_handler("tools/call", CallToolRequestParams, surface.call_tool)
+    return server
 
 
 def _principal(context: ServerRequestContext[Any]) -> Principal:

@@ -13,6 +13,7 @@ from mcp.server.transport_security import TransportSecurityMiddleware, Transport
 from starlette.requests import Request
 
 from mcp_server.access.bearer import (
+    MESSAGE_KEY,
     PRINCIPAL_KEY,
     Challenge,
     Denial,
@@ -36,7 +37,6 @@ from shared_kernel.asgi import (
     read_body,
     send_json,
 )
-from shared_kernel.asgi import Message as AsgiMessage
 from shared_kernel.client_address import client_address
 
 BODY_LIMIT = 1024 * 1024
@@ -56,7 +56,7 @@ class _Refused(Exception):
 
 
 class Guard:
-    """Admits requests to the MCP endpoint and leaves their Principal in the scope's state.
+    """Admits requests to the MCP endpoint and leaves their Principal and their message in the scope's state.
 
     `tool_scopes` maps each tool to the scopes it needs, `common_scopes` are what a client without a token is told to
     ask for, and `metadata_url` is where it learns of the authorization server.
@@ -85,21 +85,21 @@ class Guard:
         if misdirected is not None:
             return await misdirected(scope, receive, send)
         try:
-            body = await self._admit(scope, receive)
+            await self._admit(scope, receive)
         except _Refused as refused:
             _log.info("request_denied", reason=refused.reason, status=refused.status, address=client_address(scope))
             return await send_json(send, refused.status, refused.document, refused.headers.items())
         except ClientDisconnected:
             return None
-        return await self._app(scope, _replay(body, receive), send)
+        return await self._app(scope, receive, send)
 
-    async def _admit(self, scope: Scope, receive: Receive) -> bytes:
+    async def _admit(self, scope: Scope, receive: Receive) -> None:
         principal = await self._authenticate(scope)
         _check_method(scope)
-        body = await _read_body(receive)
-        self._authorize(principal, _parse(body))
-        scope.setdefault("state", {})[PRINCIPAL_KEY] = principal
-        return body
+        _check_content_type(scope)
+        request = _parse(await _read_body(receive))
+        self._authorize(principal, request)
+        scope.setdefault("state", {}).update({PRINCIPAL_KEY: principal, MESSAGE_KEY: request.document})
 
     async def _authenticate(self, scope: Scope) -> Principal:
         """MCP, Authorization: "MCP servers [...] MUST validate access tokens", on every request of every method."""
@@ -140,6 +140,14 @@ def _check_method(scope: Scope) -> None:
         raise _rpc_error(405, "method_not_allowed", message.INVALID_REQUEST, "Method not allowed", {"Allow": "POST"})
 
 
+def _check_content_type(scope: Scope) -> None:
+    # A browser's page can send other types across origins without asking first.
+    types = [value.partition(";")[0].strip().lower() for value in header_values(scope, "content-type")]
+    if types != ["application/json"]:
+        text = "The Content-Type header must be application/json"
+        raise _rpc_error(415, "not_json", message.INVALID_REQUEST, text)
+
+
 async def _read_body(receive: Receive) -> bytes:
     try:
         with anyio.fail_after(BODY_SECONDS):
@@ -163,13 +171,3 @@ def _rpc_error(
     status: int, reason: str, code: int, text: str, headers: Mapping[str, str] = MappingProxyType({})
 ) -> _Refused:
     return _Refused(status, reason, message.error_document(code, text), headers)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Gives the body once more; after it, the server's own messages, so that a disconnect is still noticed."""
-    pending: list[AsgiMessage] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> AsgiMessage:
-        return pending.pop() if pending else await receive()
-
-    return replay

@@ -1,7 +1,7 @@
 """Reads the JSON-RPC message in a POST body, so that what is authorized is what the body says, not what a header says.
 
-The reading is strict where two JSON readers could disagree: one object, no repeated names, no NaN, UTF-8 only. Whatever
-passes here means the same to the SDK, which reads the body again.
+The reading is strict where two JSON readers could disagree: one object, no repeated names, no NaN, UTF-8 only. Nobody
+reads the body again: what is authorized is what is served.
 """
 
 from dataclasses import dataclass
@@ -24,10 +24,11 @@ class InvalidMessage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What decides about authorization: the method, and for `tools/call` the tool's name."""
+    """A message, and what decides about its authorization: the method, and for `tools/call` the tool's name."""
 
     method: str
     tool: str | None
+    document: dict[str, Any]
 
 
 def parse(body: bytes) -> Message:
@@ -48,13 +49,18 @@ def parse(body: bytes) -> Message:
         raise InvalidMessage(INVALID_REQUEST, "Invalid request: the body must be a request or a notification")
     # MCP, Messages: "Requests MUST include a string or integer ID. [...] the ID MUST NOT be null"; the SDK would take a
     # request with any other for a notification, and never answer it.
-    if "id" in document and type(document["id"]) not in (str, int):
-        raise InvalidMessage(INVALID_REQUEST, "Invalid request: the id must be a string or an integer")
+    if "id" in document and not _is_id(document["id"]):
+        raise InvalidMessage(INVALID_REQUEST, "Invalid request: the id must be a string or a 64-bit integer")
     params = document.get("params")
     name = params.get("name") if isinstance(params, dict) else None
-    return Message(method=method, tool=name if method == "tools/call" and isinstance(name, str) else None)
+    tool = name if method == "tools/call" and isinstance(name, str) else None
+    return Message(method=method, tool=tool, document=document)
 
 
 def error_document(code: int, message: str) -> dict[str, Any]:
     """A JSON-RPC error reply to a message whose id is not known."""
     return {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is str or (type(value) is int and -(2**63) <= value < 2**63)
