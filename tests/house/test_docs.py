@@ -57,7 +57,8 @@ def setting_rows(prefix: str, fields: Iterable[tuple[str, FieldInfo]]) -> list[s
         if field.is_required():
             default = "required"
         else:
-            default = f"`{field.default}`" if field.default not in ((), None) else "none"
+            value = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+            default = f"`{value}`" if field.default not in ((), None) else "none"
         examples = f" For example `{field.examples[0]}`." if field.examples else ""
         rows.append(f"| `{variable}` | {default} | {field.description}{examples} |")
     return rows

@@ -56,7 +56,7 @@ async def service(
     async with open_store(settings.store_url, verify=True) as store:
         keys = await _open_keys(store, master_key, clock, entropy)
         flows = compose(
-            Deployment(settings.issuer, settings.resources),
+            Deployment(settings.issuer, settings.resources, frozenset(settings.redirect_schemes)),
             store=store,
             keys=keys,
             passwords=passwords,

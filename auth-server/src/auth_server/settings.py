@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from auth_server.protocol import redirect_uri
 from shared_kernel import resource
 from shared_kernel.settings import (
     CommaSeparated,
@@ -61,6 +62,11 @@ class Settings(ServiceSettings):
     )
     max_concurrent_requests: MaxConcurrentRequests = 256
     shutdown_delay_seconds: ShutdownDelaySeconds = 5.0
+    redirect_schemes: CommaSeparated = Field(
+        default=("claude", "cursor", "vscode", "vscode-insiders", "vscodium", "windsurf"),
+        description="Comma-separated private-use URI schemes of known apps. A client that registers itself may be "
+        "redirected to one of these, to a scheme with a dot (RFC 8252 §7.1), to https, or to loopback.",
+    )
     log_level: LogLevel = "INFO"
     brand_name: str = Field(
         default="DynamoSQL",
@@ -90,6 +96,14 @@ class Settings(ServiceSettings):
         if len(set(canonical)) != len(canonical):
             raise ValueError("names one resource twice")
         return canonical
+
+    @field_validator("redirect_schemes")
+    @classmethod
+    def _check_redirect_schemes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for scheme in value:
+            if not redirect_uri.is_private_scheme(scheme):
+                raise ValueError(f"{scheme!r} is not a private-use URI scheme in lower case, without a colon")
+        return value
 
     @field_validator("store_url")
     @classmethod

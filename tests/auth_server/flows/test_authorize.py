@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Refused
 from auth_server.flows.authorize import Continue, ErrorRedirect
 from tests.auth_server.flows.world import (
@@ -163,6 +164,16 @@ async def test_refused_by_redirect(world: World, changes: dict[str, Any], expect
     state = None if "state" in changes else ["xyz"]
     assert query(outcome.url).get("state") == state
     assert world.sql("SELECT count(*) FROM transactions") == [(0,)]
+
+
+async def test_a12_a_scheme_that_is_no_longer_allowed_is_refused(world: World) -> None:
+    """A client that registered itself before the list of schemes was shortened gets nothing there any more."""
+    client_id = await _client_id(world)
+    world.deployment = Deployment(ISSUER, (RESOURCE,), frozenset())
+    world.__post_init__()
+    assert isinstance(await world.begin(client_id, redirect_uri=APP), Refused)
+    made = await world.administration.clients.create(name="Desk", confidential=False, redirect_uris=[APP])
+    assert isinstance(await world.begin(made.client.client_id, redirect_uri=APP), Continue)
 
 
 async def test_a17_c05_confidential_clients_need_pkce_too(world: World) -> None:

@@ -112,7 +112,7 @@ async def test_e09_a_grant_whose_resource_is_no_longer_served_is_over(world: Wor
     client = await world.register()
     old = (await world.tokens(client.client_id, resource=OTHER_RESOURCE))["refresh_token"]
     code = await world.code(client.client_id, resource=OTHER_RESOURCE)
-    world.deployment = Deployment(ISSUER, (RESOURCE,))
+    world.deployment = Deployment(ISSUER, (RESOURCE,), frozenset())
     world.__post_init__()
     for resource in (None, OTHER_RESOURCE, RESOURCE):
         assert error(await world.refresh(client.client_id, old, resource=resource)) == INVALID_GRANT

@@ -61,14 +61,33 @@ async def test_registering_again_changes_nothing_for_live_grants(world: World) -
     ok(await world.refresh(client.client_id, tokens["refresh_token"]))
 
 
+def _named(number: int) -> dict[str, Any]:
+    return {**METADATA, "client_name": f"App {number}"}
+
+
 async def test_h01_flood_from_one_address(world: World) -> None:
-    statuses = [(await _register(world)).status for _ in range(61)]
+    statuses = [(await _register(world, _named(number))).status for number in range(61)]
     assert statuses == [200] * 60 + [429]
-    refused = await _register(world)
+    refused = await _register(world, _named(61))
     assert error(refused) == (429, "temporarily_unavailable")
     assert refused.retry_after is not None
     assert 1 <= refused.retry_after <= 600
-    assert (await _register(world, address="198.51.100.1")).status == 200
+    assert (await _register(world, _named(61), address="198.51.100.1")).status == 200
+
+
+async def test_h01_registering_again_is_never_refused(world: World) -> None:
+    """Our choice: clients register at every start, so a registration known already costs nothing."""
+    known = [(await _register(world)).status for _ in range(100)]
+    new = [(await _register(world, _named(number))).status for number in range(59)]
+    assert known + new == [200] * 159
+    assert (await _register(world)).status == 200
+
+
+async def test_h01_many_addresses_shut_registration_for_nobody(world: World) -> None:
+    for address in range(25):
+        for number in range(50):
+            await _register(world, _named(address * 100 + number), address=f"198.51.100.{address}")
+    assert (await _register(world, _named(9999))).status == 200
 
 
 async def test_h01_unused_clients_are_forgotten_and_those_with_grants_are_not(world: World) -> None:

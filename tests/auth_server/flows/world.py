@@ -99,7 +99,9 @@ class World:
     passwords: Argon2Passwords
     clock: SettableClock
     path: Path
-    deployment: Deployment = field(default_factory=lambda: Deployment(ISSUER, (RESOURCE, OTHER_RESOURCE)))
+    deployment: Deployment = field(
+        default_factory=lambda: Deployment(ISSUER, (RESOURCE, OTHER_RESOURCE), frozenset({"cursor"}))
+    )
     browser_id: str | None = None
     session_id: str | None = None
 
@@ -128,7 +130,7 @@ class World:
             "redirect_uris": ["http://localhost/callback"],
             "grant_types": ["authorization_code", "refresh_token"],
         }
-        registered = registration.register({**given, **metadata}, self.clock.now())
+        registered = registration.register({**given, **metadata}, self.deployment.redirect_schemes, self.clock.now())
         await self.store.add_client(registered.client)
         return registered.client
 

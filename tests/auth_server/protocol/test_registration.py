@@ -13,15 +13,16 @@ from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import registration
 
 URIS = ["http://localhost/callback"]
+SCHEMES = frozenset({"cursor"})
 
 
 def _register(**metadata: Any) -> registration.Registered:
-    return registration.register({"redirect_uris": URIS, **metadata}, 1.0)
+    return registration.register({"redirect_uris": URIS, **metadata}, SCHEMES, 1.0)
 
 
 def _refusal(metadata: object) -> Reason:
     with pytest.raises(Refused) as caught:
-        registration.register(metadata, 1.0)
+        registration.register(metadata, SCHEMES, 1.0)
     return caught.value.reason
 
 
@@ -37,6 +38,19 @@ def _refusal(metadata: object) -> Reason:
         pytest.param({"0": "http://localhost/callback"}, id="h03-object"),
         pytest.param([f"https://example.com/{n}" for n in range(100)], id="h03-hundred"),
         pytest.param([*URIS, "javascript:alert(1)"], id="h04-javascript"),
+        *(
+            pytest.param([*URIS, f"{scheme}:x"], id=f"h04-{scheme}")
+            for scheme in (
+                "ms-appinstaller",
+                "itms-services",
+                "search",
+                "rdp",
+                "ms-settings",
+                "zoommtg",
+                "slack",
+                "vscode",
+            )
+        ),
         pytest.param([*URIS, "http://example.com/cb"], id="h05-http"),
         pytest.param(["https://*.example.com/cb"], id="h06-wildcard"),
         pytest.param(["\ud800://x"], id="surrogate"),
@@ -44,6 +58,23 @@ def _refusal(metadata: object) -> Reason:
 )
 def test_redirect_uris_that_are_refused(uris: object) -> None:
     assert _refusal({"redirect_uris": uris}) is Reason.INVALID_REDIRECT_URI
+
+
+@pytest.mark.parametrize("uri", ["cursor://anysphere.cursor-mcp/oauth/callback", "com.example.app:/cb"])
+def test_h04_schemes_of_known_apps_and_schemes_with_a_dot_are_taken(uri: str) -> None:
+    """RFC 8252 §7.1 wants a domain name in reverse; the operator lists the apps that have none."""
+    assert _register(redirect_uris=[uri]).client.redirect_uris == (uri,)
+
+
+@pytest.mark.parametrize(("length", "taken"), [(2048, True), (2049, False)])
+def test_h03_redirect_uris_may_take_two_kib_in_all(length: int, taken: bool) -> None:
+    """Our choice: whoever registers without end cannot fill the store with long rows."""
+    uris = [f"https://example.com/{n:0200}" for n in range(8)]
+    uris.append("https://example.com/" + "x" * (length - sum(map(len, uris)) - len("https://example.com/")))
+    if taken:
+        assert _register(redirect_uris=uris).answer["redirect_uris"] == uris
+    else:
+        assert _refusal({"redirect_uris": uris}) is Reason.INVALID_REDIRECT_URI
 
 
 @pytest.mark.parametrize("metadata", [None, [], "x", 1, [{"redirect_uris": URIS}]])
@@ -200,7 +231,7 @@ def test_h15_the_id_is_a_function_of_the_metadata() -> None:
     ],
 )
 def test_registrations_of_real_clients(metadata: dict[str, Any]) -> None:
-    registered = registration.register(metadata, 1_800_000_000.5)
+    registered = registration.register(metadata, SCHEMES, 1_800_000_000.5)
     assert registered.answer["redirect_uris"] == metadata["redirect_uris"]
     assert registered.answer["client_name"] == metadata["client_name"]
     assert registered.answer["client_id_issued_at"] == 1_800_000_000
@@ -229,7 +260,7 @@ _FIELDS = st.sampled_from(
 @given(_JSON | st.dictionaries(_FIELDS, _JSON | st.just(URIS)))
 def test_any_json_is_judged_without_a_crash(metadata: object) -> None:
     try:
-        registered = registration.register(metadata, 1.0)
+        registered = registration.register(metadata, SCHEMES, 1.0)
     except Refused:
         return
     json.dumps(registered.answer).encode()

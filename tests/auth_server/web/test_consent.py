@@ -196,6 +196,37 @@ async def test_b10_a_hostile_name_is_shown_harmlessly(site: Site, name: str, sho
         assert f"<bdi>{shown}</bdi>" in page.text
 
 
+@pytest.mark.parametrize(
+    ("name", "warning"),
+    [
+        ("DynamoSQL", "This app is not DynamoSQL"),
+        ("DуnamoSQL support", "This app is not DynamoSQL"),
+        ("Clаude Code", "letters of several alphabets"),
+        ("Claude Code", None),
+    ],
+)
+async def test_b10_a_name_that_imitates_is_called_out(site: Site, name: str, warning: str | None) -> None:
+    registered = await site.browser.post(
+        "/register", json={"client_name": name, "redirect_uris": ["http://127.0.0.1/callback"]}
+    )
+    login = await site.sign_in_page(client_id=registered.json()["client_id"])
+    consent = await site.sign_in(login)
+    for page in (login, consent):
+        assert f"<bdi>{name}</bdi>" in page.text
+        for text in ("This app is not DynamoSQL", "letters of several alphabets"):
+            assert (text in page.text) == (text == warning)
+
+
+async def test_b10_the_operators_own_clients_may_bear_the_brand(site: Site) -> None:
+    async with app.administration(site.settings) as administration:
+        made = await administration.clients.create(
+            name="DynamoSQL Desktop", confidential=False, redirect_uris=["http://127.0.0.1/callback"]
+        )
+    page = await site.consent_page(client_id=made.client.client_id)
+    assert "DynamoSQL Desktop" in page.text
+    assert "This app is not" not in page.text
+
+
 async def test_b18_no_parameter_says_where_to_go_after_signing_in(site: Site) -> None:
     page = await site.sign_in_page()
     form = only_form(page)

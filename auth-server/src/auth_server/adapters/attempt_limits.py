@@ -27,7 +27,6 @@ _CLIENT_SECRET = _Limit("client-secret", 10, minutes=1)
 _CLIENT_ADDRESS = _Limit("client-address", 200, minutes=1)
 _AUTHORIZATION_ADDRESS = _Limit("authorization-address", 120, minutes=1)
 _REGISTRATION_ADDRESS = _Limit("registration-address", 60, minutes=10)
-_REGISTRATION_ALL = _Limit("registration-all", 1000, minutes=10)
 _LOOKS_BETWEEN_CLEARINGS = 1000
 
 
@@ -67,8 +66,8 @@ class MemoryAttemptLimiter:
         return self._hit(_AUTHORIZATION_ADDRESS, _network(address))
 
     async def registration_attempt(self, address: str) -> int | None:
-        """See AttemptLimiter: 60 in 10 minutes from an address, 1000 from all."""
-        return self._hit(_REGISTRATION_ADDRESS, _network(address)) or self._hit(_REGISTRATION_ALL)
+        """See AttemptLimiter: 60 in 10 minutes from an address. None for all: a few addresses could use it up."""
+        return self._hit(_REGISTRATION_ADDRESS, _network(address))
 
     async def client_authentication_failed(self, client_id: str, address: str) -> int | None:
         """See AttemptLimiter: 10 failures in a minute for a client from an address, 200 for all from an address."""

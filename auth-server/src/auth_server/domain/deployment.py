@@ -11,11 +11,13 @@ class Deployment:
     """The values that settings fix for a running server.
 
     `issuer` has no trailing slash and is the same byte string in metadata, tokens and redirects. `resources` are
-    canonical resource URIs (RFC 8707); the first stands in when a request names none.
+    canonical resource URIs (RFC 8707); the first stands in when a request names none. `redirect_schemes` are the
+    private-use URI schemes without a dot to which clients that registered themselves may be redirected.
     """
 
     issuer: str
     resources: tuple[str, ...]
+    redirect_schemes: frozenset[str]
 
     @property
     def default_resource(self) -> str:

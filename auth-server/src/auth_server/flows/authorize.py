@@ -65,7 +65,7 @@ class Authorize:
         if retry_after is not None:
             raise Refused(Reason.TOO_MANY_REQUESTS, Facts(retry_after=retry_after))
         client = await self._clients.client(authorize.unverified_client_id(pairs))
-        proven = authorize.prove(pairs, client)
+        proven = authorize.prove(pairs, client, self._deployment)
         now = self._clock.now()
         try:
             accepted = authorize.judge(pairs, proven, self._deployment, now)

@@ -80,7 +80,7 @@ def compose(
             clock=clock,
             entropy=entropy,
         ),
-        register=Register(clients=store, limiter=limiter, clock=clock),
+        register=Register(deployment=deployment, clients=store, limiter=limiter, clock=clock),
         revoke=Revoke(
             deployment=deployment,
             clients=store,

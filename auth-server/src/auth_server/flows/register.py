@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.ports.clients import Addition, ClientStore
 from auth_server.ports.limits import AttemptLimiter
@@ -13,8 +14,8 @@ from shared_kernel.clock import Clock
 class Register:
     """Registers clients."""
 
-    def __init__(self, *, clients: ClientStore, limiter: AttemptLimiter, clock: Clock) -> None:
-        self._clients, self._limiter, self._clock = clients, limiter, clock
+    def __init__(self, *, deployment: Deployment, clients: ClientStore, limiter: AttemptLimiter, clock: Clock) -> None:
+        self._deployment, self._clients, self._limiter, self._clock = deployment, clients, limiter, clock
 
     async def register(self, metadata: object, address: str) -> Mapping[str, Any]:
         """Registers a client; gives the body of the answer (RFC 7591 §3.2.1).
@@ -22,10 +23,12 @@ class Register:
         `metadata` is the parsed JSON body, whatever it is; `address` the caller's. Raises StoreUnavailable, and Refused
         (TOO_MANY_REQUESTS, CLIENT_DELETED, or what registration.register raises).
         """
-        retry_after = await self._limiter.registration_attempt(address)
-        if retry_after is not None:
-            raise Refused(Reason.TOO_MANY_REQUESTS, Facts(retry_after=retry_after))
-        registered = registration.register(metadata, self._clock.now())
+        registered = registration.register(metadata, self._deployment.redirect_schemes, self._clock.now())
+        # Clients register at every start: those that are known cost nothing, and no flood of new ones keeps them out.
+        if await self._clients.client(registered.client.client_id) is None:
+            retry_after = await self._limiter.registration_attempt(address)
+            if retry_after is not None:
+                raise Refused(Reason.TOO_MANY_REQUESTS, Facts(retry_after=retry_after))
         # What the operator has deleted would come back under the same id.
         if await self._clients.add_client(registered.client) is Addition.DELETED:
             raise Refused(Reason.CLIENT_DELETED)

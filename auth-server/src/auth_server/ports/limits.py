@@ -22,7 +22,7 @@ class AttemptLimiter(Protocol):
         ...
 
     async def registration_attempt(self, address: str) -> int | None:
-        """Counts a client registration; seconds to wait when it is one too many."""
+        """Counts the registration of a new client; seconds to wait when it is one too many."""
         ...
 
     async def client_authentication_failed(self, client_id: str, address: str) -> int | None:

@@ -6,7 +6,7 @@ Until client and redirect URI are proven, an error is shown to the person; after
 from dataclasses import dataclass
 
 from auth_server.domain.authorization import AuthorizationRequest
-from auth_server.domain.client import Client
+from auth_server.domain.client import Client, Registration
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import parameters, redirect_uri, resource_indicator
@@ -47,12 +47,12 @@ def unverified_client_id(pairs: Pairs) -> str:
     return client_id
 
 
-def prove(pairs: Pairs, client: Client | None) -> Proven:
+def prove(pairs: Pairs, client: Client | None, deployment: Deployment) -> Proven:
     """Stage one. Raises Refused for the error page."""
     if client is None:
         raise Refused(Reason.UNKNOWN_CLIENT)
     uri = parameters.sole(pairs, "redirect_uri")
-    if uri is None or not redirect_uri.is_registered(client.redirect_uris, uri):
+    if uri is None or not _is_allowed(uri, client, deployment):
         raise Refused(Reason.REDIRECT_URI_NOT_ALLOWED)
     states = [value for name, value in pairs if name == "state"]
     if any(len(state) > MAX_STATE for state in states):
@@ -88,7 +88,7 @@ def still_allowed(request: AuthorizationRequest, client: Client | None, deployme
     """Whether a stored request would be accepted today, by the client as it is now."""
     return (
         client is not None
-        and redirect_uri.is_registered(client.redirect_uris, request.redirect_uri)
+        and _is_allowed(request.redirect_uri, client, deployment)
         and request.scopes <= client.scopes
         and request.resource in deployment.resources
     )
@@ -109,6 +109,18 @@ def error_redirect(uri: str, state: str | None, refused: Refused, issuer: str) -
         uri,
         [("error", wire.error), ("error_description", wire.description), ("state", state), ("iss", issuer)],
     )
+
+
+def _is_allowed(uri: str, client: Client, deployment: Deployment) -> bool:
+    """Whether the client may be answered at the URI: registered, and of a kind that may be registered today."""
+    if not redirect_uri.is_registered(client.redirect_uris, uri):
+        return False
+    if client.registration is Registration.DYNAMIC:
+        try:
+            redirect_uri.check_self_registered(uri, deployment.redirect_schemes)
+        except redirect_uri.UnacceptableRedirectUri:
+            return False
+    return True
 
 
 def _check_extensions(given: Parameters) -> None:

@@ -4,7 +4,7 @@ RFC 6749 §3.1.2, RFC 8252 §7 and §8.3, RFC 9700 §2.1. One validator serves e
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -67,6 +67,28 @@ def kind(uri: str) -> Kind:
             raise UnacceptableRedirectUri
         case _:
             return Kind.PRIVATE_SCHEME
+
+
+def is_private_scheme(scheme: str) -> bool:
+    """Whether a text is a scheme, in lower case, that an app may claim as its own."""
+    return (
+        _SCHEME.fullmatch(scheme) is not None
+        and scheme == scheme.lower()
+        and scheme not in {"http", "https"}
+        and not _FORBIDDEN_SCHEME.fullmatch(scheme)
+    )
+
+
+def check_self_registered(uri: str, schemes: Container[str]) -> None:
+    """Raises UnacceptableRedirectUri unless a client may choose the URI by itself.
+
+    RFC 8252 §7.1: apps "MUST use a URI scheme based on a domain name under their control, expressed in reverse order".
+    Schemes without a dot may belong to any program of the system; `schemes` are those of known apps.
+    """
+    if kind(uri) is Kind.PRIVATE_SCHEME:
+        scheme = uri.partition(":")[0].lower()
+        if "." not in scheme and scheme not in schemes:
+            raise UnacceptableRedirectUri
 
 
 def without_port(uri: str) -> str | None:

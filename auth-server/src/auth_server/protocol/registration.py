@@ -8,7 +8,7 @@ registration_access_token, and a secret method is answered with `none`.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from auth_server.protocol import redirect_uri
 from shared_kernel import scope
 
 MAX_REDIRECT_URIS = 20
+MAX_REDIRECT_URIS_LENGTH = 2048
+"""Most redirect URIs of a client, and most characters in all of them."""
 MAX_LIST = 50
 ALLOWED_GRANT_TYPES = frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN})
 ALLOWED_SCOPES = frozenset({*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS})
@@ -34,8 +36,8 @@ class Registered:
     answer: dict[str, Any]
 
 
-def register(metadata: object, now: float) -> Registered:
-    """Judges a registration request's JSON value, whatever it is.
+def register(metadata: object, redirect_schemes: Container[str], now: float) -> Registered:
+    """Judges a registration request's JSON value, whatever it is. `redirect_schemes` as in Deployment.
 
     Raises Refused: INVALID_REDIRECT_URI, INVALID_CLIENT_METADATA, SOFTWARE_STATEMENT_NOT_APPROVED.
     """
@@ -44,7 +46,7 @@ def register(metadata: object, now: float) -> Registered:
     # null and "" mean "not given": some clients send every field they know.
     given = {name: value for name, value in metadata.items() if value is not None and value != ""}
     _check_keys(given)
-    uris = _redirect_uris(given.get("redirect_uris"))
+    uris = _redirect_uris(given.get("redirect_uris"), redirect_schemes)
     grant_types = _grant_types(given)
     name = safe_name(_text(given, "client_name")) or UNNAMED
     for field in ("scope", "token_endpoint_auth_method", "application_type"):
@@ -83,7 +85,7 @@ def _client_id(name: str, uris: tuple[str, ...], grant_types: frozenset[GrantTyp
     return f"dcr_{base64.urlsafe_b64encode(hashed[:24]).decode()}"
 
 
-def _redirect_uris(value: object) -> tuple[str, ...]:
+def _redirect_uris(value: object, schemes: Container[str]) -> tuple[str, ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_REDIRECT_URIS:
         raise Refused(Reason.INVALID_REDIRECT_URI)
     uris: dict[str, None] = {}
@@ -91,10 +93,12 @@ def _redirect_uris(value: object) -> tuple[str, ...]:
         if not isinstance(uri, str):
             raise Refused(Reason.INVALID_REDIRECT_URI)
         try:
-            redirect_uri.kind(uri)
+            redirect_uri.check_self_registered(uri, schemes)
         except redirect_uri.UnacceptableRedirectUri as error:
             raise Refused(Reason.INVALID_REDIRECT_URI) from error
         uris[uri] = None
+    if sum(map(len, uris)) > MAX_REDIRECT_URIS_LENGTH:
+        raise Refused(Reason.INVALID_REDIRECT_URI)
     return tuple(uris)
 
 

@@ -9,9 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from auth_server.domain.failures import WIRE, Reason, Refused
 from auth_server.protocol import parameters
 from auth_server.protocol.parameters import Pairs
-from auth_server.web import notices, refusals
+from auth_server.web import notices, pages, refusals
 from auth_server.web.endpoint import Endpoint, Handler, request_id
-from auth_server.web.pages import Renderer
+from auth_server.web.pages import ClientLabel, Renderer
 from auth_server.web.parameters import bounded_body, media_type, parse_form
 from shared_kernel import resource
 from shared_kernel.asgi import header_values
@@ -27,6 +27,10 @@ class Browser:
         self._base = issuer.removeprefix(self._origin)
         self._secure = issuer.startswith("https://")
         self.render = render
+
+    def client_label(self, name: str, verified: bool) -> ClientLabel:
+        """A client as people are shown it."""
+        return pages.client_label(name, verified=verified, brand=self.render.brand)
 
     def endpoint(self, *, get: Handler, post: Handler, head: Handler | None = None) -> Endpoint:
         """An endpoint whose every answer, refusals too, is a page or a redirect."""

@@ -20,7 +20,7 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
         transaction_id = request.query_params.get("transaction", "")
         match await flow.view(transaction_id, browser.browser_id(request), browser.session_id(request)):
             case flows.ConsentQuestion() as question:
-                return browser.render(_page(question, transaction_id, browser.path("consent")))
+                return browser.render(_page(question, transaction_id, browser))
             case flows.NeedsSignIn():
                 return browser.to_transaction("login", transaction_id)
 
@@ -47,13 +47,12 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
     return browser.endpoint(get=get, post=post)
 
 
-def _page(question: flows.ConsentQuestion, transaction_id: str, action: str) -> pages.ConsentPage:
+def _page(question: flows.ConsentQuestion, transaction_id: str, browser: Browser) -> pages.ConsentPage:
     return pages.ConsentPage(
-        action=action,
+        action=browser.path("consent"),
         transaction=transaction_id,
         csrf=question.csrf_token,
-        client_name=pages.client_name(question.client_name),
-        unverified=not question.client_verified,
+        client=browser.client_label(question.client_name, question.client_verified),
         user=question.user_email,
         scopes=pages.scope_texts(question.scopes),
         resource=question.resource,

@@ -11,10 +11,19 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from auth_server.domain.client_name import UNNAMED, safe_name
+from auth_server.domain.client_name import UNNAMED, imitates, mixes_alphabets, safe_name
 from shared_kernel import scope as scopes
 
 _TEMPLATES = ("base.html", "icons.html", "login.html", "consent.html", "notice.html")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLabel:
+    """A client's name, safe to show, and what people must know about it; `warning` may be empty."""
+
+    name: str
+    verified: bool
+    warning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,7 @@ class LoginPage:
     action: str
     transaction: str
     csrf: str
-    client_name: str
+    client: ClientLabel
     email: str = ""
     error: str = ""
 
@@ -48,8 +57,7 @@ class ConsentPage:
     action: str
     transaction: str
     csrf: str
-    client_name: str
-    unverified: bool
+    client: ClientLabel
     user: str
     scopes: tuple[ScopeText, ...]
     resource: str
@@ -98,9 +106,15 @@ _SCOPE_TEXTS = {
 }
 
 
-def client_name(name: str) -> str:
-    """The name as it is shown; one that was stored under an earlier rule is made safe now."""
-    return safe_name(name) or UNNAMED
+def client_label(name: str, *, verified: bool, brand: str) -> ClientLabel:
+    """A client as people are shown it. The operator vouches for a verified client's name."""
+    safe = safe_name(name) or UNNAMED  # a name that was stored under an earlier rule is made safe now
+    warning = ""
+    if not verified and imitates(safe, brand):
+        warning = f"This app is not {brand}. It only uses the name."
+    elif not verified and mixes_alphabets(safe):
+        warning = "This name mixes letters of several alphabets. It may imitate another app."
+    return ClientLabel(safe, verified, warning)
 
 
 def scope_texts(wanted: Iterable[str]) -> tuple[ScopeText, ...]:
@@ -122,6 +136,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self.brand = brand
         self._environment.globals.update(
             brand=brand,
             issuer_host=urlsplit(issuer).netloc,

@@ -5,7 +5,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.flows.sign_in import SignedIn, SignIn, TooManyAttempts, WrongCredentials
-from auth_server.web import pages
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.pages import LoginPage
@@ -30,7 +29,7 @@ def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
             action=browser.path("login"),
             transaction=transaction_id,
             csrf=page.csrf_token,
-            client_name=pages.client_name(page.client_name),
+            client=browser.client_label(page.client_name, page.client_verified),
             email=email,
             error=error,
         )
