@@ -112,7 +112,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
         items=DynamoDbItems(clients),
         heavy_planning=heavy_planning,
         relational=relational,
-        spool=MemorySpool(clock=clock, entropy=entropy),
+        spool=MemorySpool(clock=clock, entropy=entropy, lifetime_seconds=settings.cursor_seconds),
         cursor_key=configuration.cursor_key,
         clock=clock,
         limits=limits,

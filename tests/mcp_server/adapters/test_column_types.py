@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mcp_server.adapters.decoding.column_types import Sample, column, is_date, wider_of
+from mcp_server.adapters.decoding.column_types import Sample, column, wider_of
 from mcp_server.domain.schema import AttributeType, ColumnType, TypeKind
 from tests.mcp_server.adapters.relations import N, S, of
 from tests.mcp_server.adapters.relations import column as known
@@ -56,26 +56,6 @@ def test_what_else_a_column_holds_is_noted() -> None:
 
 def test_rounding_is_noted() -> None:
     assert "DOUBLE" in column("a", sample({"N": "1E100"}), 1).notes[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2024-02-29", True),
-        ("2023-02-29", False),
-        ("0001-01-01", True),
-        ("0000-01-01", False),
-        ("9999-12-31", True),
-        ("2024-1-1", False),
-        ("20240101", False),
-        ("2024-01-01 ", False),
-        ("٢٠٢٤-٠١-٠١", False),
-        ("2024-01-01\n", False),
-        (20240101, False),
-    ],
-)
-def test_only_one_spelling_is_a_date(text: object, expected: bool) -> None:
-    assert is_date(text) is expected
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class Service:
         self.client = clients.of(schemas[0])
         self.catalog = DynamoDbCatalog(clients, self.clock)
         self.items = DynamoDbItems(clients)
-        self.spool = MemorySpool(clock=self.clock, entropy=SystemEntropy())
+        self.spool = MemorySpool(clock=self.clock, entropy=SystemEntropy(), lifetime_seconds=900)
         self.limits = Limits()
         self.heavy_planning = PlanningProcesses(seconds=self.limits.planning_seconds)
 

@@ -3,13 +3,15 @@
 import pyarrow as pa
 import pytest
 
-from mcp_server.adapters.spool import LIFETIME_SECONDS, MemorySpool
+from mcp_server.adapters.spool import MemorySpool
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.relational import Result, ResultColumn
 from shared_kernel.entropy import SystemEntropy
 from tests.support.clock import SettableClock
 
 pytestmark = pytest.mark.anyio
+
+LIFETIME = 900
 
 
 def principal(subject: str = "usr_1", tenant: str = "default", client: str = "c") -> Principal:
@@ -23,7 +25,13 @@ def result(rows: int) -> Result:
 
 
 def spool(clock: SettableClock, *, result_bytes: int = 800, total_bytes: int = 1600) -> MemorySpool:
-    return MemorySpool(clock=clock, entropy=SystemEntropy(), result_bytes=result_bytes, total_bytes=total_bytes)
+    return MemorySpool(
+        clock=clock,
+        entropy=SystemEntropy(),
+        lifetime_seconds=LIFETIME,
+        result_bytes=result_bytes,
+        total_bytes=total_bytes,
+    )
 
 
 async def test_a_result_is_there_for_its_principal_alone() -> None:
@@ -38,12 +46,12 @@ async def test_a_result_is_there_for_its_principal_alone() -> None:
     assert await kept.get(principal(), "unknown") is None
 
 
-async def test_a_result_expires_after_fifteen_minutes_however_often_it_is_read() -> None:
+async def test_a_result_expires_at_its_time_however_often_it_is_read() -> None:
     clock = SettableClock()
     kept = spool(clock)
     spool_id = await kept.put(principal(), result(1))
     assert spool_id is not None
-    clock.time += LIFETIME_SECONDS - 1
+    clock.time += LIFETIME - 1
     assert await kept.get(principal(), spool_id) is not None
     clock.time += 1
     assert await kept.get(principal(), spool_id) is None
@@ -92,5 +100,5 @@ async def test_a_wall_clock_that_is_set_neither_ends_nor_prolongs_a_results_life
     assert spool_id is not None
     clock.wall += jump
     assert await kept.get(principal(), spool_id) is not None
-    clock.time += LIFETIME_SECONDS
+    clock.time += LIFETIME
     assert await kept.get(principal(), spool_id) is None

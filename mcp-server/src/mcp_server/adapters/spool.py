@@ -8,7 +8,6 @@ from mcp_server.ports.relational import Result
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
-LIFETIME_SECONDS = 15 * 60
 RESULT_BYTES = 64 * 1024 * 1024
 TOTAL_BYTES = 512 * 1024 * 1024
 
@@ -24,15 +23,21 @@ class _Entry:
 
 
 class MemorySpool:
-    """A Spool in this process: 15 minutes, limited in bytes, the longest unused result gives way first.
+    """A Spool in this process: for `lifetime_seconds`, limited in bytes, the longest unused result gives way first.
 
     One principal can hold at most half of it, so that nobody's results push out everyone else's.
     """
 
     def __init__(
-        self, *, clock: Clock, entropy: Entropy, result_bytes: int = RESULT_BYTES, total_bytes: int = TOTAL_BYTES
+        self,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        lifetime_seconds: float,
+        result_bytes: int = RESULT_BYTES,
+        total_bytes: int = TOTAL_BYTES,
     ) -> None:
-        self._clock, self._entropy = clock, entropy
+        self._clock, self._entropy, self._lifetime_seconds = clock, entropy, lifetime_seconds
         self._result_bytes, self._total_bytes = result_bytes, total_bytes
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
@@ -64,7 +69,7 @@ class MemorySpool:
         return entry.result
 
     def _expired(self, entry: _Entry) -> bool:
-        return self._clock.monotonic() - entry.kept_at >= LIFETIME_SECONDS
+        return self._clock.monotonic() - entry.kept_at >= self._lifetime_seconds
 
     def _make_room(self, keys: list[str], room: int) -> None:
         """Drops of these entries, oldest first, until the rest takes no more than `room` bytes."""

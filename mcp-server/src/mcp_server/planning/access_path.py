@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
-from mcp_server.planning.attribute_values import AttributeValue
+from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.estimates import (
     NOTHING,
     keys_estimate,
@@ -118,7 +118,7 @@ def _path(
     constraints: Mapping[str, KeyConstraint],
 ) -> _Path | None:
     """Every partition key needs values; sort keys are taken from the left, the last one may be a range."""
-    enumerated: list[tuple[KeyAttribute, tuple[AttributeValue, ...]]] = []
+    enumerated: list[tuple[KeyAttribute, tuple[ScalarValue, ...]]] = []
     for key in hash_keys:
         values = _values(table, key, constraints)
         if values is None:
@@ -148,7 +148,7 @@ def _path(
 
 def _values(
     table: Table, key: KeyAttribute, constraints: Mapping[str, KeyConstraint]
-) -> tuple[AttributeValue, ...] | None:
+) -> tuple[ScalarValue, ...] | None:
     constraint = constraints.get(key.name)
     column = table.column(key.name)
     if constraint is None or constraint.values is None or column is None:
@@ -160,7 +160,7 @@ def _values(
 
 def _range(
     table: Table, key: KeyAttribute, constraint: KeyConstraint
-) -> tuple[str, str, tuple[AttributeValue, ...]] | None:
+) -> tuple[str, str, tuple[ScalarValue, ...]] | None:
     """One condition that holds whenever the bounds do: DynamoDB takes no two on one key."""
     column = table.column(key.name)
     if column is None:
@@ -185,7 +185,7 @@ def _range(
 
 def _primary_keys(
     table: Table, constraints: Mapping[str, KeyConstraint]
-) -> tuple[Mapping[str, AttributeValue], ...] | None:
+) -> tuple[Mapping[str, ScalarValue], ...] | None:
     """Every primary key the query can mean, if they are few enough to be named."""
     values = [_values(table, key, constraints) for key in table.key]
     known = [one for one in values if one is not None]
@@ -210,7 +210,7 @@ def _nothing(relation: Relation, consistent: bool) -> Read:
     )
 
 
-def _get(relation: Relation, keys: tuple[Mapping[str, AttributeValue], ...], consistent: bool) -> Read:
+def _get(relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], consistent: bool) -> Read:
     names = frozenset(key.name for key in relation.table.key)
     one = len(keys) == 1
     return Read(

@@ -11,7 +11,8 @@ from typing import Literal
 from mcp_server.domain.schema import AttributeType, Column, TypeKind
 from mcp_server.planning.predicate import Value
 
-AttributeValue = dict[str, str | bool]
+ScalarValue = dict[str, str | bool]
+"""An AttributeValue that a condition or a key may hold: one descriptor with its content."""
 
 _SMALLEST = Decimal("1E-130")
 _LARGEST = Decimal("9.9999999999999999999999999999999999999E+125")
@@ -32,7 +33,7 @@ def natural_type(column: Column) -> AttributeType | None:
     return _NATURAL.get(column.type.kind)
 
 
-def attribute_value(value: Value, column: Column) -> AttributeValue | None:
+def attribute_value(value: Value, column: Column) -> ScalarValue | None:
     """A value to compare the column's attribute with, or None where DynamoDB cannot hold exactly that value."""
     kind = column.type.kind
     if kind is TypeKind.VARCHAR and isinstance(value, str):
@@ -46,7 +47,7 @@ def attribute_value(value: Value, column: Column) -> AttributeValue | None:
     return None
 
 
-def _number(value: Decimal) -> AttributeValue | None:
+def _number(value: Decimal) -> ScalarValue | None:
     """API reference, Numbers: up to 38 digits of precision, magnitude 1E-130 to 9.99…E+125."""
     if not value.is_finite() or len(value.normalize(Context(prec=200)).as_tuple().digits) > _DIGITS:
         return None
@@ -62,7 +63,7 @@ def _plain(value: Decimal) -> str:
     return f"{value.normalize(Context(prec=_DIGITS)):f}" if abs(value.adjusted()) < 40 else str(value.normalize())
 
 
-def widened(value: Value, direction: Literal["down", "up"]) -> AttributeValue | None:
+def widened(value: Value, direction: Literal["down", "up"]) -> ScalarValue | None:
     """A number safely below or above all that DuckDB may take for the same DOUBLE as `value`.
 
     A DOUBLE column holds the nearest double of each stored number, so a comparison with a double is true of stored

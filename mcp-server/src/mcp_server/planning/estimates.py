@@ -9,7 +9,8 @@ _ITEM_BYTES = 400
 """Taken for an item's size where it is not known."""
 
 _PAGE_BYTES = 1024 * 1024
-_UNIT_BYTES = 4096
+UNIT_BYTES = 4096
+"""What a read unit reads of one item, or of the items of one request."""
 _SECONDS_A_PAGE = 0.02
 _BYTES_A_SECOND = 20_000_000
 
@@ -23,7 +24,7 @@ def table_bytes(table: Table) -> int:
 
 def keys_estimate(table: Table, keys: int, *, consistent: bool) -> Estimate:
     """Single items: each is rounded up to a read unit of its own."""
-    units = keys * math.ceil(_item_bytes(table) / _UNIT_BYTES) * _unit(consistent)
+    units = keys * read_units(_item_bytes(table), consistent=consistent)
     return _estimate(keys, keys * _item_bytes(table), units, pages=max(1, math.ceil(keys / 100)), parallel=1)
 
 
@@ -32,7 +33,7 @@ def query_estimate(table: Table, queries: int, *, share: float, consistent: bool
     partition = 1 if table.range_key is None else max(1, math.isqrt(table.item_count))
     items = max(1, math.ceil(partition * share)) * queries
     size = items * _item_bytes(table)
-    units = max(queries, math.ceil(size / _UNIT_BYTES)) * _unit(consistent)
+    units = read_units(size, requests=queries, consistent=consistent)
     return _estimate(items, size, units, pages=max(queries, math.ceil(size / _PAGE_BYTES)), parallel=1)
 
 
@@ -40,16 +41,17 @@ def scan_estimate(table: Table, segments: int, *, consistent: bool) -> Estimate:
     """Everything; a filter saves no read units."""
     size = table_bytes(table)
     pages = max(segments, math.ceil(size / _PAGE_BYTES))
-    units = max(pages, math.ceil(size / _UNIT_BYTES)) * _unit(consistent)
+    units = read_units(size, requests=pages, consistent=consistent)
     return _estimate(table.item_count, size, units, pages=pages, parallel=segments)
+
+
+def read_units(size: float, *, requests: int = 1, consistent: bool) -> float:
+    """What reading so many bytes takes: whole units, one at least for each request, half of it if eventual reads do."""
+    return max(requests, math.ceil(size / UNIT_BYTES)) * (1.0 if consistent else 0.5)
 
 
 def _item_bytes(table: Table) -> int:
     return max(1, table.size_bytes // table.item_count) if table.size_bytes and table.item_count else _ITEM_BYTES
-
-
-def _unit(consistent: bool) -> float:
-    return 1.0 if consistent else 0.5
 
 
 def _estimate(items: int, size: int, units: float, *, pages: int, parallel: int) -> Estimate:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcp_server.planning.attribute_values import AttributeValue
+from mcp_server.planning.attribute_values import ScalarValue
 
 MAX_EXPRESSION_BYTES = 4096
 """Constraints.html: "The maximum length of any expression string is 4 KB." """
@@ -30,7 +30,7 @@ class Placeholders:
         """The placeholder of an attribute's name."""
         return self.names.setdefault(attribute, f"#n{len(self.names)}")
 
-    def value(self, value: AttributeValue) -> str:
+    def value(self, value: ScalarValue) -> str:
         """The placeholder of a value."""
         ((descriptor, content),) = value.items()
         return self.values.setdefault((descriptor, content), f":v{len(self.values)}")

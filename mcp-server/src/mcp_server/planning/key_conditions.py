@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from mcp_server.domain.schema import AttributeType, Column, KeyAttribute, Table, TypeKind
-from mcp_server.planning.attribute_values import AttributeValue, attribute_value, natural_type
+from mcp_server.planning.attribute_values import ScalarValue, attribute_value, natural_type
 from mcp_server.planning.predicate import (
     AllOf,
     AnyOf,
@@ -96,7 +96,7 @@ def _all_keys(table: Table) -> Iterable[KeyAttribute]:
         yield from index.range_keys
 
 
-def key_value(value: Value, key: KeyAttribute, column: Column) -> AttributeValue | None:
+def key_value(value: Value, key: KeyAttribute, column: Column) -> ScalarValue | None:
     """The value in a key's notation, or None when it cannot be told: empty or long texts, numbers out of range."""
     rendered = attribute_value(value, column)
     if rendered is None:

@@ -16,7 +16,7 @@ brings its own, and AND binds tighter than OR (Expressions.OperatorsAndFunctions
 from collections.abc import Container
 
 from mcp_server.domain.schema import Column, Table, TypeKind
-from mcp_server.planning.attribute_values import AttributeValue, attribute_value, natural_type, widened
+from mcp_server.planning.attribute_values import ScalarValue, attribute_value, natural_type, widened
 from mcp_server.planning.expressions import MAX_OPERANDS, Placeholders
 from mcp_server.planning.predicate import (
     AllOf,
@@ -32,8 +32,8 @@ from mcp_server.planning.predicate import (
     Value,
 )
 
-_ISO_DATE_LENGTH: AttributeValue = {"N": "10"}
-_NULL: AttributeValue = {"S": "NULL"}
+_ISO_DATE_LENGTH: ScalarValue = {"N": "10"}
+_NULL: ScalarValue = {"S": "NULL"}
 
 
 def render_filter(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_server.domain.schema import DOCUMENT_COLUMN
-from mcp_server.planning.attribute_values import AttributeValue
+from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.expressions import Placeholders, fits
 from mcp_server.planning.plan import Relation, Request
 from mcp_server.planning.predicate import Predicate
@@ -31,8 +31,8 @@ class KeyCondition:
     one or two values.
     """
 
-    equals: tuple[tuple[str, AttributeValue], ...]
-    condition: tuple[str, str, tuple[AttributeValue, ...]] | None = None
+    equals: tuple[tuple[str, ScalarValue], ...]
+    condition: tuple[str, str, tuple[ScalarValue, ...]] | None = None
 
     def render(self, placeholders: Placeholders) -> str:
         """The KeyConditionExpression."""
@@ -50,9 +50,7 @@ class KeyCondition:
         return " AND ".join(said)
 
 
-def get_requests(
-    relation: Relation, keys: Sequence[Mapping[str, AttributeValue]], *, consistent: bool
-) -> list[Request]:
+def get_requests(relation: Relation, keys: Sequence[Mapping[str, ScalarValue]], *, consistent: bool) -> list[Request]:
     """BatchGetItem requests for some primary keys."""
     placeholders = Placeholders()
     projection = _projection(relation, placeholders)

@@ -13,8 +13,9 @@ from typing import Final
 
 from sqlglot import exp
 
+from mcp_server.domain.dates import iso_date
+
 _EXACT = Context(prec=76, traps=[InvalidOperation])
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INTEGER = re.compile(r"-?\d+")
 
 
@@ -77,16 +78,6 @@ def _number(text: str) -> int | Decimal | float | _NotConstant:
         return Decimal(text)
     except (ValueError, InvalidOperation):
         return NOT_CONSTANT
-
-
-def iso_date(text: str) -> date | None:
-    """The date that a text in exactly DynamoDB's usual notation, `YYYY-MM-DD`, stands for."""
-    if not _ISO_DATE.fullmatch(text):
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _cast(value: Constant, to: exp.DataType) -> Constant:

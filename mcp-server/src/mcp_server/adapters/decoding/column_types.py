@@ -1,16 +1,13 @@
 """From the values seen in an attribute to the type of its column. Deterministic, and only ever widening."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import Any
 
 from mcp_server.adapters.decoding.attribute_values import PRECISION, AttributeValue, Digits, tagged
+from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
 
 VARCHAR = ColumnType(TypeKind.VARCHAR)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SCALES = (2, 4, 6, 9, 12, 18)
 _SIMPLE = {
     AttributeType.STRING: VARCHAR,
@@ -23,17 +20,6 @@ _SIMPLE = {
 }
 _WIDTH = {TypeKind.BIGINT: 0, TypeKind.DECIMAL: 1, TypeKind.DOUBLE: 2, TypeKind.DATE: 0, TypeKind.VARCHAR: 1}
 _DOUBLE_NOTE = "some numbers have more digits than DECIMAL(38) carries; values are rounded to DOUBLE"
-
-
-def is_date(content: Any) -> bool:
-    """Whether a text is a calendar date in the one form YYYY-MM-DD, so that it and the DATE stand for each other."""
-    if not isinstance(content, str) or not _DATE.fullmatch(content):
-        return False
-    try:
-        date.fromisoformat(content)
-    except ValueError:
-        return False
-    return True
 
 
 @dataclass(slots=True)
@@ -55,7 +41,7 @@ class Sample:
             for member in content:
                 self.digits.add(member)
         elif descriptor is AttributeType.STRING and self.dates:
-            self.dates = is_date(content)
+            self.dates = iso_date(content) is not None
 
     @property
     def present(self) -> int:

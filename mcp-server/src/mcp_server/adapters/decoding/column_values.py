@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mcp_server.adapters.decoding import attribute_values as av
-from mcp_server.adapters.decoding.column_types import is_date
+from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import DOCUMENT_COLUMN, AttributeType, Column, ColumnType, TypeKind
 
 _ARROW_TYPES = {
@@ -125,8 +125,8 @@ def _members(kind: AttributeType, content: Any, element: ColumnType) -> list[Any
 def _scalar(kind: AttributeType, content: Any, type_: ColumnType) -> Any:
     if kind is AttributeType.NUMBER and type_.kind in _FAST[AttributeType.NUMBER]:
         return _number(content, type_)
-    if kind is AttributeType.STRING and type_.kind is TypeKind.DATE and is_date(content):
-        return date.fromisoformat(content)
+    if kind is AttributeType.STRING and type_.kind is TypeKind.DATE and (day := iso_date(content)):
+        return day
     if kind is AttributeType.BOOLEAN and type_.kind is TypeKind.BOOLEAN:
         return content
     if kind is AttributeType.BINARY and type_.kind is TypeKind.BLOB:

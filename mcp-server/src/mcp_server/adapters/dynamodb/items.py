@@ -8,7 +8,6 @@ keys that no item has are not counted.
 """
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -32,10 +31,10 @@ from mcp_server.adapters.dynamodb.responses import (
     requests_of,
 )
 from mcp_server.domain.schema import Schema
+from mcp_server.planning.estimates import UNIT_BYTES, read_units
 from mcp_server.planning.plan import Read, Request
 from mcp_server.ports.items import Consumption
 
-BLOCK_BYTES = 4096
 PARALLEL_REQUESTS = 8
 PAGES_AHEAD = 2
 DECODING_THREADS = 2
@@ -109,12 +108,12 @@ class DynamoDbItems:
             response = await operation(**arguments)
             raw: RawItems = response[RAW]
             if schema.endpoint_url is None:
-                read_units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
+                units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
             else:
                 size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, raw.Count)
-                read_units = _units(size, consistent=read.consistent)
-            read_units *= requests_of(response)
-            observe(Consumption(raw.Count, raw.ScannedCount, response[BYTES], read_units))
+                units = read_units(size, consistent=read.consistent)
+            units *= requests_of(response)
+            observe(Consumption(raw.Count, raw.ScannedCount, response[BYTES], units))
             return await self._page(decoder, raw.Items, raw.Count), raw
 
         while True:
@@ -144,11 +143,11 @@ class DynamoDbItems:
                 message = "more items than keys"
                 raise UnreadableResponse(message)
             if schema.endpoint_url is None:
-                read_units = sum(float(part.get("CapacityUnits", 0.0)) for part in raw.ConsumedCapacity)
+                units = sum(float(part.get("CapacityUnits", 0.0)) for part in raw.ConsumedCapacity)
             else:
-                each = _units(_item_size(read, memoryview(items).nbytes, count), consistent=read.consistent)
-                read_units = count * each
-            observe(Consumption(count, count, response[BYTES], read_units * requests_of(response)))
+                each = read_units(_item_size(read, memoryview(items).nbytes, count), consistent=read.consistent)
+                units = count * each
+            observe(Consumption(count, count, response[BYTES], units * requests_of(response)))
             return await self._page(decoder, items, count), raw
 
         for pause in _pauses():
@@ -193,8 +192,4 @@ def _item_size(read: Read, wire_bytes: int, items: int) -> float:
     table = read.relation.table
     if table.item_count and table.size_bytes:
         return table.size_bytes / table.item_count
-    return wire_bytes / items if items else BLOCK_BYTES
-
-
-def _units(size: float, *, consistent: bool) -> float:
-    return max(1, math.ceil(size / BLOCK_BYTES)) * (1.0 if consistent else 0.5)
+    return wire_bytes / items if items else UNIT_BYTES

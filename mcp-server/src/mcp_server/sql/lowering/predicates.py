@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import Column, TypeKind
 from mcp_server.planning.predicate import (
     AllOf,
@@ -26,7 +27,7 @@ from mcp_server.planning.predicate import (
     StartsWith,
     Value,
 )
-from mcp_server.sql.constants import NOT_CONSTANT, Constant, constant, iso_date
+from mcp_server.sql.constants import NOT_CONSTANT, Constant, constant
 from mcp_server.sql.lowering.patterns import pattern_pieces
 
 ColumnOf = Callable[[exp.Column], Column | None]
