@@ -26,6 +26,7 @@ from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
 from mcp_server.adapters.spool import MemorySpool
+from mcp_server.adapters.usage_log import LoggedUsage
 from mcp_server.domain.failures import Failure
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
@@ -113,6 +114,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
         heavy_planning=heavy_planning,
         relational=relational,
         spool=MemorySpool(clock=clock, entropy=entropy, lifetime_seconds=settings.cursor_seconds),
+        usage=LoggedUsage(),
         cursor_key=configuration.cursor_key,
         clock=clock,
         limits=limits,

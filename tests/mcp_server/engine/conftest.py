@@ -14,6 +14,7 @@ from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.spool import MemorySpool
+from mcp_server.adapters.usage_log import LoggedUsage
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
 from mcp_server.engine.browsing import BrowsingService
@@ -52,6 +53,7 @@ class Service:
             heavy_planning=self.heavy_planning,
             relational=self.sandbox,
             spool=self.spool,
+            usage=LoggedUsage(),
             cursor_key=b"k" * 32,
             clock=self.clock,
             limits=replace(self.limits, **limits),

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
@@ -50,6 +51,29 @@ async def test_a_join_with_aggregates(service: Service, tables: None) -> None:
     assert (result.next_cursor, result.stop_reason) == (None, "complete")
     assert (result.statistics.items_read, result.statistics.pages_read) == (12, 1)  # one scan for both references
     assert result.warnings == ("read_units is computed from item sizes, since the endpoint is not AWS.",)
+
+
+async def test_what_a_statement_read_is_logged_whether_it_succeeds_or_not(service: Service, tables: None) -> None:
+    join = "SELECT count(*) FROM eng_orders a JOIN eng_big b ON a.n = b.n"
+    with capture_logs() as logs:
+        await service.run(join)
+        with pytest.raises(Failure):
+            await service.run("SELECT t FROM eng_big", max_read_units=10.0)
+        with pytest.raises(Failure):
+            await service.run("SELECT nope FROM eng_big WHERE t = 'a secret value'")
+        await service.run(join)
+    lines = [line for line in logs if line["event"] == "statement_ran"]
+    assert [line["tables"] for line in lines] == [
+        ("shop.eng_big", "shop.eng_orders"),
+        ("shop.eng_big",),
+        (),
+        ("shop.eng_big", "shop.eng_orders"),
+    ]
+    assert (lines[0]["items_read"], lines[2]["items_read"]) == (1512, 0)
+    assert lines[1]["read_units"] > 10
+    assert lines[0]["statement"] == lines[3]["statement"] != lines[1]["statement"]
+    assert {(line["tenant"], line["client_id"]) for line in lines} == {("acme", "cli")}
+    assert "secret" not in str(logs)
 
 
 async def test_a_key_reads_one_item(service: Service, tables: None) -> None:

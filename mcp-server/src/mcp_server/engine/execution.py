@@ -1,6 +1,7 @@
 """Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
 
-from collections.abc import AsyncGenerator
+import hashlib
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource, SchemaConflict
 from mcp_server.ports.relational import EvaluationLost, Input, RelationalEngine, Result, StreamReadTwice, View
+from mcp_server.ports.usage import Usage, UsageLog
 from shared_kernel.clock import Clock
 
 MAX_CONFLICTS = 4
@@ -55,20 +57,37 @@ class Execution:
         catalog: Catalog,
         items: ItemSource,
         relational: RelationalEngine,
+        usage: UsageLog,
         clock: Clock,
         limits: Limits,
     ) -> None:
         self._planner, self._schemas, self._catalog = planner, schemas, catalog
-        self._items, self._relational = items, relational
+        self._items, self._relational, self._usage = items, relational, usage
         self._clock, self._limits = clock, limits
 
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
-        """The statement's result. Raises Failure."""
+        """The statement's result. Raises Failure. What was read is recorded in any case."""
         meter = Meter(self._limits, max_read_units=options.max_read_units, allow_full_scan=options.allow_full_scan)
+        plans: list[Plan] = []
+        try:
+            return await self._run(principal, schema, parsed, options, meter, plans)
+        finally:
+            self._usage.record(principal, _usage(parsed, plans, meter))
+
+    async def _run(
+        self,
+        principal: Principal,
+        schema: Schema,
+        parsed: Parsed,
+        options: Options,
+        meter: Meter,
+        plans: list[Plan],
+    ) -> Run:
         materialise = lost = False
         conflicts: set[tuple[str, str, str]] = set()
         while True:
             plan = await self._planner.plan(principal, schema, parsed, consistent=options.consistent)
+            plans.append(plan)
             if plan.large_scans and not options.allow_full_scan:
                 raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
             planned_at = self._clock.monotonic()
@@ -119,3 +138,9 @@ class Execution:
         async with aclosing(self._items.pages(schema, read, meter.observer(read))) as pages:
             async for page in pages:
                 yield page
+
+
+def _usage(parsed: Parsed, plans: Sequence[Plan], meter: Meter) -> Usage:
+    tables = {f"{read.relation.table.schema}.{read.relation.table.name}" for plan in plans for read in plan.reads}
+    digest = hashlib.sha256(parsed.text.encode(errors="replace")).hexdigest()
+    return Usage(digest[:16], tuple(sorted(tables)), meter.items, meter.pages, meter.bytes, meter.read_units)

@@ -20,6 +20,7 @@ from mcp_server.ports.items import ItemSource
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.relational import RelationalEngine
 from mcp_server.ports.spool import Spool
+from mcp_server.ports.usage import UsageLog
 from mcp_server.sql.gate.parameters import Parameters
 from shared_kernel.clock import Clock
 
@@ -36,6 +37,7 @@ class QueryService:
         heavy_planning: HeavyPlanning,
         relational: RelationalEngine,
         spool: Spool,
+        usage: UsageLog,
         cursor_key: bytes,
         clock: Clock,
         limits: Limits,
@@ -49,6 +51,7 @@ class QueryService:
             catalog=catalog,
             items=items,
             relational=relational,
+            usage=usage,
             clock=clock,
             limits=limits,
         )

@@ -1,0 +1,26 @@
+"""Usage as log lines."""
+
+import structlog
+
+from mcp_server.domain.principal import Principal
+from mcp_server.ports.usage import Usage
+
+_log = structlog.get_logger("usage")
+
+
+class LoggedUsage:
+    """A UsageLog: one line per statement, with the request's id like every line of its request."""
+
+    def record(self, principal: Principal, usage: Usage) -> None:
+        """See UsageLog."""
+        _log.info(
+            "statement_ran",
+            statement=usage.statement,
+            tables=usage.tables,
+            items_read=usage.items,
+            pages_read=usage.pages,
+            bytes_read=usage.bytes,
+            read_units=round(usage.read_units, 1),
+            tenant=principal.tenant,
+            client_id=principal.client_id,
+        )
