@@ -189,3 +189,22 @@ async def test_passwords_are_stored_as_argon2id(world: World) -> None:
     assert user is not None
     assert user.password_hash.startswith("$argon2id$")
     assert user.user_id.startswith("usr_")
+
+
+async def test_a_hash_of_other_parameters_is_renewed_at_sign_in(world: World) -> None:
+    stored = await world.store.user_by_email(EMAIL)
+    assert stored is not None
+    world.passwords = await open_passwords(PasswordHasher(time_cost=2, memory_cost=8, parallelism=1))
+    world.__post_init__()
+    transaction_id, submit = await _page(world)
+    assert await submit(password="wrong password") == WrongCredentials()
+    assert await world.store.user_by_email(EMAIL) == stored
+    signed_in = await submit()
+    assert isinstance(signed_in, SignedIn)
+    renewed = await world.store.user_by_email(EMAIL)
+    assert renewed is not None
+    assert "t=2" in renewed.password_hash
+    world.session_id = signed_in.session_id
+    assert await world.consent_page(transaction_id)
+    assert isinstance(await submit(), SignedIn)
+    assert await world.store.user_by_email(EMAIL) == renewed

@@ -73,11 +73,19 @@ async def sow(directory: Path) -> Seed:
 
 
 @asynccontextmanager
-async def opened(seed: Seed, directory: Path, issuer: str = LOCAL_ISSUER, **more: Any) -> AsyncIterator["Site"]:
+async def opened(
+    seed: Seed,
+    directory: Path,
+    issuer: str = LOCAL_ISSUER,
+    *,
+    passwords: Argon2Passwords | None = None,
+    **more: Any,
+) -> AsyncIterator["Site"]:
     """The service over a copy of the seeded store."""
     shutil.copytree(seed.directory, directory, dirs_exist_ok=True)
     clock, configured = SettableClock(SystemClock().now()), settings(directory, issuer, **more)
-    async with app.service(configured, clock=clock, passwords=await quick_passwords()) as served:
+    passwords = passwords or await quick_passwords()
+    async with app.service(configured, clock=clock, passwords=passwords) as served:
         transport = httpx2.ASGITransport(served, client=("203.0.113.7", 4711))
         async with httpx2.AsyncClient(transport=transport, base_url=resource.origin(issuer)) as browser:
             yield Site(issuer, seed, browser, transport, clock, configured)

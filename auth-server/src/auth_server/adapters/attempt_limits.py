@@ -4,11 +4,11 @@ Each server process counts for itself, so that n processes on a host allow n tim
 monotonic clock: whoever sets the machine's clock neither ends nor prolongs a wait.
 """
 
-import ipaddress
 import math
 from collections import deque
 from dataclasses import dataclass
 
+from auth_server.adapters.networks import network
 from auth_server.domain.credentials import digest
 from shared_kernel.clock import Clock
 
@@ -53,27 +53,27 @@ class MemoryAttemptLimiter:
 
     async def sign_in_attempt(self, email: str, address: str) -> int | None:
         """See AttemptLimiter: 100 in 5 minutes from an address, 10 of them for one account."""
-        network = _network(address)
+        source = network(address)
         # The address first: it bounds how many accounts one address can make us remember.
-        return self._hit(_SIGN_IN_ADDRESS, network) or self._hit(_SIGN_IN_ACCOUNT, digest(email), network)
+        return self._hit(_SIGN_IN_ADDRESS, source) or self._hit(_SIGN_IN_ACCOUNT, digest(email), source)
 
     async def sign_in_succeeded(self, email: str, address: str) -> None:
         """See AttemptLimiter."""
-        self._windows.pop((_SIGN_IN_ACCOUNT.name, digest(email), _network(address)), None)
+        self._windows.pop((_SIGN_IN_ACCOUNT.name, digest(email), network(address)), None)
 
     async def authorization_attempt(self, address: str) -> int | None:
         """See AttemptLimiter: 120 in a minute from an address, since each may leave a row in the store."""
-        return self._hit(_AUTHORIZATION_ADDRESS, _network(address))
+        return self._hit(_AUTHORIZATION_ADDRESS, network(address))
 
     async def registration_attempt(self, address: str) -> int | None:
         """See AttemptLimiter: 60 in 10 minutes from an address. None for all: a few addresses could use it up."""
-        return self._hit(_REGISTRATION_ADDRESS, _network(address))
+        return self._hit(_REGISTRATION_ADDRESS, network(address))
 
     async def client_authentication_failed(self, client_id: str, address: str) -> int | None:
         """See AttemptLimiter: 10 failures in a minute for a client from an address, 200 for all from an address."""
-        network = _network(address)
+        source = network(address)
         # The address first: one that is blocked makes us remember no further clients.
-        return self._hit(_CLIENT_ADDRESS, network) or self._hit(_CLIENT_SECRET, digest(client_id), network)
+        return self._hit(_CLIENT_ADDRESS, source) or self._hit(_CLIENT_SECRET, digest(client_id), source)
 
     def _hit(self, limit: _Limit, *key: str) -> int | None:
         """Counts a hit; the seconds to wait, and no count, when the window is full."""
@@ -94,15 +94,3 @@ class MemoryAttemptLimiter:
             window.move(now)
             if not window.hits:
                 del self._windows[key]
-
-
-def _network(address: str) -> str:
-    """What one subscriber can speak from: an IPv4 address, or the /64 that an IPv6 address lies in."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        mapped = parsed.ipv4_mapped
-        return str(mapped) if mapped else str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

@@ -1,12 +1,23 @@
 """argon2id (RFC 9106), in worker threads, a bounded number at a time."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import anyio
 import anyio.to_thread
 from argon2 import PasswordHasher as Argon2
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from auth_server.adapters.networks import network
+from auth_server.ports.people import PasswordMatch, PasswordsBusy
+
 MAX_CONCURRENT = 2
 """Each hash takes 64 MiB and a core for some 50 ms; more at once would only starve the token endpoint."""
+MAX_WAITING = 32
+"""Verifications under way, waiting ones included: the last of them is answered within a second or two."""
+MAX_WAITING_PER_NETWORK = 8
+"""Those of them that one subscriber's addresses may take."""
 
 
 class Argon2Passwords:
@@ -14,24 +25,40 @@ class Argon2Passwords:
 
     def __init__(self, argon2: Argon2, nobodys_hash: str, limiter: anyio.CapacityLimiter) -> None:
         self._argon2, self._nobodys_hash, self._limiter = argon2, nobodys_hash, limiter
+        self._waiting: Counter[str] = Counter()
 
     async def hash(self, password: str) -> str:
         """See PasswordHasher."""
         return await anyio.to_thread.run_sync(self._argon2.hash, password, limiter=self._limiter)
 
-    async def verify(self, stored: str | None, password: str) -> bool:
+    async def verify(self, stored: str | None, password: str, address: str) -> PasswordMatch | None:
         """See PasswordHasher."""
-        # Without a hash to check, an unknown address would be answered faster than a known one.
-        matches = await anyio.to_thread.run_sync(
-            self._matches, stored or self._nobodys_hash, password, limiter=self._limiter
-        )
-        return matches and stored is not None
+        with self._place(network(address)):
+            # Without a hash to check, an unknown address would be answered faster than a known one.
+            match = await anyio.to_thread.run_sync(
+                self._match, stored or self._nobodys_hash, password, limiter=self._limiter
+            )
+        return match if stored is not None else None
 
-    def _matches(self, stored: str, password: str) -> bool:
+    @contextmanager
+    def _place(self, source: str) -> Iterator[None]:
+        """A place among those who wait. Raises PasswordsBusy."""
+        if self._waiting[source] >= MAX_WAITING_PER_NETWORK or self._waiting.total() >= MAX_WAITING:
+            raise PasswordsBusy
+        self._waiting[source] += 1
         try:
-            return self._argon2.verify(stored, password)
+            yield
+        finally:
+            self._waiting[source] -= 1
+            if not self._waiting[source]:
+                del self._waiting[source]
+
+    def _match(self, stored: str, password: str) -> PasswordMatch | None:
+        try:
+            self._argon2.verify(stored, password)
         except (VerifyMismatchError, VerificationError, InvalidHashError):
-            return False
+            return None
+        return PasswordMatch(self._argon2.hash(password) if self._argon2.check_needs_rehash(stored) else None)
 
 
 async def open_passwords(argon2: Argon2 | None = None) -> Argon2Passwords:

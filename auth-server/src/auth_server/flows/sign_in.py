@@ -10,7 +10,7 @@ from auth_server.flows import transactions
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.limits import AttemptLimiter
-from auth_server.ports.people import PasswordHasher, SessionStore, UserStore
+from auth_server.ports.people import PasswordHasher, PasswordsBusy, SessionStore, UserStore
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -42,6 +42,11 @@ class TooManyAttempts:
     """Wait `retry_after` seconds."""
 
     retry_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooBusy:
+    """Too many people are signing in at the moment; nothing was verified."""
 
 
 class SignIn:
@@ -84,7 +89,7 @@ class SignIn:
         password: str,
         address: str,
         session_id: str | None,
-    ) -> SignedIn | WrongCredentials | TooManyAttempts:
+    ) -> SignedIn | WrongCredentials | TooManyAttempts | TooBusy:
         """Signs in. `address` is the browser's network address; `session_id` the old cookie, which ends.
 
         Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION, FORGED_FORM), StoreUnavailable.
@@ -98,13 +103,19 @@ class SignIn:
         if retry_after is not None:
             return TooManyAttempts(retry_after)
         user = await self._users.user_by_email(account)
-        if not await self._passwords.verify(user.password_hash if user else None, _password(password)) or user is None:
+        try:
+            match = await self._passwords.verify(user.password_hash if user else None, _password(password), address)
+        except PasswordsBusy:
+            return TooBusy()
+        if match is None or user is None:
             return WrongCredentials()
+        if match.renewed_hash is not None:
+            await self._users.renew_password_hash(user.user_id, user.password_hash, match.renewed_hash)
         # A new id at every sign-in: one that was planted before is worth nothing afterwards.
         new_session_id = credentials.new_session_id(self._entropy)
         started = await self._sessions.start_session(
             Session(credentials.digest(new_session_id), user.user_id, now, now + SESSION_LIFETIME),
-            verified_hash=user.password_hash,
+            verified_hash=match.renewed_hash or user.password_hash,
             replaces=credentials.digest(session_id) if session_id else None,
         )
         if not started:  # disabled, or given another password a moment ago

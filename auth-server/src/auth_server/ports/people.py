@@ -1,6 +1,7 @@
 """People, their browser sessions, and their passwords."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from auth_server.domain.user import Session, User
@@ -72,6 +73,17 @@ class SessionStore(Protocol):
         ...
 
 
+class PasswordsBusy(Exception):
+    """Too many passwords are waiting to be verified, or too many from that network; nothing was verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordMatch:
+    """The password is right. `renewed_hash` replaces the stored hash if that was made with other parameters."""
+
+    renewed_hash: str | None
+
+
 class PasswordHasher(Protocol):
     """Slow password hashing, off the event loop and bounded in number."""
 
@@ -79,6 +91,10 @@ class PasswordHasher(Protocol):
         """The hash to store."""
         ...
 
-    async def verify(self, stored: str | None, password: str) -> bool:
-        """Whether the password matches; takes as long for None, which stands for an unknown user."""
+    async def verify(self, stored: str | None, password: str, address: str) -> PasswordMatch | None:
+        """None unless the password matches; takes as long for None, which stands for an unknown user.
+
+        `address` is where the attempt comes from: nobody can fill the queue for all. Raises PasswordsBusy. A caller who
+        is cancelled while waiting leaves the queue.
+        """
         ...

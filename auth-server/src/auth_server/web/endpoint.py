@@ -1,13 +1,17 @@
 """One path: a handler per method, and how it says no."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.domain.failures import Refused
 from shared_kernel.asgi import ClientDisconnected, Receive, Scope, Send
+
+T = TypeVar("T")
 
 Handler = Callable[[Request], Awaitable[Response]]
 """Answers a request; raises Refused, StoreUnavailable, ClientDisconnected."""
@@ -32,6 +36,28 @@ class Endpoint:
         except ClientDisconnected:
             return
         await response(scope, receive, send)
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The outcome of work that is cancelled when the client goes away. The request's body has been read.
+
+    Raises ClientDisconnected, and what the work raises.
+    """
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnected
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def request_id(request: Request) -> str:

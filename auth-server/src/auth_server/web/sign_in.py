@@ -4,13 +4,15 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_server.flows.sign_in import SignedIn, SignIn, TooManyAttempts, WrongCredentials
+from auth_server.flows.sign_in import SignedIn, SignIn, TooBusy, TooManyAttempts, WrongCredentials
 from auth_server.web.browser import Browser, form_fields
-from auth_server.web.endpoint import Endpoint
+from auth_server.web.endpoint import Endpoint, while_connected
 from auth_server.web.pages import LoginPage
 from shared_kernel.client_address import client_address
 
 _WRONG = "The email or the password is not right."
+_BUSY = "Many people are signing in right now. Try again in a few seconds."
+_BUSY_SECONDS = 2
 _log = structlog.get_logger("web")
 
 
@@ -39,14 +41,18 @@ def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
         browser.check_is_our_form(request)
         fields = await form_fields(request)
         transaction_id, email = fields.get("transaction", ""), fields.get("email", "")
-        outcome = await flow.submit(
-            transaction_id,
-            browser.browser_id(request),
-            csrf_token=fields.get("csrf", ""),
-            email=email,
-            password=fields.get("password", ""),
-            address=client_address(request.scope),
-            session_id=browser.session_id(request),
+        # Hashing is dear: a browser that has gone gives up its place among those who wait for it.
+        outcome = await while_connected(
+            request,
+            flow.submit(
+                transaction_id,
+                browser.browser_id(request),
+                csrf_token=fields.get("csrf", ""),
+                email=email,
+                password=fields.get("password", ""),
+                address=client_address(request.scope),
+                session_id=browser.session_id(request),
+            ),
         )
         match outcome:
             case SignedIn(session_id, lifetime):
@@ -62,6 +68,12 @@ def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
                 wait = f"Too many attempts. Wait {_duration(retry_after)}, then try again."
                 response = await show(request, transaction_id, email=email, error=wait, status=429)
                 response.headers["Retry-After"] = str(retry_after)
+                return response
+
+            case TooBusy():
+                _log.warning("sign_in_shed", address=client_address(request.scope))
+                response = await show(request, transaction_id, email=email, error=_BUSY, status=503)
+                response.headers["Retry-After"] = str(_BUSY_SECONDS)
                 return response
 
     return browser.endpoint(get=get, post=post)
