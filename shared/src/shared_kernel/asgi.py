@@ -46,8 +46,8 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
 def header_values(scope: Scope, name: str) -> list[str]:
     """All values of a request header, optional white space stripped (httptools leaves it round values)."""
-    wanted = name.lower().encode("ascii")
-    return [value.decode("latin-1").strip(" \t") for key, value in scope["headers"] if key.lower() == wanted]
+    wanted = name.lower().encode("ascii")  # ASGI: names in a scope are lower case
+    return [value.decode("latin-1").strip(" \t") for key, value in scope["headers"] if key == wanted]
 
 
 async def send_json(send: Send, status: int, document: Any, headers: Iterable[tuple[str, str]] = ()) -> None:

@@ -5,6 +5,7 @@ and streams would cost more than the calls themselves. A reply is plain JSON. On
 event streams becomes one, so that no proxy takes the silence for a dead connection.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,11 +80,13 @@ class Exchange:
         """Answers a request, unless its client goes away, which cancels it."""
         reply: _Reply | None = None
         try:
-            async with anyio.create_task_group() as attending:
-                attending.start_soon(self._attend, receive, response, attending.cancel_scope)
-                reply = await self._reply(message, request)
-                attending.cancel_scope.cancel()
-        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope() as call:
+                attending = asyncio.create_task(self._attend(receive, response, call))
+                try:
+                    reply = await self._reply(message, request)
+                finally:
+                    attending.cancel()
+        except asyncio.CancelledError:
             with anyio.CancelScope(shield=True):
                 text = "The server stopped before it had an answer. Call again."
                 await response.end(*_error(message, 503, INTERNAL_ERROR, text))
@@ -128,13 +131,15 @@ class Exchange:
     async def _attend(self, receive: Receive, response: "_Response", call: anyio.CancelScope) -> None:
         """Cancels the call once its client has gone, and until then breaks the silence."""
         while True:
-            with anyio.move_on_after(self._silence_seconds):
-                while (await receive())["type"] != "http.disconnect":
-                    pass
+            try:
+                async with asyncio.timeout(self._silence_seconds):
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
+            except TimeoutError:
+                await response.ping()
+            else:
                 call.cancel()
                 return
-            with anyio.CancelScope(shield=True):
-                await response.ping()
 
 
 class _Response:
@@ -148,8 +153,8 @@ class _Response:
         if not self._streams:
             return
         if not self._begun:
-            self._begun = True
             await self._send({"type": "http.response.start", "status": 200, "headers": _EVENT_STREAM})
+            self._begun = True
         await self._send({"type": "http.response.body", "body": b": ping\r\n\r\n", "more_body": True})
 
     async def end(self, status: int, document: dict[str, Any]) -> None:
@@ -158,7 +163,6 @@ class _Response:
         if self._begun:
             body = b"event: message\r\ndata: " + body + b"\r\n\r\n"
         else:
-            self._begun = True
             headers = [*_JSON, (b"content-length", str(len(body)).encode())]
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})

@@ -110,6 +110,7 @@ def create_server(surface: ToolSurface, *, title: str, version: str) -> Server[A
         # What a principal sees depends on its scopes, so no cache may share it.
         cache_hints={"tools/list": CacheHint(_TOOLS_TTL_MS, "private")},
     )
+    server.middleware.clear()  # spans, which nobody collects
     server.add_request_handler("tools/call", CallToolRequestParams, surface.call_tool)
     return server
 

@@ -4,10 +4,10 @@ Plain ASGI. The checks run in the order in which `_admit` lists them; the first 
 comes from the request, so none can echo a token.
 """
 
+import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import anyio
 import structlog
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
@@ -150,7 +150,7 @@ def _check_content_type(scope: Scope) -> None:
 
 async def _read_body(receive: Receive) -> bytes:
     try:
-        with anyio.fail_after(BODY_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS):
             return await read_body(receive, BODY_LIMIT)
     except BodyTooLarge:
         text = f"The body is longer than {BODY_LIMIT} bytes"
