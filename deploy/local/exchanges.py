@@ -117,7 +117,7 @@ def form_of(page: httpx2.Response) -> Form:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims of a JWT, not verified: for looking at only. Raises Unexpected if it is no JWT."""
+    """The claims of a JWT, not verified: to look at only. Raises Unexpected if it is not a JWT."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,7 +1,7 @@
 """The access token that auth-server mints and mcp-server verifies: a JWT of RFC 9068.
 
 Writer and reader stand side by side because the format is an API between two deployments: golden tokens in tests/ pin
-it, and a reader accepts the current form and the one before.
+it, and a reader accepts the current form and the previous one.
 """
 
 import json
@@ -79,7 +79,7 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What a token is to say; issue() adds the times. `audience` is one canonical resource."""
+    """The content of a token; issue() adds the times. `audience` is one canonical resource."""
 
     issuer: str
     subject: str
@@ -117,7 +117,7 @@ def issue(key: ECKey, claims: Claims, now: float) -> str:
 
 
 def unverified_key_id(token: str) -> str:
-    """The `kid` a token claims to be signed with, to decide whether to fetch the key set anew. Raises TokenRefused."""
+    """The `kid` a token claims to be signed with, to decide whether to refetch the key set. Raises TokenRefused."""
     return str(_checked_header(token)["kid"])
 
 
@@ -142,7 +142,7 @@ def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str,
     # RFC 9068 §4: "The issuer identifier [...] MUST exactly match the value of the "iss" claim."
     if claims["iss"] != issuer:
         raise TokenRefused(Refusal.WRONG_ISSUER)
-    # RFC 9068 §4 asks that we are among the audiences; ours are minted for one, so any other form is not ours.
+    # RFC 9068 §4: we must be among the audiences; our tokens name exactly one, so any other form is not ours.
     if claims.get("aud") != audience:
         raise TokenRefused(Refusal.WRONG_AUDIENCE)
     # A stolen key must not sign a token that outlives the key's withdrawal.

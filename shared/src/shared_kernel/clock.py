@@ -7,7 +7,7 @@ from typing import Protocol
 class Clock(Protocol):
     """Tells the time; tests hand in their own.
 
-    now() is for what others hold us to: claims, rows, cookies. It jumps when somebody sets the machine's clock, so a
+    now() is for what others hold us to: claims, rows, cookies. It jumps when the machine's clock is set, so a
     duration within this process is measured with monotonic().
     """
 

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: uvicorn's httptools protocol, with the bounds it lacks and an end that cuts nobody off.
+"""One HTTP/1.1 connection: uvicorn's httptools protocol, with the bounds it lacks and an end that cuts off nobody.
 
 uvicorn reads request heads of any size for as long as a client likes, queues pipelined requests without limit, reads
 the rest of a body whose request has been answered, and closes a connection without a look at what has just arrived.
@@ -148,7 +148,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
-        """Bytes of a body arrived; how many it may be is the endpoint's affair."""
+        """Bytes of a body arrived; the endpoint bounds how many."""
         self._progress = True
         super().on_body(body)
 
@@ -171,7 +171,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._close_once_idle()
 
     def send_400_response(self, msg: str) -> None:
-        """Tells a malformed request from one that is merely too large."""
+        """Answers 431 to a head that is too large, 400 to a malformed one."""
         if self._refused:
             self._refuse()
         else:

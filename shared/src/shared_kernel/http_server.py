@@ -1,8 +1,8 @@
-"""The HTTP server both services run in: uvicorn over bounded connections, with a start that is lean and a quiet end.
+"""The HTTP server of both services: uvicorn over bounded connections, with a lean start and an orderly stop.
 
-On SIGTERM the service goes on serving for a while, unready, so that load balancers send their traffic elsewhere; then
-it stops listening, answers what has arrived, and ends. SIGINT leaves out the while. Every further signal cuts the
-present stage short.
+On SIGTERM the service keeps serving for a delay while `/readyz` fails, so that load balancers send traffic elsewhere;
+then it stops listening, answers what has arrived, and exits. SIGINT skips the delay. Each further signal skips to the
+next stage.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _log = structlog.get_logger("http")
 
 
 class CannotListen(Exception):
-    """The address cannot be had; the text is one line for the operator."""
+    """The address cannot be bound; the text is one line for the operator."""
 
 
 def listen(host: str, port: int, prefix: str) -> socket.socket:
@@ -68,7 +68,7 @@ async def serve(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=shutdown_seconds,
     )
-    # What is in memory by now stays; left to the collector, it would be walked again and again.
+    # What is loaded by now stays loaded; the collector would walk it again and again.
     gc.collect()
     gc.freeze()
     await Server(config, delay_seconds=delay_seconds).serve(sockets=[listener])
@@ -84,7 +84,7 @@ class Stage(IntEnum):
 
 
 class Server(uvicorn.Server):
-    """Ends in stages; uvicorn would stop at once, and raise the signal anew, and so end in failure."""
+    """Stops in stages; uvicorn alone stops at once, then re-raises the signal and so exits with a failure."""
 
     def __init__(self, config: uvicorn.Config, *, delay_seconds: float = 0.0) -> None:
         super().__init__(config)
@@ -106,7 +106,7 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def stop(self, stage: Stage = Stage.LEAVING) -> None:
-        """Moves on to that stage, or to the one after the present, whichever is later."""
+        """Moves on to that stage, or to the one after the current, whichever is later."""
         self._advance(max(stage, Stage(min(self._stage + 1, Stage.CUTTING))))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -117,7 +117,7 @@ class Server(uvicorn.Server):
             connection.shutdown()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.config.timeout_graceful_shutdown):
-                # A connection tells nobody that it is gone.
+                # A closing connection notifies nobody.
                 while (state.connections or state.tasks) and self._stage < Stage.CUTTING:  # noqa: ASYNC110
                     await asyncio.sleep(_POLL_SECONDS)
         if state.tasks:
@@ -147,7 +147,7 @@ class Server(uvicorn.Server):
             self.should_exit = True
 
     async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
-        """Takes over every connection that the kernel has already accepted: closing a listener resets them."""
+        """Takes over every connection that the kernel has already accepted; closing a listener resets them."""
         accepted = []
         for listener in sockets:
             listener.setblocking(False)

@@ -45,13 +45,7 @@ class LineFormat:
         """The line of an event, with its line feed."""
         if "exc_info" in event:
             event = structlog.processors.format_exc_info(None, level, event)
-        harmless = SECRET_NAMES.isdisjoint(event)
-        for value in event.values():
-            kind = type(value)
-            if kind is str:
-                harmless = harmless and not could_hold_secret(value)
-            elif kind not in _NUMBERS:
-                harmless = False
+        harmless = SECRET_NAMES.isdisjoint(event) and all(map(_harmless, event.values()))
         if not harmless:
             event = _plain(event)
         line = {
@@ -117,6 +111,14 @@ class _Handler(logging.Handler):
 
     def flush(self) -> None:
         self._writer.flush()
+
+
+def _harmless(value: Any) -> bool:
+    """Whether a value of a field, or all that a tuple holds, can be written as it is."""
+    kind = type(value)
+    if kind is str:
+        return not could_hold_secret(value)
+    return kind in _NUMBERS or (kind is tuple and all(map(_harmless, value)))
 
 
 def _plain(value: Any, text: Callable[[str], str] = str) -> Any:

@@ -30,8 +30,9 @@ SECRET_NAMES = frozenset(
 _SHORTEST = 12  # characters of a text without `=` that could hold any of the forms below
 _REDACTED = REDACTED.encode()
 # Codes, refresh tokens, client secrets, session cookies and JWTs, wherever they stand in a text.
+_PREFIXES = ("ac_", "rt_", "cs_", "ses_", "brw_", "txn_")
 _SECRET_TEXTS = re.compile(
-    rb"(?<![A-Za-z0-9])(?:ac|rt|cs|ses|brw|txn)_[A-Za-z0-9_.\-]{16,}"
+    rb"(?<![A-Za-z0-9])(?:" + "|".join(_PREFIXES).encode() + rb")[A-Za-z0-9_.\-]{16,}"
     rb"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"
 )
 # Any credential whose form we do not know, by what stands before it in a header, a form, a URL or JSON. The line itself
@@ -47,7 +48,11 @@ def could_hold_secret(text: str) -> bool:
     """False if `redact` would find nothing in the text: a glance that spares nearly every line the search."""
     if "=" in text:
         return True
-    return len(text) >= _SHORTEST and ("_" in text or " " in text or "eyJ" in text or "'" in text or '"' in text)
+    if len(text) < _SHORTEST:
+        return False
+    if "_" in text and any(prefix in text for prefix in _PREFIXES):
+        return True
+    return " " in text or "eyJ" in text or "'" in text or '"' in text
 
 
 def redact(line: bytes) -> bytes:

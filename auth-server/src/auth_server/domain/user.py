@@ -11,7 +11,7 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 class MalformedEmail(ValueError):
-    """The text is no e-mail address."""
+    """The text is not an e-mail address."""
 
 
 class UnusablePassword(ValueError):

@@ -129,7 +129,7 @@ class DynamoDbCatalog:
     def _loaded(self, key: _Key, task: asyncio.Task[Any]) -> None:
         del self._loading[key]
         if not task.cancelled():
-            task.exception()  # heard here, should every caller have given up
+            task.exception()  # retrieve the exception, or asyncio warns
 
     async def _list(self, schema: Schema) -> tuple[str, ...]:
         if schema.tables is not None:

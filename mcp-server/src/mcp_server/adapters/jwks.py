@@ -13,11 +13,11 @@ from shared_kernel import strict_json
 from shared_kernel.clock import Clock
 
 REFRESH_SECONDS = 300
-"""How often the keys are fetched anew: how long a withdrawn key can still be trusted."""
+"""Time between two fetches of the keys, which bounds how long a withdrawn key is trusted."""
 COOL_DOWN_SECONDS = 30
-"""The least time between two fetches that unknown key ids cause, so that forged ids cannot make us flood the issuer."""
+"""Least time between two fetches for unknown key ids, so that forged ids cannot make us flood the issuer."""
 RETRY_SECONDS = 1
-"""The least time between two fetches while there is no copy at all."""
+"""Least time between two fetches while no copy exists."""
 LONGEST_OUTAGE_SECONDS = 24 * 3600
 """How long the last good copy is used while the issuer cannot be reached."""
 _REQUEST_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -146,7 +146,7 @@ def _verification_key(entry: Any) -> ECKey | None:
     if entry.get("use", "sig") != "sig" or entry.get("alg", "ES256") != "ES256":
         return None
     try:
-        # Only what a public key consists of: a published private part makes a key nobody's.
+        # Take the public members only; a key whose private part is published must not be trusted.
         if "d" in entry:
             return None
         return ECKey.import_key({name: entry[name] for name in ("kty", "crv", "x", "y", "kid")})

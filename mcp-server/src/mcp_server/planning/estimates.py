@@ -1,4 +1,4 @@
-"""What reads are expected to take. DescribeTable's figures are hours old, and nought on some implementations."""
+"""Estimates of what reads take. DescribeTable's figures are hours old, and zero on some implementations."""
 
 import math
 
@@ -10,7 +10,7 @@ _ITEM_BYTES = 400
 
 _PAGE_BYTES = 1024 * 1024
 UNIT_BYTES = 4096
-"""What a read unit reads of one item, or of the items of one request."""
+"""Bytes that one read unit covers: of one item, or of all items of one request."""
 _SECONDS_A_PAGE = 0.02
 _BYTES_A_SECOND = 20_000_000
 
@@ -46,7 +46,7 @@ def scan_estimate(table: Table, segments: int, *, consistent: bool) -> Estimate:
 
 
 def read_units(size: float, *, requests: int = 1, consistent: bool) -> float:
-    """What reading so many bytes takes: whole units, one at least for each request, half of it if eventual reads do."""
+    """Read units for that many bytes: whole units, at least one per request; eventually consistent reads cost half."""
     return max(requests, math.ceil(size / UNIT_BYTES)) * (1.0 if consistent else 0.5)
 
 

@@ -87,7 +87,7 @@ class DynamoDbItems:
             with anyio.CancelScope(shield=True):
                 await asyncio.wait((reading,))
             if not reading.cancelled():
-                reading.exception()  # heard here, should nobody have waited for it
+                reading.exception()  # retrieve the exception, or asyncio warns
 
     def _pages(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
