@@ -18,8 +18,3 @@ class Deployment:
     issuer: str
     resources: tuple[str, ...]
     redirect_schemes: frozenset[str]
-
-    @property
-    def default_resource(self) -> str:
-        """The resource of a request that names none."""
-        return self.resources[0]
