@@ -24,12 +24,13 @@ from auth_server.ports.store import Maintenance, Store
 from auth_server.settings import Settings
 from auth_server.web.service import Service
 from shared_kernel import http_server, logs
-from shared_kernel.asgi import App, RequestLog
+from shared_kernel.asgi import App
 from shared_kernel.client_address import behind_proxies
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.key_file import read_key_file
+from shared_kernel.request_log import RequestLog
 
 SWEEP_SECONDS = 600.0
 """Time between two clearings of expired rows."""

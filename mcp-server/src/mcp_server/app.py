@@ -46,12 +46,13 @@ from mcp_server.surface.tools.served_tool import ServedTool
 from mcp_server.web import guard, health, metadata
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel import http_server, logs, resource, scope
-from shared_kernel.asgi import App, RequestLog
+from shared_kernel.asgi import App
 from shared_kernel.client_address import behind_proxies
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.key_file import UnusableKeyFile, read_key_file
+from shared_kernel.request_log import RequestLog
 from shared_kernel.settings import LOOPBACK_HOSTS, is_loopback
 
 _log = structlog.get_logger("mcp_server")

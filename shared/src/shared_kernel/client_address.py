@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import cast
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -25,8 +26,13 @@ def behind_proxies(app: App, proxies: Iterable[Network]) -> App:
 def client_address(scope: Scope) -> str:
     """The client's address in canonical form; UNKNOWN without a peer, or when a proxy reports no address."""
     client = scope.get("client")
+    return _canonical(client[0]) if client else UNKNOWN
+
+
+@lru_cache(maxsize=4096)
+def _canonical(text: str) -> str:
     try:
-        address = ipaddress.ip_address(client[0] if client else "")
+        address = ipaddress.ip_address(text)
     except ValueError:
         return UNKNOWN
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None

@@ -1,0 +1,75 @@
+"""The log line of every request."""
+
+import re
+
+import structlog
+
+from shared_kernel.asgi import App, Message, Receive, Scope, Send, send_json
+from shared_kernel.client_address import client_address
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+from shared_kernel.logs import REQUEST_ID
+
+# Not in the form of our own secrets: the id is logged.
+_REQUEST_ID = re.compile(r"(?!(?:ac|rt|cs|ses|brw|txn)_)[A-Za-z0-9._-]{8,64}")
+_log = structlog.get_logger("http")
+
+
+class RequestLog:
+    """Gives every request an id, logs it as one line, and answers a crash with a plain 500.
+
+    The line never holds the query or a header. After an answer has begun, a crash only cuts the connection.
+
+    The id is in `scope["state"]["request_id"]`, in the log context as `request_id`, and in the `X-Request-Id` response
+    header; a well-formed `X-Request-Id` of the request is kept.
+    """
+
+    def __init__(self, app: App, *, clock: Clock, entropy: Entropy) -> None:
+        self._app, self._clock, self._entropy = app, clock, entropy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection scope."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request_id = ""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                request_id = value.decode("latin-1").strip(" \t")
+                break
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = self._entropy.token(96)
+        scope.setdefault("state", {})["request_id"] = request_id
+        id_header = (b"x-request-id", request_id.encode())
+        status, complete = 0, False
+        started = self._clock.monotonic()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, complete
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], id_header]}
+            elif message["type"] == "http.response.body":
+                complete = not message.get("more_body", False)
+            await send(message)
+
+        context = REQUEST_ID.set(request_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            _log.exception("request_crashed", method=scope["method"], path=scope["path"])
+            if status and not complete:
+                raise  # the answer is under way; let the server cut the connection
+            if not status:
+                await send_json(send_with_id, 500, {"error": "server_error", "request_id": request_id})
+        finally:
+            milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
+            _log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=milliseconds,
+                address=client_address(scope),
+            )
+            REQUEST_ID.reset(context)
+        return None

@@ -1,0 +1,173 @@
+"""The line, the id and the crash answer of every request."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import structlog
+
+from shared_kernel.asgi import App, Message, Receive, Scope, Send, send_json
+from shared_kernel.request_log import RequestLog
+
+pytestmark = pytest.mark.anyio
+
+
+class Ticks:
+    """A clock that moves on by 250 ms at each look."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+
+    def now(self) -> float:
+        """See Clock; not asked for a duration."""
+        raise AssertionError
+
+    def monotonic(self) -> float:
+        """See Clock."""
+        self._now += 0.25
+        return self._now
+
+
+class Counted:
+    """Predictable randomness."""
+
+    def bytes(self, count: int) -> bytes:
+        """Zeros."""
+        return bytes(count)
+
+    def token(self, bits: int = 256) -> str:
+        """A text that says how many bits were asked for."""
+        return f"generated-{bits}"
+
+
+async def receive() -> Message:
+    """The end of a request without a body."""
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+class Exchange:
+    """One request through an app, and what came back."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+
+    async def __call__(self, app: App, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Sends GET /path?secret=fish."""
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/path",
+            "query_string": b"secret=fish",
+            "headers": list(headers),
+            "client": ("::ffff:203.0.113.7", 4711),
+        }
+
+        async def send(message: Message) -> None:
+            self.sent.append(message)
+
+        await app(scope, receive, send)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The response's headers."""
+        return {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
+
+    @property
+    def document(self) -> Any:
+        """The response's JSON."""
+        return json.loads(b"".join(message["body"] for message in self.sent[1:]))
+
+
+def logged(app: App) -> RequestLog:
+    """The app behind the request log."""
+    return RequestLog(app, clock=Ticks(), entropy=Counted())
+
+
+async def greeting(scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answers with its own request id."""
+    await send_json(send, 201, {"id": scope["state"]["request_id"]}, [("X-Other", "yes")])
+
+
+async def test_a_request_gets_an_id_that_the_answer_repeats() -> None:
+    exchange = Exchange()
+    await exchange(logged(greeting))
+    assert exchange.document == {"id": "generated-96"}
+    assert exchange.headers["x-request-id"] == "generated-96"
+
+
+async def test_a_well_formed_id_of_the_request_is_kept() -> None:
+    exchange = Exchange()
+    await exchange(logged(greeting), [(b"x-request-id", b"abc-123_DEF.4")])
+    assert exchange.headers["x-request-id"] == "abc-123_DEF.4"
+
+
+@pytest.mark.parametrize(
+    "given", [b"", b"short", b"x" * 65, b'"},{"forged":"line', b"abcdefgh\r\nset-cookie: x", b"\xff" * 9]
+)
+async def test_an_id_that_could_forge_a_log_line_or_header_is_replaced(given: bytes) -> None:
+    exchange = Exchange()
+    await exchange(logged(greeting), [(b"x-request-id", given)])
+    assert exchange.headers["x-request-id"] == "generated-96"
+
+
+async def crashing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """A bug."""
+    raise ZeroDivisionError("fish")
+
+
+async def test_a_crash_becomes_a_plain_500_that_shows_nothing_of_it() -> None:
+    exchange = Exchange()
+    with structlog.testing.capture_logs():
+        await exchange(logged(crashing))
+    assert exchange.sent[0]["status"] == 500
+    assert exchange.document == {"error": "server_error", "request_id": "generated-96"}
+
+
+async def crashing_late(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """A bug after the answer has begun."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise ZeroDivisionError("fish")
+
+
+async def test_a_crash_in_the_middle_of_an_answer_is_left_to_the_server_to_cut_off() -> None:
+    """A second answer on the same connection would be taken for the rest of the first."""
+    exchange = Exchange()
+    with structlog.testing.capture_logs(), pytest.raises(ZeroDivisionError):
+        await exchange(logged(crashing_late))
+    assert [message["type"] for message in exchange.sent] == ["http.response.start"]
+
+
+async def crashing_after(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """A bug that the application has answered itself."""
+    await send({"type": "http.response.start", "status": 500, "headers": []})
+    await send({"type": "http.response.body", "body": b"sorry"})
+    raise ZeroDivisionError("fish")
+
+
+async def test_a_crash_that_the_application_has_answered_is_only_logged() -> None:
+    exchange = Exchange()
+    with structlog.testing.capture_logs() as lines:
+        await exchange(logged(crashing_after))
+    assert [line["event"] for line in lines] == ["request_crashed", "request"]
+    assert [message["type"] for message in exchange.sent] == ["http.response.start", "http.response.body"]
+
+
+async def test_a_request_is_one_line_without_query_or_headers() -> None:
+    with structlog.testing.capture_logs() as lines:
+        await Exchange()(logged(greeting), [(b"authorization", b"Bearer fish")])
+    fields = {"method": "GET", "path": "/path", "status": 201, "ms": 250.0, "address": "203.0.113.7"}
+    assert lines == [{"event": "request", "log_level": "info", **fields}]
+
+
+async def test_other_scopes_than_requests_pass_through() -> None:
+    seen = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope)
+
+    async def send(_message: Message) -> None:
+        raise AssertionError
+
+    await logged(app)({"type": "lifespan"}, receive, send)
+    assert seen == [{"type": "lifespan"}]
