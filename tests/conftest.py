@@ -1,12 +1,14 @@
 """Fixtures that tests of several packages share. Each starts its server once per session, when first asked for."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import hypothesis
 import pytest
+import structlog
 
 from tests.support import demo_data
 from tests.support.browser import Browser, browsing
@@ -21,6 +23,8 @@ SLOW_SECONDS = 300
 def pytest_configure() -> None:
     """SIGTERM, as from a time limit, ends the run as Ctrl-C does, so that no server outlives it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # As in the services, what is logged stays out of standard output, which some tests read.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     # httpx gives up after 5 seconds unless told otherwise, which a busy machine can need for a good answer.
     patience = httpx2.Timeout(60)
     for phase in ("connect", "read", "write", "pool"):

@@ -35,18 +35,28 @@ class _Forms(HTMLParser):
             self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
 
 
-def only_form(page: httpx2.Response) -> Form:
-    """The one form of a page."""
+def main_form(page: httpx2.Response) -> Form:
+    """The form that a page is about; on any page there may be another one, to sign out."""
+    (form,) = [form for form in _forms(page) if not form.action.endswith("/sign-out")]
+    return form
+
+
+def sign_out_form(page: httpx2.Response) -> Form:
+    """The form that signs out."""
+    (form,) = [form for form in _forms(page) if form.action.endswith("/sign-out")]
+    return form
+
+
+def _forms(page: httpx2.Response) -> list[Form]:
     assert page.status_code == 200, f"{page.status_code}: {page.text}"
     parser = _Forms()
     parser.feed(page.text)
-    assert len(parser.forms) == 1, page.text
-    return parser.forms[0]
+    return parser.forms
 
 
 def submit(browser: httpx2.Client, page: httpx2.Response, **entered: str) -> httpx2.Response:
     """Sends the page's form with what was entered, as a browser of today would, and does not follow the redirect."""
-    form = only_form(page)
+    form = main_form(page)
     url = str(page.url)
     headers = {"Origin": str(page.url.copy_with(raw_path=b"/")).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
     return browser.post(urljoin(url, form.action), data=form.fields | entered, headers=headers)

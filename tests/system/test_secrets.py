@@ -64,12 +64,12 @@ class Story:
             page = browser.get(url)
             while page.is_redirect:
                 page = browser.get(page.url.join(page.headers["location"]))
-            self.secrets.add(people.only_form(page).fields["csrf"])
+            self.secrets.add(people.main_form(page).fields["csrf"])
             refused = people.submit(browser, page, email=EMAIL, password=WRONG_PASSWORD)
             assert refused.status_code == 400
             answer = people.submit(browser, page, email=EMAIL, password=PASSWORD)
             page = browser.get(answer.url.join(answer.headers["location"]))
-            self.secrets.add(people.only_form(page).fields["csrf"])
+            self.secrets.add(people.main_form(page).fields["csrf"])
             self.secrets |= {cookie.value for cookie in browser.cookies.jar if cookie.value}
             answer = people.submit(browser, page, decision="approve")
             forged = browser.post(answer.url, data={"transaction": "x", "csrf": "forged", "decision": "approve"})

@@ -65,10 +65,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setenv("AUTH_PORT", str(free_port()))
     monkeypatch.setenv("COLUMNS", "100")
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, events = root.handlers[:], root.level, structlog.get_config()
     yield CommandLine(tmp_path, monkeypatch, capsys)
     root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    structlog.configure(**events)
 
 
 def assert_failed(outcome: Outcome, *words: str) -> None:

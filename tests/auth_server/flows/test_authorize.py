@@ -106,10 +106,39 @@ async def test_redirect_uri_not_proven(world: World, uri: Any) -> None:
 )
 async def test_redirect_uri_proven(world: World, uri: str) -> None:
     client_id = await _client_id(world)
-    assert isinstance(await world.begin(client_id, redirect_uri=uri), Continue)
+    await world.code(client_id, redirect_uri=uri)
     refused = await world.begin(client_id, redirect_uri=uri, response_type="token")
     assert isinstance(refused, ErrorRedirect)
     assert refused.url.startswith(uri + ("&error=" if "?" in uri else "?error="))
+
+
+@pytest.mark.parametrize("uri", [WEB, APP])
+@pytest.mark.parametrize(
+    "changes", [{"response_type": "token"}, {"scope": "admin"}, {"prompt": "none"}, {"resource": "https://x/"}], ids=str
+)
+async def test_a_client_that_nobody_here_knows_redirects_nobody(
+    world: World, uri: str, changes: dict[str, str]
+) -> None:
+    """RFC 9700 §4.11.2: whoever registers a client could send people from this server's address to any other."""
+    client_id = await _client_id(world)
+    refused = await world.begin(client_id, redirect_uri=uri, **changes)
+    assert isinstance(refused, Refused)
+    assert refused.facts.client_id == client_id
+    await world.tokens(client_id, redirect_uri=REDIRECT_URI)  # at another of its addresses
+    assert isinstance(await world.begin(client_id, redirect_uri=uri, **changes), ErrorRedirect)
+    world.session_id, session_id = None, world.session_id  # in another browser
+    assert isinstance(await world.begin(client_id, redirect_uri=uri, **changes), Refused)
+    world.session_id = session_id
+    (grant,) = await world.store.grants(world.clock.now())
+    await world.store.revoke_grant(grant.grant_id, world.clock.now())
+    assert isinstance(await world.begin(client_id, redirect_uri=uri, **changes), Refused)
+
+
+async def test_the_operators_clients_are_told_of_errors_at_once(world: World) -> None:
+    """The operator vouches for where they are."""
+    made = await world.administration.clients.create(name="Site", confidential=True, redirect_uris=[WEB])
+    refused = await world.begin(made.client.client_id, redirect_uri=WEB, scope="admin")
+    assert isinstance(refused, ErrorRedirect)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import anyio
 import pytest
 
-from auth_server.domain.authorization import TRANSACTION_LIFETIME
+from auth_server.domain import credentials
+from auth_server.domain.authorization import REPEAT_SECONDS, TRANSACTION_LIFETIME
 from auth_server.domain.failures import Reason
 from auth_server.flows.consent import NeedsSignIn, Redirect
 from tests.auth_server.flows.world import EMAIL, ISSUER, RESOURCE, World, error, ok, outcome, query
@@ -107,10 +108,37 @@ async def test_b06_sending_twice_at_once_gives_one_code(world: World) -> None:
         async with anyio.create_task_group() as group:
             for _ in range(20):
                 group.start_soon(send)
-    assert sum(isinstance(outcome, Redirect) for outcome in outcomes) == 1
-    assert outcomes.count(Reason.DECIDED_TRANSACTION) == 19
+    assert len({outcome.url for outcome in outcomes if isinstance(outcome, Redirect)}) == 1
+    assert len(outcomes) == sum(isinstance(outcome, Redirect) for outcome in outcomes) == 20
     counts = world.sql("SELECT (SELECT count(*) FROM codes), (SELECT count(*) FROM grants)")
     assert counts == [(1, 1)]
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_b06_a_second_click_leads_where_the_first_one_did(world: World, approve: bool) -> None:
+    """A browser follows the last answer only, and would lose the redirect."""
+    transaction_id = await _waiting(world)
+    page = await world.consent_page(transaction_id)
+    first = await _decide(world, transaction_id, page.csrf_token, approve)
+    world.clock.time += REPEAT_SECONDS - 1
+    assert await _decide(world, transaction_id, page.csrf_token, approve) == first
+    assert isinstance(first, Redirect)
+    if approve:
+        ok(await world.redeem((await world.register()).client_id, query(first.url)["code"][0]))
+    assert await _decide(world, transaction_id, page.csrf_token, not approve) == Reason.DECIDED_TRANSACTION
+    assert await _decide(world, transaction_id, "wrong", approve) == Reason.DECIDED_TRANSACTION
+
+
+async def test_b06_another_session_learns_nothing_from_a_second_click(world: World) -> None:
+    """Not even one of the same browser."""
+    transaction_id, other = await _waiting(world), await _waiting(world)
+    await _decide(world, transaction_id, (await world.consent_page(transaction_id)).csrf_token)
+    await world.signed_in(other)
+    token = credentials.csrf_token(cookie=world.session_id or "", transaction_id=transaction_id, page="consent")
+    again = await _decide(world, transaction_id, token)
+    assert isinstance(again, Redirect)
+    refused = await world.redeem((await world.register()).client_id, query(again.url)["code"][0])
+    assert error(refused) == (400, "invalid_grant")
 
 
 @pytest.mark.parametrize("approve", [True, False])
@@ -118,6 +146,7 @@ async def test_b06_b17_a_decision_is_final(world: World, approve: bool) -> None:
     transaction_id = await _waiting(world)
     page = await world.consent_page(transaction_id)
     await _decide(world, transaction_id, page.csrf_token, approve)
+    world.clock.time += REPEAT_SECONDS
     for second in (True, False):
         assert await _decide(world, transaction_id, page.csrf_token, second) == Reason.DECIDED_TRANSACTION
     assert (

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import structlog
+
 from tests.auth_server.flows.world import World, open_world
 
 TIMES = 20
@@ -45,4 +47,5 @@ async def _started() -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     print(json.dumps(asyncio.run(race(*sys.argv[1:]))), flush=True)  # noqa: T201 (as above)

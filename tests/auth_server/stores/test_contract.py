@@ -175,7 +175,7 @@ async def test_a_transaction_is_decided_once(store: Store) -> None:
     assert await store.deny("txn", NOW)
     assert not await store.deny("txn", NOW)
     assert not await store.approve("txn", GRANT, CODE, NOW)
-    assert await store.transaction("txn", NOW) == Decided()
+    assert await store.transaction("txn", NOW + 1) == Decided(TRANSACTION, NOW, None)
     assert await store.code("code") is None
 
 
@@ -431,3 +431,19 @@ async def test_sweeping_forgets_revoked_families_after_a_while(store: Store) -> 
 
 async def test_check(store: Store) -> None:
     await store.check()
+
+
+async def test_whether_a_person_has_allowed_a_client_something(store: Store) -> None:
+    await store.add_client(CLIENT)
+    await store.add_user(USER)
+    await store.start_transaction(TRANSACTION)
+    assert not await store.has_grant("usr_a", "client_a", NOW)
+    assert await store.approve("txn", GRANT, CODE, NOW)
+    decided = await store.transaction("txn", NOW + 1)
+    assert decided == Decided(TRANSACTION, NOW, GRANT.grant_id)
+    assert await store.has_grant("usr_a", "client_a", NOW)
+    assert not await store.has_grant("usr_b", "client_a", NOW)
+    assert not await store.has_grant("usr_a", "client_b", NOW)
+    assert not await store.has_grant("usr_a", "client_a", NOW + 9000)
+    await store.revoke_grant(GRANT.grant_id, NOW)
+    assert not await store.has_grant("usr_a", "client_a", NOW)

@@ -102,7 +102,7 @@ def test_newer_schema_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(UnusableStore, match="schema version 99, this server knows 3: upgrade the server"):
+    with pytest.raises(UnusableStore, match="schema version 99, this server knows 4: upgrade the server"):
         SqliteStore.open(path)
 
 

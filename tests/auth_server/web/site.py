@@ -21,7 +21,7 @@ from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import write_key_file
 from tests.support.clock import SettableClock
-from tests.support.people import Pkce, only_form
+from tests.support.people import Pkce, main_form
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"
 RESOURCE = "https://mcp.example.com/mcp"
@@ -154,7 +154,7 @@ class Site:
         self, page: httpx2.Response, headers: Mapping[str, str] | None = None, **entered: str
     ) -> httpx2.Response:
         """Sends a page's form with what was entered; `headers` replace the browser's own."""
-        form = only_form(page)
+        form = main_form(page)
         sent = self.same_origin if headers is None else headers
         return await self.browser.post(form.action, data=form.fields | entered, headers=dict(sent))
 

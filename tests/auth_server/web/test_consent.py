@@ -18,7 +18,7 @@ from tests.auth_server.web.site import (
     Site,
     redirect_parameters,
 )
-from tests.support.people import Pkce, only_form
+from tests.support.people import Pkce, main_form
 
 pytestmark = pytest.mark.anyio
 
@@ -87,14 +87,14 @@ async def test_b01_the_sign_in_form_needs_its_token(site: Site) -> None:
 
 async def test_b02_a_token_of_another_transaction_is_refused(site: Site) -> None:
     first, second = await site.consent_page(), await site.follow(await site.authorize())
-    assert only_form(first).fields["csrf"] != only_form(second).fields["csrf"]
-    response = await site.submit(second, csrf=only_form(first).fields["csrf"], decision="approve")
+    assert main_form(first).fields["csrf"] != main_form(second).fields["csrf"]
+    response = await site.submit(second, csrf=main_form(first).fields["csrf"], decision="approve")
     assert response.status_code == 403
 
 
 async def test_b02_a_token_of_another_session_is_refused(site: Site) -> None:
     page = await site.consent_page()
-    old = only_form(page).fields
+    old = main_form(page).fields
     site.clock.time += 1
     again = await site.follow(await site.authorize(prompt="login"))
     await site.sign_in(again)
@@ -107,7 +107,7 @@ async def test_b03_a_transaction_belongs_to_the_browser_that_began_it(site: Site
     async with site.another_browser() as victim:
         await victim.consent_page()
         for path in ("/login", "/consent"):
-            shown = await victim.browser.get(path, params={"transaction": only_form(page).fields["transaction"]})
+            shown = await victim.browser.get(path, params={"transaction": main_form(page).fields["transaction"]})
             assert shown.status_code == 400
             assert "expired" in shown.text
         response = await victim.submit(page, decision="approve")
@@ -155,12 +155,14 @@ async def test_b05_a_page_loaded_twice_can_be_sent_once_from_the_first(site: Sit
 @pytest.mark.parametrize("first", ["approve", "deny"])
 async def test_b06_b17_a_decision_is_taken_once(site: Site, first: str) -> None:
     page = await site.consent_page()
-    redirect_parameters(await site.submit(page, decision=first))
+    answer = await site.submit(page, decision=first)
+    redirect_parameters(answer)
+    second_click = await site.submit(page, decision=first)
+    assert (second_click.status_code, second_click.headers["location"]) == (303, answer.headers["location"])
     for again in (
-        await site.submit(page, decision="approve"),
-        await site.submit(page, decision="deny"),
+        await site.submit(page, decision="deny" if first == "approve" else "approve"),
         await site.browser.get(page.url),
-        await site.browser.get("/login", params={"transaction": only_form(page).fields["transaction"]}),
+        await site.browser.get("/login", params={"transaction": main_form(page).fields["transaction"]}),
     ):
         assert again.status_code == 409
         assert "already settled" in again.text
@@ -229,7 +231,7 @@ async def test_b10_the_operators_own_clients_may_bear_the_brand(site: Site) -> N
 
 async def test_b18_no_parameter_says_where_to_go_after_signing_in(site: Site) -> None:
     page = await site.sign_in_page()
-    form = only_form(page)
+    form = main_form(page)
     response = await site.browser.post(
         f"{form.action}?next=https://evil.example.com&transaction=x",
         data=form.fields | {"email": EMAIL, "password": PASSWORD, "next": "https://evil.example.com"},
@@ -285,7 +287,7 @@ async def test_a_decision_that_is_neither_is_refused(site: Site) -> None:
 @pytest.mark.parametrize("first", ["deny", "approve", ""])
 async def test_i01_a_form_that_says_two_things_is_refused(site: Site, first: str) -> None:
     page = await site.consent_page()
-    fields = [*only_form(page).fields.items(), ("decision", first), ("decision", "approve")]
+    fields = [*main_form(page).fields.items(), ("decision", first), ("decision", "approve")]
     response = await site.browser.post(
         "/consent",
         content=urlencode(fields).encode(),
@@ -297,7 +299,7 @@ async def test_i01_a_form_that_says_two_things_is_refused(site: Site, first: str
 
 async def test_consent_without_a_session_asks_to_sign_in(site: Site) -> None:
     page = await site.sign_in_page()
-    transaction = only_form(page).fields["transaction"]
+    transaction = main_form(page).fields["transaction"]
     response = await site.browser.get("/consent", params={"transaction": transaction})
     assert response.headers["location"] == f"/login?transaction={transaction}"
 

@@ -187,7 +187,7 @@ def _allowed(each: Issuer, browser: httpx2.Client) -> tuple[str, people.Pkce]:
             return parse_qs(urlsplit(url).query)["code"][0], pkce
         answer = browser.get(url)
         if not answer.is_redirect:  # the sign-in page or the consent page
-            fields = people.only_form(answer).fields
+            fields = people.main_form(answer).fields
             entered = {"email": EMAIL, "password": PASSWORD} if "decision" not in answer.text else {}
             answer = people.submit(browser, answer, **(fields | entered | {"decision": "approve"}))
         assert answer.is_redirect, f"{answer.status_code}: {answer.text}"

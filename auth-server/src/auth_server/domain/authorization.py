@@ -6,6 +6,8 @@ CODE_LIFETIME = 60
 TRANSACTION_LIFETIME = 600
 SESSION_LIFETIME = 12 * 3600
 MAX_WRONG_VERIFIERS = 3
+REPEAT_SECONDS = 10
+"""How long the same decision, sent again, still leads where the first one did: the length of an impatient click."""
 USED_CODE_MEMORY = 3600
 """Seconds for which a used code is remembered, so that its replay revokes what it gave."""
 

@@ -5,6 +5,7 @@ family, 128 random bits that all refresh tokens of a grant share, shows that a t
 `[A-Za-z0-9_-]` (and dots), and only their SHA-256 is stored: they are random enough to need no slow hash.
 """
 
+import base64
 import hashlib
 import hmac
 
@@ -27,9 +28,15 @@ def same_digest(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode("utf-8", "surrogatepass"), right.encode("utf-8", "surrogatepass"))
 
 
-def new_authorization_code(entropy: Entropy, grant_id: str) -> str:
-    """A fresh authorization code of that grant."""
-    return f"ac_{grant_id}.{entropy.token(_CREDENTIAL_BITS)}"
+def authorization_code(*, session_id: str, transaction_id: str, grant_id: str) -> str:
+    """The authorization code of a grant that a person gave in that session for that transaction.
+
+    Whoever holds the session's cookie can have the same one again, for an answer that was lost on the way; to everybody
+    else, the store included, it is as good as random.
+    """
+    message = f"code|{transaction_id}|{grant_id}".encode("utf-8", "surrogatepass")
+    derived = hmac.digest(session_id.encode("utf-8", "surrogatepass"), message, "sha256")
+    return f"ac_{grant_id}.{base64.urlsafe_b64encode(derived).rstrip(b'=').decode()}"
 
 
 def new_refresh_token(entropy: Entropy, grant_id: str) -> str:

@@ -1,6 +1,6 @@
 """`/authorize`: from the client's request to a transaction (RFC 6749 §4.1.1, OAuth 2.1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auth_server.domain import credentials
 from auth_server.domain.authorization import TRANSACTION_LIFETIME, Transaction
@@ -9,9 +9,10 @@ from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.domain.user import Session
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
+from auth_server.ports.grants import GrantStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import SessionStore
-from auth_server.protocol import authorize
+from auth_server.protocol import authorize, redirect_uri
 from auth_server.protocol.parameters import Pairs
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
@@ -44,12 +45,14 @@ class Authorize:
         clients: ClientStore,
         transactions: TransactionStore,
         sessions: SessionStore,
+        grants: GrantStore,
         limiter: AttemptLimiter,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._deployment = deployment
-        self._clients, self._transactions, self._sessions = clients, transactions, sessions
+        self._clients, self._transactions = clients, transactions
+        self._sessions, self._grants = sessions, grants
         self._limiter, self._clock, self._entropy = limiter, clock, entropy
 
     async def begin(
@@ -59,7 +62,8 @@ class Authorize:
 
         `browser_id` and `session_id` are the cookies' values, `address` is the browser's network address. Only Continue
         has a side effect: one row. Raises StoreUnavailable, and Refused when the error must not be redirected: client
-        or redirect URI are not proven, the request is absurd, or the address sends too many.
+        or redirect URI are not proven, the request is absurd, the address sends too many, or nobody here knows the
+        client.
         """
         retry_after = await self._limiter.authorization_attempt(address)
         if retry_after is not None:
@@ -73,6 +77,8 @@ class Authorize:
             if accepted.silent:
                 raise Refused(Reason.CONSENT_REQUIRED if session else Reason.LOGIN_REQUIRED)
         except Refused as refusal:
+            if not await self._is_trusted(proven, session_id, now):
+                raise Refused(refusal.reason, replace(refusal.facts, client_id=proven.client.client_id)) from refusal
             url = authorize.error_redirect(proven.redirect_uri, proven.state, refusal, self._deployment.issuer)
             return ErrorRedirect(url, refusal.reason)
         browser_id = browser_id or credentials.new_browser_id(self._entropy)
@@ -87,6 +93,17 @@ class Authorize:
             )
         )
         return Continue(transaction_id, browser_id, needs_sign_in=session is None)
+
+    async def _is_trusted(self, proven: authorize.Proven, session_id: str | None, now: float) -> bool:
+        """Whether a browser may be sent to the redirect URI before its person has been asked anything.
+
+        RFC 9700 §4.11.2: "attackers could register a client" and use the server "to redirect to phishing sites".
+        """
+        client = proven.client
+        if client.is_verified or redirect_uri.kind(proven.redirect_uri) is redirect_uri.Kind.LOOPBACK:
+            return True
+        session = await self._live_session(session_id, 0.0, now)
+        return session is not None and await self._grants.has_grant(session.user_id, client.client_id, now)
 
     async def _live_session(self, session_id: str | None, since: float, now: float) -> Session | None:
         session = await self._sessions.session(credentials.digest(session_id), now) if session_id else None

@@ -1,6 +1,6 @@
 """A request that a client authenticates by itself (`/token`, `/revoke`): read once, and slowed down when it guesses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.ports.limits import AttemptLimiter
@@ -32,9 +32,9 @@ async def counted(limiter: AttemptLimiter, request: ClientRequest, refused: Refu
 
     Only failures are counted, after the fact: nobody's wrong guesses keep a right secret out. Raises StoreUnavailable.
     """
-    if refused.reason is not Reason.CLIENT_NOT_AUTHENTICATED:
-        return refused
     client_id = request.credentials.unverified_client_id
+    if refused.reason is not Reason.CLIENT_NOT_AUTHENTICATED:
+        return Refused(refused.reason, replace(refused.facts, client_id=client_id))
     wait = await limiter.client_authentication_failed(client_id, request.address)
     facts = Facts(client_id=client_id, retry_after=wait)
     return Refused(refused.reason if wait is None else Reason.TOO_MANY_REQUESTS, facts)

@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 
+import structlog
+
 from auth_server.domain import credentials
-from auth_server.domain.authorization import CODE_LIFETIME, AuthorizationCode, Transaction
+from auth_server.domain.authorization import CODE_LIFETIME, REPEAT_SECONDS, AuthorizationCode, Transaction
 from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import GRANT_LIFETIME, Grant
 from auth_server.domain.user import User
 from auth_server.flows import transactions
-from auth_server.ports.authorizations import TransactionStore
+from auth_server.flows.sign_out import sign_out_token
+from auth_server.ports.authorizations import Decided, TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.people import SessionStore, UserStore
 from auth_server.protocol import authorize, redirect_uri
@@ -18,10 +21,12 @@ from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
+_log = structlog.get_logger("consent")
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentQuestion:
-    """What the page shows, and the anti-forgery token of its form; both stay the same when it is loaded again.
+    """What the page shows, and the anti-forgery tokens of its forms; all stay the same when it is loaded again.
 
     `client_verified` is False for a client that registered itself: show "unverified, registered dynamically".
     `redirect_host` is where the browser goes next: a host with port, or a private-use scheme such as `cursor://host`.
@@ -39,6 +44,7 @@ class ConsentQuestion:
     workspace: str
     user_email: str
     csrf_token: str
+    sign_out_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,6 @@ class Redirect:
     """The decision is made: send the browser to `url`, the client's redirect URI with `code` or `error`."""
 
     url: str
-    approved: bool
 
 
 class Consent:
@@ -79,7 +84,9 @@ class Consent:
 
         Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
         """
-        checked = await self._checked(transaction_id, browser_id, session_id, self._clock.now())
+        now = self._clock.now()
+        transaction = await transactions.load(self._transactions, transaction_id, browser_id, now)
+        checked = await self._checked(transaction, transaction_id, session_id, now)
         if not isinstance(checked, _Checked):
             return checked
         request, kind = checked.transaction.request, redirect_uri.kind(checked.transaction.request.redirect_uri)
@@ -94,6 +101,7 @@ class Consent:
             workspace=checked.user.tenant,
             user_email=checked.user.email,
             csrf_token=checked.csrf_token,
+            sign_out_token=checked.sign_out_token,
         )
 
     async def decide(
@@ -107,24 +115,34 @@ class Consent:
     ) -> Redirect | NeedsSignIn:
         """Makes the decision, from the stored transaction alone; only the first of several submissions counts.
 
-        Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION, FORGED_FORM), StoreUnavailable.
+        A second one that says the same soon afterwards, as of a double click, is sent where the first was: the browser
+        follows the last answer only. Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION, FORGED_FORM),
+        StoreUnavailable.
         """
         now = self._clock.now()
-        checked = await self._checked(transaction_id, browser_id, session_id, now)
-        if not isinstance(checked, _Checked):
-            return checked
+        found = await transactions.find(self._transactions, transaction_id, browser_id, now)
+        if isinstance(found, Decided):
+            return self._again(found, transaction_id, session_id, csrf_token, approve=approve, now=now)
+        checked = await self._checked(found, transaction_id, session_id, now)
+        if not isinstance(checked, _Checked) or session_id is None:
+            return NeedsSignIn()
         if not credentials.same_digest(csrf_token, checked.csrf_token):
             raise Refused(Reason.FORGED_FORM)
-        request, digest = checked.transaction.request, checked.transaction.digest
-        if not approve:
-            if not await self._transactions.deny(digest, now):
+        url = await (
+            self._approved(checked, transaction_id, session_id, now) if approve else self._denied(checked, now)
+        )
+        if url is None:  # somebody else was faster, if it was not the person's end or the client's
+            found = await transactions.find(self._transactions, transaction_id, browser_id, now)
+            if not isinstance(found, Decided):
                 raise Refused(Reason.DECIDED_TRANSACTION)
-            url = authorize.error_redirect(
-                request.redirect_uri, request.state, Refused(Reason.ACCESS_DENIED), self._deployment.issuer
-            )
-            return Redirect(url, approved=False)
-        grant = self._grant(checked, now)
-        code = credentials.new_authorization_code(self._entropy, grant.grant_id)
+            return self._again(found, transaction_id, session_id, csrf_token, approve=approve, now=now)
+        return Redirect(url)
+
+    async def _approved(self, checked: "_Checked", transaction_id: str, session_id: str, now: float) -> str | None:
+        request, grant = checked.transaction.request, self._grant(checked, now)
+        code = credentials.authorization_code(
+            session_id=session_id, transaction_id=transaction_id, grant_id=grant.grant_id
+        )
         stored = AuthorizationCode(
             digest=credentials.digest(code),
             grant_id=grant.grant_id,
@@ -132,15 +150,61 @@ class Consent:
             code_challenge=request.code_challenge,
             expires_at=now + CODE_LIFETIME,
         )
-        if not await self._transactions.approve(digest, grant, stored, now):
+        if not await self._transactions.approve(checked.transaction.digest, grant, stored, now):
+            return None
+        _log.info(
+            "consent_given",
+            user_id=grant.user_id,
+            client_id=grant.client_id,
+            grant=grant.handle,
+            scope=scope.join(grant.scopes),
+            resource=grant.resource,
+        )
+        return authorize.code_redirect(request, code, self._deployment.issuer)
+
+    async def _denied(self, checked: "_Checked", now: float) -> str | None:
+        if not await self._transactions.deny(checked.transaction.digest, now):
+            return None
+        _log.info("consent_denied", user_id=checked.user.user_id, client_id=checked.client.client_id)
+        return self._denial(checked.transaction)
+
+    def _again(
+        self,
+        decided: Decided,
+        transaction_id: str,
+        session_id: str | None,
+        csrf_token: str,
+        *,
+        approve: bool,
+        now: float,
+    ) -> Redirect:
+        """Where the first submission led, for the same answer in the same session. Raises Refused."""
+        if (
+            session_id is None
+            or not credentials.same_digest(csrf_token, _csrf_token(session_id, transaction_id))
+            or approve != (decided.grant_id is not None)
+            or now >= decided.decided_at + REPEAT_SECONDS
+        ):
             raise Refused(Reason.DECIDED_TRANSACTION)
-        return Redirect(authorize.code_redirect(request, code, self._deployment.issuer), approved=True)
+        if decided.grant_id is None:
+            return Redirect(self._denial(decided.transaction))
+        code = credentials.authorization_code(
+            session_id=session_id, transaction_id=transaction_id, grant_id=decided.grant_id
+        )
+        return Redirect(authorize.code_redirect(decided.transaction.request, code, self._deployment.issuer))
+
+    def _denial(self, transaction: Transaction) -> str:
+        return authorize.error_redirect(
+            transaction.request.redirect_uri,
+            transaction.request.state,
+            Refused(Reason.ACCESS_DENIED),
+            self._deployment.issuer,
+        )
 
     async def _checked(
-        self, transaction_id: str, browser_id: str | None, session_id: str | None, now: float
+        self, transaction: Transaction, transaction_id: str, session_id: str | None, now: float
     ) -> "_Checked | NeedsSignIn":
         """Everything both page and decision rest on, from the store alone."""
-        transaction = await transactions.load(self._transactions, transaction_id, browser_id, now)
         session = await self._sessions.session(credentials.digest(session_id), now) if session_id else None
         if session_id is None or session is None or session.authenticated_at < transaction.authenticated_since:
             return NeedsSignIn()
@@ -148,9 +212,7 @@ class Consent:
         client = await self._clients.client(transaction.request.client_id)
         if user is None or client is None or not authorize.still_allowed(transaction.request, client, self._deployment):
             raise Refused(Reason.UNKNOWN_TRANSACTION)
-        # Bound to the session: a page that one person loaded cannot be sent in by another.
-        token = credentials.csrf_token(cookie=session_id, transaction_id=transaction_id, page="consent")
-        return _Checked(transaction, client, user, token)
+        return _Checked(transaction, client, user, _csrf_token(session_id, transaction_id), sign_out_token(session_id))
 
     def _grant(self, checked: "_Checked", now: float) -> Grant:
         request, client = checked.transaction.request, checked.client
@@ -176,3 +238,9 @@ class _Checked:
     client: Client
     user: User
     csrf_token: str
+    sign_out_token: str
+
+
+def _csrf_token(session_id: str, transaction_id: str) -> str:
+    """Bound to the session: a page that one person loaded cannot be sent in by another."""
+    return credentials.csrf_token(cookie=session_id, transaction_id=transaction_id, page="consent")

@@ -8,6 +8,7 @@ from auth_server.flows.consent import Consent
 from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
+from auth_server.flows.sign_out import SignOut
 from auth_server.flows.token.exchange import TokenExchange
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.limits import AttemptLimiter
@@ -23,6 +24,7 @@ class Flows:
 
     authorize: Authorize
     sign_in: SignIn
+    sign_out: SignOut
     consent: Consent
     token: TokenExchange
     register: Register
@@ -46,6 +48,7 @@ def compose(
             clients=store,
             transactions=store,
             sessions=store,
+            grants=store,
             limiter=limiter,
             clock=clock,
             entropy=entropy,
@@ -60,6 +63,7 @@ def compose(
             clock=clock,
             entropy=entropy,
         ),
+        sign_out=SignOut(users=store, sessions=store, clock=clock),
         consent=Consent(
             deployment=deployment,
             clients=store,

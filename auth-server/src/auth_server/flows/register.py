@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.ports.clients import Addition, ClientStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.protocol import registration
 from shared_kernel.clock import Clock
+
+_log = structlog.get_logger("register")
 
 
 class Register:
@@ -30,6 +34,9 @@ class Register:
             if retry_after is not None:
                 raise Refused(Reason.TOO_MANY_REQUESTS, Facts(retry_after=retry_after))
         # What the operator has deleted would come back under the same id.
-        if await self._clients.add_client(registered.client) is Addition.DELETED:
-            raise Refused(Reason.CLIENT_DELETED)
+        addition = await self._clients.add_client(registered.client)
+        if addition is Addition.DELETED:
+            raise Refused(Reason.CLIENT_DELETED, Facts(client_id=registered.client.client_id))
+        if addition is Addition.ADDED:
+            _log.info("client_registered", client_id=registered.client.client_id, address=address)
         return registered.answer

@@ -1,5 +1,7 @@
 """`/revoke`: token revocation (RFC 7009)."""
 
+import structlog
+
 from auth_server.domain import credentials
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
@@ -12,6 +14,8 @@ from auth_server.ports.keys import KeyRing
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.protocol import client_auth, revocation
 from shared_kernel.clock import Clock
+
+_log = structlog.get_logger("revoke")
 
 
 class Revoke:
@@ -46,17 +50,22 @@ class Revoke:
             raise await client_request.counted(self._limiter, request, refused) from refused
         # RFC 7009 §2.1: "the authorization server [...] MUST extend its search across all of its supported token
         # types" when a hint misleads; we look at the token alone.
-        await self._end(request.parameters.required("token"), client, now)
+        revoked = await self._end(request.parameters.required("token"), client, now)
+        if revoked is not None:
+            _log.info("grant_revoked", client_id=client.client_id, grant=revoked, address=request.address)
 
-    async def _end(self, text: str, client: Client, now: float) -> None:
+    async def _end(self, text: str, client: Client, now: float) -> str | None:
+        """The handle of the grant that is over; None if the token stands for none of the client's."""
         key = credentials.refresh_token_key(text)
         if key is not None:
             grant = await self._refresh_tokens.refreshed_grant(key)
-            if grant is not None and grant.client_id == client.client_id:
-                await self._grants.revoke_grant(grant.grant_id, now)
-            return
+            if grant is None or grant.client_id != client.client_id:
+                return None
+            await self._grants.revoke_grant(grant.grant_id, now)
+            return grant.handle
         handle = revocation.grant_handle(
             text, keys=await self._keys.published_keys(), deployment=self._deployment, client=client, now=now
         )
-        if handle is not None:
-            await self._grants.revoke_grant_by_handle(handle, client.client_id, now)
+        if handle is None or not await self._grants.revoke_grant_by_handle(handle, client.client_id, now):
+            return None
+        return handle

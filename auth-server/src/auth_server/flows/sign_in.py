@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import structlog
+
 from auth_server.domain import credentials
 from auth_server.domain.authorization import SESSION_LIFETIME
 from auth_server.domain.failures import Reason, Refused
@@ -13,6 +15,8 @@ from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import PasswordHasher, PasswordsBusy, SessionStore, UserStore
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
+
+_log = structlog.get_logger("sign_in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +99,23 @@ class SignIn:
         Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION, FORGED_FORM), StoreUnavailable.
         """
         now = self._clock.now()
-        await transactions.load(self._transactions, transaction_id, browser_id, now)
+        transaction = await transactions.load(self._transactions, transaction_id, browser_id, now)
+        log = _log.bind(client_id=transaction.request.client_id, address=address)
         if browser_id is None or not credentials.same_digest(csrf_token, _csrf_token(browser_id, transaction_id)):
             raise Refused(Reason.FORGED_FORM)
         account = _account(email)
         retry_after = await self._limiter.sign_in_attempt(account, address)
         if retry_after is not None:
+            log.warning("sign_in_throttled", retry_after=retry_after)
             return TooManyAttempts(retry_after)
         user = await self._users.user_by_email(account)
         try:
             match = await self._passwords.verify(user.password_hash if user else None, _password(password), address)
         except PasswordsBusy:
+            log.warning("sign_in_deferred")
             return TooBusy()
         if match is None or user is None:
+            log.info("sign_in_failed", user_id=user.user_id if user else None)
             return WrongCredentials()
         if match.renewed_hash is not None:
             await self._users.renew_password_hash(user.user_id, user.password_hash, match.renewed_hash)
@@ -119,8 +127,10 @@ class SignIn:
             replaces=credentials.digest(session_id) if session_id else None,
         )
         if not started:  # disabled, or given another password a moment ago
+            log.info("sign_in_failed", user_id=user.user_id)
             return WrongCredentials()
         await self._limiter.sign_in_succeeded(account, address)
+        log.info("signed_in", user_id=user.user_id)
         return SignedIn(new_session_id, SESSION_LIFETIME)
 
 

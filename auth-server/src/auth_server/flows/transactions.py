@@ -11,12 +11,24 @@ async def load(transactions: TransactionStore, transaction_id: str, browser_id: 
 
     Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
     """
-    found = await transactions.transaction(credentials.digest(transaction_id), now)
+    found = await find(transactions, transaction_id, browser_id, now)
     if isinstance(found, Decided):
         raise Refused(Reason.DECIDED_TRANSACTION)
+    return found
+
+
+async def find(
+    transactions: TransactionStore, transaction_id: str, browser_id: str | None, now: float
+) -> Transaction | Decided:
+    """The transaction, decided or not, if this browser began it.
+
+    Raises Refused (UNKNOWN_TRANSACTION), StoreUnavailable.
+    """
+    found = await transactions.transaction(credentials.digest(transaction_id), now)
+    transaction = found.transaction if isinstance(found, Decided) else found
     # Prevents login CSRF: a transaction only works in the browser that started it.
-    if found is None or browser_id is None:
+    if found is None or transaction is None or browser_id is None:
         raise Refused(Reason.UNKNOWN_TRANSACTION)
-    if not credentials.same_digest(found.browser_digest, credentials.digest(browser_id)):
+    if not credentials.same_digest(transaction.browser_digest, credentials.digest(browser_id)):
         raise Refused(Reason.UNKNOWN_TRANSACTION)
     return found

@@ -18,7 +18,11 @@ class LoadedCode:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The transaction has been approved or denied already."""
+    """The transaction was approved or denied at `decided_at`; `grant_id` is the grant it led to, None if denied."""
+
+    transaction: Transaction
+    decided_at: float
+    grant_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,10 @@ class GrantStore(Protocol):
         """The grants that are neither revoked nor expired, oldest first."""
         ...
 
+    async def has_grant(self, user_id: str, client_id: str, now: float) -> bool:
+        """Whether that person has allowed that client something that is neither revoked nor expired."""
+        ...
+
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """Ends a grant, its code and its refresh tokens. Unknown or revoked: no effect."""
         ...

@@ -6,12 +6,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
-    """What a token request is given. `scope` is the wire form, `expires_at` the access token's `exp`."""
+    """What a token request is given. `scope` is the wire form, `expires_at` the access token's `exp`.
+
+    `grant_handle` is the access token's `gid`, for logs; the response does not show it.
+    """
 
     access_token: str
     scope: str
     expires_at: int
     refresh_token: str | None = None
+    grant_handle: str = ""
 
 
 def body(issued: IssuedTokens, now: float) -> dict[str, Any]:

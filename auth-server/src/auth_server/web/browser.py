@@ -32,14 +32,18 @@ class Browser:
         """A client as people are shown it."""
         return pages.client_label(name, verified=verified, brand=self.render.brand)
 
-    def endpoint(self, *, get: Handler, post: Handler, head: Handler | None = None) -> Endpoint:
+    def endpoint(
+        self, *, get: Handler | None = None, post: Handler | None = None, head: Handler | None = None
+    ) -> Endpoint:
         """An endpoint whose every answer, refusals too, is a page or a redirect."""
-        return Endpoint({"GET": get, "HEAD": head or get, "POST": post}, self.refuse, cross_origin=False)
+        handlers = {"GET": get, "HEAD": head or get, "POST": post}
+        given = {method: handler for method, handler in handlers.items() if handler}
+        return Endpoint(given, self.refuse, cross_origin=False)
 
     def refuse(self, request: Request, refused: Refused) -> Response:
         """A refusal as a page."""
         status = WIRE[refused.reason].status
-        page = replace(notices.notice(refused.reason), reference=request_id(request))
+        page = replace(notices.notice(refused), reference=request_id(request))
         # 401 would need a challenge, and there is none that a browser could meet.
         response = self.render(page, 400 if status == 401 else status)
         response.headers.update(refusals.headers(refused))
@@ -48,6 +52,10 @@ class Browser:
     def to_transaction(self, name: str, transaction_id: str) -> Response:
         """Sends the browser to one of our pages, for that transaction."""
         return self.redirect(f"{self.path(name)}?{urlencode({'transaction': transaction_id})}")
+
+    def to_home(self) -> Response:
+        """Sends the browser to the front page."""
+        return self.redirect(self.path(""))
 
     def path(self, name: str) -> str:
         """The path of one of our endpoints, below the issuer's."""
@@ -68,6 +76,10 @@ class Browser:
     def set_session_id(self, response: Response, value: str, lifetime: int) -> None:
         """Signs this browser in for `lifetime` seconds."""
         self._set(response, _SESSION, value, lifetime)
+
+    def forget_session_id(self, response: Response) -> None:
+        """Takes the sign-in cookie away from this browser."""
+        self._set(response, _SESSION, "", 0)
 
     def check_is_our_form(self, request: Request) -> None:
         """Raises Refused (FORGED_FORM) unless the browser vouches that a page of this server sent the form."""

@@ -1,6 +1,5 @@
 """`/consent`: the page on which a person allows or denies."""
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,8 +8,6 @@ from auth_server.flows import consent as flows
 from auth_server.web import pages
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
-
-_log = structlog.get_logger("web")
 
 
 def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
@@ -38,8 +35,7 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
             approve=decision == "approve",
         )
         match outcome:
-            case flows.Redirect(url, approved):
-                _log.info("consent_decided", approved=approved)
+            case flows.Redirect(url):
                 return browser.redirect(url)
             case flows.NeedsSignIn():
                 return browser.to_transaction("login", transaction_id)
@@ -52,6 +48,8 @@ def _page(question: flows.ConsentQuestion, transaction_id: str, browser: Browser
         action=browser.path("consent"),
         transaction=transaction_id,
         csrf=question.csrf_token,
+        sign_out=browser.path("sign-out"),
+        sign_out_csrf=question.sign_out_token,
         client=browser.client_label(question.client_name, question.client_verified),
         user=question.user_email,
         scopes=pages.scope_texts(question.scopes),

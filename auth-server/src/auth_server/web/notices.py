@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from auth_server.domain.failures import Reason
+from auth_server.domain.failures import Reason, Refused
 from auth_server.web.pages import Notice, Step
 
 _START_AGAIN = "Go back to your app and connect again."
@@ -14,6 +14,21 @@ _RESET = (
 )
 
 
+# What the client is told in the redirect, once somebody has allowed it something.
+_OF_THE_APP = frozenset(
+    {
+        Reason.UNSUPPORTED_RESPONSE_TYPE,
+        Reason.UNSUPPORTED_RESPONSE_MODE,
+        Reason.PKCE_REQUIRED,
+        Reason.MALFORMED_PROMPT,
+        Reason.REQUEST_OBJECT_NOT_SUPPORTED,
+        Reason.REQUEST_URI_NOT_SUPPORTED,
+        Reason.LOGIN_REQUIRED,
+        Reason.CONSENT_REQUIRED,
+        Reason.SCOPE_NOT_ALLOWED,
+        Reason.UNKNOWN_RESOURCE,
+    }
+)
 _NOTICES: Mapping[Reason, Notice] = {
     Reason.UNKNOWN_CLIENT: Notice(
         "This app is not registered here",
@@ -69,6 +84,15 @@ _OTHER = Notice(
 )
 
 
-def notice(reason: Reason) -> Notice:
+def notice(refused: Refused) -> Notice:
     """What people are told about a refusal."""
-    return _NOTICES.get(reason, _OTHER)
+    if refused.reason in _OF_THE_APP:
+        return Notice(
+            "The app asked for what cannot be given",
+            (
+                f"{refused.wire.description} Nothing was sent to the app, because nobody here has allowed it anything "
+                "yet.",
+                "Whoever makes the app can mend this. If you have just started it yourself, try again.",
+            ),
+        )
+    return _NOTICES.get(refused.reason, _OTHER)

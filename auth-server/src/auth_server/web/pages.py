@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 from auth_server.domain.client_name import UNNAMED, imitates, mixes_alphabets, safe_name
 from shared_kernel import scope as scopes
 
-_TEMPLATES = ("base.html", "icons.html", "login.html", "consent.html", "notice.html")
+_TEMPLATES = ("base.html", "icons.html", "login.html", "consent.html", "home.html", "notice.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,15 @@ class ScopeText:
 class ConsentPage:
     """The question whether a client may act for the person; every text is already fit to be shown.
 
-    `redirect_host` is where the answer goes: a site, a program on this computer, or an app that claimed a scheme.
+    `sign_out` is where the form "use another account" posts to. `redirect_host` is where the answer goes: a site, a
+    program on this computer, or an app that claimed a scheme.
     """
 
     action: str
     transaction: str
     csrf: str
+    sign_out: str
+    sign_out_csrf: str
     client: ClientLabel
     user: str
     scopes: tuple[ScopeText, ...]
@@ -65,6 +68,15 @@ class ConsentPage:
     redirect_host: str
     to_this_computer: bool
     to_an_app: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """The front page; `user` is who is signed in, if anybody is, and `sign_out` where the form to end that posts to."""
+
+    sign_out: str = ""
+    user: str = ""
+    csrf: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +98,11 @@ class Notice:
     reference: str = ""
 
 
-Page = LoginPage | ConsentPage | Notice
+Page = LoginPage | ConsentPage | HomePage | Notice
 _TEMPLATE_OF: Mapping[type[Page], str] = {
     LoginPage: "login.html",
     ConsentPage: "consent.html",
+    HomePage: "home.html",
     Notice: "notice.html",
 }
 

@@ -16,6 +16,7 @@ from auth_server.web.endpoint import Endpoint
 from auth_server.web.register import register
 from auth_server.web.revoke import revoke
 from auth_server.web.sign_in import sign_in
+from auth_server.web.sign_out import home, sign_out
 from auth_server.web.token import token
 
 
@@ -43,6 +44,8 @@ def endpoints(
         f"{base}/authorize": authorize(flows.authorize, browser),
         f"{base}/login": sign_in(flows.sign_in, browser),
         f"{base}/consent": consent(flows.consent, browser),
+        f"{base}/sign-out": sign_out(flows.sign_out, browser),
+        f"{base}/": home(flows.sign_out, browser),
         f"{base}/token": api(token(flows.token)),
         f"{base}/register": api(register(flows.register), refusals.registration_as_json),
         f"{base}/revoke": api(revoke(flows.revoke)),

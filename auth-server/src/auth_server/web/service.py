@@ -1,5 +1,6 @@
 """The ASGI application: routes a request, and answers it whatever comes of it."""
 
+import logging
 from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,8 +24,11 @@ from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints
 from auth_server.web.transport_security import StrictTransportSecurity
 from shared_kernel.asgi import App, Receive, Scope, Send, header_values
+from shared_kernel.client_address import client_address
 
 _LOGGED_ID = 128
+# Somebody holds what was given to somebody else; what it stood for is revoked.
+_SUSPICIOUS = frozenset({Reason.CODE_REUSED, Reason.REFRESH_TOKEN_REUSED, Reason.REFRESH_TOKEN_STOLEN})
 _log = structlog.get_logger("web")
 
 
@@ -69,12 +73,17 @@ class Service:
             response = endpoint.refuse(request, refused)
         else:
             response = (self._browser.refuse if _wants_page(request) else refusals.as_json)(request, refused)
-        _log.info(
+        facts = refused.facts
+        _log.log(
+            logging.WARNING if refused.reason in _SUSPICIOUS else logging.INFO,
             "refused",
             path=request.url.path,
             status=response.status_code,
             reason=refused.reason.value,
-            client_id=(refused.facts.client_id or "")[:_LOGGED_ID],
+            client_id=facts.client_id[:_LOGGED_ID] if facts.client_id else None,
+            user_id=facts.user_id,
+            grant=facts.grant_handle,
+            address=client_address(request.scope),
         )
         return response
 

@@ -1,6 +1,5 @@
 """`/login`: the sign-in page."""
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +12,6 @@ from shared_kernel.client_address import client_address
 _WRONG = "The email or the password is not right."
 _BUSY = "Many people are signing in right now. Try again in a few seconds."
 _BUSY_SECONDS = 2
-_log = structlog.get_logger("web")
 
 
 def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
@@ -56,15 +54,12 @@ def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
         )
         match outcome:
             case SignedIn(session_id, lifetime):
-                _log.info("signed_in", address=client_address(request.scope))
                 response = browser.to_transaction("consent", transaction_id)
                 browser.set_session_id(response, session_id, lifetime)
                 return response
             case WrongCredentials():
-                _log.info("sign_in_failed", address=client_address(request.scope))
                 return await show(request, transaction_id, email=email, error=_WRONG, status=400)
             case TooManyAttempts(retry_after):
-                _log.warning("sign_in_throttled", address=client_address(request.scope))
                 wait = f"Too many attempts. Wait {_duration(retry_after)}, then try again."
                 response = await show(request, transaction_id, email=email, error=wait, status=429)
                 response.headers["Retry-After"] = str(retry_after)

@@ -65,24 +65,24 @@ def _start(db: sqlite3.Connection, transaction: Transaction) -> None:
 
 def _transaction(db: sqlite3.Connection, digest: str, now: float) -> Transaction | Decided | None:
     row = db.execute(
-        "SELECT browser_digest, request, authenticated_since, expires_at, decided_at FROM transactions"
+        "SELECT browser_digest, request, authenticated_since, expires_at, decided_at, grant_id FROM transactions"
         " WHERE digest = ? AND expires_at > ?",
         (digest, now),
     ).fetchone()
     if row is None:
         return None
-    browser_digest, text, authenticated_since, expires_at, decided_at = row
-    if decided_at is not None:
-        return Decided()
+    browser_digest, text, authenticated_since, expires_at, decided_at, grant_id = row
     fields = json.loads(text)
     request = AuthorizationRequest(**{**fields, "scopes": scope.parse(fields["scopes"])})
-    return Transaction(digest, browser_digest, request, authenticated_since, expires_at)
+    transaction = Transaction(digest, browser_digest, request, authenticated_since, expires_at)
+    return transaction if decided_at is None else Decided(transaction, decided_at, grant_id)
 
 
-def _consume(db: sqlite3.Connection, digest: str, now: float) -> bool:
+def _consume(db: sqlite3.Connection, digest: str, now: float, grant_id: str | None = None) -> bool:
     taken = db.execute(
-        "UPDATE transactions SET decided_at = ? WHERE digest = ? AND decided_at IS NULL AND expires_at > ?",
-        (now, digest, now),
+        "UPDATE transactions SET decided_at = ?1, grant_id = ?2"
+        " WHERE digest = ?3 AND decided_at IS NULL AND expires_at > ?1",
+        (now, grant_id, digest),
     )
     return taken.rowcount > 0
 
@@ -96,7 +96,7 @@ def _approve(
         " AND EXISTS (SELECT 1 FROM users WHERE user_id = ?3 AND disabled_at IS NULL)",
         (now, grant.client_id, grant.user_id),
     ).rowcount
-    if not used or not _consume(db, transaction_digest, now):
+    if not used or not _consume(db, transaction_digest, now, grant.grant_id):
         return False
     add_grant(db, grant)
     db.execute(

@@ -37,6 +37,10 @@ class SqliteGrants:
         """See GrantStore."""
         return await self._database.read(_grants, now)
 
+    async def has_grant(self, user_id: str, client_id: str, now: float) -> bool:
+        """See GrantStore."""
+        return await self._database.read(_has_grant, user_id, client_id, now)
+
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """See GrantStore."""
         await self._database.write(revoke, now, grant_id=grant_id)
@@ -129,6 +133,14 @@ def _grants(db: sqlite3.Connection, now: float) -> list[Grant]:
         (now,),
     )
     return [grant_from_row(row) for row in rows]
+
+
+def _has_grant(db: sqlite3.Connection, user_id: str, client_id: str, now: float) -> bool:
+    found = db.execute(
+        "SELECT 1 FROM grants WHERE user_id = ? AND client_id = ? AND revoked_at IS NULL AND expires_at > ?",
+        (user_id, client_id, now),
+    )
+    return found.fetchone() is not None
 
 
 def _refreshed_grant(db: sqlite3.Connection, key: RefreshTokenKey) -> Grant | None:

@@ -4,7 +4,7 @@ from auth_server.domain import credentials
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.client_request import ClientRequest
-from auth_server.flows.token.issuing import Issuing, stored
+from auth_server.flows.token.issuing import Issuing, about, log_issued, stored
 from auth_server.ports.authorizations import CodeStore, Redeemed
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import Reused
@@ -36,13 +36,15 @@ class AuthorizationCode:
         except Refused as refused:
             if refused.reason is Reason.WRONG_VERIFIER:
                 await self._codes.count_wrong_verifier(digest)
-            raise
+            raise about(refused, loaded.grant if loaded else None) from refused
         assert loaded is not None  # a code that does not exist has been refused
         grant = loaded.grant
         resource_indicator.resolve(given.resources, self._deployment, grant.resource)
         refresh = self._issuing.new_refresh_token(grant) if decision.with_refresh_token else None
         issued = await self._issuing.for_grant(grant, grant.scopes, now, refresh)
         outcome = await self._codes.redeem(digest, stored(refresh, grant, now) if refresh else None, now)
-        if isinstance(outcome, Redeemed):
-            return issued
-        raise Refused(Reason.CODE_REUSED if isinstance(outcome, Reused) else Reason.CODE_NOT_VALID)
+        if not isinstance(outcome, Redeemed):
+            reason = Reason.CODE_REUSED if isinstance(outcome, Reused) else Reason.CODE_NOT_VALID
+            raise about(Refused(reason), grant)
+        log_issued(request, issued, grant)
+        return issued

@@ -2,7 +2,7 @@
 
 from auth_server.domain.deployment import Deployment
 from auth_server.flows.client_request import ClientRequest
-from auth_server.flows.token.issuing import Issuing
+from auth_server.flows.token.issuing import Issuing, log_issued
 from auth_server.ports.clients import ClientStore
 from auth_server.protocol import resource_indicator
 from auth_server.protocol.authlib import client_credentials
@@ -22,4 +22,6 @@ class ClientCredentials:
         client = await self._clients.client(request.credentials.unverified_client_id)
         decision = client_credentials.decide(TokenRequest(client, request.credentials, given.values, now))
         resource = resource_indicator.resolve(given.resources, self._deployment)
-        return await self._issuing.for_client(decision.client, decision.scopes, resource, now)
+        issued = await self._issuing.for_client(decision.client, decision.scopes, resource, now)
+        log_issued(request, issued)
+        return issued

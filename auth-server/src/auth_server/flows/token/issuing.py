@@ -1,14 +1,22 @@
 """Access tokens as every grant issues them: one value of claims, signed with the one active key."""
 
+from dataclasses import replace
+
+import structlog
+
 from auth_server.domain import credentials
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
+from auth_server.domain.failures import Refused
 from auth_server.domain.grant import REFRESH_IDLE_LIFETIME, Grant, RefreshToken
+from auth_server.flows.client_request import ClientRequest
 from auth_server.ports.keys import KeyRing
 from auth_server.protocol.token import IssuedTokens
 from shared_kernel import access_token, scope
 from shared_kernel.access_token import Claims
 from shared_kernel.entropy import Entropy
+
+_log = structlog.get_logger("token")
 
 
 class Issuing:
@@ -53,7 +61,9 @@ class Issuing:
 
     async def _signed(self, claims: Claims, now: float, refresh_token: str | None = None) -> IssuedTokens:
         token = access_token.issue(await self._keys.signing_key(), claims, now)
-        return IssuedTokens(token, scope.join(claims.scopes), int(now) + access_token.LIFETIME, refresh_token)
+        return IssuedTokens(
+            token, scope.join(claims.scopes), int(now) + access_token.LIFETIME, refresh_token, claims.grant_handle
+        )
 
 
 def stored(refresh_token: str, grant: Grant, now: float) -> RefreshToken:
@@ -62,3 +72,30 @@ def stored(refresh_token: str, grant: Grant, now: float) -> RefreshToken:
     key = credentials.refresh_token_key(refresh_token)
     assert key is not None  # we have made it ourselves
     return RefreshToken(key, expires_at)
+
+
+def log_issued(
+    request: ClientRequest, issued: IssuedTokens, grant: Grant | None = None, *, replayed: bool = False
+) -> None:
+    """Writes who was given tokens, and under which grant: mcp-server's lines name the same one."""
+    _log.info(
+        "tokens_replayed" if replayed else "tokens_issued",
+        grant_type=request.parameters.get("grant_type"),
+        client_id=grant.client_id if grant else request.credentials.unverified_client_id,
+        user_id=grant.user_id if grant else None,
+        grant=grant.handle if grant else issued.grant_handle,
+        scope=issued.scope,
+        address=request.address,
+    )
+
+
+def about(refused: Refused, grant: Grant | None) -> Refused:
+    """The refusal, with the person and the grant that it concerns."""
+    return Refused(
+        refused.reason,
+        replace(
+            refused.facts,
+            user_id=grant.user_id if grant else None,
+            grant_handle=grant.handle if grant else None,
+        ),
+    )

@@ -4,7 +4,7 @@ from auth_server.domain import credentials
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.client_request import ClientRequest
-from auth_server.flows.token.issuing import Issuing, stored
+from auth_server.flows.token.issuing import Issuing, about, log_issued, stored
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore, RefreshStore, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from auth_server.protocol import resource_indicator, sealed_response
@@ -43,7 +43,7 @@ class Refresh:
         except Refused as refused:
             if refused.reason is Reason.REFRESH_TOKEN_STOLEN and grant:
                 await self._grants.revoke_grant(grant.grant_id, now)
-            raise
+            raise about(refused, grant) from refused
         assert key is not None
         assert grant is not None  # a refresh token that does not exist has been refused
         resource = resource_indicator.resolve(given.resources, self._deployment, grant.resource)
@@ -56,15 +56,19 @@ class Refresh:
         )
         match await self._refresh_tokens.rotate(key, rotation, now):
             case Rotated():
+                log_issued(request, issued, grant)
                 return issued
             case Replay(sealed):
-                return _unsealed(old, sealed)
+                replayed = _unsealed(old, sealed)
+                log_issued(request, replayed, grant, replayed=True)
+                return replayed
             case ReplayDiffers():
-                raise Refused(Reason.REPLAY_DIFFERS)
+                reason = Reason.REPLAY_DIFFERS
             case Reused():
-                raise Refused(Reason.REFRESH_TOKEN_REUSED)
+                reason = Reason.REFRESH_TOKEN_REUSED
             case _:
-                raise Refused(Reason.REFRESH_TOKEN_NOT_VALID)
+                reason = Reason.REFRESH_TOKEN_NOT_VALID
+        raise about(Refused(reason), grant)
 
 
 def _unsealed(old: str, sealed: bytes) -> IssuedTokens:

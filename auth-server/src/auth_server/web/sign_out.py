@@ -1,0 +1,35 @@
+"""The server's front page, `/sign-out`, and "use another account"."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_server.flows.sign_out import SignOut
+from auth_server.web.browser import Browser, form_fields
+from auth_server.web.endpoint import Endpoint
+from auth_server.web.pages import HomePage
+
+
+def home(flow: SignOut, browser: Browser) -> Endpoint:
+    """Shows what this server is, and who is signed in."""
+
+    async def get(request: Request) -> Response:
+        account = await flow.account(browser.session_id(request))
+        page = HomePage(browser.path("sign-out"), account.email, account.csrf_token) if account else HomePage()
+        return browser.render(page)
+
+    return browser.endpoint(get=get)
+
+
+def sign_out(flow: SignOut, browser: Browser) -> Endpoint:
+    """Ends the session; a form that names a transaction goes on with it as somebody else."""
+
+    async def post(request: Request) -> Response:
+        browser.check_is_our_form(request)
+        fields = await form_fields(request)
+        await flow.end(browser.session_id(request), csrf_token=fields.get("csrf", ""))
+        transaction_id = fields.get("transaction")
+        response = browser.to_transaction("login", transaction_id) if transaction_id else browser.to_home()
+        browser.forget_session_id(response)
+        return response
+
+    return browser.endpoint(post=post)

@@ -1,0 +1,68 @@
+"""The front page, signing out, and going on as somebody else."""
+
+import pytest
+
+from tests.auth_server.web.site import EMAIL, Site
+from tests.support.people import main_form, sign_out_form
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_front_page_says_what_this_is(site: Site) -> None:
+    """Nobody is signed in, and there is nothing to fill in."""
+    page = await site.browser.get("/")
+    assert page.status_code == 200
+    assert "This is where you sign in to DynamoSQL" in page.text
+    assert "<form" not in page.text
+
+
+async def test_a_person_signs_out(site: Site) -> None:
+    """The session is over in the store, not only in the browser."""
+    await site.consent_page()
+    cookies = dict(site.browser.cookies)
+    home = await site.browser.get("/")
+    assert f"<bdi>{EMAIL}</bdi>" in home.text
+    form = sign_out_form(home)
+    answer = await site.browser.post(form.action, data=form.fields, headers=dict(site.same_origin))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+    assert "You are signed in" not in (await site.browser.get("/")).text
+    site.browser.cookies.update(cookies)
+    assert "You are signed in" not in (await site.browser.get("/")).text
+    assert site.rows("sessions") == 0
+
+
+async def test_a_person_goes_on_as_somebody_else(site: Site) -> None:
+    """The same request of the client waits on the sign-in page."""
+    consent = await site.consent_page()
+    form = sign_out_form(consent)
+    login = await site.follow(await site.browser.post(form.action, data=form.fields, headers=dict(site.same_origin)))
+    assert main_form(login).action == "/login"
+    assert main_form(login).fields["transaction"] == form.fields["transaction"]
+    again = await site.sign_in(login)
+    assert (await site.submit(again, decision="approve")).headers["location"].startswith("http://")
+
+
+@pytest.mark.parametrize("csrf", [None, "", "wrong"])
+async def test_b01_a_sign_out_needs_its_token(site: Site, csrf: str | None) -> None:
+    """Nobody signs somebody else out."""
+    await site.consent_page()
+    fields = {"other": "x"} if csrf is None else {"csrf": csrf}
+    answer = await site.browser.post("/sign-out", data=fields, headers=dict(site.same_origin))
+    assert answer.status_code == 403
+    assert "You are signed in" in (await site.browser.get("/")).text
+
+
+async def test_b04_a_sign_out_comes_from_our_own_page(site: Site) -> None:
+    """Not from another site's form."""
+    await site.consent_page()
+    form = sign_out_form(await site.browser.get("/"))
+    answer = await site.browser.post(form.action, data=form.fields, headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 403
+    assert "You are signed in" in (await site.browser.get("/")).text
+
+
+async def test_signing_out_twice_is_no_error(site: Site) -> None:
+    """Whoever is not signed in is signed out."""
+    answer = await site.browser.post("/sign-out", data={"csrf": ""}, headers=dict(site.same_origin))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
