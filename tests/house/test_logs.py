@@ -26,7 +26,9 @@ def events(source: Path) -> Iterator[str]:
             if not isinstance(call, ast.Call) or not _writes(call.func):
                 continue
             first = call.args[1 if len(call.args) > 1 else 0]
-            yield from (node.value for node in ast.walk(first) if _is_event(node))
+            for node in ast.walk(first):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
 
 
 def _writes(function: ast.expr) -> bool:
@@ -37,10 +39,6 @@ def _writes(function: ast.expr) -> bool:
     target = function.value
     name = target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
     return name in {"_log", "log"}
-
-
-def _is_event(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 @pytest.mark.parametrize("title", SOURCES)

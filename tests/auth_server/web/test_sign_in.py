@@ -10,7 +10,7 @@ from auth_server.adapters.passwords import MAX_CONCURRENT, MAX_WAITING_PER_NETWO
 from shared_kernel.asgi import Message
 from tests.auth_server.web.site import EMAIL, PASSWORD, Seed, Site, opened
 from tests.support.held_hashing import HeldHasher, until_waiting
-from tests.support.people import only_form
+from tests.support.people import main_form
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ async def test_a_browser_that_goes_away_is_not_waited_for(seed: Seed, tmp_path: 
             for _ in range(MAX_CONCURRENT):
                 others.start_soon(passwords.verify, None, "guess", "198.51.100.1")
             await until_waiting(passwords, MAX_CONCURRENT)
-            await _submit_and_leave(site, only_form(page).fields, passwords)
+            await _submit_and_leave(site, main_form(page).fields, passwords)
             assert passwords._waiting.total() == MAX_CONCURRENT
             held.go.set()
         assert held.verified == MAX_CONCURRENT

@@ -112,7 +112,7 @@ class SignIn:
         try:
             match = await self._passwords.verify(user.password_hash if user else None, _password(password), address)
         except PasswordsBusy:
-            log.warning("sign_in_deferred")
+            log.warning("sign_in_shed")
             return TooBusy()
         if match is None or user is None:
             log.info("sign_in_failed", user_id=user.user_id if user else None)

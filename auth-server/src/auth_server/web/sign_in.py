@@ -66,7 +66,6 @@ def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
                 return response
 
             case TooBusy():
-                _log.warning("sign_in_shed", address=client_address(request.scope))
                 response = await show(request, transaction_id, email=email, error=_BUSY, status=503)
                 response.headers["Retry-After"] = str(_BUSY_SECONDS)
                 return response
