@@ -1,13 +1,16 @@
 """What every store promises about clients that register themselves: their number is bounded, deletion is for good."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
 
-from auth_server.domain.client import DYNAMIC_LIFETIME, MAX_NEVER_USED, NEVER_USED_LIFETIME
+from auth_server.domain.client import DYNAMIC_LIFETIME, MAX_NEVER_USED, NEVER_USED_LIFETIME, Client, ClientSecret
 from auth_server.ports.clients import Addition
 from auth_server.ports.store import Store
+from tests.auth_server.stores.backends import BACKENDS
 from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
 
 pytestmark = pytest.mark.anyio
@@ -80,3 +83,46 @@ async def test_a_client_can_be_changed(store: Store) -> None:
     assert await store.update_client(changed)
     assert await store.client("client_a") == changed
     assert not await store.update_client(PUBLIC)
+
+
+async def _changed(store: Store) -> Client | None:
+    changed = replace(CLIENT, name="Other")
+    assert await store.update_client(changed)
+    return changed
+
+
+async def _with_another_secret(store: Store) -> Client | None:
+    assert await store.rotate_client_secret("client_a", ClientSecret("d2", NOW + 1), NOW + 2)
+    return replace(CLIENT, secrets=(ClientSecret("d1", NOW, NOW + 2), ClientSecret("d2", NOW + 1)))
+
+
+async def _deleted(store: Store) -> Client | None:
+    assert await store.delete_client("client_a", NOW)
+    return None
+
+
+@pytest.mark.parametrize("change", [_changed, _with_another_secret, _deleted])
+@pytest.mark.parametrize("by_another_process", [False, True])
+async def test_a_change_is_seen_at_once_however_often_the_client_was_read(
+    store: Store,
+    backend: str,
+    tmp_path: Path,
+    change: Callable[[Store], Awaitable[Client | None]],
+    by_another_process: bool,
+) -> None:
+    await store.add_client(CLIENT)
+    assert [await store.client("client_a") for _ in range(2)] == [CLIENT, CLIENT]
+    async with BACKENDS[backend](tmp_path / "store") as another:
+        expected = await change(another if by_another_process else store)
+    assert [await store.client("client_a") for _ in range(2)] == [expected, expected]
+
+
+async def test_no_reader_keeps_what_a_change_has_overtaken(store: Store, backend: str, tmp_path: Path) -> None:
+    await store.add_client(CLIENT)
+    async with BACKENDS[backend](tmp_path / "store") as another, anyio.create_task_group() as group:
+        for n in range(40):
+            for _ in range(5):
+                group.start_soon(store.client, "client_a")
+            named = replace(CLIENT, name=f"Name {n}")
+            assert await another.update_client(named)
+            assert await store.client("client_a") == named

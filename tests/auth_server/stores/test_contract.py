@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -22,6 +23,7 @@ from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
 from auth_server.ports.clients import Addition
 from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from auth_server.ports.store import Store
+from tests.auth_server.stores.backends import BACKENDS
 
 pytestmark = pytest.mark.anyio
 
@@ -420,13 +422,16 @@ async def test_sweeping_forgets_what_is_over(store: Store) -> None:
     assert await store.user("usr_a") == USER
 
 
-async def test_sweeping_forgets_revoked_families_after_a_while(store: Store) -> None:
+async def test_sweeping_forgets_revoked_families_after_a_while(store: Store, backend: str, tmp_path: Path) -> None:
     await _family(store)
     await store.revoke_grant("g", NOW)
     await store.sweep(NOW + 60)
-    assert await store.refreshed_grant(key("rt1")) is not None
+    async with BACKENDS[backend](tmp_path / "store") as another:
+        assert await another.refreshed_grant(key("rt1")) is not None
     await store.sweep(NOW + 3600)
-    assert await store.refreshed_grant(key("rt1")) is None
+    async with BACKENDS[backend](tmp_path / "store") as another:
+        assert await another.refreshed_grant(key("rt1")) is None
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW + 3600) == Gone()
 
 
 async def test_check(store: Store) -> None:

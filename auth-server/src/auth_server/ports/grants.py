@@ -53,7 +53,7 @@ class RefreshStore(Protocol):
     async def refreshed_grant(self, key: RefreshTokenKey) -> Grant | None:
         """The grant of a refresh token, live or rotated, for judging a request; what it still buys is rotate's to say.
 
-        None if the token never was one of that grant's, as far as is remembered.
+        None if the token never was one of that grant's, as far as is remembered. What is given may be over by now.
         """
         ...
 

@@ -6,11 +6,15 @@ from dataclasses import asdict
 
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import GRANT_COLUMNS, add_grant, begin_family, grant_from_row, revoke
+from auth_server.adapters.sqlite_store.memory import Remembered
 from auth_server.domain.authorization import MAX_WRONG_VERIFIERS, AuthorizationCode, AuthorizationRequest, Transaction
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
 from auth_server.ports.grants import Gone, Reused
 from shared_kernel import scope
+
+_REMEMBERED = 1_000
+"""Codes on their way to the client that need not be read again."""
 
 
 class SqliteAuthorizations:
@@ -18,6 +22,8 @@ class SqliteAuthorizations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Whether a code is used, burnt or late is redeem's to say; the rest of it never changes.
+        self._codes = Remembered[str, LoadedCode](_REMEMBERED)
 
     async def start_transaction(self, transaction: Transaction) -> None:
         """See TransactionStore."""
@@ -29,7 +35,10 @@ class SqliteAuthorizations:
 
     async def approve(self, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float) -> bool:
         """See TransactionStore."""
-        return await self._database.write(_approve, transaction_digest, grant, code, now)
+        approved = await self._database.write(_approve, transaction_digest, grant, code, now)
+        if approved:
+            self._codes.put(code.digest, LoadedCode(code, grant))
+        return approved
 
     async def deny(self, transaction_digest: str, now: float) -> bool:
         """See TransactionStore."""
@@ -37,11 +46,14 @@ class SqliteAuthorizations:
 
     async def code(self, digest: str) -> LoadedCode | None:
         """See CodeStore."""
-        return await self._database.read(_code, digest)
+        return self._codes.get(digest) or await self._database.read(_code, digest)
 
     async def redeem(self, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:
         """See CodeStore."""
-        return await self._database.write(_redeem, digest, refresh, now)
+        try:
+            return await self._database.write(_redeem, digest, refresh, now)
+        finally:
+            self._codes.forget(digest)
 
     async def count_wrong_verifier(self, digest: str) -> None:
         """See CodeStore."""

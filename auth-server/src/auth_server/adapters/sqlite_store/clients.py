@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import revoke
+from auth_server.adapters.sqlite_store.memory import Watched
 from auth_server.domain.client import MAX_NEVER_USED, Client, ClientSecret, GrantType, Registration
 from auth_server.ports.clients import Addition
 from shared_kernel import scope
 
+_REMEMBERED = 10_000
+"""Clients that need not be read again."""
 _SELECT = (
     "SELECT client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential"
     " FROM clients"
@@ -21,10 +24,17 @@ class SqliteClients:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._clients = Watched[str, Client](database.changes, _REMEMBERED)
 
     async def client(self, client_id: str) -> Client | None:
         """See ClientStore."""
-        return await self._database.read(_client, client_id)
+        client = self._clients.get(client_id)
+        if client is None:
+            moment = self._clients.moment()
+            client = await self._database.read(_client, client_id)
+            if client is not None:
+                self._clients.put(client_id, client, moment)
+        return client
 
     async def clients(self) -> Sequence[Client]:
         """See ClientStore."""

@@ -1,6 +1,7 @@
 """One SQLite file, driven from threads of its own so that the event loop never waits for a disk.
 
-One thread writes, one reads; each owns its connection. Several processes on the same host may share the file.
+One thread writes, one reads; each owns its connection. What they need not be asked for is remembered (memory.py).
+Several processes on the same host may share the file.
 """
 
 import sqlite3
@@ -11,6 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 from auth_server.adapters.sqlite_store.file import open_file
 from auth_server.adapters.sqlite_store.health import Health
 from auth_server.adapters.sqlite_store.lane import Lane
+from auth_server.adapters.sqlite_store.memory import ChangeCounter
 
 PATIENCE = 2.0
 """Seconds that an operation waits for another process's lock before it is answered 503."""
@@ -20,10 +22,11 @@ T = TypeVar("T")
 
 
 class Database:
-    """Runs functions over the file's two connections. Opened by open_database()."""
+    """Runs functions over the file's connections. Opened by open_database()."""
 
-    def __init__(self, reader: Lane, writer: Lane) -> None:
+    def __init__(self, reader: Lane, writer: Lane, changes: ChangeCounter) -> None:
         self._reader, self._writer = reader, writer
+        self.changes = changes
 
     async def read(
         self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -48,6 +51,7 @@ class Database:
         """Finishes what is under way and closes the file."""
         self._reader.close()
         self._writer.close()
+        self.changes.close()
 
 
 def open_database(path: Path, *, verify: bool = False, patience: float = PATIENCE) -> Database:
@@ -57,4 +61,5 @@ def open_database(path: Path, *, verify: bool = False, patience: float = PATIENC
     return Database(
         reader=Lane(opened.reader, health, writes=False, patience=patience),
         writer=Lane(opened.writer, health, writes=True, patience=patience),
+        changes=ChangeCounter(opened.watcher),
     )

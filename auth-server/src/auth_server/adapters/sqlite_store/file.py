@@ -39,11 +39,12 @@ class StoreFile:
 
 @dataclass(frozen=True, slots=True)
 class OpenedFile:
-    """The file and its two connections, each for one thread."""
+    """The file and its connections: one for each thread that writes, reads, or looks at the counter of changes."""
 
     file: StoreFile
     writer: sqlite3.Connection
     reader: sqlite3.Connection
+    watcher: sqlite3.Connection
 
 
 def open_file(path: Path, *, verify: bool) -> OpenedFile:
@@ -54,19 +55,19 @@ def open_file(path: Path, *, verify: bool) -> OpenedFile:
     try:
         with _alone_in(path.parent):
             _check_place(path)
-            writer = _connect(path)
-            try:
+            with contextlib.ExitStack() as opened:
+                writer = opened.enter_context(contextlib.closing(_connect(path)))
                 _check_marker(path, _migrated(path, writer))
                 if verify:
                     _check_pages(path, writer)
-                reader = _connect(path)
-            except BaseException:
-                writer.close()
-                raise
-            # The writing thread waits for a lock by itself, since it must be able to give up.
-            writer.execute("PRAGMA busy_timeout = 0")
-            found = path.stat()
-            return OpenedFile(StoreFile(path, found.st_dev, found.st_ino), writer, reader)
+                reader = opened.enter_context(contextlib.closing(_connect(path)))
+                watcher = opened.enter_context(contextlib.closing(_connect(path)))
+                # The writing thread waits for a lock by itself, since it must be able to give up; the event loop never.
+                writer.execute("PRAGMA busy_timeout = 0")
+                watcher.execute("PRAGMA busy_timeout = 0")
+                found = path.stat()
+                opened.pop_all()
+            return OpenedFile(StoreFile(path, found.st_dev, found.st_ino), writer, reader, watcher)
     except (OSError, sqlite3.Error, ValueError) as error:
         message = f"cannot use {path} as store: {error}"
         raise UnusableStore(message) from error

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from auth_server.adapters.sqlite_store.database import Database
+from auth_server.adapters.sqlite_store.memory import Remembered
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant, RefreshToken, RefreshTokenKey
 from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from shared_kernel import scope
 
+_REMEMBERED = 10_000
+"""Grants that need not be read again."""
 GRANT_COLUMNS = (
     "grants.grant_id, handle, client_id, grants.user_id, grants.tenant, scopes, resource, refreshable,"
     " grants.created_at, grants.expires_at"
@@ -22,10 +25,17 @@ class SqliteGrants:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Nothing of a grant ever changes but whether it is alive, which is for the verbs that write to say.
+        self._families = Remembered[tuple[str, str], Grant](_REMEMBERED)
 
     async def refreshed_grant(self, key: RefreshTokenKey) -> Grant | None:
         """See RefreshStore."""
-        return await self._database.read(_refreshed_grant, key)
+        grant = self._families.get((key.grant_id, key.family)) if key.family else None
+        if grant is None:
+            grant, family = await self._database.read(_refreshed_grant, key)
+            if grant is not None and family:
+                self._families.put((grant.grant_id, family), grant)
+        return grant
 
     async def rotate(
         self, key: RefreshTokenKey, rotation: Rotation, now: float
@@ -143,13 +153,14 @@ def _has_grant(db: sqlite3.Connection, user_id: str, client_id: str, now: float)
     return found.fetchone() is not None
 
 
-def _refreshed_grant(db: sqlite3.Connection, key: RefreshTokenKey) -> Grant | None:
+def _refreshed_grant(db: sqlite3.Connection, key: RefreshTokenKey) -> tuple[Grant | None, str | None]:
+    """The grant of a token, and the family's digest if it has one."""
     row = db.execute(
-        f"SELECT {GRANT_COLUMNS} FROM grants WHERE grant_id = ?"  # noqa: S608
+        f"SELECT family, {GRANT_COLUMNS} FROM grants WHERE grant_id = ?"  # noqa: S608
         " AND (family = ? OR refresh_digest = ? OR previous_digest = ?)",
         (key.grant_id, key.family, key.digest, key.digest),
     ).fetchone()
-    return grant_from_row(row) if row else None
+    return (grant_from_row(row[1:]), row[0]) if row else (None, None)
 
 
 def _rotate(

@@ -10,6 +10,7 @@ from auth_server.adapters.sqlite_store.grants import SqliteGrants
 from auth_server.adapters.sqlite_store.keys import SqliteSigningKeys
 from auth_server.adapters.sqlite_store.people import SqlitePeople
 from auth_server.adapters.sqlite_store.sweeping import STEPS, Step
+from auth_server.ports.store import StoreUnavailable
 
 _PROBE_PATIENCE = 0.25
 """Seconds in which a probe must have written."""
@@ -19,7 +20,11 @@ class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrant
     """Implements Store."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database)
+        SqliteClients.__init__(self, database)
+        SqlitePeople.__init__(self, database)
+        SqliteAuthorizations.__init__(self, database)
+        SqliteGrants.__init__(self, database)
+        SqliteSigningKeys.__init__(self, database)
 
     @classmethod
     def open(cls, path: Path, *, verify: bool = False, patience: float = PATIENCE) -> "SqliteStore":
@@ -35,7 +40,10 @@ class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrant
 
     async def changes(self) -> int:
         """See Maintenance."""
-        return await self._database.read(_changes)
+        changes = self._database.changes.read()
+        if changes is None:
+            raise StoreUnavailable
+        return changes
 
     async def check(self) -> None:
         """See Maintenance."""
@@ -56,10 +64,6 @@ class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrant
 def path_in(url: str) -> Path:
     """The file that `sqlite:///absolute/path` names."""
     return Path("/", url.removeprefix("sqlite:///").lstrip("/"))
-
-
-def _changes(db: sqlite3.Connection) -> int:
-    return int(db.execute("SELECT changes FROM store").fetchone()[0])
 
 
 def _check(db: sqlite3.Connection) -> None:

@@ -1,0 +1,71 @@
+"""What the SQLite store remembers: a bounded number of values, never one that a change has overtaken."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from auth_server.adapters.sqlite_store.memory import ChangeCounter, Remembered, Watched
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A file with a counter of changes."""
+    with closing(sqlite3.connect(tmp_path / "store", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE store (changes INTEGER)")
+        db.execute("INSERT INTO store VALUES (0)")
+        yield db
+
+
+@pytest.fixture
+def watched(store: sqlite3.Connection, tmp_path: Path) -> Iterator[Watched[str, str]]:
+    """Nothing remembered yet."""
+    counter = ChangeCounter(sqlite3.connect(tmp_path / "store", isolation_level=None))
+    yield Watched[str, str](counter, 2)
+    counter.close()
+
+
+def _change(store: sqlite3.Connection) -> None:
+    store.execute("UPDATE store SET changes = changes + 1")
+
+
+def test_of_too_many_values_the_one_unused_for_longest_goes() -> None:
+    values = Remembered[str, int](2)
+    values.put("a", 1)
+    values.put("b", 2)
+    assert values.get("a") == 1
+    values.put("c", 3)
+    assert [values.get(name) for name in "abc"] == [1, None, 3]
+
+
+def test_a_change_forgets_everything(store: sqlite3.Connection, watched: Watched[str, str]) -> None:
+    watched.put("a", "old", watched.moment())
+    assert watched.get("a") == "old"
+    _change(store)
+    assert watched.get("a") is None
+
+
+def test_what_was_read_before_a_change_is_not_remembered(store: sqlite3.Connection, watched: Watched[str, str]) -> None:
+    moment = watched.moment()
+    _change(store)
+    watched.put("a", "old", moment)
+    assert watched.get("a") is None
+    moment = watched.moment()
+    _change(store)
+    watched.moment()  # another caller notices
+    watched.put("a", "old", moment)
+    assert watched.get("a") is None
+
+
+def test_a_counter_that_cannot_be_read_means_that_nothing_is_known(
+    store: sqlite3.Connection, watched: Watched[str, str]
+) -> None:
+    watched.put("a", "old", watched.moment())
+    store.execute("ALTER TABLE store RENAME TO gone")
+    assert watched.get("a") is None
+    watched.put("a", "old", watched.moment())
+    store.execute("ALTER TABLE gone RENAME TO store")
+    assert watched.get("a") is None
