@@ -138,6 +138,13 @@ def test_every_page_can_be_read_by_everyone(auth_server: AuthServer, browser: Br
         audit(page)
         page.goto(f"{auth_server.issuer}/nothing")
         audit(page)
+        page.goto(f"{auth_server.issuer}/")
+        audit(page)
+        page.get_by_role("button", name="Sign out").click()
+        assert (
+            page.get_by_role("heading", level=1).inner_text().replace("\n", " ").startswith("This is where you sign in")
+        )
+        audit(page)
 
     browser.visit(use)
     assert watch.hosts == {urlsplit(auth_server.issuer).netloc}
@@ -157,7 +164,7 @@ def test_signing_in_and_allowing_needs_no_mouse(browser: Browser, start: Any) ->
             page.keyboard.type(PASSWORD)
             page.keyboard.press("Enter")
             page.wait_for_url("**/consent?**")
-            for name in ("Deny", "Allow"):
+            for name in ("Use another account", "Deny", "Allow"):
                 page.keyboard.press("Tab")
                 assert page.evaluate("document.activeElement.textContent") == name
                 outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
