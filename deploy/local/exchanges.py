@@ -108,7 +108,7 @@ def _require_status(reply: httpx2.Response, expected: int) -> None:
 
 
 def form_of(page: httpx2.Response) -> Form:
-    """The one form of an HTML page. Raises Unexpected if there is none."""
+    """The last form of an HTML page: what the page is about. Raises Unexpected if there is none."""
     reader = _FormReader()
     reader.feed(page.text)
     if reader.action is None:
@@ -190,6 +190,6 @@ class _FormReader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
         if tag == "form":
-            self.action = attributes.get("action") or ""
+            self.action, self.fields = attributes.get("action") or "", {}
         elif tag == "input" and attributes.get("type") == "hidden":
             self.fields[attributes.get("name") or ""] = attributes.get("value") or ""
