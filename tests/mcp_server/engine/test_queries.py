@@ -66,7 +66,7 @@ async def test_what_a_statement_read_is_logged_whether_it_succeeds_or_not(servic
     assert [line["tables"] for line in lines] == [
         ("shop.eng_big", "shop.eng_orders"),
         ("shop.eng_big",),
-        (),
+        ("shop.eng_big",),
         ("shop.eng_big", "shop.eng_orders"),
     ]
     assert (lines[0]["items_read"], lines[2]["items_read"]) == (1512, 0)

@@ -72,7 +72,7 @@ class Execution:
         try:
             return await self._run(principal, schema, parsed, options, meter, plans)
         finally:
-            self._usage.record(principal, _usage(parsed, plans, meter))
+            self._usage.record(principal, _usage(schema, parsed, plans, meter))
 
     async def _run(
         self,
@@ -140,7 +140,8 @@ class Execution:
                 yield page
 
 
-def _usage(parsed: Parsed, plans: Sequence[Plan], meter: Meter) -> Usage:
-    tables = {f"{read.relation.table.schema}.{read.relation.table.name}" for plan in plans for read in plan.reads}
+def _usage(schema: Schema, parsed: Parsed, plans: Sequence[Plan], meter: Meter) -> Usage:
+    planned = {f"{read.relation.table.schema}.{read.relation.table.name}" for plan in plans for read in plan.reads}
+    tables = planned or {f"{name.schema or schema.name}.{name.name}" for name in parsed.tables}
     digest = hashlib.sha256(parsed.text.encode(errors="replace")).hexdigest()
     return Usage(digest[:16], tuple(sorted(tables)), meter.items, meter.pages, meter.bytes, meter.read_units)

@@ -11,7 +11,7 @@ class Usage:
     """What the run of one statement took from DynamoDB, whether it succeeded or not.
 
     `statement` is a digest of the text, so that lines about one statement can be found without knowing it. `tables` are
-    `schema.table`, sorted; empty when the statement was not planned.
+    `schema.table`, sorted; as the statement spells them when it was not planned.
     """
 
     statement: str
