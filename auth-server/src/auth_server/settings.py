@@ -12,8 +12,8 @@ from pydantic_settings import SettingsConfigDict
 from auth_server.protocol import redirect_uri
 from shared_kernel import resource
 from shared_kernel.settings import (
+    AllowedHosts,
     CommaSeparated,
-    HostNames,
     LogLevel,
     MaxConcurrentRequests,
     Networks,
@@ -49,12 +49,7 @@ class Settings(ServiceSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=9000, ge=1, le=65535, description="Port to listen on.")
-    allowed_hosts: HostNames = Field(
-        default=(),
-        description="Comma-separated host names, besides those of the public URLs and of loopback, by which this "
-        "server may be addressed; other names are answered 421.",
-        examples=["auth-server"],
-    )
+    allowed_hosts: AllowedHosts = Field(default=(), examples=["auth-server"])
     trusted_proxies: Networks = Field(
         default=(),
         description="Comma-separated networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed; "

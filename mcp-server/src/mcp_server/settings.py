@@ -10,8 +10,8 @@ from pydantic_settings import SettingsConfigDict
 
 from shared_kernel import resource
 from shared_kernel.settings import (
+    AllowedHosts,
     CommaSeparated,
-    HostNames,
     LogLevel,
     MaxConcurrentRequests,
     Networks,
@@ -55,12 +55,7 @@ class Settings(ServiceSettings):
         "the endpoint's own.",
         examples=["https://inspector.example.com"],
     )
-    allowed_hosts: HostNames = Field(
-        default=(),
-        description="Comma-separated host names, besides those of the public URLs and of loopback, by which this "
-        "server may be addressed; other names are answered 421.",
-        examples=["mcp-server"],
-    )
+    allowed_hosts: AllowedHosts = Field(default=(), examples=["mcp-server"])
     trusted_proxies: Networks = Field(
         default=(),
         description="Comma-separated networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed; "

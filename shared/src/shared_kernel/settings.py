@@ -69,7 +69,14 @@ LogLevel = Annotated[
     BeforeValidator(_upper),
     Field(description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."),
 ]
-HostNames = Annotated[CommaSeparated, AfterValidator(_host_names)]
+AllowedHosts = Annotated[
+    CommaSeparated,
+    AfterValidator(_host_names),
+    Field(
+        description="Comma-separated host names, besides those of the public URLs and of loopback, by which this "
+        "server may be addressed; other names are answered 421."
+    ),
+]
 MaxConcurrentRequests = Annotated[
     int,
     Field(
