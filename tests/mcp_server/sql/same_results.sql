@@ -61,6 +61,15 @@ SELECT count(*) FROM orders o SEMI JOIN customers AS status ON o.customer = stat
 SELECT i.id FROM items i WHERE EXISTS (SELECT 1 FROM items info WHERE info.id = i.id AND info.label = 'one') ORDER BY 1;
 SELECT i.id FROM items i, LATERAL (SELECT i.id + 1 AS size) info WHERE info.size > 3 ORDER BY 1;
 SELECT id.id, id.label FROM items id JOIN customers label ON id.id = label.id ORDER BY 1;
+SELECT o.id FROM orders o WHERE EXISTS (SELECT 1 FROM parts id WHERE o.id = id.id AND o.total > id.parent) ORDER BY 1;
+SELECT status.id FROM customers status WHERE status.id NOT IN (SELECT o.id FROM orders o WHERE status.name = 'Bo') ORDER BY 1;
+SELECT info.id FROM customers info WHERE EXISTS (SELECT 1 FROM items i WHERE info.size = '3' AND i.id = info.id) ORDER BY 1;
+SELECT info.id FROM customers info WHERE EXISTS (SELECT 1 FROM items i WHERE info.size = '3' AND i.id = 1) ORDER BY 1;
+SELECT count(*) FROM customers info, (SELECT id FROM parts) k FULL JOIN items b ON info.size = '3' AND b.id = k.id;
+SELECT count(*) FROM customers c, items i JOIN parts p ON i.info.size = '3';
+SELECT info.info.size, info.color FROM items info ORDER BY info.id;
+SELECT (SELECT c.name FROM parts c LIMIT 1) FROM customers c ORDER BY c.id;
+SELECT count(*) FROM customers info, (parts k JOIN items b ON info.size = '3');
 -- items between commas
 SELECT count(*) FROM parts a, parts b RIGHT JOIN (VALUES (1), (2)) c(y) ON a.id = 100;
 SELECT count(*) FROM parts a, parts b LEFT JOIN customers c ON a.id = 100 AND b.id = c.id WHERE b.id > 1;

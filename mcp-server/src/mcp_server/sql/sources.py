@@ -109,3 +109,8 @@ def from_items(select: exp.Select) -> Iterator[exp.Expr]:
         pending += [join.this for join in source.args.get("joins") or []]
         if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table | exp.Subquery) and not source.alias:
             pending.append(source.this)
+
+
+def is_comma(join: exp.Join) -> bool:
+    """Whether a join is a comma, which binds looser than any other."""
+    return not any(join.args.get(part) for part in ("on", "using", "method", "side", "kind"))

@@ -16,7 +16,7 @@ from mcp_server.sql.sources import from_items
 _UNKNOWN = re.compile(r"(?:Unknown column: |Column '|Cannot automatically join: )([^'\n]*)")
 _AMBIGUOUS = re.compile(r"Ambiguous column '([^']*)'")
 _NO_OUTPUT = re.compile(r"Unknown output column: (\d+)")
-_NO_TABLE = re.compile(r"Unknown table: ([^'\n]*)")
+_NO_TABLE = re.compile(r"Unknown table: ([^'\n]+)")
 _TABLE = re.compile(r"for table: '([^']*)'")
 _ELSEWHERE = {
     "rownum": "Use LIMIT for the first rows, row_number() OVER (ORDER BY …) to number them.",

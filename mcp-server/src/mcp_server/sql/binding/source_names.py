@@ -1,8 +1,8 @@
 """Gives every table, CTE and FROM item of a statement a name of its own, and says of every dotted name what it means.
 
-DuckDB's rule: of `a.b`, a is the nearest source of that name, unless a nearer query has a column called a; then b is a
-field of it. Once every source has a name that nothing else in the statement and no attribute has, nothing that is done
-to the statement later can take one for another.
+DuckDB's rule: of `a.b`, a is the nearest source of that name that has a column b, unless a nearer query, or its own,
+has a column called a whose type has fields; then b is a field of it. Once every source has a name that nothing else in
+the statement and no attribute has, nothing that is done to the statement later can take one for another.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,12 @@ from sqlglot import exp
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.names import fold
-from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
-from mcp_server.sql.binding.scopes import NamedCte, Scope, Source, folded
+from mcp_server.domain.schema import DOCUMENT, Table, TypeKind
+from mcp_server.sql.binding.meaning import uncertain
+from mcp_server.sql.binding.scopes import Columns, NamedCte, Scope, Source, joined, unknown
 from mcp_server.sql.binding.spelling import SPELLING
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.sources import FIELD, SOURCE
+from mcp_server.sql.sources import FIELD, SOURCE, is_comma
 from mcp_server.sql.tables import TableName, table_name
 
 _UNNAMED = "subquery"
@@ -63,11 +64,13 @@ class _Naming:
         self._internal = internal
         self._names = names
         self._columns = {
-            name: folded(iter([DOCUMENT_COLUMN, *(column.name for column in table.columns)]))
+            name: joined(
+                {fold(column.name): column.type.kind is TypeKind.JSON} for column in (*table.columns, DOCUMENT)
+            )
             for name, table in known.items()
         }
 
-    def query(self, node: exp.Expr, outer: Scope | None, ctes: Mapping[str, NamedCte]) -> frozenset[str] | None:
+    def query(self, node: exp.Expr, outer: Scope | None, ctes: Mapping[str, NamedCte]) -> Columns | None:
         """Names what is in a query; its columns, as far as they are known."""
         with_ = node.args.get("with_")
         if isinstance(with_, exp.With):
@@ -82,7 +85,7 @@ class _Naming:
             elif part == "expression" and isinstance(node, exp.SetOperation):
                 right = self.query(value, outer, ctes)
                 by_name = bool(node.args.get("by_name"))
-                columns = columns | right if by_name and columns is not None and right is not None else columns
+                columns = joined([columns, right]) if by_name and columns is not None and right is not None else columns
             elif part != "with_":
                 self._walk(value, rest)
         return columns
@@ -91,27 +94,34 @@ class _Naming:
         visible = dict(ctes)
         for cte in with_.expressions:
             written, listed = cte.args["alias"].this, cte.args["alias"].columns
-            own = NamedCte(self._names.new(written.name), folded(one.name for one in listed) if listed else None)
+            own = NamedCte(self._names.new(written.name), unknown(one.name for one in listed) if listed else None)
             within = visible | {fold(written.name): own} if with_.recursive else dict(visible)
             columns = self.query(cte.this, outer, within)
             visible[fold(written.name)] = own if listed else NamedCte(own.name, columns)
             _rename(written, own.name)
         return visible
 
-    def _select(self, select: exp.Select, outer: Scope | None, ctes: Mapping[str, NamedCte]) -> frozenset[str] | None:
+    def _select(self, select: exp.Select, outer: Scope | None, ctes: Mapping[str, NamedCte]) -> Columns | None:
         scope = Scope(outer, ctes)
         from_ = select.args.get("from_")
         if from_ is not None:
-            self._item(from_.this, scope)
-        for join in select.args.get("joins") or []:
-            self._join(join, scope)
-        for lateral in select.args.get("laterals") or []:
-            self._item(lateral, scope)
+            self._from([from_, *(select.args.get("joins") or []), *(select.args.get("laterals") or [])], scope)
         columns = _outputs(select, scope)
         for part, value in list(select.args.items()):
             if part not in ("with_", "from_", "joins", "laterals"):
                 self._walk(value, scope)
         return columns
+
+    def _from(self, items: Iterable[exp.Expr], scope: Scope) -> None:
+        part = scope
+        for item in items:
+            if isinstance(item, exp.Join) and not is_comma(item):
+                self._join(item, part)
+                continue
+            scope.sources += part.sources if part is not scope else []
+            part = scope.new_part()
+            self._item(item if isinstance(item, exp.Lateral) else item.this, part)
+        scope.sources += part.sources
 
     def _join(self, join: exp.Join, scope: Scope) -> None:
         before = len(scope.sources)
@@ -128,7 +138,9 @@ class _Naming:
         if isinstance(node, exp.Table):
             self._table(node, scope)
         elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not node.alias:
-            self._item(node.this, scope)
+            part = scope.new_part()
+            self._item(node.this, part)
+            scope.sources += part.sources
         elif isinstance(node, exp.Subquery):
             self._add(node, scope, _UNNAMED, _listed(node, self._derived(node, scope)))
         else:
@@ -139,7 +151,7 @@ class _Naming:
         for join in node.args.get("joins") or []:
             self._join(join, scope)
 
-    def _derived(self, node: exp.Subquery, scope: Scope) -> frozenset[str] | None:
+    def _derived(self, node: exp.Subquery, scope: Scope) -> Columns | None:
         if not isinstance(node.this, exp.Table | exp.Subquery):
             return self.query(node.this, scope, scope.ctes)
         # `(a JOIN b ON …) AS j` hides the names a and b.
@@ -170,7 +182,7 @@ class _Naming:
         node: exp.Expr,
         scope: Scope,
         unaliased: str,
-        columns: frozenset[str] | None,
+        columns: Columns | None,
         *,
         schema: str | None = None,
         keep: bool = False,
@@ -182,7 +194,7 @@ class _Naming:
             keep, columns, written = True, None, pivots[-1].alias or written
             if not node.alias:
                 node.set("alias", exp.TableAlias(this=exp.to_identifier(unaliased, quoted=True)))
-        if (twin := scope.called(fold(written))) is not None:
+        if (twin := scope.twin(fold(written))) is not None:
             other_schema = twin.schema is not None and schema is not None and twin.schema != schema
             raise Failure(
                 FailureCode.AMBIGUOUS_NAME,
@@ -220,17 +232,29 @@ class _Naming:
         if len(parts) == 1:
             return
         names = [fold(part.name) for part in parts]
+        lacking: Source | None = None
         for level in scope.outwards():
             if len(parts) > 2 and (source := level.called(names[1], names[0])) is not None:
                 _qualify(column, source, parts[1], parts[2:])
                 return
             if (source := level.called(names[0])) is not None:
-                _qualify(column, source, parts[0], parts[1:])
+                if source.may_have(parts[1]):
+                    _qualify(column, source, parts[0], parts[1:])
+                    return
+                lacking = lacking or source
+            held = level.holding(names[0])
+            if not held or isinstance(column.this, exp.Star):
+                continue
+            has_fields = level.has_fields(names[0])
+            if has_fields is None and any(outer.called(names[0]) for outer in level.outwards()):
+                raise uncertain(".".join(part.name for part in parts), position_of(self._text, column))
+            if has_fields is not False:
+                alias = held[0].alias if len(held) == 1 else None
+                _replace(column, exp.Column(this=parts[0], table=_internal(alias)), parts[1:])
                 return
-            if level.has_column(names[0]) and not isinstance(column.this, exp.Star):
-                _replace(column, exp.Column(this=parts[0]), parts[1:])
-                return
-        if len(parts) > 2 and scope.is_known():
+        if lacking is not None:
+            _qualify(column, lacking, parts[0], parts[1:])
+        elif len(parts) > 2 and scope.is_known():
             raise Failure(
                 FailureCode.UNKNOWN_TABLE,
                 f'There is no table "{column.db}.{column.table}" in the FROM clause.',
@@ -239,15 +263,15 @@ class _Naming:
             )
 
 
-def _listed(node: exp.Expr, columns: frozenset[str] | None) -> frozenset[str] | None:
+def _listed(node: exp.Expr, columns: Columns | None) -> Columns | None:
     """The columns of a FROM item: those that its alias lists come in place of the first of its own."""
     alias = node.args.get("alias")
-    listed = folded(column.name for column in alias.columns) if alias is not None else frozenset()
-    return columns | listed if columns is not None else listed or None
+    listed = unknown(column.name for column in alias.columns) if alias is not None else {}
+    return joined([columns, listed]) if columns is not None else listed or None
 
 
-def _outputs(select: exp.Select, scope: Scope) -> frozenset[str] | None:
-    names: frozenset[str] = frozenset()
+def _outputs(select: exp.Select, scope: Scope) -> Columns | None:
+    found: list[Columns] = []
     for projection in select.expressions:
         if isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star):
             source = scope.called(fold(projection.table))
@@ -257,11 +281,23 @@ def _outputs(select: exp.Select, scope: Scope) -> frozenset[str] | None:
         elif projection.is_star or isinstance(projection, exp.Columns | exp.Aliases):
             columns = None
         else:
-            columns = frozenset({fold(projection.alias_or_name)})
+            columns = {fold(projection.alias_or_name): _has_fields(projection.unalias(), scope)}
         if columns is None:
             return None
-        names |= columns
-    return names
+        found.append(columns)
+    return joined(found)
+
+
+def _has_fields(projection: exp.Expr, scope: Scope) -> bool | None:
+    """Whether a value has fields; None where that is not known."""
+    if isinstance(projection, exp.Literal | exp.Boolean | exp.Null):
+        return False
+    if not isinstance(projection, exp.Column):
+        return None
+    name, source = fold(projection.name), scope.called(fold(projection.table))
+    if projection.table:
+        return source.columns.get(name) if source is not None and source.columns is not None else None
+    return scope.has_fields(name)
 
 
 def _qualify(column: exp.Column, source: Source, qualifier: exp.Expr, rest: Sequence[exp.Expr]) -> None:
@@ -277,6 +313,15 @@ def _replace(column: exp.Column, root: exp.Column, fields: Sequence[exp.Expr]) -
     for name in fields:
         name.meta[FIELD] = True
     column.replace(exp.Dot.build([root, *fields]) if fields else root)
+
+
+def _internal(alias: str | None) -> exp.Identifier | None:
+    """An identifier for a source's internal name, which no respelling touches."""
+    if alias is None:
+        return None
+    identifier = exp.to_identifier(alias, quoted=True)
+    identifier.meta[SPELLING] = alias
+    return identifier
 
 
 def _rename(identifier: exp.Expr, name: str) -> None:

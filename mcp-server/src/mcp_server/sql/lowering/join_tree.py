@@ -11,6 +11,7 @@ from enum import Enum
 from sqlglot import exp
 
 from mcp_server.sql.lowering.conditions import Condition, conjuncts_of
+from mcp_server.sql.sources import is_comma
 
 
 class Kind(Enum):
@@ -81,7 +82,7 @@ def _joined(first: exp.Expr, joins: Sequence[exp.Expr]) -> Tree | None:
         if not isinstance(join, exp.Join):  # LATERAL, which reads like an item after a comma
             items.append(current)
             current = _item(join)
-        elif _is_comma(join):
+        elif is_comma(join):
             items.append(current)
             current = _item(join.this)
         else:
@@ -94,7 +95,7 @@ def _joined(first: exp.Expr, joins: Sequence[exp.Expr]) -> Tree | None:
 
 def _item(node: exp.Expr) -> Tree | None:
     joins = node.args.get("joins") or []
-    if any(_is_comma(join) for join in joins):
+    if any(is_comma(join) for join in joins):
         return None
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not node.alias:
         inner = _item(node.this) if not node.args.get("pivots") else None
@@ -112,10 +113,6 @@ def _join(kind: Kind, left: Tree | None, right: Tree | None, on: tuple[Condition
     if left is None or right is None:
         return None
     return Join(kind, left, right, on, left.aliases | right.aliases)
-
-
-def _is_comma(join: exp.Join) -> bool:
-    return not any(join.args.get(part) for part in ("on", "using", "method", "side", "kind"))
 
 
 def _kind(join: exp.Join) -> Kind:
