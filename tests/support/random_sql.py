@@ -1,169 +1,269 @@
-"""Random SELECT statements over the smaller TPC-H tables: what a push-down could get wrong, in many combinations."""
+"""Random SELECT statements: what narrowing and renaming could get wrong, in many combinations.
+
+Sources are called like columns, commas meet joins of every kind, and set operations mix types. Constants are values
+that occur in the tables, so that boundaries are hit.
+"""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
 
-import duckdb
+OPERATORS = ("=", "<>", "<", ">", "<=", ">=")
+JOINS = ("join", "left join", "right join", "full join", "semi join", "anti join", "cross join")
+SETS = ("union all", "union", "intersect", "except", "union all by name")
 
-_NUMBERS = {
-    "supplier": ["s_suppkey", "s_nationkey", "s_acctbal"],
-    "nation": ["n_nationkey", "n_regionkey"],
-    "region": ["r_regionkey"],
-    "part": ["p_partkey", "p_size", "p_retailprice"],
-    "customer": ["c_custkey", "c_nationkey", "c_acctbal"],
-}
-_TEXTS = {
-    "supplier": ["s_name", "s_phone", "s_address"],
-    "nation": ["n_name"],
-    "region": ["r_name"],
-    "part": ["p_name", "p_brand", "p_type", "p_container"],
-    "customer": ["c_name", "c_mktsegment", "c_phone"],
-}
-_OPERATORS = ["=", "<>", "<", ">", "<=", ">="]
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; only those of one `kind` (number, text, date, boolean) are compared.
+
+    `literals` are SQL; those at the `edges` of the column's type are drawn more often.
+    """
+
+    name: str
+    kind: str
+    literals: Sequence[str]
+    edges: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; the first of its columns tells its rows apart."""
+
+    name: str
+    columns: Sequence[Column]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A FROM item: its text, and its columns by their qualified names."""
+
+    text: str
+    columns: Mapping[str, Column]
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """Makes statements whose constants are values that occur in the tables, so that boundaries are hit."""
+    """Makes statements over some tables, each with a column of kind number. DuckDB does not take all of them.
+
+    `names` are further names to call sources by.
+    """
 
     dice: random.Random
-    values: duckdb.DuckDBPyConnection
+    tables: Sequence[Table]
+    names: Sequence[str] = ()
 
     def next(self) -> str:
-        """A SELECT statement."""
+        """A SELECT statement whose result has the same rows, in any order, wherever it runs."""
         shapes: list[Callable[[], str]] = [
             self._filter,
             self._aggregate,
             self._join,
-            self._outer_join_groups,
-            self._semi_join,
-            self._anti_join,
-            self._union,
+            self._join,
+            self._commas,
+            self._subquery,
+            self._set_operation,
+            self._set_operation,
             self._nested,
             self._window,
         ]
         return self.dice.choice(shapes)()
 
-    def _table(self) -> tuple[str, str]:
-        table = self.dice.choice(list(_NUMBERS))
-        return table, _NUMBERS[table][0]
-
     def _filter(self) -> str:
-        table, _ = self._table()
-        columns = ", ".join(_NUMBERS[table] + _TEXTS[table])
-        return f"select {columns} from {table} a where {self._predicate(table, 'a')}"
+        source = self._source("a")
+        return f"select {self._projections(source.columns)} from {source.text} where {self._condition(source.columns)}"
 
     def _aggregate(self) -> str:
-        table, key = self._table()
-        return f"select count(*), min(a.{key}), max(a.{key}) from {table} a where {self._predicate(table, 'a')}"
-
-    def _joined(self) -> tuple[str, str]:
-        return self.dice.choice([("supplier", "s_nationkey"), ("customer", "c_nationkey")])
+        source = self._source("a")
+        name = self.dice.choice(list(source.columns))
+        aggregates = f"count(*), count({name}), count(distinct {name}), min({name}), max({name})"
+        return f"select {aggregates} from {source.text} where {self._condition(source.columns)}"
 
     def _join(self) -> str:
-        (table, key), kind = self._joined(), self.dice.choice(["left", "right", "full", "inner"])
+        text, columns = self._joined(self._aliases(self.dice.randint(2, 3)), {})
+        return f"select {self._projections(columns)} from {text}{self._where(columns)}"
+
+    def _commas(self) -> str:
+        """Items between commas, with joins whose conditions may speak of the items before."""
+        aliases = self._aliases(3)
+        first = self._plain(aliases[0])
+        rest, columns = self._joined(aliases[1:], first.columns)
+        if self.dice.random() < 0.3:
+            last = self._source(aliases[2])
+            rest = f"{self._plain(aliases[1]).text} right join {last.text} on {self._condition(first.columns, 1)}"
+            columns = {**first.columns, **last.columns}
+        if self.dice.random() < 0.2 and not any(kind in rest for kind in ("semi join", "anti join")):
+            return f"select count(*) from {first.text}, ({rest}){self._where(columns)}"
+        return f"select count(*), count(distinct {next(iter(columns))}) from {first.text}, {rest}{self._where(columns)}"
+
+    def _joined(self, aliases: Sequence[str], before: Mapping[str, Column]) -> tuple[str, Mapping[str, Column]]:
+        source = self._source(aliases[0])
+        text, columns = source.text, {**before, **source.columns}
+        for alias in aliases[1:]:
+            kind, source = self.dice.choice(JOINS), self._source(alias)
+            text += f" {kind} {source.text}"
+            both = {**columns, **source.columns}
+            if kind != "cross join":
+                on = [self._equality(columns, source.columns)] if self.dice.random() < 0.8 else []
+                on += [self._condition(both, 1) for _ in range(self.dice.randint(0 if on else 1, 1))]
+                text += f" on {' and '.join(on)}"
+            columns = columns if kind in ("semi join", "anti join") else both
+        return text, columns
+
+    def _subquery(self) -> str:
+        outer, inner = (self._plain(alias) for alias in self._aliases(2))
+        condition = self._condition({**outer.columns, **inner.columns}, 1)
+        equality = self._equality(outer.columns, inner.columns)
+        exists = f"{self.dice.choice(['', 'not '])}exists (select 1 from {inner.text} where {equality} and {condition})"
+        name, like = self._pair(outer.columns, inner.columns)
+        within = f"{name} {self.dice.choice(['', 'not '])}in (select {like} from {inner.text} where {condition})"
         return (
-            f"select a.n_name, b.{_NUMBERS[table][0]} from nation a {kind} join {table} b on a.n_nationkey = b.{key}"
-            f" and {self._predicate('nation', 'a')} where {self._predicate(table, 'b')}"
+            f"select {self._projections(outer.columns)} from {outer.text}"
+            f" where {self.dice.choice([exists, within])} and {self._condition(outer.columns, 1)}"
         )
 
-    def _outer_join_groups(self) -> str:
-        table, key = self._joined()
-        return (
-            f"select a.n_name, count(*), count(b.{key}) from nation a left join {table} b on a.n_nationkey = b.{key}"
-            f" and {self._predicate(table, 'b')} where {self._predicate('nation', 'a')} group by a.n_name"
+    def _set_operation(self) -> str:
+        combined = self._combined()
+        columns = {f"u.{name}": column for name, column in combined.columns.items()}
+        where = (
+            self._condition(columns) if self.dice.random() < 0.5 else self.dice.choice(self._on("u.x", columns["u.x"]))
         )
+        return f"select {self._projections(columns)} from ({combined.text}) u where {where}"
 
-    def _semi_join(self) -> str:
-        table, key = self._table()
-        inner = f"select b.{key} from {table} b where {self._predicate(table, 'b')}"
-        return f"select a.{key} from {table} a where a.{key} in ({inner}) and {self._predicate(table, 'a')}"
-
-    def _anti_join(self) -> str:
-        table, key = self._table()
-        inner = f"select 1 from {table} b where b.{key} = a.{key} and {self._predicate(table, 'b')}"
-        return f"select a.{key} from {table} a where not exists ({inner})"
-
-    def _union(self) -> str:
-        table, key = self._table()
-        kind = self.dice.choice(["union all", "union", "intersect", "except"])
-        left, right = self._predicate(table, "a"), self._predicate(table, "b")
-        return f"select {key} from {table} a where {left} {kind} select {key} from {table} b where {right}"
+    def _combined(self) -> Source:
+        """A set operation whose sides have columns of one kind, though not always of one type."""
+        left, right = (self._plain(alias) for alias in ("a", "b"))
+        (one, other), (same, like) = (
+            self._pair(left.columns, right.columns, "number"),
+            self._pair(left.columns, right.columns),
+        )
+        numbers, others = left.columns[one], left.columns[same]
+        x = _either("x", numbers, right.columns[other])
+        y = _either("y", others, right.columns[like])
+        type_ = self.dice.choice(["bigint", "double", "decimal(38, 2)"])
+        mixed = self.dice.choice([other, other, f"cast({self.dice.choice(x.literals)} as {type_})"])
+        sides = [(left, f"{one} as x, {same} as y"), (right, f"{mixed} as x, {like} as y")]
+        self.dice.shuffle(sides)
+        texts = [f"select {names} from {side.text}{self._where(side.columns)}" for side, names in sides]
+        return Source(f" {self.dice.choice(SETS)} ".join(texts), {"x": x, "y": y})
 
     def _nested(self) -> str:
-        table, key = self._table()
-        inner, outer = self._predicate(table, "a"), self._predicate(table, "b")
+        alias = self._aliases(1)[0]
+        inner = self._source("a")
+        columns = {f"{alias}.{column.name}": column for column in inner.columns.values()}
+        names = ", ".join(inner.columns)
+        where = self._condition(inner.columns)
         return (
-            f"with x as (select * from {table} a where {inner}) select count(*), count(distinct {key}) from x b"
-            f" where {outer}"
+            f"with x as (select {names} from {inner.text} where {where}) select count(*), count(distinct"
+            f" {self.dice.choice(list(columns))}) from x {alias} where {self._condition(columns)}"
         )
 
     def _window(self) -> str:
-        table, key = self._table()
-        where, limit = self._predicate(table, "a"), self.dice.randrange(1, 30)
-        ranked = f"a.{key}, row_number() over (order by a.{key})"
-        return f"select {ranked} from {table} a where {where} order by a.{key} limit {limit}"
+        source = self._plain("a")
+        key = next(iter(source.columns))
+        ranked = f"{key}, row_number() over (order by {key}) as n"
+        where, limit = self._condition(source.columns), self.dice.randrange(1, 30)
+        inner = f"select {ranked} from {source.text} where {where} order by {key} limit {limit}"
+        return f"select * from ({inner}) where n <> 2" if self.dice.random() < 0.5 else inner
 
-    def _predicate(self, table: str, alias: str, depth: int = 2) -> str:
+    def _aliases(self, number: int) -> list[str]:
+        """Names of sources: letters, or names that columns have too."""
+        names = {*self.names, *(column.name for table in self.tables for column in table.columns)}
+        pool = [f"s{place}" for place in range(number)] if self.dice.random() < 0.5 else sorted(names)
+        return self.dice.sample(pool, number)
+
+    def _plain(self, alias: str) -> Source:
+        table = self.dice.choice(self.tables)
+        return Source(f"{table.name} {alias}", {f"{alias}.{column.name}": column for column in table.columns})
+
+    def _source(self, alias: str) -> Source:
+        """A table, a query over one, or a set operation."""
+        plain = self._plain(alias)
+        if (roll := self.dice.random()) < 0.6:
+            return plain
+        if roll < 0.75:
+            combined = self._combined()
+            return Source(f"({combined.text}) {alias}", {f"{alias}.{name}": c for name, c in combined.columns.items()})
+        names, key = ", ".join(plain.columns), next(iter(plain.columns))
+        query = f"select {names} from {plain.text}"
+        forms = [
+            f"select distinct {names} from {plain.text}",
+            f"{query} where {self._condition(plain.columns, 1)}",
+            f"{query} group by {names}",
+            f"{query} order by {key} limit {self.dice.randint(1, 20)}",
+            f"{query} qualify row_number() over (order by {key}) < 9",
+            f"{query} union all {query}",
+        ]
+        return Source(f"({self.dice.choice(forms)}) {alias}", plain.columns)
+
+    def _projections(self, columns: Mapping[str, Column]) -> str:
+        return ", ".join(self.dice.sample(list(columns), min(3, len(columns))))
+
+    def _where(self, columns: Mapping[str, Column]) -> str:
+        parts = [self._condition(columns, 1) for _ in range(self.dice.choice([0, 0, 1, 2]))]
+        return f" where {' and '.join(parts)}" if parts else ""
+
+    def _pair(self, left: Mapping[str, Column], right: Mapping[str, Column], kind: str = "") -> tuple[str, str]:
+        """A column of each side, both of one kind."""
+        kinds = {column.kind for column in right.values()} if not kind else {kind}
+        name = self._any([one for one, column in left.items() if column.kind in kinds], left)
+        return name, self._any([one for one, column in right.items() if column.kind == left[name].kind], right)
+
+    def _any(self, names: Sequence[str], columns: Mapping[str, Column]) -> str:
+        """One of the names; rather one of a column with values at the edges of its type."""
+        edges = [name for name in names if columns[name].edges]
+        return self.dice.choice(edges if edges and self.dice.random() < 0.5 else names)
+
+    def _equality(self, left: Mapping[str, Column], right: Mapping[str, Column]) -> str:
+        return " = ".join(self._pair(left, right))
+
+    def _condition(self, columns: Mapping[str, Column], depth: int = 2) -> str:
         roll = self.dice.random() if depth else 1.0
         if roll < 0.45:
-            left, right = self._predicate(table, alias, depth - 1), self._predicate(table, alias, depth - 1)
+            left, right = self._condition(columns, depth - 1), self._condition(columns, depth - 1)
             return f"({left} {'and' if roll < 0.25 else 'or'} {right})"
         if roll < 0.55:
-            return f"not ({self._predicate(table, alias, depth - 1)})"
-        numeric = self.dice.random() < 0.5
-        column = self.dice.choice((_NUMBERS if numeric else _TEXTS)[table])
-        values = self._sample(table, column)
-        return self.dice.choice((self._on_numbers if numeric else self._on_texts)(f"{alias}.{column}", values))
+            return f"not ({self._condition(columns, depth - 1)})"
+        name = self.dice.choice(list(columns))
+        return self.dice.choice(self._on(name, columns[name]))
 
-    def _sample(self, table: str, column: str) -> list[Any]:
-        rows = self.values.execute(f"select distinct {column} from {table} order by 1").fetchall()
-        return [row[0] for row in self.dice.sample(rows, min(4, len(rows)))]
+    def _literal(self, column: Column) -> str:
+        return self.dice.choice(column.edges if column.edges and self.dice.random() < 0.4 else column.literals)
 
-    def _on_any(self, name: str, values: list[Any]) -> list[str]:
-        texts, operator = [_literal(value) for value in values], self.dice.choice(_OPERATORS)
-        first, last = texts[0], texts[-1]
-        return [
-            f"{name} {operator} {first}",
+    def _on(self, name: str, column: Column) -> list[str]:
+        first, second, third = (self._literal(column) for _ in range(3))
+        operator = self.dice.choice(OPERATORS)
+        forms = [
+            *[f"{name} = {first}"] * 3,
+            *[f"{name} in ({first}, {second}, {third})"] * 2,
+            *[f"{name} {operator} {first}"] * 2,
             f"{first} {operator} {name}",
-            f"{name} in ({', '.join(texts)})",
-            f"{name} not in ({', '.join(texts)})",
-            f"{name} between {first} and {last}",
+            f"{name} not in ({first}, {second})",
+            f"{name} between {first} and {second}",
             f"{name} is null",
             f"{name} is not null",
-            f"coalesce({name}, {last}) {operator} {first}",
+            f"{name} is distinct from {first}",
+            f"coalesce({name}, {second}) {operator} {first}",
             f"({name} {operator} {first}) is not true",
-            f"({name} = {first}) = ({name} <> {last})",
+            f"({name} = {first}) = ({name} <> {second})",
         ]
-
-    def _on_numbers(self, name: str, values: list[Any]) -> list[str]:
-        value, operator = values[0], self.dice.choice(_OPERATORS)
-        return [
-            *self._on_any(name, values),
-            f"{name} + 1 {operator} {value}",
-            f"-{name} {operator} {value}",
-            f"{name} {operator} {value + Decimal('0.5')}",
-            f"{name} {operator} {float(value)!r}",
-            f"{name} % 3 = 1",
-            f"abs({name}) {operator} {value}",
-            f"cast({name} as double) {operator} {value}",
-        ]
-
-    def _on_texts(self, name: str, values: list[Any]) -> list[str]:
-        value, operator = values[0], self.dice.choice(_OPERATORS)
-        return [
-            *self._on_any(name, values),
-            f"{name} like {_literal(value[: self.dice.randrange(1, 6)] + '%')}",
-            f"{name} not like {_literal('%' + value[2:5] + '%')}",
-            f"{name} ilike {_literal(value[:3].lower() + '%')}",
-            f"starts_with({name}, {_literal(value[:4])})",
-            f"lower({name}) {operator} {_literal(value.lower())}",
-            f"length({name}) > {len(value)}",
-        ]
+        if column.kind == "number":
+            forms += [f"cast({name} as double) {operator} {first}", f"{name} - 1 {operator} {first}"]
+        if column.kind == "text":
+            forms += [
+                f"{name} like {_beginning(first, self.dice.randint(1, 5))}",
+                f"starts_with({name}, {first})",
+                f"lower({name}) {operator} lower({first})",
+                f"length({name}) > {len(first)}",
+            ]
+        return forms
 
 
-def _literal(value: Any) -> str:
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
+def _either(name: str, left: Column, right: Column) -> Column:
+    """A column that holds the values of two."""
+    return Column(name, left.kind, [*left.literals, *right.literals], [*left.edges, *right.edges])
+
+
+def _beginning(literal: str, length: int) -> str:
+    """A pattern for texts that begin like one."""
+    return "'" + literal[1:-1].replace("''", "")[:length] + "%'"

@@ -4,9 +4,11 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.Ope
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+
+from mcp_server.planning.plan import Request
 
 Item = Mapping[str, Mapping[str, Any]]
 Condition = Callable[[Item], bool]
@@ -24,6 +26,25 @@ def compile_filter(expression: str | None, names: Mapping[str, str], values: Map
     condition = parser.disjunction()
     assert parser.peek() is None, f"left over: {parser.tokens}"
     return condition
+
+
+def received(requests: Sequence[Request], stored: Sequence[Item]) -> list[Item]:
+    """What requests return of a table's items, by the filter language's own rules."""
+    found: list[Item] = []
+    for request in requests:
+        arguments = request.arguments
+        if request.operation == "BatchGetItem":
+            keys = arguments["Keys"]
+            found += [
+                item for key in keys for item in stored if all(_compare("=", item[name], key[name]) for name in key)
+            ]
+            continue
+        names = arguments.get("ExpressionAttributeNames", {})
+        values = arguments.get("ExpressionAttributeValues", {})
+        passes = compile_filter(arguments.get("FilterExpression"), names, values)
+        matches = compile_filter(arguments.get("KeyConditionExpression"), names, values)
+        found += [item for item in stored if matches(item) and passes(item)]
+    return found
 
 
 class _Parser:

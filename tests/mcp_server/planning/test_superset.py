@@ -1,14 +1,13 @@
 """No row that a query can use is left out by what is pushed down to DynamoDB."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from mcp_server.planning.access_path import plan_read
-from mcp_server.planning.plan import Read
-from tests.mcp_server.planning.filter_language import compile_filter
+from tests.mcp_server.planning.filter_language import received
 from tests.mcp_server.planning.typed_items import (
     TABLE,
     Item,
@@ -21,30 +20,13 @@ from tests.mcp_server.planning.typed_items import (
     widen,
 )
 
-_SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"threads": 1}) as connection:
         yield connection
-
-
-def _received(read: Read, stored: Sequence[Item]) -> list[Item]:
-    """What the requests of a read return, by the filter language's own rules."""
-    keys = {item["k"]["S"]: item for item in stored}
-    received: list[Item] = []
-    for request in read.requests:
-        arguments = request.arguments
-        if request.operation == "BatchGetItem":
-            received += [keys[key["k"]["S"]] for key in arguments["Keys"] if key["k"]["S"] in keys]
-            continue
-        names = arguments.get("ExpressionAttributeNames", {})
-        values = arguments.get("ExpressionAttributeValues", {})
-        passes = compile_filter(arguments.get("FilterExpression"), names, values)
-        matches = compile_filter(arguments.get("KeyConditionExpression"), names, values)
-        received += [item for item in stored if matches(item) and passes(item)]
-    return received
 
 
 @_SETTINGS
@@ -55,9 +37,9 @@ def test_every_matching_item_is_received(engine: duckdb.DuckDBPyConnection, stor
     except duckdb.Error:
         assume(False)
 
-    received = _received(plan_read(only_relation(bound(TABLE, condition)), consistent=False), stored)
+    found = received(plan_read(only_relation(bound(TABLE, condition)), consistent=False).requests, stored)
 
-    assert wanted <= {item["k"]["S"] for item in received}
+    assert wanted <= {item["k"]["S"] for item in found}
 
 
 @_SETTINGS
@@ -67,9 +49,9 @@ def test_unsampled_types_change_no_answer_unnoticed(
 ) -> None:
     """Either the reader meets an item of the wrong type, or that item does not matter on the right types either."""
     relation = only_relation(bound(TABLE, condition))
-    received = _received(plan_read(relation, consistent=False), stored)
+    found = received(plan_read(relation, consistent=False).requests, stored)
     needed = {column.name for column in relation.columns}
-    if any(conflicting(item, TABLE) & needed for item in received):
+    if any(conflicting(item, TABLE) & needed for item in found):
         return  # the query runs again, on wider types
     widened = widen(TABLE, frozenset().union(*(conflicting(item, TABLE) for item in stored)) & needed)
     rows = [{name: value for name, value in item.items() if name in needed | {"k"}} for item in stored]
@@ -79,10 +61,54 @@ def test_unsampled_types_change_no_answer_unnoticed(
         assume(False)
 
     got = matching(
-        engine, TABLE, condition, [{name: item[name] for name in item if name in needed | {"k"}} for item in received]
+        engine, TABLE, condition, [{name: item[name] for name in item if name in needed | {"k"}} for item in found]
     )
 
     assert got == wanted
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "condition"),
+    [
+        ("f", {"N": "0.1"}, "f = 0.1"),
+        ("f", {"N": "0.1"}, "f >= 0.1e0"),
+        ("f", {"N": "0.1000000000000000055511151231257827"}, "f <= 0.1"),
+        ("f", {"N": "0.1000000000000000055511151231257827"}, "f IN (0.1, 7)"),
+        ("f", {"N": "9007199254740993"}, "f = 9007199254740992"),
+        ("f", {"N": "9007199254740993"}, "f BETWEEN 1 AND 9007199254740992"),
+        ("f", {"N": "1E+125"}, "f >= 1e125"),
+        ("f", {"N": "1E-130"}, "f <= 1e-130"),
+        ("n", {"N": "9223372036854775807"}, "n >= 9223372036854775807"),
+        ("n", {"N": "-9223372036854775808"}, "n = -9223372036854775808"),
+        ("n", {"N": "9007199254740993"}, "n > 9007199254740992"),
+        ("n", {"N": "9007199254740993"}, "n = 9007199254740992e0"),
+        ("n", {"N": "5"}, "n < 5.5"),
+        ("d", {"N": "999999999999999999999999999999999999.99"}, "d = 999999999999999999999999999999999999.99"),
+        ("d", {"N": "-999999999999999999999999999999999999.99"}, "d < 0"),
+        ("d", {"N": "0.1"}, "d = 0.1e0"),
+        ("d", {"N": "1.25"}, "d < 1.255"),
+        ("s", {"S": ""}, "s = ''"),
+        ("s", {"S": "\uffff"}, "s < '\U00010000'"),
+        ("s", {"S": "\U00010000"}, "s > '\uffff'"),
+        ("s", {"S": "a\U0010ffff"}, "s LIKE 'a%'"),
+        ("day", {"S": "0001-01-01"}, "day <= DATE '0001-01-01'"),
+        ("day", {"S": "9999-12-31"}, "day >= DATE '9999-12-31'"),
+        ("day", {"S": "1996-02-29"}, "day > TIMESTAMP '1996-02-28 23:59:59'"),
+        ("b", {"BOOL": False}, "NOT b"),
+        ("b", {"BOOL": True}, "b > FALSE"),
+        ("m", {"N": "5"}, "m = '5'"),
+        ("m", {"S": "5"}, "m >= '5'"),
+    ],
+)
+def test_values_at_the_edge_of_a_type_are_received(
+    engine: duckdb.DuckDBPyConnection, column: str, value: dict[str, object], condition: str
+) -> None:
+    stored: list[Item] = [{"k": {"S": "k0"}, column: value}]
+    assert matching(engine, TABLE, condition, stored) == {"k0"}
+
+    read = plan_read(only_relation(bound(TABLE, condition)), consistent=False)
+
+    assert received(read.requests, stored) == stored
 
 
 @pytest.mark.parametrize(

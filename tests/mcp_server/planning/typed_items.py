@@ -43,9 +43,12 @@ TABLE = Table(
 )
 
 TEXTS = ["", "a", "ab", "abc", "b", "%", "a%", "é", "5", "05", "true", "\U00010000", "￿", "A", "1995-01-01"]
-NUMBERS = ["0", "1", "-1", "5", "10", "1234567890123456789", "-7"]
-DECIMALS = ["0", "1", "1.5", "1.25", "-0.5", "99999999999999999999.25"]
-DOUBLES = ["0.1", "0.1000000000000000055511151231257827", "0.3", "1E+100", "2", "-0.1", "9007199254740993"]
+NUMBERS = [
+    *("0", "1", "-1", "5", "10", "-7", "1234567890123456789", "9223372036854775807", "-9223372036854775807"),
+    *("9007199254740991", "9007199254740992", "9007199254740993"),
+]
+DECIMALS = ["0", "1", "1.5", "1.25", "-0.5", "99999999999999999999.25", "9007199254740992.01"]
+DOUBLES = ["0", "0.1", "0.1000000000000000055511151231257827", "0.3", "1E+100", "2", "-0.1", "9007199254740993"]
 DAYS = ["1995-01-01", "1995-01-31", "1996-02-29", "2024-12-31", "0001-01-01", "9999-12-31"]
 
 RIGHT: dict[str, list[Mapping[str, Any]]] = {
@@ -72,18 +75,24 @@ ODD: list[Mapping[str, Any]] = [
 ]
 
 
+def _choices(right: Sequence[Mapping[str, Any]], *, odd: bool) -> st.SearchStrategy[Mapping[str, Any] | None]:
+    """A value, NULL, nothing or, when `odd`, something else; in one draw."""
+    half = max(1, len(right) // 2)
+    return st.sampled_from([*right, *[None, {"NULL": True}] * half, *(ODD if odd else [])])
+
+
+_PLAIN = {name: _choices(right, odd=False) for name, right in RIGHT.items()}
+_MIXED = {name: _choices(right, odd=True) for name, right in RIGHT.items()}
+
+
 @st.composite
 def items(draw: st.DrawFn, *, odd: bool) -> list[Item]:
     """A few items; attributes may be missing or NULL and, when `odd`, of a type that the column does not have."""
     drawn: list[Item] = []
-    for number in range(draw(st.integers(1, 12))):
-        item: dict[str, Mapping[str, Any]] = {"k": {"S": f"k{number}"}}
-        for name, right in RIGHT.items():
-            choices = [st.none(), st.just({"NULL": True}), st.sampled_from(right), st.sampled_from(right)]
-            value = draw(st.one_of(*choices, *([st.sampled_from(ODD)] if odd else [])))
-            if value is not None:
-                item[name] = value
-        drawn.append(item)
+    for number in range(draw(st.integers(1, 10))):
+        values = {name: draw(choices) for name, choices in (_MIXED if odd else _PLAIN).items()}
+        attributes = {name: value for name, value in values.items() if value is not None}
+        drawn.append({"k": {"S": f"k{number}"}, **attributes})
     return drawn
 
 
@@ -140,7 +149,7 @@ def conditions(draw: st.DrawFn, depth: int = 2) -> str:
         parts = [f"({draw(conditions(depth=depth - 1))})" for _ in range(draw(st.integers(2, 3)))]
         negation = draw(st.sampled_from(["", "NOT "]))
         return f"{negation}({joiner.join(parts)})"
-    column = draw(st.sampled_from([*LITERALS, "s", "n", "day"]))
+    column = draw(st.sampled_from(list(LITERALS)))
     literal = st.sampled_from(LITERALS[column])
     operator = draw(st.sampled_from(["=", "<>", "<", "<=", ">", ">="]))
     shapes = [
@@ -216,13 +225,15 @@ def widen(table: Table, names: frozenset[str]) -> Table:
     return replace(table, columns=columns)
 
 
-def _sql_value(value: Mapping[str, Any] | None, column: Column) -> object:
+def sql_value(value: Mapping[str, Any] | None, column: Column) -> object:
     if value is None:
         return None
     ((descriptor, content),) = value.items()
     if descriptor == "NULL":
         return None
     match column.type.kind:
+        case TypeKind.JSON:
+            return json.dumps(content)
         case TypeKind.VARCHAR if descriptor == "BOOL":
             return "true" if content else "false"
         case TypeKind.VARCHAR:
@@ -244,20 +255,21 @@ def bound(table: Table, condition: str) -> Query:
     return bind(statement, "demo", dict.fromkeys(statement.tables, table))
 
 
-_ARROW = {
+ARROW = {
     TypeKind.VARCHAR: pa.string(),
     TypeKind.BIGINT: pa.int64(),
     TypeKind.DECIMAL: pa.decimal128(38, 2),
     TypeKind.DOUBLE: pa.float64(),
     TypeKind.DATE: pa.date32(),
     TypeKind.BOOLEAN: pa.bool_(),
+    TypeKind.JSON: pa.json_(pa.string()),
 }
 
 
 def matching(engine: duckdb.DuckDBPyConnection, table: Table, condition: str, chosen: Sequence[Item]) -> set[str]:
     """The keys of the items that SQL selects. Raises duckdb.Error where the condition cannot be evaluated."""
     arrays = {
-        column.name: pa.array([_sql_value(item.get(column.name), column) for item in chosen], _ARROW[column.type.kind])
+        column.name: pa.array([sql_value(item.get(column.name), column) for item in chosen], ARROW[column.type.kind])
         for column in table.columns
     }
     engine.register("t", pa.table(arrays))
