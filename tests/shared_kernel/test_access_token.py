@@ -179,7 +179,7 @@ def test_f04_a_key_id_is_only_ever_compared(kid: str) -> None:
 
 
 @pytest.mark.parametrize("kid", [None, 1, ["k"], {"k": 1}])
-def test_f04_a_key_id_that_is_no_text_is_refused(kid: object) -> None:
+def test_f04_a_key_id_that_is_not_a_string_is_refused(kid: object) -> None:
     assert refusal(signed({**HEADER, "kid": kid})) is Refusal.UNKNOWN_KEY
 
 
@@ -273,7 +273,7 @@ def test_f11_a_claim_of_the_wrong_type_is_refused(claim: str, value: object) -> 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
 @pytest.mark.parametrize("value", [b"1e999", b"NaN", b"Infinity", b'"9999999999"', b"true", b"null", b"1767226200.5"])
-def test_f11_a_time_that_is_no_whole_number_is_refused(claim: str, value: bytes) -> None:
+def test_f11_a_time_that_is_not_an_integer_is_refused(claim: str, value: bytes) -> None:
     claims = json.dumps({**CLAIMS, claim: "@"}).encode().replace(b'"@"', value)
     assert refusal(signed(claims=claims)) is Refusal.BAD_CLAIMS
 
@@ -363,7 +363,7 @@ def test_f20_an_encrypted_or_nested_token_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["scope", "aud", "exp", "unknown"])
-def test_f21_a_claim_that_stands_twice_is_refused(name: str) -> None:
+def test_f21_a_repeated_claim_is_refused(name: str) -> None:
     claims = json.dumps({**CLAIMS, name: CLAIMS.get(name, 1)})
     twice = f'{claims[:-1]}, "{name}": {json.dumps(CLAIMS.get(name, 1))}}}'
     assert refusal(signed(claims=twice.encode())) is Refusal.BAD_CLAIMS
@@ -375,7 +375,7 @@ def test_f21_a_header_that_names_its_algorithm_twice_is_refused() -> None:
 
 
 @pytest.mark.parametrize("claims", [b"[]", b"null", b'"x"', b"{", b"", b"\xff\xfe", b"[" * 4000])
-def test_signed_bytes_that_are_no_object_are_refused(claims: bytes) -> None:
+def test_signed_bytes_that_are_not_an_object_are_refused(claims: bytes) -> None:
     assert refusal(signed(claims=claims)) is Refusal.BAD_CLAIMS
 
 

@@ -159,7 +159,7 @@ async def test_one_request_too_many_is_answered_at_once_and_probes_always() -> N
         assert (await ask(door)).status == 200
 
 
-async def test_i03_clients_that_send_or_read_slowly_take_nobodys_place() -> None:
+async def test_i03_slow_clients_do_not_count_against_the_limit() -> None:
     """Otherwise a few hundred connections that never send their body would shut the service."""
     app = Working()
     app.finish.set()

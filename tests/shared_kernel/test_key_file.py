@@ -90,7 +90,7 @@ def test_a_missing_file_is_named(path: Path) -> None:
         read_key_file(path)
 
 
-def test_a_directory_is_no_key_file(tmp_path: Path) -> None:
+def test_a_directory_is_not_a_key_file(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     with pytest.raises(UnusableKeyFile, match="IsADirectoryError"):
         read_key_file(tmp_path)

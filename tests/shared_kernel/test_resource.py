@@ -63,7 +63,7 @@ def test_a28_case_of_the_host_default_port_and_trailing_slash_make_no_difference
         "https://mcp.example.com/" + "a" * 2048,
     ],
 )
-def test_a26_what_is_no_absolute_uri_of_a_server_is_malformed(uri: str) -> None:
+def test_a26_other_than_absolute_http_uris_are_malformed(uri: str) -> None:
     """RFC 8707 §2: absolute, without fragment. Userinfo and odd characters are refused by our own choice."""
     with pytest.raises(MalformedResource):
         resource.canonical(uri)

@@ -158,7 +158,7 @@ async def test_e12_absolute_lifetime(world: World) -> None:
     assert error(await world.refresh(client_id, newest)) == INVALID_GRANT
 
 
-async def test_e13_other_tokens_are_no_refresh_tokens(world: World) -> None:
+async def test_e13_other_tokens_are_not_refresh_tokens(world: World) -> None:
     client = await world.register()
     body = await world.tokens(client.client_id)
     code = await world.code(client.client_id)

@@ -78,7 +78,7 @@ def test_h03_redirect_uris_may_take_two_kib_in_all(length: int, taken: bool) -> 
 
 
 @pytest.mark.parametrize("metadata", [None, [], "x", 1, [{"redirect_uris": URIS}]])
-def test_h17_what_is_no_object(metadata: object) -> None:
+def test_h17_metadata_that_is_not_an_object(metadata: object) -> None:
     assert _refusal(metadata) is Reason.INVALID_CLIENT_METADATA
 
 

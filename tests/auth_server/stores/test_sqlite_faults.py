@@ -69,7 +69,7 @@ def test_a_store_that_others_can_read_or_write_is_refused(path: Path, mode: int)
         SqliteStore.open(path)
 
 
-async def test_a_deleted_store_takes_no_writes_and_is_not_made_anew(path: Path) -> None:
+async def test_a_deleted_store_takes_no_writes_and_is_not_recreated(path: Path) -> None:
     with opened(path) as store:
         await store.add_client(CLIENT)
         _delete(path)
@@ -120,7 +120,7 @@ def test_a_backup_can_be_restored(path: Path) -> None:
     SqliteStore.open(path).close()
 
 
-async def test_keys_that_were_lost_are_not_made_anew(path: Path) -> None:
+async def test_lost_keys_are_not_recreated(path: Path) -> None:
     async with open_world(path) as world:
         world.sql("DELETE FROM signing_keys")
     with pytest.raises(KeysLost):

@@ -241,7 +241,7 @@ async def test_h01_registering_without_end_is_stopped(site: Site) -> None:
     "body",
     [b"", b"[]", b"{", b'{"redirect_uris":[],"redirect_uris":[]}', b'{"a":' * 2700 + b"1" + b"}" * 2700, b"\xff"],
 )
-async def test_h02_metadata_that_is_no_plain_object_is_refused(site: Site, body: bytes) -> None:
+async def test_h02_metadata_that_is_not_a_plain_object_is_refused(site: Site, body: bytes) -> None:
     answer = await site.browser.post("/register", content=body, headers={"Content-Type": "application/json"})
     assert_refused(answer, 400, "invalid_client_metadata")
 

@@ -211,7 +211,7 @@ FORGERIES: dict[str, Forgery] = {
 }
 
 
-async def test_a_token_signed_anew_without_a_change_is_accepted(fixture: Fixture) -> None:
+async def test_a_re_signed_token_without_a_change_is_accepted(fixture: Fixture) -> None:
     """What the forgeries below are made of is good; nothing but the forgery makes them fail."""
     assert (await fixture.post(resigned(fixture.issuer))).status_code == 200
 

@@ -183,7 +183,7 @@ OUTAGES: dict[str, Response] = {
 
 
 @pytest.mark.parametrize("response", OUTAGES.values(), ids=list(OUTAGES))
-async def test_the_last_good_copy_outlives_a_bad_answer_but_not_for_ever(
+async def test_the_last_good_copy_outlives_a_bad_answer_for_a_day(
     own_issuer: Issuer, client: httpx2.AsyncClient, response: Response
 ) -> None:
     reader = Reader(own_issuer, client)
