@@ -75,3 +75,36 @@ async def test_near_names_are_offered(service: Service) -> None:
     with pytest.raises(Failure) as caught:
         await service.browsing().describe_table(ANN, table_name="brw_order")
     assert "brw_orders" in caught.value.next_action
+
+
+@pytest.mark.parametrize("written", ["shop.brw_orders", 'SHOP."brw_orders"', '"shop"."BRW_orders"', '"brw_orders"'])
+@pytest.mark.parametrize("schema", [None, "shop"])
+async def test_a_table_may_be_named_as_sql_writes_it(service: Service, written: str, schema: str | None) -> None:
+    described = await service.browsing().describe_table(ANN, table_name=written, schema_name=schema)
+    assert described.table.name == "brw_orders"
+
+
+@pytest.mark.parametrize(
+    ("written", "schema"),
+    [("narrow.Zed", None), ("shop.brw_orders", "narrow"), ("rival.eng_rival", None), ("asleep.brw_orders", None)],
+)
+async def test_another_schemas_table_is_not_found_by_its_written_name(
+    service: Service, written: str, schema: str | None
+) -> None:
+    with pytest.raises(Failure) as caught:
+        await service.browsing().describe_table(ANN, table_name=written, schema_name=schema)
+    assert caught.value.code is FailureCode.UNKNOWN_TABLE
+
+
+async def test_a_table_whose_own_name_has_a_dot_is_found(service: Service) -> None:
+    await service.create("shop.dotted", [{"pk": {"S": "a"}}])
+    assert (await service.browsing().describe_table(ANN, table_name="shop.dotted")).table.name == "shop.dotted"
+    assert (await service.browsing().describe_table(ANN, table_name='shop."shop.dotted"')).table.name == "shop.dotted"
+
+
+async def test_a_listing_can_hold_sampled_columns(service: Service) -> None:
+    listing = await service.browsing(sampled_tables=1).list_tables(ANN, sampled=True, refresh="force")
+    assert (len(listing.tables), listing.truncated) == (1, True)
+    narrow = await service.browsing().list_tables(ANN, schema_name="narrow", sampled=True)
+    [orders] = [table for table in narrow.tables if table.name == "brw_orders"]
+    assert [column.name for column in orders.columns] == ["pk", "v"]

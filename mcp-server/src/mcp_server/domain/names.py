@@ -1,16 +1,43 @@
-"""Finding a name among those that exist: exact spelling first, any case if that is unique, else near names."""
+"""Names: how SQL writes a table's, and finding one among those that exist.
 
+Exact spelling comes first, then any case if that is unique, else near names.
+"""
+
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from string import ascii_lowercase, ascii_uppercase
 
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WRITTEN = re.compile(r'(?:(?:"((?:[^"]|"")+)"|([^".]+))\.)?(?:"((?:[^"]|"")+)"|([^"]+))')
 _FOLDING = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def fold(name: str) -> str:
     """What two names have in common that differ only in case; like DuckDB, of ASCII letters only."""
     return name.translate(_FOLDING)
+
+
+def quoted(name: str) -> str:
+    """The name as SQL writes it: in double quotes where it needs them."""
+    return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+
+
+def read_table_name(written: str) -> tuple[str | None, str]:
+    """The schema and the table that `table`, `schema.table` or a quoted form of them names.
+
+    What is no such form is a table's name as it stands.
+    """
+    match = _WRITTEN.fullmatch(written)
+    if match is None:
+        return None, written
+    quoted_schema, plain_schema, quoted_table, plain_table = match.groups()
+    return _unquoted(quoted_schema, plain_schema), _unquoted(quoted_table, plain_table) or written
+
+
+def _unquoted(in_quotes: str | None, plain: str | None) -> str | None:
+    return plain if in_quotes is None else in_quotes.replace('""', '"')
 
 
 @dataclass(frozen=True, slots=True)

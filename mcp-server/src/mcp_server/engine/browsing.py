@@ -1,8 +1,14 @@
 """list_schemas, list_tables and describe_table: what there is to query."""
 
+import asyncio
+from collections.abc import Sequence
+
+import anyio
+
 from mcp_server.access.footprint import Footprint, TableAccess
 from mcp_server.access.policy import Deny, decide
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.names import Found, find_name, read_table_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.limits import Limits
@@ -10,6 +16,8 @@ from mcp_server.engine.results import TableListing
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import find_table
 from mcp_server.ports.catalog import Catalog, Described, Refresh
+
+_SAMPLED_AT_ONCE = 4
 
 
 class BrowsingService:
@@ -34,13 +42,21 @@ class BrowsingService:
         return self._schemas.default(principal)
 
     async def list_tables(
-        self, principal: Principal, *, schema_name: str | None = None, refresh: Refresh = "if_stale"
+        self,
+        principal: Principal,
+        *,
+        schema_name: str | None = None,
+        refresh: Refresh = "if_stale",
+        sampled: bool = False,
     ) -> TableListing:
-        """The tables of a schema, at most 200; their columns are only the keys. Raises Failure."""
+        """The tables of a schema, at most 200 with no columns but the keys, or 25 `sampled` ones. Raises Failure."""
         schema = self._schemas.find(principal, schema_name)
         listing = await self._catalog.list_tables(schema, refresh)
-        shown = listing.names[: self._limits.listed_tables]
-        tables = await self._catalog.summaries(schema, shown, refresh)
+        shown = listing.names[: self._limits.sampled_tables if sampled else self._limits.listed_tables]
+        if sampled:
+            tables = await self._sampled(schema, shown, refresh)
+        else:
+            tables = await self._catalog.summaries(schema, shown, refresh)
         return TableListing(
             schema_name=schema.name,
             tables=tuple(table for table in tables if self._denied(principal, table) is None),
@@ -53,13 +69,46 @@ class BrowsingService:
     async def describe_table(
         self, principal: Principal, *, table_name: str, schema_name: str | None = None, refresh: Refresh = "if_stale"
     ) -> Described:
-        """A table with its sampled columns and its indexes. Raises Failure."""
+        """A table with its sampled columns and its indexes; its name may be as SQL writes it. Raises Failure."""
+        *first, last = self._meanings(principal, schema_name, table_name)
+        for schema, name in first:
+            try:
+                return await self._described(principal, schema, name, refresh)
+            except Failure as failure:
+                if failure.code is not FailureCode.UNKNOWN_TABLE:
+                    raise
+        return await self._described(principal, *last, refresh)
+
+    def _meanings(self, principal: Principal, schema_name: str | None, table_name: str) -> list[tuple[Schema, str]]:
+        """What a name may mean: what it says, since DynamoDB allows dots in names, then what it says as SQL."""
         schema = self._schemas.find(principal, schema_name)
-        described = await find_table(self._catalog, schema, table_name, refresh)
+        meanings = [(schema, table_name)]
+        written_schema, written_table = read_table_name(table_name)
+        if written_schema is not None:
+            match find_name(written_schema, [one.name for one in self._schemas.of(principal) if one.active]):
+                case Found(found) if schema_name is None or found == schema.name:
+                    meanings.append((self._schemas.by_name[found], written_table))
+        elif written_table != table_name:
+            meanings.append((schema, written_table))
+        return meanings
+
+    async def _described(self, principal: Principal, schema: Schema, name: str, refresh: Refresh) -> Described:
+        described = await find_table(self._catalog, schema, name, refresh)
         denied = self._denied(principal, described.table)
         if denied is not None:
             raise denied
         return described
+
+    async def _sampled(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+        """Those of the tables that exist, sampled a few at a time."""
+        turns = anyio.Semaphore(_SAMPLED_AT_ONCE)
+
+        async def sample(name: str) -> Described | None:
+            async with turns:
+                return await self._catalog.describe(schema, name, refresh)
+
+        found = await asyncio.gather(*map(sample, names))
+        return tuple(described.table for described in found if described is not None)
 
     def _denied(self, principal: Principal, table: Table) -> Failure | None:
         columns = frozenset(column.name for column in table.columns)

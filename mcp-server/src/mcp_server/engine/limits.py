@@ -27,3 +27,4 @@ class Limits:
     waiting: int = 64
     waiting_per_principal: int = 16
     listed_tables: int = 200
+    sampled_tables: int = 25

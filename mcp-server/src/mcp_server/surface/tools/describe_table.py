@@ -1,14 +1,12 @@
 """describe_table: columns and indexes of one table."""
 
-from typing import Annotated, Literal, NotRequired, cast
+from typing import Annotated
 
 from pydantic import Field
-from typing_extensions import TypedDict
 
 from mcp_server.domain.principal import Principal
-from mcp_server.domain.schema import Column, KeyAttribute, Table
 from mcp_server.engine.browsing import BrowsingService
-from mcp_server.surface.tools import fields
+from mcp_server.surface.tools import fields, structure
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
 
@@ -25,33 +23,10 @@ class DescribeTable(Arguments):
 
     table_name: Annotated[
         str,
-        Field(min_length=1, max_length=255, description="A table's name from list_tables, without its schema."),
+        Field(min_length=1, max_length=1024, description="A table's name or qualified_name from list_tables."),
     ]
     schema_name: fields.SchemaName = None
     refresh: fields.RefreshMode = "if_stale"
-
-
-class ColumnEntry(TypedDict):
-    """One column."""
-
-    name: str
-    type: str
-    nullable: bool
-    presence: Annotated[float, Field(description="From 0 to 1.")]
-    notes: NotRequired[
-        Annotated[list[str], Field(description="What is odd about the column, for instance mixed types.")]
-    ]
-
-
-class IndexEntry(TypedDict):
-    """The primary key, or a secondary index; a GSI may have several attributes in either key, separated by commas."""
-
-    name: str
-    type: Annotated[Literal["PRIMARY", "GSI", "LSI"], Field(description="PRIMARY: the table's key.")]
-    hashKey: str
-    hashKeyType: Annotated[str, Field(description="S (string), N (number) or B (binary).")]
-    sortKey: NotRequired[str]
-    sortKeyType: NotRequired[str]
 
 
 class TableDescription(fields.TableNames, fields.Freshness):
@@ -59,8 +34,8 @@ class TableDescription(fields.TableNames, fields.Freshness):
 
     schema_name: str
     item_count: fields.ItemCount
-    columns: list[ColumnEntry]
-    indexes: list[IndexEntry]
+    columns: list[structure.ColumnEntry]
+    indexes: list[structure.IndexEntry]
 
 
 def describe_table(browsing: BrowsingService) -> ServedTool:
@@ -84,8 +59,8 @@ def describe_table(browsing: BrowsingService) -> ServedTool:
             **fields.names(table),
             **freshness,
             "item_count": table.item_count,
-            "columns": [_column(column) for column in table.columns],
-            "indexes": _indexes(table),
+            "columns": [structure.column(column) for column in table.columns],
+            "indexes": structure.indexes(table),
         }
 
     return serve(
@@ -97,47 +72,3 @@ def describe_table(browsing: BrowsingService) -> ServedTool:
         arguments=DescribeTable,
         result=TableDescription,
     )
-
-
-def _column(column: Column) -> ColumnEntry:
-    entry: ColumnEntry = {
-        "name": column.name,
-        "type": column.type.sql,
-        "nullable": column.nullable,
-        "presence": round(column.presence, 3),
-    }
-    if column.notes:
-        entry["notes"] = list(column.notes)
-    return entry
-
-
-def _indexes(table: Table) -> list[IndexEntry]:
-    range_keys = () if table.range_key is None else (table.range_key,)
-    primary = _index("PRIMARY", "PRIMARY", (table.hash_key,), range_keys)
-    return [
-        primary,
-        *(_index(index.name, index.kind, index.hash_keys, index.range_keys) for index in table.indexes if index.active),
-    ]
-
-
-def _index(
-    name: str, kind: str, hash_keys: tuple[KeyAttribute, ...], range_keys: tuple[KeyAttribute, ...]
-) -> IndexEntry:
-    entry: IndexEntry = {
-        "name": name,
-        "type": cast("Literal['PRIMARY', 'GSI', 'LSI']", kind),
-        "hashKey": _names(hash_keys),
-        "hashKeyType": _types(hash_keys),
-    }
-    if range_keys:
-        entry["sortKey"] = _names(range_keys)
-        entry["sortKeyType"] = _types(range_keys)
-    return entry
-
-
-def _names(attributes: tuple[KeyAttribute, ...]) -> str:
-    return ", ".join(attribute.name for attribute in attributes)
-
-
-def _types(attributes: tuple[KeyAttribute, ...]) -> str:
-    return ", ".join(attribute.type.value for attribute in attributes)

@@ -1,11 +1,11 @@
 """Arguments and result fields that several tools share."""
 
-import re
 from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import Table
 from mcp_server.ports.catalog import Refresh
 from mcp_server.surface import reply
@@ -20,8 +20,8 @@ RefreshMode = Annotated[
     Refresh,
     Field(
         description=(
-            "Cached information is refreshed when older than stale_after_seconds (if_stale, the default), always "
-            "(force: slower, for a table that has just changed), or never (skip: fastest)."
+            "When to ask DynamoDB anew: if_stale (the default), force (slower, for a table that has just changed) or "
+            "skip (fastest)."
         )
     ),
 ]
@@ -51,18 +51,15 @@ class Freshness(TypedDict):
     """How old the information is."""
 
     refreshed: Annotated[bool, Field(description="Whether this call asked DynamoDB anew.")]
-    refreshed_at: Annotated[str, Field(description="How old the information is (UTC).")]
-    stale_after_seconds: Annotated[int, Field(description="When if_stale refreshes.")]
-
-
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+    refreshed_at: str
+    stale_after_seconds: int
 
 
 def names(table: Table) -> TableNames:
     """What a table is called."""
     return {
         "name": table.name,
-        "qualified_name": f"{_quoted(table.schema)}.{_quoted(table.name)}",
+        "qualified_name": f"{quoted(table.schema)}.{quoted(table.name)}",
         "physical_table_name": table.physical_name,
     }
 
@@ -74,7 +71,3 @@ def freshness(*, refreshed: bool, at: float, stale_after_seconds: int) -> Freshn
         "refreshed_at": reply.timestamp(at),
         "stale_after_seconds": stale_after_seconds,
     }
-
-
-def _quoted(name: str) -> str:
-    return name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'

@@ -1,19 +1,22 @@
 """list_tables: which tables a schema has."""
 
-from typing import Annotated
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 
+from mcp_server.domain.names import quoted
 from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Table
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.surface import reply
-from mcp_server.surface.tools import fields
+from mcp_server.surface.tools import fields, structure
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
 
 _DESCRIPTION = (
-    "Lists the tables of a schema with their sizes. Call describe_table next: columns are not listed here. "
-    "If truncated is true there are more tables than are listed; any of them can still be described and queried."
+    "Lists the tables of a schema with their sizes; details adds keys and indexes, or also columns, so that one call "
+    "shows a small schema whole. If truncated is true there are more tables than are listed; any of them can still be "
+    "described and queried."
 )
 
 
@@ -21,6 +24,15 @@ class ListTables(Arguments):
     """The arguments."""
 
     schema_name: fields.SchemaName = None
+    details: Annotated[
+        Literal["names", "keys", "columns"],
+        Field(
+            description=(
+                "names (the default); keys: also the keys of tables and indexes; columns: also sampled columns, for at "
+                "most 25 tables."
+            )
+        ),
+    ] = "names"
     refresh: fields.RefreshMode = "if_stale"
 
 
@@ -29,6 +41,8 @@ class TableEntry(fields.TableNames):
 
     item_count: fields.ItemCount
     refreshed_at: str
+    keys: NotRequired[list[str]]
+    columns: NotRequired[list[str]]
 
 
 class TableListing(fields.Freshness):
@@ -43,7 +57,12 @@ def list_tables(browsing: BrowsingService) -> ServedTool:
     """The tool over a BrowsingService."""
 
     async def call(principal: Principal, arguments: ListTables) -> TableListing:
-        listing = await browsing.list_tables(principal, schema_name=arguments.schema_name, refresh=arguments.refresh)
+        listing = await browsing.list_tables(
+            principal,
+            schema_name=arguments.schema_name,
+            refresh=arguments.refresh,
+            sampled=arguments.details == "columns",
+        )
         freshness = fields.freshness(
             refreshed=listing.refreshed,
             at=listing.refreshed_at,
@@ -51,14 +70,7 @@ def list_tables(browsing: BrowsingService) -> ServedTool:
         )
         return {
             "schema_name": listing.schema_name,
-            "tables": [
-                {
-                    **fields.names(table),
-                    "item_count": table.item_count,
-                    "refreshed_at": reply.timestamp(table.refreshed_at),
-                }
-                for table in listing.tables
-            ],
+            "tables": [_entry(table, arguments) for table in listing.tables],
             "truncated": listing.truncated,
             **freshness,
         }
@@ -72,3 +84,24 @@ def list_tables(browsing: BrowsingService) -> ServedTool:
         arguments=ListTables,
         result=TableListing,
     )
+
+
+def _entry(table: Table, arguments: ListTables) -> TableEntry:
+    names = fields.names(table)
+    entry: TableEntry = {
+        "name": names["name"],
+        "qualified_name": names["qualified_name"],
+        "physical_table_name": names["physical_table_name"],
+        "item_count": table.item_count,
+        "refreshed_at": reply.timestamp(table.refreshed_at),
+    }
+    if arguments.details != "names":
+        entry["keys"] = [_key(index) for index in structure.indexes(table)]
+    if arguments.details == "columns":
+        entry["columns"] = [f"{quoted(column.name)} {column.type.sql}" for column in table.columns]
+    return entry
+
+
+def _key(index: structure.IndexEntry) -> str:
+    sort_key = f", sortKey {index['sortKey']}" if "sortKey" in index else ""
+    return f"{index['name']}: hashKey {index['hashKey']}{sort_key}"
