@@ -1,6 +1,8 @@
 """`mcp-server`: serves, or says whether it could."""
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -10,7 +12,6 @@ from shared_kernel.http_server import CannotListen
 from shared_kernel.settings import BadSettings
 
 commands = typer.Typer(
-    help="Read-only SQL over DynamoDB as MCP tools. Settings come from MCP_* environment variables.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -27,6 +28,21 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mcp-server {metadata.version('dynamosql-mcp-server')}")
+        raise typer.Exit
+
+
+@commands.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Read-only SQL over DynamoDB as MCP tools. Settings come from MCP_* environment variables."""
 
 
 @commands.command()

@@ -50,7 +50,7 @@ async def test_a_join_with_aggregates(service: Service, tables: None) -> None:
     ]
     assert (result.next_cursor, result.stop_reason) == (None, "complete")
     assert (result.statistics.items_read, result.statistics.pages_read) == (12, 1)  # one scan for both references
-    assert result.warnings == ("read_units is computed from item sizes, since the endpoint is not AWS.",)
+    assert result.warnings == ()
 
 
 async def test_what_a_statement_read_is_logged_whether_it_succeeds_or_not(service: Service, tables: None) -> None:
@@ -98,7 +98,19 @@ async def test_references_of_one_table_may_differ_in_columns_and_conditions(serv
     # a and b share a scan of all 12 items; c is a query of one partition's 4
     assert (result.statistics.items_read, result.statistics.pages_read) == (16, 2)
     explained = await service.queries().explain_sql(ANN, sql="SELECT 1 AS one FROM eng_orders a, eng_orders b")
-    assert explained.plan.endswith('Table "eng_orders" is scanned once for its 2 references.')
+    [read] = explained.reads
+    assert "One scan serves 2 references" in read.reason
+    assert explained.plan.count("Scan") == 1
+    assert explained.plan.endswith('Read units of schema "shop" are computed from item sizes: its endpoint is not AWS.')
+
+
+async def test_limit_0_reads_nothing_and_says_so(service: Service, tables: None) -> None:
+    sql = "SELECT a.n FROM eng_orders a, eng_orders b LIMIT 0"
+    explained = await service.queries().explain_sql(ANN, sql=sql)
+    assert {(read.access, read.estimate.read_units) for read in explained.reads} == {("None", 0)}
+    result = await service.run(sql)
+    assert (result.rows, result.statistics.pages_read, result.stop_reason) == ([], 0, "complete")
+    assert [column.name for column in result.columns] == ["n"]
 
 
 async def test_pages_of_one_snapshot(service: Service, tables: None) -> None:

@@ -38,6 +38,13 @@ def test_scans_of_one_table_become_one() -> None:
     assert [relation.name for relation in source.relations] == ["r0", "r1", "r2"]
 
 
+def test_a_shared_scan_says_whom_it_serves_and_what_is_filtered_after_it() -> None:
+    narrowed = plan_read(Relation("r1", TABLE, (A,), (Conjunct("a = 1", None, False),)), consistent=False)
+    (source,) = sources([read("r0", B), narrowed])
+    assert "One scan serves 2 references" in source.read.reason
+    assert (source.read.pushed_filters, source.read.residual_filters) == ((), ("a = 1",))
+
+
 def test_reads_by_key_and_of_other_tables_stay_their_own() -> None:
     other = table((PK,), name="others", physical_name="others")
     namesake = replace(TABLE, schema="elsewhere")

@@ -312,3 +312,54 @@ class TestNumbers:
     )
     def test_numbers_have_one_notation(self, literal: str, value: str) -> None:
         assert _keys(_read(f"pk = 'a' AND sk = {literal}"))[0]["sk"] == {"N": value}
+
+
+class TestRejectedIndexes:
+    def test_a_key_that_may_be_missing_is_named_with_both_remedies(self) -> None:
+        read = _read("customer = 7")
+
+        assert read.access == "Scan"
+        assert [index.name for index in read.rejected] == ["by_customer"]
+        assert "placed IS NOT NULL" in read.rejected[0].reason
+        assert "not_null" in read.rejected[0].reason
+        assert _read("customer = 7 AND placed IS NOT NULL").index == "by_customer"
+
+    def test_a_declared_key_is_used(self) -> None:
+        columns = tuple(replace(one, nullable=one.nullable and one.name != "placed") for one in ORDERS.columns)
+
+        read = _read("customer = 7", table=replace(ORDERS, columns=columns))
+
+        assert (read.index, read.rejected) == ("by_customer", ())
+
+    def test_columns_that_an_index_lacks_are_named(self) -> None:
+        read = _read("status = 'open'", columns="total, note")
+
+        assert read.access == "Scan"
+        assert [(index.name, index.reason) for index in read.rejected] == [("by_status", "it does not hold note")]
+
+    def test_consistent_reads_say_which_index_they_give_up(self) -> None:
+        read = _read("customer = 7 AND placed IS NOT NULL", consistent=True)
+
+        assert read.access == "Scan"
+        assert [index.name for index in read.rejected] == ["by_customer"]
+        assert "consistent_read" in read.rejected[0].reason
+
+    def test_values_of_another_type_are_named(self) -> None:
+        columns = tuple(
+            replace(one, attribute_types=frozenset({S, N})) if one.name == "status" else one for one in ORDERS.columns
+        )
+
+        [rejected] = _read("status = 'open'", columns="total", table=replace(ORDERS, columns=columns)).rejected
+
+        assert "another type than S" in rejected.reason
+
+    def test_an_index_that_is_being_built_is_named(self) -> None:
+        building = replace(ORDERS, indexes=(replace(BY_STATUS, active=False),))
+
+        [rejected] = _read("status = 'open'", columns="total", table=building).rejected
+
+        assert "being built" in rejected.reason
+
+    @pytest.mark.parametrize("condition", ["pk = 'a' AND customer = 7", "note = 'x'", "pk = 'a' AND sk = 1"])
+    def test_nothing_is_said_of_indexes_that_would_not_help(self, condition: str) -> None:
+        assert _read(condition).rejected == ()

@@ -172,6 +172,17 @@ async def test_the_end_of_the_service_is_a_json_rpc_error(era: Era) -> None:
     assert "Call again" in reply["error"]["message"]
 
 
+@pytest.mark.parametrize(("era", "method"), [(MODERN, "server/discover"), ("2025-11-25", "initialize")])
+async def test_instructions_say_which_tools_need_which_scope(era: Era, method: str) -> None:
+    served = Served()
+    client = {"protocolVersion": era, "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
+    await served.exchange(*message(era, 1, method, client if method == "initialize" else {}))
+    instructions = json.loads(served.body)["result"]["instructions"]
+    assert "\nScope query: wait." in instructions
+    assert "sign in again" in instructions
+    assert "untrusted" in instructions
+
+
 async def test_a_notification_is_acknowledged() -> None:
     served = Served()
     document = {"jsonrpc": "2.0", "method": "notifications/initialized"}

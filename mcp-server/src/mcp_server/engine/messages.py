@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Schema
-from mcp_server.engine.sharing import Source
 from mcp_server.planning.plan import Read
 from mcp_server.ports.items import SchemaConflict
 
@@ -75,25 +74,28 @@ def with_table_names(failure: Failure, reads: Sequence[Read]) -> Failure:
     return Failure(failure.code, message, failure.next_action, position=failure.position)
 
 
-def warnings(reads: Sequence[Read], schemas: Mapping[str, Schema]) -> tuple[str, ...]:
-    """What a reader of the rows should know: columns read as text or rounded, and where read units come from."""
+def warnings(reads: Sequence[Read]) -> tuple[str, ...]:
+    """What a reader of the rows should know: columns read as text or rounded, and indexes that would have helped."""
     found: dict[str, None] = {}
     for read in reads:
         table = read.relation.table
         for column in read.relation.columns:
             for note in column.notes:
                 found[f'Column "{column.name}" of "{table.name}": {note}.'] = None
-    if any(schemas[read.relation.table.schema].endpoint_url is not None for read in reads):
-        found["read_units is computed from item sizes, since the endpoint is not AWS."] = None
+        for index in read.rejected:
+            way = "scanned" if read.access == "Scan" else f"read through {read.index}"
+            found[f'Table "{table.name}" was {way}. Index "{index.name}" was not used: {index.reason}.'] = None
     return tuple(found)
 
 
-def shared_scans(feeds: Sequence[Source]) -> tuple[str, ...]:
-    """What a plan's text says of tables that are scanned once for several references."""
+def computed_units(reads: Sequence[Read], schemas: Mapping[str, Schema]) -> tuple[str, ...]:
+    """What a plan's text says of read units that are not AWS's own."""
+    computed = {read.relation.table.schema for read in reads} & {
+        name for name, schema in schemas.items() if schema.endpoint_url is not None
+    }
     return tuple(
-        f'Table "{source.read.relation.table.name}" is scanned once for its {len(source.relations)} references.'
-        for source in feeds
-        if source.shared
+        f'Read units of schema "{name}" are computed from item sizes: its endpoint is not AWS.'
+        for name in sorted(computed)
     )
 
 

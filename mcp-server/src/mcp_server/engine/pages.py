@@ -7,7 +7,6 @@ from mcp_server.engine.limits import Limits
 from mcp_server.engine.planner import in_thread
 from mcp_server.engine.results import QueryResult, Statistics, StopReason
 from mcp_server.engine.rows import json_rows
-from mcp_server.engine.schemas import Schemas
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import CursorState
 from mcp_server.ports.spool import Spool
@@ -17,8 +16,8 @@ from shared_kernel.clock import Clock
 class Pages:
     """Makes pages and the cursors between them. A cursor only works for its principal and its query."""
 
-    def __init__(self, *, spool: Spool, schemas: Schemas, cursor_key: bytes, clock: Clock, limits: Limits) -> None:
-        self._spool, self._schemas, self._cursor_key = spool, schemas, cursor_key
+    def __init__(self, *, spool: Spool, cursor_key: bytes, clock: Clock, limits: Limits) -> None:
+        self._spool, self._cursor_key = spool, cursor_key
         self._clock, self._limits = clock, limits
 
     async def first(
@@ -27,7 +26,7 @@ class Pages:
         """The first rows of a run; what is left waits in the spool. Raises Failure."""
         result = run.result
         rows = await in_thread(json_rows, result, 0, max_rows, self._limits.page_bytes)
-        warnings = messages.warnings(run.plan.reads, self._schemas.by_name)
+        warnings = messages.warnings(run.plan.reads)
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
         if len(rows) < result.table.num_rows:

@@ -13,7 +13,7 @@ from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.browsing import denied
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import find_tables
-from mcp_server.planning.access_path import full_scan_of, plan_read
+from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.planning import HeavyPlanning
@@ -102,7 +102,7 @@ class Planner:
                 *await self._heavy.plan(parsed.text, parsed.parameters, schema_name, tables, consistent=consistent)
             )
         query = await in_thread(bind, statement, schema_name, tables)
-        return Plan(query, tuple(plan_read(relation, consistent=consistent) for relation in query.relations))
+        return Plan(query, query.reads(consistent=consistent))
 
 
 async def in_thread(work: Callable[[Unpack[_Arguments]], _Answer], *arguments: *_Arguments) -> _Answer:

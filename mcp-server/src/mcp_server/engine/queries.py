@@ -55,7 +55,7 @@ class QueryService:
             clock=clock,
             limits=limits,
         )
-        self._pages = Pages(spool=spool, schemas=schemas, cursor_key=cursor_key, clock=clock, limits=limits)
+        self._pages = Pages(spool=spool, cursor_key=cursor_key, clock=clock, limits=limits)
 
     async def run_sql(
         self,
@@ -98,5 +98,6 @@ class QueryService:
             plan = await self._planner.plan(principal, schema, statement, consistent=False)
         large = plan.large_scans
         verdict = full_scan_refused(large, "it is large").message if large else "It may run as it is."
-        text = "\n".join((render_plan(plan.reads), *messages.shared_scans(sources(plan.reads))))
-        return Explanation(text, plan.reads, plan.query.normalized_sql, verdict)
+        reads = tuple(source.read for source in sources(plan.reads))
+        text = "\n".join((render_plan(reads), *messages.computed_units(reads, self._schemas.by_name)))
+        return Explanation(text, reads, plan.query.normalized_sql, verdict)

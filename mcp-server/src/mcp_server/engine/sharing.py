@@ -5,7 +5,7 @@ relational engine for it, so large tables, whose scan has to be asked for, are s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcp_server.domain.schema import DOCUMENT, Column
 from mcp_server.planning.access_path import full_scan_of, plan_read
@@ -47,5 +47,12 @@ def _shared(number: int, group: list[Read]) -> Source:
     wanted: set[Column] = {column for read in group for column in read.relation.columns}
     columns = tuple(column for column in (*table.columns, DOCUMENT) if column in wanted)
     relation = Relation(f"s{number}", table, columns, (), materialise=True)
-    read = plan_read(relation, consistent=group[0].consistent)
+    scan = plan_read(relation, consistent=group[0].consistent)
+    texts = dict.fromkeys(conjunct.text for read in group for conjunct in read.relation.conjuncts)
+    read = replace(
+        scan,
+        reason=f"{scan.reason} One scan serves {len(group)} references to the table.",
+        residual_filters=tuple(texts),
+        rejected=tuple(dict.fromkeys(index for read in group for index in read.rejected)),
+    )
     return Source(read, tuple(read.relation for read in group))

@@ -3,8 +3,9 @@
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.estimates import (
@@ -15,7 +16,7 @@ from mcp_server.planning.estimates import (
     table_bytes,
 )
 from mcp_server.planning.key_conditions import KeyConstraint, key_constraints, key_value, rejects_null
-from mcp_server.planning.plan import Conjunct, Read, Relation
+from mcp_server.planning.plan import Conjunct, Read, RejectedIndex, Relation
 from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, OneOf, Predicate, StartsWith
 from mcp_server.planning.requests import (
     Filters,
@@ -51,14 +52,33 @@ def plan_read(relation: Relation, *, consistent: bool) -> Read:
     said = [conjunct.predicate for conjunct in relation.conjuncts if conjunct.predicate is not None]
     constraints = key_constraints(relation.table, said)
     if any(constraint.impossible for constraint in constraints.values()):
-        return _nothing(relation, consistent)
+        return read_nothing(
+            relation, "The conditions on the key contradict each other, so nothing is read.", consistent=consistent
+        )
     keys = _primary_keys(relation.table, constraints)
     if keys is not None:
         return _get(relation, keys, consistent)
-    paths = _paths(relation, said, constraints, consistent)
-    if paths:
-        return _query(relation, min(paths, key=lambda path: path.rank), consistent)
-    return _scan(relation, consistent)
+    paths, rejected = _paths(relation, said, constraints, consistent)
+    best = min(paths, key=lambda path: path.rank, default=None)
+    read = _scan(relation, consistent) if best is None else _query(relation, best, consistent)
+    better = tuple(index for path, index in rejected if best is None or path.rank < best.rank)
+    return replace(read, rejected=better)
+
+
+def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
+    """The read of a relation that the query wants no rows of."""
+    return Read(
+        relation=relation,
+        access="None",
+        index=None,
+        reason=reason,
+        requests=(),
+        key_condition=_text(relation.conjuncts, {key.name for key in relation.table.key}),
+        pushed_filters=(),
+        residual_filters=(),
+        estimate=NOTHING,
+        consistent=consistent,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +99,53 @@ class _Path:
 
 def _paths(
     relation: Relation, said: list[Predicate], constraints: Mapping[str, KeyConstraint], consistent: bool
-) -> list[_Path]:
+) -> tuple[list[_Path], list[tuple[_Path, RejectedIndex]]]:
+    """The ways to read by Query, and those through indexes that are not sure to hold every row needed."""
     table = relation.table
     range_keys = (table.range_key,) if table.range_key is not None else ()
-    found = [_path(table, None, (table.hash_key,), range_keys, constraints)]
-    found += [
-        _path(table, index, index.hash_keys, index.range_keys, constraints)
-        for index in table.indexes
-        if _usable(index, relation, said, consistent)
-    ]
-    return [path for path in found if path is not None]
+    own = _path(table, None, (table.hash_key,), range_keys, constraints)
+    found = [own] if own is not None else []
+    rejected: list[tuple[_Path, RejectedIndex]] = []
+    for index in table.indexes:
+        path = _path(table, index, index.hash_keys, index.range_keys, constraints)
+        if path is None:
+            continue
+        obstacle = _obstacle(index, relation, said, consistent)
+        if obstacle is None:
+            found.append(path)
+        else:
+            rejected.append((path, RejectedIndex(index.name, obstacle)))
+    return found, rejected
 
 
-def _usable(index: Index, relation: Relation, said: list[Predicate], consistent: bool) -> bool:
-    """An index lacks the items that lack one of its keys, so each must be there in every row the query can use."""
-    if not index.active or (consistent and index.kind == "GSI"):
-        return False
+def _obstacle(index: Index, relation: Relation, said: list[Predicate], consistent: bool) -> str | None:
+    """Why an index may lack rows that the query can use, or cannot serve it; None if it is sure to hold them all.
+
+    It lacks the items that lack one of its keys, so each key must be there in every row the query can use.
+    """
+    if not index.active:
+        return "it is still being built"
+    if consistent and index.kind == "GSI":
+        return "a global index cannot be read consistently; leave out consistent_read to use it"
     table = relation.table
     base = {key.name for key in table.key}
     for key in (*index.hash_keys, *index.range_keys):
         column = table.column(key.name)
         if column is None or column.attribute_types - {key.type}:
             # Items that held the attribute in another type when the index was made are not in it either.
-            return False
+            return f'it lacks the items whose "{key.name}" has another type than {key.type.value}'
         if key.name not in base and column.nullable and not any(rejects_null(one, key.name) for one in said):
-            return False
+            return (
+                f'it lacks the items without "{key.name}"; if they are not wanted, add {quoted(key.name)} IS NOT NULL, '
+                f"if there are none, the operator can declare not_null for the column in the schemas file"
+            )
     if index.projected is None:
-        return True
+        return None
     held = index.projected | base | {key.name for key in (*index.hash_keys, *index.range_keys)}
-    return {column.name for column in relation.columns} <= held and DOCUMENT_COLUMN not in held
+    missing = [column.name for column in relation.columns if column.name not in held]
+    if DOCUMENT_COLUMN in held:  # an attribute of that name is not the document
+        missing.append(DOCUMENT_COLUMN)
+    return f"it does not hold {', '.join(map(quoted, missing))}" if missing else None
 
 
 def _path(
@@ -193,21 +231,6 @@ def _primary_keys(
         return None
     names = [key.name for key in table.key]
     return tuple(dict(zip(names, combination, strict=True)) for combination in itertools.product(*known))
-
-
-def _nothing(relation: Relation, consistent: bool) -> Read:
-    return Read(
-        relation=relation,
-        access="None",
-        index=None,
-        reason="The conditions on the key contradict each other, so nothing is read.",
-        requests=(),
-        key_condition=_text(relation.conjuncts, {key.name for key in relation.table.key}),
-        pushed_filters=(),
-        residual_filters=(),
-        estimate=NOTHING,
-        consistent=consistent,
-    )
 
 
 def _get(relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], consistent: bool) -> Read:

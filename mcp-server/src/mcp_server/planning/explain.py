@@ -24,6 +24,8 @@ def _lines(read: Read) -> Iterator[str]:
     requests = f" ({len(read.requests)} requests)" if len(read.requests) > 1 else ""
     yield f"{read.relation.name}: {read.access} {table.schema}.{table.name}{through}{requests}"
     yield f"reason: {read.reason}"
+    for index in read.rejected:
+        yield f"index {index.name} is not used: {index.reason}"
     if read.key_condition is not None:
         yield f"key condition: {read.key_condition}"
     for condition in read.pushed_filters:

@@ -63,11 +63,20 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedIndex:
+    """An index whose partition key the conditions name, and why it is not read all the same."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """How one relation is read. Conditions in `requests` are supersets: the query is applied to what they yield.
 
     `access` is the path in words (`None` when contradictory keys need no read), `index` the secondary index it goes
-    through, `reason` one sentence on why. `key_condition`, `pushed_filters` and `residual_filters` are SQL for people.
+    through, `reason` one sentence on why; `rejected` are the indexes that would narrow it more. `key_condition`,
+    `pushed_filters` and `residual_filters` are SQL for people.
     """
 
     relation: Relation
@@ -80,3 +89,4 @@ class Read:
     residual_filters: tuple[str, ...]
     estimate: Estimate
     consistent: bool = False
+    rejected: tuple[RejectedIndex, ...] = ()

@@ -16,7 +16,6 @@ from typing import Any, BinaryIO
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.schema import Table
-from mcp_server.planning.access_path import plan_read
 from mcp_server.planning.plan import Read
 from mcp_server.sql.binding.bind import Query, bind
 from mcp_server.sql.gate.parameters import Parameters
@@ -36,7 +35,7 @@ def planned(
 ) -> tuple[Query, tuple[Read, ...]]:
     """The bound query of a statement and its reads. Raises Failure."""
     query = bind(parse(text, parameters), default_schema, tables)
-    return query, tuple(plan_read(relation, consistent=consistent) for relation in query.relations)
+    return query, query.reads(consistent=consistent)
 
 
 def answer(request: bytes) -> bytes:

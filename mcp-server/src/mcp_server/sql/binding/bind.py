@@ -13,7 +13,8 @@ from sqlglot.schema import MappingSchema
 from mcp_server.access.footprint import Footprint, TableAccess
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
-from mcp_server.planning.plan import Conjunct, Relation
+from mcp_server.planning.access_path import plan_read, read_nothing
+from mcp_server.planning.plan import Conjunct, Read, Relation
 from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
 from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames
@@ -43,6 +44,18 @@ class Query:
     footprint: Footprint
     _tree: exp.Query
     _mark: str
+
+    def reads(self, *, consistent: bool) -> tuple[Read, ...]:
+        """How each relation is read."""
+        if self._wants_no_rows:
+            reason = "LIMIT 0 asks for no rows, so nothing is read."
+            return tuple(read_nothing(relation, reason, consistent=consistent) for relation in self.relations)
+        return tuple(plan_read(relation, consistent=consistent) for relation in self.relations)
+
+    @property
+    def _wants_no_rows(self) -> bool:
+        limit = self._tree.args.get("limit")
+        return isinstance(limit, exp.Limit) and limit.expression == exp.Literal.number(0)
 
     @property
     def normalized_sql(self) -> str:

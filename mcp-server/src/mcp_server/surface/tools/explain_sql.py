@@ -29,6 +29,13 @@ class EstimateEntry(TypedDict):
     seconds: float
 
 
+class RejectedEntry(TypedDict):
+    """An index that would have been better, and why it is not read."""
+
+    name: str
+    reason: str
+
+
 class ScanEntry(TypedDict):
     """How one table is read."""
 
@@ -44,6 +51,7 @@ class ScanEntry(TypedDict):
         list[str], Field(description="Applied by DynamoDB after reading; they save no read units.")
     ]
     residual_filters: Annotated[list[str], Field(description="Applied here, to what DynamoDB returns.")]
+    rejected_indexes: list[RejectedEntry]
     estimate: EstimateEntry
 
 
@@ -51,7 +59,7 @@ class PlanDescription(TypedDict):
     """The result."""
 
     plan: str
-    scans: Annotated[list[ScanEntry], Field(description="One entry per reference to a table.")]
+    scans: Annotated[list[ScanEntry], Field(description="One entry per read of a table.")]
     normalized_sql: Annotated[str, Field(description="The statement as it was understood.")]
     verdict: Annotated[str, Field(description="Whether run_sql would run it, and what it would take.")]
 
@@ -91,6 +99,7 @@ def _scan(read: Read) -> ScanEntry:
         "reason": read.reason,
         "pushed_filters": list(read.pushed_filters),
         "residual_filters": list(read.residual_filters),
+        "rejected_indexes": [{"name": index.name, "reason": index.reason} for index in read.rejected],
         "estimate": {
             "items": read.estimate.items,
             "pages": read.estimate.pages,
