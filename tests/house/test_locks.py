@@ -18,6 +18,8 @@ LOCKS = (
     "deploy/emulator.lock",
     "deploy/bootstrap/uv.lock",
 )
+CAPPED = {"aioboto3", "aiobotocore", "authlib", "duckdb", "httptools", "mcp", "sqlglot", "uvicorn"}
+"""CONTRIBUTING.md, Dependencies."""
 OURS = {"dynamosql-shared", "dynamosql-auth-server", "dynamosql-mcp-server"}
 
 
@@ -63,6 +65,16 @@ def test_a_lock_pins_every_declared_requirement_within_its_bounds(lock: str) -> 
         assert all(requirement.specifier.contains(version) for version in versions), (
             f"{lock}: {requirement}: {versions}"
         )
+
+
+@pytest.mark.parametrize("name", sorted(CAPPED))
+def test_what_we_build_on_is_capped_below_its_next_minor_version(name: str) -> None:
+    """Each cap admits what is locked, and stops where the next version could change how its internals behave."""
+    [pin] = locked("requirements-dev.lock")[name]
+    major, minor, *_ = next(iter(pin.specifier)).version.split(".")
+    bounds = [item.specifier for item in declared("requirements-dev.lock") if canonicalize_name(item.name) == name]
+    assert bounds
+    assert not any(bound.contains(f"{major}.{int(minor) + 1}.0") for bound in bounds)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
