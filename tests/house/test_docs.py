@@ -18,7 +18,7 @@ from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.domain.failures import WIRE
 from auth_server.web.browser import Browser
 from auth_server.web.pages import Renderer
-from auth_server.web.routes import endpoints
+from auth_server.web.routes import endpoints, published
 from mcp_server.domain.failures import FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.planning.access_path import FULL_SCAN_BYTES
@@ -91,6 +91,7 @@ def test_every_endpoint_of_auth_server_is_documented() -> None:
     browser = Browser(issuer=issuer, render=Renderer(brand="Brand", issuer=issuer))
     routes = endpoints(
         cast("Any", anything),
+        published(issuer, cast("Any", anything)),
         store=cast("Any", anything),
         keys=cast("Any", anything),
         issuer=issuer,

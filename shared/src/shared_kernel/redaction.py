@@ -52,7 +52,11 @@ def could_hold_secret(text: str) -> bool:
         return False
     if "_" in text and any(prefix in text for prefix in _PREFIXES):
         return True
-    return " " in text or "eyJ" in text or "'" in text or '"' in text
+    if " " in text:
+        lowered = text.lower()
+        if "bearer " in lowered or "basic " in lowered:
+            return True
+    return "eyJ" in text or "'" in text or '"' in text
 
 
 def redact(line: bytes) -> bytes:

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import anyio
 import pytest
 
 from auth_server.adapters.sqlite_store.memory import ChangeCounter, Remembered, Watched
+
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -28,11 +31,13 @@ def watched(store: sqlite3.Connection, tmp_path: Path) -> Iterator[Watched[str, 
     counter.close()
 
 
-def _change(store: sqlite3.Connection) -> None:
+async def _change(store: sqlite3.Connection) -> None:
+    """Another process's change, before this one's next turn."""
     store.execute("UPDATE store SET changes = changes + 1")
+    await anyio.lowlevel.checkpoint()
 
 
-def test_of_too_many_values_the_one_unused_for_longest_goes() -> None:
+async def test_of_too_many_values_the_one_unused_for_longest_goes() -> None:
     values = Remembered[str, int](2)
     values.put("a", 1)
     values.put("b", 2)
@@ -41,31 +46,45 @@ def test_of_too_many_values_the_one_unused_for_longest_goes() -> None:
     assert [values.get(name) for name in "abc"] == [1, None, 3]
 
 
-def test_a_change_forgets_everything(store: sqlite3.Connection, watched: Watched[str, str]) -> None:
+async def test_a_change_forgets_everything(store: sqlite3.Connection, watched: Watched[str, str]) -> None:
     watched.put("a", "old", watched.moment())
     assert watched.get("a") == "old"
-    _change(store)
+    await _change(store)
     assert watched.get("a") is None
 
 
-def test_what_was_read_before_a_change_is_not_remembered(store: sqlite3.Connection, watched: Watched[str, str]) -> None:
+async def test_what_was_read_before_a_change_is_not_remembered(
+    store: sqlite3.Connection, watched: Watched[str, str]
+) -> None:
     moment = watched.moment()
-    _change(store)
+    await _change(store)
     watched.put("a", "old", moment)
     assert watched.get("a") is None
     moment = watched.moment()
-    _change(store)
+    await _change(store)
     watched.moment()  # another caller notices
     watched.put("a", "old", moment)
     assert watched.get("a") is None
 
 
-def test_a_counter_that_cannot_be_read_means_that_nothing_is_known(
+async def test_a_counter_that_cannot_be_read_means_that_nothing_is_known(
     store: sqlite3.Connection, watched: Watched[str, str]
 ) -> None:
     watched.put("a", "old", watched.moment())
     store.execute("ALTER TABLE store RENAME TO gone")
+    await anyio.lowlevel.checkpoint()
     assert watched.get("a") is None
     watched.put("a", "old", watched.moment())
     store.execute("ALTER TABLE gone RENAME TO store")
+    await anyio.lowlevel.checkpoint()
+    assert watched.get("a") is None
+
+
+async def test_a_turn_of_the_event_loop_reads_the_counter_once(
+    store: sqlite3.Connection, watched: Watched[str, str]
+) -> None:
+    watched.put("a", "old", watched.moment())
+    store.execute("UPDATE store SET changes = changes + 1")
+    assert watched.get("a") == "old"  # this turn's requests had come before the change was acknowledged
+    await anyio.lowlevel.checkpoint()
     assert watched.get("a") is None

@@ -16,6 +16,8 @@ def resolve(requested: Sequence[str], deployment: Deployment, bound: str | None 
     if bound is not None and bound not in deployment.resources:
         raise Refused(Reason.RESOURCE_WITHDRAWN)
     allowed = deployment.resources if bound is None else (bound,)
+    if len(requested) == 1 and requested[0] in allowed:  # in canonical form, as nearly always
+        return requested[0]
     unknown = Refused(Reason.UNKNOWN_RESOURCE, Facts(resources=allowed))
     try:
         named = {resource.canonical(uri) for uri in requested}

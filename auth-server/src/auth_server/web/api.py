@@ -1,10 +1,11 @@
 """The endpoints that programs call: `/token`, `/register`, `/revoke`."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows import client_request
@@ -15,6 +16,8 @@ from auth_server.web.parameters import bounded_body, media_type, parse_flat_json
 from shared_kernel.asgi import header_values
 from shared_kernel.client_address import client_address
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def api(post: Handler, refuse: Callable[[Request, Refused], Response] = refusals.as_json) -> Endpoint:
     """An endpoint for programs, whatever site they run on."""
@@ -23,7 +26,7 @@ def api(post: Handler, refuse: Callable[[Request, Refused], Response] = refusals
 
 def answer(body: Mapping[str, Any], status: int = 200) -> Response:
     """A JSON object that no cache may keep."""
-    return JSONResponse(body, status, refusals.NOT_STORED)
+    return Response(_encode(body), status, refusals.NOT_STORED, "application/json")
 
 
 async def read_client_request(request: Request) -> ClientRequest:

@@ -1,8 +1,8 @@
-"""The documents anyone may read and caches may keep: metadata and key set, encoded once."""
+"""The documents anyone may read and caches may keep: metadata and key set, encoded once, and sent without routing."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,10 @@ from auth_server.domain.signing_key import JWKS_MAX_AGE
 from auth_server.ports.keys import KeyRing
 from auth_server.protocol.metadata import jwk_set
 from auth_server.web import refusals
-from auth_server.web.endpoint import Endpoint, Handler
-from shared_kernel.asgi import header_values
+from auth_server.web.endpoint import Endpoint
+from shared_kernel.asgi import App, Receive, Scope, Send, header_values
+
+_METHODS = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,38 +27,69 @@ class _Encoded:
     whole: Response
     unchanged: Response
 
-    def answer(self, request: Request) -> Response:
-        known = [item.strip() for value in header_values(request.scope, "if-none-match") for item in value.split(",")]
+    def answer(self, scope: Scope) -> Response:
+        known = [item.strip() for value in header_values(scope, "if-none-match") for item in value.split(",")]
         # RFC 9110 §13.1.2, weak comparison.
         if "*" in known or any(item.removeprefix("W/") == self.tag for item in known):
             return self.unchanged
         return self.whole
 
 
-def fixed(content: Mapping[str, Any]) -> Endpoint:
-    """An endpoint that serves a document that never changes."""
+Document = Callable[[], Awaitable[_Encoded]]
+"""Gives a document in its present form; never fails."""
+
+
+class Documents:
+    """Answers the requests for documents; every other request is the application's."""
+
+    def __init__(self, app: App, documents: Mapping[str, Document]) -> None:
+        self._app, self._documents = app, documents
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one HTTP request."""
+        document = self._documents.get(scope["path"])
+        if document is None or scope["method"] not in _METHODS:
+            await self._app(scope, receive, send)
+            return
+        answer = (await document()).answer(scope)
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+def document_endpoint(document: Document) -> Endpoint:
+    """The place of a document among the endpoints: what else is asked of its path is refused there."""
+
+    async def handle(request: Request) -> Response:
+        return (await document()).answer(request.scope)
+
+    return Endpoint(dict.fromkeys(_METHODS, handle), refusals.as_json, cross_origin=True)
+
+
+def fixed(content: Mapping[str, Any]) -> Document:
+    """A document that never changes."""
     encoded = _encode(content)
 
-    async def handle(request: Request) -> Response:
-        return encoded.answer(request)
+    async def document() -> _Encoded:
+        return encoded
 
-    return _public(handle)
+    return document
 
 
-def key_set(keys: KeyRing) -> Endpoint:
-    """An endpoint that serves the published keys; they are encoded anew when one comes or goes."""
-    known: frozenset[str] = frozenset()
+def key_set(keys: KeyRing) -> Document:
+    """The published keys; they are encoded anew when one comes or goes."""
+    published: Mapping[str, Any] = {}
     encoded = _encode({"keys": []})
 
-    async def handle(request: Request) -> Response:
-        nonlocal known, encoded
-        published = await keys.published_keys()
+    async def document() -> _Encoded:
+        nonlocal published, encoded
+        present = await keys.published_keys()
         # A key id is the thumbprint of its key: the same ids are the same document.
-        if published.keys() != known:
-            known, encoded = frozenset(published), _encode(jwk_set(published))
-        return encoded.answer(request)
+        if present is not published and present.keys() != published.keys():
+            encoded = _encode(jwk_set(present))
+        published = present
+        return encoded
 
-    return _public(handle)
+    return document
 
 
 def _encode(content: Mapping[str, Any]) -> _Encoded:
@@ -69,7 +102,3 @@ def _encode(content: Mapping[str, Any]) -> _Encoded:
     }
     whole = Response(body, media_type="application/json", headers=headers)
     return _Encoded(tag, whole, Response(status_code=304, headers=headers))
-
-
-def _public(handle: Handler) -> Endpoint:
-    return Endpoint({"GET": handle, "HEAD": handle}, refusals.as_json, cross_origin=True)

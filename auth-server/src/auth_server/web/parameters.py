@@ -1,9 +1,8 @@
 """Request bytes into parameters, strictly and within bounds; what repetition and absence mean is the protocol's."""
 
+import asyncio
 from typing import Any
 from urllib.parse import unquote_plus
-
-import anyio
 
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol.parameters import REPEATABLE, Pairs
@@ -26,7 +25,7 @@ _REASONS = {
 async def bounded_body(receive: Receive) -> bytes:
     """The body, at most BODY_LIMIT bytes within BODY_SECONDS. Raises Refused (BODY_TOO_LONG, BODY_TOO_SLOW)."""
     try:
-        with anyio.fail_after(BODY_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS):
             return await read_body(receive, BODY_LIMIT)
     except BodyTooLarge:
         raise Refused(Reason.BODY_TOO_LONG) from None
@@ -55,12 +54,16 @@ def parse_form(encoded: bytes) -> Pairs:
     try:
         text = encoded.decode("ascii")
         pairs = [
-            (unquote_plus(key, errors="strict"), unquote_plus(value, errors="strict"))
+            (_decoded(key), _decoded(value))
             for key, _, value in (item.partition("=") for item in text.split("&") if item)
         ]
     except UnicodeDecodeError:
         raise Refused(Reason.NOT_PERCENT_ENCODED) from None
     return _bounded(pairs)
+
+
+def _decoded(text: str) -> str:
+    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
 def parse_flat_json(body: bytes) -> Pairs:

@@ -1,4 +1,4 @@
-"""The service on one page: every path that answers, and which flow stands behind it."""
+"""The service on one page: every path that answers, and which document or flow stands behind it."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -7,11 +7,12 @@ from auth_server.flows.flows import Flows
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance
 from auth_server.protocol.metadata import openid_configuration, server_metadata
-from auth_server.web import documents, health, refusals
+from auth_server.web import health, refusals
 from auth_server.web.api import api
 from auth_server.web.authorize import authorize
 from auth_server.web.browser import Browser
 from auth_server.web.consent import consent
+from auth_server.web.documents import Document, document_endpoint, fixed, key_set
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.register import register
 from auth_server.web.revoke import revoke
@@ -20,8 +21,23 @@ from auth_server.web.sign_out import home, sign_out
 from auth_server.web.token import token
 
 
+def published(issuer: str, keys: KeyRing) -> Mapping[str, Document]:
+    """Every path with a document."""
+    base = urlsplit(issuer).path
+    oauth, openid = fixed(server_metadata(issuer)), fixed(openid_configuration(issuer))
+    return {
+        # RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4.1 after it.
+        f"/.well-known/oauth-authorization-server{base}": oauth,
+        f"/.well-known/openid-configuration{base}": openid,
+        f"{base}/.well-known/oauth-authorization-server": oauth,
+        f"{base}/.well-known/openid-configuration": openid,
+        f"{base}/.well-known/jwks.json": key_set(keys),
+    }
+
+
 def endpoints(
     flows: Flows,
+    documents: Mapping[str, Document],
     *,
     store: Maintenance,
     keys: KeyRing,
@@ -30,23 +46,15 @@ def endpoints(
 ) -> Mapping[str, Endpoint]:
     """Every path that answers; no other path does, and no spelling of these but the exact one."""
     base = urlsplit(issuer).path
-
-    oauth = documents.fixed(server_metadata(issuer))
-    openid = documents.fixed(openid_configuration(issuer))
-
+    # Starlette tries one after the other, so what is asked for most comes first.
     return {
-        # RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4.1 after it.
-        f"/.well-known/oauth-authorization-server{base}": oauth,
-        f"/.well-known/openid-configuration{base}": openid,
-        f"{base}/.well-known/oauth-authorization-server": oauth,
-        f"{base}/.well-known/openid-configuration": openid,
-        f"{base}/.well-known/jwks.json": documents.key_set(keys),
+        f"{base}/token": api(token(flows.token)),
+        **{path: document_endpoint(document) for path, document in documents.items()},
         f"{base}/authorize": authorize(flows.authorize, browser),
         f"{base}/login": sign_in(flows.sign_in, browser),
         f"{base}/consent": consent(flows.consent, browser),
         f"{base}/sign-out": sign_out(flows.sign_out, browser),
         f"{base}/": home(flows.sign_out, browser),
-        f"{base}/token": api(token(flows.token)),
         f"{base}/register": api(register(flows.register), refusals.registration_as_json),
         f"{base}/revoke": api(revoke(flows.revoke)),
         "/livez": health.live(),

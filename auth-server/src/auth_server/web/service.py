@@ -19,9 +19,10 @@ from auth_server.ports.store import Maintenance, StoreUnavailable
 from auth_server.web import refusals
 from auth_server.web.browser import Browser
 from auth_server.web.cross_origin import CrossOrigin
+from auth_server.web.documents import Documents
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.pages import Renderer
-from auth_server.web.routes import endpoints
+from auth_server.web.routes import endpoints, published
 from auth_server.web.transport_security import StrictTransportSecurity
 from shared_kernel.asgi import App, Receive, Scope, Send, header_values
 from shared_kernel.client_address import client_address
@@ -45,7 +46,8 @@ class Service:
         brand: str,
     ) -> None:
         self._browser = Browser(issuer=issuer, render=Renderer(brand=brand, issuer=issuer))
-        table = endpoints(flows, store=store, keys=keys, issuer=issuer, browser=self._browser)
+        documents = published(issuer, keys)
+        table = endpoints(flows, documents, store=store, keys=keys, issuer=issuer, browser=self._browser)
         app = Starlette(
             routes=[_ExactRoute(path, endpoint, methods=endpoint.handlers) for path, endpoint in table.items()],
             exception_handlers={
@@ -57,7 +59,7 @@ class Service:
         )
         app.router.redirect_slashes = False
         public = {path: endpoint.handlers for path, endpoint in table.items() if endpoint.cross_origin}
-        self._app: App = CrossOrigin(app, public, urlsplit(issuer).path)
+        self._app: App = CrossOrigin(Documents(app, documents), public, urlsplit(issuer).path)
         if issuer.startswith("https://"):
             self._app = StrictTransportSecurity(self._app)
 
