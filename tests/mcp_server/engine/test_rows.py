@@ -48,6 +48,7 @@ def value_of(expression: str) -> Any:
         ("123456789012345678901234567890123456789012::BIGNUM", "123456789012345678901234567890123456789012"),
         ("(-5)::BIGNUM", -5),
         ("0::BIGNUM", 0),
+        ("repeat('9', 4300)::BIGNUM", "9" * 4300),
         ("1.50::DECIMAL(10,2)", "1.50"),
         ("7::DECIMAL(38,0)", "7"),
         ("0::DECIMAL(38,20)", "0.00000000000000000000"),
@@ -132,3 +133,13 @@ def test_chunked_tables() -> None:
     table = pa.concat_tables([pa.table({"a": [[1], None]}), pa.table({"a": [[2, 3]]})])
     result = Result((ResultColumn("a", "BIGINT[]"),), table, complete=True)
     assert json_rows(result, 1, 2, EVERYTHING) == [[None], [[2, 3]]]
+
+
+@pytest.mark.parametrize("expression", ["v", "-v", "[v]", "{'a': v}", "[NULL, {'a': [v]}]"])
+def test_an_integer_beyond_what_is_converted_fails_with_a_remedy(expression: str) -> None:
+    result = result_of(f"SELECT {expression} AS wide FROM (SELECT repeat('9', 4301)::BIGNUM AS v)")
+    with pytest.raises(Failure) as caught:
+        json_rows(result, 0, 10, EVERYTHING)
+    assert caught.value.code is FailureCode.EVALUATION_ERROR
+    assert '"wide"' in caught.value.message
+    assert "VARCHAR" in caught.value.next_action

@@ -20,7 +20,13 @@ from mcp_server.engine import temporal
 from mcp_server.ports.relational import Result, ResultColumn
 
 _SAFE_INTEGER = 2**53 - 1
+_LONGEST_INTEGER = 10**4300 - 1
+"""Converting integers to decimal takes time that grows with the square of their length, so Python stops there too."""
 _Convert = Callable[[Any], Any]
+
+
+class _TooLong(Exception):
+    """An integer has more digits than are converted."""
 
 
 def json_rows(result: Result, start: int, max_rows: int, max_bytes: int) -> list[list[Any]]:
@@ -55,7 +61,14 @@ def _values(array: pa.Array, column: ResultColumn) -> list[Any]:
         raise _unsupported(column)
     if column.type == "BIT":
         return [None if bits is None else _bits(bits) for bits in array.to_pylist()]
-    return _json(array, column)
+    try:
+        return _json(array, column)
+    except _TooLong:
+        raise Failure(
+            FailureCode.EVALUATION_ERROR,
+            f'Column "{column.name}" holds an integer of more than 4300 digits, which a result cannot carry.',
+            "Cast it to VARCHAR.",
+        ) from None
 
 
 def _json(array: pa.Array, column: ResultColumn) -> list[Any]:
@@ -133,7 +146,11 @@ def _each(values: list[Any], convert: _Convert) -> list[Any]:
 
 
 def _integer(value: int) -> int | str:
-    return value if -_SAFE_INTEGER <= value <= _SAFE_INTEGER else str(value)
+    if -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
+        return value
+    if not -_LONGEST_INTEGER <= value <= _LONGEST_INTEGER:
+        raise _TooLong
+    return str(value)
 
 
 def _decimal(value: Decimal) -> str:
