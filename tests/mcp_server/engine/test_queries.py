@@ -73,6 +73,7 @@ async def test_what_a_statement_read_is_logged_whether_it_succeeds_or_not(servic
     assert lines[1]["read_units"] > 10
     assert lines[0]["statement"] == lines[3]["statement"] != lines[1]["statement"]
     assert {(line["tenant"], line["client_id"]) for line in lines} == {("acme", "cli")}
+    assert all({"plan_ms", "exec_ms"} <= line.keys() for line in lines)
     assert "secret" not in str(logs)
 
 

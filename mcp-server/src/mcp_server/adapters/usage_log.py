@@ -21,6 +21,8 @@ class LoggedUsage:
             pages_read=usage.pages,
             bytes_read=usage.bytes,
             read_units=round(usage.read_units, 1),
+            plan_ms=round(usage.planning_seconds * 1000, 1),
+            exec_ms=round(usage.running_seconds * 1000, 1),
             tenant=principal.tenant,
             client_id=principal.client_id,
         )

@@ -1,9 +1,9 @@
 """Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -46,6 +46,15 @@ class Run:
     planned_at: float
 
 
+@dataclass(slots=True)
+class _Course:
+    """How far a run has come, whatever becomes of it."""
+
+    meter: Meter
+    plans: list[Plan] = field(default_factory=list)
+    planning_seconds: float = 0.0
+
+
 class Execution:
     """Plans a statement and runs it, anew where the data turned out to be other than the plan took it for."""
 
@@ -68,11 +77,13 @@ class Execution:
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
         """The statement's result. Raises Failure. What was read is recorded in any case."""
         meter = Meter(self._limits, max_read_units=options.max_read_units, allow_full_scan=options.allow_full_scan)
-        plans: list[Plan] = []
+        course = _Course(meter)
+        started_at = self._clock.monotonic()
         try:
-            return await self._run(principal, schema, parsed, options, meter, plans)
+            return await self._run(principal, schema, parsed, options, course)
         finally:
-            self._usage.record(principal, _usage(schema, parsed, plans, meter))
+            seconds = self._clock.monotonic() - started_at
+            self._usage.record(principal, _usage(schema, parsed, course, seconds))
 
     async def _run(
         self,
@@ -80,19 +91,22 @@ class Execution:
         schema: Schema,
         parsed: Parsed,
         options: Options,
-        meter: Meter,
-        plans: list[Plan],
+        course: _Course,
     ) -> Run:
         materialise = lost = False
         conflicts: set[tuple[str, str, str]] = set()
         while True:
-            plan = await self._planner.plan(principal, schema, parsed, consistent=options.consistent)
-            plans.append(plan)
+            started_at = self._clock.monotonic()
+            try:
+                plan = await self._planner.plan(principal, schema, parsed, consistent=options.consistent)
+            finally:
+                planned_at = self._clock.monotonic()
+                course.planning_seconds += planned_at - started_at
+            course.plans.append(plan)
             if plan.large_scans and not options.allow_full_scan:
                 raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
-            planned_at = self._clock.monotonic()
             try:
-                result = await self._compute(plan, meter, materialise=materialise)
+                result = await self._compute(plan, course.meter, materialise=materialise)
             except StreamReadTwice:
                 if materialise:
                     raise
@@ -108,7 +122,7 @@ class Execution:
                     raise messages.type_conflict(conflict) from conflict
                 conflicts |= again
             else:
-                return Run(plan, result, meter, planned_at)
+                return Run(plan, result, course.meter, planned_at)
 
     async def _compute(self, plan: Plan, meter: Meter, *, materialise: bool) -> Result:
         inputs = [self._input(source, meter, materialise=materialise) for source in sources(plan.reads)]
@@ -140,8 +154,18 @@ class Execution:
                 yield page
 
 
-def _usage(schema: Schema, parsed: Parsed, plans: Sequence[Plan], meter: Meter) -> Usage:
-    planned = {f"{read.relation.table.schema}.{read.relation.table.name}" for plan in plans for read in plan.reads}
+def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float) -> Usage:
+    reads = [read.relation.table for plan in course.plans for read in plan.reads]
+    planned = {f"{table.schema}.{table.name}" for table in reads}
     tables = planned or {f"{name.schema or schema.name}.{name.name}" for name in parsed.tables}
-    digest = hashlib.sha256(parsed.text.encode(errors="replace")).hexdigest()
-    return Usage(digest[:16], tuple(sorted(tables)), meter.items, meter.pages, meter.bytes, meter.read_units)
+    meter = course.meter
+    return Usage(
+        statement=hashlib.sha256(parsed.text.encode(errors="replace")).hexdigest()[:16],
+        tables=tuple(sorted(tables)),
+        items=meter.items,
+        pages=meter.pages,
+        bytes=meter.bytes,
+        read_units=meter.read_units,
+        planning_seconds=course.planning_seconds,
+        running_seconds=seconds - course.planning_seconds,
+    )

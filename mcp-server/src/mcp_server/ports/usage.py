@@ -20,6 +20,8 @@ class Usage:
     pages: int
     bytes: int
     read_units: float
+    planning_seconds: float
+    running_seconds: float
 
 
 class UsageLog(Protocol):
