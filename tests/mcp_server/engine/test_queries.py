@@ -10,7 +10,7 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.principal import Principal
 from tests.mcp_server.engine.conftest import ANN, EVE, Service
 
@@ -257,6 +257,19 @@ async def test_what_cannot_be_run_says_why(
     assert message is None or caught.value.message == message
     for internal in ("r0", "c0", "eng_rival", "127.0.0.1"):
         assert internal not in caught.value.message.replace(sql, "")
+
+
+async def test_an_error_of_the_evaluation_has_a_place_and_a_remedy(service: Service, tables: None) -> None:
+    """In the caller's own text, though DuckDB sees another."""
+    with pytest.raises(Failure) as caught:
+        await service.run("SELECT n,\n  e.pk::INTEGER AS p\nFROM eng_orders e")
+    assert caught.value.position == Position(2, 3)
+    assert "TRY_CAST" in caught.value.next_action
+    with pytest.raises(Failure) as caught:
+        await service.run("SELECT sum(pk) FROM eng_orders")
+    assert caught.value.position == Position(1, 8)
+    assert "CAST" in caught.value.next_action
+    assert "§" not in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -61,12 +61,12 @@ class PlainTables:
         by_folded = {name.lower(): table for name, table in self.tables.items()}
         return bind(statement, "demo", {name: by_folded[name.name.lower()] for name in statement.tables})
 
-    def run(self, query: Query, *, narrowed: bool) -> duckdb.DuckDBPyConnection:
+    def run(self, query: Query, *, narrowed: bool, errors_as_json: bool = False) -> duckdb.DuckDBPyConnection:
         """Runs a bound query, with each relation a stream that can be read once unless it asks for more.
 
         `narrowed` relations only have the rows that meet their conjuncts.
         """
-        engine = duckdb.connect()
+        engine = duckdb.connect(config={"errors_as_json": errors_as_json})
         for relation in query.relations:
             engine.register(relation.name, self._rows(relation, narrowed))
         return engine.execute(query.statement)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures import Position
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 from mcp_server.engine import messages
@@ -19,8 +19,17 @@ from mcp_server.engine.sharing import Source, sources
 from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource, SchemaConflict
-from mcp_server.ports.relational import EvaluationLost, Input, RelationalEngine, Result, StreamReadTwice, View
+from mcp_server.ports.relational import (
+    EvaluationError,
+    EvaluationLost,
+    Input,
+    RelationalEngine,
+    Result,
+    StreamReadTwice,
+    View,
+)
 from mcp_server.ports.usage import Usage, UsageLog
+from mcp_server.sql.places import place_of
 from shared_kernel.clock import Clock
 
 MAX_CONFLICTS = 4
@@ -106,7 +115,7 @@ class Execution:
             if plan.large_scans and not options.allow_full_scan:
                 raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
             try:
-                result = await self._compute(plan, course.meter, materialise=materialise)
+                result = await self._compute(plan, parsed, course.meter, materialise=materialise)
             except StreamReadTwice:
                 if materialise:
                     raise
@@ -124,7 +133,7 @@ class Execution:
             else:
                 return Run(plan, result, course.meter, planned_at)
 
-    async def _compute(self, plan: Plan, meter: Meter, *, materialise: bool) -> Result:
+    async def _compute(self, plan: Plan, parsed: Parsed, meter: Meter, *, materialise: bool) -> Result:
         inputs = [self._input(source, meter, materialise=materialise) for source in sources(plan.reads)]
         try:
             return await self._relational.run(
@@ -133,8 +142,8 @@ class Execution:
                 row_limit=self._limits.result_rows,
                 byte_limit=self._limits.result_bytes,
             )
-        except Failure as failure:
-            raise messages.with_table_names(failure, plan.reads) from failure
+        except EvaluationError as error:
+            raise messages.evaluation_error(error, plan.reads, _place(error, plan, parsed)) from error
 
     def _input(self, source: Source, meter: Meter, *, materialise: bool) -> Input:
         schema = self._items.arrow_schema(source.read)
@@ -152,6 +161,13 @@ class Execution:
         async with aclosing(self._items.pages(schema, read, meter.observer(read))) as pages:
             async for page in pages:
                 yield page
+
+
+def _place(error: EvaluationError, plan: Plan, parsed: Parsed) -> Position | None:
+    """Where the caller's own text has what the error blames; a statement that was parsed beside us is not searched."""
+    if error.place is None or parsed.statement is None:
+        return None
+    return place_of(parsed.statement, plan.query.statement, error.place.offset, error.place.length)
 
 
 def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float) -> Usage:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.schema import Schema
 from mcp_server.planning.plan import Read
 from mcp_server.ports.items import SchemaConflict
+from mcp_server.ports.relational import EvaluationError
 
+_INTERNAL_NAME = re.compile(r"(\w)§[0-9]+\b")
 BUSY_SECONDS = 5
 """When to try again what found no room."""
 
@@ -64,14 +66,14 @@ def type_conflict(conflict: SchemaConflict) -> Failure:
     )
 
 
-def with_table_names(failure: Failure, reads: Sequence[Read]) -> Failure:
-    """The failure with its relations called what the statement calls them."""
+def evaluation_error(error: EvaluationError, reads: Sequence[Read], position: Position | None) -> Failure:
+    """The failure with its relations called what the statement calls them, and its place in that."""
     names = {read.relation.name: read.relation.table.name for read in reads}
-    if failure.code is not FailureCode.EVALUATION_ERROR or not names:
-        return failure
-    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
-    message = pattern.sub(lambda match: names[match.group()], failure.message)
-    return Failure(failure.code, message, failure.next_action, position=failure.position)
+    message = _INTERNAL_NAME.sub(r"\1", error.message)
+    if names:
+        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+        message = pattern.sub(lambda match: names[match.group()], message)
+    return Failure(error.code, message, error.next_action, position=position)
 
 
 def warnings(reads: Sequence[Read]) -> tuple[str, ...]:

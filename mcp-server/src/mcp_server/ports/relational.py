@@ -6,6 +6,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from mcp_server.domain.failures import Failure, FailureCode
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -46,6 +48,22 @@ class Result:
     complete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A part of an executed statement, counted in characters from 0."""
+
+    offset: int
+    length: int
+
+
+class EvaluationError(Failure):
+    """The statement cannot be evaluated; `place` is the part of it that is to blame, where that is known."""
+
+    def __init__(self, message: str, next_action: str, place: Place | None = None) -> None:
+        super().__init__(FailureCode.EVALUATION_ERROR, message, next_action)
+        self.place = place
+
+
 class StreamReadTwice(Exception):
     """A streamed input would have to be read a second time: it must be materialised. There is no result."""
 
@@ -57,7 +75,7 @@ class EvaluationLost(Exception):
 class RelationalEngine(Protocol):
     """Runs one statement over streamed inputs, without files, network or credentials.
 
-    Cancelling a run ends its work within half a second. Raises Failure (evaluation_error, memory_exceeded,
+    Cancelling a run ends its work within half a second. Raises EvaluationError, Failure (memory_exceeded,
     result_too_large, busy, internal_error), StreamReadTwice or EvaluationLost. It does not queue: with more runs at
     once than it was made for, the others are told that it is busy within a second or so.
     """

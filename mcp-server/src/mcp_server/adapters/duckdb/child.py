@@ -21,7 +21,7 @@ from mcp_server.adapters.duckdb import errors as duckdb_errors
 from mcp_server.adapters.duckdb import protocol as duckdb_protocol
 from mcp_server.adapters.duckdb.feeds import Feed, WriteEnd, open_pipes
 from mcp_server.domain.failures import Failure
-from mcp_server.ports.relational import Result, ResultColumn, StreamReadTwice
+from mcp_server.ports.relational import Place, Result, ResultColumn, StreamReadTwice
 
 MAX_SMALL_FRAME = 1 << 22
 MAX_RESULT_FRAME = 1 << 28
@@ -161,7 +161,7 @@ class Child:
                 break
             elif kind == duckdb_protocol.ERROR:
                 error = json.loads(payload)
-                return duckdb_errors.failure(str(error["kind"]), str(error["message"]))
+                return duckdb_errors.failure(str(error["kind"]), str(error["message"]), _place(error["place"]))
             else:
                 raise ChildLost
         table = _table(pieces) if size <= SMALL_RESULT_BYTES else await anyio.to_thread.run_sync(_table, pieces)
@@ -229,6 +229,13 @@ class Child:
             await anyio.wait_readable(self._control)
         except anyio.ClosedResourceError as error:
             raise ChildLost from error
+
+
+def _place(place: object) -> Place | None:
+    match place:
+        case [int(offset), int(length)]:
+            return Place(offset, length)
+    return None
 
 
 def _table(pieces: list[bytes]) -> pa.Table:

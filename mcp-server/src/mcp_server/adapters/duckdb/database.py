@@ -22,6 +22,8 @@ ROWS_PER_BATCH = 2048
 OUTPUT_BUFFER_BYTES = 1 << 18
 _SELECTS = (["SELECT"], ["MULTI"])  # MULTI is a PIVOT whose values DuckDB has to look up first
 
+_EXPLAIN = "EXPLAIN "
+
 Send = Callable[[memoryview], None]
 """Sends all of it to the service."""
 
@@ -48,7 +50,7 @@ class Database:
             self._evaluate(connection, request, streams, files, frames)
         except Exception as error:  # whatever DuckDB or Arrow raise is an answer
             failed = True
-            frames.write(_error(error))
+            frames.write(_error(error, connection, request["statement"]))
         frames.flush()
         with self._lock:
             self._running = None
@@ -83,6 +85,7 @@ class Database:
             },
         )
         connection.execute("SET GLOBAL TimeZone='UTC'")
+        connection.execute("SET GLOBAL errors_as_json=true")
         connection.execute("SET lock_configuration=true")
         return connection
 
@@ -183,6 +186,29 @@ def _write_rows(reader: Any, writer: Any, rows_left: int, bytes_left: int) -> bo
     return True
 
 
-def _error(error: Exception) -> bytes:
-    message = {"kind": type(error).__name__, "message": str(error)[:2000], "position": None}
+def _error(error: Exception, connection: duckdb.DuckDBPyConnection, statement: str) -> bytes:
+    """The frame of an error, with its place in the statement where DuckDB tells one."""
+    text, place = _told(str(error), statement)
+    if place is None and isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
+        # `sql` binds a statement and loses where it fails; EXPLAIN binds it again, and reads nothing.
+        try:
+            connection.execute(_EXPLAIN + statement)
+        except duckdb.Error as again:
+            place = _told(str(again), _EXPLAIN + statement)[1]
+            place = place and [place[0] - len(_EXPLAIN), place[1]]
+    message = {"kind": type(error).__name__, "message": text[:2000], "place": place}
     return protocol.frame(protocol.ERROR, json.dumps(message).encode())
+
+
+def _told(error: str, statement: str) -> tuple[str, list[int] | None]:
+    """The message of an error in JSON, and DuckDB's `[offset, length]`, in bytes of UTF-8, in characters."""
+    message = error
+    _, brace, rest = error.partition("{")
+    try:
+        details = json.loads(brace + rest)
+        message = str(details["exception_message"])
+        offset, length = json.loads(details["location"])
+    except (KeyError, ValueError, TypeError):
+        return message, None
+    before, part = statement.encode()[:offset], statement.encode()[offset : offset + length]
+    return message, [len(before.decode(errors="ignore")), len(part.decode(errors="ignore"))]

@@ -3,7 +3,7 @@
 import re
 
 from mcp_server.domain.failures import Failure, FailureCode
-from mcp_server.ports.relational import StreamReadTwice
+from mcp_server.ports.relational import EvaluationError, Place, StreamReadTwice
 
 _MEMORY = frozenset({"OutOfMemoryException", "MemoryError", "ArrowMemoryError"})
 _EVALUATION = frozenset(
@@ -24,17 +24,81 @@ _EVALUATION = frozenset(
 )
 _REREAD = "RecordBatchReader has already been consumed"
 _PREFIX = re.compile(r"^(?:[A-Z][\w ]*Error: )+")
-# What DuckDB adds for its own users: positions in our rewritten text, and advice nobody here can follow.
+# What DuckDB adds for its own users: candidates, and advice nobody here can follow.
 _ADVICE = re.compile(
-    r"\s*(?:\n\s*LINE \d+:|Candidate \w+:|Did you mean|Possible solutions|Use TRY\(|or SET |You might want to|"
-    r"\n\s*Database is launched|Consider |Explicitly ).*$",
+    r"\s*(?:Candidate \w+:|Did you mean|Possible solutions|Use TRY\(|or SET |You might want to|You might need to|"
+    r"Either add it|\n\s*Database is launched|Consider |Explicitly ).*$",
     re.DOTALL,
 )
 _MAX_MESSAGE = 400
+# What to do, by what the message says; the first that is found counts.
+_NEXT_ACTIONS = (
+    (
+        re.compile(
+            r"Could not convert|date field|timestamp field|can.t be cast|when casting|Failed to cast", re.IGNORECASE
+        ),
+        "A value does not fit the type. TRY_CAST(x AS TYPE) gives NULL instead; or leave such values out with WHERE.",
+    ),
+    (
+        re.compile(r"No function matches|Cannot compare values|Cannot mix values|Cannot combine types", re.IGNORECASE),
+        "Convert an operand with CAST(x AS TYPE); describe_table shows the types of the columns.",
+    ),
+    (
+        re.compile(r"must appear in the GROUP BY clause"),
+        "Add the column to GROUP BY, or take one of its values with any_value(), min() or max().",
+    ),
+    (
+        re.compile(r"cannot contain aggregates|aggregate function calls cannot be nested", re.IGNORECASE),
+        "Filter groups with HAVING, or compute the aggregate in a subquery first.",
+    ),
+    (
+        re.compile(r"cannot contain window functions|window function calls cannot be nested", re.IGNORECASE),
+        "Filter by a window function with QUALIFY, or compute it in a subquery first.",
+    ),
+    (
+        re.compile(r"Division by zero", re.IGNORECASE),
+        "Divide by NULLIF(x, 0), which gives NULL instead.",
+    ),
+    (
+        re.compile(r"overflow|out of range", re.IGNORECASE),
+        "Compute with a wider type: CAST an operand to HUGEINT or DOUBLE.",
+    ),
+    (
+        re.compile(r"format specifier|strftime|strptime|Could not parse string", re.IGNORECASE),
+        "Correct the format, for example '%Y-%m-%d'; try_strptime(x, format) gives NULL for texts that do not fit.",
+    ),
+    (
+        re.compile(r"Cannot extract field|not a struct", re.IGNORECASE),
+        "Read a field of a JSON column with column->>'field'.",
+    ),
+    (
+        re.compile(r"JSON", re.IGNORECASE),
+        "Use JSON functions on JSON columns and valid JSON only: CASE WHEN json_valid(x) THEN … END.",
+    ),
+    (
+        re.compile(r"UNNEST", re.IGNORECASE),
+        "UNNEST takes a list: convert a JSON array with CAST(x AS VARCHAR[]) or CAST(x AS DOUBLE[]).",
+    ),
+    (
+        re.compile(r"same number of result columns"),
+        "Give both sides of the set operation the same number of columns.",
+    ),
+    (
+        re.compile(
+            r"regular expression|missing \)|missing \]|no argument for repetition|invalid escape", re.IGNORECASE
+        ),
+        "Correct the regular expression; its syntax is RE2's.",
+    ),
+    (
+        re.compile(r"More than one row returned by a subquery", re.IGNORECASE),
+        "Make the subquery give one row, with LIMIT 1 or an aggregate, or compare with IN.",
+    ),
+)
+_OTHER_ACTION = "Correct the expression; use TRY_CAST or NULLIF where single values may not fit."
 
 
-def failure(kind: str, message: str) -> Failure | StreamReadTwice:
-    """The exception to raise for an error of that class and text."""
+def failure(kind: str, message: str, place: Place | None) -> Failure | StreamReadTwice:
+    """The exception to raise for an error of that class and text, at that place of the statement."""
     if _REREAD in message:
         return StreamReadTwice()
     if kind in _MEMORY or "bad_alloc" in message or "failed to allocate" in message.casefold():
@@ -44,16 +108,17 @@ def failure(kind: str, message: str) -> Failure | StreamReadTwice:
             "Aggregate or filter earlier, select fewer columns, or join fewer rows.",
         )
     if kind in _EVALUATION:
-        return Failure(
-            FailureCode.EVALUATION_ERROR,
-            tidy(message),
-            "Correct the expression; use TRY_CAST or NULLIF where single values may not fit.",
-        )
+        told = tidy(message)
+        return EvaluationError(told, _next_action(told), place)
     return Failure(
         FailureCode.INTERNAL_ERROR,
         "The process that evaluates the query failed.",
         "Run the statement again; if it fails again, make it read or compute less.",
     )
+
+
+def _next_action(message: str) -> str:
+    return next((action for pattern, action in _NEXT_ACTIONS if pattern.search(message)), _OTHER_ACTION)
 
 
 def tidy(message: str) -> str:

@@ -31,7 +31,9 @@ DATA = b"D"
 FINISHED = b"F"
 """From the child: JSON `{complete}`; the result was sent."""
 ERROR = b"E"
-"""From the child: JSON `{kind, message, position}`; `kind` names an exception's class, `position` may be null."""
+"""From the child: JSON `{kind, message, place}`; `kind` names an exception's class, `place` is where in the statement,
+`[offset, length]` in characters, or null.
+"""
 
 MAX_INPUTS = 64
 """Descriptors that fit beside one frame, and below a child's limit of open files."""
