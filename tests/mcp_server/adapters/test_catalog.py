@@ -279,3 +279,24 @@ async def test_an_unreadable_answer_is_asked_for_again_and_never_means_nothing(
                     catalog.list_tables(schema, "if_stale"), catalog.describe(schema, "things", "if_stale")
                 )
             assert raised.value.code is FailureCode.SOURCE_UNAVAILABLE
+
+
+async def test_a_load_that_hangs_ends_for_everybody_and_the_next_one_is_new(emulator: Emulator) -> None:
+    """Nobody waits for an answer that was lost, once DynamoDB is well again."""
+    answers: list[Answer | None] = [None]
+
+    def script(operation: str, _request: Any) -> Answer | None:
+        assert operation == "listtables"
+        return answers[-1]
+
+    async with endpoint(script) as scripted:
+        schema = Schema("demo", "default", emulator.region, endpoint_url=scripted.url)
+        async with DynamoDbClients((schema,)) as clients:
+            catalog = DynamoDbCatalog(clients, SettableClock(), load_seconds=0.5)
+            async with aclosing(catalog):
+                waiting = [asyncio.create_task(catalog.list_tables(schema, "if_stale")) for _ in range(3)]
+                outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+                assert [getattr(outcome, "code", None) for outcome in outcomes] == [FailureCode.SOURCE_UNAVAILABLE] * 3
+                assert len(scripted.requests) == 1
+                answers.append(Answer({"TableNames": ["t"]}))
+                assert (await catalog.list_tables(schema, "if_stale")).names == ("t",)

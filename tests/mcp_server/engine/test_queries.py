@@ -325,6 +325,17 @@ async def test_an_unknown_column_is_looked_for_again_once_the_sample_has_aged(se
     assert await service.rows("SELECT extra FROM eng_grow") == [[1]]
 
 
+@pytest.mark.parametrize("sql", ["SELECT pk FROM eng_remade WHERE pk = 'b'", "SELECT pk FROM eng_remade"])
+async def test_a_table_made_anew_with_another_key_is_read_with_that(service: Service, sql: str) -> None:
+    """What the catalogue knows of it is five minutes old at most, which is too old."""
+    await service.create("eng_remade", [{"pk": {"S": "a"}}])
+    assert await service.rows("SELECT pk FROM eng_remade WHERE pk = 'a'") == [["a"]]
+    await service.client.delete_table(TableName="eng_remade")
+    await service.create("eng_remade", [{"pk": {"S": "b"}, "n": {"N": "1"}}], range_key="n")
+    assert await service.rows(sql) == [["b"]]
+    await service.client.delete_table(TableName="eng_remade")
+
+
 async def test_odd_attribute_names_and_values_come_through(service: Service) -> None:
     item: dict[str, Any] = {
         "pk": {"S": "a"},

@@ -363,3 +363,24 @@ class TestRejectedIndexes:
     @pytest.mark.parametrize("condition", ["pk = 'a' AND customer = 7", "note = 'x'", "pk = 'a' AND sk = 1"])
     def test_nothing_is_said_of_indexes_that_would_not_help(self, condition: str) -> None:
         assert _read(condition).rejected == ()
+
+
+MANY_KEYS = ", ".join(f"'k{n}'" for n in range(90))
+
+
+@pytest.mark.parametrize(
+    ("items", "condition", "access"),
+    [
+        (8, f"pk IN ({MANY_KEYS}) AND sk = 1", "Scan"),
+        (8, f"pk IN ({MANY_KEYS})", "Scan"),
+        (8, "pk = 'a' AND sk = 1", "GetItem"),
+        (8, "pk = 'a'", "Query"),
+        (99, f"pk IN ({MANY_KEYS})", "Scan"),
+        (100, f"pk IN ({MANY_KEYS})", "Query"),
+        (0, "pk = 'a' AND pk = 'b'", "None"),
+    ],
+)
+def test_a_tiny_table_is_scanned_where_that_costs_less(items: int, condition: str, access: str) -> None:
+    """One that is small by DescribeTable's word alone is not: its figures are hours old."""
+    read = _read(condition, table=replace(ORDERS, item_count=items, size_bytes=items * 400))
+    assert read.access == access

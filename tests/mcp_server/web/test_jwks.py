@@ -179,6 +179,8 @@ OUTAGES: dict[str, Response] = {
     "too long": PlainTextResponse(json.dumps({"keys": [], "x": "y" * 70_000})),
     "too many keys": JSONResponse({"keys": [{}] * 33}),
     "deeply nested": PlainTextResponse("[" * 50_000),
+    "no key": JSONResponse({"keys": []}),
+    "no usable key": JSONResponse({"keys": [{"kty": "RSA", "kid": "r", "n": "AQAB", "e": "AQAB"}]}),
 }
 
 

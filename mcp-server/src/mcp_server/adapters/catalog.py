@@ -18,7 +18,7 @@ import msgspec
 from mcp_server.adapters import table_description as description
 from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.attribute_values import Item
-from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of, too_slow
 from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.schema import Column, Schema, Table
@@ -29,6 +29,8 @@ SEGMENTS = 8
 ITEMS_PER_SEGMENT = 100
 PARALLEL_DESCRIPTIONS = 8
 MAX_LISTED = 5000
+LOAD_SECONDS = 20.0
+"""Most time that one load may take; everybody who waits for it is told, and the next caller starts another."""
 
 _ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
 _Key = tuple[str, ...]
@@ -46,8 +48,16 @@ class _Known:
 class DynamoDbCatalog:
     """See Catalog. Concurrent callers who want the same thing share one request for it."""
 
-    def __init__(self, clients: DynamoDbClients, clock: Clock, *, stale_after_seconds: int = 300) -> None:
+    def __init__(
+        self,
+        clients: DynamoDbClients,
+        clock: Clock,
+        *,
+        stale_after_seconds: int = 300,
+        load_seconds: float = LOAD_SECONDS,
+    ) -> None:
         self.stale_after_seconds = stale_after_seconds
+        self._load_seconds = load_seconds
         self._clients = clients
         self._clock = clock
         self._known: dict[_Key, _Known] = {}
@@ -118,7 +128,11 @@ class DynamoDbCatalog:
         return self._clock.monotonic() - known.loaded >= self.stale_after_seconds
 
     async def _load(self, key: _Key, load: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[Any, float]:
-        value = await load()
+        try:
+            async with asyncio.timeout(self._load_seconds):
+                value = await load()
+        except TimeoutError:
+            raise too_slow(key[1]) from None
         at = self._clock.now()
         if value is None:
             self._known.pop(key, None)

@@ -134,6 +134,10 @@ class PublishedKeys:
             previous = known.get(entry["kid"])
             unchanged = previous is not None and previous.thumbprint() == key.thumbprint()
             keys[entry["kid"]] = previous if previous is not None and unchanged else key
+        if not keys:
+            # No issuer means that: it would refuse every token. What it published before is better than nothing.
+            message = "no usable key"
+            raise _BadDocument(message)
         return keys
 
 

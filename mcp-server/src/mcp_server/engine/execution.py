@@ -18,7 +18,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import Source, sources
 from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog
-from mcp_server.ports.items import ItemSource, SchemaConflict
+from mcp_server.ports.items import ItemSource, SchemaConflict, TableChanged
 from mcp_server.ports.relational import (
     EvaluationError,
     EvaluationLost,
@@ -104,6 +104,7 @@ class Execution:
     ) -> Run:
         materialise = lost = False
         conflicts: set[tuple[str, str, str]] = set()
+        changed: set[str] = set()
         while True:
             started_at = self._clock.monotonic()
             try:
@@ -124,6 +125,13 @@ class Execution:
                 if lost:
                     raise messages.evaluation_lost() from error
                 lost = True
+            except TableChanged as change:
+                if change.table.physical_name in changed:
+                    raise change.failure from change
+                changed.add(change.table.physical_name)
+                await self._catalog.describe(
+                    self._schemas.by_name[change.table.schema], change.table.physical_name, "force"
+                )
             except SchemaConflict as conflict:
                 await self._catalog.learn(conflict.table)
                 again = {(conflict.table.schema, conflict.table.physical_name, name) for name in conflict.columns}

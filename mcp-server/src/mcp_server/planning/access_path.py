@@ -33,6 +33,9 @@ MAX_KEYS = 1_000
 MAX_QUERIES = 100
 """Partitions that one relation is read from; more are read by Scan."""
 
+SEEN_WHOLE_ITEMS = 100
+"""A table that is known to have fewer items was sampled whole: DescribeTable's figures alone are hours old."""
+
 FULL_SCAN_ITEMS = 100_000
 FULL_SCAN_BYTES = 64_000_000
 """Scans of larger tables have to be asked for."""
@@ -55,14 +58,12 @@ def plan_read(relation: Relation, *, consistent: bool) -> Read:
         return read_nothing(
             relation, "The conditions on the key contradict each other, so nothing is read.", consistent=consistent
         )
-    keys = _primary_keys(relation.table, constraints)
-    if keys is not None:
-        return _get(relation, keys, consistent)
-    paths, rejected = _paths(relation, said, constraints, consistent)
-    best = min(paths, key=lambda path: path.rank, default=None)
-    read = _scan(relation, consistent) if best is None else _query(relation, best, consistent)
-    better = tuple(index for path, index in rejected if best is None or path.rank < best.rank)
-    return replace(read, rejected=better)
+    read = _by_key(relation, said, constraints, consistent)
+    if relation.table.item_count < SEEN_WHOLE_ITEMS and read.estimate.items > 1:
+        scan = _scan(relation, consistent)
+        if scan.estimate.read_units < read.estimate.read_units:
+            return replace(scan, reason="The table is so small that reading all of it costs less than reading by key.")
+    return read
 
 
 def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
@@ -79,6 +80,20 @@ def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
         estimate=NOTHING,
         consistent=consistent,
     )
+
+
+def _by_key(
+    relation: Relation, said: list[Predicate], constraints: Mapping[str, KeyConstraint], consistent: bool
+) -> Read:
+    """The read that the conditions on keys allow best; a scan if they allow none."""
+    keys = _primary_keys(relation.table, constraints)
+    if keys is not None:
+        return _get(relation, keys, consistent)
+    paths, rejected = _paths(relation, said, constraints, consistent)
+    best = min(paths, key=lambda path: path.rank, default=None)
+    read = _scan(relation, consistent) if best is None else _query(relation, best, consistent)
+    better = tuple(index for path, index in rejected if best is None or path.rank < best.rank)
+    return replace(read, rejected=better)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from mcp_server.domain.failures import Failure
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.plan import Read
 
@@ -33,8 +34,23 @@ class SchemaConflict(Exception):
         self.columns = columns
 
 
+class TableChanged(Exception):
+    """DynamoDB refuses a request that fits the table's description: another table may bear the name by now.
+
+    `failure` is what to say if the table is described as it was.
+    """
+
+    def __init__(self, table: Table, failure: Failure) -> None:
+        super().__init__(table.physical_name)
+        self.table, self.failure = table, failure
+
+
 class ItemSource(Protocol):
-    """Reads items. Raises SchemaConflict before it yields anything wrong, or Failure: throttled, source_unavailable."""
+    """Reads items.
+
+    Raises SchemaConflict before it yields anything wrong, TableChanged, or Failure: throttled, source_unavailable,
+    unknown_table.
+    """
 
     def arrow_schema(self, read: Read) -> pa.Schema:
         """The Arrow schema of every batch of that read: the relation's columns, in their order."""

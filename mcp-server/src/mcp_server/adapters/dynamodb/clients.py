@@ -47,6 +47,18 @@ _DENIED = frozenset(
 )
 
 
+class RequestRefused(Failure):
+    """DynamoDB found a request invalid; `reason` is its word for that."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            FailureCode.INTERNAL_ERROR,
+            "DynamoDB refused a request of this server.",
+            "Write the query differently, and report it to the operator with the request id.",
+        )
+        self.reason = reason
+
+
 class DynamoDbClients:
     """One long-lived client for each region and endpoint; an asynchronous context manager.
 
@@ -97,6 +109,17 @@ def failures_of(schema: Schema, table: str | None = None) -> Iterator[None]:
         raise _unavailable(schema) from error
 
 
+def too_slow(schema: str) -> Failure:
+    """The Failure for a schema whose DynamoDB does not answer in time."""
+    _log.warning("dynamodb_too_slow", schema=schema)
+    return Failure(
+        FailureCode.SOURCE_UNAVAILABLE,
+        f'DynamoDB does not answer in time for schema "{schema}".',
+        "Try again in a minute.",
+        retry_after_seconds=60,
+    )
+
+
 def throttled(schema: Schema) -> Failure:
     """The Failure for a table that has no capacity left to read it with."""
     return Failure(
@@ -127,11 +150,7 @@ def _client_failure(error: botocore.exceptions.ClientError, schema: Schema, tabl
     _log.error("dynamodb_refused", schema=schema.name, table=table, reason=code, operation=error.operation_name)
     if code in _DENIED or status >= 500:
         return _unavailable(schema)
-    return Failure(
-        FailureCode.INTERNAL_ERROR,
-        "DynamoDB refused a request of this server.",
-        "Write the query differently, and report it to the operator with the request id.",
-    )
+    return RequestRefused(code)
 
 
 def _reason(error: Exception) -> str | None:

@@ -9,7 +9,7 @@ keys that no item has are not counted.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import anyio
@@ -20,7 +20,7 @@ import pyarrow as pa
 from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.item_decoding import MalformedPage, PageDecoder, arrow_schema
 from mcp_server.adapters.dynamodb import clients as dynamodb
-from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients, RequestRefused, failures_of
 from mcp_server.adapters.dynamodb.responses import (
     BYTES,
     RAW,
@@ -30,10 +30,10 @@ from mcp_server.adapters.dynamodb.responses import (
     asked_until_readable,
     requests_of,
 )
-from mcp_server.domain.schema import Schema
+from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.estimates import UNIT_BYTES, read_units
 from mcp_server.planning.plan import Read, Request
-from mcp_server.ports.items import Consumption
+from mcp_server.ports.items import Consumption, TableChanged
 
 PARALLEL_REQUESTS = 8
 PAGES_AHEAD = 2
@@ -117,7 +117,7 @@ class DynamoDbItems:
             return await self._page(decoder, raw.Items, raw.Count), raw
 
         while True:
-            with failures_of(schema, table.physical_name):
+            with _refusals(schema, table):
                 page, raw = await asked_until_readable(ask)
                 if raw.LastEvaluatedKey:
                     arguments["ExclusiveStartKey"] = dynamodb.from_wire(raw.LastEvaluatedKey)
@@ -151,7 +151,7 @@ class DynamoDbItems:
             return await self._page(decoder, items, count), raw
 
         for pause in _pauses():
-            with failures_of(schema, name):
+            with _refusals(schema, read.relation.table):
                 page, raw = await asked_until_readable(ask)
             if page is not None:
                 yield page
@@ -182,6 +182,18 @@ def _count(items: msgspec.Raw) -> int:
         return len(_BATCH.decode(items))
     except msgspec.DecodeError as error:
         raise UnreadableResponse from error
+
+
+@contextmanager
+def _refusals(schema: Schema, table: Table) -> Iterator[None]:
+    """As failures_of, for requests that follow the table's description."""
+    try:
+        with failures_of(schema, table.physical_name):
+            yield
+    except RequestRefused as refused:
+        if refused.reason != "ValidationException":
+            raise
+        raise TableChanged(table, refused) from refused
 
 
 def _pauses() -> Iterator[float]:
