@@ -1,4 +1,4 @@
-"""The emulator as `make run` starts it saves its tables as MiniStack itself does, only faster."""
+"""The emulator as `make run` starts it answers and saves its tables as MiniStack itself does, only faster."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def saved(directory: Path) -> Any:
     return json.loads((state_directory(directory) / "dynamodb.json").read_text("utf-8"))
 
 
-def test_what_is_saved_quickly_is_what_ministack_saves(tmp_path: Path) -> None:
+def test_what_is_saved_and_read_quickly_is_what_ministack_saves_and_reads(tmp_path: Path) -> None:
     """MiniStack loads binary values, sets, nested documents, indexes and tags from it, and saves the same again."""
     with emulating(tmp_path, persistent=True, command=QUICK) as emulator:
         client = dynamodb_client(emulator.endpoint_url)
@@ -28,18 +28,25 @@ def test_what_is_saved_quickly_is_what_ministack_saves(tmp_path: Path) -> None:
         client.tag_resource(ResourceArn=created["TableArn"], Tags=[{"Key": "shape", "Value": "irregular"}])
         for item in single_table.items():
             client.put_item(TableName=TABLE, Item=item)
-        before = items(client)
+        before = pages(client)
         assert emulator.server.stop() == 0
     quick = saved(tmp_path)
     with emulating(tmp_path, persistent=True, command=MINISTACK) as emulator:
         client = dynamodb_client(emulator.endpoint_url)
-        assert items(client) == before
+        assert pages(client) == before
         client.describe_table(TableName=TABLE)
         assert emulator.server.stop() == 0
     assert saved(tmp_path) == quick
 
 
-def items(client: Any) -> list[dict[str, Any]]:
-    """All items of the table."""
-    pages = client.get_paginator("scan").paginate(TableName=TABLE)
-    return [item for page in pages for item in page["Items"]]
+def pages(client: Any) -> list[list[dict[str, Any]]]:
+    """The table page by page: whole, in segments, and filtered."""
+    filtered = {"FilterExpression": "sk > :sk", "ExpressionAttributeValues": {":sk": {"S": "ITEM#"}}}
+    segment = {"Segment": 1, "TotalSegments": 3}
+    return [
+        [
+            {name: page.get(name) for name in ("Items", "Count", "ScannedCount", "LastEvaluatedKey")}
+            for page in client.get_paginator("scan").paginate(TableName=TABLE, Limit=50, **request)
+        ]
+        for request in ({}, segment, filtered)
+    ]
