@@ -143,7 +143,7 @@ async def turn_until(condition: Callable[[], bool]) -> None:
             await anyio.lowlevel.checkpoint()
 
 
-async def test_one_request_too_many_is_answered_at_once_and_probes_always() -> None:
+async def test_i22_one_request_too_many_is_answered_at_once_and_probes_always() -> None:
     app = Working()
     door = FrontDoor(app, hosts=HOSTS, limit=2)
     with anyio.fail_after(10):

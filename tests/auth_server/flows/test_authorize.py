@@ -116,7 +116,7 @@ async def test_redirect_uri_proven(world: World, uri: str) -> None:
 @pytest.mark.parametrize(
     "changes", [{"response_type": "token"}, {"scope": "admin"}, {"prompt": "none"}, {"resource": "https://x/"}], ids=str
 )
-async def test_a_client_that_nobody_here_knows_redirects_nobody(
+async def test_a43_a_client_that_nobody_here_knows_redirects_nobody(
     world: World, uri: str, changes: dict[str, str]
 ) -> None:
     """RFC 9700 §4.11.2: whoever registers a client could send people from this server's address to any other."""

@@ -168,7 +168,7 @@ async def test_i06_scripts_may_read_that_a_well_known_document_is_missing(any_si
         assert answer.headers["access-control-allow-origin"] == "*"
 
 
-async def test_https_issuers_ask_for_https_ever_after(any_site: Site) -> None:
+async def test_i21_https_issuers_ask_for_https_ever_after(any_site: Site) -> None:
     """RFC 6797; a browser ignores the header on plain http, where a loopback issuer must stay reachable."""
     expected = "max-age=31536000" if any_site.issuer.startswith("https") else None
     for path in (f"{any_site.base}/.well-known/jwks.json", f"{any_site.base}/login", f"{any_site.base}/token", "/x"):
