@@ -12,7 +12,7 @@ from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
 from mcp_server.sql.lowering.conditions import Condition
 from mcp_server.sql.lowering.necessity import necessity
-from mcp_server.sql.lowering.output_types import OutputTypes, TypedTable
+from mcp_server.sql.lowering.output_types import OutputTypes
 from mcp_server.sql.lowering.predicates import read_condition
 from mcp_server.sql.sources import Sources
 
@@ -23,8 +23,7 @@ def necessary_conditions(
     query: exp.Query, sources: Sources, references: Sequence[Reference]
 ) -> Mapping[int, Sequence[Condition]]:
     """The conditions on the sources of a qualified query, by the id of their nodes."""
-    tables = {id(reference.node): TypedTable(reference.table, reference.spelt) for reference in references}
-    return necessity(query, sources, OutputTypes(sources, tables)).conditions
+    return necessity(query, sources, OutputTypes(sources, references)).conditions
 
 
 def conjuncts(reference: Reference, conditions: Iterable[Condition]) -> tuple[Conjunct, ...]:

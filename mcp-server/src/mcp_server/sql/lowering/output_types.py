@@ -4,12 +4,11 @@ A condition on an output may be checked further in only where it then compares t
 sides of a set operation, since otherwise DuckDB converts them to a common one first.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
-from mcp_server.domain.schema import Table
+from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.conditions import ColumnName
 from mcp_server.sql.sources import Block, Sources
 
@@ -24,20 +23,12 @@ _TYPES = {
 _DECIMAL_PARTS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class TypedTable:
-    """A table, its columns under the spelling that the statement uses."""
-
-    table: Table
-    spelt: Mapping[str, str]
-
-
 class OutputTypes:
     """Finds the SQL types of columns, as far as they are certain. Types are written as DuckDB writes them."""
 
-    def __init__(self, sources: Sources, tables: Mapping[int, TypedTable]) -> None:
+    def __init__(self, sources: Sources, references: Iterable[Reference]) -> None:
         self._sources = sources
-        self._tables = tables
+        self._references = {id(reference.node): reference for reference in references}
         self._blocks = {id(block.select): block for block in sources.blocks}
         self._outputs: dict[int, Mapping[str, str | None]] = {}
 
@@ -54,7 +45,7 @@ class OutputTypes:
         return self._outputs[id(source)]
 
     def _of_source(self, source: exp.Expr) -> Mapping[str, str | None]:
-        found = self._tables.get(id(source))
+        found = self._references.get(id(source))
         if found is not None and not source.args.get("pivots"):
             typed = {column.name: column.type.sql for column in found.table.columns}
             return {spelling: typed.get(name) for spelling, name in found.spelt.items()}
