@@ -4,6 +4,7 @@ Sources are called like columns, commas meet joins of every kind, and set operat
 that occur in the tables, so that boundaries are hit.
 """
 
+import functools
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Statements:
             self._join,
             self._join,
             self._commas,
+            self._using,
             self._subquery,
             self._set_operation,
             self._set_operation,
@@ -109,6 +111,25 @@ class Statements:
                 text += f" on {' and '.join(on)}"
             columns = columns if kind in ("semi join", "anti join") else both
         return text, columns
+
+    def _using(self) -> str:
+        """Joins that merge columns of one kind, though not always of one type."""
+        sides = [self._plain(alias) for alias in ("a", "b", "c")[: self.dice.randint(2, 3)]]
+        kind = "number" if len(sides) > 2 else ""
+        names = [*self._pair(sides[0].columns, sides[1].columns, kind)]
+        names += [self._pair(sides[0].columns, side.columns, kind)[1] for side in sides[2:]]
+        columns = [side.columns[name] for name, side in zip(names, sides, strict=True)]
+        merged = {"x": functools.reduce(functools.partial(_either, "x"), columns)}
+        text = ""
+        for place, (name, side) in enumerate(zip(names, sides, strict=True)):
+            key = next(iter(side.columns))
+            join = self.dice.choice([one for one in JOINS if one != "cross join"])
+            text += f" {join} " if place else ""
+            text += f"(select {name} as x, {key} as k{place} from {side.text}{self._where(side.columns)}) s{place}"
+            text += " using (x)" if place else ""
+        if self.dice.random() < 0.3:
+            return f"select x, count(*), count(k0) from {text} where {self._condition(merged)} group by x"
+        return f"select {self.dice.choice(['*', 'x, s0.x, k0'])} from {text} where {self._condition(merged)}"
 
     def _subquery(self) -> str:
         outer, inner = (self._plain(alias) for alias in self._aliases(2))

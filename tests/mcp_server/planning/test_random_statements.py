@@ -45,7 +45,11 @@ def test_random_statements_give_what_they_give_over_all_rows(engine: duckdb.Duck
         except duckdb.Error:  # not every join takes every condition
             continue
 
-        assert answer(engine, sql) == expected, sql
+        try:
+            got = answer(engine, sql)
+        except duckdb.ConversionException:  # which of two conditions is evaluated first is up to DuckDB
+            continue
+        assert got == expected, sql
 
         answered += bool(expected)
         compared += 1

@@ -76,6 +76,20 @@ SELECT count(*) FROM parts a, parts b LEFT JOIN customers c ON a.id = 100 AND b.
 SELECT a.id, b.id, c.id FROM parts a, parts b FULL JOIN customers c ON b.parent = c.id AND c.id = 2 ORDER BY ALL;
 SELECT a.id, b.id, c.id FROM parts a, parts b RIGHT JOIN customers c ON b.id = c.id WHERE a.id = b.id ORDER BY ALL;
 SELECT a.id, d.id FROM parts a, (parts b RIGHT JOIN customers c ON b.id = c.id AND b.id = 2), items d WHERE a.id = 1 ORDER BY ALL;
+-- merged columns
+SELECT * FROM parts a FULL JOIN customers b USING (id) JOIN items c USING (id) ORDER BY ALL;
+SELECT id, a.id, b.id FROM parts a FULL JOIN customers b USING (id) LEFT JOIN items c USING (id) RIGHT JOIN orders d USING (id) ORDER BY ALL;
+SELECT * FROM parts a RIGHT JOIN customers b USING (id) FULL JOIN items c USING (id) ORDER BY ALL;
+SELECT * FROM parts a NATURAL FULL JOIN customers b NATURAL JOIN items ORDER BY ALL;
+SELECT x, typeof(x) FROM (SELECT whole AS x FROM numbers) a JOIN (SELECT f AS x FROM numbers) b USING (x) ORDER BY ALL;
+SELECT x, typeof(x) FROM (SELECT whole AS x FROM numbers) a RIGHT JOIN (SELECT f AS x FROM numbers) b USING (x) ORDER BY ALL;
+SELECT x, typeof(x) FROM (SELECT whole AS x FROM numbers) a FULL JOIN (SELECT f AS x FROM numbers) b USING (x) ORDER BY ALL;
+SELECT a.id, b.price FROM orders a ASOF JOIN (SELECT since AS placed, price FROM prices) b USING (placed) ORDER BY ALL;
+SELECT a.id, b.price FROM (SELECT *, 'a' AS grade FROM orders) a ASOF LEFT JOIN (SELECT since AS placed, grade, price FROM prices) b USING (grade, placed) ORDER BY ALL;
+SELECT id FROM parts a SEMI JOIN orders b USING (id) FULL JOIN items c USING (id) ORDER BY 1;
+SELECT max(id) FROM parts a RIGHT JOIN items b USING (id) GROUP BY id % 2 HAVING max(id) > 0 ORDER BY 1;
+SELECT id FROM parts a RIGHT JOIN items b USING (id) WHERE EXISTS (SELECT 1 FROM prices o WHERE id > 3) ORDER BY ALL;
+SELECT j.id FROM (parts a RIGHT JOIN items b USING (id)) j ORDER BY 1;
 -- subqueries
 SELECT id FROM orders WHERE customer IN (SELECT id FROM customers WHERE country = 'AT') ORDER BY 1;
 SELECT id FROM orders WHERE customer NOT IN (SELECT id FROM customers WHERE country = 'AT') ORDER BY 1;

@@ -200,6 +200,14 @@ class TestFailures:
             ("SELECT id FROM orders ORDER BY 7", "unknown_column", "number", None),
             ("SELECT id FROM orders JOIN items USING (nope)", "unknown_column", "Describe", Position(1, 41)),
             ("WITH x AS (SELECT id FROM orders) SELECT total FROM x", "unknown_column", "aliases", Position(1, 42)),
+            ("SELECT * FROM parts, items b JOIN orders USING (id)", "syntax_not_supported", "ON", Position(1, 35)),
+            ("SELECT * FROM parts a JOIN orders b USING (id), items", "syntax_not_supported", "ON", Position(1, 28)),
+            (
+                "SELECT 1 FROM parts a JOIN items b ON true JOIN orders USING (id)",
+                "ambiguous_name",
+                "alias.column",
+                Position(1, 49),
+            ),
             ("SELECT _doc FROM parts NATURAL JOIN items", "syntax_not_supported", "USING", Position(1, 8)),
         ],
     )

@@ -22,6 +22,7 @@ from mcp_server.sql.binding.references import Reference, references
 from mcp_server.sql.binding.resolution_failures import resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
+from mcp_server.sql.binding.using import merge_columns, merging_queries
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allow_list import too_deep
 from mcp_server.sql.gate.parse import Statement
@@ -91,10 +92,12 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     renamed = star_renames(query)
     spelling = spelling_of(known.values(), identifiers)
     names = InternalNames([text, *(column.name for table in known.values() for column in table.columns)])
+    merging = merging_queries(query.find_all(exp.Join), text)
     internal = name_sources(query, text, default_schema, known, names)
     respell(identifiers, spelling)
     check_expansion(query, text)
     query = _qualified(query, text, internal, spelling)
+    merge_columns(merging, text)
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)

@@ -43,13 +43,15 @@ class Scope:
     """The sources of one SELECT, as far as they are visible; what is around it; and the CTEs in reach.
 
     A `part` of a FROM clause, which is what stands between two commas or in parentheses, has a scope of its own: its
-    join conditions see its own sources and columns first, then those that come before it.
+    join conditions see its own sources and columns first, then those that come before it. `merged` are the columns that
+    USING and NATURAL have made one.
     """
 
     outer: "Scope | None"
     ctes: Mapping[str, NamedCte]
     sources: list[Source] = field(default_factory=list)
     part: bool = False
+    merged: set[str] = field(default_factory=set)
 
     def new_part(self) -> "Scope":
         """The scope of the next part of this FROM clause."""

@@ -126,6 +126,7 @@ class _Naming:
     def _join(self, join: exp.Join, scope: Scope) -> None:
         before = len(scope.sources)
         self._item(join.this, scope)
+        self._merge(join, scope, before)
         for part, value in list(join.args.items()):
             if part != "this":
                 self._walk(value, scope)
@@ -133,6 +134,23 @@ class _Naming:
             # Of the right side only the condition may speak.
             for source in scope.sources[before:]:
                 source.visible = False
+
+    def _merge(self, join: exp.Join, scope: Scope, before: int) -> None:
+        """Marks the columns that a join merges."""
+        using = [fold(column.name) for column in join.args.get("using") or []]
+        if join.method == "NATURAL":
+            using = [name for right in scope.sources[before:] for name in right.columns or ()]
+        for name in using:
+            left = [source for source in scope.holding(name) if source not in scope.sources[before:]]
+            if len(left) > 1 and name not in scope.merged:
+                raise Failure(
+                    FailureCode.AMBIGUOUS_NAME,
+                    f'Column "{name}" exists more than once on the left side of a join that merges it.',
+                    "Write JOIN … ON, with each column as `alias.column`.",
+                    position=position_of(self._text, join.this),
+                )
+            if left:
+                scope.merged.add(name)
 
     def _item(self, node: exp.Expr, scope: Scope) -> None:
         if isinstance(node, exp.Table):

@@ -59,6 +59,22 @@ def _renamed_columns(table: exp.Expr, _text: str) -> None:
     table.replace(subquery)
 
 
+def _subquery(subquery: exp.Expr, text: str) -> None:
+    _grouped_pivot(subquery, text)
+    _named_join(subquery, text)
+
+
+def _named_join(subquery: exp.Expr, _text: str) -> None:
+    """`(a JOIN b USING (x)) AS j` is `(SELECT * FROM a JOIN b USING (x)) AS j`."""
+    first = subquery.this
+    joins = first.args.get("joins") or [] if isinstance(first, exp.Table) and subquery.alias else []
+    if any(join.args.get("using") or join.method == "NATURAL" for join in joins):
+        first.set("joins", None)
+        select = exp.select("*").from_(first, copy=False)
+        select.set("joins", joins)
+        subquery.set("this", select)
+
+
 def _grouped_pivot(source: exp.Expr, text: str) -> None:
     """`t PIVOT (sum(a) FOR b IN (…) GROUP BY c)` is `(SELECT c, a, b FROM t) PIVOT (sum(a) FOR b IN (…))`.
 
@@ -92,6 +108,6 @@ REWRITES: dict[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Fetch: _fetch_as_limit,
     exp.Group: _with_rollup,
     exp.Table: _table,
-    exp.Subquery: _grouped_pivot,
+    exp.Subquery: _subquery,
 }
 """What is done to each node of a kind."""
