@@ -267,6 +267,40 @@ async def test_killing_a_child_loses_its_call_and_no_other(sandbox: DuckDbSandbo
     await healthy(sandbox)
 
 
+async def test_a_loss_puts_the_other_children_in_doubt(sandbox: DuckDbSandbox) -> None:
+    """What kills one may kill all, one after the other: a stopped child stands for one that is still dying."""
+    await healthy(sandbox)
+    source = Source(5, waiting=True)
+
+    async def kill_one_then() -> None:
+        await source.reached.wait()
+        pids = sandbox.process_ids()
+        await asyncio.to_thread(wait_for, lambda: any(map(reads_a_pipe, pids)), 20, "the statement's start")
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL if reads_a_pipe(pid) else signal.SIGSTOP)
+
+    before = sandbox.process_ids()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(kill_one_then)
+        with pytest.raises(EvaluationLost):
+            await run(sandbox, "SELECT count(*) FROM r0", source.input())
+    rerun = asyncio.create_task(run(sandbox, "SELECT 1 AS n"))
+    for _ in range(100):
+        await asyncio.sleep(0)  # the rerun gets as far as it can without an answer
+    for pid in set(before) & set(sandbox.process_ids()):
+        os.kill(pid, signal.SIGKILL)
+    assert (await rerun).table.to_pylist() == [{"n": 1}]
+    await healthy(sandbox)
+
+
+def reads_a_pipe(pid: int) -> bool:
+    """Whether a child has an input that came through a pipe."""
+    try:
+        return any(target.startswith("pipe:") for target in open_descriptors(pid))
+    except OSError:
+        return False
+
+
 async def kill_all(sandbox: DuckDbSandbox) -> None:
     """Kills every child, and returns when they are dead."""
     pids = sandbox.process_ids()

@@ -78,6 +78,8 @@ class Child:
         self.statements = 0
         self.clean = False
         """Whether it awaits a statement, with nothing left of the last one."""
+        self.losses = 0
+        """How many children had been lost when this one last proved to live; the pool counts."""
 
     @property
     def pid(self) -> int:
@@ -101,6 +103,15 @@ class Child:
         except OSError:
             return False
         return False
+
+    async def prove(self) -> None:
+        """Returns when an idle child has answered. Raises ChildLost."""
+        self.clean = False
+        try:
+            await self._send(memoryview(duckdb_protocol.frame(duckdb_protocol.PROVE)))
+        except OSError as error:
+            raise ChildLost from error
+        await self.ready()
 
     async def start(
         self, statement: str, feeds: Sequence[Feed], row_limit: int, byte_limit: int

@@ -33,6 +33,7 @@ class ChildPool:
         self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
         self._children: set[Child] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._losses = 0
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -59,26 +60,38 @@ class ChildPool:
         """The children's process ids, for diagnosis."""
         return [child.pid for child in self._children]
 
-    def try_acquire(self) -> Child | None:
-        """A child that awaits a statement, or None when none is free now. Give it back with one of the other verbs."""
-        while not self._closed and not self._idle.empty():
-            child = self._idle.get_nowait()
-            if child.awaits():
-                return child
-            self.replace(child, "lost")
-        return None
-
     async def acquire(self) -> Child:
-        """A child that awaits a statement. Raises Failure (busy) when none comes free within `wait_seconds`."""
-        if (child := self.try_acquire()) is not None:
-            return child
+        """A child that awaits a statement; give it back with one of the other verbs.
+
+        Raises Failure (busy) when none comes free within `wait_seconds`.
+        """
         with anyio.move_on_after(self._wait_seconds):
             while not self._closed:
                 child = await self._idle.get()
-                if child.awaits():
+                if await self._lives(child):
                     return child
                 self.replace(child, "lost")
         raise duckdb_errors.busy()
+
+    async def _lives(self, child: Child) -> bool:
+        """Whether an idle child is alive.
+
+        A socket tells of a death only when the last thread has ended, and what kills one child may have killed others.
+        So a loss puts all others in doubt, and each of them answers before it is lent again.
+        """
+        losses = self._losses
+        if not child.awaits():
+            return False
+        if child.losses < losses:
+            try:
+                await child.prove()
+            except ChildLost:
+                return False
+            except BaseException:
+                self.release(child)
+                raise
+            child.losses = losses
+        return True
 
     def release(self, child: Child) -> None:
         """Takes back a child whose statement has ended, or was never sent."""
@@ -93,6 +106,8 @@ class ChildPool:
 
     def replace(self, child: Child, reason: str) -> None:
         """Takes back a child that must not be used again."""
+        if reason == "lost":
+            self._losses += 1
         self._in_background(self._replace(child, reason))
 
     async def _recover(self, child: Child, *, running: bool) -> None:
@@ -105,7 +120,10 @@ class ChildPool:
                     await child.interrupt()
             with anyio.fail_after(START_SECONDS):
                 await child.ready()
-        except (ChildLost, TimeoutError):
+        except ChildLost:
+            self.replace(child, "lost")
+            return
+        except TimeoutError:
             await self._replace(child, reason)
             return
         if child.statements >= self._statements_per_child:
@@ -135,11 +153,13 @@ class ChildPool:
     async def _add_child(self) -> None:
         pause = 0.5
         while not self._closed:
+            losses = self._losses
             try:
                 child = Child(self._settings)
             except OSError:
                 _log.warning("duckdb_child_not_started", exc_info=True)
             else:
+                child.losses = losses
                 self._children.add(child)
                 try:
                     with anyio.fail_after(START_SECONDS):

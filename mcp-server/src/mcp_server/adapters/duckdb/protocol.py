@@ -21,6 +21,8 @@ The JSON is `{statement, inputs: [{name, materialise, views: [{name, columns}], 
 """
 INTERRUPT = b"I"
 """To the child: end the running statement."""
+PROVE = b"P"
+"""To an idle child: say READY again, as only a child that lives can."""
 
 READY = b"R"
 """From the child: nothing of an earlier statement is left, and the next one may come."""

@@ -61,14 +61,17 @@ class Worker:
         pa.set_memory_pool(pa.system_memory_pool())  # mimalloc reserves a gibibyte of address space up front
         self._database = Database(memory_mib)
         self._control = control
-        self._requests: queue.SimpleQueue[tuple[bytes, list[int]]] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[tuple[bytes, list[int]] | None] = queue.SimpleQueue()
 
     def serve(self) -> None:
         """Runs statements until the control socket closes."""
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
             self._send(memoryview(protocol.frame(protocol.READY)))
-            payload, descriptors = self._requests.get()
+            received = self._requests.get()
+            if received is None:
+                continue
+            payload, descriptors = received
             request, streams = protocol.run_request(payload)
             with contextlib.ExitStack() as pipes:
                 files = [pipes.enter_context(os.fdopen(pipe, "rb", READ_BUFFER_BYTES)) for pipe in descriptors]
@@ -82,6 +85,8 @@ class Worker:
                     self._requests.put((payload, descriptors))
                 elif kind == protocol.INTERRUPT:
                     self._database.interrupt()
+                elif kind == protocol.PROVE:
+                    self._requests.put(None)
         os._exit(0)
 
     def _receive(self) -> tuple[bytes, bytes, list[int]] | None:
