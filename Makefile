@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check demo bench lock install format
+.PHONY: help run test check demo bench lock pin-images install format
 
 export UV_PYTHON_DOWNLOADS := never
 # Where the system keeps certificate authorities, its list counts: it knows a company's own, uv's built-in one does not.
@@ -42,11 +42,14 @@ format: .venv/.installed ## Rewrite the code in the house format
 lock: | $(UV) ## Compile the lock files anew (UPGRADE=1 takes newer versions)
 	@sh deploy/bootstrap/compile-locks "$(UV)" $(if $(UPGRADE),--upgrade)
 
+pin-images: ## Pin the base image of the Dockerfiles by its digest (needs docker)
+	@sh deploy/bootstrap/pin-images
+
 install: .venv/.installed .venv-emulator/.installed ## Only set up the environments
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	     /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	     /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: lint programs
 lint: .venv/.installed

@@ -68,7 +68,7 @@ def test_nothing_is_left_for_later() -> None:
             assert not marks.search(path.read_text("utf-8")), path
 
 
-@pytest.mark.parametrize("target", ["run", "test", "check", "demo", "bench", "lock", "help"])
+@pytest.mark.parametrize("target", ["run", "test", "check", "demo", "bench", "lock", "pin-images", "help"])
 def test_make_help_lists_the_target(target: str) -> None:
     """`make` alone explains itself."""
     shown = subprocess.run(["make"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
