@@ -17,7 +17,7 @@ from mcp_server.adapters.dynamodb.responses import RAW, RawItems
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Schema, TypeKind
 from mcp_server.planning.plan import Estimate, Read, Request
-from mcp_server.ports.items import Consumption, SchemaConflict
+from mcp_server.ports.items import Consumption, SchemaConflict, TableChanged
 from tests.mcp_server.adapters.endpoint import Answer, Body, Endpoint, endpoint, error
 from tests.mcp_server.adapters.relations import N, S, column, of, relation, table
 
@@ -218,7 +218,7 @@ async def test_keys_that_are_never_processed_are_throttling() -> None:
     ("answer", "code"),
     [
         (error("ResourceNotFoundException"), FailureCode.UNKNOWN_TABLE),
-        (error("ValidationException"), FailureCode.INTERNAL_ERROR),
+        (error("SerializationException"), FailureCode.INTERNAL_ERROR),
         (error("AccessDeniedException"), FailureCode.SOURCE_UNAVAILABLE),
         (error("UnrecognizedClientException"), FailureCode.SOURCE_UNAVAILABLE),
         (error("ExpiredTokenException"), FailureCode.SOURCE_UNAVAILABLE),
@@ -241,6 +241,15 @@ async def test_what_goes_wrong_there_is_a_failure_without_its_text(answer: Answe
             await rows(at, SCAN)
     assert raised.value.code is code
     assert "secret-host-name" not in raised.value.message + raised.value.next_action
+
+
+async def test_a_request_that_dynamodb_finds_invalid_tells_of_a_table_that_changed() -> None:
+    """The description that the request followed may be out of date; if not, there is a failure to show."""
+    async with endpoint(lambda _operation, _request: error("ValidationException")) as at:
+        with pytest.raises(TableChanged) as raised:
+            await rows(at, SCAN)
+    assert raised.value.failure.code is FailureCode.INTERNAL_ERROR
+    assert "secret-host-name" not in raised.value.failure.message
 
 
 GOOD: Body = {"Items": [item(1)], "Count": 1, "ScannedCount": 1}

@@ -38,6 +38,8 @@ from mcp_server.ports.items import Consumption, TableChanged
 PARALLEL_REQUESTS = 8
 PAGES_AHEAD = 2
 DECODING_THREADS = 2
+SMALL_PAGE_BYTES = 16 * 1024
+"""A page up to this size is decoded on the event loop: a thread would take longer to be reached."""
 BATCH_ATTEMPTS = 7
 FIRST_PAUSE_SECONDS = 0.05
 
@@ -60,6 +62,11 @@ class DynamoDbItems:
     async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         """See ItemSource.pages."""
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.physical_name, {}))
+        if read.access == "GetItem" and len(read.requests) == 1:  # there is nothing to read ahead
+            async with aclosing(self._pages(schema, read, read.requests[0], decoder, observe)) as pages:
+                async for page in pages:
+                    yield page
+            return
         ready: asyncio.Queue[pa.RecordBatch | None] = asyncio.Queue(PAGES_AHEAD)
         requests = iter(read.requests)
 
@@ -169,9 +176,12 @@ class DynamoDbItems:
         """The decoded page; None when it has no items. Raises UnreadableResponse, and what the decoder raises."""
         if count == 0 and bytes(items).strip() == b"[]":
             return None
+        content = bytes(items)
         try:
+            if len(content) <= SMALL_PAGE_BYTES:
+                return decoder.decode(content, count)
             return await anyio.to_thread.run_sync(
-                decoder.decode, bytes(items), count, abandon_on_cancel=True, limiter=self._decoding
+                decoder.decode, content, count, abandon_on_cancel=True, limiter=self._decoding
             )
         except MalformedPage as error:
             raise UnreadableResponse(str(error)) from error
