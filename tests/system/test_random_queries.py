@@ -31,7 +31,6 @@ TPCH = {
     "supplier": ["s_suppkey", "s_nationkey", "s_acctbal", "s_name", "s_phone", "s_address"],
     "nation": ["n_nationkey", "n_regionkey", "n_name"],
     "region": ["r_regionkey", "r_name"],
-    "customer": ["c_custkey", "c_nationkey", "c_acctbal", "c_name", "c_mktsegment", "c_phone"],
 }
 
 

@@ -70,6 +70,7 @@ SELECT count(*) FROM customers c, items i JOIN parts p ON i.info.size = '3';
 SELECT info.info.size, info.color FROM items info ORDER BY info.id;
 SELECT (SELECT c.name FROM parts c LIMIT 1) FROM customers c ORDER BY c.id;
 SELECT count(*) FROM customers info, (parts k JOIN items b ON info.size = '3');
+SELECT s.a FROM (SELECT {'a': id, 'b': parent} AS s FROM parts) s ORDER BY 1;
 -- items between commas
 SELECT count(*) FROM parts a, parts b RIGHT JOIN (VALUES (1), (2)) c(y) ON a.id = 100;
 SELECT count(*) FROM parts a, parts b LEFT JOIN customers c ON a.id = 100 AND b.id = c.id WHERE b.id > 1;

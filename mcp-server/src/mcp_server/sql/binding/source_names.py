@@ -264,7 +264,8 @@ class _Naming:
             if not held or isinstance(column.this, exp.Star):
                 continue
             has_fields = level.has_fields(names[0])
-            if has_fields is None and any(outer.called(names[0]) for outer in level.outwards()):
+            rivals = [rival for outer in level.outwards() if (rival := outer.called(names[0])) is not None]
+            if has_fields is None and any(rival.may_have(parts[1]) for rival in rivals):
                 raise uncertain(".".join(part.name for part in parts), position_of(self._text, column))
             if has_fields is not False:
                 alias = held[0].alias if len(held) == 1 else None
