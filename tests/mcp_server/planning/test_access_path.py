@@ -384,3 +384,18 @@ def test_a_tiny_table_is_scanned_where_that_costs_less(items: int, condition: st
     """One that is small by DescribeTable's word alone is not: its figures are hours old."""
     read = _read(condition, table=replace(ORDERS, item_count=items, size_bytes=items * 400))
     assert read.access == access
+
+
+class TestQueryEstimates:
+    def test_what_the_sample_knows_of_partitions_is_used(self) -> None:
+        known = replace(ORDERS, partition_items=4.2)
+
+        assert _read("pk = 'a'", table=known).estimate.items == 5
+        assert _read("pk IN ('a', 'b')", table=known).estimate.items == 10
+        assert _read("pk = 'a'").estimate.items == 100
+
+    def test_an_index_has_partitions_of_its_own(self) -> None:
+        indexes = (replace(BY_CUSTOMER, partition_items=30.0),)
+        table = replace(ORDERS, partition_items=4.2, indexes=indexes)
+
+        assert _read("customer = 7 AND placed IS NOT NULL", table=table).estimate.items == 30

@@ -1,13 +1,17 @@
 """The end of the service lets the calls that are under way finish, in both protocol eras."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
 import pytest
+from mcp import MCPError
+from mcp.types import INTERNAL_ERROR
 from typing_extensions import TypedDict
 
 from mcp_server.domain.principal import Principal
-from mcp_server.surface.tools.served_tool import Arguments, serve
+from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
+from shared_kernel.http_server import Stage
 from tests.mcp_server.surface.service import MODES, running_service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -33,18 +37,9 @@ async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
             raise
         return {"done": True}
 
-    waiting = serve(
-        wait,
-        name="wait",
-        title="Wait",
-        description="Waits.",
-        scopes=frozenset({"query"}),
-        arguments=Arguments,
-        result=Done,
-    )
     with anyio.fail_after(30):
         async with (
-            running_service([waiting]) as service,
+            running_service([_waiting(wait)]) as service,
             service.client(mode) as client,
             anyio.create_task_group() as tasks,
         ):
@@ -61,3 +56,46 @@ async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
             finish.set()
     assert not cut_off.is_set()
     assert answers == [{"done": True}]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_call_that_is_cut_gets_a_json_rpc_error(mode: str) -> None:
+    begun = anyio.Event()
+
+    async def wait(_principal: Principal, _arguments: Arguments) -> Done:
+        begun.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    failures: list[MCPError] = []
+    with anyio.fail_after(60):
+        async with (
+            running_service([_waiting(wait)]) as service,
+            service.client(mode) as client,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def ask() -> None:
+                with pytest.raises(MCPError) as caught:
+                    await client.call_tool("wait", {})
+                failures.append(caught.value)
+
+            await client.list_tools()
+            tasks.start_soon(ask)
+            await begun.wait()
+            service.server.stop(Stage.CUTTING)
+    [failure] = failures
+    assert failure.error.code == INTERNAL_ERROR
+    assert "Call again" in failure.error.message
+
+
+def _waiting(wait: Callable[[Principal, Arguments], Awaitable[Done]]) -> ServedTool:
+    return serve(
+        wait,
+        name="wait",
+        title="Wait",
+        description="Waits.",
+        scopes=frozenset({"query"}),
+        arguments=Arguments,
+        result=Done,
+    )

@@ -20,6 +20,7 @@ from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.attribute_values import Item
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of, too_slow
 from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
+from mcp_server.adapters.partition_sizes import with_partition_sizes
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.schema import Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
@@ -183,6 +184,7 @@ class DynamoDbCatalog:
         samples = await anyio.to_thread.run_sync(_samples, *segments)
         overrides = schema.overrides.get(name, {})
         found = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None)
+        found = await anyio.to_thread.run_sync(with_partition_sizes, found, segments)
         learnt = self._learnt.get(("table", schema.name, name), {})
         return description.keep_wider(replace(found, refreshed_at=self._clock.now()), learnt)
 

@@ -87,7 +87,10 @@ class KeyAttribute:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A secondary index. `projected` is None when it projects every attribute."""
+    """A secondary index. `projected` is None when it projects every attribute.
+
+    `partition_items` is how many items share a partition key on average, None where nothing tells.
+    """
 
     name: str
     kind: str  # "GSI" or "LSI"
@@ -95,13 +98,14 @@ class Index:
     range_keys: tuple[KeyAttribute, ...]
     projected: frozenset[str] | None
     active: bool = True
+    partition_items: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table as the catalogue knows it. `item_count` and `size_bytes` are DescribeTable's, hours old.
 
-    `refreshed_at` is in seconds since the epoch.
+    `refreshed_at` is in seconds since the epoch, `partition_items` as an index has it.
     """
 
     schema: str
@@ -114,6 +118,7 @@ class Table:
     item_count: int
     size_bytes: int
     refreshed_at: float
+    partition_items: float | None = None
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name."""

@@ -286,9 +286,18 @@ def _query(relation: Relation, path: _Path, consistent: bool) -> Read:
         key_condition=_text(relation.conjuncts, path.attributes),
         pushed_filters=pushed,
         residual_filters=residual,
-        estimate=query_estimate(table, len(path.conditions), share=path.share, consistent=consistent),
+        estimate=query_estimate(
+            table, len(path.conditions), partition=_partition(path, table), share=path.share, consistent=consistent
+        ),
         consistent=consistent,
     )
+
+
+def _partition(path: _Path, table: Table) -> float | None:
+    """How many items a partition of the path has; a key that is whole names one item."""
+    if path.index is not None:
+        return path.index.partition_items
+    return 1 if table.range_key is None else table.partition_items
 
 
 def _scan(relation: Relation, consistent: bool) -> Read:

@@ -28,9 +28,9 @@ def keys_estimate(table: Table, keys: int, *, consistent: bool) -> Estimate:
     return _estimate(keys, keys * _item_bytes(table), units, pages=max(1, math.ceil(keys / 100)), parallel=1)
 
 
-def query_estimate(table: Table, queries: int, *, share: float, consistent: bool) -> Estimate:
-    """Queries that read `share` of a partition each; a partition is taken to be as large as there are partitions."""
-    partition = 1 if table.range_key is None else max(1, math.isqrt(table.item_count))
+def query_estimate(table: Table, queries: int, *, partition: float | None, share: float, consistent: bool) -> Estimate:
+    """Queries that read `share` of a partition each; one of unknown size is as large as there are partitions."""
+    partition = math.isqrt(table.item_count) if partition is None else partition
     items = max(1, math.ceil(partition * share)) * queries
     size = items * _item_bytes(table)
     units = read_units(size, requests=queries, consistent=consistent)
