@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import re
+import shlex
 import sqlite3
 from collections.abc import Iterable
 from functools import cache
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import typer.main
 from pydantic.fields import FieldInfo
 
 import auth_server.settings
 import mcp_server.settings
 from auth_server.adapters.sqlite_store.store import SqliteStore
+from auth_server.cli.main import commands
 from auth_server.domain.failures import WIRE
 from auth_server.web.browser import Browser
 from auth_server.web.pages import Renderer
@@ -193,3 +196,21 @@ def modules() -> tuple[str, ...]:
     roots = ("auth-server", "mcp-server", "shared", "deploy", "tests")
     found = (path for root in roots for path in (REPOSITORY / root).rglob("*.py"))
     return tuple(path.as_posix() for path in found if "node_modules" not in path.parts)
+
+
+def test_every_command_of_the_runbook_is_one() -> None:
+    """Its name, and each option; that they work next to `make run`, with its `.data/env`, test_local_pair shows."""
+    text = (REPOSITORY / "docs" / "runbook.md").read_text("utf-8")
+    blocks = "".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    lines = [line for line in blocks.splitlines() if line.startswith("auth-server ")]
+    assert len(lines) > 20
+    for line in lines:
+        # What a comment says about options ("or --user USER") counts too.
+        command, _, comment = line.partition("#")
+        entry: Any = typer.main.get_command(commands)
+        _, *words = shlex.split(command)
+        while hasattr(entry, "commands"):
+            entry = entry.commands[words.pop(0)]
+        known = {name for parameter in entry.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        used = {word for word in [*words, *re.findall(r"--[a-z-]+", comment)] if word.startswith("--")}
+        assert used <= known, line
