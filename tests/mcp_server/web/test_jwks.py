@@ -23,13 +23,13 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 class Reader:
-    """A key set, a verifier over it, and their clock."""
+    """A key set, its clock, and a verifier over it."""
 
     def __init__(self, issuer: Issuer, client: httpx2.AsyncClient, refresh_seconds: float = 300) -> None:
-        self.clock = SettableClock(SystemClock().now())
+        self.clock = SettableClock()
         url = f"{issuer.url}/.well-known/jwks.json"
         self.keys = PublishedKeys(client, url, clock=self.clock, refresh_seconds=refresh_seconds)
-        self.verifier = TokenVerifier(self.keys, issuer=issuer.url, audience=RESOURCE, clock=self.clock)
+        self.verifier = TokenVerifier(self.keys, issuer=issuer.url, audience=RESOURCE, clock=SystemClock())
 
     async def refusal(self, token: str) -> Refusal | None:
         try:
@@ -207,7 +207,7 @@ async def test_an_issuer_that_comes_up_later_is_found(own_issuer: Issuer, client
     assert own_issuer.fetches == 1
     own_issuer.response = None
     reader.clock.time += RETRY_SECONDS + 1
-    assert await reader.refusal(own_issuer.token(now=reader.clock.now())) is None
+    assert await reader.refusal(own_issuer.token()) is None
 
 
 async def test_an_issuer_that_is_not_there_is_an_outage() -> None:
