@@ -1,1 +1,1 @@
-"""The store on one SQLite file, for one host. schema.sql documents every table."""
+"""The store on one SQLite file, for one host. migrations/ documents every table."""
