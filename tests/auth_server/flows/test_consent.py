@@ -7,7 +7,7 @@ from auth_server.domain import credentials
 from auth_server.domain.authorization import REPEAT_SECONDS, TRANSACTION_LIFETIME
 from auth_server.domain.failures import Reason
 from auth_server.flows.consent import NeedsSignIn, Redirect
-from tests.auth_server.flows.world import EMAIL, ISSUER, RESOURCE, World, error, ok, outcome, query
+from tests.auth_server.flows.world import ADDRESS, EMAIL, ISSUER, RESOURCE, World, error, ok, outcome, query
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ async def _waiting(world: World, **changes: str) -> str:
 async def _decide(world: World, transaction_id: str, csrf_token: str, approve: bool = True) -> object:
     return await outcome(
         world.flows.consent.decide(
-            transaction_id, world.browser_id, world.session_id, csrf_token=csrf_token, approve=approve
+            transaction_id, world.browser_id, world.session_id, csrf_token=csrf_token, approve=approve, address=ADDRESS
         )
     )
 
@@ -83,7 +83,7 @@ async def test_b03_another_browser(world: World) -> None:
         )
         decided = await outcome(
             world.flows.consent.decide(
-                transaction_id, browser_id, world.session_id, csrf_token=page.csrf_token, approve=True
+                transaction_id, browser_id, world.session_id, csrf_token=page.csrf_token, approve=True, address=ADDRESS
             )
         )
         assert decided == Reason.UNKNOWN_TRANSACTION

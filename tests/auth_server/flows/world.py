@@ -207,7 +207,12 @@ class World:
         """Decides on the consent page; gives the URL to go to."""
         page = await self.consent_page(transaction_id)
         outcome = await self.flows.consent.decide(
-            transaction_id, self.browser_id, self.session_id, csrf_token=page.csrf_token, approve=approve
+            transaction_id,
+            self.browser_id,
+            self.session_id,
+            csrf_token=page.csrf_token,
+            approve=approve,
+            address=ADDRESS,
         )
         assert isinstance(outcome, Redirect), outcome
         return outcome.url

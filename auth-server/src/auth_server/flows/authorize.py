@@ -24,6 +24,7 @@ class ErrorRedirect:
 
     url: str
     reason: Reason
+    client_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Authorize:
             if not await self._is_trusted(proven, session_id, now):
                 raise Refused(refusal.reason, replace(refusal.facts, client_id=proven.client.client_id)) from refusal
             url = authorize.error_redirect(proven.redirect_uri, proven.state, refusal, self._deployment.issuer)
-            return ErrorRedirect(url, refusal.reason)
+            return ErrorRedirect(url, refusal.reason, proven.client.client_id)
         browser_id = browser_id or credentials.new_browser_id(self._entropy)
         transaction_id = credentials.new_transaction_id(self._entropy)
         await self._transactions.start_transaction(

@@ -112,6 +112,7 @@ class Consent:
         *,
         csrf_token: str,
         approve: bool,
+        address: str,
     ) -> Redirect | NeedsSignIn:
         """Makes the decision, from the stored transaction alone; only the first of several submissions counts.
 
@@ -129,7 +130,9 @@ class Consent:
         if not credentials.same_digest(csrf_token, checked.csrf_token):
             raise Refused(Reason.FORGED_FORM)
         url = await (
-            self._approved(checked, transaction_id, session_id, now) if approve else self._denied(checked, now)
+            self._approved(checked, transaction_id, session_id, address, now)
+            if approve
+            else self._denied(checked, address, now)
         )
         if url is None:  # somebody else was faster, if it was not the person's end or the client's
             found = await transactions.find(self._transactions, transaction_id, browser_id, now)
@@ -138,7 +141,9 @@ class Consent:
             return self._again(found, transaction_id, session_id, csrf_token, approve=approve, now=now)
         return Redirect(url)
 
-    async def _approved(self, checked: "_Checked", transaction_id: str, session_id: str, now: float) -> str | None:
+    async def _approved(
+        self, checked: "_Checked", transaction_id: str, session_id: str, address: str, now: float
+    ) -> str | None:
         request, grant = checked.transaction.request, self._grant(checked, now)
         code = credentials.authorization_code(
             session_id=session_id, transaction_id=transaction_id, grant_id=grant.grant_id
@@ -159,13 +164,14 @@ class Consent:
             grant=grant.handle,
             scope=scope.join(grant.scopes),
             resource=grant.resource,
+            address=address,
         )
         return authorize.code_redirect(request, code, self._deployment.issuer)
 
-    async def _denied(self, checked: "_Checked", now: float) -> str | None:
+    async def _denied(self, checked: "_Checked", address: str, now: float) -> str | None:
         if not await self._transactions.deny(checked.transaction.digest, now):
             return None
-        _log.info("consent_denied", user_id=checked.user.user_id, client_id=checked.client.client_id)
+        _log.info("consent_denied", user_id=checked.user.user_id, client_id=checked.client.client_id, address=address)
         return self._denial(checked.transaction)
 
     def _again(

@@ -34,7 +34,7 @@ class SignOut:
         user = await self._users.user(session.user_id) if session else None
         return Account(user.email, sign_out_token(session_id)) if user and session_id else None
 
-    async def end(self, session_id: str | None, *, csrf_token: str) -> None:
+    async def end(self, session_id: str | None, *, csrf_token: str, address: str) -> None:
         """Ends the session; without one there is nothing to do. Raises Refused (FORGED_FORM), StoreUnavailable."""
         if session_id is None:
             return
@@ -43,7 +43,7 @@ class SignOut:
         digest = credentials.digest(session_id)
         session = await self._sessions.session(digest, self._clock.now())
         if await self._sessions.end_session(digest) and session:
-            _log.info("signed_out", user_id=session.user_id)
+            _log.info("signed_out", user_id=session.user_id, address=address)
 
 
 def sign_out_token(session_id: str) -> str:

@@ -35,12 +35,11 @@ def authorize(flow: Authorize, browser: Browser) -> Endpoint:
 
     async def begin(request: Request, pairs: Pairs) -> Response:
         known = browser.browser_id(request)
-        outcome = await flow.begin(
-            pairs, browser_id=known, session_id=browser.session_id(request), address=client_address(request.scope)
-        )
+        address = client_address(request.scope)
+        outcome = await flow.begin(pairs, browser_id=known, session_id=browser.session_id(request), address=address)
         match outcome:
-            case ErrorRedirect(url, reason):
-                _log.info("authorization_refused", reason=reason.value)
+            case ErrorRedirect(url, reason, client_id):
+                _log.info("authorization_refused", reason=reason.value, client_id=client_id, address=address)
                 return browser.redirect(url)
             case Continue(transaction_id, browser_id, needs_sign_in):
                 response = browser.to_transaction("login" if needs_sign_in else "consent", transaction_id)

@@ -8,6 +8,7 @@ from auth_server.flows import consent as flows
 from auth_server.web import pages
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
+from shared_kernel.client_address import client_address
 
 
 def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
@@ -33,6 +34,7 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
             browser.session_id(request),
             csrf_token=fields.get("csrf", ""),
             approve=decision == "approve",
+            address=client_address(request.scope),
         )
         match outcome:
             case flows.Redirect(url):

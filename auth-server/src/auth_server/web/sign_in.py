@@ -64,7 +64,6 @@ def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
                 response = await show(request, transaction_id, email=email, error=wait, status=429)
                 response.headers["Retry-After"] = str(retry_after)
                 return response
-
             case TooBusy():
                 response = await show(request, transaction_id, email=email, error=_BUSY, status=503)
                 response.headers["Retry-After"] = str(_BUSY_SECONDS)

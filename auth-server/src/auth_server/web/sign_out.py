@@ -7,6 +7,7 @@ from auth_server.flows.sign_out import SignOut
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.pages import HomePage
+from shared_kernel.client_address import client_address
 
 
 def home(flow: SignOut, browser: Browser) -> Endpoint:
@@ -26,7 +27,9 @@ def sign_out(flow: SignOut, browser: Browser) -> Endpoint:
     async def post(request: Request) -> Response:
         browser.check_is_our_form(request)
         fields = await form_fields(request)
-        await flow.end(browser.session_id(request), csrf_token=fields.get("csrf", ""))
+        await flow.end(
+            browser.session_id(request), csrf_token=fields.get("csrf", ""), address=client_address(request.scope)
+        )
         transaction_id = fields.get("transaction")
         response = browser.to_transaction("login", transaction_id) if transaction_id else browser.to_home()
         browser.forget_session_id(response)
