@@ -17,7 +17,7 @@ import pytest
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.ports.items import SchemaConflict
-from mcp_server.ports.relational import EvaluationLost, Input, Result, StreamReadTwice
+from mcp_server.ports.relational import EvaluationLost, Input, Result
 from tests.mcp_server.adapters.relations import table
 from tests.support.processes import wait_for
 
@@ -37,7 +37,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 
 @pytest.fixture(scope="module")
 async def sandbox(anyio_backend: object) -> AsyncIterator[DuckDbSandbox]:
-    async with DuckDbSandbox(children=2, wait_seconds=20) as started:
+    async with DuckDbSandbox(children=2, wait_seconds=60) as started:
         yield started
 
 
@@ -74,7 +74,7 @@ class Source:
 async def run(
     sandbox: DuckDbSandbox, statement: str, *inputs: Input, row_limit: int = 100_000, byte_limit: int = 1 << 26
 ) -> Result:
-    with anyio.fail_after(60):
+    with anyio.fail_after(100):
         return await sandbox.run(statement, inputs, row_limit=row_limit, byte_limit=byte_limit)
 
 
@@ -105,20 +105,6 @@ async def test_a_limit_stops_reading(sandbox: DuckDbSandbox) -> None:
     assert source.pulled < 100
 
 
-async def test_a_result_is_cut_and_says_so(sandbox: DuckDbSandbox) -> None:
-    by_rows = await run(sandbox, "SELECT * FROM r0", Source(300).input(), row_limit=2500)
-    assert (by_rows.table.num_rows, by_rows.complete) == (2500, False)
-    assert by_rows.table.column(0).to_pylist() == list(range(2500))
-    exact = await run(sandbox, "SELECT * FROM r0", Source(3).input(), row_limit=3000)
-    assert (exact.table.num_rows, exact.complete) == (3000, True)
-    by_bytes = await run(sandbox, "SELECT * FROM r0", Source(300).input(), byte_limit=100_000)
-    assert 0 < by_bytes.table.nbytes <= 100_000
-    assert not by_bytes.complete
-    with pytest.raises(Failure) as raised:
-        await run(sandbox, "SELECT repeat('x', 200000) AS t", byte_limit=100_000)
-    assert raised.value.code is FailureCode.RESULT_TOO_LARGE
-
-
 async def test_types_of_every_kind_come_across(sandbox: DuckDbSandbox) -> None:
     largest = "170141183460469231731687303715884105727"
     statement = f"""
@@ -143,21 +129,13 @@ async def test_two_references_are_two_streams(sandbox: DuckDbSandbox) -> None:
     assert result.table.to_pylist() == [{"n": 200_000}]
 
 
-async def test_a_stream_read_twice_is_reported_and_a_table_is_not(sandbox: DuckDbSandbox) -> None:
-    statement = "SELECT count(*) AS n FROM r0 AS l(a, b) JOIN r0 AS r(a, b) USING (a)"
-    with pytest.raises(StreamReadTwice):
-        await run(sandbox, statement, Source(20).input())
-    result = await run(sandbox, statement, Source(20).input(materialise=True))
-    assert result.table.to_pylist() == [{"n": 20_000}]
-
-
 async def test_back_pressure_holds_the_source(sandbox: DuckDbSandbox) -> None:
     """While DuckDB waits for the other side of the join, only what pipe and buffers hold is read of this one."""
     waiting, flowing = Source(1, waiting=True), Source(10_000, width=1000)
     statement = "SELECT count(*) FROM r0 AS l(a, b) JOIN r1 AS r(a, b) USING (a)"
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run, sandbox, statement, flowing.input("r0"), waiting.input("r1"))
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             await waiting.reached.wait()
         for _ in range(20):
             await run(sandbox, "SELECT 1")  # time enough for megabytes, were nothing holding them
@@ -169,14 +147,19 @@ async def test_back_pressure_holds_the_source(sandbox: DuckDbSandbox) -> None:
 @pytest.mark.parametrize("statement", [ENDLESS_COMPUTATION, UNINTERRUPTIBLE, "SELECT sum(a) FROM r0 AS t(a, b)"])
 async def test_cancelling_ends_a_run(sandbox: DuckDbSandbox, statement: str) -> None:
     before = set(sandbox.process_ids())
-    source = Source(10, waiting=True)
-    with anyio.fail_after(30), anyio.move_on_after(0.5) as scope:
-        await run(sandbox, statement, source.input())
-    assert scope.cancelled_caught
+    source = Source(5, waiting=True)  # what a pipe holds, whether or not the statement reads it
+    task = asyncio.create_task(run(sandbox, statement, source.input()))
+    with anyio.fail_after(60):
+        await source.reached.wait()
+        for _ in range(20):
+            await run(sandbox, "SELECT 1")  # time enough for the statement to start
+        task.cancel()
+        await asyncio.wait([task])
+    assert task.cancelled()
     assert source.closed
     await healthy(sandbox)
     if statement is UNINTERRUPTIBLE:
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while before <= set(sandbox.process_ids()):
                 await run(sandbox, "SELECT 1")
 
@@ -275,7 +258,7 @@ async def test_a_loss_puts_the_other_children_in_doubt(sandbox: DuckDbSandbox) -
     async def kill_one_then() -> None:
         await source.reached.wait()
         pids = sandbox.process_ids()
-        await asyncio.to_thread(wait_for, lambda: any(map(reads_a_pipe, pids)), 20, "the statement's start")
+        await asyncio.to_thread(wait_for, lambda: any(map(reads_a_pipe, pids)), 60, "the statement's start")
         for pid in pids:
             os.kill(pid, signal.SIGKILL if reads_a_pipe(pid) else signal.SIGSTOP)
 
@@ -306,7 +289,7 @@ async def kill_all(sandbox: DuckDbSandbox) -> None:
     pids = sandbox.process_ids()
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    await asyncio.to_thread(wait_for, lambda: not any(map(alive, pids)), 5, "their end")
+    await asyncio.to_thread(wait_for, lambda: not any(map(alive, pids)), 60, "their end")
 
 
 async def test_a_child_that_died_idle_is_not_noticed(sandbox: DuckDbSandbox) -> None:
@@ -318,25 +301,23 @@ async def test_a_child_that_died_idle_is_not_noticed(sandbox: DuckDbSandbox) -> 
     await healthy(sandbox)
 
 
-async def test_nothing_of_a_statement_is_left_for_the_next(sandbox: DuckDbSandbox) -> None:
-    for _ in range(4):
-        await run(sandbox, "SELECT count(*) FROM r0", Source(1).input(materialise=True))
-    for _ in range(4):
-        with pytest.raises(Failure, match="does not exist"):
-            await run(sandbox, "SELECT count(*) FROM r0")
-
-
 async def test_whoever_finds_no_child_is_told_so_and_reads_nothing() -> None:
     async with DuckDbSandbox(children=1, wait_seconds=0.05) as small:
-        started = False
-        while not started:
-            with contextlib.suppress(Failure):  # until its child is warm
-                started = (await run(small, "SELECT 1")).complete
-        source, others = Source(1, waiting=True), [Source(1) for _ in range(3)]
+        reached = asyncio.Event()
+
+        async def occupy() -> None:
+            """Takes the child as soon as it is warm."""
+            while True:
+                source = Source(1, waiting=True)
+                source.reached = reached
+                with contextlib.suppress(Failure):
+                    await run(small, "SELECT count(*) FROM r0", source.input())
+
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(run, small, "SELECT count(*) FROM r0", source.input())
-            with anyio.fail_after(20):
-                await source.reached.wait()
+            tasks.start_soon(occupy)
+            with anyio.fail_after(60):
+                await reached.wait()
+            others = [Source(1) for _ in range(3)]
             runs = (run(small, "SELECT count(*) FROM r0", other.input()) for other in others)
             outcomes = await asyncio.gather(*runs, return_exceptions=True)
             tasks.cancel_scope.cancel()
@@ -386,7 +367,7 @@ from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 
 async def main():
     before = len(os.listdir("/proc/self/fd"))
-    async with DuckDbSandbox(children=2, wait_seconds=20) as sandbox:
+    async with DuckDbSandbox(children=2, wait_seconds=60) as sandbox:
         await sandbox.run("SELECT 1", (), row_limit=1, byte_limit=100)
         with anyio.move_on_after(0.2):
             await sandbox.run(sys.argv[1], (), row_limit=1, byte_limit=100)
@@ -478,7 +459,7 @@ import asyncio, sys
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 
 async def main():
-    async with DuckDbSandbox(children=2, wait_seconds=20) as sandbox:
+    async with DuckDbSandbox(children=2, wait_seconds=60) as sandbox:
         await sandbox.run("SELECT 1", (), row_limit=1, byte_limit=100)
         print(*sandbox.process_ids(), flush=True)
         statement = "SELECT levenshtein(repeat('a', 300000), repeat('b', 300000))"
@@ -492,10 +473,10 @@ async def test_children_do_not_outlive_a_killed_parent() -> None:
     """One of them is deep in a computation that listens to nothing."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         pids = [int(pid) for pid in (await process.stdout.readline()).split()]
     assert len(pids) == 2
     assert all(alive(pid) for pid in pids)
     process.kill()
     await process.wait()
-    await asyncio.to_thread(wait_for, lambda: not any(alive(pid) for pid in pids), 5, "the children's end")
+    await asyncio.to_thread(wait_for, lambda: not any(alive(pid) for pid in pids), 60, "the children's end")

@@ -1,9 +1,11 @@
-"""The whole engine over a real emulator and real DuckDB children, with limits small enough to run into."""
+"""The whole engine, over doubles of its ports and over a real emulator with real DuckDB children.
 
-import asyncio
+The contract suites in tests/mcp_server/ports show that both behave alike. Limits are small enough to run into.
+"""
+
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -22,7 +24,16 @@ from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import QueryResult
 from mcp_server.engine.schemas import Schemas
+from mcp_server.ports.catalog import Catalog
+from mcp_server.ports.items import ItemSource
+from mcp_server.ports.planning import HeavyPlanning
+from mcp_server.ports.relational import RelationalEngine
 from shared_kernel.entropy import SystemEntropy
+from tests.mcp_server.doubles.catalog import HeldCatalog
+from tests.mcp_server.doubles.items import HeldItems
+from tests.mcp_server.doubles.planning import InProcessPlanning
+from tests.mcp_server.doubles.relational import InProcessDuckDb
+from tests.mcp_server.doubles.stores import EmulatedTables, TablesInMemory, TableStore
 from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
 
@@ -30,28 +41,35 @@ ANN = Principal("acme", "usr_ann", "cli", frozenset({"query", "schemas:read"}), 
 EVE = Principal("globex", "usr_eve", "cli", frozenset({"query", "schemas:read"}), "gid")
 
 
-class Service:
-    """Both services, and the emulator's client to fill tables with."""
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What stands behind the engine, and the tables behind that."""
 
-    def __init__(self, emulator: Emulator, clients: DynamoDbClients, sandbox: DuckDbSandbox, schemas: Any) -> None:
-        self.clock = SettableClock()
-        self.sandbox = sandbox
+    tables: TableStore
+    catalog: Catalog
+    items: ItemSource
+    relational: RelationalEngine
+    heavy_planning: HeavyPlanning
+
+
+class Service:
+    """Both services, and the tables to fill."""
+
+    def __init__(self, ports: Ports, clock: SettableClock, schemas: tuple[Schema, ...]) -> None:
+        self.ports, self.clock = ports, clock
         self.schemas = Schemas(schemas)
-        self.client = clients.of(schemas[0])
-        self.catalog = DynamoDbCatalog(clients, self.clock)
-        self.items = DynamoDbItems(clients)
+        self.catalog, self.tables = ports.catalog, ports.tables
         self.spool = MemorySpool(clock=self.clock, entropy=SystemEntropy(), lifetime_seconds=900)
         self.limits = Limits()
-        self.heavy_planning = PlanningProcesses(seconds=self.limits.planning_seconds)
 
     def queries(self, **limits: Any) -> QueryService:
         """A query service whose limits differ as told."""
         return QueryService(
             schemas=self.schemas,
             catalog=self.catalog,
-            items=self.items,
-            heavy_planning=self.heavy_planning,
-            relational=self.sandbox,
+            items=self.ports.items,
+            heavy_planning=self.ports.heavy_planning,
+            relational=self.ports.relational,
             spool=self.spool,
             usage=LoggedUsage(),
             cursor_key=b"k" * 32,
@@ -73,40 +91,50 @@ class Service:
 
     async def create(self, name: str, items: list[dict[str, Any]], *, range_key: str | None = None) -> None:
         """A table with the partition key pk (S), and a sort key (N) if named."""
-        keys = [("pk", "S", "HASH"), *([(range_key, "N", "RANGE")] if range_key else [])]
-        await self.client.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": type_} for key, type_, _ in keys],
-            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, _, kind in keys],
-        )
+        await self.tables.create(name, (("pk", "S"), *([(range_key, "N")] if range_key else [])))
         await self.put(name, items)
 
     async def put(self, name: str, items: list[dict[str, Any]]) -> None:
-        """Writes items, a batch after the other."""
-        batches = [items[start : start + 25] for start in range(0, len(items), 25)]
-        for start in range(0, len(batches), 8):
-            await asyncio.gather(
-                *(
-                    self.client.batch_write_item(
-                        RequestItems={name: [{"PutRequest": {"Item": item}} for item in batch]}
-                    )
-                    for batch in batches[start : start + 8]
-                )
-            )
+        """Writes items."""
+        await self.tables.put(name, items)
 
 
-@pytest.fixture(scope="module")
-async def service(emulator: Emulator) -> AsyncIterator[Service]:
+def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
+    """Schemas of two tenants over the same tables."""
     overrides = {"eng_declared": {"a": Override(type=ColumnType(TypeKind.BIGINT))}}
-    shop = Schema("shop", "acme", emulator.region, emulator.endpoint_url, overrides=overrides)
-    schemas = (
+    shop = Schema("shop", "acme", region, endpoint_url, overrides=overrides)
+    return (
         shop,
         replace(shop, name="narrow", tables=frozenset({"eng_orders", "eng_missing", "brw_orders"})),
         replace(shop, name="asleep", active=False),
         replace(shop, name="rival", tenant="globex", tables=frozenset({"eng_rival"})),
     )
-    async with DynamoDbClients(schemas) as clients, DuckDbSandbox(children=3, wait_seconds=20) as sandbox:
-        made = Service(emulator, clients, sandbox, schemas)
-        async with aclosing(made.catalog):
-            yield made
+
+
+REAL = pytest.param("real", marks=pytest.mark.slow)
+only_real = pytest.mark.parametrize("service", [REAL], indirect=True)
+"""Marks a test of what only processes or the emulator do."""
+only_doubles = pytest.mark.parametrize("service", ["doubles"], indirect=True)
+"""Marks a test of what only a double does when it is told to."""
+
+
+@pytest.fixture(scope="module", params=["doubles", REAL])
+async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
+    clock = SettableClock()
+    if request.param == "doubles":
+        tables = TablesInMemory()
+        ports = Ports(
+            tables, HeldCatalog(tables.held, clock), HeldItems(tables.held), InProcessDuckDb(), InProcessPlanning()
+        )
+        yield Service(ports, clock, schemas_at("eu-central-1", "http://127.0.0.1:1"))
+        return
+    emulator: Emulator = request.getfixturevalue("emulator")
+    schemas = schemas_at(emulator.region, emulator.endpoint_url)
+    async with (
+        DynamoDbClients(schemas) as clients,
+        DuckDbSandbox(children=3, wait_seconds=20) as sandbox,
+        PlanningProcesses(seconds=Limits().planning_seconds) as planning,
+        aclosing(DynamoDbCatalog(clients, clock)) as catalog,
+    ):
+        emulated = EmulatedTables(clients.of(schemas[0]))
+        yield Service(Ports(emulated, catalog, DynamoDbItems(clients), sandbox, planning), clock, schemas)

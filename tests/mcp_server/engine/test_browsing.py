@@ -1,11 +1,11 @@
-"""Schemas, tables and columns over the emulator, as the browsing tools ask for them."""
+"""Schemas, tables and columns, as the browsing tools ask for them."""
 
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
 from tests.mcp_server.engine.conftest import ANN, EVE, Service
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module", autouse=True)

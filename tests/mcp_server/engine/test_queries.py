@@ -1,4 +1,4 @@
-"""Statements over the emulator: results, pages, budgets and failures."""
+"""Statements over tables: results, pages, budgets and failures."""
 
 import asyncio
 import os
@@ -10,11 +10,13 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
+from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.principal import Principal
-from tests.mcp_server.engine.conftest import ANN, EVE, Service
+from tests.mcp_server.doubles.relational import InProcessDuckDb
+from tests.mcp_server.engine.conftest import ANN, EVE, Service, only_doubles, only_real
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = pytest.mark.anyio
 
 WIDE = "x" * 2000
 ENDLESS = "SELECT count(*) FROM range(100000) a(i), range(100000) b(j), range(100000) c(k) WHERE (i * j + k) % 13 = 1"
@@ -126,7 +128,7 @@ async def test_pages_of_one_snapshot(service: Service, tables: None) -> None:
         found, cursor, pages = found + page.rows, page.next_cursor, pages + 1
     assert found == [[f"cust{customer}", order] for customer in range(3) for order in range(4)]
     assert (pages, page.stop_reason) == (3, "complete")
-    await service.client.delete_item(TableName="eng_orders", Key={"pk": {"S": "cust0"}, "n": {"N": "-1"}})
+    await service.tables.delete("eng_orders", {"pk": {"S": "cust0"}, "n": {"N": "-1"}})
 
 
 async def test_a_cursor_belongs_to_its_principal_and_statement(service: Service, tables: None) -> None:
@@ -212,6 +214,7 @@ async def test_a_deadline_ends_a_query(service: Service, tables: None, sql: str)
     assert await service.rows("SELECT 1") == [[1]]
 
 
+@only_real
 async def test_one_callers_endless_queries_starve_neither_colleague_nor_other_tenants(
     service: Service, tables: None
 ) -> None:
@@ -331,10 +334,10 @@ async def test_a_table_made_anew_with_another_key_is_read_with_that(service: Ser
     """What the catalogue knows of it is five minutes old at most, which is too old."""
     await service.create("eng_remade", [{"pk": {"S": "a"}}])
     assert await service.rows("SELECT pk FROM eng_remade WHERE pk = 'a'") == [["a"]]
-    await service.client.delete_table(TableName="eng_remade")
+    await service.tables.drop("eng_remade")
     await service.create("eng_remade", [{"pk": {"S": "b"}, "n": {"N": "1"}}], range_key="n")
     assert await service.rows(sql) == [["b"]]
-    await service.client.delete_table(TableName="eng_remade")
+    await service.tables.drop("eng_remade")
 
 
 async def test_odd_attribute_names_and_values_come_through(service: Service) -> None:
@@ -384,16 +387,49 @@ def cpu_ticks(pid: int) -> int:
 
 async def kill_busy_child(service: Service) -> None:
     """Kills the first child that is seen to compute for a third of a second."""
+    sandbox = service.ports.relational
+    assert isinstance(sandbox, DuckDbSandbox)
     before: dict[int, int] = {}
     with anyio.fail_after(20):
         while True:
             await asyncio.sleep(0.01)
-            for pid in service.sandbox.process_ids():
+            for pid in sandbox.process_ids():
                 if cpu_ticks(pid) > 30 + before.setdefault(pid, cpu_ticks(pid)):
                     os.kill(pid, signal.SIGKILL)
                     return
 
 
+@only_doubles
+@pytest.mark.parametrize(("losses", "read"), [(0, 12), (1, 24)])
+async def test_a_lost_evaluation_is_run_once_more(service: Service, tables: None, losses: int, read: int) -> None:
+    assert isinstance(service.ports.relational, InProcessDuckDb)
+    service.ports.relational.losses = losses
+    result = await service.run("SELECT count(*) FROM eng_orders")
+    assert (result.rows, result.statistics.items_read) == ([[12]], read)
+
+
+@only_doubles
+async def test_an_evaluation_that_is_lost_twice_has_failed(service: Service, tables: None) -> None:
+    assert isinstance(service.ports.relational, InProcessDuckDb)
+    service.ports.relational.losses = 2
+    with pytest.raises(Failure) as caught:
+        await service.run("SELECT count(*) FROM eng_orders")
+    assert failed(caught) == (
+        FailureCode.INTERNAL_ERROR,
+        "The process that evaluates the query ended unexpectedly, twice.",
+    )
+
+
+async def test_a_long_statement_is_planned_beside_the_service(service: Service, tables: None) -> None:
+    numbers = ", ".join(map(str, range(1500)))
+    result = await service.run(f"SELECT total FROM eng_orders WHERE pk = 'cust1' AND n IN ({numbers}) AND n > 1")
+    assert sorted(result.rows) == [["12.25"], ["13.25"]]
+    with pytest.raises(Failure) as caught:
+        await service.run(f"SELECT 1 FROM nosuch WHERE n IN ({numbers})")
+    assert caught.value.code is FailureCode.UNKNOWN_TABLE
+
+
+@only_real
 async def test_a_query_whose_child_is_killed_is_run_once_more(service: Service, tables: None) -> None:
     """Its input came through a pipe, so it has to be read again, and is paid for again."""
     slow = "range(20000) a(i), range(20000) b(j) WHERE (i * j + n) % 13 = 1"
@@ -405,6 +441,7 @@ async def test_a_query_whose_child_is_killed_is_run_once_more(service: Service, 
     assert result.statistics.items_read == 2 * 1500
 
 
+@only_real
 async def test_a_query_that_loses_two_children_fails_and_no_other_does(service: Service, tables: None) -> None:
     slow = asyncio.create_task(service.run(ENDLESS))
     for _ in range(2):

@@ -1,0 +1,79 @@
+"""A catalogue of tables in memory."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mcp_server.adapters import table_description as description
+from mcp_server.adapters.table_description import Samples
+from mcp_server.domain.schema import Column, Schema, Table
+from mcp_server.ports.catalog import Described, Listing, Refresh
+from shared_kernel.clock import Clock
+from tests.mcp_server.doubles.tables import HeldTables
+
+
+class HeldCatalog:
+    """A Catalog: it samples all items, and remembers for `stale_after_seconds`."""
+
+    stale_after_seconds = 300
+
+    def __init__(self, tables: HeldTables, clock: Clock) -> None:
+        self._tables, self._clock = tables, clock
+        self._known: dict[tuple[str, ...], tuple[Any, float, float]] = {}
+        self._learnt: dict[tuple[str, ...], dict[str, Column]] = {}
+
+    async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
+        names = tuple(sorted(self._tables if schema.tables is None else schema.tables))
+        found, at, refreshed = self._get(("list", schema.name), refresh, names)
+        return Listing(found, refreshed, at)
+
+    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+        found = [
+            self._get(("summary", schema.name, name), refresh, self._described(schema, name))[0]
+            for name in names
+            if _shown(schema, name)
+        ]
+        return tuple(table for table in found if table is not None)
+
+    async def describe(self, schema: Schema, physical_name: str, refresh: Refresh) -> Described | None:
+        key = ("table", schema.name, physical_name)
+        if refresh == "force":
+            self._learnt.pop(key, None)
+        if not _shown(schema, physical_name):
+            return None
+        table, _at, refreshed = self._get(key, refresh, self._sampled(schema, physical_name))
+        return None if table is None else Described(table, refreshed)
+
+    async def learn(self, table: Table) -> None:
+        key = ("table", table.schema, table.physical_name)
+        _table, at, loaded = self._known[key]
+        self._learnt.setdefault(key, {}).update({column.name: column for column in table.columns})
+        self._known[key] = (table, at, loaded)
+
+    def _get(self, key: tuple[str, ...], refresh: Refresh, now: Any) -> tuple[Any, float, bool]:
+        """What is known under a key, or else what is there `now`."""
+        if key in self._known:
+            value, at, loaded = self._known[key]
+            fresh = self._clock.monotonic() - loaded < self.stale_after_seconds
+            if refresh == "skip" or (refresh == "if_stale" and fresh):
+                return value, at, False
+            del self._known[key]
+        if now is not None:
+            self._known[key] = (now, self._clock.now(), self._clock.monotonic())
+        return now, self._clock.now(), True
+
+    def _described(self, schema: Schema, name: str) -> Table | None:
+        held = self._tables.get(name)
+        return None if held is None else description.table_of(schema, held.description(), self._clock.now())
+
+    def _sampled(self, schema: Schema, name: str) -> Table | None:
+        table = self._described(schema, name)
+        if table is None:
+            return None
+        samples = Samples()
+        samples.add(self._tables[name].items)
+        found = description.sampled(table, samples, schema.overrides.get(name, {}), measured=False)
+        return description.keep_wider(found, self._learnt.get(("table", schema.name, name), {}))
+
+
+def _shown(schema: Schema, name: str) -> bool:
+    return schema.tables is None or name in schema.tables

@@ -1,0 +1,81 @@
+"""Items of tables in memory."""
+
+import json
+from collections.abc import AsyncGenerator, Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from mcp_server.adapters.decoding import attribute_values as av
+from mcp_server.adapters.decoding.item_decoding import PageDecoder, arrow_schema
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.schema import Schema
+from mcp_server.planning.estimates import read_units
+from mcp_server.planning.plan import Read, Request
+from mcp_server.ports.items import Consumption, TableChanged
+from tests.mcp_server.doubles.tables import HeldTable, HeldTables, wired
+from tests.mcp_server.planning.filter_language import compile_filter
+
+PAGE_BYTES = 1 << 20
+
+
+class HeldItems:
+    """An ItemSource: it carries out requests by the filter language's own rules, a page of 1 MB at a time."""
+
+    def __init__(self, tables: HeldTables) -> None:
+        self._tables = tables
+
+    def arrow_schema(self, read: Read) -> pa.Schema:
+        return arrow_schema(read.relation)
+
+    async def pages(
+        self, schema: Schema, read: Read, observe: Callable[[Consumption], None]
+    ) -> AsyncGenerator[pa.RecordBatch]:
+        name = read.relation.table.physical_name
+        decoder = PageDecoder(read.relation, schema.overrides.get(name, {}))
+        for request in read.requests:
+            held = self._tables.get(name)
+            if held is None:
+                raise Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{name}" any more.', "Call list_tables.")
+            if tuple((attribute.name, attribute.type.value) for attribute in read.relation.table.key) != held.key:
+                raise TableChanged(
+                    read.relation.table, Failure(FailureCode.INTERNAL_ERROR, "The request was refused.", "Report it.")
+                )
+            for scanned, items in _pages(held, request):
+                body = json.dumps(items).encode()
+                observe(Consumption(len(items), len(scanned), len(body), _units(scanned, request)))
+                if items:
+                    yield decoder.decode(body, len(items))
+
+
+def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[Any], list[Any]]]:
+    """What each response looked at, and what it holds of that."""
+    arguments = request.arguments
+    if request.operation == "BatchGetItem":
+        wanted = wired(arguments["Keys"])
+        found = [item for item in held.items if {name: item[name] for name, _ in held.key} in wanted]
+        yield found, found
+        return
+    names = arguments.get("ExpressionAttributeNames", {})
+    values = wired(arguments.get("ExpressionAttributeValues", {}))
+    matches = compile_filter(arguments.get("KeyConditionExpression"), names, values)
+    passes = compile_filter(arguments.get("FilterExpression"), names, values)
+    segment, segments = arguments.get("Segment", 0), arguments.get("TotalSegments", 1)
+    page: list[Any] = []
+    size = 0
+    for item in held.items[segment::segments]:
+        if matches(item):
+            page.append(item)
+            size += av.size(item)
+            if size > PAGE_BYTES:
+                yield page, list(filter(passes, page))
+                page, size = [], 0
+    yield page, list(filter(passes, page))
+
+
+def _units(scanned: list[Any], request: Request) -> float:
+    consistent = bool(request.arguments.get("ConsistentRead", False))
+    sizes = [av.size(item) for item in scanned]
+    if request.operation == "BatchGetItem":
+        return sum(read_units(size, consistent=consistent) for size in sizes)
+    return read_units(sum(sizes), consistent=consistent)

@@ -1,0 +1,120 @@
+"""The relational engine without processes: the child's database in threads of the test."""
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import anyio
+import pyarrow as pa
+
+from mcp_server.adapters.concurrency import root_cause
+from mcp_server.adapters.duckdb import errors as duckdb_errors
+from mcp_server.adapters.duckdb import protocol
+from mcp_server.adapters.duckdb.database import Database
+from mcp_server.adapters.duckdb.feeds import Feed, open_pipes
+from mcp_server.ports.relational import EvaluationLost, Input, Place, Result, ResultColumn
+
+INTERRUPT_SECONDS = 0.05
+
+
+class InProcessDuckDb:
+    """A RelationalEngine of a few databases. It bounds nothing but what DuckDB itself bounds."""
+
+    def __init__(self, databases: int = 2, memory_mib: int = 512) -> None:
+        self._idle: asyncio.Queue[Database] = asyncio.Queue()
+        for _ in range(databases):
+            self._idle.put_nowait(Database(memory_mib))
+        self.losses = 0
+        """How many of the next runs end as if their process had died."""
+
+    async def run(self, statement: str, inputs: Sequence[Input], *, row_limit: int, byte_limit: int) -> Result:
+        async with AsyncExitStack() as closing:
+            for item in inputs:
+                closing.push_async_callback(item.batches.aclose)
+            if len(inputs) > protocol.MAX_INPUTS:
+                raise duckdb_errors.too_many_inputs(len(inputs), protocol.MAX_INPUTS)
+            try:
+                statement.encode()
+            except UnicodeEncodeError:
+                raise duckdb_errors.not_text() from None
+            feeds = [Feed(item) for item in inputs]
+            for feed in feeds:
+                await feed.fill()
+            result = await self._evaluated(statement, feeds, row_limit, byte_limit)
+        if self.losses:
+            self.losses -= 1
+            raise EvaluationLost
+        if not result.complete and result.table.num_rows == 0 and row_limit > 0:
+            raise duckdb_errors.row_too_large()
+        return result
+
+    async def _evaluated(self, statement: str, feeds: list[Feed], row_limit: int, byte_limit: int) -> Result:
+        streams = [feed.stream() if feed.whole else None for feed in feeds]
+        request = {
+            "statement": statement,
+            "inputs": [
+                {
+                    "name": feed.item.name,
+                    "materialise": feed.item.materialise,
+                    "views": [{"name": view.name, "columns": view.columns} for view in feed.item.views],
+                    "inline": None if stream is None else len(stream),
+                }
+                for feed, stream in zip(feeds, streams, strict=True)
+            ],
+            "row_limit": row_limit,
+            "byte_limit": byte_limit,
+        }
+        piped = [feed for feed in feeds if not feed.whole]
+        database = await self._idle.get()
+        read_ends, write_ends = open_pipes(len(piped))
+        inline = [memoryview(stream) for stream in streams if stream is not None]
+        running = asyncio.create_task(asyncio.to_thread(_answered, database, request, inline, read_ends))
+        try:
+            async with anyio.create_task_group() as pumps:
+                for feed, pipe in zip(piped, write_ends, strict=True):
+                    pumps.start_soon(feed.pump, pipe)
+                answer = await asyncio.shield(running)
+                pumps.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise root_cause(group) from None
+        finally:
+            for pipe in write_ends:
+                pipe.close()
+            with anyio.CancelScope(shield=True):
+                while not running.done():
+                    database.interrupt()
+                    await asyncio.wait([running], timeout=INTERRUPT_SECONDS)
+            self._idle.put_nowait(database)
+        return _result(bytes(answer))
+
+
+def _answered(
+    database: Database, request: dict[str, Any], inline: Sequence[memoryview], read_ends: Sequence[int]
+) -> bytearray:
+    answer = bytearray()
+    with contextlib.ExitStack() as pipes:
+        files = [pipes.enter_context(os.fdopen(read_end, "rb")) for read_end in read_ends]
+        database.run(request, inline, files, answer.extend)
+    return answer
+
+
+def _result(answer: bytes) -> Result:
+    """What the frames of an answer hold. Raises what stands for an error."""
+    frames: dict[bytes, bytes] = {}
+    source = io.BytesIO(answer)
+    while header := source.read(protocol.HEADER.size):
+        kind, length = protocol.HEADER.unpack(header)
+        frames[kind] = frames.get(kind, b"") + source.read(length)
+    if protocol.ERROR in frames:
+        error = json.loads(frames[protocol.ERROR])
+        place = None if error["place"] is None else Place(*error["place"])
+        raise duckdb_errors.failure(error["kind"], error["message"], place)
+    with pa.ipc.open_stream(frames[protocol.DATA]) as reader:
+        table = reader.read_all()
+    columns = tuple(ResultColumn(name, kind) for name, kind in json.loads(frames[protocol.COLUMNS]))
+    return Result(columns, table, json.loads(frames[protocol.FINISHED])["complete"])

@@ -1,0 +1,74 @@
+"""Where tests make tables: in an emulator, or in memory for the doubles."""
+
+import asyncio
+from typing import Any, Protocol
+
+from tests.mcp_server.doubles.tables import HeldTable, HeldTables
+
+
+class TableStore(Protocol):
+    """Where tables are made, filled and dropped; a key is `(name, type)`, the partition key first."""
+
+    async def create(self, name: str, key: tuple[tuple[str, str], ...]) -> None: ...
+
+    async def put(self, name: str, items: list[dict[str, Any]]) -> None: ...
+
+    async def delete(self, name: str, key: dict[str, Any]) -> None: ...
+
+    async def drop(self, name: str) -> None: ...
+
+
+class EmulatedTables:
+    """Tables of an emulator."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def create(self, name: str, key: tuple[tuple[str, str], ...]) -> None:
+        await self._client.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": part, "AttributeType": type_} for part, type_ in key],
+            KeySchema=[
+                {"AttributeName": part, "KeyType": kind}
+                for (part, _), kind in zip(key, ("HASH", "RANGE"), strict=False)
+            ],
+        )
+
+    async def put(self, name: str, items: list[dict[str, Any]]) -> None:
+        batches = [items[start : start + 25] for start in range(0, len(items), 25)]
+        for start in range(0, len(batches), 8):
+            await asyncio.gather(
+                *(
+                    self._client.batch_write_item(
+                        RequestItems={name: [{"PutRequest": {"Item": item}} for item in batch]}
+                    )
+                    for batch in batches[start : start + 8]
+                )
+            )
+
+    async def delete(self, name: str, key: dict[str, Any]) -> None:
+        await self._client.delete_item(TableName=name, Key=key)
+
+    async def drop(self, name: str) -> None:
+        await self._client.delete_table(TableName=name)
+
+
+class TablesInMemory:
+    """The tables behind the doubles."""
+
+    def __init__(self) -> None:
+        self.held: HeldTables = {}
+
+    async def create(self, name: str, key: tuple[tuple[str, str], ...]) -> None:
+        assert name not in self.held
+        self.held[name] = HeldTable(name, key)
+
+    async def put(self, name: str, items: list[dict[str, Any]]) -> None:
+        self.held[name].put(items)
+
+    async def delete(self, name: str, key: dict[str, Any]) -> None:
+        self.held[name].delete(key)
+
+    async def drop(self, name: str) -> None:
+        del self.held[name]

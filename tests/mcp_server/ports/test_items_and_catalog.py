@@ -1,0 +1,226 @@
+"""The contracts of Catalog and ItemSource: over an emulator, and the doubles that cover the engine in fast tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pytest
+
+from mcp_server.adapters.catalog import DynamoDbCatalog
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.adapters.dynamodb.items import DynamoDbItems
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.schema import ColumnType, Override, Schema, Table, TypeKind
+from mcp_server.planning.plan import Read
+from mcp_server.ports.catalog import Catalog
+from mcp_server.ports.items import Consumption, ItemSource, SchemaConflict, TableChanged
+from mcp_server.sql.binding.bind import bind
+from mcp_server.sql.gate.parse import parse
+from tests.mcp_server.doubles.catalog import HeldCatalog
+from tests.mcp_server.doubles.items import HeldItems
+from tests.mcp_server.doubles.stores import EmulatedTables, TablesInMemory, TableStore
+from tests.support.clock import SettableClock
+from tests.support.emulator import Emulator
+
+pytestmark = pytest.mark.anyio
+
+KEY = (("pk", "S"), ("n", "N"))
+OVERRIDES = {"ctr_declared": {"a": Override(type=ColumnType(TypeKind.BIGINT)), "b": Override(not_null=True)}}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    tables: TableStore
+    catalog: Catalog
+    items: ItemSource
+    clock: SettableClock
+    schema: Schema
+
+    async def table(self, name: str) -> Table:
+        """The table as the catalogue knows it now."""
+        described = await self.catalog.describe(self.schema, name, "force")
+        assert described is not None
+        return described.table
+
+    async def read(self, table: Table, sql: str) -> tuple[list[dict[str, object]], list[Consumption]]:
+        """The rows of a statement's one relation, by the columns' names, and what was consumed."""
+        read = planned(table, sql)
+        consumed: list[Consumption] = []
+        batches: list[pa.RecordBatch] = []
+        async with aclosing(self.items.pages(self.schema, read, consumed.append)) as pages:
+            async for page in pages:
+                assert page.schema.equals(self.items.arrow_schema(read))
+                batches.append(page)
+        names = [column.name for column in read.relation.columns]
+        rows = [row for batch in batches for row in batch.to_pylist()]
+        return [dict(zip(names, row.values(), strict=False)) for row in rows], consumed
+
+
+def planned(table: Table, sql: str) -> Read:
+    statement = parse(sql, None)
+    [read] = bind(statement, table.schema, dict.fromkeys(statement.tables, table)).reads(consistent=False)
+    return read
+
+
+@pytest.fixture(scope="module", params=["doubles", pytest.param("emulator", marks=pytest.mark.slow)])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    clock = SettableClock()
+    if request.param == "doubles":
+        tables = TablesInMemory()
+        schema = Schema("shop", "acme", "eu-central-1", "http://127.0.0.1:1", overrides=OVERRIDES)
+        yield World(tables, HeldCatalog(tables.held, clock), HeldItems(tables.held), clock, schema)
+        return
+    emulator: Emulator = request.getfixturevalue("emulator")
+    schema = Schema("shop", "acme", emulator.region, emulator.endpoint_url, overrides=OVERRIDES)
+    async with DynamoDbClients((schema,)) as clients, aclosing(DynamoDbCatalog(clients, clock)) as catalog:
+        yield World(EmulatedTables(clients.of(schema)), catalog, DynamoDbItems(clients), clock, schema)
+
+
+@pytest.fixture(scope="module")
+async def orders(world: World) -> Table:
+    """Three customers with four orders each."""
+    await world.tables.create("ctr_orders", KEY)
+    await world.tables.put(
+        "ctr_orders",
+        [
+            {"pk": {"S": f"c{customer}"}, "n": {"N": str(n)}, "total": {"N": f"{n}.25"}, "raw": {"B": b"\xff"}}
+            for customer in range(3)
+            for n in range(4)
+        ],
+    )
+    return await world.table("ctr_orders")
+
+
+async def test_a_table_is_described_by_its_items(world: World, orders: Table) -> None:
+    assert [(key.name, key.type.value) for key in orders.key] == list(KEY)
+    assert [(column.name, column.type.sql, column.nullable) for column in orders.columns] == [
+        ("pk", "VARCHAR", False),
+        ("n", "BIGINT", False),
+        ("raw", "BLOB", True),
+        ("total", "DECIMAL(38,2)", True),
+    ]
+    assert (orders.item_count, orders.refreshed_at) == (12, world.clock.now())
+    [summary] = await world.catalog.summaries(world.schema, ["ctr_orders", "ctr_nosuch"], "force")
+    assert [column.name for column in summary.columns] == ["pk", "n"]
+    assert await world.catalog.describe(world.schema, "ctr_nosuch", "if_stale") is None
+
+
+async def test_what_is_known_is_kept_until_it_is_stale(world: World, orders: Table) -> None:
+    listing = await world.catalog.list_tables(world.schema, "force")
+    assert "ctr_orders" in listing.names
+    assert list(listing.names) == sorted(listing.names)
+    assert (listing.refreshed, listing.refreshed_at) == (True, world.clock.now())
+    world.clock.time += world.catalog.stale_after_seconds - 1
+    known = await world.catalog.describe(world.schema, "ctr_orders", "if_stale")
+    assert known is not None
+    assert (known.refreshed, known.table) == (False, orders)
+    world.clock.time += 1
+    stale = await world.catalog.describe(world.schema, "ctr_orders", "skip")
+    assert stale is not None
+    assert not stale.refreshed
+    fresh = await world.catalog.describe(world.schema, "ctr_orders", "if_stale")
+    assert fresh is not None
+    assert fresh.refreshed
+    again = await world.catalog.list_tables(world.schema, "if_stale")
+    assert again.refreshed
+
+
+async def test_an_allow_list_hides_all_other_tables(world: World, orders: Table) -> None:
+    narrow = replace(world.schema, name="narrow", tables=frozenset({"ctr_hidden"}))
+    assert (await world.catalog.list_tables(narrow, "if_stale")).names == ("ctr_hidden",)
+    assert await world.catalog.describe(narrow, "ctr_orders", "if_stale") is None
+    assert await world.catalog.summaries(narrow, ["ctr_orders"], "if_stale") == ()
+
+
+@pytest.mark.parametrize(
+    ("sql", "access", "rows", "scanned", "units"),
+    [
+        ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND n = 2", "GetItem", 1, 1, 0.5),
+        ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND n IN (0, 3, 7)", "GetItem", 2, 2, 1.0),
+        ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND n BETWEEN 1 AND 2", "Query", 2, 2, 0.5),
+        ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND total > 2", "Query", 2, 4, 0.5),
+        ("SELECT n, raw FROM ctr_orders WHERE n > 1", "Scan", 6, 12, 0.5),
+        ("SELECT count(*) FROM ctr_orders", "Scan", 12, 12, 0.5),
+        ("SELECT total FROM ctr_orders WHERE pk = 'nosuch'", "Query", 0, 0, 0.5),
+        ("SELECT total FROM ctr_orders WHERE pk = 'a' AND pk = 'b'", "None", 0, 0, 0.0),
+    ],
+)
+async def test_requests_are_carried_out_and_measured(
+    world: World, orders: Table, sql: str, access: str, rows: int, scanned: int, units: float
+) -> None:
+    large = replace(orders, item_count=1000, size_bytes=100_000)
+    assert planned(large, sql).access == access
+    found, consumed = await world.read(large, sql)
+    assert len(found) == rows
+    assert sum(response.items for response in consumed) == rows
+    assert sum(response.scanned for response in consumed) == scanned
+    assert sum(response.read_units for response in consumed) == units
+    assert all(response.bytes > 0 for response in consumed)
+    if "raw" in sql:
+        assert {row["raw"] for row in found} == {b"\xff"}
+
+
+async def test_a_large_table_comes_in_pages_that_can_be_left(world: World) -> None:
+    await world.tables.create("ctr_large", (("pk", "S"),))
+    await world.tables.put("ctr_large", [{"pk": {"S": f"k{i}"}, "t": {"S": "x" * 4000}} for i in range(600)])
+    table = await world.table("ctr_large")
+    rows, consumed = await world.read(table, "SELECT pk, t FROM ctr_large")
+    assert (len({row["pk"] for row in rows}), len(consumed)) == (600, 3)
+    seen: list[Consumption] = []
+    read = planned(table, "SELECT pk, t FROM ctr_large")
+    async with aclosing(world.items.pages(world.schema, read, seen.append)) as pages:
+        async for page in pages:
+            assert page.num_rows > 0
+            break
+
+    def enough(consumption: Consumption) -> None:
+        raise Failure(FailureCode.BUDGET_EXCEEDED, "enough", "stop")
+
+    pages = world.items.pages(world.schema, read, enough)
+    with pytest.raises(Failure, match="enough"):
+        await anext(pages)
+
+
+async def test_an_unexpected_type_is_a_conflict_that_can_be_learnt(world: World) -> None:
+    await world.tables.create("ctr_learn", (("pk", "S"),))
+    await world.tables.put("ctr_learn", [{"pk": {"S": "a"}, "v": {"N": "1"}}])
+    table = await world.table("ctr_learn")
+    await world.tables.put("ctr_learn", [{"pk": {"S": "b"}, "v": {"S": "text"}}])
+    sql = "SELECT v FROM ctr_learn WHERE pk = 'b'"
+    with pytest.raises(SchemaConflict) as conflict:
+        await world.read(table, sql)
+    assert conflict.value.columns == ("v",)
+    await world.catalog.learn(conflict.value.table)
+    described = await world.catalog.describe(world.schema, "ctr_learn", "if_stale")
+    assert described is not None
+    assert (await world.read(described.table, sql))[0] == [{"pk": "b", "v": "text"}]
+
+
+async def test_declarations_are_believed_until_items_prove_them_wrong(world: World) -> None:
+    await world.tables.create("ctr_declared", (("pk", "S"),))
+    await world.tables.put("ctr_declared", [{"pk": {"S": "a"}, "a": {"S": "text"}}])
+    table = await world.table("ctr_declared")
+    columns = {column.name: column for column in table.columns}
+    assert (columns["a"].type.sql, columns["b"].nullable) == ("BIGINT", False)
+    for column in ("a", "b"):
+        with pytest.raises(Failure) as caught:
+            await world.read(table, f"SELECT {column} FROM ctr_declared")
+        assert caught.value.code is FailureCode.TYPE_CONFLICT
+
+
+@pytest.mark.parametrize("sql", ["SELECT pk FROM ctr_remade WHERE pk = 'a'", "SELECT pk FROM ctr_remade"])
+async def test_a_table_that_is_gone_or_has_another_key_by_now(world: World, sql: str) -> None:
+    await world.tables.create("ctr_remade", (("pk", "S"),))
+    await world.tables.put("ctr_remade", [{"pk": {"S": "a"}}])
+    table = replace(await world.table("ctr_remade"), item_count=1000, size_bytes=100_000)
+    await world.tables.drop("ctr_remade")
+    with pytest.raises(Failure) as caught:
+        await world.read(table, sql)
+    assert caught.value.code is FailureCode.UNKNOWN_TABLE
+    assert await world.catalog.describe(world.schema, "ctr_remade", "force") is None
+    await world.tables.create("ctr_remade", (("id", "S"),))
+    if "WHERE" in sql:
+        with pytest.raises(TableChanged):
+            await world.read(table, sql)
+    await world.tables.drop("ctr_remade")
