@@ -1,6 +1,6 @@
 """The service over given tools, on a real socket, with an issuer of its own."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +8,13 @@ from pathlib import Path
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from typing_extensions import TypedDict
 
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.app import http_app
+from mcp_server.domain.principal import Principal
 from mcp_server.settings import Settings
-from mcp_server.surface.tools.served_tool import ServedTool
+from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
@@ -43,6 +45,25 @@ class Service:
             Client(streamable_http_client(self.resource, http_client=http), mode=mode) as client,
         ):
             yield client
+
+
+class Done(TypedDict):
+    """The result of a waiting tool."""
+
+    done: bool
+
+
+def waiting_tool(wait: Callable[[Principal, Arguments], Awaitable[Done]]) -> ServedTool:
+    """The tool `wait`, for scope `query`, over what it does."""
+    return serve(
+        wait,
+        name="wait",
+        title="Wait",
+        description="Waits.",
+        scopes=frozenset({"query"}),
+        arguments=Arguments,
+        result=Done,
+    )
 
 
 @asynccontextmanager

@@ -7,24 +7,21 @@ from typing import Any
 
 import anyio
 import pytest
-from typing_extensions import TypedDict
+from structlog.testing import capture_logs
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.domain.principal import Principal
 from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.server import ToolSurface, create_server
-from mcp_server.surface.tools.served_tool import Arguments, serve
+from mcp_server.surface.tools.served_tool import Arguments
 from shared_kernel.asgi import Message
 from shared_kernel.clock import SystemClock
+from tests.mcp_server.surface.service import Done, waiting_tool
 from tests.support.mcp_wire import ERAS, MODERN, Era, message
 
 pytestmark = pytest.mark.anyio
 
 PRINCIPAL = Principal("default", "usr_1", "client-1", frozenset({"query"}), "gid")
-
-
-class Done(TypedDict):
-    done: bool
 
 
 @dataclass
@@ -51,16 +48,7 @@ class Served:
 
     async def exchange(self, document: dict[str, Any], headers: dict[str, str]) -> None:
         """Serves one message."""
-        tool = serve(
-            self.wait,
-            name="wait",
-            title="Wait",
-            description="Waits.",
-            scopes=frozenset({"query"}),
-            arguments=Arguments,
-            result=Done,
-        )
-        server = create_server(ToolSurface([tool], clock=SystemClock()), title="T", version="1")
+        server = create_server(ToolSurface([waiting_tool(self.wait)], clock=SystemClock()), title="T", version="1")
         scope = {
             "type": "http",
             "method": "POST",
@@ -113,6 +101,26 @@ async def test_a_reply_is_plain_json_of_a_known_length(era: Era) -> None:
     reply = json.loads(served.body)
     assert (reply["jsonrpc"], reply["id"], reply["result"]["structuredContent"]) == ("2.0", 7, {"done": True})
     assert ("resultType" in reply["result"]) is (era == MODERN)
+
+
+@pytest.mark.parametrize(("finished", "outcome"), [(True, "ok"), (False, "cancelled")])
+async def test_a_call_is_logged_with_its_principal_and_grant_whatever_comes_of_it(finished: bool, outcome: str) -> None:
+    served = Served()
+    with capture_logs() as logs, anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(served.exchange, *call(MODERN))
+            await served.begun.wait()
+            (served.finish if finished else served.gone).set()
+    [line] = [line for line in logs if line["event"] == "tool_call"]
+    assert line["ms"] >= 0
+    assert {name: line[name] for name in ("tool", "outcome", "tenant", "user_id", "client_id", "grant")} == {
+        "tool": "wait",
+        "outcome": outcome,
+        "tenant": "default",
+        "user_id": "usr_1",
+        "client_id": "client-1",
+        "grant": "gid",
+    }
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -1,26 +1,20 @@
 """The end of the service lets the calls that are under way finish, in both protocol eras."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
 import pytest
 from mcp import MCPError
 from mcp.types import INTERNAL_ERROR
-from typing_extensions import TypedDict
 
 from mcp_server.domain.principal import Principal
-from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
+from mcp_server.surface.tools.served_tool import Arguments
 from shared_kernel.http_server import Stage
-from tests.mcp_server.surface.service import MODES, running_service
+from tests.mcp_server.surface.service import MODES, Done, running_service, waiting_tool
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 LONGER_THAN_EVENT_STREAMS_ARE_WATCHED = 1.5
-
-
-class Done(TypedDict):
-    done: bool
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -39,7 +33,7 @@ async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
 
     with anyio.fail_after(30):
         async with (
-            running_service([_waiting(wait)]) as service,
+            running_service([waiting_tool(wait)]) as service,
             service.client(mode) as client,
             anyio.create_task_group() as tasks,
         ):
@@ -70,7 +64,7 @@ async def test_a_call_that_is_cut_gets_a_json_rpc_error(mode: str) -> None:
     failures: list[MCPError] = []
     with anyio.fail_after(60):
         async with (
-            running_service([_waiting(wait)]) as service,
+            running_service([waiting_tool(wait)]) as service,
             service.client(mode) as client,
             anyio.create_task_group() as tasks,
         ):
@@ -87,15 +81,3 @@ async def test_a_call_that_is_cut_gets_a_json_rpc_error(mode: str) -> None:
     [failure] = failures
     assert failure.error.code == INTERNAL_ERROR
     assert "Call again" in failure.error.message
-
-
-def _waiting(wait: Callable[[Principal, Arguments], Awaitable[Done]]) -> ServedTool:
-    return serve(
-        wait,
-        name="wait",
-        title="Wait",
-        description="Waits.",
-        scopes=frozenset({"query"}),
-        arguments=Arguments,
-        result=Done,
-    )

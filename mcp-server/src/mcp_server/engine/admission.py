@@ -40,7 +40,7 @@ class Admission:
     async def admitted(self, principal: Principal) -> AsyncGenerator[None]:
         """Runs the block within the principal's share and the deadline. Raises Failure: busy, deadline_exceeded.
 
-        A queue that is full is told at once; a place in it is given up after `queue_seconds`.
+        A full queue fails at once; a query gives up its place after `queue_seconds`.
         """
         await self._enter(principal.tenant, principal.subject)
         try:
@@ -74,7 +74,7 @@ class Admission:
             raise self._busy(tenant, subject)
 
     def _serve(self) -> None:
-        """Gives free room to those whose turn it is."""
+        """Admits waiting queries, in turns, while there is room."""
         while (turn := self._next()) is not None:
             tenant, subject = turn
             queue = self._waiting[tenant][subject]

@@ -47,7 +47,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that came to its end: the plan that ran, its result, what it read, and when planning was done."""
+    """A completed run: the plan that ran, its result, what it read, and when planning was done."""
 
     plan: Plan
     result: Result
@@ -65,7 +65,7 @@ class _Course:
 
 
 class Execution:
-    """Plans a statement and runs it, anew where the data turned out to be other than the plan took it for."""
+    """Plans and runs a statement, and starts again when the data contradicts the plan."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from mcp_server.ports.relational import EvaluationError
 
 _INTERNAL_NAME = re.compile(r"(\w)§[0-9]+\b")
 BUSY_SECONDS = 5
-"""When to try again what found no room."""
+"""How long a caller waits before it tries again."""
 
 
 def argument(message: str) -> Failure:
@@ -20,7 +20,7 @@ def argument(message: str) -> Failure:
 
 
 def busy(why: str) -> Failure:
-    """There is no room for another query."""
+    """Admission found no room for another query."""
     return Failure(
         FailureCode.BUSY,
         f"{why}, so this one was not started.",
@@ -30,7 +30,7 @@ def busy(why: str) -> Failure:
 
 
 def deadline(seconds: float) -> Failure:
-    """The time is up."""
+    """The query ran into its deadline."""
     return Failure(
         FailureCode.DEADLINE_EXCEEDED,
         f"The query was stopped after {seconds:g} seconds. It has no result.",
@@ -67,7 +67,7 @@ def type_conflict(conflict: SchemaConflict) -> Failure:
 
 
 def evaluation_error(error: EvaluationError, reads: Sequence[Read], position: Position | None) -> Failure:
-    """The failure with its relations called what the statement calls them, and its place in that."""
+    """The failure in terms of the statement: its table names, and the position of the error."""
     names = {read.relation.name: read.relation.table.name for read in reads}
     message = _INTERNAL_NAME.sub(r"\1", error.message)
     if names:

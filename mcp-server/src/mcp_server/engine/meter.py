@@ -9,7 +9,7 @@ from mcp_server.ports.items import Consumption
 
 
 class Meter:
-    """Adds up what every response took. It only believes what was observed, since statistics are hours old."""
+    """Adds up what every response took. It counts what was observed, since statistics are hours old."""
 
     def __init__(self, limits: Limits, *, max_read_units: float | None, allow_full_scan: bool) -> None:
         self._limits = limits
@@ -21,7 +21,7 @@ class Meter:
         self.read_units = 0.0
 
     def observer(self, read: Read) -> Callable[[Consumption], None]:
-        """What hears of the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
+        """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
         scanned = 0
 
         def observe(consumption: Consumption) -> None:
@@ -53,7 +53,7 @@ class Meter:
 
 
 def full_scan_refused(reads: list[Read], why: str) -> Failure:
-    """A scan of something large was not asked for."""
+    """The failure of a large scan that the caller did not allow."""
     names = ", ".join(dict.fromkeys(f'"{read.relation.table.name}"' for read in reads))
     return Failure(
         FailureCode.FULL_SCAN_REFUSED,

@@ -14,7 +14,7 @@ result was cut at the largest size that is kept; what lies beyond cannot be page
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What a call took. Of a later page: nothing read."""
+    """What a call took. A later page reads nothing."""
 
     plan_ms: float
     exec_ms: float
@@ -37,7 +37,7 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a query would be run. Nothing was read for it."""
+    """How a query would be run, without reading for it."""
 
     plan: str
     reads: tuple[Read, ...]

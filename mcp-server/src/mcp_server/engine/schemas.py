@@ -26,7 +26,7 @@ class Schemas:
         return next((schema for schema in schemas if schema.name == named), schemas[0] if schemas else None)
 
     def find(self, principal: Principal, name: str | None) -> Schema:
-        """The active schema of that name, or the default one. Another tenant's is as unknown as one that is not.
+        """The active schema of that name, or the default one. Another tenant's schema is reported as unknown.
 
         Raises Failure: unknown_schema, ambiguous_name.
         """

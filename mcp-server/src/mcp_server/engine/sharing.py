@@ -30,7 +30,7 @@ class Source:
 
 
 def sources(reads: Sequence[Read]) -> tuple[Source, ...]:
-    """What is really read for a plan's reads."""
+    """The reads that a plan performs."""
     groups: dict[tuple[str, str] | str, list[Read]] = {}
     for read in reads:
         table = read.relation.table

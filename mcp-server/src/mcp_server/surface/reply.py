@@ -20,7 +20,7 @@ def success(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failure(failed: Failure, request_id: str) -> dict[str, Any]:
-    """The CallToolResult of a failed call, in words the model can act on."""
+    """The CallToolResult of a failed call, in words that a model can act on."""
     document: dict[str, Any] = {
         "code": failed.code.value,
         "message": failed.message,

@@ -88,7 +88,7 @@ class ToolSurface:
                 outcome=outcome,
                 ms=milliseconds,
                 tenant=principal.tenant,
-                subject=principal.subject,
+                user_id=principal.subject,
                 client_id=principal.client_id,
                 grant=principal.grant,
                 address=_address(context),

@@ -48,7 +48,7 @@ _log = structlog.get_logger("guard")
 
 
 class _Refused(Exception):
-    """What is answered instead; `reason` is for the log."""
+    """The answer to a request that is not admitted; `reason` is for the log."""
 
     def __init__(self, status: int, reason: str, document: dict[str, object], headers: Mapping[str, str]) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""Liveness and readiness. They tell of this process only: no other tier's trouble takes it out of service."""
+"""Liveness and readiness. They report on this process only: trouble in another tier does not take it out of service."""
 
 from collections.abc import Callable
 

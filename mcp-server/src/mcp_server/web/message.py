@@ -1,4 +1,4 @@
-"""Reads the JSON-RPC message in a POST body, so that what is authorized is what the body says, not what a header says.
+"""Reads the JSON-RPC message in a POST body, so that the body decides what is authorized, never a header.
 
 The reading is strict where two JSON readers could disagree: one object, no repeated names, no NaN, UTF-8 only. Nobody
 reads the body again: what is authorized is what is served.

@@ -56,7 +56,7 @@ def _plain(schema: dict[str, Any], definitions: dict[str, Any], *, dropped: froz
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an argument that may be null, without saying so: null means that it is left out."""
+    """The schema of an argument that may be null, as if null were not allowed: null means that it is left out."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) != 1:
         return schema
