@@ -63,6 +63,8 @@ class Statements:
             self._join,
             self._commas,
             self._using,
+            self._unqualified,
+            self._layers,
             self._subquery,
             self._set_operation,
             self._set_operation,
@@ -130,6 +132,54 @@ class Statements:
         if self.dice.random() < 0.3:
             return f"select x, count(*), count(k0) from {text} where {self._condition(merged)} group by x"
         return f"select {self.dice.choice(['*', 'x, s0.x, k0'])} from {text} where {self._condition(merged)}"
+
+    def _unqualified(self) -> str:
+        """Columns without a source, beside aliases that other columns, or columns of the query around, have too."""
+        table = self.dice.choice(self.tables)
+        columns = {column.name: column for column in table.columns}
+        key, (one, other) = table.columns[0].name, self.dice.sample(list(columns), 2)
+        alias = {other: columns[one]}
+        where = self._condition(columns)
+        outer = self._plain("o")
+        correlated = self._condition({**{column.name: column for column in outer.columns.values()}, **columns}, 1)
+        forms = [
+            f"select {one} as {other} from {table.name} where {where}",
+            f"select {one} as {other}, count(*) from {table.name} where {where} group by {other}",
+            f"select {one} as {other}, count(*) from {table.name} group by all having {self._condition(alias, 0)}",
+            f"select max({one}) as {other} from {table.name} group by {one} having {self._condition(alias, 0)}",
+            f"select {one} as {other}, {key} as k0 from {table.name} order by {other}, k0 limit 7",
+            f"select {one} as z, z as {other} from {table.name} where {self._condition({'z': columns[one]}, 1)}",
+            f"select {one} as {other}, rank() over (order by {other}, {key}) as r from {table.name} qualify r < 9",
+            f"select {one} as {other}, {other} as y from {table.name} where {where}",
+            f"select count(*) from {outer.text} where exists (select 1 from {table.name} where {correlated})",
+            f"select {one} from (select {other} as {one}, {one} as {other} from {table.name}) where {where}",
+            f"select {other} from {table.name} where {where} union all select {one} as {other} from {table.name}"
+            f" order by {other} limit 1000",
+        ]
+        return self.dice.choice(forms)
+
+    def _layers(self) -> str:
+        """A query over groups, over a join, over itself twice, or beside each row of another."""
+        text, columns = self._joined(self._aliases(2), {})
+        names = self.dice.sample(list(columns), min(2, len(columns)))
+        outer = {f"q.c{place}": columns[name] for place, name in enumerate(names)}
+        listed = ", ".join(f"{name} as c{place}" for place, name in enumerate(names))
+        grouped = f"select {listed}, count(*) as n from {text}{self._where(columns)} group by {', '.join(names)}"
+        plain = f"select {listed} from {text}{self._where(columns)}"
+        condition, first = self._condition(outer), next(iter(outer))
+        twice = {**outer, **{name.replace("q.", "r."): column for name, column in outer.items()}}
+        beside = self._plain("o")
+        forms = [
+            f"select q.* from ({grouped}) q where {condition}",
+            f"select q.* from ({plain}) q where {condition}",
+            f"select max(q.n), {first} from ({grouped}) q where {condition} group by {first}",
+            f"with q as ({grouped}) select q.*, r.n from q left join q r on q.c0 = r.c0 where {self._condition(twice)}",
+            f"with q as ({plain}) select count(*) from q where {condition} union all select count(*) from q",
+            f"select count(*), (select count(*) from ({plain}) q where {condition}) from {beside.text}",
+            f"select count(*), count(l.n) from {beside.text}, lateral (select count(*) as n from ({plain}) q"
+            f" where {self._condition({**beside.columns, **outer})}) l",
+        ]
+        return self.dice.choice(forms)
 
     def _subquery(self) -> str:
         outer, inner = (self._plain(alias) for alias in self._aliases(2))
