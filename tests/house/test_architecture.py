@@ -22,7 +22,9 @@ def rows(heading: str) -> list[tuple[str, str]]:
     _, found, rest = TEXT.partition(f"\n## {heading}\n")
     assert found, heading
     table = rest.partition("\n## ")[0]
-    return re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.MULTILINE)[1:]
+    cells = re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.MULTILINE)[1:]
+    assert cells, heading
+    return cells
 
 
 def places() -> dict[str, str]:

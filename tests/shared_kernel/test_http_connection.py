@@ -51,7 +51,7 @@ async def connection(app: App = echo) -> AsyncIterator[tuple[asyncio.StreamReade
     async with listening(app) as (server, _):
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         try:
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 yield reader, writer
         finally:
             writer.close()
@@ -173,7 +173,7 @@ async def test_a_head_that_has_arrived_is_read_although_its_time_is_up(
                 while anyio.current_time() < busy_until:
                     pass
 
-            with anyio.fail_after(10):
+            with anyio.fail_after(60):
                 while not state.connections:
                     await anyio.lowlevel.checkpoint()
                 loop.add_reader(ours, overload)

@@ -51,9 +51,9 @@ def test_a_disconnected_client_stops_the_reads(
 
     before = proxy.requests
     connection = send_call(mcp, token, era)
-    assert proxy.wait_for_request(before + 1, 20), "the query never began to read"
+    assert proxy.wait_for_request(before + 1, 60), "the query never began to read"
     connection.close()
-    wait_for(lambda: '"cancelled"' in last_tool_call(mcp), 1.0, "the call's end")
+    wait_for(lambda: '"cancelled"' in last_tool_call(mcp), 60, "the call's end")
     at_the_end = proxy.requests
     assert at_the_end - before < whole - 3, "the query had all but ended before its client left"
     assert not proxy.wait_for_request(at_the_end, QUIET_SECONDS), "it went on reading"

@@ -36,7 +36,7 @@ def one_host(
     directory, addresses = tmp_path_factory.mktemp("one-host"), Addresses(gateway_port=free_port())
     auth_origin, mcp_origin = f"http://localhost:{addresses.auth_port}", f"http://localhost:{addresses.mcp_port}"
     with routing(addresses.gateway_port, auth_origin, mcp_origin):
-        wait_for(answers(f"{addresses.issuer}/nothing", 500), 10, "the gateway")
+        wait_for(answers(f"{addresses.issuer}/nothing", 500), 60, "the gateway")
         with (
             auth_serving(addresses, directory) as auth,
             mcp_serving(addresses, directory, emulator.endpoint_url) as mcp,

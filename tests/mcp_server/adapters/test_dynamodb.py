@@ -134,10 +134,10 @@ async def test_requests_run_side_by_side_within_a_bound() -> None:
         wanted = read(*(Request("Scan", {"Segment": number, "TotalSegments": 30}) for number in range(30)))
         pages = items.pages(schema(at), wanted, lambda _consumption: None)
         first = asyncio.create_task(anext(pages))
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await at.wait_until(lambda: len(at.requests) == 8)
         first.cancel()
-        with anyio.fail_after(20):  # a client that goes away stops the reads
+        with anyio.fail_after(60):  # a client that goes away stops the reads
             await asyncio.gather(first, return_exceptions=True)
             await at.wait_until(lambda: at.dropped == 8)
         await pages.aclose()

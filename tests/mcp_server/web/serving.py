@@ -57,7 +57,7 @@ async def serving(app: App, listener: socket.socket) -> AsyncIterator[Announcing
     server = AnnouncingServer(config)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(server.serve, sockets=[listener]))
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             await server.serving.wait()
         try:
             yield server
