@@ -85,7 +85,9 @@ def test_a_signal_ends_it_cleanly_with_all_its_children(started: Running, number
     assert started.server.process.wait(60) == 0
     assert not any(map(alive, children))
     lines = [json.loads(line) for line in started.server.log.read_text().splitlines()]
-    assert [line["event"] for line in lines if line["logger"] == "mcp_server"] == ["starting", "stopped"]
+    first, *more, last = [line["event"] for line in lines if line["logger"] == "mcp_server"]
+    assert (first, last) == ("starting", "stopped")
+    assert set(more) <= {"not_ready_yet"}  # on a busy machine no child may be there in time
     assert not [line for line in lines if line["level"] in {"error", "critical"}]
 
 
