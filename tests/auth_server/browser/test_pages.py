@@ -247,6 +247,31 @@ def test_b13_a_web_site_gets_the_answer(auth_server: AuthServer, browser: Browse
     assert watch.told == []
 
 
+def test_a_person_disconnects_an_app_on_the_front_page(auth_server: AuthServer, browser: Browser, start: Any) -> None:
+    watch = Watch()
+    application = auth_server.create_client("--public", "--name", "Leaving", "--redirect-uri", WEB_URI)
+
+    def fulfil(route: Route) -> None:
+        route.fulfill(status=200, content_type="text/html", body="<link rel=icon href=data:,><p>Connected.")
+
+    def use(context: BrowserContext) -> None:
+        context.route("https://client.example.com/**", fulfil)
+        page = watch.over(context.new_page())
+        page.goto(start(WEB_URI, client_id=application.id))
+        sign_in(page)
+        page.get_by_role("button", name="Allow", exact=True).click()
+        page.get_by_text("Connected.").wait_for()
+        page.goto(f"{auth_server.issuer}/")
+        audit(page)
+        button = page.get_by_role("button", name="Disconnect Leaving", exact=True)
+        button.click()
+        page.get_by_role("heading", name="You are signed in").wait_for()
+        button.wait_for(state="detached")
+
+    browser.visit(use)
+    assert watch.told == []
+
+
 def test_b13_an_app_with_a_scheme_of_its_own_is_called(browser: Browser, start: Any) -> None:
     watch, called = Watch(), []
 

@@ -126,7 +126,8 @@ async def test_people_sessions_and_grants_can_be_listed(store: Store) -> None:
     assert await store.end_session("s1")
     assert list(await store.sessions(NOW)) == []
     await store.approve("txn", GRANT, CODE, NOW)
-    assert list(await store.grants(NOW)) == [GRANT]
+    assert list(await store.grants(NOW)) == list(await store.grants(NOW, GRANT.user_id)) == [GRANT]
+    assert list(await store.grants(NOW, "usr_other")) == []
     assert list(await store.grants(GRANT.expires_at)) == []
     assert not await store.revoke_grant_by_handle("unknown", None, NOW)
     assert await store.revoke_grant_by_handle("h", None, NOW)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from auth_server.domain.deployment import Deployment
 from auth_server.flows.authorize import Authorize
+from auth_server.flows.connections import Connections
 from auth_server.flows.consent import Consent
 from auth_server.flows.register import Register
 from auth_server.flows.revoke import Revoke
@@ -26,6 +27,7 @@ class Flows:
     sign_in: SignIn
     sign_out: SignOut
     consent: Consent
+    connections: Connections
     token: TokenExchange
     register: Register
     revoke: Revoke
@@ -73,6 +75,7 @@ def compose(
             clock=clock,
             entropy=entropy,
         ),
+        connections=Connections(clients=store, sessions=store, grants=store, clock=clock),
         token=TokenExchange(
             deployment=deployment,
             clients=store,

@@ -71,8 +71,8 @@ class RefreshStore(Protocol):
 class GrantStore(Protocol):
     """What people have allowed, and its end."""
 
-    async def grants(self, now: float) -> Sequence[Grant]:
-        """The grants that are neither revoked nor expired, oldest first."""
+    async def grants(self, now: float, user_id: str | None = None) -> Sequence[Grant]:
+        """The grants of a person, or of all, that are neither revoked nor expired, oldest first."""
         ...
 
     async def has_grant(self, user_id: str, client_id: str, now: float) -> bool:

@@ -71,12 +71,27 @@ class ConsentPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectedApp:
+    """A client that the person has allowed something, last on the day `since`."""
+
+    client: ClientLabel
+    client_id: str
+    since: str
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
 class HomePage:
-    """The front page; `user` is who is signed in, if anybody is, and `sign_out` where the form to end that posts to."""
+    """The front page; `user` is who is signed in, if anybody is, and `apps` what they have connected.
+
+    `sign_out` and `disconnect` are where the forms that end these post to.
+    """
 
     sign_out: str = ""
     user: str = ""
     csrf: str = ""
+    disconnect: str = ""
+    apps: tuple[ConnectedApp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

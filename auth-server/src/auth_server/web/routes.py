@@ -14,10 +14,11 @@ from auth_server.web.browser import Browser
 from auth_server.web.consent import consent
 from auth_server.web.documents import Document, document_endpoint, fixed, key_set
 from auth_server.web.endpoint import Endpoint
+from auth_server.web.home import disconnect, home
 from auth_server.web.register import register
 from auth_server.web.revoke import revoke
 from auth_server.web.sign_in import sign_in
-from auth_server.web.sign_out import home, sign_out
+from auth_server.web.sign_out import sign_out
 from auth_server.web.token import token
 
 
@@ -54,7 +55,8 @@ def endpoints(
         f"{base}/login": sign_in(flows.sign_in, browser),
         f"{base}/consent": consent(flows.consent, browser),
         f"{base}/sign-out": sign_out(flows.sign_out, browser),
-        f"{base}/": home(flows.sign_out, browser),
+        f"{base}/": home(flows.sign_out, flows.connections, browser),
+        f"{base}/disconnect": disconnect(flows.connections, browser),
         f"{base}/register": api(register(flows.register), refusals.registration_as_json),
         f"{base}/revoke": api(revoke(flows.revoke)),
         "/livez": health.live(),

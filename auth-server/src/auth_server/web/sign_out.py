@@ -1,4 +1,4 @@
-"""The server's front page, `/sign-out`, and "use another account"."""
+"""`/sign-out`, and "use another account"."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -6,19 +6,7 @@ from starlette.responses import Response
 from auth_server.flows.sign_out import SignOut
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
-from auth_server.web.pages import HomePage
 from shared_kernel.client_address import client_address
-
-
-def home(flow: SignOut, browser: Browser) -> Endpoint:
-    """Shows what this server is, and who is signed in."""
-
-    async def get(request: Request) -> Response:
-        account = await flow.account(browser.session_id(request))
-        page = HomePage(browser.path("sign-out"), account.email, account.csrf_token) if account else HomePage()
-        return browser.render(page)
-
-    return browser.endpoint(get=get)
 
 
 def sign_out(flow: SignOut, browser: Browser) -> Endpoint:

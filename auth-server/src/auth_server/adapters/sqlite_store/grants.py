@@ -43,9 +43,9 @@ class SqliteGrants:
         """See RefreshStore."""
         return await self._database.write(_rotate, key, rotation, now)
 
-    async def grants(self, now: float) -> Sequence[Grant]:
+    async def grants(self, now: float, user_id: str | None = None) -> Sequence[Grant]:
         """See GrantStore."""
-        return await self._database.read(_grants, now)
+        return await self._database.read(_grants, now, user_id)
 
     async def has_grant(self, user_id: str, client_id: str, now: float) -> bool:
         """See GrantStore."""
@@ -137,10 +137,12 @@ def _revoke_by_handle(db: sqlite3.Connection, handle: str, client_id: str | None
     return True
 
 
-def _grants(db: sqlite3.Connection, now: float) -> list[Grant]:
+def _grants(db: sqlite3.Connection, now: float, user_id: str | None) -> list[Grant]:
+    of_whom, values = ("user_id = ? AND", (user_id, now)) if user_id is not None else ("", (now,))
     rows = db.execute(
-        f"SELECT {GRANT_COLUMNS} FROM grants WHERE revoked_at IS NULL AND expires_at > ? ORDER BY created_at, grant_id",  # noqa: S608
-        (now,),
+        f"SELECT {GRANT_COLUMNS} FROM grants WHERE {of_whom} revoked_at IS NULL AND expires_at > ?"  # noqa: S608
+        " ORDER BY created_at, grant_id",
+        values,
     )
     return [grant_from_row(row) for row in rows]
 

@@ -101,8 +101,8 @@ class People:
         user = await self.find(name) if name else None
         return [
             grant
-            for grant in await self._grants.grants(self._clock.now())
-            if (user is None or grant.user_id == user.user_id) and client_id in {None, grant.client_id}
+            for grant in await self._grants.grants(self._clock.now(), user.user_id if user else None)
+            if client_id in {None, grant.client_id}
         ]
 
     async def revoke_grant(self, handle: str) -> None:

@@ -1,0 +1,70 @@
+"""The clients that a person has allowed something, and the end of that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from auth_server.domain import credentials
+from auth_server.domain.client import Client
+from auth_server.domain.failures import Reason, Refused
+from auth_server.ports.clients import ClientStore
+from auth_server.ports.grants import GrantStore
+from auth_server.ports.people import SessionStore
+from shared_kernel.clock import Clock
+
+_log = structlog.get_logger("connections")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client and the time at which it was last allowed something; `csrf_token` goes with the form that ends it."""
+
+    client: Client
+    since: float
+    csrf_token: str
+
+
+class Connections:
+    """Shows and ends connections. One is all the grants that a client has of a person."""
+
+    def __init__(self, *, clients: ClientStore, sessions: SessionStore, grants: GrantStore, clock: Clock) -> None:
+        self._clients, self._sessions, self._grants, self._clock = clients, sessions, grants, clock
+
+    async def of(self, session_id: str | None) -> Sequence[Connection]:
+        """The connections of the signed-in person, oldest first. Raises StoreUnavailable."""
+        now = self._clock.now()
+        user_id = await self._person(session_id, now)
+        if user_id is None or session_id is None:
+            return ()
+        since = {grant.client_id: grant.created_at for grant in await self._grants.grants(now, user_id)}
+        clients = [(await self._clients.client(client_id), moment) for client_id, moment in since.items()]
+        return [
+            Connection(client, moment, _csrf_token(session_id, client.client_id))
+            for client, moment in clients
+            if client
+        ]
+
+    async def end(self, session_id: str | None, client_id: str, *, csrf_token: str, address: str) -> None:
+        """Ends what the person has allowed that client. Without a session, or a connection, there is nothing to do.
+
+        Raises Refused (FORGED_FORM), StoreUnavailable.
+        """
+        now = self._clock.now()
+        user_id = await self._person(session_id, now)
+        if user_id is None or session_id is None:
+            return
+        if not credentials.same_digest(csrf_token, _csrf_token(session_id, client_id)):
+            raise Refused(Reason.FORGED_FORM)
+        for grant in await self._grants.grants(now, user_id):
+            if grant.client_id == client_id:
+                await self._grants.revoke_grant(grant.grant_id, now)
+                _log.info("disconnected", user_id=user_id, client_id=client_id, grant=grant.handle, address=address)
+
+    async def _person(self, session_id: str | None, now: float) -> str | None:
+        session = await self._sessions.session(credentials.digest(session_id), now) if session_id else None
+        return session.user_id if session else None
+
+
+def _csrf_token(session_id: str, client_id: str) -> str:
+    return credentials.csrf_token(cookie=session_id, transaction_id=client_id, page="disconnect")
