@@ -7,6 +7,7 @@ types". Whatever breaks that grammar raises MalformedValue: the endpoint is not 
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,8 @@ Item = dict[str, AttributeValue]
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,37})")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
+"""Those of them that are numbers of JSON as well, letter by letter."""
 _MAX_NUMBER_LENGTH = 256
 _INT64 = 2**63
 PRECISION = 38
@@ -57,25 +59,36 @@ def binary(text: Any) -> bytes:
 
 def plain(value: AttributeValue) -> Any:
     """The value without descriptors, ready for `json_text`; numbers keep their exact digits, sets become sorted."""
-    kind, content = tagged(value)
-    match kind:
-        case AttributeType.STRING | AttributeType.BINARY if isinstance(content, str):
-            return content
-        case AttributeType.NUMBER:
-            return _json_number(content)
-        case AttributeType.BOOLEAN if isinstance(content, bool):
-            return content
-        case AttributeType.NULL:
-            return None
-        case AttributeType.MAP if isinstance(content, dict):
-            return {name: plain(item) for name, item in content.items()}
-        case AttributeType.LIST if isinstance(content, list):
-            return [plain(item) for item in content]
-        case AttributeType.STRING_SET | AttributeType.BINARY_SET:
-            return sorted_texts(content)
-        case AttributeType.NUMBER_SET:
-            return [_json_number(text) for text in sorted_numbers(content)]
-    raise MalformedValue("unknown descriptor or wrong content")
+    try:
+        ((kind, content),) = value.items()
+        convert = _PLAIN[kind]
+    except (KeyError, ValueError):
+        raise MalformedValue("not exactly one known descriptor") from None
+    return convert(content)
+
+
+def _plain_text(content: Any) -> str:
+    if type(content) is not str:
+        raise MalformedValue("not a text")
+    return content
+
+
+def _plain_boolean(content: Any) -> bool:
+    if type(content) is not bool:
+        raise MalformedValue("not a boolean")
+    return content
+
+
+def _plain_map(content: Any) -> dict[str, Any]:
+    if type(content) is not dict:
+        raise MalformedValue("not a map")
+    return {name: plain(member) for name, member in content.items()}
+
+
+def _plain_list(content: Any) -> list[Any]:
+    if type(content) is not list:
+        raise MalformedValue("not a list")
+    return [plain(member) for member in content]
 
 
 def json_text(value: Any) -> str:
@@ -113,8 +126,24 @@ def sorted_numbers(members: Any) -> list[str]:
 
 
 def _json_number(content: Any) -> msgspec.Raw:
-    value = number(content)
-    return msgspec.Raw((content if _JSON_NUMBER.fullmatch(content) else format(value, "f")).encode())
+    if type(content) is str and len(content) <= _MAX_NUMBER_LENGTH and _JSON_NUMBER.fullmatch(content):
+        return msgspec.Raw(content.encode())
+    return msgspec.Raw(format(number(content), "f").encode())
+
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    AttributeType.STRING.value: _plain_text,
+    AttributeType.NUMBER.value: _json_number,
+    AttributeType.BINARY.value: _plain_text,
+    AttributeType.BOOLEAN.value: _plain_boolean,
+    AttributeType.NULL.value: lambda _: None,
+    AttributeType.MAP.value: _plain_map,
+    AttributeType.LIST.value: _plain_list,
+    AttributeType.STRING_SET.value: sorted_texts,
+    AttributeType.BINARY_SET.value: sorted_texts,
+    AttributeType.NUMBER_SET.value: lambda members: [_json_number(text) for text in sorted_numbers(members)],
+}
+"""By descriptor, since documents consist of nothing else: a chain of comparisons takes four times as long."""
 
 
 @dataclass(slots=True)
