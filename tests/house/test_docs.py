@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import re
 import shlex
 import sqlite3
@@ -12,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 import typer.main
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import auth_server.settings
@@ -22,6 +24,7 @@ from auth_server.domain.failures import WIRE
 from auth_server.web.browser import Browser
 from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints, published
+from mcp_server.adapters.schemas_file import ColumnEntry, SchemaEntry
 from mcp_server.domain.failures import FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.planning.access_path import FULL_SCAN_BYTES
@@ -76,6 +79,24 @@ def test_every_setting_is_documented_as_it_is(service: str, settings: type[Servi
     written = [line for line in section("settings.md", f"## {service}").splitlines() if line.startswith("| `")]
     expected = setting_rows(settings.model_config["env_prefix"], settings.model_fields.items())
     assert written == expected, "docs/settings.md should have these rows:\n" + "\n".join(expected)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "entry"), [("", SchemaEntry), ("columns.TABLE.COLUMN.", ColumnEntry)], ids=["schemas", "columns"]
+)
+def test_every_key_of_the_schemas_file_is_documented_as_it_is(prefix: str, entry: type[BaseModel]) -> None:
+    """Name, default and meaning come from the models that read the file, word by word."""
+    rows = [line for line in section("settings.md", "## The schemas file").splitlines() if line.startswith("| `")]
+    written = [row for row in rows if row.startswith("| `columns.") == bool(prefix)]
+    expected = []
+    for name, field in entry.model_fields.items():
+        default = "required" if field.is_required() else _toml(field.default)
+        expected.append(f"| `{prefix}{name}` | {default} | {field.description} |")
+    assert written == expected, "docs/settings.md should have these rows:\n" + "\n".join(expected)
+
+
+def _toml(value: object) -> str:
+    return "none" if value is None or value == {} else f"`{json.dumps(value)}`"
 
 
 def test_every_failure_code_is_documented() -> None:

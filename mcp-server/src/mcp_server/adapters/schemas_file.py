@@ -5,13 +5,23 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
 from shared_kernel import resource
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # API reference, TableName
 _DECIMAL = re.compile(r"DECIMAL\(38,\s*(\d{1,2})\)")
 _SIMPLE_TYPES = {
     kind.value: ColumnType(kind)
@@ -24,9 +34,10 @@ _SIMPLE_TYPES = {
         TypeKind.JSON,
     )
 }
-_SCHEMA_KEYS = frozenset({"name", "tenant", "region", "endpoint_url", "tables", "status", "default", "columns"})
-_OVERRIDE_KEYS = frozenset({"type", "not_null"})
-_STATUSES = {"active": True, "disabled": False}
+
+
+_PROBLEMS = {"extra_forbidden": "is not known", "model_type": "must be a table of keys"}
+"""What is wrong, where pydantic's own words speak of its classes."""
 
 
 class BadSchemasFile(Exception):
@@ -41,6 +52,96 @@ class SchemasFile:
     defaults: Mapping[str, str]
 
 
+def _column_type(text: object) -> ColumnType:
+    spelled = text.strip().upper() if isinstance(text, str) else ""
+    decimal = _DECIMAL.fullmatch(spelled)
+    if decimal and int(decimal[1]) <= 38:
+        return ColumnType(TypeKind.DECIMAL, scale=int(decimal[1]))
+    declared = _SIMPLE_TYPES.get(spelled)
+    if declared is None:
+        types = ", ".join(_SIMPLE_TYPES)
+        raise PydanticCustomError("type", "must be one of {types}, DECIMAL(38,s)", {"types": types})
+    return declared
+
+
+def _url(text: str) -> str:
+    try:
+        resource.canonical(text)
+    except resource.MalformedResource:
+        raise PydanticCustomError("url", "must be an absolute http(s) URL") from None
+    return text
+
+
+_Text = Annotated[str, StringConstraints(pattern=r"\S")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+_TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{3,255}$")]  # API reference, TableName
+
+
+class _Part(BaseModel):
+    """A part of the file: no value is converted, and no unknown key is passed over."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ColumnEntry(_Part):
+    """`[schema.columns.TABLE.COLUMN]`: what is known of a column better than a sample can tell."""
+
+    type: Annotated[ColumnType, BeforeValidator(_column_type)] | None = Field(
+        default=None, description="The column's type: BOOLEAN, BIGINT, DOUBLE, DECIMAL(38,s), VARCHAR, DATE or JSON."
+    )
+    not_null: bool = Field(
+        default=False, description="Whether every item has the attribute; then indexes with it as a key can be used."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "ColumnEntry":
+        if not self.model_fields_set:
+            raise PydanticCustomError("empty", "must set type or not_null")
+        return self
+
+
+class SchemaEntry(_Part):
+    """`[[schema]]`: a named connection to the DynamoDB tables of one region."""
+
+    name: _Name = Field(
+        description="What SQL calls it, as in `shop.orders`: letters, digits and underscores, no digit first."
+    )
+    tenant: _Text = Field(description="Whose it is; a token's tenant must be the same.")
+    region: _Text = Field(description="The AWS region of the tables.")
+    endpoint_url: Annotated[str, AfterValidator(_url)] | None = Field(
+        default=None, description="Another endpoint than AWS's own."
+    )
+    tables: list[_TableName] | None = Field(default=None, description="The only tables that are shown.")
+    status: Literal["active", "disabled"] = Field(
+        default="active", description='"active", or "disabled": listed, but not to be queried.'
+    )
+    default: bool = Field(
+        default=False, description="Whether unqualified names of the tenant mean this schema rather than its first one."
+    )
+    columns: dict[str, dict[str, ColumnEntry]] = Field(
+        default={}, description="Declarations by table and column, as below."
+    )
+
+    def declared(self) -> Schema:
+        """The schema that the entry declares."""
+        return Schema(
+            name=self.name,
+            tenant=self.tenant,
+            region=self.region,
+            endpoint_url=self.endpoint_url,
+            tables=None if self.tables is None else frozenset(self.tables),
+            active=self.status == "active",
+            overrides={
+                table: {name: Override(column.type, column.not_null) for name, column in columns.items()}
+                for table, columns in self.columns.items()
+            },
+        )
+
+
+class _Document(_Part):
+    entries: list[SchemaEntry] = Field(alias="schema", min_length=1)
+
+
 def read(path: Path) -> SchemasFile:
     """The schemas in a file. Raises BadSchemasFile."""
     try:
@@ -52,123 +153,44 @@ def read(path: Path) -> SchemasFile:
         message = f"{path}: not TOML: {error}"
         raise BadSchemasFile(message) from error
     try:
-        return _file(document)
+        return _file(_Document.model_validate(document).entries)
+    except ValidationError as error:
+        message = f"{path}: {_told(error.errors()[0], document)}"
     except _Problem as problem:
         message = f"{path}: {problem}"
-        raise BadSchemasFile(message) from None
+    raise BadSchemasFile(message) from None
 
 
 class _Problem(Exception):
     pass
 
 
-def _fail(where: str, problem: str) -> NoReturn:
-    message = f"{where} {problem}"
-    raise _Problem(message)
-
-
-def _file(document: dict[str, Any]) -> SchemasFile:
-    _only(document, frozenset({"schema"}), "the file")
-    entries = document.get("schema", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries) or not entries:
-        _fail("the file", "must hold at least one [[schema]]")
-    schemas: list[Schema] = []
+def _file(entries: list[SchemaEntry]) -> SchemasFile:
+    schemas: dict[str, Schema] = {}
     defaults: dict[str, str] = {}
-    for number, entry in enumerate(entries, start=1):
-        schema = _schema(entry, f"schema {number}")
+    for entry in entries:
         # Names are found in any case, so they must differ in more than that.
-        if any(schema.name.casefold() == other.name.casefold() for other in schemas):
-            _fail(f'schema "{schema.name}"', "is there twice")
-        schemas.append(schema)
-        if _boolean(entry, "default", f'schema "{schema.name}"'):
-            if schema.tenant in defaults:
-                _fail(f'tenant "{schema.tenant}"', "has two default schemas")
-            defaults[schema.tenant] = schema.name
-    return SchemasFile(schemas=tuple(schemas), defaults=defaults)
+        if entry.name.casefold() in schemas:
+            message = f'schema "{entry.name}" is there twice'
+            raise _Problem(message)
+        schemas[entry.name.casefold()] = entry.declared()
+        if entry.default and defaults.setdefault(entry.tenant, entry.name) != entry.name:
+            message = f'tenant "{entry.tenant}" has two default schemas'
+            raise _Problem(message)
+    return SchemasFile(tuple(schemas.values()), defaults)
 
 
-def _schema(entry: dict[str, Any], where: str) -> Schema:
-    name = _text(entry, "name", where)
-    if not _NAME.fullmatch(name):
-        _fail(where, "needs a name of letters, digits and underscores that does not start with a digit")
-    where = f'schema "{name}"'
-    _only(entry, _SCHEMA_KEYS, where)
-    status = entry.get("status", "active")
-    if status not in _STATUSES:
-        _fail(where, 'has an unknown status; it is "active" or "disabled"')
-    endpoint = _text(entry, "endpoint_url", where) if "endpoint_url" in entry else None
-    if endpoint is not None:
-        try:
-            resource.canonical(endpoint)
-        except resource.MalformedResource:
-            _fail(where, "has an endpoint_url that is not an absolute http(s) URL")
-    return Schema(
-        name=name,
-        tenant=_text(entry, "tenant", where),
-        region=_text(entry, "region", where),
-        endpoint_url=endpoint,
-        tables=_tables(entry, where),
-        active=_STATUSES[status],
-        overrides=_overrides(entry.get("columns", {}), where),
-    )
-
-
-def _tables(entry: dict[str, Any], where: str) -> frozenset[str] | None:
-    if "tables" not in entry:
-        return None
-    tables = entry["tables"]
-    if not isinstance(tables, list) or not all(isinstance(name, str) and _TABLE.fullmatch(name) for name in tables):
-        _fail(where, "has tables that are not a list of DynamoDB table names")
-    return frozenset(tables)
-
-
-def _overrides(columns: Any, where: str) -> dict[str, dict[str, Override]]:
-    if not isinstance(columns, dict):
-        _fail(where, "has columns that are not [schema.columns.TABLE.COLUMN]")
-    result: dict[str, dict[str, Override]] = {}
-    for table, entries in columns.items():
-        if not isinstance(entries, dict):
-            _fail(f"{where}, table {table}", "must have columns: [schema.columns.TABLE.COLUMN]")
-        result[table] = {
-            column: _override(entry, f"{where}, column {table}.{column}") for column, entry in entries.items()
-        }
-    return result
-
-
-def _override(entry: Any, where: str) -> Override:
-    if not isinstance(entry, dict) or not entry:
-        _fail(where, "must set type or not_null")
-    _only(entry, _OVERRIDE_KEYS, where)
-    declared = _type(_text(entry, "type", where), where) if "type" in entry else None
-    return Override(type=declared, not_null=_boolean(entry, "not_null", where))
-
-
-def _type(text: str, where: str) -> ColumnType:
-    spelled = text.strip().upper()
-    decimal = _DECIMAL.fullmatch(spelled)
-    if decimal and int(decimal[1]) <= 38:
-        return ColumnType(TypeKind.DECIMAL, scale=int(decimal[1]))
-    declared = _SIMPLE_TYPES.get(spelled)
-    if declared is None:
-        _fail(where, f"has an unknown type; it is one of {', '.join(_SIMPLE_TYPES)}, DECIMAL(38,s)")
-    return declared
-
-
-def _only(entry: dict[str, Any], known: frozenset[str], where: str) -> None:
-    unknown = sorted(set(entry) - known)
-    if unknown:
-        _fail(where, f"has unknown keys: {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-
-
-def _text(entry: dict[str, Any], key: str, where: str) -> str:
-    value = entry.get(key)
-    if not isinstance(value, str) or not value.strip():
-        _fail(where, f"needs a {key}, a text")
-    return value
-
-
-def _boolean(entry: dict[str, Any], key: str, where: str) -> bool:
-    value = entry.get(key, False)
-    if not isinstance(value, bool):
-        _fail(where, f"has a {key} that is neither true nor false")
-    return value
+def _told(error: ErrorDetails, document: dict[str, Any]) -> str:
+    """One line: the place in the file's own words, and what is wrong there."""
+    problem = _PROBLEMS.get(error["type"], error["msg"])
+    match error["loc"]:
+        case ("schema", int(number), *keys):
+            entry = document["schema"][number]
+            name = entry.get("name") if isinstance(entry, dict) else None
+            schema = f'schema "{name}"' if isinstance(name, str) and keys != ["name"] else f"schema {number + 1}"
+            place = ".".join([schema, *map(str, keys)])
+        case ("schema",):
+            place, problem = "the file", "must hold at least one [[schema]]"
+        case keys:
+            place = ".".join(map(str, keys))
+    return f"{place}: {problem[0].lower()}{problem[1:]}"
