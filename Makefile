@@ -39,7 +39,7 @@ format: .venv/.installed ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-lock: | $(UV) ## Compile the lock files anew (UPGRADE=1 takes newer versions)
+lock: | $(UV) ## Recompile the lock files (UPGRADE=1 takes newer versions)
 	@sh deploy/bootstrap/compile-locks "$(UV)" $(if $(UPGRADE),--upgrade)
 
 pin-images: ## Pin the base image of the Dockerfiles by its digest (needs docker)

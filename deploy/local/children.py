@@ -14,7 +14,7 @@ _POLL_SECONDS = 0.05
 
 
 class ChildEnded(Exception):
-    """A child ended, or did not become ready, while it was needed. The text names it and shows its last lines."""
+    """A child ended early or did not become ready. The text names it and shows the last lines of its log."""
 
 
 class Child:
@@ -30,7 +30,7 @@ class Child:
         grace: float,
         lock: int,
     ) -> None:
-        """Starts it. `log` gets its output, `grace` is how long it has for an orderly stop.
+        """Starts it. `log` receives its output; `grace` is the number of seconds for an orderly stop.
 
         `lock` is the descriptor of the installation's lock: it stays held until every supervisor has ended too.
         """
@@ -63,12 +63,12 @@ class Child:
             time.sleep(_POLL_SECONDS)  # readiness is an HTTP answer: there is no event to wait on
 
     def end(self) -> None:
-        """Asks it to end, without waiting: the supervisor sees the end of its input."""
+        """Asks it to stop, without waiting: the supervisor sees the end of its input."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 
     def wait(self) -> None:
-        """Waits until it has ended: orderly within its grace period, or by SIGKILL."""
+        """Waits until it has stopped: orderly within its grace period, else by SIGKILL."""
         try:
             self._process.wait(self._grace + 5)
         except subprocess.TimeoutExpired:
@@ -81,7 +81,7 @@ class Child:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """A child's environment: `settings` over the caller's, less what could lead an AWS SDK to a real account."""
+    """A child's environment: `settings` over the caller's, without what could lead an AWS SDK to a real account."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BOTO_"))}
     return kept | {"NO_PROXY": "localhost,127.0.0.1,::1", "no_proxy": "localhost,127.0.0.1,::1"} | dict(settings)
 

@@ -1,7 +1,7 @@
-"""Loads the demo tables into a DynamoDB endpoint, each of them completely or again.
+"""Loads the demo tables into a DynamoDB endpoint; a table that did not load completely is loaded again.
 
-A table that is loaded carries a tag with the fingerprint of what was loaded. A table without it (the load was cut
-short), or with another one (the demo data changed), is dropped and loaded anew.
+A loaded table carries a tag with the fingerprint of its data. A table without the tag (the load was cut short), or with
+another fingerprint (the demo data changed), is dropped and loaded again.
 """
 
 import functools
@@ -28,7 +28,7 @@ MARKER = "dynamosql:demo-data"
 TABLE_NAMES = (*(table.name for table in tpch.TABLES), single_table.TABLE.name)
 
 Progress = Callable[[str, int, int], None]
-"""Told a table's name, how many of its items are written, and how many it has."""
+"""Takes a table's name, the number of items written so far, and their total."""
 
 _BATCH = 25  # BatchWriteItem takes no more.
 _WRITERS = 4
@@ -49,7 +49,7 @@ class _Source:
 def load_demo_data(endpoint_url: str, directory: Path, progress: Progress) -> tuple[str, ...]:
     """Brings every demo table at the endpoint up to date and names those that had to be loaded.
 
-    `directory` holds the generated TPC-H files (made if it is not there). Raises NotLoopback, or botocore's errors.
+    `directory` holds the generated TPC-H files (generated if missing). Raises NotLoopback, or botocore's errors.
     """
     if not _is_loopback(endpoint_url):
         raise NotLoopback(endpoint_url)
@@ -165,7 +165,7 @@ def _write_all(client: Any, source: _Source, progress: Progress) -> None:
             for writer in writers:
                 writer.result()
         finally:
-            # One writer's failure, or Ctrl-C, ends the others too.
+            # One writer's failure, or Ctrl-C, stops the others too.
             given_up.set()
 
 

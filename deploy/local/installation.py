@@ -120,7 +120,7 @@ def from_environment(variables: Mapping[str, str], directory: Path = REPOSITORY 
 
 
 def prepare(installation: Installation) -> None:
-    """Creates the directories and key files that are missing, and writes the schemas file and the shell file anew."""
+    """Creates missing directories and key files, and rewrites the schemas file and the shell file."""
     # Other accounts on this machine must not read keys and secrets, whatever the umask.
     os.umask(0o077)
     installation.directory.mkdir(mode=0o700, exist_ok=True)
@@ -138,8 +138,8 @@ def prepare(installation: Installation) -> None:
 def locked(installation: Installation) -> Iterator[int]:
     """Holds the installation for this process and its supervisors; gives the lock's descriptor. Raises CannotStart.
 
-    When an earlier run was killed, its supervisors still hold the lock while they end their commands: that is waited
-    for, since the emulator must have saved its tables before another one reads them.
+    After an earlier run was killed, its supervisors hold the lock while they end their commands. This waits for them,
+    since the emulator must save its tables before another one reads them.
     """
     descriptor = os.open(installation.file("lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -152,7 +152,7 @@ def locked(installation: Installation) -> Iterator[int]:
 
 
 def require_free_ports(installation: Installation) -> None:
-    """Raises CannotStart if something listens on one of the ports."""
+    """Raises CannotStart if another program listens on one of the ports."""
     for variable, port in (
         ("AUTH_PORT", installation.auth_port),
         ("MCP_PORT", installation.mcp_port),

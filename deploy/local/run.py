@@ -106,7 +106,7 @@ class _Pair:
         _say(announcement.text(demo, local.display_name))
 
     def watch(self, started_by: int) -> None:
-        """Returns never: raises ChildEnded when a child ends, and Stop when the process that started this one does."""
+        """Never returns: raises ChildEnded when a child ends, and Stop when the process that started this one ends."""
         children = [child for child in (self._emulator, *self._services) if child is not None]
         while os.getppid() == started_by:
             for child in children:
@@ -136,7 +136,7 @@ def _load(local: Installation, emulator: Child) -> bool:
     except subprocess.CalledProcessError as error:
         raise CannotStart(f"The demo data could not be generated: {error}") from error
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        # It takes a moment until a killed emulator is known to have ended.
+        # The exit of a killed emulator shows a moment later.
         with contextlib.suppress(ChildEnded):
             emulator.wait_until(lambda: False, 2)
         emulator.require_running()

@@ -23,7 +23,10 @@ SCOPE = "query schemas:read"
 
 
 def seed(installation: Installation) -> dict[str, Any]:
-    """The content of demo.json, which afterwards is true. auth-server must be running. Raises CannotStart."""
+    """Creates missing or invalid credentials, and returns the content of demo.json. Needs a running auth-server.
+
+    Raises CannotStart.
+    """
     known = _read(installation)
     if known is None or not _works(installation, known):
         user = _create_user(installation)
@@ -66,7 +69,7 @@ def _create_user(installation: Installation) -> dict[str, str]:
     email = EMAIL
     create = ("user", "create", "--password-file", "-", "--email")
     if _run(installation, *create, email, given=password).returncode:
-        # The account of an earlier demo.json is left behind: nobody knows its password any more.
+        # The account of an earlier demo.json stays: nobody knows its password any more.
         email = EMAIL.replace("@", f"-{SystemEntropy().bytes(4).hex()}@")
         _output(_run(installation, *create, email, given=password))
     return {"email": email, "password": password}

@@ -3,8 +3,8 @@
     python -m deploy.local.supervisor GRACE_SECONDS COMMAND [ARGUMENT ...]
 
 Standard input is a pipe whose other end only the parent holds. However the parent ends, SIGKILL included, the kernel
-closes that end; the command then gets SIGTERM and, after the grace period, SIGKILL. An emulator that saves its tables
-on an orderly stop so keeps them. Exits with the command's status (128 + n for signal n). Standard library only.
+closes that end; the command then gets SIGTERM and, after the grace period, SIGKILL. So an emulator that saves
+its tables on an orderly stop keeps them. Exits with the command's status (128 + n for signal n). Standard library only.
 """
 
 import ctypes

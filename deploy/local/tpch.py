@@ -67,7 +67,7 @@ def parquet_file(directory: Path, table: str) -> Path:
 
 
 def generate(directory: Path) -> None:
-    """Writes one Parquet file a table into `directory`, unless they are there. Needs no network.
+    """Writes one Parquet file per table into `directory`, unless it exists. Needs no network.
 
     The files appear all at once: a run that was killed half-way leaves no directory of that name.
     """
