@@ -1,0 +1,29 @@
+"""Columns that are equal in every useful row make classes, each of one SQL type in which equal values are the same."""
+
+import sqlglot
+
+from mcp_server.sql.dialect import Dialect
+from mcp_server.sql.lowering.conditions import ColumnName, conjuncts_of
+from mcp_server.sql.lowering.equalities import EqualityClass, equality_classes
+
+_TYPES = {"n": "BIGINT", "m": "BIGINT", "f": "DOUBLE", "s": "VARCHAR", "d": "DECIMAL(38,2)"}
+
+
+def _classes(condition: str) -> tuple[EqualityClass, ...]:
+    conditions = conjuncts_of(sqlglot.parse_one(condition, read=Dialect))
+    return equality_classes(conditions, lambda column: _TYPES.get(column.name))
+
+
+def test_equalities_are_joined_across_conjuncts() -> None:
+    assert _classes("a.n = b.m AND a.s = b.s AND (c.n = b.m AND d.s > a.s)") == (
+        EqualityClass("BIGINT", (ColumnName("c", "n"), ColumnName("a", "n"), ColumnName("b", "m"))),
+        EqualityClass("VARCHAR", (ColumnName("a", "s"), ColumnName("b", "s"))),
+    )
+
+
+def test_columns_of_other_types_are_in_no_class() -> None:
+    assert _classes("a.n = b.f AND a.f = b.f AND a.n = b.d AND a.x = b.x") == ()
+
+
+def test_an_alternative_is_no_equality() -> None:
+    assert _classes("(a.n = b.m OR a.s = b.s) AND a.n = 7") == ()
