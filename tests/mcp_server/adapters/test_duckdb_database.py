@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,21 @@ def test_nothing_of_a_statement_stays(database: Database, effect: str) -> None:
     before = state(database)
     run(database, statement, *inputs)
     assert state(database) == before
+
+
+def test_nothing_of_an_interrupted_statement_stays(database: Database) -> None:
+    before = state(database)
+    endless = "SELECT count(*) FROM v, range(100000000000) t(i) WHERE (i * c0) % 13 = 1"
+    answers: list[Any] = []
+    inputs = {"rows": 1000, "materialise": True, "views": ["v"]}
+    running = threading.Thread(target=lambda: answers.append(run(database, endless, inputs)))
+    running.start()
+    while running.is_alive():
+        database.interrupt()
+        running.join(0.05)
+    assert answers == ["InterruptException"]
+    assert state(database) == before
+    assert run(database, "SELECT count(*) FROM v") == "CatalogException"
 
 
 def test_all_statements_together_leave_nothing(database: Database) -> None:
