@@ -259,10 +259,15 @@ async def test_a_loss_puts_the_other_children_in_doubt(sandbox: DuckDbSandbox) -
         await source.reached.wait()
         pids = sandbox.process_ids()
         await asyncio.to_thread(wait_for, lambda: any(map(reads_a_pipe, pids)), 60, "the statement's start")
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL if reads_a_pipe(pid) else signal.SIGSTOP)
+        for pid in sandbox.process_ids():
+            if reads_a_pipe(pid):
+                os.kill(pid, signal.SIGKILL)
+            elif alive(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.append(pid)
 
-    before = sandbox.process_ids()
+    stopped: list[int] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(kill_one_then)
         with pytest.raises(EvaluationLost):
@@ -270,7 +275,7 @@ async def test_a_loss_puts_the_other_children_in_doubt(sandbox: DuckDbSandbox) -
     rerun = asyncio.create_task(run(sandbox, "SELECT 1 AS n"))
     for _ in range(100):
         await asyncio.sleep(0)  # the rerun gets as far as it can without an answer
-    for pid in set(before) & set(sandbox.process_ids()):
+    for pid in set(stopped) & set(sandbox.process_ids()):
         os.kill(pid, signal.SIGKILL)
     assert (await rerun).table.to_pylist() == [{"n": 1}]
     await healthy(sandbox)
