@@ -23,7 +23,7 @@ demo: .venv/.installed ## Against a running pair: print each HTTP exchange from 
 
 ##@ Working on it
 
-check: .venv/.installed lint ## Format, lint, types, architecture and the tests that start no server; under a minute
+check: .venv/.installed lint ## Format, lint, types, architecture and the tests that are not slow; under a minute
 	$(BIN)/pytest -q -n auto -m "not slow" --cov --cov-report=
 	@for package in auth_server mcp_server shared_kernel; do printf '%-14s %s %% of lines and branches\n' $$package \
 	    "$$($(BIN)/coverage report --format=total --include="*/src/$$package/*")"; done

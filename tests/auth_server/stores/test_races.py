@@ -9,7 +9,7 @@ import pytest
 
 from tests.auth_server.flows.world import ok, open_world
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[3]
 LIMIT = 60

@@ -63,7 +63,7 @@ async def test_from_sign_in_to_revocation(site: Site, lines: list[Line]) -> None
         assert {(line["user_id"], line["grant"]) for line in found} == {(person, grant)}
     assert [line["grant_type"] for line in _of(lines, "tokens_issued")] == ["authorization_code", "refresh_token"]
     assert given["user_id"] == person
-    assert [line["grant"] for line in _of(lines, "grant_revoked")] == [grant]
+    assert [(line["user_id"], line["grant"]) for line in _of(lines, "grant_revoked")] == [(person, grant)]
     written = repr(lines)
     for tokens in (first, second):
         assert tokens["access_token"] not in written

@@ -34,6 +34,7 @@ def answer(engine: duckdb.DuckDBPyConnection, sql: str) -> Counter[str]:
     return Counter(map(repr, engine.execute(query.statement).fetchall()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_random_statements_give_what_they_give_over_all_rows(engine: duckdb.DuckDBPyConnection, seed: int) -> None:
     statements = Statements(random.Random(seed), RANDOM_TABLES, names=["j"])

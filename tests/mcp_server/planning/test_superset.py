@@ -29,6 +29,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+@pytest.mark.slow
 @_SETTINGS
 @given(stored=items(odd=False), condition=conditions())
 def test_every_matching_item_is_received(engine: duckdb.DuckDBPyConnection, stored: list[Item], condition: str) -> None:
@@ -42,6 +43,7 @@ def test_every_matching_item_is_received(engine: duckdb.DuckDBPyConnection, stor
     assert wanted <= {item["k"]["S"] for item in found}
 
 
+@pytest.mark.slow
 @_SETTINGS
 @given(stored=items(odd=True), condition=conditions())
 def test_unsampled_types_change_no_answer_unnoticed(

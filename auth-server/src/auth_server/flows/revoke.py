@@ -50,22 +50,23 @@ class Revoke:
             raise await client_request.counted(self._limiter, request, refused) from refused
         # RFC 7009 §2.1: "the authorization server [...] MUST extend its search across all of its supported token
         # types" when a hint misleads; we look at the token alone.
-        revoked = await self._end(request.parameters.required("token"), client, now)
-        if revoked is not None:
-            _log.info("grant_revoked", client_id=client.client_id, grant=revoked, address=request.address)
+        await self._end(request.parameters.required("token"), client, request.address, now)
 
-    async def _end(self, text: str, client: Client, now: float) -> str | None:
-        """The handle of the grant that is over; None if the token stands for none of the client's."""
+    async def _end(self, text: str, client: Client, address: str, now: float) -> None:
         key = credentials.refresh_token_key(text)
         if key is not None:
             grant = await self._refresh_tokens.refreshed_grant(key)
             if grant is None or grant.client_id != client.client_id:
-                return None
+                return
             await self._grants.revoke_grant(grant.grant_id, now)
-            return grant.handle
-        handle = revocation.grant_handle(
-            text, keys=await self._keys.published_keys(), deployment=self._deployment, client=client, now=now
-        )
-        if handle is None or not await self._grants.revoke_grant_by_handle(handle, client.client_id, now):
-            return None
-        return handle
+            handle, user_id = grant.handle, grant.user_id
+        else:
+            token = revocation.own_token(
+                text, keys=await self._keys.published_keys(), deployment=self._deployment, client=client, now=now
+            )
+            if token is None:
+                return
+            handle, user_id = token.grant_handle, token.subject
+            if not await self._grants.revoke_grant_by_handle(handle, client.client_id, now):
+                return
+        _log.info("grant_revoked", user_id=user_id, client_id=client.client_id, grant=handle, address=address)

@@ -16,10 +16,6 @@ class StoreUnavailable(Exception):
 class Maintenance(Protocol):
     """What a store needs now and then."""
 
-    async def changes(self) -> int:
-        """A number that grows with every change to a client, its secrets or a signing key, by whichever process."""
-        ...
-
     async def check(self) -> None:
         """Writes; raises StoreUnavailable within a fraction of a second if that cannot be done."""
         ...

@@ -10,7 +10,6 @@ from auth_server.adapters.sqlite_store.grants import SqliteGrants
 from auth_server.adapters.sqlite_store.keys import SqliteSigningKeys
 from auth_server.adapters.sqlite_store.people import SqlitePeople
 from auth_server.adapters.sqlite_store.sweeping import STEPS, Step
-from auth_server.ports.store import StoreUnavailable
 
 _PROBE_PATIENCE = 0.25
 """Seconds in which a probe must have written."""
@@ -37,13 +36,6 @@ class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrant
     def close(self) -> None:
         """Finishes what is under way and closes the file."""
         self._database.close()
-
-    async def changes(self) -> int:
-        """See Maintenance."""
-        changes = self._database.changes.read()
-        if changes is None:
-            raise StoreUnavailable
-        return changes
 
     async def check(self) -> None:
         """See Maintenance."""
