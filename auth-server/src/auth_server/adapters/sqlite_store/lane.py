@@ -113,9 +113,10 @@ class Lane:
             while True:
                 # Who has given up meanwhile is not served.
                 batch = [job for job in self._popped() if not job.answer.cancelled()]
-                if batch or self._closing:
+                if batch or (self._closing and not self._waiting):
                     return batch
-                self._changed.wait()
+                if not self._waiting:
+                    self._changed.wait()
 
     def _popped(self) -> list[_Job]:
         return [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
