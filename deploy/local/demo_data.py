@@ -139,6 +139,7 @@ def _load(client: Any, source: _Source, progress: Progress) -> None:
     _write_all(client, source, progress)
     arn = client.describe_table(TableName=name)["Table"]["TableArn"]
     client.tag_resource(ResourceArn=arn, Tags=[{"Key": MARKER, "Value": source.fingerprint}])
+    progress(name, source.count, source.count)  # only now: a table without its marker is loaded again
 
 
 def _write_all(client: Any, source: _Source, progress: Progress) -> None:
@@ -157,7 +158,8 @@ def _write_all(client: Any, source: _Source, progress: Progress) -> None:
             _write(client, source.table.name, batch)
             with turn:
                 written += len(batch)
-                progress(source.table.name, written, source.count)
+                if written < source.count:
+                    progress(source.table.name, written, source.count)
 
     with ThreadPoolExecutor(_WRITERS) as pool:
         writers = [pool.submit(write) for _ in range(_WRITERS)]
