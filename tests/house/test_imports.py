@@ -54,8 +54,8 @@ exec(compile("import os; os.environ.get('HOME'); open(os.devnull)", sources[0] +
 print(json.dumps([modules, found[:done], found[done:]]))
 '''
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_importing_every_module_does_nothing_else() -> None:
     """Settings are read, and resources opened, when a service starts and not before.
 

@@ -79,8 +79,8 @@ def assert_failed(outcome: Outcome, *words: str) -> None:
     for word in words:
         assert word in outcome.err
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_a_password_comes_from_a_file_or_standard_input(run: CommandLine) -> None:
     file = run.directory / "password"
     file.write_text(f"{PASSWORD}\n")
@@ -203,8 +203,8 @@ def test_bad_settings_and_files_are_one_line(run: CommandLine, monkeypatch: pyte
     monkeypatch.delenv("AUTH_ISSUER")
     assert_failed(run("client", "list"), "AUTH_ISSUER is not set")
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_people_are_disabled_enabled_and_deleted(run: CommandLine) -> None:
     user_id = _ada(run)
     disabled = run("user", "disable", "ada@example.com", "--json").document
@@ -219,8 +219,8 @@ def test_people_are_disabled_enabled_and_deleted(run: CommandLine) -> None:
     assert_failed(run("user", "show", "ada@example.com"), "no such user")
     assert_failed(run("user", "disable", user_id), "no such user")
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_a_password_is_replaced(run: CommandLine) -> None:
     _ada(run)
     changed = run("user", "set-password", "ada@example.com", "--password-file", "-", stdin="another good password")
@@ -238,8 +238,8 @@ async def _sign_in(run: CommandLine) -> str:
         await world.tokens(client.client_id)
         return (await world.store.grants(world.clock.now()))[-1].handle
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_grants_are_listed_and_revoked(run: CommandLine) -> None:
     gid = asyncio.run(_sign_in(run))
     (grant,) = run("grant", "list", "--json").document["grants"]
@@ -254,8 +254,8 @@ def test_grants_are_listed_and_revoked(run: CommandLine) -> None:
     assert run("grant", "revoke", "--user", EMAIL).out.startswith("Revoked 1.")
     assert run("grant", "revoke").status == 2
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_sessions_are_listed_and_revoked(run: CommandLine) -> None:
     asyncio.run(_sign_in(run))
     (session,) = run("session", "list", "--json").document["sessions"]
@@ -266,8 +266,8 @@ def test_sessions_are_listed_and_revoked(run: CommandLine) -> None:
     assert run("session", "revoke", "--user", EMAIL).out == "Signed out 1.\n"
     assert run("session", "list").out == ""
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_a_client_is_changed(run: CommandLine) -> None:
     client_id = run("client", "create", "--confidential", "--name", "Bot", "--scope", "query", "--json").document[
         "client_id"

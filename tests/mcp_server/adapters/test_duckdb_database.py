@@ -165,8 +165,8 @@ def test_nothing_of_an_interrupted_statement_stays(database: Database) -> None:
     assert state(database) == before
     assert run(database, "SELECT count(*) FROM v") == "CatalogException"
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_all_statements_together_leave_nothing(database: Database) -> None:
     before = state(database)
     for _ in range(3):
