@@ -42,6 +42,7 @@ _ENDINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", _ENDINGS)
 def test_nothing_is_lost_at(ending: str) -> None:
     code, status = _ENDINGS[ending]

@@ -83,6 +83,7 @@ async def test_h01_registering_again_is_never_refused(world: World) -> None:
     assert (await _register(world)).status == 200
 
 
+@pytest.mark.slow
 async def test_h01_many_addresses_shut_registration_for_nobody(world: World) -> None:
     for address in range(25):
         for number in range(50):

@@ -43,6 +43,7 @@ def sampled(sizes: list[int], customers: int, *, every: int = 1) -> Table:
     return with_partition_sizes(table(sum(sizes)), [segment[:SAMPLED] for segment in items])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[4] * 15_000, [1, 7] * 5_000, [60] * 500, [1] * 20_000])
 def test_a_scans_own_order_tells_the_size_of_partitions(sizes: list[int]) -> None:
     mean = sum(sizes) / len(sizes)

@@ -209,7 +209,7 @@ async def test_an_aggregate_over_a_part_is_never_given(
 )
 async def test_a_deadline_ends_a_query(service: Service, tables: None, sql: str) -> None:
     with anyio.fail_after(60), pytest.raises(Failure) as caught:
-        await service.queries(deadline_seconds=1.0).run_sql(ANN, sql=sql)
+        await service.queries(deadline_seconds=0.5).run_sql(ANN, sql=sql)
     assert caught.value.code is FailureCode.DEADLINE_EXCEEDED
     assert await service.rows("SELECT 1") == [[1]]
 

@@ -235,6 +235,7 @@ class TestFailures:
 
         assert caught.value.code is FailureCode.SYNTAX_NOT_SUPPORTED
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "sql",
         [

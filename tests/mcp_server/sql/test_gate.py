@@ -67,6 +67,7 @@ def test_let_through(statement: str) -> None:
     assert parse(statement, None).expression.sql(dialect="duckdb")
 
 
+@pytest.mark.slow
 def test_every_listed_function_is_one_and_is_let_through() -> None:
     """A name that the parser knows by another one must be on the list under that name too."""
     known = {name for (name,) in duckdb.execute("SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()}
@@ -159,6 +160,7 @@ class TestText:
         assert _refusal("SELECT 1 --" + "é" * (MAX_BYTES // 2)).code is FailureCode.INVALID_ARGUMENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "nested",
     [

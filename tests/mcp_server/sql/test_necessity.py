@@ -102,6 +102,7 @@ def _sorted_rows(result: duckdb.DuckDBPyConnection) -> list[str]:
     return sorted(repr(row) for row in result.fetchall())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_the_necessary_rows_give_the_same_result(tables: PlainTables, seed: int) -> None:
     queries = _Queries(seed)
