@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 MAX_NEVER_USED = 2_000
 """Most self-registered clients kept that nobody has allowed anything yet."""
@@ -20,10 +21,11 @@ class GrantType(StrEnum):
 
 
 class Registration(StrEnum):
-    """How a client came to be known: entered by the operator, or by itself through RFC 7591."""
+    """How a client came to be known: entered by the operator, by itself (RFC 7591), or by its metadata document."""
 
     OPERATOR = "operator"
     DYNAMIC = "dynamic"
+    DOCUMENT = "document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Client:
     """A registered client.
 
     `redirect_uris` of loopback clients carry no port. `secrets` are at most two: a client that has none is public.
-    Times are seconds since the epoch.
+    `document_expires_at` is when the metadata document of a client that has one must be fetched anew. Times are seconds
+    since the epoch.
     """
 
     client_id: str
@@ -57,8 +60,14 @@ class Client:
     created_at: float
     confidential: bool = False
     secrets: tuple[ClientSecret, ...] = ()
+    document_expires_at: float | None = None
 
     @property
     def is_verified(self) -> bool:
         """Whether the operator vouches for the client's name."""
         return self.registration is Registration.OPERATOR
+
+    @property
+    def host(self) -> str | None:
+        """The host that publishes the client's document, and so vouches for it: `name[:port]`; None without one."""
+        return urlsplit(self.client_id).netloc if self.registration is Registration.DOCUMENT else None

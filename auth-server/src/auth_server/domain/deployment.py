@@ -1,9 +1,19 @@
 """Who this authorization server is, and for which resources it issues tokens."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 DEFAULT_TENANT = "default"
 """The one tenant there is; carried in every token and compared with a schema's tenant by mcp-server."""
+
+
+class DocumentPolicy(StrEnum):
+    """Whose metadata documents make a client."""
+
+    PUBLIC = "public"
+    """Those of every host of the public Internet, and of the named origins."""
+    NAMED = "named"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +23,11 @@ class Deployment:
     `issuer` has no trailing slash and is the same byte string in metadata, tokens and redirects. `resources` are
     canonical resource URIs (RFC 8707); the first stands in when a request names none. `redirect_schemes` are the
     private-use URI schemes without a dot to which clients that registered themselves may be redirected.
+    `document_origins` are those that the operator names for client documents.
     """
 
     issuer: str
     resources: tuple[str, ...]
     redirect_schemes: frozenset[str]
+    client_documents: DocumentPolicy = DocumentPolicy.PUBLIC
+    document_origins: frozenset[str] = frozenset()

@@ -75,6 +75,12 @@ class Reason(StrEnum):
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
     CLIENT_DELETED = "client_deleted"
+    # Client ID Metadata Documents
+    CLIENT_DOCUMENT_URL = "client_document_url"
+    CLIENT_DOCUMENT_NOT_ALLOWED = "client_document_not_allowed"
+    CLIENT_DOCUMENT_UNAVAILABLE = "client_document_unavailable"
+    CLIENT_DOCUMENT_REFUSED = "client_document_refused"
+    CLIENT_DOCUMENT_INVALID = "client_document_invalid"
     SOFTWARE_STATEMENT_NOT_APPROVED = "software_statement_not_approved"
     # The server
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -86,8 +92,9 @@ class Reason(StrEnum):
 class Facts:
     """What is known about a refused request beyond its reason.
 
-    Logs show who was involved; `retry_after` (seconds), `allowed_methods` and `resources` (those that would be right)
-    also go into the answer. Nothing here is a secret, and nothing in the answer is the caller's own text.
+    Logs show who was involved; `retry_after` (seconds), `allowed_methods`, `resources` (those that would be right) and
+    `defect` (a sentence on what is wrong with the client's document) also go into the answer. Nothing here is a secret,
+    and nothing in the answer is the caller's own text.
     """
 
     client_id: str | None = None
@@ -96,6 +103,7 @@ class Facts:
     retry_after: int | None = None
     allowed_methods: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    defect: str | None = None
 
 
 NO_FACTS = Facts()
@@ -196,6 +204,19 @@ WIRE: dict[Reason, WireError] = {
     Reason.SOFTWARE_STATEMENT_NOT_APPROVED: WireError(
         400, "unapproved_software_statement", "Software statements are not accepted."
     ),
+    Reason.CLIENT_DOCUMENT_URL: WireError(
+        400, "invalid_client", "The client id is not a URL that a document can have."
+    ),
+    Reason.CLIENT_DOCUMENT_NOT_ALLOWED: WireError(
+        400, "invalid_client", "Client documents of that host are not accepted here."
+    ),
+    Reason.CLIENT_DOCUMENT_UNAVAILABLE: WireError(
+        503, "temporarily_unavailable", "The client's metadata document cannot be fetched right now."
+    ),
+    Reason.CLIENT_DOCUMENT_REFUSED: WireError(
+        400, "invalid_client", "The client's metadata document cannot be fetched."
+    ),
+    Reason.CLIENT_DOCUMENT_INVALID: WireError(400, "invalid_client", "The client's metadata document is not valid."),
     Reason.TOO_MANY_REQUESTS: WireError(429, "temporarily_unavailable", "Too many requests; try again later."),
     Reason.STORE_UNAVAILABLE: WireError(503, "temporarily_unavailable", "Try again in a moment; nothing was used up."),
     Reason.CRASHED: WireError(500, "server_error", "Something went wrong here."),

@@ -1,0 +1,98 @@
+"""Fetches client documents over HTTPS: no redirect, no proxy, no cookie, five seconds and five kilobytes in all."""
+
+import re
+import ssl
+from collections.abc import Iterable
+
+import anyio
+import httpcore2
+
+from auth_server.adapters.client_documents.public_connections import ForbiddenAddress, PublicConnections
+from auth_server.ports.documents import DocumentUnavailable, Obstacle
+from auth_server.protocol.client_documents import Document
+
+DOCUMENT_BYTES = 5 * 1024
+"""draft-ietf-oauth-client-id-metadata-document §6.6: "limit the response size [...] to 5 kilobytes"."""
+FETCH_SECONDS = 5.0
+"""Most time for everything, from the name's resolution to the last byte."""
+_USER_AGENT = "dynamosql-auth-server (client metadata document)"
+_HEADERS = [
+    ("Accept", "application/json"),
+    # What arrives is what counts against the limit: nothing is ever decompressed.
+    ("Accept-Encoding", "identity"),
+    ("User-Agent", _USER_AGENT),
+    ("Connection", "close"),
+]
+_CONTENT_TYPE = re.compile(rb"application/(?:json|[a-z0-9!#$&^_.-]+\+json)\s*(?:;.*)?", re.IGNORECASE)
+_MAX_AGE = re.compile(r"(?:s-maxage|max-age)=\"?([0-9]{1,9})\"?")
+_UNSTORABLE = frozenset({"no-store", "no-cache", "private"})
+
+
+class HttpsDocuments:
+    """Implements DocumentSource."""
+
+    def __init__(self, connections: PublicConnections, *, certificates: ssl.SSLContext | None = None) -> None:
+        self._connections, self._certificates = connections, certificates or ssl.create_default_context()
+
+    async def document(self, url: str) -> Document:
+        """See DocumentSource."""
+        try:
+            with anyio.fail_after(FETCH_SECONDS):
+                return await self._fetch(url)
+        except TimeoutError as error:
+            raise DocumentUnavailable(Obstacle.TOO_SLOW) from error
+        except ForbiddenAddress as error:
+            raise DocumentUnavailable(Obstacle.FORBIDDEN_ADDRESS) from error
+        except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, OSError) as error:
+            raise DocumentUnavailable(Obstacle.UNREACHABLE, type(error).__name__) from error
+
+    async def _fetch(self, url: str) -> Document:
+        # A pool of its own: no connection outlives the fetch, and none is shared with what another URL led to.
+        async with (
+            httpcore2.AsyncConnectionPool(self._certificates, network_backend=self._connections) as pool,
+            pool.stream("GET", url, headers=_HEADERS) as response,
+        ):
+            _check(response)
+            content = bytearray()
+            async for chunk in response.aiter_stream():
+                content += chunk
+                if len(content) > DOCUMENT_BYTES:
+                    raise DocumentUnavailable(Obstacle.TOO_LONG)
+            return Document(bytes(content), _max_age(response.headers))
+
+
+def _check(response: httpcore2.Response) -> None:
+    """Raises DocumentUnavailable for an answer that cannot be a document."""
+    if response.status >= 500 or response.status == 429:
+        raise DocumentUnavailable(Obstacle.SERVER_ERROR, str(response.status))
+    # §4: "MUST NOT automatically follow HTTP redirects", and any status other than 200 is an error.
+    if response.status != 200:
+        raise DocumentUnavailable(Obstacle.STATUS, str(response.status))
+    types = _values(response.headers, b"content-type")
+    if len(types) != 1 or not _CONTENT_TYPE.fullmatch(types[0]):
+        raise DocumentUnavailable(Obstacle.CONTENT_TYPE)
+    if any(value.strip().lower() not in (b"", b"identity") for value in _values(response.headers, b"content-encoding")):
+        raise DocumentUnavailable(Obstacle.CONTENT_ENCODING)
+    lengths = _values(response.headers, b"content-length")
+    if any(int(length) > DOCUMENT_BYTES for length in lengths):  # h11 has checked that it is a number
+        raise DocumentUnavailable(Obstacle.TOO_LONG)
+
+
+def _max_age(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """For how many seconds the answer is fresh (RFC 9111 §4.2.1), the time it has spent in other caches deducted."""
+    directives = [
+        directive.strip()
+        for value in _values(headers, b"cache-control")
+        for directive in value.decode("latin-1").lower().split(",")
+    ]
+    if _UNSTORABLE & {directive.partition("=")[0] for directive in directives}:
+        return 0
+    ages = [int(found[1]) for directive in directives if (found := _MAX_AGE.fullmatch(directive))]
+    if not ages:
+        return None
+    spent = [int(value) for value in _values(headers, b"age") if value.isdigit() and len(value) < 10]
+    return max(0, min(ages) - max(spent, default=0))
+
+
+def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
+    return [value for key, value in headers if key.lower() == name]
