@@ -13,9 +13,7 @@ pytestmark = pytest.mark.slow
 
 EXPECTED = {
     "authorization-server-metadata": "SUCCESS",
-    # A SHOULD that the suite reports and does not score: client id metadata documents are not offered, and the metadata
-    # lists only what answers.
-    "authorization-server-metadata-cimd": "WARNING",
+    "authorization-server-metadata-cimd": "SUCCESS",
     "authorization-code-grant": "SUCCESS",
 }
 

@@ -20,6 +20,7 @@ import auth_server.settings
 import mcp_server.settings
 from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.cli.main import commands
+from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import WIRE
 from auth_server.web.browser import Browser
 from auth_server.web.pages import Renderer
@@ -63,8 +64,9 @@ def setting_rows(prefix: str, fields: Iterable[tuple[str, FieldInfo]]) -> list[s
         if field.is_required():
             default = "required"
         else:
-            value = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-            default = f"`{value}`" if field.default not in ((), None) else "none"
+            given = field.get_default(call_default_factory=True)
+            value = ",".join(given) if isinstance(given, tuple) else given
+            default = f"`{value}`" if given not in ((), {}, None) else "none"
         examples = f" For example `{field.examples[0]}`." if field.examples else ""
         rows.append(f"| `{variable}` | {default} | {field.description}{examples} |")
     return rows
@@ -115,7 +117,7 @@ def test_every_endpoint_of_auth_server_is_documented() -> None:
     browser = Browser(issuer=issuer, render=Renderer(brand="Brand", issuer=issuer))
     routes = endpoints(
         cast("Any", anything),
-        published(issuer, cast("Any", anything)),
+        published(Deployment(issuer, (), frozenset()), cast("Any", anything)),
         store=cast("Any", anything),
         keys=cast("Any", anything),
         issuer=issuer,

@@ -46,8 +46,13 @@ class Storage:
         self.client = client_info
 
 
-def sign_in_provider(resource: str, storage: Storage, browser: Browser, callback: Callback) -> OAuthClientProvider:
-    """What makes the client's HTTP requests authorized: discovery, registration, browser, tokens, refresh."""
+def sign_in_provider(
+    resource: str, storage: Storage, browser: Browser, callback: Callback, *, client_metadata_url: str | None = None
+) -> OAuthClientProvider:
+    """What makes the client's HTTP requests authorized: discovery, registration, browser, tokens, refresh.
+
+    A client with a metadata document at `client_metadata_url` prefers that to registration, where it is offered.
+    """
 
     async def open_browser(url: str) -> None:
         storage.authorize_urls.append(url)
@@ -63,7 +68,9 @@ def sign_in_provider(resource: str, storage: Storage, browser: Browser, callback
         redirect_uris=[AnyUrl(callback.redirect_uri)],
         token_endpoint_auth_method="none",
     )
-    return OAuthClientProvider(resource, metadata, storage, open_browser, receive_code)
+    return OAuthClientProvider(
+        resource, metadata, storage, open_browser, receive_code, client_metadata_url=client_metadata_url
+    )
 
 
 @asynccontextmanager

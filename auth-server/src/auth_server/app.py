@@ -11,6 +11,8 @@ import structlog
 import uvloop
 
 from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
+from auth_server.adapters.client_documents.https_documents import HttpsDocuments
+from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import open_passwords
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.file import UnusableStore
@@ -56,9 +58,11 @@ async def service(
     master_key = read_key_file(settings.master_key_file)
     async with open_store(settings.store_url, verify=True) as store:
         keys = await _open_keys(store, master_key, clock, entropy)
+        deployment = _deployment(settings)
         flows = compose(
-            Deployment(settings.issuer, settings.resources, frozenset(settings.redirect_schemes)),
+            deployment,
             store=store,
+            documents=HttpsDocuments(PublicConnections(settings.client_document_origins)),
             keys=keys,
             passwords=passwords,
             limiter=MemoryAttemptLimiter(clock),
@@ -69,7 +73,7 @@ async def service(
             flows,
             store=store,
             keys=keys,
-            issuer=settings.issuer,
+            deployment=deployment,
             brand=settings.brand_name,
         )
         async with anyio.create_task_group() as housekeeping:
@@ -129,6 +133,17 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
                 shutdown_seconds=SHUTDOWN_SECONDS,
             )
         _log.info("stopped")
+
+
+def _deployment(settings: Settings) -> Deployment:
+    origins = (host if port == 443 else f"{host}:{port}" for host, port in settings.client_document_origins)
+    return Deployment(
+        settings.issuer,
+        settings.resources,
+        frozenset(settings.redirect_schemes),
+        client_documents=settings.client_documents,
+        document_origins=frozenset(f"https://{origin}" for origin in origins),
+    )
 
 
 @asynccontextmanager

@@ -3,12 +3,16 @@
 Every field's description stands in docs/settings.md; every message names the variable and the remedy.
 """
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from auth_server.domain.deployment import DocumentPolicy
 from auth_server.protocol import redirect_uri
 from shared_kernel import resource
 from shared_kernel.settings import (
@@ -21,6 +25,28 @@ from shared_kernel.settings import (
     ServiceSettings,
     ShutdownDelaySeconds,
 )
+
+MAX_PORT = 65535
+_ORIGIN = re.compile(
+    r"https://(?P<host>[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?(?:=(?P<place>[^=:]+|\[[^]]+\]):(?P<at>[0-9]{1,5}))?"
+)
+
+
+def _origins(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    places = {}
+    for item in filter(None, map(str.strip, value.split(","))):
+        found = _ORIGIN.fullmatch(item)
+        if found is None or max(int(found["port"] or 0), int(found["at"] or 0)) > MAX_PORT:
+            raise ValueError("must hold https origins separated by commas, each with =host:port or without")
+        key = (found["host"], int(found["port"] or 443))
+        places[key] = (found["place"].strip("[]"), int(found["at"])) if found["place"] else key
+    return places
+
+
+Place = tuple[str, int]
+Origins = Annotated[Mapping[Place, Place], NoDecode, BeforeValidator(_origins)]
 
 
 class Settings(ServiceSettings):
@@ -54,6 +80,17 @@ class Settings(ServiceSettings):
         default=(),
         description="Comma-separated networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed; "
         "decides which address rate limits and logs see.",
+    )
+    client_documents: DocumentPolicy = Field(
+        default=DocumentPolicy.PUBLIC,
+        description="Whose Client ID Metadata Documents make a client: those of every host of the public Internet "
+        "and of the named origins (`public`), of the named origins only (`named`), or nobody's (`off`).",
+    )
+    client_document_origins: Origins = Field(
+        default_factory=dict,
+        description="Comma-separated origins whose client documents are fetched even from private addresses; "
+        "with `=host:port`, from there. The certificate must be that of the origin.",
+        examples=["https://clients.corp.example,https://app.example=10.0.0.7:8443"],
     )
     max_concurrent_requests: MaxConcurrentRequests = 256
     shutdown_delay_seconds: ShutdownDelaySeconds = 5.0

@@ -43,6 +43,28 @@ def test_four_variables_are_enough(load: Loader) -> None:
     assert loaded.trusted_proxies == ()
 
 
+def test_named_origins_are_read_as_places(load: Loader) -> None:
+    """Each with its port, connected where it is or where it is said to be."""
+    loaded = load(
+        AUTH_CLIENT_DOCUMENT_ORIGINS="https://a.example, https://b.example:8443=10.0.0.7:443,https://c.x=[::1]:9"
+    )
+    assert loaded.client_document_origins == {
+        ("a.example", 443): ("a.example", 443),
+        ("b.example", 8443): ("10.0.0.7", 443),
+        ("c.x", 443): ("::1", 9),
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://a.example", "a.example", "https://a.example/path", "https://A.example", "https://a.example=10.0.0.7",
+     "https://a.example=:1", "https://a.example:99999", "https://a.example=b:99999", "https://u@a.example", "*"],
+)  # fmt: skip
+def test_what_is_no_origin_is_named(load: Loader, value: str) -> None:
+    with pytest.raises(BadSettings, match="AUTH_CLIENT_DOCUMENT_ORIGINS must hold https origins"):
+        load(AUTH_CLIENT_DOCUMENT_ORIGINS=value)
+
+
 def test_values_are_read_as_meant(load: Loader) -> None:
     loaded = load(
         AUTH_ISSUER="http://localhost:9000/tenants/one",

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import sqlite3
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from argon2 import PasswordHasher
 from joserfc import jws
 
 from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
+from auth_server.adapters.client_documents.https_documents import HttpsDocuments
+from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.adapters.signing_keys import SealedKeyRing, open_key_ring
 from auth_server.domain.client import Client
@@ -27,6 +30,7 @@ from auth_server.flows.authorize import Continue, ErrorRedirect
 from auth_server.flows.consent import ConsentQuestion, Redirect
 from auth_server.flows.flows import Flows, compose
 from auth_server.flows.sign_in import SignedIn, SignInPage
+from auth_server.ports.documents import DocumentSource
 from auth_server.ports.store import Store
 from auth_server.protocol import registration
 from auth_server.protocol.parameters import Pairs
@@ -46,6 +50,8 @@ REDIRECT_URI = "http://localhost:49152/callback"
 VERIFIER = "v" * 43
 PKCE = Pkce(VERIFIER)
 MASTER_KEY = b"m" * 32
+NO_DOCUMENTS = HttpsDocuments(PublicConnections({}), certificates=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+"""Trusts no host, for tests that are not about documents."""
 FAST_ARGON2 = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -102,26 +108,34 @@ class World:
     deployment: Deployment = field(
         default_factory=lambda: Deployment(ISSUER, (RESOURCE, OTHER_RESOURCE), frozenset({"cursor"}))
     )
+    documents: DocumentSource = NO_DOCUMENTS
     browser_id: str | None = None
     session_id: str | None = None
 
     def __post_init__(self) -> None:
-        entropy = SystemEntropy()
-        self.flows = compose(
-            self.deployment,
-            store=self.store,
-            keys=self.keys,
-            passwords=self.passwords,
-            limiter=MemoryAttemptLimiter(self.clock),
-            clock=self.clock,
-            entropy=entropy,
-        )
+        self.limiter = MemoryAttemptLimiter(self.clock)
         self.administration = Administration.over(
-            self.store, passwords=self.passwords, clock=self.clock, entropy=entropy
+            self.store, passwords=self.passwords, clock=self.clock, entropy=SystemEntropy()
         )
+        self.deploy(self.deployment)
 
+    limiter: MemoryAttemptLimiter = field(init=False)
     flows: Flows = field(init=False)
     administration: Administration = field(init=False)
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Starts the server anew, on the same store."""
+        self.deployment = deployment
+        self.flows = compose(
+            deployment,
+            store=self.store,
+            documents=self.documents,
+            keys=self.keys,
+            passwords=self.passwords,
+            limiter=self.limiter,
+            clock=self.clock,
+            entropy=SystemEntropy(),
+        )
 
     async def register(self, **metadata: Any) -> Client:
         """A dynamically registered client; by default a native one with refresh tokens."""
@@ -303,13 +317,17 @@ def unverified_header(token: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_world(
-    path: Path, clock: SettableClock | None = None, *, backend: str = "sqlite"
+    path: Path,
+    clock: SettableClock | None = None,
+    *,
+    backend: str = "sqlite",
+    documents: DocumentSource = NO_DOCUMENTS,
 ) -> AsyncIterator[World]:
     """A world on the store at that path, with one person in it."""
     clock = clock or SettableClock()
     async with BACKENDS[backend](path) as store:
         keys = await open_key_ring(store, MASTER_KEY, clock, SystemEntropy())
-        world = World(store, keys, await open_passwords(FAST_ARGON2), clock, path)
+        world = World(store, keys, await open_passwords(FAST_ARGON2), clock, path, documents=documents)
         if await store.user_by_email(EMAIL) is None:
             with contextlib.suppress(CannotDo):  # another process was faster
                 await world.administration.people.create(EMAIL, PASSWORD)

@@ -4,12 +4,15 @@ import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from joserfc.jwk import ECKey
 
+from auth_server.domain.deployment import Deployment, DocumentPolicy
 from auth_server.protocol import metadata
+
+RESOURCE = "https://mcp.example.com/mcp"
 
 
 @pytest.mark.parametrize("issuer", ["https://auth.example.com", "https://example.com/tenant"])
 def test_metadata_is_valid(issuer: str) -> None:
-    document = metadata.server_metadata(issuer)
+    document = metadata.server_metadata(Deployment(issuer, (RESOURCE,), frozenset()))
     AuthorizationServerMetadata(document).validate()
     assert document["issuer"] == issuer
     assert document["code_challenge_methods_supported"] == ["S256"]
@@ -17,6 +20,15 @@ def test_metadata_is_valid(issuer: str) -> None:
     assert set(document["grant_types_supported"]) == {"authorization_code", "client_credentials", "refresh_token"}
     endpoints = [value for name, value in document.items() if name.endswith(("_endpoint", "jwks_uri"))]
     assert all(value.startswith(f"{issuer}/") for value in endpoints)
+
+
+@pytest.mark.parametrize("policy", DocumentPolicy)
+def test_documents_are_offered_where_they_are_taken(policy: DocumentPolicy) -> None:
+    """With `none` beside, without which some clients do not believe it."""
+    deployment = Deployment("https://auth.example.com", (RESOURCE,), frozenset(), client_documents=policy)
+    document = metadata.server_metadata(deployment)
+    assert document["client_id_metadata_document_supported"] is (policy is not DocumentPolicy.OFF)
+    assert "none" in document["token_endpoint_auth_methods_supported"]
 
 
 def test_key_set_shows_public_parts_only() -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from auth_server.domain.client import DYNAMIC_LIFETIME, MAX_NEVER_USED, NEVER_USED_LIFETIME, Client, ClientSecret
+from auth_server.domain.client import (
+    DYNAMIC_LIFETIME,
+    MAX_NEVER_USED,
+    NEVER_USED_LIFETIME,
+    Client,
+    ClientSecret,
+    Registration,
+)
 from auth_server.ports.clients import Addition
 from auth_server.ports.store import Store
 from tests.auth_server.stores.backends import BACKENDS
@@ -126,3 +133,45 @@ async def test_no_reader_keeps_what_a_change_has_overtaken(store: Store, backend
             named = replace(CLIENT, name=f"Name {n}")
             assert await another.update_client(named)
             assert await store.client("client_a") == named
+
+
+DOCUMENT = replace(
+    PUBLIC,
+    client_id="https://app.example/client.json",
+    registration=Registration.DOCUMENT,
+    document_expires_at=NOW + 300,
+)
+
+
+async def test_a_document_replaces_what_it_said_before(store: Store) -> None:
+    """The client stays the same one, with its grants."""
+    assert await store.add_client(DOCUMENT) is Addition.ADDED
+    assert await store.client(DOCUMENT.client_id) == DOCUMENT
+    changed = replace(
+        DOCUMENT, name="New", redirect_uris=("https://new.example/",), created_at=NOW + 9, document_expires_at=NOW + 999
+    )
+    assert await store.add_client(changed) is Addition.KNOWN
+    assert await store.client(DOCUMENT.client_id) == replace(changed, created_at=NOW)
+
+
+async def test_a_document_replaces_no_client_of_the_operators(store: Store) -> None:
+    """Nor one that registered itself, should ids ever meet."""
+    for number, other in enumerate((CLIENT, PUBLIC)):
+        known = replace(other, client_id=f"https://app.example/{number}")
+        await store.add_client(known)
+        assert await store.add_client(replace(DOCUMENT, client_id=known.client_id)) is Addition.KNOWN
+        assert await store.client(known.client_id) == known
+
+
+async def test_a_document_that_nobody_used_goes_after_a_day(store: Store) -> None:
+    """Anybody can name any number of them."""
+    await store.add_client(DOCUMENT)
+    await store.sweep(NOW + NEVER_USED_LIFETIME)
+    assert await store.client(DOCUMENT.client_id) is None
+
+
+async def test_a_document_that_the_operator_deleted_stays_out(store: Store) -> None:
+    """It would be back with the next request."""
+    await store.add_client(DOCUMENT)
+    assert await store.delete_client(DOCUMENT.client_id, NOW)
+    assert await store.add_client(DOCUMENT) is Addition.DELETED

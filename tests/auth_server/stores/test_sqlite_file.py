@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from auth_server.adapters.sqlite_store.file import UnusableStore
+from auth_server.adapters.sqlite_store.migrations import known_version
 from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.ports.store import StoreUnavailable
 from tests.auth_server.flows.world import ok, open_world
@@ -102,7 +103,7 @@ def test_newer_schema_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(UnusableStore, match="schema version 99, this server knows 4: upgrade the server"):
+    with pytest.raises(UnusableStore, match=f"schema version 99, this server knows {known_version()}: upgrade"):
         SqliteStore.open(path)
 
 

@@ -27,6 +27,9 @@ _CLIENT_SECRET = _Limit("client-secret", 10, minutes=1)
 _CLIENT_ADDRESS = _Limit("client-address", 200, minutes=1)
 _AUTHORIZATION_ADDRESS = _Limit("authorization-address", 120, minutes=1)
 _REGISTRATION_ADDRESS = _Limit("registration-address", 60, minutes=10)
+_DOCUMENT_ADDRESS = _Limit("document-address", 20, minutes=1)
+_DOCUMENT_ORIGIN = _Limit("document-origin", 30, minutes=1)
+_DOCUMENTS = _Limit("documents", 120, minutes=1)
 _LOOKS_BETWEEN_CLEARINGS = 1000
 
 
@@ -74,6 +77,17 @@ class MemoryAttemptLimiter:
         source = network(address)
         # The address first: one that is blocked makes us remember no further clients.
         return self._hit(_CLIENT_ADDRESS, source) or self._hit(_CLIENT_SECRET, digest(client_id), source)
+
+    async def document_fetch(self, origin: str, address: str) -> int | None:
+        """See AttemptLimiter: in a minute 20 from an address, 30 to an origin, 120 in all.
+
+        Nobody can have us flood a host, and one address alone cannot use up what there is for everybody.
+        """
+        return (
+            self._hit(_DOCUMENT_ADDRESS, network(address))
+            or self._hit(_DOCUMENT_ORIGIN, digest(origin))
+            or self._hit(_DOCUMENTS)
+        )
 
     def _hit(self, limit: _Limit, *key: str) -> int | None:
         """Counts a hit; the seconds to wait, and no count, when the window is full."""

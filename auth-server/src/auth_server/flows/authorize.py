@@ -4,15 +4,17 @@ from dataclasses import dataclass, replace
 
 from auth_server.domain import credentials
 from auth_server.domain.authorization import TRANSACTION_LIFETIME, Transaction
+from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.domain.user import Session
+from auth_server.flows.client_documents import ClientDocuments
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import SessionStore
-from auth_server.protocol import authorize, redirect_uri
+from auth_server.protocol import authorize, client_documents, redirect_uri
 from auth_server.protocol.parameters import Pairs
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
@@ -44,6 +46,7 @@ class Authorize:
         *,
         deployment: Deployment,
         clients: ClientStore,
+        documents: ClientDocuments,
         transactions: TransactionStore,
         sessions: SessionStore,
         grants: GrantStore,
@@ -52,7 +55,7 @@ class Authorize:
         entropy: Entropy,
     ) -> None:
         self._deployment = deployment
-        self._clients, self._transactions = clients, transactions
+        self._clients, self._documents, self._transactions = clients, documents, transactions
         self._sessions, self._grants = sessions, grants
         self._limiter, self._clock, self._entropy = limiter, clock, entropy
 
@@ -69,7 +72,7 @@ class Authorize:
         retry_after = await self._limiter.authorization_attempt(address)
         if retry_after is not None:
             raise Refused(Reason.TOO_MANY_REQUESTS, Facts(retry_after=retry_after))
-        client = await self._clients.client(authorize.unverified_client_id(pairs))
+        client = await self._client(authorize.unverified_client_id(pairs), address)
         proven = authorize.prove(pairs, client, self._deployment)
         now = self._clock.now()
         try:
@@ -94,6 +97,11 @@ class Authorize:
             )
         )
         return Continue(transaction_id, browser_id, needs_sign_in=session is None)
+
+    async def _client(self, client_id: str, address: str) -> Client | None:
+        if client_documents.is_document_id(client_id):
+            return await self._documents.client(client_id, address)
+        return await self._clients.client(client_id)
 
     async def _is_trusted(self, proven: authorize.Proven, session_id: str | None, now: float) -> bool:
         """Whether a browser may be sent to the redirect URI before its person has been asked anything.

@@ -28,7 +28,8 @@ _log = structlog.get_logger("consent")
 class ConsentQuestion:
     """What the page shows, and the anti-forgery tokens of its forms; all stay the same when it is loaded again.
 
-    `client_verified` is False for a client that registered itself: show "unverified, registered dynamically".
+    `client_verified` is True for a client of the operator's; `client_host` is the host that publishes the client's
+    metadata document, and so vouches for it. Show "unverified" for a client that has neither.
     `redirect_host` is where the browser goes next: a host with port, or a private-use scheme such as `cursor://host`.
     `redirect_is_loopback` asks for the warning that any program on this computer could be the client;
     `redirect_is_private_scheme` for the one that any installed app could have claimed the scheme.
@@ -36,6 +37,7 @@ class ConsentQuestion:
 
     client_name: str
     client_verified: bool
+    client_host: str | None
     redirect_host: str
     redirect_is_loopback: bool
     redirect_is_private_scheme: bool
@@ -93,6 +95,7 @@ class Consent:
         return ConsentQuestion(
             client_name=checked.client.name,
             client_verified=checked.client.is_verified,
+            client_host=checked.client.host,
             redirect_host=redirect_uri.shown_host(request.redirect_uri),
             redirect_is_loopback=kind is redirect_uri.Kind.LOOPBACK,
             redirect_is_private_scheme=kind is redirect_uri.Kind.PRIVATE_SCHEME,

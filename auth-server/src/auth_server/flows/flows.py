@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from auth_server.domain.deployment import Deployment
 from auth_server.flows.authorize import Authorize
+from auth_server.flows.client_documents import ClientDocuments
 from auth_server.flows.connections import Connections
 from auth_server.flows.consent import Consent
 from auth_server.flows.register import Register
@@ -11,6 +12,7 @@ from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.sign_out import SignOut
 from auth_server.flows.token.exchange import TokenExchange
+from auth_server.ports.documents import DocumentSource
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import PasswordHasher
@@ -37,6 +39,7 @@ def compose(
     deployment: Deployment,
     *,
     store: Store,
+    documents: DocumentSource,
     keys: KeyRing,
     passwords: PasswordHasher,
     limiter: AttemptLimiter,
@@ -48,6 +51,9 @@ def compose(
         authorize=Authorize(
             deployment=deployment,
             clients=store,
+            documents=ClientDocuments(
+                deployment=deployment, clients=store, source=documents, limiter=limiter, clock=clock
+            ),
             transactions=store,
             sessions=store,
             grants=store,

@@ -12,9 +12,11 @@ class Addition(Enum):
 
     ADDED = auto()
     KNOWN = auto()
-    """Its id exists, which for a dynamic client only renews its unheard-of-since time."""
+    """Its id exists. A document's client has replaced its earlier self; of a dynamic one only the time at which it was
+    last heard of is new.
+    """
     DELETED = auto()
-    """The operator has deleted this dynamic client: it stays out."""
+    """The operator has deleted this client that came by itself: it stays out."""
 
 
 class ClientStore(Protocol):
@@ -29,7 +31,7 @@ class ClientStore(Protocol):
         ...
 
     async def add_client(self, client: Client) -> Addition:
-        """Adds a client. Of more than MAX_NEVER_USED dynamic ones that nobody has used, the oldest goes."""
+        """Adds a client. Of more than MAX_NEVER_USED that came by themselves and nobody has used, the oldest goes."""
         ...
 
     async def update_client(self, client: Client) -> bool:

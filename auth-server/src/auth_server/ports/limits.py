@@ -28,3 +28,10 @@ class AttemptLimiter(Protocol):
     async def client_authentication_failed(self, client_id: str, address: str) -> int | None:
         """Counts a failed authentication of that client from that address; seconds to wait when it is one too many."""
         ...
+
+    async def document_fetch(self, origin: str, address: str) -> int | None:
+        """Counts a request for a client document of that origin, which that address causes.
+
+        Seconds to wait when it is one too many for either, or for all.
+        """
+        ...

@@ -115,7 +115,7 @@ def _is_allowed(uri: str, client: Client, deployment: Deployment) -> bool:
     """Whether the client may be answered at the URI: registered, and of a kind that may be registered today."""
     if not redirect_uri.is_registered(client.redirect_uris, uri):
         return False
-    if client.registration is Registration.DYNAMIC:
+    if client.registration is not Registration.OPERATOR:
         try:
             redirect_uri.check_self_registered(uri, deployment.redirect_schemes)
         except redirect_uri.UnacceptableRedirectUri:

@@ -6,11 +6,13 @@ from typing import Any
 from joserfc.jwk import ECKey
 
 from auth_server.domain.client import GrantType
+from auth_server.domain.deployment import Deployment, DocumentPolicy
 from shared_kernel import access_token, scope
 
 
-def server_metadata(issuer: str) -> dict[str, Any]:
+def server_metadata(deployment: Deployment) -> dict[str, Any]:
     """The metadata document; it names only what answers."""
+    issuer = deployment.issuer
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -26,17 +28,19 @@ def server_metadata(issuer: str) -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "scopes_supported": [*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS],
         "authorization_response_iss_parameter_supported": True,
+        # Clients take up the offer only where `none` is among the authentication methods, too.
+        "client_id_metadata_document_supported": deployment.client_documents is not DocumentPolicy.OFF,
     }
 
 
-def openid_configuration(issuer: str) -> dict[str, Any]:
+def openid_configuration(deployment: Deployment) -> dict[str, Any]:
     """The same for clients that look where OpenID Connect Discovery has it.
 
     Discovery §3 requires two more members, and RS256 in the second. There are no ID tokens, and no scope `openid` to
     ask for them: the members say what is true of the tokens there are, and RS256 is not promised.
     """
     return {
-        **server_metadata(issuer),
+        **server_metadata(deployment),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [access_token.ALGORITHM],
     }

@@ -57,7 +57,16 @@ def _page(question: flows.ConsentQuestion, transaction_id: str, browser: Browser
         scopes=pages.scope_texts(question.scopes),
         resource=question.resource,
         workspace=question.workspace,
+        client_host=question.client_host or "",
         redirect_host=question.redirect_host,
+        to_another_site=_leads_elsewhere(question),
         to_this_computer=question.redirect_is_loopback,
         to_an_app=question.redirect_is_private_scheme,
     )
+
+
+def _leads_elsewhere(question: flows.ConsentQuestion) -> bool:
+    """Whether the answer goes to a web site other than the one that vouches for the client."""
+    if question.client_host is None or question.redirect_is_loopback or question.redirect_is_private_scheme:
+        return False
+    return question.redirect_host.lower() != question.client_host

@@ -29,6 +29,12 @@ _OF_THE_APP = frozenset(
         Reason.UNKNOWN_RESOURCE,
     }
 )
+_OF_THE_DOCUMENT = {
+    Reason.CLIENT_DOCUMENT_URL: "The app calls itself by a web address that no document about it can have.",
+    Reason.CLIENT_DOCUMENT_NOT_ALLOWED: "The app is published by a site that this server does not accept apps from.",
+    Reason.CLIENT_DOCUMENT_REFUSED: "The document that says who the app is cannot be had.",
+    Reason.CLIENT_DOCUMENT_INVALID: "The document that says who the app is is not in order.",
+}
 _NOTICES: Mapping[Reason, Notice] = {
     Reason.UNKNOWN_CLIENT: Notice(
         "This app is not registered here",
@@ -67,11 +73,15 @@ _NOTICES: Mapping[Reason, Notice] = {
     Reason.BODY_TOO_LONG: Notice("That was too much", ("The form was longer than this server accepts.",)),
     Reason.TOO_MANY_REQUESTS: Notice(
         "One moment, please",
-        ("Your network has started many sign-ins. Wait a minute, then load the page again.",),
+        ("There have been many requests like this. Wait a minute, then load the page again.",),
     ),
     Reason.STORE_UNAVAILABLE: Notice(
         "Just a moment",
         ("This server cannot answer right now, and nothing was lost. Load the page again shortly.",),
+    ),
+    Reason.CLIENT_DOCUMENT_UNAVAILABLE: Notice(
+        "Just a moment",
+        ("The site that says who this app is does not answer right now. Load the page again in half a minute.",),
     ),
     Reason.CRASHED: Notice(
         "Something went wrong here",
@@ -95,4 +105,7 @@ def notice(refused: Refused) -> Notice:
                 "Whoever makes the app can mend this. If you have just started it yourself, try again.",
             ),
         )
+    if refused.reason in _OF_THE_DOCUMENT:
+        told = f"{_OF_THE_DOCUMENT[refused.reason]} {refused.facts.defect or ''}".strip()
+        return Notice("It is not clear who this app is", (told, "Whoever makes the app can mend this."))
     return _NOTICES.get(refused.reason, _OTHER)

@@ -51,8 +51,9 @@ class ScopeText:
 class ConsentPage:
     """The question whether a client may act for the person; every text is already fit to be shown.
 
-    `sign_out` is where the form "use another account" posts to. `redirect_host` is where the answer goes: a site, a
-    program on this computer, or an app that claimed a scheme.
+    `sign_out` is where the form "use another account" posts to. `client_host` is the host that vouches for the client,
+    empty if none does. `redirect_host` is where the answer goes: a site, a program on this computer, or an app that
+    claimed a scheme; `to_another_site` says that it is not the client's own.
     """
 
     action: str
@@ -65,7 +66,9 @@ class ConsentPage:
     scopes: tuple[ScopeText, ...]
     resource: str
     workspace: str
+    client_host: str
     redirect_host: str
+    to_another_site: bool
     to_this_computer: bool
     to_an_app: bool
 

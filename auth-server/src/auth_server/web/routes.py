@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from auth_server.domain.deployment import Deployment
 from auth_server.flows.flows import Flows
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance
@@ -22,10 +23,10 @@ from auth_server.web.sign_out import sign_out
 from auth_server.web.token import token
 
 
-def published(issuer: str, keys: KeyRing) -> Mapping[str, Document]:
+def published(deployment: Deployment, keys: KeyRing) -> Mapping[str, Document]:
     """Every path with a document."""
-    base = urlsplit(issuer).path
-    oauth, openid = fixed(server_metadata(issuer)), fixed(openid_configuration(issuer))
+    base = urlsplit(deployment.issuer).path
+    oauth, openid = fixed(server_metadata(deployment)), fixed(openid_configuration(deployment))
     return {
         # RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4.1 after it.
         f"/.well-known/oauth-authorization-server{base}": oauth,

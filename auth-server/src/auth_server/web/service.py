@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.flows.flows import Flows
 from auth_server.ports.keys import KeyRing
@@ -42,11 +43,12 @@ class Service:
         *,
         store: Maintenance,
         keys: KeyRing,
-        issuer: str,
+        deployment: Deployment,
         brand: str,
     ) -> None:
+        issuer = deployment.issuer
         self._browser = Browser(issuer=issuer, render=Renderer(brand=brand, issuer=issuer))
-        documents = published(issuer, keys)
+        documents = published(deployment, keys)
         table = endpoints(flows, documents, store=store, keys=keys, issuer=issuer, browser=self._browser)
         app = Starlette(
             routes=[_ExactRoute(path, endpoint, methods=endpoint.handlers) for path, endpoint in table.items()],

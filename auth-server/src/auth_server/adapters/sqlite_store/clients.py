@@ -14,8 +14,8 @@ from shared_kernel import scope
 _REMEMBERED = 10_000
 """Clients that need not be read again."""
 _SELECT = (
-    "SELECT client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential"
-    " FROM clients"
+    "SELECT client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential,"
+    " document_expires_at FROM clients"
 )
 
 
@@ -72,7 +72,8 @@ def _add(db: sqlite3.Connection, client: Client) -> Addition:
         return Addition.DELETED
     added = db.execute(
         "INSERT INTO clients (client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at,"
-        " confidential, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        " confidential, last_used_at, document_expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
         (
             client.client_id,
             client.name,
@@ -84,8 +85,12 @@ def _add(db: sqlite3.Connection, client: Client) -> Addition:
             client.created_at,
             client.confidential,
             client.created_at,
+            client.document_expires_at,
         ),
     ).rowcount
+    if not added and client.registration is Registration.DOCUMENT:
+        _renew(db, client)
+        return Addition.KNOWN
     if not added:
         db.execute(
             "UPDATE clients SET last_used_at = max(last_used_at, ?) WHERE client_id = ?",
@@ -94,14 +99,31 @@ def _add(db: sqlite3.Connection, client: Client) -> Addition:
         return Addition.KNOWN
     for secret in client.secrets:
         _add_secret(db, client.client_id, secret)
-    if client.registration is Registration.DYNAMIC:
+    if client.registration is not Registration.OPERATOR:
         _evict_never_used(db)
     return Addition.ADDED
 
 
+def _renew(db: sqlite3.Connection, client: Client) -> None:
+    """What the document says now replaces what it said before; an operator's client of that id stays as it is."""
+    db.execute(
+        "UPDATE clients SET name = ?, redirect_uris = ?, grant_types = ?, scopes = ?, document_expires_at = ?,"
+        " last_used_at = max(last_used_at, ?) WHERE client_id = ? AND registration = 'document'",
+        (
+            client.name,
+            json.dumps(client.redirect_uris),
+            json.dumps(sorted(client.grant_types)),
+            scope.join(client.scopes),
+            client.document_expires_at,
+            client.created_at,
+            client.client_id,
+        ),
+    )
+
+
 def _evict_never_used(db: sqlite3.Connection) -> None:
     # Anyone may register, so what that costs has a bound. A client with a grant has been used, and stays.
-    never_used = "registration = 'dynamic' AND used_at IS NULL"
+    never_used = "registration <> 'operator' AND used_at IS NULL"
     (count,) = db.execute(f"SELECT count(*) FROM clients WHERE {never_used}").fetchone()  # noqa: S608
     if count > MAX_NEVER_USED:
         db.execute(
@@ -138,7 +160,8 @@ def _rotate_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret,
 def _delete(db: sqlite3.Connection, client_id: str, now: float) -> bool:
     revoke(db, now, client_id=client_id)
     db.execute(
-        "INSERT INTO deleted_clients SELECT client_id, ? FROM clients WHERE client_id = ? AND registration = 'dynamic'",
+        "INSERT INTO deleted_clients SELECT client_id, ? FROM clients WHERE client_id = ?"
+        " AND registration <> 'operator'",
         (now, client_id),
     )
     return db.execute("DELETE FROM clients WHERE client_id = ?", (client_id,)).rowcount > 0
@@ -151,8 +174,11 @@ def _add_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret) ->
     )
 
 
-def _from_row(db: sqlite3.Connection, row: tuple[str, str, str, str, str, str, str, float, int]) -> Client:
-    client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential = row
+_Row = tuple[str, str, str, str, str, str, str, float, int, float | None]
+
+
+def _from_row(db: sqlite3.Connection, row: _Row) -> Client:
+    client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential, expires = row
     secrets = db.execute(
         "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = ? ORDER BY created_at",
         (client_id,),
@@ -168,4 +194,5 @@ def _from_row(db: sqlite3.Connection, row: tuple[str, str, str, str, str, str, s
         created_at=created_at,
         confidential=bool(confidential),
         secrets=tuple(ClientSecret(*secret) for secret in secrets),
+        document_expires_at=expires,
     )

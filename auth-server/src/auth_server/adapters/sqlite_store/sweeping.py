@@ -67,12 +67,12 @@ STEPS: tuple[Step, ...] = (
     _review_grants,
     _delete(
         "clients",
-        "registration = 'dynamic' AND used_at IS NULL AND last_used_at <= :limit",
+        "registration <> 'operator' AND used_at IS NULL AND last_used_at <= :limit",
         NEVER_USED_LIFETIME,
     ),
     _delete(
         "clients",
-        "registration = 'dynamic' AND last_used_at <= :limit"
+        "registration <> 'operator' AND last_used_at <= :limit"
         " AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = clients.client_id)",
         DYNAMIC_LIFETIME,
     ),
