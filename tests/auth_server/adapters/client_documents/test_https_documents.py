@@ -250,6 +250,11 @@ async def test_g09_a_compressed_document_is_never_unpacked(lab: Lab) -> None:
         assert await obstacle(lab.source, site.port) is Obstacle.CONTENT_ENCODING
 
 
+async def forever() -> None:
+    """Does not end unless it is cancelled."""
+    await asyncio.Event().wait()
+
+
 @pytest.mark.parametrize("where", ["in the head", "in the body", "before the head", "after half a body"])
 async def test_g10_a_slow_host_is_given_up(lab: Lab, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is for everything together: a byte now and then does not prolong it."""
@@ -263,7 +268,7 @@ async def test_g10_a_slow_host_is_given_up(lab: Lab, where: str, monkeypatch: py
             writer.write(b" ")
             await writer.drain()
             await asyncio.sleep(0.02)
-        await asyncio.sleep(WAIT)
+        await forever()
 
     async with lab.site(HOST, answer=drip) as site:
         assert await obstacle(lab.source, site.port) is Obstacle.TOO_SLOW
@@ -274,7 +279,7 @@ async def test_g10_a_slow_name_server_is_given_up(lab: Lab, monkeypatch: pytest.
     monkeypatch.setattr(https_documents, "FETCH_SECONDS", 0.3)
 
     async def resolve(_host: str, _port: int) -> list[str]:
-        await asyncio.sleep(WAIT)
+        await forever()
         return []
 
     source = HttpsDocuments(PublicConnections({}, resolve=resolve, admits=is_public_here))

@@ -71,16 +71,13 @@ def _add(db: sqlite3.Connection, client: Client) -> Addition:
     if db.execute("SELECT 1 FROM deleted_clients WHERE client_id = ?", (client.client_id,)).fetchone():
         return Addition.DELETED
     added = db.execute(
-        "INSERT INTO clients (client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at,"
+        "INSERT INTO clients (client_id, registration, name, redirect_uris, grant_types, scopes, tenant, created_at,"
         " confidential, last_used_at, document_expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (
             client.client_id,
-            client.name,
             client.registration,
-            json.dumps(client.redirect_uris),
-            json.dumps(sorted(client.grant_types)),
-            scope.join(client.scopes),
+            *_metadata(client),
             client.tenant,
             client.created_at,
             client.confidential,
@@ -104,20 +101,22 @@ def _add(db: sqlite3.Connection, client: Client) -> Addition:
     return Addition.ADDED
 
 
+def _metadata(client: Client) -> tuple[str, str, str, str]:
+    """The columns name, redirect_uris, grant_types and scopes."""
+    return (
+        client.name,
+        json.dumps(client.redirect_uris),
+        json.dumps(sorted(client.grant_types)),
+        scope.join(client.scopes),
+    )
+
+
 def _renew(db: sqlite3.Connection, client: Client) -> None:
     """What the document says now replaces what it said before; an operator's client of that id stays as it is."""
     db.execute(
         "UPDATE clients SET name = ?, redirect_uris = ?, grant_types = ?, scopes = ?, document_expires_at = ?,"
         " last_used_at = max(last_used_at, ?) WHERE client_id = ? AND registration = 'document'",
-        (
-            client.name,
-            json.dumps(client.redirect_uris),
-            json.dumps(sorted(client.grant_types)),
-            scope.join(client.scopes),
-            client.document_expires_at,
-            client.created_at,
-            client.client_id,
-        ),
+        (*_metadata(client), client.document_expires_at, client.created_at, client.client_id),
     )
 
 
@@ -136,13 +135,7 @@ def _evict_never_used(db: sqlite3.Connection) -> None:
 def _update(db: sqlite3.Connection, client: Client) -> bool:
     updated = db.execute(
         "UPDATE clients SET name = ?, redirect_uris = ?, grant_types = ?, scopes = ? WHERE client_id = ?",
-        (
-            client.name,
-            json.dumps(client.redirect_uris),
-            json.dumps(sorted(client.grant_types)),
-            scope.join(client.scopes),
-            client.client_id,
-        ),
+        (*_metadata(client), client.client_id),
     )
     return updated.rowcount > 0
 
