@@ -10,7 +10,7 @@ import anyio
 import structlog
 import uvloop
 
-from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
+from auth_server.adapters.attempt_limits import StoreAttemptLimiter
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import open_passwords
@@ -65,7 +65,7 @@ async def service(
             documents=HttpsDocuments(PublicConnections(settings.client_document_origins)),
             keys=keys,
             passwords=passwords,
-            limiter=MemoryAttemptLimiter(clock),
+            limiter=StoreAttemptLimiter(store, clock),
             clock=clock,
             entropy=entropy,
         )

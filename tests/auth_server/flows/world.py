@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from argon2 import PasswordHasher
 from joserfc import jws
 
-from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
+from auth_server.adapters.attempt_limits import StoreAttemptLimiter
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import Argon2Passwords, open_passwords
@@ -113,13 +113,13 @@ class World:
     session_id: str | None = None
 
     def __post_init__(self) -> None:
-        self.limiter = MemoryAttemptLimiter(self.clock)
+        self.limiter = StoreAttemptLimiter(self.store, self.clock)
         self.administration = Administration.over(
             self.store, passwords=self.passwords, clock=self.clock, entropy=SystemEntropy()
         )
         self.deploy(self.deployment)
 
-    limiter: MemoryAttemptLimiter = field(init=False)
+    limiter: StoreAttemptLimiter = field(init=False)
     flows: Flows = field(init=False)
     administration: Administration = field(init=False)
 

@@ -1,8 +1,13 @@
-"""Limits by address, never by account alone (D12)."""
+"""Limits by address, never by account alone (D12), the same for all processes of a store."""
+
+from pathlib import Path
 
 import pytest
 
-from auth_server.adapters.attempt_limits import MemoryAttemptLimiter
+from auth_server.adapters.attempt_limits import StoreAttemptLimiter
+from auth_server.adapters.sqlite_store.store import SqliteStore
+from auth_server.ports.store import Store, StoreUnavailable
+from tests.auth_server.stores.backends import BACKENDS
 from tests.support.clock import SettableClock
 
 pytestmark = pytest.mark.anyio
@@ -16,11 +21,11 @@ def clock() -> SettableClock:
 
 
 @pytest.fixture
-def limiter(clock: SettableClock) -> MemoryAttemptLimiter:
-    return MemoryAttemptLimiter(clock)
+def limiter(store: Store, clock: SettableClock) -> StoreAttemptLimiter:
+    return StoreAttemptLimiter(store, clock)
 
 
-async def test_d12_guesses_at_a_secret_are_slowed_down_where_they_come_from(limiter: MemoryAttemptLimiter) -> None:
+async def test_d12_guesses_at_a_secret_are_slowed_down_where_they_come_from(limiter: StoreAttemptLimiter) -> None:
     for _ in range(10):
         assert await limiter.client_authentication_failed("client_a", HERE) is None
     wait = await limiter.client_authentication_failed("client_a", HERE)
@@ -30,7 +35,7 @@ async def test_d12_guesses_at_a_secret_are_slowed_down_where_they_come_from(limi
     assert await limiter.client_authentication_failed("client_b", HERE) is None
 
 
-async def test_d12_one_address_cannot_try_client_after_client(limiter: MemoryAttemptLimiter) -> None:
+async def test_d12_one_address_cannot_try_client_after_client(limiter: StoreAttemptLimiter) -> None:
     for n in range(200):
         await limiter.client_authentication_failed(f"client_{n}", HERE)
     assert await limiter.client_authentication_failed("client_new", HERE) is not None
@@ -47,7 +52,7 @@ async def test_d12_one_address_cannot_try_client_after_client(limiter: MemoryAtt
     ],
 )
 async def test_addresses_of_one_subscriber_count_together(
-    limiter: MemoryAttemptLimiter, address: str, same: str, other: str
+    limiter: StoreAttemptLimiter, address: str, same: str, other: str
 ) -> None:
     for _ in range(10):
         assert await limiter.sign_in_attempt("ada@example.com", address) is None
@@ -57,7 +62,7 @@ async def test_addresses_of_one_subscriber_count_together(
     assert await limiter.sign_in_attempt("ada@example.com", address) is None
 
 
-async def test_the_window_moves(limiter: MemoryAttemptLimiter, clock: SettableClock) -> None:
+async def test_the_window_moves(limiter: StoreAttemptLimiter, clock: SettableClock) -> None:
     for _ in range(10):
         assert await limiter.client_authentication_failed("client_a", HERE) is None
         clock.time += 2
@@ -70,9 +75,10 @@ async def test_the_window_moves(limiter: MemoryAttemptLimiter, clock: SettableCl
 
 
 @pytest.mark.parametrize("jump", [-30 * 86400, 30 * 86400])
-async def test_a_wall_clock_that_is_set_neither_ends_nor_prolongs_a_wait(
-    limiter: MemoryAttemptLimiter, clock: SettableClock, jump: float
+async def test_a_wall_clock_that_is_set_prolongs_no_wait(
+    limiter: StoreAttemptLimiter, clock: SettableClock, jump: float
 ) -> None:
+    """Nor does it end the wait of a network, in the process that told it to wait."""
     for _ in range(11):
         wait = await limiter.client_authentication_failed("client_a", HERE)
     assert wait == 60
@@ -82,11 +88,22 @@ async def test_a_wall_clock_that_is_set_neither_ends_nor_prolongs_a_wait(
     assert await limiter.client_authentication_failed("client_a", HERE) is None
 
 
-async def test_expired_keys_are_forgotten_and_others_kept(limiter: MemoryAttemptLimiter, clock: SettableClock) -> None:
-    for n in range(900):
-        await limiter.authorization_attempt(f"198.51.{n // 250}.{n % 250}")
-    clock.time += 60
-    for _ in range(120):
-        await limiter.authorization_attempt(HERE)
-    assert len(limiter._windows) == 1
-    assert await limiter.authorization_attempt(HERE) == 60
+async def test_processes_count_together(backend: str, tmp_path: Path, clock: SettableClock) -> None:
+    """Two processes allow no more attempts than one, and a sign-in at one of them helps at the other."""
+    async with BACKENDS[backend](tmp_path / "store") as one, BACKENDS[backend](tmp_path / "store") as two:
+        limiters = [StoreAttemptLimiter(one, clock), StoreAttemptLimiter(two, clock)]
+        outcomes = [await limiters[n % 2].sign_in_attempt("ada@example.com", HERE) for n in range(14)]
+        assert outcomes == [None] * 10 + [300] * 4
+        await limiters[0].sign_in_succeeded("ada@example.com", HERE)
+        assert await limiters[1].sign_in_attempt("ada@example.com", HERE) is None
+
+
+async def test_a_flood_that_is_refused_costs_the_store_nothing(tmp_path: Path, clock: SettableClock) -> None:
+    store = SqliteStore.open(tmp_path / "store")
+    limiter = StoreAttemptLimiter(store, clock)
+    for n in range(201):
+        await limiter.client_authentication_failed(f"client_{n}", HERE)
+    store.close()
+    assert await limiter.client_authentication_failed("client_a", HERE) == 60
+    with pytest.raises(StoreUnavailable):
+        await limiter.client_authentication_failed("client_a", ELSEWHERE)

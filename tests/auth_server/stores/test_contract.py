@@ -77,7 +77,7 @@ async def _family(store: Store) -> None:
     assert await store.redeem("code", FIRST, NOW) == Redeemed()
 
 
-async def _at_once(verb: Callable[[], Awaitable[T]], times: int = 40) -> list[T]:
+async def at_once(verb: Callable[[], Awaitable[T]], times: int = 40) -> list[T]:
     """The results of that many calls under way at the same time."""
     results: list[T] = []
 
@@ -200,7 +200,7 @@ async def test_of_40_approvals_at_once_one_counts(store: Store) -> None:
         grant = replace(GRANT, grant_id=f"g{n}", handle=f"h{n}")
         return await store.approve("txn", grant, replace(CODE, digest=f"code{n}", grant_id=f"g{n}"), NOW)
 
-    assert sorted(await _at_once(approve)) == [False] * 39 + [True]
+    assert sorted(await at_once(approve)) == [False] * 39 + [True]
     codes = [await store.code(f"code{n}") for n in range(40)]
     assert sum(code is not None for code in codes) == 1
 
@@ -221,7 +221,7 @@ async def test_a_code_is_redeemed_once_and_its_reuse_revokes(store: Store) -> No
 async def test_of_40_redemptions_at_once_one_succeeds(store: Store) -> None:
     await _approved(store)
     numbers = iter(range(40))
-    outcomes = await _at_once(lambda: store.redeem("code", replace(FIRST, key=key(f"rt{next(numbers)}")), NOW))
+    outcomes = await at_once(lambda: store.redeem("code", replace(FIRST, key=key(f"rt{next(numbers)}")), NOW))
     assert outcomes.count(Redeemed()) == 1
     assert outcomes.count(Reused()) == 39
 
@@ -234,7 +234,7 @@ async def test_codes_expire(store: Store, age: float, outcome: object) -> None:
 
 async def test_a_code_is_burnt_by_three_wrong_verifiers(store: Store) -> None:
     await _approved(store)
-    await _at_once(lambda: store.count_wrong_verifier("code"), 2)
+    await at_once(lambda: store.count_wrong_verifier("code"), 2)
     await store.count_wrong_verifier("unknown")
     assert await store.code("code") is not None
     await store.count_wrong_verifier("code")
@@ -315,7 +315,7 @@ async def test_reuse_of_a_token_that_would_have_expired_revokes(store: Store) ->
 async def test_of_40_rotations_at_once_one_counts(store: Store) -> None:
     await _family(store)
     numbers = iter(range(2, 42))
-    outcomes = await _at_once(lambda: store.rotate(key("rt1"), rotation(f"rt{next(numbers)}"), NOW))
+    outcomes = await at_once(lambda: store.rotate(key("rt1"), rotation(f"rt{next(numbers)}"), NOW))
     assert outcomes.count(Rotated()) == 1
     replays = [outcome for outcome in outcomes if isinstance(outcome, Replay)]
     assert len(replays) == 39
@@ -366,7 +366,7 @@ async def test_the_first_keys_are_created_once(store: Store) -> None:
             )
         )
 
-    results = await _at_once(ensure)
+    results = await at_once(ensure)
     assert len(set(results)) == 1
     assert sorted(key.stage for key in results[0]) == [KeyStage.ACTIVE, KeyStage.NEXT]
     assert frozenset(await store.signing_keys(NOW)) == results[0]
@@ -393,7 +393,7 @@ async def test_key_stages(store: Store) -> None:
 async def test_of_many_promotions_at_once_one_happens(store: Store) -> None:
     await store.ensure_signing_keys(_signing_key("a", KeyStage.ACTIVE), _signing_key("b", KeyStage.NEXT))
     names = iter(range(20))
-    outcomes = await _at_once(
+    outcomes = await at_once(
         lambda: store.promote_next_key(_signing_key(f"c{next(names)}", KeyStage.NEXT, NOW + PUBLICATION_LEAD), NOW), 20
     )
     assert sorted(outcomes, key=str) == [NOW + PUBLICATION_LEAD] * 19 + [None]

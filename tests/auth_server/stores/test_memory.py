@@ -1,4 +1,4 @@
-"""What the SQLite store remembers: a bounded number of values, never one that a change has overtaken."""
+"""What the SQLite store remembers: never a value that a change has overtaken."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from auth_server.adapters.sqlite_store.memory import ChangeCounter, Remembered, Watched
+from auth_server.adapters.sqlite_store.memory import ChangeCounter, Watched
 
 pytestmark = pytest.mark.anyio
 
@@ -35,15 +35,6 @@ async def _change(store: sqlite3.Connection) -> None:
     """Another process's change, before this one's next turn."""
     store.execute("UPDATE store SET changes = changes + 1")
     await anyio.lowlevel.checkpoint()
-
-
-async def test_of_too_many_values_the_one_unused_for_longest_goes() -> None:
-    values = Remembered[str, int](2)
-    values.put("a", 1)
-    values.put("b", 2)
-    assert values.get("a") == 1
-    values.put("c", 3)
-    assert [values.get(name) for name in "abc"] == [1, None, 3]
 
 
 async def test_a_change_forgets_everything(store: sqlite3.Connection, watched: Watched[str, str]) -> None:

@@ -3,6 +3,23 @@
 from typing import Protocol
 
 
+class LimitStore(Protocol):
+    """Moving windows of attempts, shared by all processes of a store."""
+
+    async def count_attempt(self, key: str, hits: int, seconds: float, now: float) -> float | None:
+        """Counts an attempt under that key, unless it already has `hits` within `seconds`; in one step.
+
+        None when counted, else the time at which the oldest of them leaves. An attempt counts while it is less than
+        `seconds` away from `now`, in either direction: the clocks of machines differ, and one that was set back by more
+        than that must not prolong anybody's wait.
+        """
+        ...
+
+    async def forget_attempts(self, key: str) -> None:
+        """Forgets the attempts under that key."""
+        ...
+
+
 class AttemptLimiter(Protocol):
     """Limits how often something may be tried.
 

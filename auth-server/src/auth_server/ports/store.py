@@ -6,7 +6,9 @@ from auth_server.ports.authorizations import CodeStore, TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import SigningKeyStore
+from auth_server.ports.limits import LimitStore
 from auth_server.ports.people import SessionStore, UserStore
+from auth_server.ports.replays import ReplayStore
 
 
 class StoreUnavailable(Exception):
@@ -34,6 +36,8 @@ class Store(
     RefreshStore,
     GrantStore,
     SigningKeyStore,
+    LimitStore,
+    ReplayStore,
     Maintenance,
     Protocol,
 ):

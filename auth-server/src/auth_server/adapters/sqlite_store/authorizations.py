@@ -4,9 +4,9 @@ import json
 import sqlite3
 from dataclasses import asdict
 
+from auth_server.adapters.remembered import Remembered
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import GRANT_COLUMNS, add_grant, begin_family, grant_from_row, revoke
-from auth_server.adapters.sqlite_store.memory import Remembered
 from auth_server.domain.authorization import MAX_WRONG_VERIFIERS, AuthorizationCode, AuthorizationRequest, Transaction
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from auth_server.adapters.remembered import Remembered
 from auth_server.adapters.sqlite_store.database import Database
-from auth_server.adapters.sqlite_store.memory import Remembered
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant, RefreshToken, RefreshTokenKey
 from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation

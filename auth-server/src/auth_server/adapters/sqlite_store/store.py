@@ -8,14 +8,24 @@ from auth_server.adapters.sqlite_store.clients import SqliteClients
 from auth_server.adapters.sqlite_store.database import PATIENCE, Database, open_database
 from auth_server.adapters.sqlite_store.grants import SqliteGrants
 from auth_server.adapters.sqlite_store.keys import SqliteSigningKeys
+from auth_server.adapters.sqlite_store.limits import SqliteLimits
 from auth_server.adapters.sqlite_store.people import SqlitePeople
+from auth_server.adapters.sqlite_store.replays import SqliteReplays
 from auth_server.adapters.sqlite_store.sweeping import STEPS, Step
 
 _PROBE_PATIENCE = 0.25
 """Seconds in which a probe must have written."""
 
 
-class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrants, SqliteSigningKeys):
+class SqliteStore(
+    SqliteClients,
+    SqlitePeople,
+    SqliteAuthorizations,
+    SqliteGrants,
+    SqliteSigningKeys,
+    SqliteLimits,
+    SqliteReplays,
+):
     """Implements Store."""
 
     def __init__(self, database: Database) -> None:
@@ -24,6 +34,8 @@ class SqliteStore(SqliteClients, SqlitePeople, SqliteAuthorizations, SqliteGrant
         SqliteAuthorizations.__init__(self, database)
         SqliteGrants.__init__(self, database)
         SqliteSigningKeys.__init__(self, database)
+        SqliteLimits.__init__(self, database)
+        SqliteReplays.__init__(self, database)
 
     @classmethod
     def open(cls, path: Path, *, verify: bool = False, patience: float = PATIENCE) -> "SqliteStore":

@@ -57,6 +57,8 @@ STEPS: tuple[Step, ...] = (
     _delete("sessions", "expires_at <= :limit"),
     _delete("transactions", "expires_at <= :limit"),
     _delete("client_secrets", "expires_at <= :limit"),
+    _delete("attempt_windows", "ends_at <= :limit"),
+    _delete("used_once", "expires_at <= :limit"),
     # The first condition is for the index: a code is used before it expires.
     _delete(
         "codes",
