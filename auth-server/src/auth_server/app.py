@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib import metadata
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import anyio
 import structlog
@@ -15,14 +17,13 @@ from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import open_passwords
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
-from auth_server.adapters.sqlite_store.file import UnusableStore
-from auth_server.adapters.sqlite_store.store import SqliteStore, path_in
+from auth_server.adapters.sqlite_store.store import open_sqlite
 from auth_server.domain.deployment import Deployment
 from auth_server.flows.administration.keys import Keys
 from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.flows import compose
 from auth_server.ports.people import PasswordHasher
-from auth_server.ports.store import Maintenance, Store
+from auth_server.ports.store import Maintenance, Store, UnusableStore
 from auth_server.settings import Settings
 from auth_server.web.service import Service
 from shared_kernel import http_server, logs
@@ -34,6 +35,15 @@ from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.key_file import read_key_file
 from shared_kernel.request_log import RequestLog
 
+
+class _Opener(Protocol):
+    """Opens the store that a URL names, for as long as the context lasts. Raises UnusableStore."""
+
+    def __call__(self, url: str, *, verify: bool) -> AbstractAsyncContextManager[Store]: ...
+
+
+_STORES: Mapping[str, _Opener] = {"sqlite": open_sqlite}
+"""By the scheme of AUTH_STORE_URL."""
 SWEEP_SECONDS = 600.0
 """Time between two clearings of expired rows."""
 SHUTDOWN_SECONDS = 20
@@ -121,7 +131,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
                 "starting",
                 issuer=settings.issuer,
                 resources=list(settings.resources),
-                store="sqlite",
+                store=_scheme(settings.store_url),
                 address=f"{settings.host}:{settings.port}",
                 version=metadata.version("dynamosql-auth-server"),
             )
@@ -152,15 +162,22 @@ async def open_store(url: str, *, verify: bool = False) -> AsyncIterator[Store]:
 
     `verify` looks for damage, which takes time.
     """
-    try:
-        store = SqliteStore.open(path_in(url), verify=verify)
-    except UnusableStore as error:
-        message = f"{error}; see AUTH_STORE_URL"
-        raise CannotStart(message) from error
-    try:
+    opener = _STORES.get(_scheme(url))
+    if opener is None:
+        known = ", ".join(f"{scheme}://" for scheme in _STORES)
+        message = f"AUTH_STORE_URL names a store of kind {_scheme(url)!r}; there are {known}"
+        raise CannotStart(message)
+    async with AsyncExitStack() as opened:
+        try:
+            store = await opened.enter_async_context(opener(url, verify=verify))
+        except UnusableStore as error:
+            message = f"{error}; see AUTH_STORE_URL"
+            raise CannotStart(message) from error
         yield store
-    finally:
-        store.close()
+
+
+def _scheme(url: str) -> str:
+    return urlsplit(url).scheme
 
 
 async def _open_keys(store: Store, master_key: bytes, clock: Clock, entropy: Entropy) -> SealedKeyRing:

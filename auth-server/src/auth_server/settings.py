@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from auth_server.domain.deployment import DocumentPolicy
 from auth_server.protocol import redirect_uri
 from shared_kernel import resource
+from shared_kernel.key_file import UnusableKeyFile, read_private_file
 from shared_kernel.settings import (
     AllowedHosts,
     CommaSeparated,
@@ -27,6 +28,7 @@ from shared_kernel.settings import (
 )
 
 MAX_PORT = 65535
+_STORE_URL = re.compile(r"[a-z]+://\S")
 _ORIGIN = re.compile(
     r"https://(?P<host>[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?(?:=(?P<place>[^=:]+|\[[^]]+\]):(?P<at>[0-9]{1,5}))?"
 )
@@ -69,6 +71,12 @@ class Settings(ServiceSettings):
         "`sqlite://` and the absolute path of a file.",
         examples=["sqlite:///var/lib/auth/auth.db"],
     )
+    store_url_file: Path | None = Field(
+        default=None,
+        description="File (mode 0600) that holds `AUTH_STORE_URL` on one line, for a URL with a password in it; "
+        "instead of that variable.",
+        examples=["/etc/auth/store-url"],
+    )
     master_key_file: Path = Field(
         description="File (mode 0600) with the 32-byte key, base64url, that seals the signing keys in the store.",
         examples=["/etc/auth/master.key"],
@@ -108,6 +116,20 @@ class Settings(ServiceSettings):
         description="Product name that people read on the sign-in and consent pages.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_store_url(cls, given: dict[str, Any]) -> dict[str, Any]:
+        file = given.get("store_url_file")
+        if not file:
+            return given
+        if given.get("store_url"):
+            raise ValueError("AUTH_STORE_URL and AUTH_STORE_URL_FILE are both set; one must go")
+        try:
+            return {**given, "store_url": read_private_file(Path(file))}
+        except UnusableKeyFile as error:
+            message = f"AUTH_STORE_URL_FILE: {error}"
+            raise ValueError(message) from error
+
     @field_validator("issuer")
     @classmethod
     def _check_issuer_path(cls, value: str) -> str:
@@ -140,6 +162,9 @@ class Settings(ServiceSettings):
     @field_validator("store_url")
     @classmethod
     def _check_store_url(cls, value: str) -> str:
-        if not value.startswith("sqlite:///") or not value.removeprefix("sqlite:///").strip("/") or value.endswith("/"):
+        if not _STORE_URL.match(value):
+            raise ValueError("must be a URL: sqlite:///var/lib/auth/auth.db")
+        path = value.removeprefix("sqlite:")
+        if path != value and (not path.startswith("///") or not path.strip("/") or path.endswith("/")):
             raise ValueError("must be sqlite:// and the absolute path of a file: sqlite:///var/lib/auth/auth.db")
         return value

@@ -15,15 +15,7 @@ class UnusableKeyFile(Exception):
 
 def read_key_file(path: Path) -> bytes:
     """The 32-byte key in a file that only its owner can read, written as unpadded base64url on one line."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read key file {path}: {error.__class__.__name__}"
-        raise UnusableKeyFile(message) from error
-    if mode & 0o077:
-        message = f"key file {path} has mode {mode:04o}; run: chmod 600 {path}"
-        raise UnusableKeyFile(message)
+    text = read_private_file(path)
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -32,6 +24,20 @@ def read_key_file(path: Path) -> bytes:
         message = f"key file {path} must hold {KEY_BYTES} bytes in base64url on one line"
         raise UnusableKeyFile(message)
     return key
+
+
+def read_private_file(path: Path) -> str:
+    """The text in a file that only its owner can read, without the end of its line. Raises UnusableKeyFile."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        text = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot read {path}: {error.__class__.__name__}"
+        raise UnusableKeyFile(message) from error
+    if mode & 0o077:
+        message = f"{path} has mode {mode:04o}; run: chmod 600 {path}"
+        raise UnusableKeyFile(message)
+    return text
 
 
 def write_key_file(path: Path, key: bytes) -> None:

@@ -129,7 +129,8 @@ def test_issuers_that_are_refused(load: Loader, issuer: str, remedy: str) -> Non
         ("AUTH_RESOURCES", "mcp.example.com"),
         ("AUTH_RESOURCES", "https://mcp.example.com/#x"),
         ("AUTH_RESOURCES", "https://mcp.example.com,https://MCP.example.com/"),
-        ("AUTH_STORE_URL", "redis://localhost"),
+        ("AUTH_STORE_URL", "redis:localhost"),
+        ("AUTH_STORE_URL", "sqlite:/var/lib/auth.db"),
         ("AUTH_STORE_URL", "sqlite:///"),
         ("AUTH_STORE_URL", "sqlite:///var/lib/"),
         ("AUTH_STORE_URL", "/var/lib/auth.db"),
@@ -147,6 +148,24 @@ def test_every_other_mistake_names_its_variable(load: Loader, variable: str, val
         load(**{variable: value})
     assert str(refused.value).startswith(f"{variable} ")
     assert "\n" not in str(refused.value)
+
+
+def test_the_url_of_the_store_can_be_kept_in_a_file(load: Loader, tmp_path: Path) -> None:
+    """Only its owner may read it, since it may hold a password, which no message shows."""
+    file = tmp_path / "store-url"
+    file.write_text("redis://:hunter2@redis.internal/0\n")
+    file.chmod(0o600)
+    given = {"AUTH_STORE_URL": "", "AUTH_STORE_URL_FILE": str(file)}
+    assert load(**given).store_url == "redis://:hunter2@redis.internal/0"
+    with pytest.raises(BadSettings, match=r"^AUTH_STORE_URL and AUTH_STORE_URL_FILE are both set"):
+        load(**given | {"AUTH_STORE_URL": "sqlite:///auth.db"})
+    file.chmod(0o640)
+    with pytest.raises(BadSettings, match=f"^AUTH_STORE_URL_FILE: .*chmod 600 {file}"):
+        load(**given)
+    file.chmod(0o600)
+    file.write_text("hunter2")
+    with pytest.raises(BadSettings, match=r"^AUTH_STORE_URL must be a URL: sqlite:///var/lib/auth/auth.db$"):
+        load(**given)
 
 
 @pytest.mark.parametrize("variable", list(GOOD))

@@ -14,10 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from auth_server.adapters.signing_keys import KeysLost
-from auth_server.adapters.sqlite_store.file import UnusableStore
 from auth_server.adapters.sqlite_store.lane import MAX_BATCH, MAX_WAITING
 from auth_server.adapters.sqlite_store.store import SqliteStore
-from auth_server.ports.store import StoreUnavailable
+from auth_server.ports.store import StoreUnavailable, UnusableStore
 from tests.auth_server.flows.world import open_world
 from tests.auth_server.stores.test_contract import CLIENT, NOW, USER
 from tests.auth_server.stores.test_races import ROOT

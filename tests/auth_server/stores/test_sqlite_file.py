@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from auth_server.adapters.sqlite_store.file import UnusableStore
 from auth_server.adapters.sqlite_store.migrations import known_version
 from auth_server.adapters.sqlite_store.store import SqliteStore
-from auth_server.ports.store import StoreUnavailable
+from auth_server.ports.store import StoreUnavailable, UnusableStore
 from tests.auth_server.flows.world import ok, open_world
 from tests.auth_server.stores.test_contract import CLIENT
 from tests.auth_server.stores.test_races import ROOT

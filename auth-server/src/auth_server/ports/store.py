@@ -11,8 +11,16 @@ from auth_server.ports.people import SessionStore, UserStore
 from auth_server.ports.replays import ReplayStore
 
 
+class UnusableStore(Exception):
+    """What AUTH_STORE_URL names cannot be this server's store. The text says why, for the operator, without secrets."""
+
+
 class StoreUnavailable(Exception):
-    """The store cannot answer right now; nothing was changed. Becomes 503 with Retry-After."""
+    """The store cannot answer right now. Becomes 503 with Retry-After.
+
+    The verb has changed nothing; or, where the connection to a store broke before its answer came, it may have changed
+    everything that it changes. Calling it again is safe: what happens only once does not happen twice.
+    """
 
 
 class Maintenance(Protocol):

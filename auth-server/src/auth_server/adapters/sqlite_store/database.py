@@ -55,7 +55,7 @@ class Database:
 
 
 def open_database(path: Path, *, verify: bool = False, patience: float = PATIENCE) -> Database:
-    """Opens or creates the file. Raises UnusableStore (file.py)."""
+    """Opens or creates the file. Raises UnusableStore."""
     opened = open_file(path, verify=verify)
     health = Health(opened.file)
     return Database(

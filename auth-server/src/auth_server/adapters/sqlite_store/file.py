@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auth_server.adapters.sqlite_store import migrations
+from auth_server.ports.store import UnusableStore
 
 _OPENING_TIMEOUT = 5.0
 """Seconds that opening waits for another process's transaction."""
 _REMEDY = "restore the store from its backup, or remove the marker file too to begin anew without people and keys"
-
-
-class UnusableStore(Exception):
-    """The file cannot be this server's store. The text says why, for the operator."""
 
 
 @dataclass(frozen=True, slots=True)

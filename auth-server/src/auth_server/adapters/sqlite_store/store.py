@@ -1,6 +1,8 @@
 """All of the store's ports on one SQLite file."""
 
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from auth_server.adapters.sqlite_store.authorizations import SqliteAuthorizations
@@ -12,6 +14,7 @@ from auth_server.adapters.sqlite_store.limits import SqliteLimits
 from auth_server.adapters.sqlite_store.people import SqlitePeople
 from auth_server.adapters.sqlite_store.replays import SqliteReplays
 from auth_server.adapters.sqlite_store.sweeping import STEPS, Step
+from auth_server.ports.store import Store
 
 _PROBE_PATIENCE = 0.25
 """Seconds in which a probe must have written."""
@@ -39,7 +42,7 @@ class SqliteStore(
 
     @classmethod
     def open(cls, path: Path, *, verify: bool = False, patience: float = PATIENCE) -> "SqliteStore":
-        """Opens or creates the file. Raises UnusableStore (file.py) with a text for the operator.
+        """Opens or creates the file. Raises UnusableStore.
 
         `verify` looks for damage, which takes a second or so per gigabyte.
         """
@@ -63,6 +66,16 @@ class SqliteStore(
         while deleted := await self._database.write(step, now):
             total += deleted
         return total
+
+
+@asynccontextmanager
+async def open_sqlite(url: str, *, verify: bool) -> AsyncIterator[Store]:
+    """The store in the file that the URL names; `verify` as in SqliteStore.open(). Raises UnusableStore."""
+    store = SqliteStore.open(path_in(url), verify=verify)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def path_in(url: str) -> Path:
