@@ -14,6 +14,8 @@ import anyio
 import pyarrow as pa
 import pytest
 
+from mcp_server.adapters.duckdb.child import ChildSettings
+from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.ports.items import SchemaConflict
@@ -368,6 +370,8 @@ def alive(pid: int) -> bool:
 ENDING = """
 import asyncio, os, sys
 import anyio
+from mcp_server.adapters.duckdb.child import ChildSettings
+from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 
 async def main():
@@ -389,6 +393,20 @@ async def test_children_and_descriptors_are_gone_at_the_end() -> None:
     more_descriptors, *pids = map(int, ended.stdout.split()[-3:])
     assert more_descriptors == 0
     assert not any(alive(pid) for pid in pids)
+
+
+async def test_a_pool_ends_while_a_child_is_being_replaced() -> None:
+    """A process can be reaped only once, whoever is cancelled while waiting for it."""
+    pids = []
+    for _ in range(5):
+        settings = ChildSettings()
+        async with ChildPool(1, wait_seconds=60, statements_per_child=9, settings=settings) as pool:
+            child = await pool.acquire()
+            pids.append(child.pid)
+            pool.replace(child, "worn_out")
+            for _ in range(10):
+                await asyncio.sleep(0)  # it is killed, and a thread waits for its end
+    assert not any(map(alive, pids))
 
 
 def assert_powerless(pid: int) -> None:
@@ -461,6 +479,8 @@ async def test_many_statements_at_once_all_get_their_own_answer(sandbox: DuckDbS
 
 PARENT = """
 import asyncio, sys
+from mcp_server.adapters.duckdb.child import ChildSettings
+from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 
 async def main():

@@ -10,7 +10,7 @@ import anyio.to_thread
 import structlog
 
 from mcp_server.adapters.duckdb import errors as duckdb_errors
-from mcp_server.adapters.duckdb.child import Child, ChildLost, ChildSettings
+from mcp_server.adapters.duckdb.child import Child, ChildEnd, ChildLost, ChildSettings
 
 _log = structlog.get_logger(__name__)
 
@@ -33,6 +33,7 @@ class ChildPool:
         self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
         self._children: set[Child] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[ChildEnd]] = set()
         self._losses = 0
         self._closed = False
 
@@ -49,12 +50,9 @@ class ChildPool:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        children = list(self._children)
-        for child in children:
-            child.kill()
-        for child in children:
-            await anyio.to_thread.run_sync(child.reap)
-        self._children.clear()
+        for child in list(self._children):
+            self._kill(child)
+        await asyncio.gather(*self._endings)
 
     def process_ids(self) -> list[int]:
         """The children's process ids, for diagnosis."""
@@ -136,9 +134,7 @@ class ChildPool:
         await self._add_child()
 
     async def _end(self, child: Child, reason: str) -> None:
-        child.kill()
-        end = await anyio.to_thread.run_sync(child.reap)
-        self._children.discard(child)
+        end = await asyncio.shield(self._kill(child))
         log = _log.info if reason == "worn_out" else _log.warning
         log(
             "duckdb_child_ended",
@@ -149,6 +145,15 @@ class ChildPool:
             signal=end.signal,
             peak_mib=end.peak_mib,
         )
+
+    def _kill(self, child: Child) -> asyncio.Task[ChildEnd]:
+        """Ends a child. Whoever waits for it may be cancelled; a process must be reaped, and only once."""
+        self._children.discard(child)
+        child.kill()
+        ending = asyncio.get_running_loop().create_task(anyio.to_thread.run_sync(child.reap))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        return ending
 
     async def _add_child(self) -> None:
         pause = 0.5
