@@ -24,6 +24,8 @@ KEEP_ALIVE_SECONDS = 75
 """Longer than common load balancers keep an idle connection, so that they end it and not we, in mid-request."""
 _POLL_SECONDS = 0.02
 _CANCELLED_SECONDS = 1.0
+_FILLING_ATTEMPTS = 3
+_FILLING_SECONDS = 0.1
 _log = structlog.get_logger("http")
 
 
@@ -148,23 +150,42 @@ class Server(uvicorn.Server):
 
     async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
         """Takes over every connection that the kernel has already accepted; closing a listener resets them."""
-        accepted = []
-        for listener in sockets:
-            listener.setblocking(False)
-            with suppress(OSError):
-                while True:
-                    accepted.append(listener.accept()[0])
+        held = [listener.dup() for listener in sockets]
         for server in self.servers:
             server.close()
         for listener in sockets:
             listener.close()
         loop = asyncio.get_running_loop()
-        for connection in accepted:
-            with suppress(OSError):
-                await loop.connect_accepted_socket(self._protocol, connection)
+        for listener in held:
+            for connection in await _accept_last(listener):
+                with suppress(OSError):
+                    await loop.connect_accepted_socket(self._protocol, connection)
 
     def _protocol(self) -> BoundedHttpProtocol:
         return BoundedHttpProtocol(self.config, self.server_state, self.lifespan.state)
 
     def _connections(self) -> list[BoundedHttpProtocol]:
         return cast("list[BoundedHttpProtocol]", list(self.server_state.connections))
+
+
+async def _accept_last(listener: socket.socket) -> list[socket.socket]:
+    """The connections that wait at a listener, which is closed so that none is made between the last and its end.
+
+    A connection to ourselves fills its queue. The kernel drops what a full queue has no place for, so that whoever
+    comes now is refused when they try again, and not reset with a request on its way.
+    """
+    accepted: list[socket.socket] = []
+    listener.setblocking(False)
+    listener.listen(0)
+    for _ in range(_FILLING_ATTEMPTS):
+        with suppress(OSError):
+            while True:
+                accepted.append(listener.accept()[0])
+        with socket.socket(listener.family) as filling, suppress(OSError):
+            filling.setblocking(False)
+            async with asyncio.timeout(_FILLING_SECONDS):
+                await asyncio.get_running_loop().sock_connect(filling, listener.getsockname())
+                listener.close()
+                break
+    listener.close()
+    return accepted
