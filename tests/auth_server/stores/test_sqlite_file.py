@@ -6,15 +6,17 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from auth_server.adapters.sqlite_store.migrations import known_version
 from auth_server.adapters.sqlite_store.store import SqliteStore
+from auth_server.ports.records import Record, StoredClient
 from auth_server.ports.store import StoreUnavailable, UnusableStore
 from tests.auth_server.flows.world import ok, open_world
-from tests.auth_server.stores.test_contract import CLIENT
+from tests.auth_server.stores.test_contract import CLIENT, NOW, USER
 from tests.auth_server.stores.test_races import ROOT
 
 pytestmark = pytest.mark.anyio
@@ -126,6 +128,24 @@ async def test_reopening_keeps_everything(tmp_path: Path) -> None:
     store = SqliteStore.open(path)
     assert await store.client("client_a") == CLIENT
     store.close()
+
+
+async def test_records_are_those_of_one_moment(tmp_path: Path) -> None:
+    """Written to while they are read, a store tells what it held when the reading began."""
+    store = SqliteStore.open(tmp_path / "auth.sqlite")
+    try:
+        for n in range(1200):
+            await store.add_client(replace(CLIENT, client_id=f"client_{n}"))
+        seen: list[Record] = []
+        async for record in store.records():
+            if not seen:
+                await store.add_user(USER)
+                await store.delete_client("client_1199", NOW)
+            seen.append(record)
+        assert len(seen) == 1200
+        assert all(isinstance(record, StoredClient) for record in seen)
+    finally:
+        store.close()
 
 
 async def test_commits_reach_the_disk_before_they_are_acknowledged(tmp_path: Path) -> None:

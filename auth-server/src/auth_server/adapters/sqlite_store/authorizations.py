@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, astuple
+from typing import Any
 
 from auth_server.adapters.remembered import Remembered
 from auth_server.adapters.sqlite_store.database import Database
@@ -13,6 +15,10 @@ from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
 from auth_server.ports.grants import Gone, Reused
 from shared_kernel import scope
 
+TRANSACTION_COLUMNS = "digest, browser_digest, request, authenticated_since, expires_at"
+"""What transaction_from_row() takes."""
+CODE_COLUMNS = "digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at"
+"""The fields of an AuthorizationCode, in order."""
 _REMEMBERED = 1_000
 """Codes on their way to the client that need not be read again."""
 
@@ -27,7 +33,7 @@ class SqliteAuthorizations:
 
     async def start_transaction(self, transaction: Transaction) -> None:
         """See TransactionStore."""
-        await self._database.write(_start, transaction)
+        await self._database.write(insert_transaction, transaction)
 
     async def transaction(self, digest: str, now: float) -> Transaction | Decided | None:
         """See TransactionStore."""
@@ -60,34 +66,44 @@ class SqliteAuthorizations:
         await self._database.write(_count_wrong_verifier, digest)
 
 
-def _start(db: sqlite3.Connection, transaction: Transaction) -> None:
+def insert_transaction(
+    db: sqlite3.Connection, transaction: Transaction, decided_at: float | None = None, grant_id: str | None = None
+) -> None:
+    """Inserts a transaction, decided or not."""
     request = {**asdict(transaction.request), "scopes": scope.join(transaction.request.scopes)}
     db.execute(
-        "INSERT INTO transactions (digest, browser_digest, request, authenticated_since, expires_at)"
-        " VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO transactions (digest, browser_digest, request, authenticated_since, expires_at, decided_at,"
+        " grant_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             transaction.digest,
             transaction.browser_digest,
             json.dumps(request),
             transaction.authenticated_since,
             transaction.expires_at,
+            decided_at,
+            grant_id,
         ),
     )
 
 
 def _transaction(db: sqlite3.Connection, digest: str, now: float) -> Transaction | Decided | None:
     row = db.execute(
-        "SELECT browser_digest, request, authenticated_since, expires_at, decided_at, grant_id FROM transactions"
-        " WHERE digest = ? AND expires_at > ?",
+        f"SELECT {TRANSACTION_COLUMNS}, decided_at, grant_id FROM transactions WHERE digest = ? AND expires_at > ?",  # noqa: S608
         (digest, now),
     ).fetchone()
     if row is None:
         return None
-    browser_digest, text, authenticated_since, expires_at, decided_at, grant_id = row
+    *columns, decided_at, grant_id = row
+    transaction = transaction_from_row(columns)
+    return transaction if decided_at is None else Decided(transaction, decided_at, grant_id)
+
+
+def transaction_from_row(row: Sequence[Any]) -> Transaction:
+    """The transaction in TRANSACTION_COLUMNS."""
+    digest, browser_digest, text, authenticated_since, expires_at = row
     fields = json.loads(text)
     request = AuthorizationRequest(**{**fields, "scopes": scope.parse(fields["scopes"])})
-    transaction = Transaction(digest, browser_digest, request, authenticated_since, expires_at)
-    return transaction if decided_at is None else Decided(transaction, decided_at, grant_id)
+    return Transaction(digest, browser_digest, request, authenticated_since, expires_at)
 
 
 def _consume(db: sqlite3.Connection, digest: str, now: float, grant_id: str | None = None) -> bool:
@@ -111,17 +127,24 @@ def _approve(
     if not used or not _consume(db, transaction_digest, now, grant.grant_id):
         return False
     add_grant(db, grant)
-    db.execute(
-        "INSERT INTO codes (digest, grant_id, redirect_uri, code_challenge, expires_at) VALUES (?, ?, ?, ?, ?)",
-        (code.digest, code.grant_id, code.redirect_uri, code.code_challenge, code.expires_at),
-    )
+    insert_code(db, code)
     return True
+
+
+def insert_code(
+    db: sqlite3.Connection, code: AuthorizationCode, used_at: float | None = None, wrong_verifiers: int = 0
+) -> None:
+    """Inserts a code and what has become of it."""
+    db.execute(
+        "INSERT INTO codes (digest, grant_id, redirect_uri, code_challenge, expires_at, used_at, wrong_verifiers)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*astuple(code), used_at, wrong_verifiers),
+    )
 
 
 def _code(db: sqlite3.Connection, digest: str) -> LoadedCode | None:
     row = db.execute(
-        "SELECT digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at,"  # noqa: S608
-        f" {GRANT_COLUMNS} FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
+        f"SELECT {CODE_COLUMNS}, {GRANT_COLUMNS} FROM codes JOIN grants USING (grant_id) WHERE digest = ?",  # noqa: S608
         (digest,),
     ).fetchone()
     return LoadedCode(AuthorizationCode(*row[:5]), grant_from_row(row[5:])) if row else None

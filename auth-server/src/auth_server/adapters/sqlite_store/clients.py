@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import revoke
@@ -13,10 +14,11 @@ from shared_kernel import scope
 
 _REMEMBERED = 10_000
 """Clients that need not be read again."""
-_SELECT = (
-    "SELECT client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential,"
-    " document_expires_at FROM clients"
+CLIENT_COLUMNS = (
+    "client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential,"
+    " document_expires_at"
 )
+"""What client_from_row() takes."""
 
 
 class SqliteClients:
@@ -58,33 +60,19 @@ class SqliteClients:
 
 
 def _client(db: sqlite3.Connection, client_id: str) -> Client | None:
-    row = db.execute(f"{_SELECT} WHERE client_id = ?", (client_id,)).fetchone()
-    return _from_row(db, row) if row else None
+    row = db.execute(f"SELECT {CLIENT_COLUMNS} FROM clients WHERE client_id = ?", (client_id,)).fetchone()  # noqa: S608
+    return client_from_row(db, row) if row else None
 
 
 def _clients(db: sqlite3.Connection) -> list[Client]:
-    rows = db.execute(f"{_SELECT} ORDER BY created_at, client_id").fetchall()
-    return [_from_row(db, row) for row in rows]
+    rows = db.execute(f"SELECT {CLIENT_COLUMNS} FROM clients ORDER BY created_at, client_id").fetchall()  # noqa: S608
+    return [client_from_row(db, row) for row in rows]
 
 
 def _add(db: sqlite3.Connection, client: Client) -> Addition:
     if db.execute("SELECT 1 FROM deleted_clients WHERE client_id = ?", (client.client_id,)).fetchone():
         return Addition.DELETED
-    added = db.execute(
-        "INSERT INTO clients (client_id, registration, name, redirect_uris, grant_types, scopes, tenant, created_at,"
-        " confidential, last_used_at, document_expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        (
-            client.client_id,
-            client.registration,
-            *_metadata(client),
-            client.tenant,
-            client.created_at,
-            client.confidential,
-            client.created_at,
-            client.document_expires_at,
-        ),
-    ).rowcount
+    added = insert_client(db, client, client.created_at, None)
     if not added and client.registration is Registration.DOCUMENT:
         _renew(db, client)
         return Addition.KNOWN
@@ -94,11 +82,32 @@ def _add(db: sqlite3.Connection, client: Client) -> Addition:
             (client.created_at, client.client_id),
         )
         return Addition.KNOWN
-    for secret in client.secrets:
-        _add_secret(db, client.client_id, secret)
     if client.registration is not Registration.OPERATOR:
         _evict_never_used(db)
     return Addition.ADDED
+
+
+def insert_client(db: sqlite3.Connection, client: Client, last_used_at: float, used_at: float | None) -> bool:
+    """Inserts a client with its secrets; False if its id is taken."""
+    inserted = db.execute(
+        "INSERT INTO clients (client_id, registration, name, redirect_uris, grant_types, scopes, tenant, created_at,"
+        " confidential, document_expires_at, last_used_at, used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (
+            client.client_id,
+            client.registration,
+            *_metadata(client),
+            client.tenant,
+            client.created_at,
+            client.confidential,
+            client.document_expires_at,
+            last_used_at,
+            used_at,
+        ),
+    ).rowcount
+    for secret in client.secrets if inserted else ():
+        _add_secret(db, client.client_id, secret)
+    return inserted > 0
 
 
 def _metadata(client: Client) -> tuple[str, str, str, str]:
@@ -167,10 +176,8 @@ def _add_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret) ->
     )
 
 
-_Row = tuple[str, str, str, str, str, str, str, float, int, float | None]
-
-
-def _from_row(db: sqlite3.Connection, row: _Row) -> Client:
+def client_from_row(db: sqlite3.Connection, row: tuple[Any, ...]) -> Client:
+    """The client in CLIENT_COLUMNS, with its secrets."""
     client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential, expires = row
     secrets = db.execute(
         "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = ? ORDER BY created_at",

@@ -53,12 +53,12 @@ def open_file(path: Path, *, verify: bool) -> OpenedFile:
         with _alone_in(path.parent):
             _check_place(path)
             with contextlib.ExitStack() as opened:
-                writer = opened.enter_context(contextlib.closing(_connect(path)))
+                writer = opened.enter_context(contextlib.closing(connect(path)))
                 _check_marker(path, _migrated(path, writer))
                 if verify:
                     _check_pages(path, writer)
-                reader = opened.enter_context(contextlib.closing(_connect(path)))
-                watcher = opened.enter_context(contextlib.closing(_connect(path)))
+                reader = opened.enter_context(contextlib.closing(connect(path)))
+                watcher = opened.enter_context(contextlib.closing(connect(path)))
                 # The writing thread waits for a lock by itself, since it must be able to give up; the event loop never.
                 writer.execute("PRAGMA busy_timeout = 0")
                 watcher.execute("PRAGMA busy_timeout = 0")
@@ -159,7 +159,8 @@ def _alone_in(directory: Path) -> Iterator[None]:
         os.close(descriptor)  # and with it the lock, as also when the process is killed
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to the file, which may be used from any one thread at a time. Raises sqlite3.Error."""
     connection = sqlite3.connect(path, timeout=_OPENING_TIMEOUT, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     # WAL's default would lose the last commits in a power cut: a used code would work again.

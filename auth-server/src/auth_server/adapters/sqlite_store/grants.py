@@ -1,7 +1,7 @@
 """Grants and refresh tokens in SQLite."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from auth_server.adapters.remembered import Remembered
@@ -9,6 +9,7 @@ from auth_server.adapters.sqlite_store.database import Database
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant, RefreshToken, RefreshTokenKey
 from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.records import ReplacedToken, StoredGrant
 from shared_kernel import scope
 
 _REMEMBERED = 10_000
@@ -96,6 +97,44 @@ def grant_from_row(row: tuple[Any, ...]) -> Grant:
         created_at=created_at,
         expires_at=expires_at,
     )
+
+
+def restore_grant(db: sqlite3.Connection, stored: StoredGrant) -> None:
+    """Inserts a grant with its refresh tokens, revoked or not; the sweeper looks at it soon."""
+    add_grant(db, stored.grant)
+    live, replaced = stored.live, stored.replaced
+    db.execute(
+        "UPDATE grants SET family = ?, refresh_digest = ?, refresh_expires_at = ?, previous_digest = ?, rotated_at = ?,"
+        " rotation_request = ?, sealed = ?, revoked_at = ?, review_at = 0 WHERE grant_id = ?",
+        (
+            (live.key.family or None) if live else None,
+            live.key.digest if live else None,
+            live.expires_at if live else None,
+            replaced.digest if replaced else None,
+            replaced.rotated_at if replaced else None,
+            replaced.request if replaced else None,
+            replaced.sealed if replaced else None,
+            stored.revoked_at,
+            stored.grant.grant_id,
+        ),
+    )
+
+
+def stored_grants(db: sqlite3.Connection) -> Iterator[StoredGrant]:
+    """All grants, alive or not."""
+    rows = db.execute(
+        "SELECT family, refresh_digest, refresh_expires_at, previous_digest, rotated_at, rotation_request, sealed,"  # noqa: S608
+        f" revoked_at, {GRANT_COLUMNS} FROM grants ORDER BY rowid"
+    )
+    for family, digest, expires_at, previous, rotated_at, request, sealed, revoked_at, *columns in rows:
+        grant = grant_from_row(tuple(columns))
+        key = RefreshTokenKey(grant.grant_id, family or "", digest)
+        yield StoredGrant(
+            grant,
+            live=RefreshToken(key, expires_at) if digest is not None else None,
+            replaced=ReplacedToken(previous, rotated_at, request, sealed) if previous is not None else None,
+            revoked_at=revoked_at,
+        )
 
 
 def begin_family(db: sqlite3.Connection, first: RefreshToken) -> None:

@@ -1,7 +1,8 @@
 """Sealed signing keys in SQLite."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.domain.signing_key import RETIRED_LIFETIME, KeyStage, SealedKey
@@ -35,8 +36,8 @@ class SqliteSigningKeys:
 def _ensure(db: sqlite3.Connection, active: SealedKey, following: SealedKey) -> list[SealedKey]:
     # Where keys have been, new ones would hide that the old were lost, and refuse every token that is out.
     if db.execute("UPDATE store SET had_keys = 1 WHERE NOT had_keys").rowcount:
-        _add(db, active)
-        _add(db, following)
+        insert_key(db, active)
+        insert_key(db, following)
     return _keys(db, active.changed_at)
 
 
@@ -45,7 +46,16 @@ def _keys(db: sqlite3.Connection, now: float) -> list[SealedKey]:
         f"{_SELECT} WHERE stage <> 'retired' OR changed_at > ? ORDER BY changed_at, key_id",
         (now - RETIRED_LIFETIME,),
     )
-    return [SealedKey(row[0], KeyStage(row[1]), row[2], bytes(row[3]), row[4], row[5]) for row in rows]
+    return [_from_row(row) for row in rows]
+
+
+def every_key(db: sqlite3.Connection) -> Iterator[SealedKey]:
+    """All keys, whatever their age."""
+    return map(_from_row, db.execute(f"{_SELECT} ORDER BY changed_at, key_id"))
+
+
+def _from_row(row: tuple[Any, ...]) -> SealedKey:
+    return SealedKey(row[0], KeyStage(row[1]), row[2], bytes(row[3]), row[4], row[5])
 
 
 def _promote(db: sqlite3.Connection, following: SealedKey, now: float) -> float | None:
@@ -55,7 +65,7 @@ def _promote(db: sqlite3.Connection, following: SealedKey, now: float) -> float 
     # What can no longer sign need not stay: the private half goes with the stage.
     db.execute("UPDATE signing_keys SET stage = 'retired', sealed = x'', changed_at = ? WHERE stage = 'active'", (now,))
     db.execute("UPDATE signing_keys SET stage = 'active', changed_at = ? WHERE stage = 'next'", (now,))
-    _add(db, following)
+    insert_key(db, following)
     return None
 
 
@@ -68,11 +78,12 @@ def _withdraw(db: sqlite3.Connection, key_id: str, following: SealedKey, now: fl
         # However new it is: a resource server that does not know it yet asks for it.
         db.execute("UPDATE signing_keys SET stage = 'active', changed_at = ? WHERE stage = 'next'", (now,))
     if row[0] != KeyStage.RETIRED:
-        _add(db, following)
+        insert_key(db, following)
     return True
 
 
-def _add(db: sqlite3.Connection, key: SealedKey) -> None:
+def insert_key(db: sqlite3.Connection, key: SealedKey) -> None:
+    """Inserts a key."""
     db.execute(
         "INSERT INTO signing_keys (key_id, stage, public_jwk, sealed, changed_at, promotable_at)"
         " VALUES (?, ?, ?, ?, ?, ?)",

@@ -7,8 +7,12 @@ from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import revoke
 from auth_server.domain.user import Session, User
 
-_USER = "SELECT user_id, email, password_hash, tenant, created_at, disabled_at FROM users"
-_SESSION = "SELECT digest, user_id, authenticated_at, expires_at FROM sessions"
+USER_COLUMNS = "user_id, email, password_hash, tenant, created_at, disabled_at"
+"""The fields of a User, in order."""
+SESSION_COLUMNS = "digest, user_id, authenticated_at, expires_at"
+"""The fields of a Session, in order."""
+_USER = f"SELECT {USER_COLUMNS} FROM users"  # noqa: S608
+_SESSION = f"SELECT {SESSION_COLUMNS} FROM sessions"  # noqa: S608
 
 
 class SqlitePeople:

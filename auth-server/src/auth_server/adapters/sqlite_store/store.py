@@ -12,6 +12,7 @@ from auth_server.adapters.sqlite_store.grants import SqliteGrants
 from auth_server.adapters.sqlite_store.keys import SqliteSigningKeys
 from auth_server.adapters.sqlite_store.limits import SqliteLimits
 from auth_server.adapters.sqlite_store.people import SqlitePeople
+from auth_server.adapters.sqlite_store.records import SqliteRecords
 from auth_server.adapters.sqlite_store.replays import SqliteReplays
 from auth_server.adapters.sqlite_store.sweeping import STEPS, Step
 from auth_server.ports.store import Store
@@ -28,6 +29,7 @@ class SqliteStore(
     SqliteSigningKeys,
     SqliteLimits,
     SqliteReplays,
+    SqliteRecords,
 ):
     """Implements Store."""
 
@@ -39,6 +41,7 @@ class SqliteStore(
         SqliteSigningKeys.__init__(self, database)
         SqliteLimits.__init__(self, database)
         SqliteReplays.__init__(self, database)
+        SqliteRecords.__init__(self, database)
 
     @classmethod
     def open(cls, path: Path, *, verify: bool = False, patience: float = PATIENCE) -> "SqliteStore":

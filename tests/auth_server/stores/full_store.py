@@ -1,0 +1,129 @@
+"""A store that remembers one of everything, in every stage of its life."""
+
+from dataclasses import replace
+from typing import Any
+
+from auth_server.domain.client import ClientSecret, Registration
+from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
+from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
+from auth_server.domain.user import Session
+from auth_server.ports.grants import Rotation
+from auth_server.ports.records import Record
+from auth_server.ports.store import Store
+from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
+
+DOCUMENT = replace(
+    PUBLIC,
+    client_id="https://app.example/client.json",
+    registration=Registration.DOCUMENT,
+    document_expires_at=NOW + 300,
+)
+DISABLED = replace(USER, user_id="usr_b", email="bob@example.com", disabled_at=NOW + 5)
+MINUTE = 60.0
+
+
+def _refresh(grant_id: str, digest: str) -> RefreshToken:
+    return RefreshToken(RefreshTokenKey(grant_id, f"family of {grant_id}", digest), NOW + 1000)
+
+
+def _rotation(grant_id: str, digest: str) -> Rotation:
+    return Rotation(_refresh(grant_id, digest), b"\x00\xffsealed " + digest.encode(), "query https://r/mcp")
+
+
+def _key(name: str, stage: KeyStage, promotable_at: float = NOW) -> SealedKey:
+    return SealedKey(name, stage, f'{{"kid": "{name}"}}', b"\x00\xff" + name.encode(), NOW, promotable_at)
+
+
+async def _approved(store: Store, name: str, client_id: str = CLIENT.client_id) -> Grant:
+    """A grant with that id, whose code is `code-<name>`."""
+    grant = replace(GRANT, grant_id=name, handle=f"handle-{name}", client_id=client_id)
+    await store.start_transaction(replace(TRANSACTION, digest=f"txn-{name}"))
+    code = replace(CODE, digest=f"code-{name}", grant_id=name)
+    assert await store.approve(f"txn-{name}", grant, code, NOW + 1)
+    return grant
+
+
+async def fill(store: Store) -> None:
+    """Fills an empty store."""
+    await store.ensure_signing_keys(_key("first", KeyStage.ACTIVE), _key("second", KeyStage.NEXT))
+    await store.promote_next_key(_key("third", KeyStage.NEXT, NOW + PUBLICATION_LEAD), NOW + 2)
+    await store.add_client(CLIENT)
+    await store.rotate_client_secret(CLIENT.client_id, ClientSecret("d2", NOW + 1), NOW + 100)
+    await store.add_client(PUBLIC)
+    await store.add_client(replace(PUBLIC, client_id="dcr_unused", created_at=NOW + 3))
+    await store.add_client(replace(PUBLIC, client_id="dcr_deleted"))
+    await store.delete_client("dcr_deleted", NOW + 4)
+    await store.add_client(DOCUMENT)
+    await store.add_user(USER)
+    await store.add_user(replace(DISABLED, disabled_at=None))
+    await store.start_session(
+        Session("session", USER.user_id, NOW, NOW + 1000), verified_hash=USER.password_hash, replaces=None
+    )
+    await store.disable_user(DISABLED.user_id, NOW + 5)
+    await store.start_transaction(TRANSACTION)
+    await store.start_transaction(replace(TRANSACTION, digest="txn-stateless", request=replace(REQUEST, state=None)))
+    await store.start_transaction(replace(TRANSACTION, digest="txn-denied"))
+    await store.deny("txn-denied", NOW + 1)
+    for name in ("unused", "burnt", "used", "fresh", "rotated", "revoked"):
+        await _approved(store, name)
+    await _approved(store, "dynamic", PUBLIC.client_id)
+    for _ in range(3):
+        await store.count_wrong_verifier("code-burnt")
+    await store.redeem("code-used", None, NOW + 2)
+    await store.count_wrong_verifier("code-unused")
+    for name in ("fresh", "rotated", "revoked"):
+        await store.redeem(f"code-{name}", _refresh(name, f"rt1-{name}"), NOW + 2)
+    await store.rotate(_refresh("rotated", "rt1-rotated").key, _rotation("rotated", "rt2-rotated"), NOW + 3)
+    await store.rotate(_refresh("revoked", "rt1-revoked").key, _rotation("revoked", "rt2-revoked"), NOW + 3)
+    await store.revoke_grant("revoked", NOW + 4)
+    await store.count_attempt("limit", 2, MINUTE, NOW)
+    await store.count_attempt("limit", 2, MINUTE, NOW + 1)
+    await store.use_once("jti", NOW + 1000, NOW)
+
+
+async def behaviour(store: Store) -> list[Any]:
+    """What a full store answers to one call after another, each of which rests on something it remembers."""
+    at = NOW + 10
+    late = at + REPLAY_WINDOW
+    rotated = _refresh("rotated", "rt1-rotated").key
+    await store.count_wrong_verifier("code-unused")
+    return [
+        await store.ensure_signing_keys(_key("x", KeyStage.ACTIVE), _key("y", KeyStage.NEXT)),
+        await store.promote_next_key(_key("z", KeyStage.NEXT), at),
+        list(await store.clients()),
+        await store.client(DOCUMENT.client_id),
+        await store.add_client(replace(PUBLIC, client_id="dcr_deleted")),
+        await store.add_client(PUBLIC),
+        list(await store.users()),
+        await store.add_user(replace(USER, user_id="usr_c")),
+        await store.session("session", at),
+        await store.start_session(
+            Session("s2", DISABLED.user_id, at, at + 9), verified_hash=DISABLED.password_hash, replaces=None
+        ),
+        await store.transaction("txn", at),
+        await store.transaction("txn-stateless", at),
+        await store.transaction("txn-denied", at),
+        await store.transaction("txn-unused", at),
+        await store.deny("txn-denied", at),
+        [grant.grant_id for grant in await store.grants(at)],
+        await store.has_grant(USER.user_id, PUBLIC.client_id, at),
+        await store.redeem("code-burnt", None, at),
+        await store.redeem("code-unused", _refresh("unused", "rt1-unused"), at),
+        await store.redeem("code-used", None, at),
+        await store.rotate(rotated, _rotation("rotated", "rt3"), at),
+        await store.rotate(rotated, replace(_rotation("rotated", "rt3"), request="other"), at),
+        await store.rotate(_refresh("fresh", "rt1-fresh").key, _rotation("fresh", "rt2-fresh"), at),
+        await store.rotate(_refresh("fresh", "never seen").key, _rotation("fresh", "rt3-fresh"), at),
+        await store.rotate(_refresh("revoked", "rt2-revoked").key, _rotation("revoked", "rt3-revoked"), at),
+        await store.revoke_grant_by_handle("handle-dynamic", PUBLIC.client_id, at),
+        await store.rotate(rotated, _rotation("rotated", "rt3"), late),
+        await store.count_attempt("limit", 2, MINUTE, at),
+        await store.count_attempt("limit", 2, MINUTE, NOW + MINUTE),
+        await store.use_once("jti", NOW + 1000, at),
+        await store.refreshed_grant(_refresh("fresh", "never seen").key),
+    ]
+
+
+async def everything(store: Store) -> list[Record]:
+    """All records of a store, in its order."""
+    return [record async for record in store.records()]
