@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from auth_server.adapters.attempt_limits import StoreAttemptLimiter
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import open_passwords
+from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.store import open_sqlite
 from auth_server.domain.deployment import Deployment
@@ -42,7 +44,15 @@ class _Opener(Protocol):
     def __call__(self, url: str, *, verify: bool) -> AbstractAsyncContextManager[Store]: ...
 
 
-_STORES: Mapping[str, _Opener] = {"sqlite": open_sqlite}
+@dataclass(frozen=True, slots=True)
+class _Backend:
+    """A kind of store. `client_freshness` is for how many seconds a client need not be read again."""
+
+    open: _Opener
+    client_freshness: float
+
+
+_BACKENDS: Mapping[str, _Backend] = {"sqlite": _Backend(open_sqlite, client_freshness=0.0)}
 """By the scheme of AUTH_STORE_URL."""
 SWEEP_SECONDS = 600.0
 """Time between two clearings of expired rows."""
@@ -67,11 +77,15 @@ async def service(
     passwords = passwords or await open_passwords()
     master_key = read_key_file(settings.master_key_file)
     async with open_store(settings.store_url, verify=True) as store:
-        keys = await _open_keys(store, master_key, clock, entropy)
+        keys = await _open_keys(store, master_key, clock, entropy, outage=settings.outage_seconds)
+        clients = RememberedClients(
+            store, clock, freshness=_backend(settings.store_url).client_freshness, outage=settings.outage_seconds
+        )
         deployment = _deployment(settings)
         flows = compose(
             deployment,
             store=store,
+            clients=clients,
             documents=HttpsDocuments(PublicConnections(settings.client_document_origins)),
             keys=keys,
             passwords=passwords,
@@ -113,7 +127,7 @@ async def key_administration(settings: Settings) -> AsyncIterator[Keys]:
     """The operator's verbs about signing keys. Raises CannotStart, UnusableKeyFile."""
     master_key = read_key_file(settings.master_key_file)
     async with open_store(settings.store_url) as store:
-        yield Keys(await _open_keys(store, master_key, SystemClock(), SystemEntropy()))
+        yield Keys(await _open_keys(store, master_key, SystemClock(), SystemEntropy(), outage=0.0))
 
 
 def serve(settings: Settings) -> None:
@@ -131,7 +145,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
                 "starting",
                 issuer=settings.issuer,
                 resources=list(settings.resources),
-                store=_scheme(settings.store_url),
+                store=urlsplit(settings.store_url).scheme,
                 address=f"{settings.host}:{settings.port}",
                 version=metadata.version("dynamosql-auth-server"),
             )
@@ -162,27 +176,31 @@ async def open_store(url: str, *, verify: bool = False) -> AsyncIterator[Store]:
 
     `verify` looks for damage, which takes time.
     """
-    opener = _STORES.get(_scheme(url))
-    if opener is None:
-        known = ", ".join(f"{scheme}://" for scheme in _STORES)
-        message = f"AUTH_STORE_URL names a store of kind {_scheme(url)!r}; there are {known}"
-        raise CannotStart(message)
+    backend = _backend(url)
     async with AsyncExitStack() as opened:
         try:
-            store = await opened.enter_async_context(opener(url, verify=verify))
+            store = await opened.enter_async_context(backend.open(url, verify=verify))
         except UnusableStore as error:
             message = f"{error}; see AUTH_STORE_URL"
             raise CannotStart(message) from error
         yield store
 
 
-def _scheme(url: str) -> str:
-    return urlsplit(url).scheme
+def _backend(url: str) -> _Backend:
+    """The kind of store that a URL names. Raises CannotStart."""
+    scheme = urlsplit(url).scheme
+    if scheme not in _BACKENDS:
+        known = ", ".join(f"{name}://" for name in _BACKENDS)
+        message = f"AUTH_STORE_URL names a store of kind {scheme!r}; there are {known}"
+        raise CannotStart(message)
+    return _BACKENDS[scheme]
 
 
-async def _open_keys(store: Store, master_key: bytes, clock: Clock, entropy: Entropy) -> SealedKeyRing:
+async def _open_keys(
+    store: Store, master_key: bytes, clock: Clock, entropy: Entropy, *, outage: float
+) -> SealedKeyRing:
     try:
-        return await open_key_ring(store, master_key, clock, entropy)
+        return await open_key_ring(store, master_key, clock, entropy, outage=outage)
     except KeysLost as error:
         message = f"{error}; see AUTH_STORE_URL"
         raise CannotStart(message) from error

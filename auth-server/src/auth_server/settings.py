@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from auth_server.domain.deployment import DocumentPolicy
+from auth_server.domain.signing_key import LONGEST_OUTAGE
 from auth_server.protocol import redirect_uri
 from shared_kernel import resource
 from shared_kernel.key_file import UnusableKeyFile, read_private_file
@@ -76,6 +77,13 @@ class Settings(ServiceSettings):
         description="File (mode 0600) that holds `AUTH_STORE_URL` on one line, for a URL with a password in it; "
         "instead of that variable.",
         examples=["/etc/auth/store-url"],
+    )
+    outage_seconds: float = Field(
+        default=float(LONGEST_OUTAGE),
+        ge=0,
+        le=LONGEST_OUTAGE,
+        description="Seconds for which `client_credentials` is answered while the store is away, counted from when the "
+        "client, and the signing keys, were last read from it; 0 for never.",
     )
     master_key_file: Path = Field(
         description="File (mode 0600) with the 32-byte key, base64url, that seals the signing keys in the store.",

@@ -18,10 +18,12 @@ from auth_server.adapters.attempt_limits import StoreAttemptLimiter
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import Argon2Passwords, open_passwords
+from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.adapters.signing_keys import SealedKeyRing, open_key_ring
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
+from auth_server.domain.signing_key import LONGEST_OUTAGE
 from auth_server.flows import client_request
 from auth_server.flows.administration.clients import NewClient
 from auth_server.flows.administration.problems import CannotDo
@@ -129,6 +131,7 @@ class World:
         self.flows = compose(
             deployment,
             store=self.store,
+            clients=RememberedClients(self.store, self.clock, freshness=0.0, outage=LONGEST_OUTAGE),
             documents=self.documents,
             keys=self.keys,
             passwords=self.passwords,
@@ -326,7 +329,7 @@ async def open_world(
     """A world on the store at that path, with one person in it."""
     clock = clock or SettableClock()
     async with BACKENDS[backend](path) as store:
-        keys = await open_key_ring(store, MASTER_KEY, clock, SystemEntropy())
+        keys = await open_key_ring(store, MASTER_KEY, clock, SystemEntropy(), outage=LONGEST_OUTAGE)
         world = World(store, keys, await open_passwords(FAST_ARGON2), clock, path, documents=documents)
         if await store.user_by_email(EMAIL) is None:
             with contextlib.suppress(CannotDo):  # another process was faster

@@ -5,6 +5,9 @@ together, so no key set was ever served without `next`; a later `next` may be pr
 after it appeared, when every cache (max-age 300 s) has been filled again. After promotion the old key stays published
 for RETIRED_LIFETIME. Each server process reads the stages anew when its copy is a second old; until then it signs with
 a key that all caches know.
+
+While the store is away a process signs with the keys that it read last, for as long as it is told to, which is
+LONGEST_OUTAGE at most.
 """
 
 import json
@@ -15,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.jwk import ECKey
 
-from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
+from auth_server.domain.signing_key import LONGEST_OUTAGE, PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.ports.keys import SigningKeyStore
 from auth_server.ports.store import StoreUnavailable
 from shared_kernel import access_token
@@ -24,6 +27,8 @@ from shared_kernel.entropy import Entropy
 
 SNAPSHOT_AGE = 1.0
 """Seconds after which the stages are read anew."""
+RETRY_SECONDS = 1.0
+"""Seconds for which a store that was away is not asked again."""
 _NONCE_BYTES = 12
 _CURVE = "P-256"
 
@@ -57,14 +62,27 @@ class SealedKeyRing:
     """Implements KeyRing over a SigningKeyStore. Opened by open_key_ring()."""
 
     def __init__(
-        self, store: SigningKeyStore, master_key: bytes, snapshot: _Snapshot, clock: Clock, entropy: Entropy
+        self,
+        store: SigningKeyStore,
+        master_key: bytes,
+        snapshot: _Snapshot,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        outage: float,
     ) -> None:
         self._store, self._master_key, self._clock, self._entropy = store, master_key, clock, entropy
-        self._snapshot = snapshot
+        self._snapshot, self._outage = snapshot, outage
+        self._away_until = 0.0
 
     async def signing_key(self) -> ECKey:
         """See KeyRing."""
-        return (await self._fresh()).active
+        try:
+            return (await self._fresh()).active
+        except StoreUnavailable:
+            if self._age() >= self._outage:
+                raise
+            return self._snapshot.active
 
     async def published_keys(self) -> Mapping[str, ECKey]:
         """See KeyRing. An unreachable store leaves the last known set in place."""
@@ -96,17 +114,32 @@ class SealedKeyRing:
         return None
 
     async def _fresh(self) -> _Snapshot:
-        if self._clock.monotonic() - self._snapshot.taken_at >= SNAPSHOT_AGE:
-            self._snapshot = await self._read()
+        if self._age() >= SNAPSHOT_AGE:
+            if self._clock.monotonic() < self._away_until:
+                raise StoreUnavailable
+            try:
+                self._snapshot = await self._read()
+            except StoreUnavailable:
+                self._away_until = self._clock.monotonic() + RETRY_SECONDS
+                raise
         return self._snapshot
+
+    def _age(self) -> float:
+        """Seconds since the keys were read."""
+        return self._clock.monotonic() - self._snapshot.taken_at
 
     async def _read(self) -> _Snapshot:
         taken_at = self._clock.monotonic()
         return _open(await self._store.signing_keys(self._clock.now()), self._master_key, taken_at)
 
 
-async def open_key_ring(store: SigningKeyStore, master_key: bytes, clock: Clock, entropy: Entropy) -> SealedKeyRing:
-    """The store's keys; creates the first two in a new store. Raises WrongMasterKey, KeysLost, StoreUnavailable."""
+async def open_key_ring(
+    store: SigningKeyStore, master_key: bytes, clock: Clock, entropy: Entropy, *, outage: float = 0.0
+) -> SealedKeyRing:
+    """The store's keys; creates the first two in a new store. Raises WrongMasterKey, KeysLost, StoreUnavailable.
+
+    `outage` is for how many seconds they sign without being read anew while the store is away.
+    """
     now, taken_at = clock.now(), clock.monotonic()
     keys = await store.signing_keys(now)
     if not any(key.stage is KeyStage.ACTIVE for key in keys):
@@ -117,7 +150,8 @@ async def open_key_ring(store: SigningKeyStore, master_key: bytes, clock: Clock,
         )
     if not any(key.stage is KeyStage.ACTIVE for key in keys):
         raise KeysLost
-    return SealedKeyRing(store, master_key, _open(keys, master_key, taken_at), clock, entropy)
+    snapshot = _open(keys, master_key, taken_at)
+    return SealedKeyRing(store, master_key, snapshot, clock, entropy, outage=min(outage, LONGEST_OUTAGE))
 
 
 def _open(keys: Sequence[SealedKey], master_key: bytes, taken_at: float) -> _Snapshot:

@@ -11,6 +11,9 @@ PUBLICATION_LEAD = 2 * JWKS_MAX_AGE
 """Seconds for which a later `next` key is published before it may sign, so that every cache has seen it."""
 RETIRED_LIFETIME = access_token.LIFETIME + access_token.CLOCK_SKEW + 2 * JWKS_MAX_AGE
 """Seconds for which a retired key stays published."""
+LONGEST_OUTAGE = RETIRED_LIFETIME - access_token.LIFETIME - access_token.CLOCK_SKEW
+"""Most seconds for which a key may go on signing unseen: after a rotation that was missed, its last token still expires
+before it is published no longer."""
 
 
 class KeyStage(StrEnum):

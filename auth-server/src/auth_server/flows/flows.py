@@ -12,6 +12,7 @@ from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.sign_out import SignOut
 from auth_server.flows.token.exchange import TokenExchange
+from auth_server.ports.clients import ClientStore
 from auth_server.ports.documents import DocumentSource
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.limits import AttemptLimiter
@@ -39,6 +40,7 @@ def compose(
     deployment: Deployment,
     *,
     store: Store,
+    clients: ClientStore,
     documents: DocumentSource,
     keys: KeyRing,
     passwords: PasswordHasher,
@@ -46,13 +48,13 @@ def compose(
     clock: Clock,
     entropy: Entropy,
 ) -> Flows:
-    """The flows of a running server."""
+    """The flows of a running server; `clients` are those of the store, remembered or not."""
     return Flows(
         authorize=Authorize(
             deployment=deployment,
-            clients=store,
+            clients=clients,
             documents=ClientDocuments(
-                deployment=deployment, clients=store, source=documents, limiter=limiter, clock=clock
+                deployment=deployment, clients=clients, source=documents, limiter=limiter, clock=clock
             ),
             transactions=store,
             sessions=store,
@@ -62,7 +64,7 @@ def compose(
             entropy=entropy,
         ),
         sign_in=SignIn(
-            clients=store,
+            clients=clients,
             transactions=store,
             users=store,
             sessions=store,
@@ -74,17 +76,17 @@ def compose(
         sign_out=SignOut(users=store, sessions=store, clock=clock),
         consent=Consent(
             deployment=deployment,
-            clients=store,
+            clients=clients,
             transactions=store,
             users=store,
             sessions=store,
             clock=clock,
             entropy=entropy,
         ),
-        connections=Connections(clients=store, sessions=store, grants=store, clock=clock),
+        connections=Connections(clients=clients, sessions=store, grants=store, clock=clock),
         token=TokenExchange(
             deployment=deployment,
-            clients=store,
+            clients=clients,
             codes=store,
             refresh_tokens=store,
             grants=store,
@@ -93,10 +95,10 @@ def compose(
             clock=clock,
             entropy=entropy,
         ),
-        register=Register(deployment=deployment, clients=store, limiter=limiter, clock=clock),
+        register=Register(deployment=deployment, clients=clients, limiter=limiter, clock=clock),
         revoke=Revoke(
             deployment=deployment,
-            clients=store,
+            clients=clients,
             refresh_tokens=store,
             grants=store,
             keys=keys,

@@ -41,7 +41,7 @@ class KeyRing(Protocol):
     """The signing keys, opened. Notices a rotation by another process within a second."""
 
     async def signing_key(self) -> ECKey:
-        """The one active private key; its `kid` is set."""
+        """The one active private key; its `kid` is set. Raises StoreUnavailable."""
         ...
 
     async def published_keys(self) -> Mapping[str, ECKey]:
