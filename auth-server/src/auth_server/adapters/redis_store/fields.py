@@ -1,0 +1,245 @@
+"""Between the domain's values and the fields of a hash."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from auth_server.adapters.redis_store.database import Argument
+from auth_server.domain.authorization import AuthorizationCode, AuthorizationRequest, Transaction
+from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
+from auth_server.domain.grant import Grant
+from auth_server.domain.signing_key import KeyStage, SealedKey
+from auth_server.domain.user import Session, User
+from shared_kernel import scope
+
+Fields = Mapping[str, bytes]
+"""What a hash holds."""
+
+
+def fields(reply: Sequence[bytes]) -> Fields:
+    """The fields of HGETALL's reply, which names them in turn with their values."""
+    return {name.decode(): value for name, value in zip(reply[::2], reply[1::2], strict=True)}
+
+
+def pairs(values: Mapping[str, Argument]) -> list[Argument]:
+    """Names and values in turn, as scripts take them."""
+    return [part for pair in values.items() for part in pair]
+
+
+def document_fields(client: Client) -> dict[str, Argument]:
+    """The fields of a client that its metadata document, or the operator, may change."""
+    return {
+        "name": client.name,
+        "redirect_uris": json.dumps(client.redirect_uris),
+        "grant_types": json.dumps(sorted(client.grant_types)),
+        "scopes": scope.join(client.scopes),
+    }
+
+
+def client_fields(client: Client) -> dict[str, Argument]:
+    """The fields of a new client."""
+    return {
+        "client_id": client.client_id,
+        "registration": client.registration.value,
+        **document_fields(client),
+        "document_expires_at": client.document_expires_at,
+        "tenant": client.tenant,
+        "created_at": client.created_at,
+        "confidential": client.confidential,
+        **_secret_fields(client),
+    }
+
+
+def _secret_fields(client: Client) -> dict[str, Argument]:
+    found: dict[str, Argument] = {}
+    for secret in client.secrets:
+        if secret.expires_at is None:
+            found["secret"] = secret_text(secret)
+        else:
+            found["previous_secret"] = f"{secret_text(secret)} {secret.expires_at!r}"
+    return found
+
+
+def secret_text(secret: ClientSecret) -> str:
+    """A secret that nothing has replaced."""
+    return f"{secret.digest} {secret.created_at!r}"
+
+
+def client_from(found: Fields) -> Client:
+    """The client of these fields."""
+    expires_at = _text(found, "document_expires_at")
+    return Client(
+        client_id=_text(found, "client_id"),
+        name=_text(found, "name"),
+        registration=Registration(_text(found, "registration")),
+        redirect_uris=tuple(json.loads(found["redirect_uris"])),
+        grant_types=frozenset(map(GrantType, json.loads(found["grant_types"]))),
+        scopes=scope.parse(_text(found, "scopes")),
+        tenant=_text(found, "tenant"),
+        created_at=float(found["created_at"]),
+        confidential=found["confidential"] == b"1",
+        secrets=tuple(_secret(found[name]) for name in ("previous_secret", "secret") if name in found),
+        document_expires_at=float(expires_at) if expires_at else None,
+    )
+
+
+def _secret(value: bytes) -> ClientSecret:
+    digest, created_at, *expires_at = value.decode().split(" ")
+    return ClientSecret(digest, float(created_at), float(expires_at[0]) if expires_at else None)
+
+
+def user_fields(user: User) -> dict[str, Argument]:
+    """The fields of a user who may sign in."""
+    return {
+        "user_id": user.user_id,
+        "email": user.email,
+        "password_hash": user.password_hash,
+        "tenant": user.tenant,
+        "created_at": user.created_at,
+    }
+
+
+def user_from(found: Fields) -> User:
+    """The user of these fields."""
+    return User(
+        user_id=_text(found, "user_id"),
+        email=_text(found, "email"),
+        password_hash=_text(found, "password_hash"),
+        tenant=_text(found, "tenant"),
+        created_at=float(found["created_at"]),
+        disabled_at=float(found["disabled_at"]) if "disabled_at" in found else None,
+    )
+
+
+def session_fields(session: Session) -> dict[str, Argument]:
+    """The fields of a session."""
+    return {
+        "digest": session.digest,
+        "user_id": session.user_id,
+        "authenticated_at": session.authenticated_at,
+        "expires_at": session.expires_at,
+    }
+
+
+def session_from(found: Fields) -> Session:
+    """The session of these fields."""
+    return Session(
+        digest=_text(found, "digest"),
+        user_id=_text(found, "user_id"),
+        authenticated_at=float(found["authenticated_at"]),
+        expires_at=float(found["expires_at"]),
+    )
+
+
+def transaction_fields(transaction: Transaction) -> dict[str, Argument]:
+    """The fields of a transaction that is not decided."""
+    request = transaction.request
+    text = {
+        "client_id": request.client_id,
+        "redirect_uri": request.redirect_uri,
+        "state": request.state,
+        "scopes": scope.join(request.scopes),
+        "resource": request.resource,
+        "code_challenge": request.code_challenge,
+    }
+    return {
+        "digest": transaction.digest,
+        "browser_digest": transaction.browser_digest,
+        "request": json.dumps(text),
+        "authenticated_since": transaction.authenticated_since,
+        "expires_at": transaction.expires_at,
+    }
+
+
+def transaction_from(found: Fields) -> Transaction:
+    """The transaction of these fields."""
+    request = json.loads(found["request"])
+    return Transaction(
+        digest=_text(found, "digest"),
+        browser_digest=_text(found, "browser_digest"),
+        request=AuthorizationRequest(**{**request, "scopes": scope.parse(request["scopes"])}),
+        authenticated_since=float(found["authenticated_since"]),
+        expires_at=float(found["expires_at"]),
+    )
+
+
+def code_fields(code: AuthorizationCode) -> dict[str, Argument]:
+    """The fields of an unused code."""
+    return {
+        "digest": code.digest,
+        "grant_id": code.grant_id,
+        "redirect_uri": code.redirect_uri,
+        "code_challenge": code.code_challenge,
+        "expires_at": code.expires_at,
+        "wrong_verifiers": 0,
+    }
+
+
+def code_from(found: Fields) -> AuthorizationCode:
+    """The code of these fields."""
+    return AuthorizationCode(
+        digest=_text(found, "digest"),
+        grant_id=_text(found, "grant_id"),
+        redirect_uri=_text(found, "redirect_uri"),
+        code_challenge=_text(found, "code_challenge"),
+        expires_at=float(found["expires_at"]),
+    )
+
+
+def grant_fields(grant: Grant) -> dict[str, Argument]:
+    """The fields of a grant without refresh tokens."""
+    return {
+        "grant_id": grant.grant_id,
+        "handle": grant.handle,
+        "client_id": grant.client_id,
+        "user_id": grant.user_id,
+        "tenant": grant.tenant,
+        "scopes": scope.join(grant.scopes),
+        "resource": grant.resource,
+        "refreshable": grant.refreshable,
+        "created_at": grant.created_at,
+        "expires_at": grant.expires_at,
+    }
+
+
+def grant_from(found: Fields) -> Grant:
+    """The grant of these fields."""
+    return Grant(
+        grant_id=_text(found, "grant_id"),
+        handle=_text(found, "handle"),
+        client_id=_text(found, "client_id"),
+        user_id=_text(found, "user_id"),
+        tenant=_text(found, "tenant"),
+        scopes=scope.parse(_text(found, "scopes")),
+        resource=_text(found, "resource"),
+        refreshable=found["refreshable"] == b"1",
+        created_at=float(found["created_at"]),
+        expires_at=float(found["expires_at"]),
+    )
+
+
+def key_fields(key: SealedKey) -> dict[str, Argument]:
+    """The fields of a signing key."""
+    return {
+        "key_id": key.key_id,
+        "stage": key.stage.value,
+        "public_jwk": key.public_jwk,
+        "sealed": key.sealed,
+        "changed_at": key.changed_at,
+        "promotable_at": key.promotable_at,
+    }
+
+
+def key_from(found: Fields) -> SealedKey:
+    """The signing key of these fields."""
+    return SealedKey(
+        key_id=_text(found, "key_id"),
+        stage=KeyStage(_text(found, "stage")),
+        public_jwk=_text(found, "public_jwk"),
+        sealed=found["sealed"],
+        changed_at=float(found["changed_at"]),
+        promotable_at=float(found["promotable_at"]),
+    )
+
+
+def _text(found: Fields, name: str) -> str:
+    return found[name].decode("utf-8", "surrogatepass")

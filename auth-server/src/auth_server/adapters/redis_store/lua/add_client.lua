@@ -1,0 +1,33 @@
+-- A: client_id, registration, created_at, the number of fields that a renewed document replaces, names and values: first
+-- of those fields, then of all.
+local client_id, registration, at = A[1], A[2], A[3]
+local key = name('client', client_id)
+if redis.call('HEXISTS', PREFIX .. 'clients-deleted', client_id) == 1 then
+    return 'deleted'
+end
+local known = redis.call('HMGET', key, 'registration', 'last_used_at', 'used_at', 'created_at')
+if known[1] then
+    if registration == 'document' and known[1] ~= 'document' then
+        return 'known'
+    end
+    if registration == 'document' then
+        redis.call('HSET', key, unpack(A, 5, 4 + 2 * A[4]))
+    end
+    if known[1] ~= 'operator' and tonumber(at) > tonumber(known[2]) then
+        client_heard_of(client_id, at, known[3])
+    end
+    return is_repeated and known[4] == at and 'added' or 'known'
+end
+redis.call('HSET', key, 'last_used_at', at, unpack(A, 5 + 2 * A[4]))
+redis.call('ZADD', PREFIX .. 'clients', at, client_id)
+if registration ~= 'operator' then
+    client_heard_of(client_id, at, false)
+    -- Anyone may register, so what that costs has a bound. A client with a grant has been used, and stays.
+    local excess = redis.call('ZCARD', PREFIX .. 'clients-never-used') - MAX_NEVER_USED
+    if excess > 0 then
+        for _, oldest in ipairs(redis.call('ZRANGE', PREFIX .. 'clients-never-used', 0, excess - 1)) do
+            remove_client(oldest)
+        end
+    end
+end
+return 'added'

@@ -1,0 +1,121 @@
+-- Runs before every script but open.lua. KEYS[1] is the store's own key; each other key begins with the same hash tag, so
+-- that a cluster keeps all of them in one slot. ARGV[1] is the id of the store that was opened, ARGV[2] is '1' when the
+-- call is made again because the connection broke before the first reply. A holds the verb's own arguments.
+-- Times are seconds since the epoch and come as arguments; they are stored as the text they came as, because Lua would
+-- print them with 14 digits. Everything is judged before anything is written: an error in between undoes nothing.
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then
+    return redis.error_reply('LOST the store that was opened is gone')
+end
+local PREFIX = string.sub(KEYS[1], 1, -#'store' - 1)
+local is_repeated = ARGV[2] == '1'
+local A = {unpack(ARGV, 3)}
+
+local function name(kind, id)
+    return PREFIX .. kind .. ':' .. id
+end
+
+-- Lets a key live that many seconds from now, or longer if it does already. What has expired is judged by comparing
+-- times; Redis deletes keys later, so that neither its clock nor a restart decides anything.
+local function keep(key, seconds)
+    seconds = math.ceil(math.max(seconds, 0)) + SLACK
+    if redis.call('TTL', key) < seconds then
+        redis.call('EXPIRE', key, seconds)
+    end
+end
+
+-- Has the sweeper look at a thing at that time.
+local function review(kind, id, at)
+    redis.call('ZADD', PREFIX .. 'reviews', at, kind .. ':' .. id)
+end
+
+local function forget_review(kind, id)
+    redis.call('ZREM', PREFIX .. 'reviews', kind .. ':' .. id)
+end
+
+local function is_enabled(user_id)
+    local user = redis.call('HMGET', name('user', user_id), 'email', 'disabled_at')
+    return user[1] and not user[2]
+end
+
+-- Ends a grant, unless it has ended: the first revocation's time stays.
+local function revoke(grant_id, now)
+    local key = name('grant', grant_id)
+    local grant = redis.call('HMGET', key, 'user_id', 'client_id', 'handle', 'revoked_at')
+    if not grant[1] or grant[4] then
+        return false
+    end
+    redis.call('HSET', key, 'revoked_at', now)
+    redis.call('DEL', name('sealed', grant_id))
+    redis.call('SREM', name('user-grants', grant[1]), grant_id)
+    redis.call('SREM', name('client-grants', grant[2]), grant_id)
+    redis.call('EXPIRE', key, REVOKED_GRANT_MEMORY + SLACK)
+    redis.call('EXPIRE', name('handle', grant[3]), REVOKED_GRANT_MEMORY + SLACK)
+    review('grant', grant_id, now + REVOKED_GRANT_MEMORY)
+    return true
+end
+
+local function revoke_all(set, now)
+    for _, grant_id in ipairs(redis.call('SMEMBERS', set)) do
+        revoke(grant_id, now)
+    end
+end
+
+local function end_sessions(user_id)
+    local set = name('user-sessions', user_id)
+    for _, digest in ipairs(redis.call('SMEMBERS', set)) do
+        redis.call('DEL', name('session', digest))
+        forget_review('session', digest)
+    end
+    redis.call('DEL', set)
+end
+
+local function end_session(digest)
+    local user_id = redis.call('HGET', name('session', digest), 'user_id')
+    if user_id then
+        redis.call('SREM', name('user-sessions', user_id), digest)
+    end
+    forget_review('session', digest)
+    return redis.call('DEL', name('session', digest))
+end
+
+local function remove_client(client_id)
+    redis.call('DEL', name('client', client_id), name('client-grants', client_id))
+    redis.call('ZREM', PREFIX .. 'clients', client_id)
+    redis.call('ZREM', PREFIX .. 'clients-never-used', client_id)
+    forget_review('client', client_id)
+    forget_review('secret', client_id)
+end
+
+-- Notes that a self-registered client was heard of; one that nobody has used has less time.
+local function client_heard_of(client_id, at, is_used)
+    redis.call('HSET', name('client', client_id), 'last_used_at', at)
+    if is_used then
+        redis.call('ZREM', PREFIX .. 'clients-never-used', client_id)
+        review('client', client_id, at + DYNAMIC_LIFETIME)
+    else
+        redis.call('ZADD', PREFIX .. 'clients-never-used', at, client_id)
+        review('client', client_id, at + NEVER_USED_LIFETIME)
+    end
+end
+
+local function key_of_stage(stage)
+    for _, key_id in ipairs(redis.call('SMEMBERS', PREFIX .. 'keys')) do
+        if redis.call('HGET', name('key', key_id), 'stage') == stage then
+            return key_id
+        end
+    end
+end
+
+-- Adds the signing key whose fields begin at A[first]: key_id, then names and values.
+local function add_key(key_id, first, last)
+    redis.call('SADD', PREFIX .. 'keys', key_id)
+    redis.call('HSET', name('key', key_id), unpack(A, first, last))
+end
+
+local function all_keys()
+    local keys = {}
+    for number, key_id in ipairs(redis.call('SMEMBERS', PREFIX .. 'keys')) do
+        keys[number] = redis.call('HGETALL', name('key', key_id))
+    end
+    return keys
+end

@@ -1,0 +1,11 @@
+-- A: user_id, now.
+local email = redis.call('HGET', name('user', A[1]), 'email')
+if not email then
+    return is_repeated and 1 or 0
+end
+revoke_all(name('user-grants', A[1]), A[2])
+end_sessions(A[1])
+redis.call('HDEL', PREFIX .. 'emails', email)
+redis.call('ZREM', PREFIX .. 'users', A[1])
+redis.call('DEL', name('user', A[1]), name('user-grants', A[1]))
+return 1

@@ -1,0 +1,2 @@
+-- A: digest.
+return end_session(A[1])

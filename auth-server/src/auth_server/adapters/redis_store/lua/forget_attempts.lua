@@ -1,0 +1,2 @@
+-- A: key.
+return redis.call('DEL', name('attempts', A[1]))

@@ -1,0 +1,71 @@
+-- Handles what is due, at most so many; gives their number. A: now, number.
+local now = tonumber(A[1])
+local reviews = PREFIX .. 'reviews'
+
+local sweeps = {}
+
+function sweeps.session(digest)
+    end_session(digest)
+end
+
+function sweeps.transaction(digest)
+    redis.call('DEL', name('transaction', digest))
+end
+
+function sweeps.code(digest)
+    redis.call('DEL', name('code', digest))
+end
+
+function sweeps.secret(client_id)
+    redis.call('HDEL', name('client', client_id), 'previous_secret')
+end
+
+function sweeps.key(key_id)
+    redis.call('DEL', name('key', key_id))
+    redis.call('SREM', PREFIX .. 'keys', key_id)
+end
+
+-- Deletes a grant of which nothing is alive, or gives the time to look at it again.
+function sweeps.grant(grant_id)
+    local key = name('grant', grant_id)
+    local grant = redis.call('HMGET', key, 'user_id', 'client_id', 'handle', 'code', 'revoked_at', 'refresh_expires_at')
+    if not grant[1] then
+        return
+    end
+    local code = grant[4] or ''
+    if not grant[5] then
+        local code_until = redis.call('ZSCORE', reviews, 'code:' .. code)
+        local alive_until = math.max(tonumber(grant[6] or 0), tonumber(code_until or 0))
+        if alive_until > now then
+            return alive_until
+        end
+        redis.call('SREM', name('user-grants', grant[1]), grant_id)
+        redis.call('SREM', name('client-grants', grant[2]), grant_id)
+    end
+    redis.call('DEL', key, name('handle', grant[3]), name('sealed', grant_id), name('code', code))
+    forget_review('code', code)
+end
+
+-- Forgets a self-registered client, unless it has grants: then it is looked at every day.
+function sweeps.client(client_id)
+    local set = name('client-grants', client_id)
+    for _, grant_id in ipairs(redis.call('SMEMBERS', set)) do
+        if redis.call('EXISTS', name('grant', grant_id)) == 1 then
+            return now + 86400
+        end
+        redis.call('SREM', set, grant_id)
+    end
+    remove_client(client_id)
+end
+
+local due = redis.call('ZRANGEBYSCORE', reviews, '-inf', now, 'LIMIT', 0, A[2])
+for _, member in ipairs(due) do
+    local kind, id = string.match(member, '^(%l+):(.*)$')
+    local again = sweeps[kind](id)
+    if again then
+        redis.call('ZADD', reviews, again, member)
+    else
+        redis.call('ZREM', reviews, member)
+    end
+end
+return #due

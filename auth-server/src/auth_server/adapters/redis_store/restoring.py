@@ -1,0 +1,142 @@
+"""The commands that add a record to a store, with the indexes that the scripts keep.
+
+What a record adds lives until it is swept; only what no sweeper looks at expires by itself.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+from auth_server.adapters.redis_store.database import Argument
+from auth_server.adapters.redis_store.fields import (
+    client_fields,
+    code_fields,
+    grant_fields,
+    key_fields,
+    pairs,
+    session_fields,
+    transaction_fields,
+    user_fields,
+)
+from auth_server.adapters.redis_store.scripts import SLACK
+from auth_server.domain.authorization import USED_CODE_MEMORY
+from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME, Registration
+from auth_server.domain.grant import REVOKED_GRANT_MEMORY
+from auth_server.domain.signing_key import RETIRED_LIFETIME, KeyStage, SealedKey
+from auth_server.domain.user import Session, User
+from auth_server.ports.records import (
+    AttemptWindow,
+    DeletedClient,
+    HadKeys,
+    Record,
+    StoredClient,
+    StoredCode,
+    StoredGrant,
+    StoredTransaction,
+    UsedOnce,
+)
+
+Command = list[Argument]
+KeyOf = Callable[[str, str | None], str]
+"""Names a key by its kind and, where there are several, its id."""
+
+
+def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
+    """The commands that add the record."""
+    match record:
+        case HadKeys():
+            yield ["HSET", key("store", None), "had_keys", "1"]
+        case StoredClient():
+            yield from _client(record, key)
+        case DeletedClient(client_id, deleted_at):
+            yield ["HSET", key("clients-deleted", None), client_id, deleted_at]
+        case User():
+            yield from _user(record, key)
+        case Session(digest):
+            yield ["HSET", key("session", digest), *pairs(session_fields(record))]
+            yield ["SADD", key("user-sessions", record.user_id), digest]
+            yield _review(key, "session", digest, record.expires_at)
+        case StoredTransaction(transaction, decided_at, grant_id):
+            values = transaction_fields(transaction) | _known({"decided_at": decided_at, "grant_id": grant_id})
+            yield ["HSET", key("transaction", transaction.digest), *pairs(values)]
+            yield _review(key, "transaction", transaction.digest, transaction.expires_at)
+        case StoredGrant():
+            yield from _grant(record, key)
+        case StoredCode(code, used_at, wrong_verifiers):
+            values = code_fields(code) | {"wrong_verifiers": wrong_verifiers} | _known({"used_at": used_at})
+            yield ["HSET", key("code", code.digest), *pairs(values)]
+            yield ["HSET", key("grant", code.grant_id), "code", code.digest]
+            yield _review(key, "code", code.digest, (used_at or code.expires_at) + USED_CODE_MEMORY)
+        case AttemptWindow() | UsedOnce():
+            yield from _attempts_or_mark(record, key, now)
+        case SealedKey(key_id):
+            yield ["HSET", key("key", key_id), *pairs(key_fields(record))]
+            yield ["SADD", key("keys", None), key_id]
+            if record.stage is KeyStage.RETIRED:
+                yield _review(key, "key", key_id, record.changed_at + RETIRED_LIFETIME)
+
+
+def _attempts_or_mark(record: AttemptWindow | UsedOnce, key: KeyOf, now: float) -> Iterator[Command]:
+    match record:
+        case AttemptWindow(name, attempts, ends_at):
+            window: dict[str, Argument] = {"key": name, "attempts": " ".join(map(repr, attempts)), "ends_at": ends_at}
+            yield ["HSET", key("attempts", name), *pairs(window)]
+            yield ["EXPIRE", key("attempts", name), _seconds(ends_at - now)]
+        case UsedOnce(name, expires_at):
+            yield ["SET", key("used", name), expires_at, "EX", _seconds(expires_at - now)]
+
+
+def _client(record: StoredClient, key: KeyOf) -> Iterator[Command]:
+    client, last_used_at, used_at = record.client, record.last_used_at, record.used_at
+    values = client_fields(client) | {"last_used_at": last_used_at} | _known({"used_at": used_at})
+    yield ["HSET", key("client", client.client_id), *pairs(values)]
+    yield ["ZADD", key("clients", None), client.created_at, client.client_id]
+    for secret in client.secrets:
+        if secret.expires_at is not None:
+            yield _review(key, "secret", client.client_id, secret.expires_at)
+    if client.registration is Registration.OPERATOR:
+        return
+    if used_at is None:
+        yield ["ZADD", key("clients-never-used", None), last_used_at, client.client_id]
+    lifetime = NEVER_USED_LIFETIME if used_at is None else DYNAMIC_LIFETIME
+    yield _review(key, "client", client.client_id, last_used_at + lifetime)
+
+
+def _user(user: User, key: KeyOf) -> Iterator[Command]:
+    values = user_fields(user) | _known({"disabled_at": user.disabled_at})
+    yield ["HSET", key("user", user.user_id), *pairs(values)]
+    yield ["HSET", key("emails", None), user.email, user.user_id]
+    yield ["ZADD", key("users", None), user.created_at, user.user_id]
+
+
+def _grant(record: StoredGrant, key: KeyOf) -> Iterator[Command]:
+    grant, live, replaced, revoked_at = record.grant, record.live, record.replaced, record.revoked_at
+    values = grant_fields(grant) | _known({"revoked_at": revoked_at})
+    if live:
+        values |= {"refresh_digest": live.key.digest, "refresh_expires_at": live.expires_at}
+        values |= {"family": live.key.family} if live.key.family else {}
+    if replaced:
+        values["previous_digest"] = replaced.digest
+        values |= {"rotated_at": replaced.rotated_at, "rotation_request": replaced.request}
+        if replaced.sealed is not None:
+            yield ["SET", key("sealed", grant.grant_id), replaced.sealed, "EX", SLACK]
+    yield ["HSET", key("grant", grant.grant_id), *pairs(values)]
+    yield ["SET", key("handle", grant.handle), grant.grant_id]
+    if revoked_at is None:
+        yield ["SADD", key("user-grants", grant.user_id), grant.grant_id]
+        yield ["SADD", key("client-grants", grant.client_id), grant.grant_id]
+        yield _review(key, "grant", grant.grant_id, grant.created_at + USED_CODE_MEMORY)
+    else:
+        yield _review(key, "grant", grant.grant_id, revoked_at + REVOKED_GRANT_MEMORY)
+
+
+def _review(key: KeyOf, kind: str, identifier: str, at: float) -> Command:
+    return ["ZADD", key("reviews", None), at, f"{kind}:{identifier}"]
+
+
+def _known(values: dict[str, Argument]) -> dict[str, Argument]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _seconds(left: float) -> int:
+    """How long Redis keeps what has that many seconds left: its clock is another."""
+    return math.ceil(max(left, 0)) + SLACK
