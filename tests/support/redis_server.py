@@ -25,9 +25,13 @@ class RedisServer:
         """Where it is, for AUTH_STORE_URL."""
         return f"redis://127.0.0.1:{self.port}"
 
-    def command(self, *command: str) -> bytes:
-        """The first 64 KiB of what one command answers, as they come."""
-        return _command(self.port, *command)
+    def command(self, *words: str) -> str:
+        """What one command answers, as it comes; of a long answer the beginning."""
+        return _command(self.port, *words)
+
+    def restart(self) -> None:
+        """Starts it again, once it has ended."""
+        self.server.start_again(_answers(self.port))
 
 
 @contextmanager
@@ -41,27 +45,28 @@ def redis_serving(directory: Path, *options: str, cluster: bool = False) -> Iter
     port = free_port()
     directory.mkdir(parents=True, exist_ok=True)
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""]
-    command += ["--appendonly", "yes", "--appendfsync", "always", *options]
+    command += ["--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0", *options]
     command += ["--cluster-enabled", "yes"] if cluster else []
     with running("redis", command, clean_environment(), directory / "redis.log", _answers(port)) as server:
         if cluster:
-            assert b"OK" in _command(port, *_ALL_SLOTS)
-            server.wait_until(lambda: b"cluster_state:ok" in _command(port, "CLUSTER", "INFO"))
+            assert _command(port, *_ALL_SLOTS) == "+OK\r\n"
+            server.wait_until(lambda: "cluster_state:ok" in _command(port, "CLUSTER", "INFO"))
         yield RedisServer(port, server, directory)
 
 
 def _answers(port: int) -> Callable[[], bool]:
     def probe() -> bool:
         try:
-            return _command(port, "PING") == b"+PONG\r\n"
+            # One that wants a password answers, too; one that still loads its data does not count.
+            return _command(port, "PING").startswith(("+PONG", "-NOAUTH"))
         except OSError:
             return False
 
     return probe
 
 
-def _command(port: int, *command: str) -> bytes:
-    parts = [f"${len(part.encode())}\r\n{part}\r\n" for part in command]
+def _command(port: int, *words: str) -> str:
+    parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
     with socket.create_connection(("127.0.0.1", port), 30) as connection:
         connection.sendall(f"*{len(parts)}\r\n{''.join(parts)}".encode())
-        return connection.recv(65536)
+        return connection.recv(65536).decode("utf-8", "replace")

@@ -63,15 +63,20 @@ def rotation(successor: str, request: str = "query https://r/mcp", expires_at: f
     return Rotation(RefreshToken(key(successor), expires_at), f"sealed for {successor}".encode(), request)
 
 
-async def _approved(store: Store) -> None:
-    """A grant with an unused code."""
+async def approvable(store: Store) -> None:
+    """A transaction that may be approved, txn."""
     await store.add_client(CLIENT)
     await store.add_user(USER)
     await store.start_transaction(TRANSACTION)
+
+
+async def _approved(store: Store) -> None:
+    """A grant with an unused code."""
+    await approvable(store)
     assert await store.approve("txn", GRANT, CODE, NOW)
 
 
-async def _family(store: Store) -> None:
+async def family(store: Store) -> None:
     """A grant with a fresh refresh token, rt1."""
     await _approved(store)
     assert await store.redeem("code", FIRST, NOW) == Redeemed()
@@ -126,7 +131,7 @@ async def test_public_and_unknown_clients_get_no_secret(store: Store) -> None:
 
 
 async def test_deleting_a_client_revokes_its_grants(store: Store) -> None:
-    await _family(store)
+    await family(store)
     assert await store.delete_client("client_a", NOW)
     assert not await store.delete_client("client_a", NOW)
     assert await store.client("client_a") is None
@@ -212,7 +217,7 @@ async def test_codes_come_back_as_they_went_in(store: Store) -> None:
 
 
 async def test_a_code_is_redeemed_once_and_its_reuse_revokes(store: Store) -> None:
-    await _family(store)
+    await family(store)
     assert await store.code("code") == LoadedCode(CODE, GRANT)
     assert await store.redeem("code", replace(FIRST, key=key("rt9")), NOW) == Reused()
     assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Gone()
@@ -242,7 +247,7 @@ async def test_a_code_is_burnt_by_three_wrong_verifiers(store: Store) -> None:
 
 
 async def test_wrong_verifiers_after_use_change_nothing(store: Store) -> None:
-    await _family(store)
+    await family(store)
     for _ in range(5):
         await store.count_wrong_verifier("code")
     assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Rotated()
@@ -257,7 +262,7 @@ async def test_unknown_and_revoked_codes_are_gone(store: Store) -> None:
 
 
 async def test_refresh_tokens_come_back_as_they_went_in(store: Store) -> None:
-    await _family(store)
+    await family(store)
     assert await store.refreshed_grant(key("rt1")) == GRANT
     assert await store.refreshed_grant(key("unknown")) == GRANT
     assert await store.refreshed_grant(key("unknown", "other")) is None
@@ -265,7 +270,7 @@ async def test_refresh_tokens_come_back_as_they_went_in(store: Store) -> None:
 
 
 async def test_rotation_and_replay(store: Store) -> None:
-    await _family(store)
+    await family(store)
     assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Rotated()
     assert await store.rotate(key("rt1"), rotation("rt3"), NOW + REPLAY_WINDOW - 1) == Replay(b"sealed for rt2")
     assert await store.rotate(key("rt1"), rotation("rt3", "other"), NOW + 1) == ReplayDiffers()
@@ -273,14 +278,14 @@ async def test_rotation_and_replay(store: Store) -> None:
 
 
 async def test_reuse_after_the_window_revokes(store: Store) -> None:
-    await _family(store)
+    await family(store)
     await store.rotate(key("rt1"), rotation("rt2"), NOW)
     assert await store.rotate(key("rt1"), rotation("rt3"), NOW + REPLAY_WINDOW) == Reused()
     assert await store.rotate(key("rt2"), rotation("rt3"), NOW + REPLAY_WINDOW) == Gone()
 
 
 async def test_reuse_after_the_successor_was_used_revokes(store: Store) -> None:
-    await _family(store)
+    await family(store)
     await store.rotate(key("rt1"), rotation("rt2"), NOW)
     await store.rotate(key("rt2"), rotation("rt3"), NOW)
     assert await store.rotate(key("rt1"), rotation("rt4"), NOW) == Reused()
@@ -288,7 +293,7 @@ async def test_reuse_after_the_successor_was_used_revokes(store: Store) -> None:
 
 
 async def test_a_token_of_the_family_that_is_not_stored_has_been_rotated(store: Store) -> None:
-    await _family(store)
+    await family(store)
     assert await store.rotate(key("forgotten"), rotation("rt2"), NOW) == Reused()
     assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Gone()
 
@@ -306,14 +311,14 @@ async def test_a_family_without_a_name_is_found_by_its_tokens_and_gets_one(store
 
 
 async def test_reuse_of_a_token_that_would_have_expired_revokes(store: Store) -> None:
-    await _family(store)
+    await family(store)
     await store.rotate(key("rt1"), rotation("rt2", expires_at=NOW + 8000), NOW)
     assert await store.rotate(key("rt1"), rotation("rt3"), NOW + 2000) == Reused()
     assert await store.rotate(key("rt2"), rotation("rt3"), NOW + 2000) == Gone()
 
 
 async def test_of_40_rotations_at_once_one_counts(store: Store) -> None:
-    await _family(store)
+    await family(store)
     numbers = iter(range(2, 42))
     outcomes = await at_once(lambda: store.rotate(key("rt1"), rotation(f"rt{next(numbers)}"), NOW))
     assert outcomes.count(Rotated()) == 1
@@ -325,7 +330,7 @@ async def test_of_40_rotations_at_once_one_counts(store: Store) -> None:
 
 
 async def test_expired_unknown_and_revoked_refresh_tokens_are_gone(store: Store) -> None:
-    await _family(store)
+    await family(store)
     assert await store.rotate(key("unknown", "other"), rotation("rt2"), NOW) == Gone()
     assert await store.rotate(RefreshTokenKey("other", "family", "rt1"), rotation("rt2"), NOW) == Gone()
     assert await store.rotate(key("rt1"), rotation("rt2"), NOW + 1000) == Gone()
@@ -334,14 +339,14 @@ async def test_expired_unknown_and_revoked_refresh_tokens_are_gone(store: Store)
 
 
 async def test_a_grant_ends_for_good(store: Store) -> None:
-    await _family(store)
+    await family(store)
     far = rotation("rt2", expires_at=NOW + 99_999)
     assert await store.rotate(key("rt1"), far, NOW) == Rotated()
     assert await store.rotate(key("rt2"), rotation("rt3"), GRANT.expires_at) == Gone()
 
 
 async def test_revocation_by_handle_is_for_the_grants_own_client(store: Store) -> None:
-    await _family(store)
+    await family(store)
     await store.revoke_grant_by_handle("h", "client_other", NOW)
     await store.revoke_grant_by_handle("unknown", "client_a", NOW)
     await store.revoke_grant("unknown", NOW)
@@ -400,7 +405,7 @@ async def test_of_many_promotions_at_once_one_happens(store: Store) -> None:
 
 
 async def test_sweeping_leaves_what_is_alive(store: Store) -> None:
-    await _family(store)
+    await family(store)
     await store.add_user(USER)
     await store.start_session(Session("s1", "usr_a", NOW, NOW + 10), verified_hash=USER.password_hash, replaces=None)
     await store.ensure_signing_keys(_signing_key("a", KeyStage.ACTIVE), _signing_key("b", KeyStage.NEXT))
@@ -411,7 +416,7 @@ async def test_sweeping_leaves_what_is_alive(store: Store) -> None:
 
 
 async def test_sweeping_forgets_what_is_over(store: Store) -> None:
-    await _family(store)
+    await family(store)
     await store.add_user(USER)
     await store.start_session(Session("s1", "usr_a", NOW, NOW + 10), verified_hash=USER.password_hash, replaces=None)
     assert await store.sweep(NOW + USED_CODE_MEMORY) >= 4  # session, transaction, code, and the grant that has expired
@@ -423,7 +428,7 @@ async def test_sweeping_forgets_what_is_over(store: Store) -> None:
 
 
 async def test_sweeping_forgets_revoked_families_after_a_while(store: Store, backend: str, tmp_path: Path) -> None:
-    await _family(store)
+    await family(store)
     await store.revoke_grant("g", NOW)
     await store.sweep(NOW + 60)
     async with BACKENDS[backend](tmp_path / "store") as another:

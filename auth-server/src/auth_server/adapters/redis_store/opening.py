@@ -1,6 +1,6 @@
 """What a Redis must be to hold this store, looked at before the first verb."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -57,10 +57,7 @@ async def _open_store(database: Database, entropy: Entropy) -> None:
 
 async def _check_server(database: Database, address: Address) -> None:
     info = _lines(await database.command("INFO", "server")) | _lines(await database.command("INFO", "replication"))
-    version = info.get("valkey_version") or info.get("redis_version", "0")
-    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
-        message = f"Redis {version} is too old: it must be {_OLDEST[0]}.{_OLDEST[1]} or newer, or Valkey"
-        raise UnusableStore(message)
+    check_version(info)
     if info.get("role") != "master":
         raise UnusableStore("this Redis is a replica, which takes no writes: name the primary")
     try:
@@ -76,6 +73,14 @@ async def _check_server(database: Database, address: Address) -> None:
         raise UnusableStore(message)
     if settings["appendonly"] != "yes" and not settings["save"]:
         raise UnusableStore("Redis keeps nothing on disk: CONFIG SET appendonly yes")
+
+
+def check_version(info: Mapping[str, str]) -> None:
+    """Raises UnusableStore for a Redis that is too old; `info` is what INFO says."""
+    version = info.get("valkey_version") or info.get("redis_version", "0")
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+        message = f"Redis {version} is too old: it must be {_OLDEST[0]}.{_OLDEST[1]} or newer, or Valkey"
+        raise UnusableStore(message)
 
 
 async def _setting(database: Database, name: str) -> str:

@@ -1,0 +1,146 @@
+"""What a Redis must be to hold the store, and what the operator reads where it is not."""
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from auth_server.adapters.redis_store.address import Address, parse
+from auth_server.adapters.redis_store.opening import SCHEMA, check_version
+from auth_server.adapters.redis_store.store import open_redis
+from auth_server.ports.store import UnusableStore
+from tests.auth_server.stores.test_contract import CLIENT
+from tests.support.processes import free_port, wait_for
+from tests.support.redis_server import redis_serving
+
+pytestmark = pytest.mark.anyio
+
+SECONDS = 60
+
+
+async def _refusal(url: str) -> str:
+    with pytest.raises(UnusableStore) as caught:
+        async with open_redis(url):
+            pass
+    return str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        (["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"], "CONFIG SET maxmemory-policy noeviction"),
+        (["--maxmemory", "64mb", "--maxmemory-policy", "volatile-ttl"], "CONFIG SET maxmemory-policy noeviction"),
+        (["--appendonly", "no"], "CONFIG SET appendonly yes"),
+    ],
+)
+async def test_a_redis_that_forgets_is_refused(tmp_path: Path, options: list[str], remedy: str) -> None:
+    with redis_serving(tmp_path, *options) as server:
+        assert (await _refusal(server.url)).endswith(remedy)
+        assert server.command("DBSIZE") == ":0\r\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--maxmemory-policy", "allkeys-lru"],  # without a limit nothing is evicted
+        ["--maxmemory", "64mb", "--maxmemory-policy", "noeviction"],
+        ["--appendonly", "no", "--save", "60 1000"],
+    ],
+)
+async def test_a_redis_that_remembers_will_do(tmp_path: Path, options: list[str]) -> None:
+    with redis_serving(tmp_path, *options) as server:
+        async with open_redis(server.url) as store:
+            await store.check()
+
+
+@pytest.mark.slow
+async def test_a_redis_that_tells_no_settings_will_do_with_a_warning(tmp_path: Path) -> None:
+    """Managed services forbid CONFIG."""
+    with redis_serving(tmp_path, "--rename-command", "CONFIG", "") as server, capture_logs() as logs:
+        async with open_redis(server.url) as store:
+            await store.check()
+    assert [(line["event"], line["place"]) for line in logs] == [
+        ("store_settings_unknown", f"127.0.0.1:{server.port}/0")
+    ]
+
+
+@pytest.mark.slow
+async def test_a_replica_is_refused(tmp_path: Path) -> None:
+    with redis_serving(tmp_path / "primary") as primary:
+        link = ("--replicaof", f"127.0.0.1 {primary.port}")
+        with redis_serving(tmp_path / "replica", *link) as replica:
+            wait_for(lambda: "master_link_status:up" in replica.command("INFO", "replication"), SECONDS, "replication")
+            assert "is a replica" in await _refusal(replica.url)
+
+
+@pytest.mark.slow
+async def test_the_store_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    with redis_serving(tmp_path) as server:
+        async with open_redis(server.url) as store:
+            await store.add_client(CLIENT)
+        server.command("HSET", "{auth}:store", "schema", str(SCHEMA + 1))
+        assert "newer release" in await _refusal(server.url)
+
+
+@pytest.mark.slow
+async def test_passwords_open_the_store_and_are_never_told(tmp_path: Path) -> None:
+    with redis_serving(tmp_path, "--requirepass", "s3cret/word") as server:
+        assert "password" in await _refusal(server.url)
+        wrong = await _refusal(f"redis://:wr0ng@127.0.0.1:{server.port}")
+        assert "refuses the user or the password" in wrong
+        assert "wr0ng" not in wrong
+        async with open_redis(f"redis://default:s3cret%2Fword@127.0.0.1:{server.port}/3?prefix=other") as store:
+            await store.check()
+
+
+async def test_where_nobody_listens_the_place_is_told() -> None:
+    port = free_port()
+    refusal = await _refusal(f"redis://user:s3cret@127.0.0.1:{port}/2")
+    assert f"127.0.0.1:{port}/2" in refusal
+    assert "s3cret" not in refusal
+
+
+@pytest.mark.parametrize("info", [{"redis_version": "6.0.16"}, {"redis_version": "5.0.7"}, {}])
+def test_old_versions_are_refused(info: dict[str, str]) -> None:
+    with pytest.raises(UnusableStore, match=r"6\.2 or newer"):
+        check_version(info)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [{"redis_version": "6.2.0"}, {"redis_version": "7.2.4", "valkey_version": "8.1.0"}, {"redis_version": "8.0"}],
+)
+def test_new_versions_will_do(info: dict[str, str]) -> None:
+    check_version(info)
+
+
+def test_a_url_says_where_the_store_is() -> None:
+    full = parse("rediss://us%40er:p%3Ass@redis.example:6380/2?wait_replicas=1&prefix=prod")
+    assert full == Address("redis.example", 6380, 2, "us@er", "p:ss", True, "prod", 1)
+    assert full.place == "redis.example:6380/2"
+    assert parse("redis://[::1]") == Address("::1", 6379, 0, None, None, False, "auth", 0)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "",
+        "host/x",
+        "host/-1",
+        "host:99999",
+        "host?prefix=",
+        "host?prefix=a{b}",
+        "host?wait_replicas=-1",
+        "host?wait_replicas=x",
+        "host?ssl_cert_reqs=none",
+        "host?prefix=a&prefix",
+        "host#x",
+        "s3cret@",
+    ],
+)
+def test_other_urls_are_refused_without_being_repeated(rest: str) -> None:
+    with pytest.raises(UnusableStore, match="the URL must be redis") as caught:
+        parse(f"redis://{rest}")
+    assert "s3cret" not in str(caught.value)
