@@ -9,8 +9,6 @@ from pathlib import Path
 
 from tests.support.processes import Server, clean_environment, free_port, running
 
-_ALL_SLOTS = ("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
@@ -29,29 +27,36 @@ class RedisServer:
         """What one command answers, as it comes; of a long answer the beginning."""
         return _command(self.port, *words)
 
+    def wait_until(self, text: str, *words: str) -> None:
+        """Returns once the answer to a command holds the text."""
+        self.server.wait_until(lambda: text in self.command(*words))
+
     def restart(self) -> None:
         """Starts it again, once it has ended."""
         self.server.start_again(_answers(self.port))
 
 
 @contextmanager
-def redis_serving(directory: Path, *options: str, cluster: bool = False) -> Iterator[RedisServer]:
-    """A Redis that has every change on disk before it answers.
-
-    As a `cluster` it is a node that has all slots: it refuses scripts whose keys are in different ones.
-    """
+def redis_serving(directory: Path, *options: str) -> Iterator[RedisServer]:
+    """A Redis that has every change on disk before it answers."""
     program = shutil.which("redis-server")
     assert program, "redis-server is missing; on Debian or Ubuntu, as root: apt-get install -y redis-server"
     port = free_port()
     directory.mkdir(parents=True, exist_ok=True)
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""]
     command += ["--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0", *options]
-    command += ["--cluster-enabled", "yes"] if cluster else []
     with running("redis", command, clean_environment(), directory / "redis.log", _answers(port)) as server:
-        if cluster:
-            assert _command(port, *_ALL_SLOTS) == "+OK\r\n"
-            server.wait_until(lambda: "cluster_state:ok" in _command(port, "CLUSTER", "INFO"))
         yield RedisServer(port, server, directory)
+
+
+@contextmanager
+def redis_node_serving(directory: Path, first_slot: int = 0, last_slot: int = 16383) -> Iterator[RedisServer]:
+    """A node of a cluster that has these slots. It refuses scripts whose keys are in different slots."""
+    with redis_serving(directory, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as node:
+        assert node.command("CLUSTER", "ADDSLOTSRANGE", str(first_slot), str(last_slot)) == "+OK\r\n"
+        if (first_slot, last_slot) == (0, 16383):
+            node.wait_until("cluster_state:ok", "CLUSTER", "INFO")
+        yield node
 
 
 def _answers(port: int) -> Callable[[], bool]:

@@ -7,7 +7,7 @@ import pytest
 
 from auth_server.ports.store import Store
 from tests.auth_server.stores.backends import BACKENDS, REDIS_URL
-from tests.support.redis_server import RedisServer, redis_serving
+from tests.support.redis_server import RedisServer, redis_node_serving
 
 _ON_A_SERVER = {"redis": "redis_node"}
 """The fixture that starts a backend's server, where it has one."""
@@ -32,7 +32,7 @@ async def store(backend: str, tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.fixture(scope="session")
 def redis_node(session_directory: Path) -> Iterator[RedisServer]:
     """A Redis of the session, as the one node of a cluster: every test has a store of its own in it."""
-    serving = redis_serving(session_directory / "redis-node", cluster=True)
+    serving = redis_node_serving(session_directory / "redis-node")
     with pytest.MonkeyPatch.context() as environment, serving as started:
         environment.setenv(REDIS_URL, started.url)
         yield started

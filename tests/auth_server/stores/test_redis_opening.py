@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import trustme
 from structlog.testing import capture_logs
 
 from auth_server.adapters.redis_store.address import Address, parse
@@ -10,12 +11,10 @@ from auth_server.adapters.redis_store.opening import SCHEMA, check_version
 from auth_server.adapters.redis_store.store import open_redis
 from auth_server.ports.store import UnusableStore
 from tests.auth_server.stores.test_contract import CLIENT
-from tests.support.processes import free_port, wait_for
+from tests.support.processes import free_port
 from tests.support.redis_server import redis_serving
 
 pytestmark = pytest.mark.anyio
-
-SECONDS = 60
 
 
 async def _refusal(url: str) -> str:
@@ -71,7 +70,7 @@ async def test_a_replica_is_refused(tmp_path: Path) -> None:
     with redis_serving(tmp_path / "primary") as primary:
         link = ("--replicaof", f"127.0.0.1 {primary.port}")
         with redis_serving(tmp_path / "replica", *link) as replica:
-            wait_for(lambda: "master_link_status:up" in replica.command("INFO", "replication"), SECONDS, "replication")
+            replica.wait_until("master_link_status:up", "INFO", "replication")
             assert "is a replica" in await _refusal(replica.url)
 
 
@@ -93,6 +92,25 @@ async def test_passwords_open_the_store_and_are_never_told(tmp_path: Path) -> No
         assert "wr0ng" not in wrong
         async with open_redis(f"redis://default:s3cret%2Fword@127.0.0.1:{server.port}/3?prefix=other") as store:
             await store.check()
+
+
+@pytest.mark.slow
+async def test_tls_is_for_the_host_that_the_url_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority, port = trustme.CA(), free_port()
+    certificate = authority.issue_cert("localhost")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    options = ["--tls-port", str(port), "--tls-auth-clients", "no"]
+    for option, name in (("ca-cert", "ca"), ("cert", "cert"), ("key", "key")):
+        options += [f"--tls-{option}-file", str(tmp_path / f"{name}.pem")]
+    with redis_serving(tmp_path / "redis", *options) as server:
+        assert "certificate" in (await _refusal(f"rediss://localhost:{port}")).lower()
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        async with open_redis(f"rediss://localhost:{port}") as store:
+            await store.check()
+        assert "127.0.0.1" in await _refusal(f"rediss://127.0.0.1:{port}")
+        assert "cannot be used" in await _refusal(f"rediss://localhost:{server.port}")
 
 
 async def test_where_nobody_listens_the_place_is_told() -> None:

@@ -14,6 +14,8 @@ from auth_server.adapters.redis_store.address import Address
 
 CONNECTIONS = 32
 """Most connections of one process."""
+LOST = "LOST"
+"""How scripts begin the error that there is no store, or another one, where it was."""
 Command = Sequence[str | bytes | int | float]
 Reply = bytes | int | list["Reply"] | ResponseError | None
 
@@ -30,7 +32,7 @@ class Connections:
         self._node = (address.host, address.port)
         self._permits = asyncio.Semaphore(limit)
         self._idle: list[Connection] = []
-        self._all: set[Connection] = set()
+        self._current: set[Connection] = set()
 
     async def exchange(self, commands: Sequence[Command]) -> list[Reply]:
         """Sends the commands together; gives their replies, an error among them as a value.
@@ -38,10 +40,12 @@ class Connections:
         Raises RedisError, OSError, TimeoutError.
         """
         replies = await self._exchange(commands)
-        moved = next((reply for reply in replies if isinstance(reply, MovedError)), None)
-        if moved is None:
+        if not any(map(_is_elsewhere, replies)):
             return replies
-        self._node = (moved.host or self._node[0], moved.port)
+        # Nothing has run. Another node has the store, and the name may lead to it: no connection is worth keeping.
+        for moved in (reply for reply in replies if isinstance(reply, MovedError)):
+            self._node = (moved.host or self._node[0], moved.port)
+        await self.close()
         return await self._exchange(commands)
 
     async def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
@@ -55,11 +59,10 @@ class Connections:
                 if isinstance(error, RedisError | OSError):
                     self._node = (self._address.host, self._address.port)
                 raise
-            if any(isinstance(reply, ReadOnlyError | MovedError) for reply in replies):
-                # The name may lead to the new primary by now.
-                await self._discard(connection)
-            else:
+            if connection in self._current:
                 self._idle.append(connection)
+            else:
+                await self._discard(connection)
             return replies
 
     async def _replies(self, connection: Connection, commands: Sequence[Command]) -> list[Reply]:
@@ -71,12 +74,13 @@ class Connections:
         return [await _reply(connection) for _ in commands]
 
     async def close(self) -> None:
-        """Closes all connections."""
-        for connection in [*self._all]:
-            await self._discard(connection)
+        """Closes all connections, those in use when their exchange is over."""
+        self._current.clear()
+        while self._idle:
+            await self._discard(self._idle.pop())
 
     async def _discard(self, connection: Connection) -> None:
-        self._all.discard(connection)
+        self._current.discard(connection)
         with contextlib.suppress(OSError):
             await connection.disconnect(nowait=True)
 
@@ -95,8 +99,14 @@ class Connections:
             socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),
         )
-        self._all.add(connection)
+        self._current.add(connection)
         return connection
+
+
+def _is_elsewhere(reply: Reply) -> bool:
+    return isinstance(reply, MovedError | ReadOnlyError) or (
+        isinstance(reply, ResponseError) and str(reply).startswith(LOST)
+    )
 
 
 async def _is_stale(connection: Connection) -> bool:

@@ -15,8 +15,8 @@ from auth_server.ports.store import StoreUnavailable
 
 PATIENCE = 2.0
 """Seconds in which a verb is done or fails."""
-_WAIT_MILLISECONDS = 1000
-"""How long replicas may take to confirm."""
+_WAIT_SHARE = 0.5
+"""The part of the patience that replicas may take to confirm."""
 _SCANNED = 1000
 """Keys that one step of a scan visits."""
 Argument = str | bytes | float | int | bool | None
@@ -39,6 +39,7 @@ class Database:
     ) -> None:
         self._connections, self._store_key, self._place = connections, store_key, place
         self._wait_replicas, self._patience = wait_replicas, patience
+        self._wait_milliseconds = int(1000 * patience * _WAIT_SHARE)
         self._log = structlog.get_logger("store")
         self._is_away = self._is_probed = False
         self.store_id = ""
@@ -125,7 +126,7 @@ class Database:
 
     async def _evaluated(self, script: Script, values: list[str | bytes], replicas: int) -> Any:
         tail: Sequence[str | bytes | int] = (1, self._store_key, self.store_id, *values)
-        confirmation: list[Command] = [("WAIT", replicas, _WAIT_MILLISECONDS)] if replicas else []
+        confirmation: list[Command] = [("WAIT", replicas, self._wait_milliseconds)] if replicas else []
         replies = await self._connections.exchange([("EVALSHA", script.sha, *tail), *confirmation])
         if isinstance(replies[0], NoScriptError):  # nothing has run: the server was restarted, or is another one
             replies = await self._connections.exchange([("EVAL", script.text, *tail), *confirmation])
