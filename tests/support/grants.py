@@ -21,8 +21,8 @@ class Code:
     code: str
     verifier: str
 
-    def redeem(self, token_endpoint: str = "") -> httpx2.Response:
-        """The token endpoint's answer; any auth-server on the same store can be asked."""
+    def redeem(self, token_endpoint: str = "", http: httpx2.Client | None = None) -> httpx2.Response:
+        """The token endpoint's answer; any auth-server on the same store can be asked, over an open connection too."""
         form = {
             "grant_type": "authorization_code",
             "code": self.code,
@@ -30,7 +30,8 @@ class Code:
             "code_verifier": self.verifier,
             "client_id": self.client.id,
         }
-        return httpx2.post(token_endpoint or f"{self.issuer}/token", data=form, timeout=30)
+        post = http.post if http else httpx2.post
+        return post(token_endpoint or f"{self.issuer}/token", data=form, timeout=30)
 
 
 @dataclass(frozen=True, slots=True)

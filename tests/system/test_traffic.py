@@ -1,11 +1,9 @@
-"""What happens at the same moment: parallel refreshes, two processes on one store, key rotation under traffic."""
+"""What happens at the same moment: parallel refreshes, key rotation under traffic."""
 
 import base64
-import functools
 import json
 import subprocess
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
@@ -14,23 +12,12 @@ import pytest
 from tests.support.concurrency import at_once
 from tests.support.grants import new_code, new_grant
 from tests.support.mcp_wire import Wire
-from tests.support.processes import SCRIPTS, answers, free_port, running, wait_for
+from tests.support.processes import SCRIPTS, wait_for
 from tests.support.services import AuthServer, McpServer, run_cli
 
 pytestmark = pytest.mark.slow
 
 CALLERS = 40
-
-
-@pytest.fixture(scope="module")
-def second_token_endpoint(auth_server: AuthServer) -> Iterator[str]:
-    """The token endpoint of a second auth-server process on the same store."""
-    port = free_port()
-    environment = auth_server.server.environment | {"AUTH_PORT": str(port)}
-    log = auth_server.directory / "second-auth-server.log"
-    ready = answers(f"http://localhost:{port}/readyz")
-    with running("second auth-server", [str(SCRIPTS / "auth-server"), "serve"], environment, log, ready):
-        yield f"http://localhost:{port}/token"
 
 
 def test_e02_forty_parallel_refreshes_give_forty_answers_and_one_successor(auth_server: AuthServer) -> None:
@@ -40,29 +27,6 @@ def test_e02_forty_parallel_refreshes_give_forty_answers_and_one_successor(auth_
     successors = {answer.json()["refresh_token"] for answer in answered}
     assert len(successors) == 1
     assert grant.refresh(refresh_token=successors.pop()).status_code == 200
-
-
-def test_e02_the_same_holds_across_two_processes_on_one_store(
-    auth_server: AuthServer, second_token_endpoint: str
-) -> None:
-    grant = new_grant(auth_server)
-    endpoints = [f"{auth_server.issuer}/token", second_token_endpoint]
-    answered = at_once([functools.partial(grant.refresh, endpoints[n % 2]) for n in range(CALLERS)])
-    assert [answer.status_code for answer in answered] == [200] * CALLERS
-    successors = {answer.json()["refresh_token"] for answer in answered}
-    assert len(successors) == 1
-    assert grant.refresh(second_token_endpoint, successors.pop()).status_code == 200
-
-
-def test_a_code_is_redeemed_once_by_forty_callers_of_two_processes(
-    auth_server: AuthServer, second_token_endpoint: str
-) -> None:
-    """RFC 6749 §4.1.2: "The client MUST NOT use the authorization code more than once"."""
-    code = new_code(auth_server)
-    endpoints = [f"{auth_server.issuer}/token", second_token_endpoint]
-    answered = at_once([functools.partial(code.redeem, endpoints[n % 2]) for n in range(CALLERS)])
-    assert sorted(answer.status_code for answer in answered) == [200] + [400] * (CALLERS - 1)
-    assert {answer.json()["error"] for answer in answered if answer.status_code == 400} == {"invalid_grant"}
 
 
 def test_a_replayed_code_takes_back_what_it_gave(auth_server: AuthServer) -> None:

@@ -1,0 +1,81 @@
+"""The stores that auth-server processes share, as things that can be taken away from them and given back."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+
+class StoreServer(Protocol):
+    """An empty store of its own."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """AUTH_STORE_URL, and whatever else auth-server needs to reach it."""
+        ...
+
+    def stop(self) -> None:
+        """Takes the store away at once, as a crash does."""
+        ...
+
+    def start(self) -> None:
+        """Brings it back, with everything that it has acknowledged."""
+        ...
+
+    def stall(self) -> None:
+        """Has the store answer nothing more, without ending a connection."""
+        ...
+
+    def resume(self) -> None:
+        """Ends stall()."""
+        ...
+
+    def dump(self) -> bytes:
+        """Everything that it holds, as whoever steals its disk would find it."""
+        ...
+
+
+class SqliteFile:
+    """Implements StoreServer with a file: it is gone when it is moved, and stalls when another process locks it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock: sqlite3.Connection | None = None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """See StoreServer."""
+        return {"AUTH_STORE_URL": f"sqlite://{self._path}"}
+
+    def stop(self) -> None:
+        """See StoreServer."""
+        self._path.rename(self._path.with_name("moved"))
+
+    def start(self) -> None:
+        """See StoreServer."""
+        self._path.with_name("moved").rename(self._path)
+
+    def stall(self) -> None:
+        """See StoreServer."""
+        self._lock = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+        self._lock.execute("BEGIN IMMEDIATE")
+
+    def resume(self) -> None:
+        """See StoreServer."""
+        assert self._lock is not None
+        self._lock.close()
+
+    def dump(self) -> bytes:
+        """See StoreServer."""
+        return b"".join(file.read_bytes() for file in self._path.parent.glob(f"{self._path.name}*"))
+
+
+@contextmanager
+def _sqlite(directory: Path) -> Iterator[StoreServer]:
+    directory.mkdir()
+    yield SqliteFile(directory / "auth.db")
+
+
+STORE_SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[StoreServer]]] = {"sqlite": _sqlite}
+"""By name: starts a store that keeps its files in a directory."""
