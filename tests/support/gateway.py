@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx2
 import uvicorn
@@ -24,31 +25,57 @@ class Gateway:
         """Forwards one request."""
         path = scope["path"]
         to_mcp = path == "/mcp" or path.startswith("/.well-known/oauth-protected-resource")
-        await _forward(self._mcp if to_mcp else self._auth, scope, receive, send)
+        exchange = await _ask(self._mcp if to_mcp else self._auth, scope, receive)
+        await exchange.send(send)
 
 
 class Balancer:
-    """Gives each request to the next of `origins`, in turn."""
+    """Gives each request to the next of `origins`, in turn; `heard` is all that went to and fro."""
 
     def __init__(self, origins: Iterable[str]) -> None:
         self.origins = [*origins]
+        self.heard: list[bytes] = []
         self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forwards one request."""
         self._requests += 1
-        await _forward(self.origins[self._requests % len(self.origins)], scope, receive, send)
+        exchange = await _ask(self.origins[self._requests % len(self.origins)], scope, receive)
+        self.heard += exchange.texts
+        await exchange.send(send)
 
 
-async def _forward(origin: str, scope: Scope, receive: Receive, send: Send) -> None:
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """A request that was forwarded, and what it was answered."""
+
+    url: str
+    request_headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    content: bytes
+
+    @property
+    def texts(self) -> list[bytes]:
+        """What was said in it."""
+        values = [value for _, value in [*self.request_headers, *self.headers]]
+        return [self.url.encode(), *values, self.body, self.content]
+
+    async def send(self, send: Send) -> None:
+        """Passes the answer on."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.content})
+
+
+async def _ask(origin: str, scope: Scope, receive: Receive) -> _Exchange:
     query = scope["query_string"].decode("latin-1")
     url = f"{origin}{scope['path']}" + (f"?{query}" if query else "")
     body = await read_body(receive, _BODY_LIMIT)
     async with httpx2.AsyncClient(timeout=60) as http:
         answer = await http.request(scope["method"], url, content=body, headers=scope["headers"])
     headers = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _HOP_BY_HOP]
-    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.content})
+    return _Exchange(url, scope["headers"], body, answer.status_code, headers, answer.content)
 
 
 @contextmanager

@@ -9,11 +9,14 @@ from contextlib import suppress
 import httpx2
 import pytest
 
+from auth_server.domain.client import GrantType
+from tests.support import people
 from tests.support.auth_cluster import AuthCluster, clustering
 from tests.support.concurrency import at_once
-from tests.support.grants import Code, Grant, new_code, new_grant, public_client
+from tests.support.grants import REDIRECT_URI, SCOPE, Code, Grant, new_code, new_grant, public_client
+from tests.support.leaks import telling
 from tests.support.processes import Server, wait_for
-from tests.support.services import Client
+from tests.support.services import PASSWORD, Client
 from tests.support.store_servers import STORE_SERVERS
 
 pytestmark = pytest.mark.slow
@@ -226,3 +229,28 @@ def test_e14_an_outage_of_the_store_under_load_loses_nothing(
     for origin in cluster.origins:
         assert httpx2.get(f"{origin}/readyz").status_code == 200
     assert all(server.process.poll() is None for server in cluster.servers)
+
+
+def test_a_dump_of_the_store_holds_nothing_that_was_on_the_wire(cluster: AuthCluster, client: Client) -> None:
+    """Whoever has the store has no password, cookie, secret, code or token: it only recognises them.
+
+    Looked for is all that went through the balancer, but for what the store must give back or compare with.
+    """
+    del cluster.balancer.heard[:]
+    used, unused = new_code(cluster.auth, client), new_code(cluster.auth, client)
+    grant = Grant(used.issuer, client, used.redeem().json())
+    grant.refresh()
+    automation = cluster.auth.automation
+    form = {"grant_type": "client_credentials", "client_id": automation.id, "client_secret": automation.secret}
+    assert httpx2.post(f"{used.issuer}/token", data=form).status_code == 200
+
+    heard, dump = telling(cluster.balancer.heard), cluster.store.dump()
+    codes = [code.code.partition(".")[2] for code in (used, unused)]
+    for secret in (*codes, grant.refresh_token.rpartition(".")[2], automation.secret, used.verifier, PASSWORD):
+        assert secret.encode() in heard
+    challenges = [people.Pkce(code.verifier).challenge for code in (used, unused)]
+    public = [client.id, automation.id, REDIRECT_URI, SCOPE, cluster.auth.resource, *challenges, *GrantType]
+    found = {text for text in heard if text in dump}
+    assert client.id.encode() in found
+    assert {text for text in found if not any(text in known.encode() for known in public)} == set()
+    assert (cluster.auth.directory / "master.key").read_bytes().strip() not in dump
