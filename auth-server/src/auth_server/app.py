@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import structlog
 import uvloop
 
 from auth_server.adapters.attempt_limits import StoreAttemptLimiter
+from auth_server.adapters.backup_file import new_backup, open_backup
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import open_passwords
@@ -21,6 +23,7 @@ from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.store import open_sqlite
 from auth_server.domain.deployment import Deployment
+from auth_server.flows.administration import copying
 from auth_server.flows.administration.keys import Keys
 from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.flows import compose
@@ -128,6 +131,31 @@ async def key_administration(settings: Settings) -> AsyncIterator[Keys]:
     master_key = read_key_file(settings.master_key_file)
     async with open_store(settings.store_url) as store:
         yield Keys(await _open_keys(store, master_key, SystemClock(), SystemEntropy(), outage=0.0))
+
+
+async def copy_store(source_url: str, target_url: str) -> int:
+    """Fills an empty store with everything in another; gives the number of records. Raises CannotStart, CannotDo."""
+    async with open_store(source_url) as source, open_store(target_url) as target:
+        return await copying.copy(source, target)
+
+
+async def back_up_store(settings: Settings, path: Path) -> int:
+    """Writes the store into a file; gives the number of records.
+
+    Raises CannotStart, UnusableKeyFile, UnusableBackup, CannotDo.
+    """
+    master_key = read_key_file(settings.master_key_file)
+    async with open_store(settings.store_url) as store:
+        with new_backup(path, master_key) as backup:
+            return await copying.pour(store.records(), backup.restore)
+
+
+async def restore_store(settings: Settings, path: Path) -> int:
+    """Fills the store, which is empty, from a file; gives the number of records. Raises as back_up_store() does."""
+    backup = open_backup(path, read_key_file(settings.master_key_file))
+    async with open_store(settings.store_url) as store:
+        await copying.check_empty(store)
+        return await copying.pour(backup.records(), store.restore)
 
 
 def serve(settings: Settings) -> None:

@@ -1,83 +1,20 @@
 """The command line, run in this process on a store of its own."""
 
 import asyncio
-import io
 import json
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
-from auth_server.cli.main import main
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import write_key_file
+from tests.auth_server.cli.command_line import CommandLine, assert_failed
 from tests.auth_server.flows.world import EMAIL, open_world
 from tests.support.clock import SettableClock
-from tests.support.processes import free_port
 
 PASSWORD = "correct horse battery staple"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a command ended and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The JSON printed."""
-        return json.loads(self.out)
-
-
-class CommandLine:
-    """Runs commands on the store in a directory."""
-
-    def __init__(self, directory: Path, environment: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
-        self.directory, self._environment, self._capture = directory, environment, capture
-
-    def __call__(self, *arguments: str, stdin: str = "") -> Outcome:
-        self._environment.setattr("sys.argv", ["auth-server", *arguments])
-        self._environment.setattr("sys.stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = self._capture.readouterr()
-        code = ended.value.code
-        return Outcome(code if isinstance(code, int) else 0, printed.out, printed.err)
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[CommandLine]:
-    """A command line with good settings."""
-    write_key_file(tmp_path / "master.key", SystemEntropy().bytes(32))
-    monkeypatch.setenv("AUTH_ISSUER", "http://localhost:9000")
-    monkeypatch.setenv("AUTH_RESOURCES", "http://localhost:8000/mcp")
-    monkeypatch.setenv("AUTH_STORE_URL", f"sqlite://{tmp_path / 'auth.db'}")
-    monkeypatch.setenv("AUTH_MASTER_KEY_FILE", str(tmp_path / "master.key"))
-    monkeypatch.setenv("AUTH_PORT", str(free_port()))
-    monkeypatch.setenv("COLUMNS", "100")
-    root = logging.getLogger()
-    handlers, level, events = root.handlers[:], root.level, structlog.get_config()
-    yield CommandLine(tmp_path, monkeypatch, capsys)
-    root.handlers[:], root.level = handlers, level
-    structlog.configure(**events)
-
-
-def assert_failed(outcome: Outcome, *words: str) -> None:
-    """The command failed with one line on standard error that holds the words."""
-    assert (outcome.status, outcome.out) == (1, "")
-    assert outcome.err.startswith("auth-server: ")
-    assert outcome.err.count("\n") == 1
-    for word in words:
-        assert word in outcome.err
 
 
 @pytest.mark.slow

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from auth_server import app
-from auth_server.cli import clients, grants, keys, sessions, users
+from auth_server.cli import clients, grants, keys, sessions, stores, users
 from auth_server.cli.output import fail
 from auth_server.cli.style import group
 from auth_server.flows.administration.problems import CannotDo
+from auth_server.ports.records import UnusableBackup
 from auth_server.ports.store import StoreUnavailable
 from auth_server.settings import Settings
 from shared_kernel.http_server import CannotListen
@@ -23,6 +24,7 @@ commands.add_typer(clients.commands, name="client")
 commands.add_typer(grants.commands, name="grant")
 commands.add_typer(sessions.commands, name="session")
 commands.add_typer(keys.commands, name="key")
+commands.add_typer(stores.commands, name="store")
 
 
 def main() -> None:
@@ -33,6 +35,8 @@ def main() -> None:
         fail(str(problem), problem.problem.name.lower(), retry_after=problem.retry_after)
     except (BadSettings, UnusableKeyFile) as problem:
         fail(str(problem), "bad_settings")
+    except UnusableBackup as problem:
+        fail(str(problem), "unusable_backup")
     except (CannotListen, app.CannotStart) as problem:
         fail(str(problem), "cannot_start")
     except StoreUnavailable:

@@ -110,6 +110,10 @@ Record = (
 """One thing that a store remembers."""
 
 
+class UnusableBackup(Exception):
+    """A file of records cannot be written, or is not one to restore a store from. The text says why."""
+
+
 class RecordStore(Protocol):
     """Reads a whole store, and fills an empty one."""
 

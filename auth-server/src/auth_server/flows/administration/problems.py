@@ -20,6 +20,8 @@ class Problem(StrEnum):
     NO_SUCH_GRANT = "there is no such grant"
     NO_SUCH_SESSION = "there is no such session"
     NO_SUCH_KEY = "there is no such signing key"
+    STORE_NOT_EMPTY = "the store is not empty; a copy or a restored backup needs one that is"
+    NOTHING_TO_COPY = "there is nothing to copy: the store is empty"
     KEY_TOO_NEW = "the next key is too new for every cache to know it"
 
 
