@@ -10,6 +10,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+Header = tuple[bytes, bytes]
+
+_ANSWER_HEADERS = "answer_headers"  # in scope["state"]
+
 
 class BodyTooLarge(Exception):
     """The request body is longer than the caller is willing to read."""
@@ -17,6 +21,15 @@ class BodyTooLarge(Exception):
 
 class ClientDisconnected(Exception):
     """The peer went away before the body was complete."""
+
+
+def answer_headers(scope: Scope) -> list[Header]:
+    """The headers that every answer to this request is to have, whoever writes it: the request log adds them all.
+
+    Whoever knows of another one appends it, which costs less than to stand between the application and its answers.
+    """
+    headers: list[Header] = scope.setdefault("state", {}).setdefault(_ANSWER_HEADERS, [])
+    return headers
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

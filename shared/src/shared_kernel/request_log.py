@@ -4,7 +4,7 @@ import re
 
 import structlog
 
-from shared_kernel.asgi import App, Message, Receive, Scope, Send, send_json
+from shared_kernel.asgi import App, Message, Receive, Scope, Send, answer_headers, send_json
 from shared_kernel.client_address import client_address
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
@@ -21,7 +21,7 @@ class RequestLog:
     The line never holds the query or a header. After an answer has begun, a crash only cuts the connection.
 
     The id is in `scope["state"]["request_id"]`, in the log context as `request_id`, and in the `X-Request-Id` response
-    header; a well-formed `X-Request-Id` of the request is kept.
+    header; a well-formed `X-Request-Id` of the request is kept. With it go the other `answer_headers` of the request.
     """
 
     def __init__(self, app: App, *, clock: Clock, entropy: Entropy) -> None:
@@ -38,29 +38,30 @@ class RequestLog:
                 break
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = self._entropy.token(96)
-        scope.setdefault("state", {})["request_id"] = request_id
-        id_header = (b"x-request-id", request_id.encode())
+        headers = answer_headers(scope)
+        headers.append((b"x-request-id", request_id.encode()))
+        scope["state"]["request_id"] = request_id
         status, complete = 0, False
         started = self._clock.monotonic()
 
-        async def send_with_id(message: Message) -> None:
+        async def send_logged(message: Message) -> None:
             nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], id_header]}
+                message = {**message, "headers": [*message["headers"], *headers]}
             elif message["type"] == "http.response.body":
                 complete = not message.get("more_body", False)
             await send(message)
 
         context = REQUEST_ID.set(request_id)
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, receive, send_logged)
         except Exception:
             _log.exception("request_crashed", method=scope["method"], path=scope["path"])
             if status and not complete:
                 raise  # the answer is under way; let the server cut the connection
             if not status:
-                await send_json(send_with_id, 500, {"error": "server_error", "request_id": request_id})
+                await send_json(send_logged, 500, {"error": "server_error", "request_id": request_id})
         finally:
             milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
             _log.info(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from shared_kernel.asgi import App, Message, Receive, Scope, Send
+from shared_kernel.asgi import App, Receive, Scope, Send, answer_headers
 
 _HEADERS = [
     (b"access-control-allow-origin", b"*"),
@@ -29,15 +29,10 @@ class CrossOrigin:
         methods = self._methods.get(scope["path"])
         if methods is None and not scope["path"].startswith(self._well_known):
             return await self._app(scope, receive, send)
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *_HEADERS]}
-            await send(message)
-
+        answer_headers(scope).extend(_HEADERS)
         if methods is not None and scope["method"] == "OPTIONS":
-            return await _preflight(send_with_headers, methods)
-        return await self._app(scope, receive, send_with_headers)
+            return await _preflight(send, methods)
+        return await self._app(scope, receive, send)
 
 
 async def _preflight(send: Send, methods: str) -> None:

@@ -1,15 +1,24 @@
 """One path: a handler per method, and how it says no."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_server.domain.failures import Refused
+from auth_server.domain.failures import Facts, Reason, Refused
+from auth_server.ports.store import StoreUnavailable
 from shared_kernel.asgi import ClientDisconnected, Receive, Scope, Send
+from shared_kernel.client_address import client_address
+
+_LOGGED_ID = 128
+# Somebody holds what was given to somebody else; what it stood for is revoked.
+_SUSPICIOUS = frozenset({Reason.CODE_REUSED, Reason.REFRESH_TOKEN_REUSED, Reason.REFRESH_TOKEN_STOLEN})
+_log = structlog.get_logger("web")
 
 T = TypeVar("T")
 
@@ -17,25 +26,60 @@ Handler = Callable[[Request], Awaitable[Response]]
 """Answers a request; raises Refused, StoreUnavailable, ClientDisconnected."""
 
 
+Refuse = Callable[[Request, Refused], Response]
+"""Words a refusal for programs or for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path: one handler per method, and `refuse`, which words a refusal for programs or for people.
-
-    `cross_origin` endpoints may be called by scripts of any site.
-    """
+    """One path: one handler per method, and how it says no. Scripts of any site may call it if it is `cross_origin`."""
 
     handlers: Mapping[str, Handler]
-    refuse: Callable[[Request, Refused], Response]
+    refuse: Refuse
     cross_origin: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request whose method has a handler; one whose sender went away gets no answer."""
+        """Serves one request, whatever comes of it; one whose sender went away gets no answer."""
         request = Request(scope, receive)
+        crash: Exception | None = None
         try:
-            response = await self.handlers[request.method](request)
+            response = await self._handler(scope)(request)
         except ClientDisconnected:
             return
+        except Refused as refused:
+            response = refusal(request, refused, self.refuse)
+        except StoreUnavailable:
+            response = refusal(request, Refused(Reason.STORE_UNAVAILABLE), self.refuse)
+        except Exception as error:
+            crash = error
+            response = refusal(request, Refused(Reason.CRASHED), self.refuse)
         await response(scope, receive, send)
+        if crash is not None:
+            raise crash  # answered, and for the request log to tell
+
+    def _handler(self, scope: Scope) -> Handler:
+        handler = self.handlers.get(scope["method"])
+        if handler is None:
+            raise Refused(Reason.METHOD_NOT_ALLOWED, Facts(allowed_methods=tuple(sorted(self.handlers))))
+        return handler
+
+
+def refusal(request: Request, refused: Refused, refuse: Refuse) -> Response:
+    """The answer to a request that is refused, whose reason is logged."""
+    response = refuse(request, refused)
+    facts = refused.facts
+    _log.log(
+        logging.WARNING if refused.reason in _SUSPICIOUS else logging.INFO,
+        "refused",
+        path=request.scope["path"],
+        status=response.status_code,
+        reason=refused.reason.value,
+        client_id=facts.client_id[:_LOGGED_ID] if facts.client_id else None,
+        user_id=facts.user_id,
+        grant=facts.grant_handle,
+        address=client_address(request.scope),
+    )
+    return response
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -1,6 +1,6 @@
 """Browsers that have reached the server over https go on doing so (RFC 6797)."""
 
-from shared_kernel.asgi import App, Message, Receive, Scope, Send
+from shared_kernel.asgi import App, Receive, Scope, Send, answer_headers
 
 # A year. Without includeSubDomains: the hosts below ours may be somebody else's business.
 _HEADER = (b"strict-transport-security", b"max-age=31536000")
@@ -14,10 +14,5 @@ class StrictTransportSecurity:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
-
-        async def send_with_header(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], _HEADER]}
-            await send(message)
-
-        await self._app(scope, receive, send_with_header)
+        answer_headers(scope).append(_HEADER)
+        await self._app(scope, receive, send)
