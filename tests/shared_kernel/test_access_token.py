@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 
 from shared_kernel import access_token
-from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, AccessToken, Claims, Refusal, TokenRefused
+from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, AccessToken, Claims, Refusal, Signer, TokenRefused
 
 ISSUER = "https://auth.example.com"
 AUDIENCE = "https://mcp.example.com/mcp"
@@ -131,7 +131,7 @@ def test_what_is_minted_today_has_the_golden_tokens_form() -> None:
         grant_handle="grant_9Yx3",
         token_id="tok_1J5s",
     )
-    token = access_token.issue(key, claims, MINTED_AT + 0.9)
+    token = access_token.issue(Signer(key), claims, MINTED_AT + 0.9)
     assert token.split(".")[:2] == GOLDEN_TOKEN.split(".")[:2]
 
 
@@ -321,7 +321,7 @@ def test_f16_what_is_minted_has_the_signature_that_is_accepted() -> None:
         token_id="jti_1",
     )
     for _ in range(20):  # a signature that is not normalised is refused every other time
-        verified(access_token.issue(KEY, claims, MINTED_AT))
+        verified(access_token.issue(Signer(KEY), claims, MINTED_AT))
 
 
 def test_f16_a_signature_of_other_claims_is_refused() -> None:

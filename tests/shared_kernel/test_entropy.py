@@ -21,7 +21,7 @@ def test_a_forked_process_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = SystemEntropy()
     parent.bytes(1)
     child = SystemEntropy()
-    child._unused, child._process = parent._unused, parent._process
+    child._advance, child._given, child._process = parent._advance, parent._given, parent._process
     following = parent.bytes(16)
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert child.bytes(16) != following

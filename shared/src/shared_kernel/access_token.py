@@ -7,10 +7,12 @@ it, and a reader accepts the current form and the previous one.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
@@ -30,6 +32,7 @@ _TYPES = frozenset({"at+jwt", "application/at+jwt"})
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order of P-256. Whoever sees the signature (r, s) can write (r, _ORDER - s), which is as good."""
 _ES256 = jws.JWSRegistry.algorithms[ALGORITHM]
+_ECDSA = ECDSA(SHA256())
 _encode = msgspec.json.Encoder().encode
 _TEXT_CLAIMS = ("iss", "sub", "client_id", "jti", "gid", "tenant")
 
@@ -94,8 +97,26 @@ class Claims:
     token_id: str
 
 
-def issue(key: ECKey, claims: Claims, now: float) -> str:
-    """A signed token, valid for LIFETIME seconds from `now`. `key` is one private P-256 key that carries its `kid`."""
+class Signer:
+    """One private P-256 key that carries its `kid`, made ready to sign one token after the other."""
+
+    def __init__(self, key: ECKey) -> None:
+        private = key.get_op_key("sign")
+        assert isinstance(private, EllipticCurvePrivateKey)
+        self.key_id, self._private = str(key.kid), private
+        self._header = urlsafe_b64encode(_encode({"alg": ALGORITHM, "typ": "at+jwt", "kid": self.key_id}))
+
+    def sign(self, payload: bytes) -> str:
+        """The JWS of a payload, in its compact form."""
+        signed = b".".join((self._header, urlsafe_b64encode(payload)))
+        r, s = decode_dss_signature(self._private.sign(signed, _ECDSA))
+        # RFC 7518 §3.4: the signature is R and S in 32 octets each. Of the two values of S that are as good, the lower.
+        raw = r.to_bytes(32) + min(s, _ORDER - s).to_bytes(32)
+        return b".".join((signed, urlsafe_b64encode(raw))).decode("ascii")
+
+
+def issue(signer: Signer, claims: Claims, now: float) -> str:
+    """A signed token, valid for LIFETIME seconds from `now`."""
     issued_at = int(now)
     payload = {
         "iss": claims.issuer,
@@ -110,17 +131,7 @@ def issue(key: ECKey, claims: Claims, now: float) -> str:
         "gid": claims.grant_handle,
         "tenant": claims.tenant,
     }
-    signed = b".".join((_header(key.kid), urlsafe_b64encode(_encode(payload))))
-    raw = _ES256.sign(signed, key)
-    s = int.from_bytes(raw[32:])
-    low = raw[:32] + min(s, _ORDER - s).to_bytes(32)
-    return b".".join((signed, urlsafe_b64encode(low))).decode("ascii")
-
-
-@lru_cache(maxsize=8)
-def _header(key_id: str) -> bytes:
-    """The first segment of every token that this key signs."""
-    return urlsafe_b64encode(_encode({"alg": ALGORITHM, "typ": "at+jwt", "kid": key_id}))
+    return signer.sign(_encode(payload))
 
 
 def unverified_key_id(token: str) -> str:

@@ -30,16 +30,17 @@ class SystemEntropy:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._unused, self._process = b"", 0
+        self._advance, self._given, self._process = b"", 0, 0
 
     def bytes(self, count: int) -> bytes:
         """`count` random bytes."""
         with self._lock:
             process = os.getpid()
-            if len(self._unused) < count or self._process != process:
-                self._unused, self._process = secrets.token_bytes(_IN_ADVANCE + count), process
-            taken, self._unused = self._unused[:count], self._unused[count:]
-        return taken
+            if self._given + count > len(self._advance) or self._process != process:
+                self._advance, self._given, self._process = secrets.token_bytes(_IN_ADVANCE + count), 0, process
+            start = self._given
+            self._given += count
+            return self._advance[start : self._given]
 
     def token(self, bits: int = 256) -> str:
         """A random string over `[A-Za-z0-9_-]` holding at least `bits` bits."""

@@ -30,9 +30,10 @@ SECRET_NAMES = frozenset(
 _SHORTEST = 12  # characters of a text without `=` that could hold any of the forms below
 _REDACTED = REDACTED.encode()
 # Codes, refresh tokens, client secrets, session cookies and JWTs, wherever they stand in a text.
-_PREFIXES = ("ac_", "rt_", "cs_", "ses_", "brw_", "txn_")
+_PREFIXES = "ac_|rt_|cs_|ses_|brw_|txn_"
+_PREFIX = re.compile(_PREFIXES)
 _SECRET_TEXTS = re.compile(
-    rb"(?<![A-Za-z0-9])(?:" + "|".join(_PREFIXES).encode() + rb")[A-Za-z0-9_.\-]{16,}"
+    rb"(?<![A-Za-z0-9])(?:" + _PREFIXES.encode() + rb")[A-Za-z0-9_.\-]{16,}"
     rb"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"
 )
 # Any credential whose form we do not know, by what stands before it in a header, a form, a URL or JSON. The line itself
@@ -50,7 +51,7 @@ def could_hold_secret(text: str) -> bool:
         return True
     if len(text) < _SHORTEST:
         return False
-    if "_" in text and any(prefix in text for prefix in _PREFIXES):
+    if "_" in text and _PREFIX.search(text):
         return True
     if " " in text:
         lowered = text.lower()

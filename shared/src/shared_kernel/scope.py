@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 SCHEMAS_READ = "schemas:read"
 QUERY = "query"
@@ -30,6 +31,10 @@ def parse(text: str) -> frozenset[str]:
 
 def join(scopes: Iterable[str]) -> str:
     """The `scope` parameter that names these scopes: known ones first in their fixed order, others sorted."""
-    wanted = frozenset(scopes)
+    return _join(frozenset(scopes))
+
+
+@lru_cache(maxsize=256)
+def _join(wanted: frozenset[str]) -> str:
     known = [name for name in (*RESOURCE_SCOPES, OFFLINE_ACCESS) if name in wanted]
     return " ".join([*known, *sorted(wanted.difference(known))])

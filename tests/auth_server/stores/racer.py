@@ -21,7 +21,7 @@ async def race(backend: str, path: str, action: str, *arguments: str) -> list[li
     if action == "open":
         await _started()
         async with open_world(Path(path), backend=backend) as world:
-            return [[str((await world.keys.signing_key()).kid), *sorted(await world.keys.published_keys())]]
+            return [[(await world.keys.signing_key()).key_id, *sorted(await world.keys.published_keys())]]
     async with open_world(Path(path), backend=backend) as world:
         act = _actions(world)[action]
         await _started()

@@ -1,8 +1,11 @@
 """Signing keys through their life: published before use, sealed at rest, rotated without one refusal."""
 
+import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc.jwk import ECKey
 
 from auth_server.adapters.signing_keys import SNAPSHOT_AGE, WrongMasterKey, open_key_ring
 from auth_server.domain.signing_key import JWKS_MAX_AGE, PUBLICATION_LEAD, RETIRED_LIFETIME, KeyStage
@@ -41,19 +44,20 @@ async def test_two_keys_are_published_from_the_start(tmp_path: Path) -> None:
         published = await world.keys.published_keys()
         active = await world.keys.signing_key()
         assert len(published) == 2
-        assert active.kid in published
+        assert active.key_id in published
         assert all(key.thumbprint() == key_id for key_id, key in published.items())
         assert all("d" not in shown for shown in metadata.jwk_set(published)["keys"])
 
 
 async def test_kid_is_the_rfc_7638_thumbprint_and_private_halves_are_sealed(tmp_path: Path) -> None:
     async with open_world(tmp_path / "store") as world:
-        active = await world.keys.signing_key()
-        assert active.kid == active.thumbprint()
-        secret = str(active.as_dict(private=True)["d"])
-        assert secret not in world.dump()
-        for (sealed,) in world.sql("SELECT sealed FROM signing_keys"):
-            assert b'"d"' not in sealed
+        assert (await world.keys.signing_key()).key_id in await world.keys.published_keys()
+        for key_id, sealed in world.sql("SELECT key_id, sealed FROM signing_keys"):
+            opened = AESGCM(MASTER_KEY).decrypt(sealed[:12], sealed[12:], key_id.encode())
+            private = ECKey.import_key(json.loads(opened)).as_dict(private=True)
+            assert private["kid"] == key_id == ECKey.import_key(json.loads(opened)).thumbprint()
+            assert str(private["d"]) not in world.dump()
+            assert str(private["d"]).encode() not in sealed
 
 
 async def test_first_rotation_needs_no_waiting_and_tokens_of_both_keys_verify(tmp_path: Path) -> None:
@@ -86,7 +90,7 @@ async def test_another_process_notices_a_rotation_within_a_second(tmp_path: Path
         before = _kid(await _token(server, authorization))
         async with open_world(path, server.clock) as command_line:
             assert await command_line.keys.rotate() is None
-            expected = (await command_line.keys.signing_key()).kid
+            expected = (await command_line.keys.signing_key()).key_id
         server.clock.time += SNAPSHOT_AGE
         after = await _token(server, authorization)
         assert _kid(after) == expected != before
@@ -126,10 +130,10 @@ async def test_the_clock_set_back_does_not_freeze_the_keys(tmp_path: Path) -> No
     async with open_world(path) as server:
         async with open_world(path, server.clock) as command_line:
             await command_line.keys.rotate()
-            expected = (await command_line.keys.signing_key()).kid
+            expected = (await command_line.keys.signing_key()).key_id
         server.clock.wall -= 3600
         server.clock.time += SNAPSHOT_AGE
-        assert (await server.keys.signing_key()).kid == expected
+        assert (await server.keys.signing_key()).key_id == expected
 
 
 async def test_f18_no_token_is_refused_over_many_rotations_by_caches_of_any_age(tmp_path: Path) -> None:
@@ -171,4 +175,4 @@ async def test_wrong_master_key_is_one_clear_error(tmp_path: Path) -> None:
         with pytest.raises(WrongMasterKey, match="master key"):
             await open_key_ring(world.store, b"x" * 32, world.clock, SystemEntropy())
         again = await open_key_ring(world.store, MASTER_KEY, world.clock, SystemEntropy())
-        assert (await again.signing_key()).kid == (await world.keys.signing_key()).kid
+        assert (await again.signing_key()).key_id == (await world.keys.signing_key()).key_id

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared_kernel import access_token, scope
-from shared_kernel.access_token import Claims
+from shared_kernel.access_token import Claims, Signer
 from shared_kernel.asgi import App
 from shared_kernel.clock import SystemClock
 from shared_kernel.http_connection import BoundedHttpProtocol
@@ -111,7 +111,7 @@ class Issuer:
             grant_handle="gid-1",
             token_id="jti-1",
         )
-        return access_token.issue(key or self.key, claims, SystemClock().now() if now is None else now)
+        return access_token.issue(Signer(key or self.key), claims, SystemClock().now() if now is None else now)
 
 
 def new_key() -> ECKey:

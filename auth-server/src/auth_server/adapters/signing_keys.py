@@ -22,6 +22,7 @@ from auth_server.domain.signing_key import LONGEST_OUTAGE, PUBLICATION_LEAD, Key
 from auth_server.ports.keys import SigningKeyStore
 from auth_server.ports.store import StoreUnavailable
 from shared_kernel import access_token
+from shared_kernel.access_token import Signer
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -53,7 +54,7 @@ class WrongMasterKey(Exception):
 class _Snapshot:
     """The keys as they were read at `taken_at`, on the monotonic clock."""
 
-    active: ECKey
+    active: Signer
     published: Mapping[str, ECKey]
     taken_at: float
 
@@ -75,7 +76,7 @@ class SealedKeyRing:
         self._snapshot, self._outage = snapshot, outage
         self._away_until = 0.0
 
-    async def signing_key(self) -> ECKey:
+    async def signing_key(self) -> Signer:
         """See KeyRing."""
         try:
             return (await self._fresh()).active
@@ -163,7 +164,7 @@ def _open(keys: Sequence[SealedKey], master_key: bytes, taken_at: float) -> _Sna
         )
     except InvalidTag as error:
         raise WrongMasterKey from error
-    return _Snapshot(ECKey.import_key(json.loads(private)), published, taken_at)
+    return _Snapshot(Signer(ECKey.import_key(json.loads(private))), published, taken_at)
 
 
 def _new_key(stage: KeyStage, master_key: bytes, entropy: Entropy, now: float, *, promotable_at: float) -> SealedKey:

@@ -6,6 +6,7 @@ from typing import Protocol
 from joserfc.jwk import ECKey
 
 from auth_server.domain.signing_key import SealedKey
+from shared_kernel.access_token import Signer
 
 
 class SigningKeyStore(Protocol):
@@ -40,8 +41,8 @@ class SigningKeyStore(Protocol):
 class KeyRing(Protocol):
     """The signing keys, opened. Notices a rotation by another process within a second."""
 
-    async def signing_key(self) -> ECKey:
-        """The one active private key; its `kid` is set. Raises StoreUnavailable."""
+    async def signing_key(self) -> Signer:
+        """The one active private key. Raises StoreUnavailable."""
         ...
 
     async def published_keys(self) -> Mapping[str, ECKey]:

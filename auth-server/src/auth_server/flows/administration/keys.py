@@ -32,4 +32,4 @@ class Keys:
         return await self._active()
 
     async def _active(self) -> str:
-        return str((await self._ring.signing_key()).kid)
+        return (await self._ring.signing_key()).key_id

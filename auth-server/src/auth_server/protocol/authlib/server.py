@@ -1,24 +1,22 @@
 """Authlib's server, made for one request from what was loaded for it.
 
-It keeps from Authlib what makes it fail: Basic credentials that are not UTF-8, and text that would end up in an error
-description (it raises ValueError for quotes, backslashes and anything not ASCII). Its error texts never leave this
-package, and it never sees a token, so that it cannot log one.
+It keeps from Authlib what makes it fail: credentials (client_auth judges them, once for all endpoints), and text that
+would end up in an error description (it raises ValueError for quotes, backslashes and anything not ASCII). Its error
+texts never leave this package, and it never sees a token or a secret, so that it cannot log one.
 """
 
-import base64
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
-from urllib.parse import quote
 
 from authlib.oauth2 import AuthorizationServer, OAuth2Request
-from authlib.oauth2.rfc6749 import ClientMixin, OAuth2Error, OAuth2Payload
+from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, OAuth2Error, OAuth2Payload
 
 from auth_server.domain.client import Client, GrantType
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import client_auth, redirect_uri
-from auth_server.protocol.client_auth import PresentedCredentials
+from auth_server.protocol.client_auth import Method, PresentedCredentials
 from shared_kernel import scope
 
 # Authlib wants an https URI to believe in secure transport; where the server listens is not its concern.
@@ -86,12 +84,8 @@ class Payload(OAuth2Payload):  # type: ignore[misc]  # Authlib is untyped
 class Request(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
     """A request in the form in which Authlib reads it without fail."""
 
-    def __init__(self, method: str, values: Mapping[str, str], credentials: PresentedCredentials | None = None) -> None:
-        headers = {}
-        if credentials is not None and credentials.method == "client_secret_basic":
-            pair = f"{quote(credentials.unverified_client_id, safe='')}:{quote(credentials.secret or '', safe='')}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        super().__init__(method, _URI, headers=headers)
+    def __init__(self, method: str, values: Mapping[str, str]) -> None:
+        super().__init__(method, _URI, headers={})
         self.payload = Payload(values)
 
     @property
@@ -106,10 +100,14 @@ class Request(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
 
 
 class RegisteredClient(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
-    """A client as Authlib asks about it; `refreshable` overrides its registration for a grant that exists."""
+    """A client as Authlib asks about it.
 
-    def __init__(self, client: Client, *, secret_is_right: bool = False, refreshable: bool | None = None) -> None:
-        self.client, self._secret_is_right, self._refreshable = client, secret_is_right, refreshable
+    `proven_by` is how it has proved who it is, if it has; `refreshable` overrides its registration for a grant that
+    exists.
+    """
+
+    def __init__(self, client: Client, *, proven_by: Method | None = None, refreshable: bool | None = None) -> None:
+        self.client, self.proven_by, self._refreshable = client, proven_by, refreshable
 
     def get_client_id(self) -> str:
         """The client's id."""
@@ -127,14 +125,6 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
     def check_redirect_uri(self, uri: str) -> bool:
         """Whether the redirect URI is registered."""
         return redirect_uri.is_registered(self.client.redirect_uris, uri)
-
-    def check_client_secret(self, _secret: str) -> bool:
-        """Whether the secret is right; it was compared before."""
-        return self._secret_is_right
-
-    def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
-        """Whether the client authenticates in this way."""
-        return (method != "none") == self.client.confidential
 
     def check_response_type(self, response_type: str) -> bool:
         """Whether the client may ask for this response."""
@@ -172,13 +162,26 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
 
     def decide(self, request: TokenRequest) -> TokenDecision:
         """What to issue for the request. Raises Refused."""
-        self.create_token_response(Request("POST", request.parameters, request.credentials))
+        self.create_token_response(Request("POST", request.parameters))
         assert self._decision is not None  # Authlib has either issued or raised
         return self._decision
 
     def create_oauth2_request(self, request: Request) -> Request:
         """The request, which is in Authlib's form already."""
         return request
+
+    def authenticate_client(
+        self,
+        request: Request,
+        methods: Sequence[str],
+        endpoint: str = "token",  # noqa: ARG002 (Authlib's signature)
+    ) -> RegisteredClient:
+        """The client, if it may prove in that way who it is, and has (token_client)."""
+        client = self._client
+        if client is None or client.proven_by not in methods:
+            raise InvalidClientError
+        request.auth_method = client.proven_by
+        return client
 
     def query_client(self, client_id: str) -> RegisteredClient | None:
         """The one client that was loaded."""
@@ -213,14 +216,13 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
 
 
 def token_client(request: TokenRequest, *, refreshable: bool | None = None) -> RegisteredClient | None:
-    """The client of a token request, its secret compared. Raises Refused (SCOPE_NOT_ALLOWED)."""
+    """The client of a token request, and whether it is that one. Raises Refused (SCOPE_NOT_ALLOWED)."""
     check_scope(request.parameters.get("scope"))
-    secret = request.credentials.secret
-    # Compared for an unknown client too, to keep timing constant.
-    right = secret is not None and client_auth.secret_matches(request.client, secret, request.now)
-    if request.client is None:
-        return None
-    return RegisteredClient(request.client, secret_is_right=right, refreshable=refreshable)
+    try:
+        client = client_auth.authenticate(request.client, request.credentials, request.now)
+    except Refused:
+        return None  # for Authlib to refuse, once it has read what it refuses before that
+    return RegisteredClient(client, proven_by=request.credentials.method, refreshable=refreshable)
 
 
 def _scopes(text: str | None) -> frozenset[str]:
