@@ -168,3 +168,28 @@ async def test_resources_of_client_credentials(world: World) -> None:
     both = [("grant_type", "client_credentials"), ("resource", "https://mcp.example.com/mcp")]
     both.append(("resource", "https://mcp.example.com/other"))
     assert error(await world.exchange_pairs(both, header)) == (400, "invalid_target")
+
+
+async def test_a_request_that_was_granted_before_is_judged_by_what_the_client_is_now(world: World) -> None:
+    made = await world.machine()
+    client_id, header = made.client.client_id, basic(made.client.client_id, str(made.client_secret))
+    first = ok(await _grant(world, header, scope="query"))
+    again = ok(await _grant(world, header, scope="query"))
+    assert again.keys() == first.keys()
+    assert await world.claims(again["access_token"]) != await world.claims(first["access_token"])
+    await world.administration.clients.update(client_id, scope="schemas:read")
+    assert error(await _grant(world, header, scope="query")) == (400, "invalid_scope")
+    await world.administration.clients.update(client_id, scope="query")
+    ok(await _grant(world, header, scope="query"))
+    await world.administration.clients.delete(client_id)
+    assert error(await _grant(world, header, scope="query")) == INVALID_CLIENT
+
+
+async def test_a_secret_that_ends_takes_along_what_it_was_granted(world: World) -> None:
+    made = await world.machine()
+    header = basic(made.client.client_id, str(made.client_secret))
+    ok(await _grant(world, header))
+    await world.administration.clients.rotate_secret(made.client.client_id)
+    ok(await _grant(world, header))
+    world.clock.time += SECRET_OVERLAP + 1
+    assert error(await _grant(world, header)) == INVALID_CLIENT

@@ -57,6 +57,26 @@ async def test_curl_minus_u(any_site: Site) -> None:
     assert claims(body["access_token"])["aud"] == RESOURCE
 
 
+async def test_what_was_granted_once_is_granted_to_the_same_request_only(site: Site) -> None:
+    headers = {**basic(site.seed.bot_id, site.seed.bot_secret), "Content-Type": FORM}
+    body = "grant_type=client_credentials&scope=query"
+
+    async def status(body: str, **changed: str) -> int:
+        sent = {name: value for name, value in (headers | changed).items() if value != "left out"}
+        return (await site.browser.post("/token", content=body, headers=sent)).status_code
+
+    for _ in range(2):
+        assert await status(body) == 200
+        assert await status(body, Authorization="left out") == 401
+        assert await status(body, Authorization="") == 401
+        assert await status(body, Authorization=headers["Authorization"][:-4]) == 401
+        assert await status(headers["Authorization"][-4:] + body, Authorization=headers["Authorization"][:-4]) == 400
+        assert await status(body, **{"Content-Type": "application/json"}) == 400
+        assert await status(body + "+") == 400
+        assert await status(body + "&scope=query") == 400
+        assert await status(body, **{"Content-Type": f"{FORM}; charset=utf-16"}) == 400
+
+
 async def test_d17_headers_of_proofs_that_nobody_asks_for_change_nothing(site: Site) -> None:
     unused = {"DPoP": "e30.e30.e30", "X-SSL-Client-Cert": "MIIB", "X-Forwarded-Client-Cert": "Hash=00"}
     headers = basic(site.seed.bot_id, site.seed.bot_secret) | unused

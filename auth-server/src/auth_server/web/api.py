@@ -1,9 +1,11 @@
 """The endpoints that programs call: `/token`, `/register`, `/revoke`."""
 
-import json
+import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +18,11 @@ from auth_server.web.parameters import bounded_body, media_type, parse_flat_json
 from shared_kernel.asgi import header_values
 from shared_kernel.client_address import client_address
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = msgspec.json.Encoder().encode
+_HEADERS = [
+    (b"content-type", b"application/json"),
+    *((name.lower().encode(), value.encode()) for name, value in refusals.NOT_STORED.items()),
+]
 
 
 def api(post: Handler, refuse: Callable[[Request, Refused], Response] = refusals.as_json) -> Endpoint:
@@ -24,12 +30,39 @@ def api(post: Handler, refuse: Callable[[Request, Refused], Response] = refusals
     return Endpoint({"POST": post}, refuse, cross_origin=True)
 
 
-def answer(body: Mapping[str, Any], status: int = 200) -> Response:
+class Answer(Response):
     """A JSON object that no cache may keep."""
-    return Response(_encode(body), status, refusals.NOT_STORED, "application/json")
+
+    def render(self, content: Any) -> bytes:
+        """The object's bytes."""
+        return _encode(content)
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """The same for all, encoded once."""
+        assert headers is None
+        self.raw_headers = [(b"content-length", b"%d" % len(self.body)), *_HEADERS]
 
 
-async def read_client_request(request: Request) -> ClientRequest:
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A request that a client authenticates by itself, whole and within bounds; nothing in it has been read.
+
+    `fingerprint` is a digest of all that the request says, which its address is no part of.
+    """
+
+    authorization: str | None
+    kind: str
+    body: bytes
+    address: str
+    fingerprint: bytes
+
+    def read(self) -> ClientRequest:
+        """What it says. Raises Refused."""
+        pairs = parse_flat_json(self.body) if self.kind == "application/json" else parse_form(self.body)
+        return client_request.read(pairs, self.authorization, self.address, self.fingerprint)
+
+
+async def arrived(request: Request) -> Arrived:
     """A request that a client authenticates by itself: a form or flat JSON body. Raises Refused."""
     # RFC 6749 §2.3.1: "The parameters can only be transmitted in the request-body and MUST NOT be included in the
     # request URI."
@@ -42,5 +75,7 @@ async def read_client_request(request: Request) -> ClientRequest:
     if kind not in {"application/x-www-form-urlencoded", "application/json"}:
         raise Refused(Reason.FORM_REQUIRED)
     body = await bounded_body(request.receive)
-    pairs = parse_form(body) if kind != "application/json" else parse_flat_json(body)
-    return client_request.read(pairs, authorizations[0] if authorizations else None, client_address(request.scope))
+    authorization = authorizations[0] if authorizations else None
+    head = f"{kind} {authorization is None} {len(authorization or '')} {authorization}".encode()
+    fingerprint = hashlib.sha256(head + body).digest()
+    return Arrived(authorization, kind, body, client_address(request.scope), fingerprint)

@@ -1,6 +1,7 @@
 """`grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.6)."""
 
 from auth_server.domain import credentials
+from auth_server.domain.client import GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.client_request import ClientRequest
@@ -46,5 +47,5 @@ class AuthorizationCode:
         if not isinstance(outcome, Redeemed):
             reason = Reason.CODE_REUSED if isinstance(outcome, Reused) else Reason.CODE_NOT_VALID
             raise about(Refused(reason), grant)
-        log_issued(request, issued, grant)
+        log_issued(issued, GrantType.AUTHORIZATION_CODE, grant.client_id, request.address, user_id=grant.user_id)
         return issued

@@ -44,8 +44,9 @@ class TokenExchange:
         entropy: Entropy,
     ) -> None:
         issuing = Issuing(deployment=deployment, keys=keys, entropy=entropy)
+        self._client_credentials = ClientCredentials(deployment=deployment, clients=clients, issuing=issuing)
         self._grants: Mapping[str, _Grant] = {
-            GrantType.CLIENT_CREDENTIALS: ClientCredentials(deployment=deployment, clients=clients, issuing=issuing),
+            GrantType.CLIENT_CREDENTIALS: self._client_credentials,
             GrantType.AUTHORIZATION_CODE: AuthorizationCode(
                 deployment=deployment, clients=clients, codes=codes, issuing=issuing
             ),
@@ -68,6 +69,15 @@ class TokenExchange:
         except Refused as refused:
             raise await client_request.counted(self._limiter, request, refused) from refused
         return token.body(issued, now)
+
+    async def again(self, fingerprint: bytes, address: str) -> Mapping[str, Any] | None:
+        """The body of the response to a request that need not be read, since one like it has just been granted.
+
+        None if it must be (ClientRequest.fingerprint). Raises StoreUnavailable.
+        """
+        now = self._clock.now()
+        issued = await self._client_credentials.again(fingerprint, address, now)
+        return token.body(issued, now) if issued is not None else None
 
     def _grant(self, request: ClientRequest) -> _Grant:
         grant_type = request.parameters.get("grant_type")

@@ -5,11 +5,10 @@ from dataclasses import replace
 import structlog
 
 from auth_server.domain import credentials
-from auth_server.domain.client import Client
+from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Refused
 from auth_server.domain.grant import REFRESH_IDLE_LIFETIME, Grant, RefreshToken
-from auth_server.flows.client_request import ClientRequest
 from auth_server.ports.keys import KeyRing
 from auth_server.protocol.token import IssuedTokens
 from shared_kernel import access_token, scope
@@ -75,17 +74,23 @@ def stored(refresh_token: str, grant: Grant, now: float) -> RefreshToken:
 
 
 def log_issued(
-    request: ClientRequest, issued: IssuedTokens, grant: Grant | None = None, *, replayed: bool = False
+    issued: IssuedTokens,
+    grant_type: GrantType,
+    client_id: str,
+    address: str,
+    *,
+    user_id: str | None = None,
+    replayed: bool = False,
 ) -> None:
     """Writes who was given tokens, and under which grant: mcp-server's lines name the same one."""
     _log.info(
         "tokens_replayed" if replayed else "tokens_issued",
-        grant_type=request.parameters.get("grant_type"),
-        client_id=grant.client_id if grant else request.credentials.unverified_client_id,
-        user_id=grant.user_id if grant else None,
-        grant=grant.handle if grant else issued.grant_handle,
+        grant_type=grant_type.value,
+        client_id=client_id,
+        user_id=user_id,
+        grant=issued.grant_handle,
         scope=issued.scope,
-        address=request.address,
+        address=address,
     )
 
 

@@ -1,8 +1,12 @@
 """`grant_type=refresh_token` (RFC 6749 §6, RFC 9700 §4.14)."""
 
+from dataclasses import replace
+
 from auth_server.domain import credentials
+from auth_server.domain.client import GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
+from auth_server.domain.grant import Grant
 from auth_server.flows.client_request import ClientRequest
 from auth_server.flows.token.issuing import Issuing, about, log_issued, stored
 from auth_server.ports.clients import ClientStore
@@ -56,11 +60,11 @@ class Refresh:
         )
         match await self._refresh_tokens.rotate(key, rotation, now):
             case Rotated():
-                log_issued(request, issued, grant)
+                _log(issued, grant, request, replayed=False)
                 return issued
             case Replay(sealed):
-                replayed = _unsealed(old, sealed)
-                log_issued(request, replayed, grant, replayed=True)
+                replayed = replace(_unsealed(old, sealed), grant_handle=grant.handle)
+                _log(replayed, grant, request, replayed=True)
                 return replayed
             case ReplayDiffers():
                 reason = Reason.REPLAY_DIFFERS
@@ -69,6 +73,11 @@ class Refresh:
             case _:
                 reason = Reason.REFRESH_TOKEN_NOT_VALID
         raise about(Refused(reason), grant)
+
+
+def _log(issued: IssuedTokens, grant: Grant, request: ClientRequest, *, replayed: bool) -> None:
+    kind, address = GrantType.REFRESH_TOKEN, request.address
+    log_issued(issued, kind, grant.client_id, address, user_id=grant.user_id, replayed=replayed)
 
 
 def _unsealed(old: str, sealed: bytes) -> IssuedTokens:
