@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx2
@@ -41,15 +41,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("slow"):
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
-            if _shares_a_module_fixture(item):
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            shared = _module_fixtures(item)
+            if shared:
+                item.add_marker(pytest.mark.xdist_group("-".join([item.path.stem, *_kinds(item, shared)])))
     items.sort(key=_timeout, reverse=True)
 
 
-def _shares_a_module_fixture(item: pytest.Item) -> bool:
+def _module_fixtures(item: pytest.Item) -> list[str]:
     assert isinstance(item, pytest.Function)
-    definitions = item._fixtureinfo.name2fixturedefs.values()
-    return any(fixture.scope == "module" for found in definitions for fixture in found)
+    definitions = item._fixtureinfo.name2fixturedefs
+    return [name for name, found in definitions.items() if any(fixture.scope == "module" for fixture in found)]
+
+
+def _kinds(item: pytest.Item, fixtures: Sequence[str]) -> list[str]:
+    """Of which kind the fixtures are that exist in several, so that each kind can have a worker of its own."""
+    chosen = item.callspec.params if hasattr(item, "callspec") else {}
+    return [chosen[name] for name in fixtures if isinstance(chosen.get(name), str)]
 
 
 def _timeout(item: pytest.Item) -> float:
