@@ -82,8 +82,8 @@ class Settings(ServiceSettings):
         default=float(LONGEST_OUTAGE),
         ge=0,
         le=LONGEST_OUTAGE,
-        description="Seconds for which `client_credentials` is answered while the store is away, counted from when the "
-        "client, and the signing keys, were last read from it; 0 for never.",
+        description="Seconds, at most 600, for which `client_credentials` is answered while the store is away, "
+        "counted from when the client, and the signing keys, were last read from it; 0 for never.",
     )
     master_key_file: Path = Field(
         description="File (mode 0600) with the 32-byte key, base64url, that seals the signing keys in the store.",

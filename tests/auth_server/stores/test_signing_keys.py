@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.jwk import ECKey
 
 from auth_server.adapters.signing_keys import SNAPSHOT_AGE, WrongMasterKey, open_key_ring
-from auth_server.domain.signing_key import JWKS_MAX_AGE, PUBLICATION_LEAD, RETIRED_LIFETIME, KeyStage
+from auth_server.domain.signing_key import JWKS_MAX_AGE, LONGEST_OUTAGE, PUBLICATION_LEAD, RETIRED_LIFETIME, KeyStage
+from auth_server.ports.store import StoreUnavailable
 from auth_server.protocol import metadata
 from shared_kernel import access_token
 from shared_kernel.entropy import SystemEntropy
@@ -155,6 +156,33 @@ async def test_f18_no_token_is_refused_over_many_rotations_by_caches_of_any_age(
             for _, token in issued:
                 access_token.verify(token, keys=cache, issuer=ISSUER, audience=RESOURCE, now=now)
         assert len({key_id for (key_id,) in one.sql("SELECT key_id FROM signing_keys")}) >= 4
+
+
+async def test_a_process_without_its_store_signs_for_a_while(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    async with open_world(path) as one:
+        key = await one.keys.signing_key()
+        one.store.close()  # type: ignore[attr-defined]
+        one.clock.time += LONGEST_OUTAGE - 0.1
+        assert await one.keys.signing_key() is key
+        one.clock.time += 0.2
+        with pytest.raises(StoreUnavailable):
+            await one.keys.signing_key()
+        assert key.key_id in await one.keys.published_keys()
+
+
+async def test_a_token_outlives_no_key_although_a_rotation_was_missed(tmp_path: Path) -> None:
+    """A process whose store is away signs with the old key to the last moment; the others have rotated."""
+    path = tmp_path / "store"
+    async with open_world(path) as cut_off, open_world(path, cut_off.clock) as other:
+        clock, authorization = other.clock, await _authorization(other)
+        await _token(cut_off, authorization)
+        cut_off.store.close()  # type: ignore[attr-defined]
+        assert await other.keys.rotate() is None
+        clock.time += LONGEST_OUTAGE - 0.1
+        late = await _token(cut_off, authorization)
+        clock.time += access_token.LIFETIME - 1
+        await other.claims(late)
 
 
 async def test_retired_keys_go_when_no_token_of_theirs_can_be_left(tmp_path: Path) -> None:
