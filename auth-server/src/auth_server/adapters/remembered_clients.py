@@ -1,6 +1,5 @@
 """Clients that need not be asked for again, and that are still known while the store is away."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ RETRY_SECONDS = 1.0
 """How long a store that was away is not asked again for a client that is remembered."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reading:
+    """A client as it was read, last at that time."""
+
     client: Client
     at: float
 
@@ -42,19 +43,20 @@ class RememberedClients:
         """See ClientStore."""
         now, changes = self._clock.monotonic(), self._changes
         known = self._readings.get(client_id)
-        age = now - known.at if known else math.inf
-        if known and (age < self._freshness or (age < self._outage and now < self._away_until)):
+        if known and now - known.at < (self._outage if now < self._away_until else self._freshness):
             return known.client
         try:
             client = await self._store.client(client_id)
         except StoreUnavailable:
             self._away_until = self._clock.monotonic() + RETRY_SECONDS
-            if known and age < self._outage and changes == self._changes:
+            if known and now - known.at < self._outage and changes == self._changes:
                 return known.client
             raise
         self._away_until = 0.0
         if client is None:
             self._readings.forget(client_id)
+        elif known and known.client is client:
+            known.at = now
         elif changes == self._changes:  # else it may be what a change has replaced meanwhile
             self._readings.put(client_id, _Reading(client, now))
         return client
