@@ -1,10 +1,13 @@
 """The stores that auth-server processes share, as things that can be taken away from them and given back."""
 
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
+
+from tests.support.redis_server import RedisServer, redis_serving
 
 
 class StoreServer(Protocol):
@@ -71,11 +74,52 @@ class SqliteFile:
         return b"".join(file.read_bytes() for file in self._path.parent.glob(f"{self._path.name}*"))
 
 
+class RedisProcess:
+    """Implements StoreServer with a Redis of its own: it is killed, and stalls when it is stopped by a signal."""
+
+    def __init__(self, redis: RedisServer) -> None:
+        self._redis = redis
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """See StoreServer."""
+        return {"AUTH_STORE_URL": self._redis.url}
+
+    def stop(self) -> None:
+        """See StoreServer."""
+        self._redis.server.kill()
+
+    def start(self) -> None:
+        """See StoreServer."""
+        self._redis.restart()
+
+    def stall(self) -> None:
+        """See StoreServer."""
+        self._redis.server.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """See StoreServer."""
+        self._redis.server.process.send_signal(signal.SIGCONT)
+
+    def dump(self) -> bytes:
+        """See StoreServer."""
+        return b"".join(file.read_bytes() for file in self._redis.directory.glob("appendonlydir/*"))
+
+
 @contextmanager
 def _sqlite(directory: Path) -> Iterator[StoreServer]:
     directory.mkdir()
     yield SqliteFile(directory / "auth.db")
 
 
-STORE_SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[StoreServer]]] = {"sqlite": _sqlite}
+@contextmanager
+def _redis(directory: Path) -> Iterator[StoreServer]:
+    with redis_serving(directory) as redis:
+        yield RedisProcess(redis)
+
+
+STORE_SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[StoreServer]]] = {
+    "redis": _redis,
+    "sqlite": _sqlite,
+}
 """By name: starts a store that keeps its files in a directory."""

@@ -19,6 +19,7 @@ from auth_server.adapters.backup_file import new_backup, open_backup
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import open_passwords
+from auth_server.adapters.redis_store.store import open_redis
 from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.store import open_sqlite
@@ -55,7 +56,11 @@ class _Backend:
     client_freshness: float
 
 
-_BACKENDS: Mapping[str, _Backend] = {"sqlite": _Backend(open_sqlite, client_freshness=0.0)}
+_BACKENDS: Mapping[str, _Backend] = {
+    "sqlite": _Backend(open_sqlite, client_freshness=0.0),
+    "redis": _Backend(open_redis, client_freshness=2.0),
+    "rediss": _Backend(open_redis, client_freshness=2.0),
+}
 """By the scheme of AUTH_STORE_URL."""
 SWEEP_SECONDS = 600.0
 """Time between two clearings of expired rows."""

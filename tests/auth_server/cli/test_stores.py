@@ -18,6 +18,7 @@ from shared_kernel.key_file import write_key_file
 from tests.auth_server.cli.command_line import CommandLine, assert_failed
 from tests.auth_server.stores.full_store import everything, fill
 from tests.auth_server.stores.test_contract import CLIENT, PUBLIC
+from tests.support.store_servers import STORE_SERVERS
 
 
 def filled(path: Path) -> list[Record]:
@@ -69,6 +70,23 @@ def test_a_copy_holds_everything(run: CommandLine) -> None:
     assert (copied.status, copied.document) == (0, {"records": len(expected)})
     assert records(target) == expected
     assert records(source) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(STORE_SERVERS.keys() - {"sqlite"}))
+def test_a_store_moves_to_a_server_and_back(run: CommandLine, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    source, back = run.directory / "source.db", run.directory / "back.db"
+    expected = filled(source)
+    with STORE_SERVERS[kind](run.directory / kind) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        place = server.environment["AUTH_STORE_URL"]
+        assert run("store", "copy", url(source), place, "--json").document == {"records": len(expected)}
+        assert_failed(run("store", "copy", url(source), place), "the store is not empty")
+        assert run("store", "copy", place, url(back), "--json").document == {"records": len(expected)}
+        made = run("store", "backup", str(run.directory / "backup.jsonl"), "--json")
+        assert made.document["records"] == len(expected)
+    assert set(records(back)) == set(expected)
 
 
 def test_a_copy_needs_an_empty_store_and_one_that_is_not(run: CommandLine) -> None:

@@ -1,21 +1,25 @@
 """What every store promises about its records: a copy of a store remembers the same and behaves the same."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from auth_server.adapters.sqlite_store.store import SqliteStore
+from auth_server.domain.grant import RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import KeyStage, SealedKey
-from auth_server.ports.records import HadKeys, Record, StoredGrant, StoredTransaction
+from auth_server.flows.administration.copying import BATCH
+from auth_server.ports.records import HadKeys, Record, ReplacedToken, StoredGrant, StoredTransaction
 from auth_server.ports.store import Store
 from tests.auth_server.stores.backends import BACKENDS
 from tests.auth_server.stores.full_store import behaviour, everything, fill
+from tests.auth_server.stores.test_contract import GRANT, NOW, USER
 
 pytestmark = pytest.mark.anyio
 
-BATCH = 7
+FEW = 7
 
 
 @pytest.fixture
@@ -27,8 +31,8 @@ async def copy(backend: str, tmp_path: Path) -> AsyncIterator[Store]:
 
 async def _copy(source: Store, target: Store) -> None:
     records = await everything(source)
-    for start in range(0, len(records), BATCH):
-        await target.restore(records[start : start + BATCH])
+    for start in range(0, len(records), FEW):
+        await target.restore(records[start : start + FEW])
 
 
 async def test_an_empty_store_has_no_records(store: Store) -> None:
@@ -58,6 +62,24 @@ async def test_a_copy_remembers_the_same(store: Store, copy: Store) -> None:
     await fill(store)
     await _copy(store, copy)
     assert set(await everything(copy)) == set(await everything(store))
+
+
+async def test_many_records_can_be_restored_at_a_time(store: Store) -> None:
+    """As many as `store copy` hands over in one batch."""
+    people: list[Record] = [replace(USER, user_id=f"usr_{n}", email=f"{n}@example.com") for n in range(BATCH)]
+    grants: list[Record] = [
+        StoredGrant(
+            replace(GRANT, grant_id=f"g{n}", handle=f"h{n}", user_id=f"usr_{n}"),
+            RefreshToken(RefreshTokenKey(f"g{n}", "family", f"rt{n}"), NOW + 1000),
+            ReplacedToken(f"old{n}", NOW, "query", b"sealed"),
+            None,
+        )
+        for n in range(BATCH)
+    ]
+    await store.restore(people)
+    await store.restore(grants)
+    assert set(await everything(store)) == {*people, *grants}
+    assert len(await store.grants(NOW)) == BATCH
 
 
 async def test_a_copy_behaves_the_same(store: Store, copy: Store) -> None:

@@ -1,4 +1,8 @@
-"""The whole store in Redis, read a piece at a time. It is no snapshot: what changes meanwhile may be in it or not."""
+"""The whole store in Redis, read a piece at a time.
+
+It is no snapshot: of what changes meanwhile, some is in it and some is not. What refers to something missing is
+left out.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -53,19 +57,28 @@ class RedisRecords:
             yield DeletedClient(client_id, float(deleted_at))
 
     async def _people(self) -> AsyncIterator[Record]:
+        user_ids = set()
         async for found in read_all(self._database, "user"):
+            user_ids.add(found["user_id"])
             yield user_from(found)
         async for found in self._scanned("session"):
-            yield session_from(found)
+            if found["user_id"] in user_ids:
+                yield session_from(found)
 
     async def _authorizations(self) -> AsyncIterator[Record]:
         async for found in self._scanned("transaction"):
             yield StoredTransaction(transaction_from(found), _time(found, "decided_at"), _text(found, "grant_id"))
-        async for found in self._scanned("grant"):
-            (sealed,) = await self._database.run("texts", "sealed", found["grant_id"])
-            yield _grant(found, sealed or None)
+        grant_ids = set()
+        for piece in pieces(await self._database.scan("grant")):
+            for reply, sealed in await self._database.run("grants", *piece):
+                if reply:
+                    grant = _grant(fields(reply), sealed)
+                    grant_ids.add(grant.grant.grant_id)
+                    yield grant
         async for found in self._scanned("code"):
-            yield StoredCode(code_from(found), _time(found, "used_at"), int(found["wrong_verifiers"]))
+            code = code_from(found)
+            if code.grant_id in grant_ids:
+                yield StoredCode(code, _time(found, "used_at"), int(found["wrong_verifiers"]))
 
     async def _attempts_and_marks(self) -> AsyncIterator[Record]:
         async for found in self._scanned("attempts"):

@@ -8,7 +8,10 @@ if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then
 end
 local PREFIX = string.sub(KEYS[1], 1, -#'store' - 1)
 local is_repeated = ARGV[2] == '1'
-local A = {unpack(ARGV, 3)}
+local A = {}
+for number = 3, #ARGV do
+    A[number - 2] = ARGV[number]
+end
 
 local function name(kind, id)
     return PREFIX .. kind .. ':' .. id
