@@ -3,8 +3,10 @@
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
+import httpcore2
 import httpx2
 import hypothesis
 import pytest
@@ -29,6 +31,8 @@ def pytest_configure() -> None:
     patience = httpx2.Timeout(60)
     for phase in ("connect", "read", "write", "pool"):
         setattr(httpx2._config.DEFAULT_TIMEOUT_CONFIG, phase, getattr(patience, phase))
+    # Tests make a client for nearly every request; each would read the system's certificates anew, for 25 ms.
+    httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -88,7 +88,7 @@ def test_a_code_is_redeemed_once_by_forty_callers_at_both(cluster: AuthCluster, 
 
 def test_a_process_killed_amid_redemptions_redeems_no_code_twice(cluster: AuthCluster, client: Client) -> None:
     """A code whose answer was lost is redeemed at the other process, or is used; what was answered works there."""
-    codes = [new_code(cluster.auth, client) for _ in range(16)]
+    codes = [new_code(cluster.auth, client) for _ in range(12)]
     first, second = cluster.token_endpoints
     answers: dict[Code, httpx2.Response] = {}
     answered = threading.Semaphore(0)
