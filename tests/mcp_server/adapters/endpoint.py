@@ -25,6 +25,8 @@ class Endpoint:
     def __init__(self, script: Callable[[str, Body], Answer | None]) -> None:
         self.script = script
         self.requests: list[tuple[str, Body]] = []
+        self.agents = set[str]()
+        """Who the requests say they come from."""
         self.dropped = 0
         """Requests whose client went away before the answer."""
         self.changed = asyncio.Condition()
@@ -71,6 +73,7 @@ class Endpoint:
         except asyncio.IncompleteReadError:
             return None
         fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+        self.agents.add(fields["user-agent"])
         return fields["x-amz-target"].rpartition(".")[2], int(fields["content-length"])
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -109,6 +110,8 @@ async def test_other_operations_are_parsed_by_botocore() -> None:
     answer = Answer({"TableNames": ["a"]})
     async with endpoint(lambda _operation, _request: answer) as at, DynamoDbClients((schema(at),)) as clients:
         assert (await clients.of(schema(at)).list_tables())["TableNames"] == ["a"]
+        (agent,) = at.agents
+        assert re.fullmatch(r"dynamosql-mcp-server/\d+\.\d+\.\d+( \S+)*", agent)
 
 
 async def test_every_page_is_followed() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.adapters.decoding.item_decoding import MalformedPage, PageDecoder, arrow_schema
+from mcp_server.adapters.decoding import item_decoding
+from mcp_server.adapters.decoding.item_decoding import FEW, MalformedPage, PageDecoder, arrow_schema
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import DOCUMENT, AttributeType, Column, ColumnType, Override, TypeKind
 from mcp_server.ports.items import SchemaConflict
@@ -31,9 +32,25 @@ MIXED = column("a", of(TypeKind.VARCHAR), S, N, AttributeType.BOOLEAN, Attribute
 
 
 def decode(one: Column, *values: Any, overrides: dict[str, Override] | None = None) -> list[Any]:
-    """The column's values; a value of None stands for an item without the attribute."""
+    """The column's values; a value of None stands for an item without the attribute.
+
+    A page of many items is read in another way than one of few, with the same result.
+    """
     items = [{"pk": {"S": "k"}} | ({} if value is None else {"a": value}) for value in values]
-    batch = PageDecoder(relation([one]), overrides or {}).decode(page(*items), len(items))
+    times = item_decoding.FEW // len(items) + 1
+    few, many = (_outcome(one, made, overrides or {}) for made in (items, items * times))
+    if isinstance(few, Exception):
+        assert (type(many), str(many), getattr(many, "args", None)) == (type(few), str(few), few.args)
+        raise few
+    assert many == few * times
+    return few
+
+
+def _outcome(one: Column, items: list[Any], overrides: dict[str, Override]) -> list[Any] | Exception:
+    try:
+        batch = PageDecoder(relation([one]), overrides).decode(page(*items), len(items))
+    except (SchemaConflict, Failure) as error:
+        return error
     assert batch.schema == arrow_schema(relation([one]))
     batch.validate(full=True)
     return list(batch.column(0).to_pylist())
@@ -156,7 +173,9 @@ def test_names_that_differ_in_case_are_different_columns() -> None:
     ],
 )
 @pytest.mark.parametrize("one", [TEXT, JSON, MIXED])
-def test_what_is_not_a_page_fails_cleanly(body: bytes, one: Column) -> None:
+@pytest.mark.parametrize("few", [0, FEW])
+def test_what_is_not_a_page_fails_cleanly(body: bytes, one: Column, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(item_decoding, "FEW", few)
     with pytest.raises(MalformedPage):
         PageDecoder(relation([one]), {}).decode(body, 1)
 
@@ -171,7 +190,11 @@ def test_what_is_not_a_page_fails_cleanly(body: bytes, one: Column) -> None:
         (INTEGER, {"N": "abc"}),
     ],
 )
-def test_values_that_dynamodb_does_not_have_fail_cleanly(one: Column, value: Any) -> None:
+@pytest.mark.parametrize("few", [0, FEW])
+def test_values_that_dynamodb_does_not_have_fail_cleanly(
+    one: Column, value: Any, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_decoding, "FEW", few)
     with pytest.raises(MalformedPage):
         decode(one, value)
 

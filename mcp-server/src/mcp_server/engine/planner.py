@@ -18,10 +18,13 @@ from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.sql.binding.bind import Query, bind
-from mcp_server.sql.binding.weight import weight
+from mcp_server.sql.binding.weight import MAX_WEIGHT, weight
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import Statement, TableName, parse
 from shared_kernel.clock import Clock
+
+TINY_CHARACTERS, TINY_WEIGHT = 200, 50
+"""A statement up to this length and weight is parsed and bound at once: a thread would hold others up for as long."""
 
 LIGHT_CHARACTERS = 4_000
 """Statements up to this length are parsed in the service, longer ones beside it. Parsing takes 20 µs per token."""
@@ -69,7 +72,10 @@ class Planner:
         """The statement of a text. Raises Failure."""
         if len(sql) > LIGHT_CHARACTERS:
             return Parsed(sql, parameters, await self._heavy.tables(sql, parameters), None)
-        statement = await in_thread(parse, sql, parameters)
+        if len(sql) <= TINY_CHARACTERS:
+            statement = parse(sql, parameters)
+        else:
+            statement = await in_thread(parse, sql, parameters)
         return Parsed(sql, parameters, statement.tables, statement)
 
     async def plan(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool) -> Plan:
@@ -97,11 +103,15 @@ class Planner:
         self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool
     ) -> Plan:
         statement = parsed.statement
-        if statement is None or weight(statement, tables) > LIGHT_WEIGHT:
+        heaviness = MAX_WEIGHT if statement is None else weight(statement, tables)
+        if statement is None or heaviness > LIGHT_WEIGHT:
             return Plan(
                 *await self._heavy.plan(parsed.text, parsed.parameters, schema_name, tables, consistent=consistent)
             )
-        query = await in_thread(bind, statement, schema_name, tables)
+        if heaviness <= TINY_WEIGHT:
+            query = bind(statement, schema_name, tables)
+        else:
+            query = await in_thread(bind, statement, schema_name, tables)
         return Plan(query, query.reads(consistent=consistent))
 
 

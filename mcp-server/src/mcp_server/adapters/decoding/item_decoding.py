@@ -29,6 +29,10 @@ _ANYTHING = frozenset({TypeKind.VARCHAR, TypeKind.JSON})
 _NO_COLUMN = pa.schema([pa.field("c0", pa.bool_())])
 
 
+FEW = 16
+"""Up to so many items, making Python objects of them takes less time than to set Arrow's reader up."""
+
+
 class MalformedPage(Exception):
     """The endpoint's answer is not a page of items. The text names no data."""
 
@@ -53,7 +57,6 @@ class PageDecoder:
         self._schema = arrow_schema(relation)
         structs = {i: fast_struct(column) for i, column in enumerate(relation.columns)}
         self._fast = tuple(i for i, struct in structs.items() if struct is not None)
-        self._slow = tuple(i for i, struct in structs.items() if struct is None)
         item = pa.struct([pa.field(relation.columns[i].name, structs[i]) for i in self._fast])
         self._parse_options = pj.ParseOptions(
             explicit_schema=pa.schema([("Items", pa.list_(item))]), unexpected_field_behavior="ignore"
@@ -69,12 +72,13 @@ class PageDecoder:
     def _decode(self, items: bytes, count: int) -> pa.RecordBatch:
         columns = self._relation.columns
         arrays: dict[int, pa.Array | None] = {}
-        if self._fast or not columns:
+        fast = self._fast if count > FEW else ()
+        if fast or not columns:
             structs = self._parse(items)
             _check_count(len(structs), count)
-            arrays = {i: fast_array(columns[i], structs.field(place)) for place, i in enumerate(self._fast)}
+            arrays = {i: fast_array(columns[i], structs.field(place)) for place, i in enumerate(fast)}
         # A number written with an exponent fails the fast way, but may fit all the same.
-        slow = [*self._slow, *(i for i in self._fast if arrays[i] is None)]
+        slow = [i for i in range(len(columns)) if arrays.get(i) is None]
         if slow:
             objects = _ITEMS.decode(items)
             _check_count(len(objects), count)

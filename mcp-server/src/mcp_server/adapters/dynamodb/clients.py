@@ -5,6 +5,7 @@ Signing, credentials, endpoints, errors, and retries of what is lost or refused 
 
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from importlib import metadata
 from types import TracebackType
 from typing import Any, Self
 
@@ -78,6 +79,8 @@ class DynamoDbClients:
             read_timeout=READ_SECONDS,
             max_pool_connections=CONNECTIONS,
             parameter_validation=False,
+            # By which CloudTrail tells our requests from others'; botocore makes its own anew for each of them.
+            user_agent=f"dynamosql-mcp-server/{metadata.version('dynamosql-mcp-server')}",
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         )
         for region, endpoint_url in sorted(self._places, key=str):
