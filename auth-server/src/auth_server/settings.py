@@ -68,8 +68,8 @@ class Settings(ServiceSettings):
         examples=["https://mcp.example.com/mcp"],
     )
     store_url: str = Field(
-        description="Where users, clients, grants and sealed keys are kept: "
-        "`sqlite://` and the absolute path of a file.",
+        description="Where users, clients, grants and sealed keys are kept: `sqlite://` and the absolute path of a "
+        "file, `redis://host:port/database`, or `rediss://` for TLS.",
         examples=["sqlite:///var/lib/auth/auth.db"],
     )
     store_url_file: Path | None = Field(
