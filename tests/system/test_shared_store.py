@@ -4,7 +4,7 @@ import functools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import httpx2
 import pytest
@@ -15,7 +15,7 @@ from tests.support.auth_cluster import AuthCluster, clustering
 from tests.support.concurrency import at_once
 from tests.support.grants import REDIRECT_URI, SCOPE, Code, Grant, new_code, new_grant, public_client
 from tests.support.leaks import telling
-from tests.support.processes import Server, wait_for
+from tests.support.processes import Server, answers, wait_for
 from tests.support.services import PASSWORD, Client
 from tests.support.store_servers import STORE_SERVERS
 
@@ -86,11 +86,12 @@ def test_a_code_is_redeemed_once_by_forty_callers_at_both(cluster: AuthCluster, 
     assert {answer.json()["error"] for answer in answered if answer.status_code == 400} == {"invalid_grant"}
 
 
-def test_a_process_killed_amid_redemptions_redeems_no_code_twice(cluster: AuthCluster, client: Client) -> None:
-    """A code whose answer was lost is redeemed at the other process, or is used; what was answered works there."""
+@pytest.mark.parametrize("victim", ["process", "store"])
+def test_a_kill_amid_redemptions_has_no_code_redeemed_twice(cluster: AuthCluster, client: Client, victim: str) -> None:
+    """A code whose answer was lost is redeemed afterwards, or is used; what was answered works."""
     codes = [new_code(cluster.auth, client) for _ in range(12)]
     first, second = cluster.token_endpoints
-    answers: dict[Code, httpx2.Response] = {}
+    redeemed: dict[Code, httpx2.Response] = {}
     answered = threading.Semaphore(0)
     begin = threading.Barrier(5)
 
@@ -99,27 +100,46 @@ def test_a_process_killed_amid_redemptions_redeems_no_code_twice(cluster: AuthCl
             http.get(f"{cluster.origins[0]}/livez")
             begin.wait(SECONDS)
             for code in some:
-                answers[code] = code.redeem(first, http)
-                answered.release()
+                answer = code.redeem(first, http)
+                if answer.status_code == 200:
+                    redeemed[code] = answer
+                    answered.release()
+                else:
+                    assert (victim, answer.status_code) == ("store", 503)
 
     with ThreadPoolExecutor(4) as pool:
         running = [pool.submit(redeem, codes[n::4]) for n in range(4)]
         begin.wait(SECONDS)
         for _ in range(4):
             assert answered.acquire(timeout=SECONDS)
+        with _killed(cluster, victim):
+            for future in running:
+                future.result(SECONDS)
+    for code in codes:
+        answer = redeemed.get(code) or code.redeem(second)
+        if answer.status_code == 200:
+            assert Grant(code.issuer, client, answer.json()).refresh(second).status_code == 200
+        else:
+            assert answer.json()["error"] == "invalid_grant"
+        assert code.redeem(second).json()["error"] == "invalid_grant"
+
+
+@contextmanager
+def _killed(cluster: AuthCluster, victim: str) -> Iterator[None]:
+    """The first process, or the store, is killed, and is there again after the block."""
+    if victim == "store":
+        cluster.store.stop()
+    else:
         cluster.servers[0].kill()
-        for future in running:
-            future.result(SECONDS)
     try:
-        for code in codes:
-            answer = answers.get(code) or code.redeem(second)
-            if answer.status_code == 200:
-                assert Grant(code.issuer, client, answer.json()).refresh(second).status_code == 200
-            else:
-                assert answer.json()["error"] == "invalid_grant"
-            assert code.redeem(second).json()["error"] == "invalid_grant"
+        yield
     finally:
-        cluster.restart(0)
+        if victim == "store":
+            cluster.store.start()
+        else:
+            cluster.restart(0)
+        for origin in cluster.origins:
+            wait_for(answers(f"{origin}/readyz"), SECONDS, f"{origin} at work again")
 
 
 class Refreshing:
@@ -180,14 +200,11 @@ def test_a_process_killed_amid_rotations_loses_no_token(cluster: AuthCluster, cl
     with ThreadPoolExecutor(len(clients)) as pool:
         running = [pool.submit(each.run) for each in clients]
         wait_for(lambda: all(each.successes >= 3 for each in clients), SECONDS, "refreshes under way")
-        cluster.servers[0].kill()
-        for future in running:
-            future.result(SECONDS)
-    try:
-        for each in clients:
-            each.go_on(second)
-    finally:
-        cluster.restart(0)
+        with _killed(cluster, "process"):
+            for future in running:
+                future.result(SECONDS)
+            for each in clients:
+                each.go_on(second)
 
 
 @pytest.mark.parametrize(("away", "back"), [("stop", "start"), ("stall", "resume")])
