@@ -95,7 +95,7 @@ async def _waiting(pair: Pair) -> AsyncIterator[RedisStore]:
         yield RedisStore(database, SystemClock())
 
 
-async def test_a_used_code_that_comes_back_gives_one_family(pair: Pair, store: RedisStore) -> None:
+async def test_c15_a_used_code_that_comes_back_gives_one_family(pair: Pair, store: RedisStore) -> None:
     """Only who has the verifier redeems it again; the refresh token of the forgotten redemption is worth nothing."""
     await approvable(store)
     await store.approve("txn", GRANT, CODE, NOW)
@@ -109,7 +109,7 @@ async def test_a_used_code_that_comes_back_gives_one_family(pair: Pair, store: R
         assert await after.redeem("code", FIRST, NOW) == Reused()
 
 
-async def test_a_rotated_token_that_comes_back_is_caught_by_its_successor(pair: Pair, store: RedisStore) -> None:
+async def test_e16_a_rotated_token_that_comes_back_is_caught_by_its_successor(pair: Pair, store: RedisStore) -> None:
     """A thief's rotation of the old token ends with the next refresh of the client, and the client signs in again."""
     await family(store)
     pair.replicate()
