@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -48,18 +48,47 @@ class _Opener(Protocol):
     def __call__(self, url: str, *, verify: bool) -> AbstractAsyncContextManager[Store]: ...
 
 
+class _Preparer(Protocol):
+    """Makes the store that a URL names; False if it was there. Raises UnusableStore, StoreUnavailable."""
+
+    async def __call__(self, url: str) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Backend:
-    """A kind of store. `client_freshness` is for how many seconds a client need not be read again."""
+    """A kind of store.
+
+    `client_freshness` is for how many seconds a client need not be read again. `prepare` is None where opening a store
+    makes it.
+    """
 
     open: _Opener
     client_freshness: float
+    prepare: _Preparer | None = None
+
+
+# The SDK takes half a second to import, which a server on another store need not wait for.
+def _open_dynamodb(
+    url: str,
+    *,
+    verify: bool,  # noqa: ARG001 (damage is DynamoDB's to notice)
+) -> AbstractAsyncContextManager[Store]:
+    from auth_server.adapters.dynamodb_store.store import open_dynamodb  # noqa: PLC0415
+
+    return open_dynamodb(url)
+
+
+async def _prepare_dynamodb(url: str) -> bool:
+    from auth_server.adapters.dynamodb_store.store import prepare_dynamodb  # noqa: PLC0415
+
+    return await prepare_dynamodb(url)
 
 
 _BACKENDS: Mapping[str, _Backend] = {
     "sqlite": _Backend(open_sqlite, client_freshness=0.0),
     "redis": _Backend(open_redis, client_freshness=2.0),
     "rediss": _Backend(open_redis, client_freshness=2.0),
+    "dynamodb": _Backend(_open_dynamodb, client_freshness=2.0, prepare=_prepare_dynamodb),
 }
 """By the scheme of AUTH_STORE_URL."""
 SWEEP_SECONDS = 600.0
@@ -138,6 +167,18 @@ async def key_administration(settings: Settings) -> AsyncIterator[Keys]:
         yield Keys(await _open_keys(store, master_key, SystemClock(), SystemEntropy(), outage=0.0))
 
 
+async def prepare_store(settings: Settings) -> bool:
+    """Makes the configured store, where a server does not do that itself; False if there is nothing left to do.
+
+    Raises CannotStart, StoreUnavailable.
+    """
+    prepare = _backend(settings.store_url).prepare
+    if prepare is None:
+        return False
+    with _telling_of_the_setting():
+        return await prepare(settings.store_url)
+
+
 async def copy_store(source_url: str, target_url: str) -> int:
     """Fills an empty store with everything in another; gives the number of records. Raises CannotStart, CannotDo."""
     async with open_store(source_url) as source, open_store(target_url) as target:
@@ -211,12 +252,19 @@ async def open_store(url: str, *, verify: bool = False) -> AsyncIterator[Store]:
     """
     backend = _backend(url)
     async with AsyncExitStack() as opened:
-        try:
+        with _telling_of_the_setting():
             store = await opened.enter_async_context(backend.open(url, verify=verify))
-        except UnusableStore as error:
-            message = f"{error}; see AUTH_STORE_URL"
-            raise CannotStart(message) from error
         yield store
+
+
+@contextmanager
+def _telling_of_the_setting() -> Iterator[None]:
+    """UnusableStore as CannotStart."""
+    try:
+        yield
+    except UnusableStore as error:
+        message = f"{error}; see AUTH_STORE_URL"
+        raise CannotStart(message) from error
 
 
 def _backend(url: str) -> _Backend:

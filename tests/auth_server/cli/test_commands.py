@@ -139,7 +139,9 @@ def test_bad_settings_and_files_are_one_line(run: CommandLine, monkeypatch: pyte
     assert_failed(run("client", "list"), "other.db", "AUTH_STORE_URL")
     monkeypatch.setenv("AUTH_STORE_URL", "mysql://user:hunter2@db.internal/auth")
     failed = run("client", "list")
-    assert_failed(failed, "AUTH_STORE_URL names a store of kind 'mysql'; there are sqlite://, redis://, rediss://")
+    assert_failed(
+        failed, "AUTH_STORE_URL names a store of kind 'mysql'; there are sqlite://, redis://, rediss://, dynamodb://"
+    )
     assert "hunter2" not in failed.err
     monkeypatch.delenv("AUTH_ISSUER")
     assert_failed(run("client", "list"), "AUTH_ISSUER is not set")

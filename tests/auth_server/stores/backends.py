@@ -9,6 +9,13 @@ from pathlib import Path
 from auth_server.adapters.redis_store.store import open_redis
 from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.ports.store import Store
+from shared_kernel.entropy import SystemEntropy
+from tests.support.dynamodb_emulators import store_url
+
+EMULATORS = {"dynamodb-dynoxide": "TEST_DYNOXIDE_URL", "dynamodb-ministack": "TEST_MINISTACK_URL"}
+"""The variables that name the session's emulators, also for processes that a test starts."""
+_PATIENCE = 60.0
+"""A busy machine is slow, not wrong."""
 
 REDIS_URL = "TEST_REDIS_URL"
 """The variable that names the session's Redis, also for processes that a test starts."""
@@ -32,7 +39,27 @@ def _redis(path: Path) -> AbstractAsyncContextManager[Store]:
     return open_redis(f"{os.environ[REDIS_URL]}?prefix={prefix(path)}")
 
 
+def _dynamodb(backend: str) -> Callable[[Path], AbstractAsyncContextManager[Store]]:
+    @asynccontextmanager
+    async def opened(path: Path) -> AsyncIterator[Store]:
+        # The SDK takes half a second to import, which tests of other stores need not wait for.
+        from auth_server.adapters.dynamodb_store.address import address_in
+        from auth_server.adapters.dynamodb_store.connection import connected
+        from auth_server.adapters.dynamodb_store.schema import create_table
+        from auth_server.adapters.dynamodb_store.store import DynamoDbStore
+        from auth_server.adapters.dynamodb_store.table import Table
+
+        url = store_url(os.environ[EMULATORS[backend]], prefix(path))
+        address = address_in(url)
+        async with connected(address, _PATIENCE) as client:
+            await create_table(client, address.table)
+            yield DynamoDbStore(Table(client, address.table, SystemEntropy(), _PATIENCE))
+
+    return opened
+
+
 BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Store]]] = {
+    **{backend: _dynamodb(backend) for backend in EMULATORS},
     "redis": _redis,
     "sqlite": _sqlite,
 }

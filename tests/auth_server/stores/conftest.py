@@ -1,15 +1,19 @@
 """An empty store of each backend."""
 
+import functools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from auth_server.ports.store import Store
-from tests.auth_server.stores.backends import BACKENDS, REDIS_URL
+from tests.auth_server.stores.backends import BACKENDS, EMULATORS, REDIS_URL
+from tests.support.dynamodb_emulators import dynoxide_serving
+from tests.support.emulator import CREDENTIALS, Emulator
 from tests.support.redis_server import RedisServer, redis_node_serving
 
-_ON_A_SERVER = {"redis": "redis_node"}
+_ON_A_SERVER = {"dynamodb-dynoxide": "dynoxide", "dynamodb-ministack": "ministack", "redis": "redis_node"}
 """The fixture that starts a backend's server, where it has one."""
 
 
@@ -35,4 +39,37 @@ def redis_node(session_directory: Path) -> Iterator[RedisServer]:
     serving = redis_node_serving(session_directory / "redis-node")
     with pytest.MonkeyPatch.context() as environment, serving as started:
         environment.setenv(REDIS_URL, started.url)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def _light_sdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A table per test makes many sessions of botocore: each reads megabytes of JSON, and all certificates."""
+    from botocore.loaders import JSONFileLoader
+
+    load = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+    authority = tmp_path_factory.mktemp("authority") / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: load(path))
+        patch.setenv("AWS_CA_BUNDLE", str(authority))
+        yield
+
+
+@pytest.fixture(scope="session")
+def ministack(emulator: Emulator, _light_sdk: None) -> Iterator[Emulator]:
+    """The session's MiniStack: every test has a table of its own in it."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(EMULATORS["dynamodb-ministack"], emulator.endpoint_url)
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def dynoxide(session_directory: Path, _light_sdk: None) -> Iterator[Emulator]:
+    """A Dynoxide of the session: every test has a table of its own in it."""
+    serving = dynoxide_serving(session_directory / "dynoxide")
+    with pytest.MonkeyPatch.context() as environment, serving as started:
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        environment.setenv(EMULATORS["dynamodb-dynoxide"], started.endpoint_url)
         yield started

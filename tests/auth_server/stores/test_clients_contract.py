@@ -16,6 +16,7 @@ from auth_server.domain.client import (
     Registration,
 )
 from auth_server.ports.clients import Addition
+from auth_server.ports.records import StoredClient
 from auth_server.ports.store import Store
 from tests.auth_server.stores.backends import BACKENDS
 from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
@@ -67,16 +68,15 @@ async def test_a_used_client_goes_with_its_last_grant_after_30_days(store: Store
 
 
 async def test_too_many_never_used_clients_push_out_the_oldest(store: Store) -> None:
+    def registered(number: int) -> Client:
+        return replace(PUBLIC, client_id=f"dcr_{number}", created_at=NOW + 1 + number)
+
+    few = MAX_NEVER_USED - 40
+    await store.restore([StoredClient(registered(n), NOW + 1 + n, None) for n in range(few)])
     await _used(store)
-    numbers = iter(range(MAX_NEVER_USED + 3))
-
-    async def register() -> None:
-        for n in numbers:
-            await store.add_client(replace(PUBLIC, client_id=f"dcr_{n}", created_at=NOW + 1 + n))
-
     async with anyio.create_task_group() as group:
-        for _ in range(64):
-            group.start_soon(register)
+        for number in range(few, MAX_NEVER_USED + 3):
+            group.start_soon(store.add_client, registered(number))
     kept = {client.client_id for client in await store.clients()}
     assert len(kept) == MAX_NEVER_USED + 1
     assert "dcr_b" in kept  # it has been used

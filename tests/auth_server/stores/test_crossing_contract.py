@@ -200,6 +200,13 @@ async def test_of_40_revocations_one_counts(store: Store) -> None:
     assert sorted(outcomes) == [False] * 39 + [True]
 
 
+async def test_of_40_deletions_one_deletes(store: Store) -> None:
+    await store.add_client(PUBLIC)
+    await store.add_user(USER)
+    assert sorted(await at_once(lambda: store.delete_client(PUBLIC.client_id, NOW))) == [False] * 39 + [True]
+    assert sorted(await at_once(lambda: store.delete_user(USER.user_id, NOW))) == [False] * 39 + [True]
+
+
 async def test_of_40_new_secrets_at_most_two_are_left(store: Store) -> None:
     await store.add_client(CLIENT)
     numbers = iter(range(40))

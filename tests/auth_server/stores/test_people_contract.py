@@ -82,6 +82,14 @@ async def test_who_is_enabled_again_goes_on_where_they_were(store: Store) -> Non
     assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Rotated()
 
 
+async def test_whose_sessions_have_ended_gets_none_of_them_back(store: Store) -> None:
+    await _begun(store)
+    await store.disable_user(USER.user_id, NOW)
+    await store.enable_user(USER.user_id)
+    assert await store.session("s1", NOW) is None
+    assert list(await store.sessions(NOW)) == []
+
+
 async def test_who_comes_back_under_the_same_address_is_somebody_else(store: Store) -> None:
     await _begun(store)
     await store.approve("txn", GRANT, CODE, NOW)

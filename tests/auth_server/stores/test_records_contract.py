@@ -11,11 +11,11 @@ from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.domain.grant import RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import KeyStage, SealedKey
 from auth_server.flows.administration.copying import BATCH
-from auth_server.ports.records import HadKeys, Record, ReplacedToken, StoredGrant, StoredTransaction
+from auth_server.ports.records import HadKeys, Record, ReplacedToken, StoredClient, StoredGrant, StoredTransaction
 from auth_server.ports.store import Store
 from tests.auth_server.stores.backends import BACKENDS
 from tests.auth_server.stores.full_store import behaviour, everything, fill
-from tests.auth_server.stores.test_contract import GRANT, NOW, USER
+from tests.auth_server.stores.test_contract import CLIENT, GRANT, NOW, USER
 
 pytestmark = pytest.mark.anyio
 
@@ -76,9 +76,10 @@ async def test_many_records_can_be_restored_at_a_time(store: Store) -> None:
         )
         for n in range(BATCH)
     ]
-    await store.restore(people)
+    client = StoredClient(CLIENT, NOW, None)
+    await store.restore([client, *people])
     await store.restore(grants)
-    assert set(await everything(store)) == {*people, *grants}
+    assert set(await everything(store)) == {client, *people, *grants}
     assert len(await store.grants(NOW)) == BATCH
 
 

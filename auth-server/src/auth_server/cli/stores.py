@@ -12,10 +12,17 @@ from auth_server.cli.running import run, with_settings
 from auth_server.cli.style import AsJson, group
 from shared_kernel.key_file import read_private_file
 
-commands = group("Copy, back up and restore what the server remembers.")
+commands = group("Make, copy, back up and restore what the server remembers.")
 
 _URL_HELP = "As AUTH_STORE_URL; @FILE names a file (mode 0600) that holds it, for a URL with a password in it."
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
+
+
+@commands.command("init")
+def init(as_json: AsJson = False) -> None:
+    """Make the table that AUTH_STORE_URL names, once, before the first start on DynamoDB."""
+    made = with_settings(app.prepare_store)
+    show(as_json, {"made": made}, "Made the store." if made else "There is nothing to make: the store is ready.")
 
 
 @commands.command("copy")

@@ -1,0 +1,261 @@
+"""Clients in DynamoDB.
+
+A client that came by itself and that the operator deleted leaves its item without `generation`, as the mark that keeps
+it out; an operator's leaves the same until the sweeper has been there.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from auth_server.adapters.dynamodb_store.items import NEVER, Item, Key, client_key
+from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table
+from auth_server.adapters.dynamodb_store.writes import CHANGED, NEW, Delete, Put, Update
+from auth_server.domain.client import (
+    DYNAMIC_LIFETIME,
+    MAX_NEVER_USED,
+    NEVER_USED_LIFETIME,
+    Client,
+    ClientSecret,
+    GrantType,
+    Registration,
+)
+from auth_server.ports.clients import Addition
+from shared_kernel import scope
+
+QUEUE = "client"
+NEVER_USED = "client-never-used"
+LIVE = "attribute_exists(#generation)"
+_RECOUNT = 100
+"""Registrations after which a process counts those that nobody has used anew: other processes add some too."""
+_USE_NOTED = 86_400.0
+"""Seconds for which a client's last use is not written again: many people may use the same client at a time."""
+_UNCHANGED = "#revision = :revision"
+
+
+class DynamoDbClients:
+    """Implements ClientStore."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        # Registrations by this process, how many there had been at its last count, and what that found.
+        self._registered, self._counted_at, self._counted = 0, -_RECOUNT, 0
+        self._evicting = asyncio.Lock()
+
+    async def client(self, client_id: str) -> Client | None:
+        """See ClientStore."""
+        async with self._table.in_time():
+            item = await self._table.get(client_key(client_id))
+            return client_of(item) if item is not None and "generation" in item else None
+
+    async def clients(self) -> Sequence[Client]:
+        """See ClientStore. May lag by some seconds."""
+        async with self._table.in_time(LISTING):
+            keys = [key for queue in (QUEUE, NEVER_USED) async for page in self._table.queued(queue) for key in page]
+            items = (await self._table.get_many(keys)).values()
+            clients = [client_of(item) for item in items if "generation" in item]
+            return sorted(clients, key=lambda client: (client.created_at, client.client_id))
+
+    async def add_client(self, client: Client) -> Addition:
+        """See ClientStore. Of several processes each counts those that nobody has used after 100 registrations."""
+        async with self._table.in_time():
+            item = client_item(client, self._table.new_name(), last_used_at=client.created_at, used_at=None)
+            condition = f"{NEW} OR (attribute_not_exists(#generation) AND #registration = :operator)"
+            try:
+                put = Put(client_key(client.client_id), item, condition, {"operator": Registration.OPERATOR.value})
+                await self._table.write(put)
+            except ConditionFailed as failed:
+                return await self._known_client(failed.met or {}, client, item["generation"])
+            if client.registration is not Registration.OPERATOR:
+                await self._evict_never_used()
+            return Addition.ADDED
+
+    async def update_client(self, client: Client) -> bool:
+        """See ClientStore."""
+        async with self._table.in_time():
+            try:
+                await self._table.write(Update(client_key(client.client_id), _metadata(client), LIVE, add=CHANGED))
+            except ConditionFailed:
+                return False
+            return True
+
+    async def rotate_client_secret(self, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
+        """See ClientStore."""
+        async with self._table.in_time():
+            item = await self._table.get(client_key(client_id))
+            while True:  # in_time() ends it
+                if item is None or not item.get("confidential"):
+                    return False
+                # Of two secrets the older one ends now: at most two are alive at a time.
+                kept = [
+                    {**stored, "expires_at": previous_until} for stored in item["secrets"] if "expires_at" not in stored
+                ]
+                if _secret(secret) in item["secrets"]:
+                    return True  # by this very call: its first request got through, only the answer was lost
+                try:
+                    await self._change_client(item, {"secrets": [*kept, _secret(secret)]})
+                except ConditionFailed as failed:
+                    item = failed.met
+                else:
+                    return True
+
+    async def delete_client(self, client_id: str, now: float) -> bool:
+        """See ClientStore. The sweeper revokes the grants, which are over already without their client."""
+        async with self._table.in_time():
+            key, call = client_key(client_id), self._table.new_name()
+            gone = dict.fromkeys(_LEFT_BEHIND)
+            mark = {**gone, "deleted_at": now, "deleted_by": call, "queue": QUEUE, "due": now}
+            try:
+                await self._table.write(Update(key, mark, LIVE, add=CHANGED))
+            except ConditionFailed as failed:
+                return failed.met is not None and failed.met.get("deleted_by") == call
+            return True
+
+    async def _known_client(self, met: Item, client: Client, generation: str) -> Addition:
+        """What becomes of a client whose id exists, as `met`."""
+        while True:  # in_time() ends it
+            if met.get("generation") == generation:
+                return Addition.ADDED  # by this very call: its first request got through, only the answer was lost
+            if "generation" not in met:
+                return Addition.DELETED
+            last_used_at = max(met["last_used_at"], client.created_at)
+            changes: dict[str, object] = {"last_used_at": last_used_at}
+            if client.registration is Registration.DOCUMENT and met["registration"] == Registration.DOCUMENT:
+                # What the document says now replaces what it said before.
+                changes |= {**_metadata(client), "document_expires_at": client.document_expires_at}
+            elif last_used_at == met["last_used_at"]:
+                return Addition.KNOWN
+            try:
+                await self._change_client(met, changes)
+            except ConditionFailed as failed:
+                met = failed.met or {}
+            else:
+                return Addition.KNOWN
+
+    async def _change_client(self, item: Item, changes: Mapping[str, object]) -> None:
+        """Changes a client that is still as in `item`. Raises ConditionFailed."""
+        values = {"revision": item["revision"]}
+        changes = {**changes, **schedule({**item, **changes})}
+        await self._table.write(Update(Key(item["pk"], item["sk"]), changes, _UNCHANGED, values, add=CHANGED))
+
+    async def _evict_never_used(self) -> None:
+        # Anyone may register, so what that costs has a bound. A client with a grant has been used, and stays.
+        self._registered += 1
+        async with self._evicting:
+            since = self._registered - self._counted_at
+            if since < _RECOUNT and self._counted + since <= MAX_NEVER_USED:
+                return
+            self._counted_at, count = self._registered, await self._table.count(NEVER_USED)
+            self._counted = min(count, MAX_NEVER_USED)
+            if count > MAX_NEVER_USED:
+                async for page in self._table.queued(NEVER_USED, page_size=count - MAX_NEVER_USED):
+                    for key in page:
+                        await delete_never_used(self._table, key)
+                    break
+
+
+async def delete_never_used(table: Table, key: Key) -> bool:
+    """Deletes a client, unless somebody has used it meanwhile."""
+    try:
+        await table.write(Delete(key, "#queue = :queue", {"queue": NEVER_USED}))
+    except ConditionFailed:
+        return False
+    return True
+
+
+def use(key: Key, item: Item, now: float) -> list[Update]:
+    """What is to be written when a person allows that client something."""
+    if "used_at" in item and now < item["last_used_at"] + _USE_NOTED:
+        return []
+    uses = {"used_at": now, "last_used_at": max(now, item["last_used_at"])}
+    changes = {**uses, **schedule({**item, **uses})}
+    generation = {"generation": item["generation"]}
+    return [Update(key, changes, "#generation = :generation", generation, add=CHANGED)]
+
+
+def schedule(item: Item) -> dict[str, Any]:
+    """When the sweeper must look at a client, and the queue in which it finds it."""
+    never_used = item["registration"] != Registration.OPERATOR and item.get("used_at") is None
+    ends = [secret["expires_at"] for secret in item["secrets"] if "expires_at" in secret]
+    if item["registration"] != Registration.OPERATOR:
+        ends.append(item["last_used_at"] + (NEVER_USED_LIFETIME if never_used else DYNAMIC_LIFETIME))
+    return {"queue": NEVER_USED if never_used else QUEUE, "due": min(ends, default=NEVER)}
+
+
+def client_item(client: Client, generation: str, *, last_used_at: float, used_at: float | None) -> Item:
+    """A client as an item."""
+    item = {
+        "client_id": client.client_id,
+        "registration": client.registration.value,
+        **_metadata(client),
+        "tenant": client.tenant,
+        "created_at": client.created_at,
+        "confidential": client.confidential,
+        "secrets": [_secret(secret) for secret in client.secrets],
+        "document_expires_at": client.document_expires_at,
+        "last_used_at": last_used_at,
+        "used_at": used_at,
+        "generation": generation,
+        "revision": 1,
+    }
+    return {**item, **schedule(item)}
+
+
+def deletion_mark(client_id: str, deleted_at: float) -> Item:
+    """The mark that a client which came by itself was deleted."""
+    return {
+        "client_id": client_id,
+        "registration": Registration.DYNAMIC.value,
+        "deleted_at": deleted_at,
+        "revision": 1,
+    }
+
+
+def client_of(item: Item) -> Client:
+    """The client in an item."""
+    return Client(
+        client_id=item["client_id"],
+        name=item["name"],
+        registration=Registration(item["registration"]),
+        redirect_uris=tuple(item["redirect_uris"]),
+        grant_types=frozenset(map(GrantType, item["grant_types"])),
+        scopes=scope.parse(item["scopes"]),
+        tenant=item["tenant"],
+        created_at=item["created_at"],
+        confidential=item["confidential"],
+        secrets=tuple(
+            ClientSecret(secret["digest"], secret["created_at"], secret.get("expires_at")) for secret in item["secrets"]
+        ),
+        document_expires_at=item.get("document_expires_at"),
+    )
+
+
+_LEFT_BEHIND = (
+    "name",
+    "redirect_uris",
+    "grant_types",
+    "scopes",
+    "tenant",
+    "created_at",
+    "confidential",
+    "secrets",
+    "document_expires_at",
+    "last_used_at",
+    "used_at",
+    "generation",
+)
+"""What a deleted client loses."""
+
+
+def _metadata(client: Client) -> dict[str, object]:
+    return {
+        "name": client.name,
+        "redirect_uris": client.redirect_uris,
+        "grant_types": sorted(client.grant_types),
+        "scopes": scope.join(client.scopes),
+    }
+
+
+def _secret(secret: ClientSecret) -> dict[str, object]:
+    times = {"created_at": secret.created_at, "expires_at": secret.expires_at}
+    return {"digest": secret.digest, **{name: time for name, time in times.items() if time is not None}}

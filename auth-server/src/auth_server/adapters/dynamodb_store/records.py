@@ -1,0 +1,154 @@
+"""The whole store in DynamoDB: read in one pass over the table for each kind of item, and filled.
+
+The passes are strongly consistent but come one after another: only a store that nobody writes to is copied as it was at
+one moment. A grant that ended with its client or person, and has not been cleared away yet, is told as revoked.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+
+from auth_server.adapters.dynamodb_store.authorizations import transaction_of
+from auth_server.adapters.dynamodb_store.clients import client_of
+from auth_server.adapters.dynamodb_store.grant_items import (
+    code_of,
+    grant_of,
+    owners_of,
+)
+from auth_server.adapters.dynamodb_store.items import (
+    SIGNING_KEYS,
+    STORE,
+    Item,
+    Key,
+    user_key,
+)
+from auth_server.adapters.dynamodb_store.keys import keys_of
+from auth_server.adapters.dynamodb_store.limits import attempts
+from auth_server.adapters.dynamodb_store.people import session_of, user_of
+from auth_server.adapters.dynamodb_store.restoring import restore
+from auth_server.adapters.dynamodb_store.table import LISTING, Table
+from auth_server.domain.client import Registration
+from auth_server.domain.grant import RefreshToken, RefreshTokenKey
+from auth_server.domain.user import Session, User
+from auth_server.ports.records import (
+    AttemptWindow,
+    DeletedClient,
+    HadKeys,
+    Record,
+    ReplacedToken,
+    StoredClient,
+    StoredCode,
+    StoredGrant,
+    StoredTransaction,
+    UsedOnce,
+)
+
+
+class DynamoDbRecords:
+    """Implements RecordStore."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def records(self) -> AsyncIterator[Record]:
+        """See RecordStore."""
+        found = await self._table.get_many([STORE, SIGNING_KEYS])
+        if found.get(STORE, {}).get("had_keys"):
+            yield HadKeys()
+        async for record in _clients(self._table):
+            yield record
+        user_ids, codes = set[str](), list[StoredCode]()
+        async for user in _users(self._table):
+            user_ids.add(user.user_id)
+            yield user
+        # What was added after the pass over what it refers to would be in nobody's copy.
+        async for session in _sessions(self._table):
+            if session.user_id in user_ids:
+                yield session
+        async for record in _transactions(self._table):
+            yield record
+        async for record in _grants(self._table, codes):
+            yield record
+        for code in codes:
+            yield code
+        async for record in _attempts_and_uses(self._table):
+            yield record
+        for key in keys_of(found.get(SIGNING_KEYS)):
+            yield key
+
+    async def restore(self, records: Sequence[Record]) -> None:
+        """See RecordStore."""
+        async with self._table.in_time(LISTING):
+            await restore(self._table, records)
+
+
+async def _clients(table: Table) -> AsyncIterator[Record]:
+    async for item in _all_of(table, "client"):
+        if "generation" in item:
+            yield StoredClient(client_of(item), item["last_used_at"], item.get("used_at"))
+    async for item in _all_of(table, "client"):
+        if "generation" not in item and item["registration"] != Registration.OPERATOR:
+            yield DeletedClient(item["client_id"], item["deleted_at"])
+
+
+async def _users(table: Table) -> AsyncIterator[User]:
+    async for item in _all_of(table, "user"):
+        if "generation" in item:
+            yield user_of(item)
+
+
+async def _sessions(table: Table) -> AsyncIterator[Session]:
+    async for page in table.all_of("session"):
+        users = await table.get_many([user_key(item["user_id"]) for item in page])
+        for item in page:
+            if users.get(user_key(item["user_id"]), {}).get("sessions") == item["sessions"]:
+                yield session_of(item)
+
+
+async def _transactions(table: Table) -> AsyncIterator[Record]:
+    async for item in _all_of(table, "transaction"):
+        yield StoredTransaction(transaction_of(item), item.get("decided_at"), item.get("grant_id"))
+
+
+async def _grants(table: Table, codes: list[StoredCode]) -> AsyncIterator[Record]:
+    """The grants; notes their codes, of which there are few: they go an hour after they were given."""
+    async for page in table.all_of("grant"):
+        owners = await table.get_many([key for item in page for key in owners_of(item).keys])
+        for item in page:
+            if "code_digest" in item:
+                codes.append(StoredCode(code_of(item), item.get("code_used_at"), int(item["code_wrong_verifiers"])))
+            yield StoredGrant(grant_of(item), _live(item), _replaced(item), _end(item, owners))
+
+
+def _end(item: Item, owners: dict[Key, Item]) -> float | None:
+    """When a grant was revoked, or ended with its client or person; None while it lives."""
+    if "revoked_at" in item:
+        return float(item["revoked_at"])
+    if owners_of(item).are_among(owners):
+        return None
+    ends: list[float] = [owners.get(key, {}).get("deleted_at", 0.0) for key in owners_of(item).keys]
+    return max(float(item["created_at"]), *ends)
+
+
+async def _attempts_and_uses(table: Table) -> AsyncIterator[Record]:
+    async for item in _all_of(table, "attempts"):
+        yield AttemptWindow(item["name"], tuple(sorted(attempts(item).values())), item["ends_at"])
+    async for item in _all_of(table, "used"):
+        yield UsedOnce(item["name"], item["expires_at"])
+
+
+async def _all_of(table: Table, sk: str) -> AsyncIterator[Item]:
+    async for page in table.all_of(sk):
+        for item in page:
+            yield item
+
+
+def _live(item: Item) -> RefreshToken | None:
+    if "refresh_digest" not in item:
+        return None
+    key = RefreshTokenKey(item["grant_id"], item.get("family", ""), item["refresh_digest"])
+    return RefreshToken(key, item["refresh_expires_at"])
+
+
+def _replaced(item: Item) -> ReplacedToken | None:
+    if "previous_digest" not in item:
+        return None
+    return ReplacedToken(item["previous_digest"], item["rotated_at"], item["rotation_request"], item.get("sealed"))
