@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from auth_server.adapters.redis_store.address import parse
 from auth_server.adapters.redis_store.connections import CONNECTIONS
 from auth_server.adapters.redis_store.opening import open_database
 from auth_server.adapters.redis_store.store import RedisStore, open_redis
-from auth_server.ports.grants import Replay, Reused, Rotated
+from auth_server.domain.grant import REVOKED_GRANT_MEMORY, RefreshToken
+from auth_server.ports.grants import Gone, Replay, Reused, Rotated
+from auth_server.ports.records import StoredGrant
 from auth_server.ports.store import StoreUnavailable
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.stores.test_contract import (
     CLIENT,
+    FIRST,
+    GRANT,
     NOW,
     PUBLIC,
     USER,
@@ -73,7 +78,7 @@ async def test_a_frozen_redis_holds_nobody_up_for_long_and_is_back_by_itself(ser
         server.server.process.send_signal(signal.SIGSTOP)
         try:
             with capture_logs() as logs:
-                for verb in (store.check, lambda: store.client("client_a"), lambda: store.add_user(USER)):
+                for verb in (lambda: store.client("client_a"), lambda: store.add_user(USER), store.check):
                     with pytest.raises(StoreUnavailable):
                         await verb()
             assert [line["event"] for line in logs] == ["store_away"]
@@ -85,12 +90,26 @@ async def test_a_frozen_redis_holds_nobody_up_for_long_and_is_back_by_itself(ser
         assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Rotated()
 
 
+async def test_a_probe_that_was_impatient_keeps_nobody_from_trying(server: RedisServer, store: RedisStore) -> None:
+    """Redis may only be slow: a probe that gave up does not have others fail at once."""
+    await store.add_client(CLIENT)
+    server.server.process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await store.check()
+        waiting = [asyncio.ensure_future(store.client("client_a")) for _ in range(5)]
+        await anyio.lowlevel.checkpoint()
+    finally:
+        server.server.process.send_signal(signal.SIGCONT)
+    assert await asyncio.gather(*waiting) == [CLIENT] * 5
+
+
 async def test_while_a_frozen_redis_is_probed_others_fail_at_once(server: RedisServer) -> None:
     """One caller waits; a thousand more do not queue up behind it."""
     async with open_redis(server.url) as store:
         store._database._is_away = True
         server.server.process.send_signal(signal.SIGSTOP)
-        probe = asyncio.ensure_future(store.check())
+        probe = asyncio.ensure_future(store.client("client_a"))
         try:
             await anyio.lowlevel.checkpoint()
             for _ in range(1000):
@@ -170,3 +189,39 @@ async def test_connections_are_bounded(server: RedisServer, store: RedisStore) -
     assert found == [CLIENT] * 20 * CONNECTIONS
     clients = server.command("CLIENT", "LIST").count("id=")
     assert clients == CONNECTIONS + 1  # and the one that asks
+
+
+async def _many_grants(store: RedisStore, count: int) -> None:
+    """Grants of one client, which the operator has entered, each with a fresh refresh token."""
+    await store.add_client(CLIENT)
+    await store.add_user(USER)
+    await store.restore(
+        [
+            StoredGrant(
+                replace(GRANT, grant_id=f"g{n}", handle=f"h{n}"),
+                RefreshToken(replace(FIRST.key, grant_id=f"g{n}"), NOW + 1000),
+                None,
+                None,
+            )
+            for n in range(count)
+        ]
+    )
+
+
+async def test_a_client_with_very_many_grants_is_deleted_with_all_of_them(store: RedisStore) -> None:
+    """No script ends all of them at once: Redis would answer nobody meanwhile."""
+    await _many_grants(store, 1300)
+    assert await store.delete_client("client_a", NOW)
+    assert list(await store.grants(NOW)) == []
+    assert await store.sweep(NOW + REVOKED_GRANT_MEMORY) == 1300
+
+
+async def test_a_deletion_that_was_cut_short_is_finished_by_the_sweeper(store: RedisStore) -> None:
+    """With the client's own record its grants give nothing any more."""
+    await _many_grants(store, 1300)
+    await store._database.run("delete_client", "client_a", NOW)
+    assert len(await store.grants(NOW)) == 1300
+    for n in (0, 700, 1299):
+        assert await store.rotate(replace(FIRST.key, grant_id=f"g{n}"), rotation("rt2"), NOW) == Gone()
+    await store.sweep(NOW)
+    assert list(await store.grants(NOW)) == []

@@ -138,6 +138,7 @@ def test_a_url_says_where_the_store_is() -> None:
     full = parse("rediss://us%40er:p%3Ass@redis.example:6380/2?wait_replicas=1&prefix=prod")
     assert full == Address("redis.example", 6380, 2, "us@er", "p:ss", True, "prod", 1)
     assert full.place == "redis.example:6380/2"
+    assert "p:ss" not in repr(full)
     assert parse("redis://[::1]") == Address("::1", 6379, 0, None, None, False, "auth", 0)
 
 

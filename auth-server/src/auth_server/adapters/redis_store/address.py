@@ -1,7 +1,7 @@
 """What `redis://` and `rediss://` URLs say."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from auth_server.ports.store import UnusableStore
@@ -18,7 +18,7 @@ class Address:
     port: int
     database: int
     username: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     tls: bool
     prefix: str
     wait_replicas: int

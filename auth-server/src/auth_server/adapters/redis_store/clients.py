@@ -55,4 +55,7 @@ class RedisClients:
 
     async def delete_client(self, client_id: str, now: float) -> bool:
         """See ClientStore."""
-        return bool(await self._database.run("delete_client", client_id, now, durable=True))
+        deleted = await self._database.run("delete_client", client_id, now, durable=True)
+        while deleted and await self._database.run("revoke_client_grants", client_id, now, durable=True):
+            pass
+        return bool(deleted)

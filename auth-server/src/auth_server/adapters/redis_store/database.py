@@ -75,7 +75,8 @@ class Database:
             self._log.error("store_fault", cause=str(error))
             raise StoreUnavailable from error
         except (RedisError, OSError, TimeoutError) as error:
-            self._note_silence(error)
+            if patience is None:  # one who waits less than others may only have been impatient
+                self._note_silence(error)
             raise StoreUnavailable from error
         finally:
             self._is_probed = self._is_probed and not probes

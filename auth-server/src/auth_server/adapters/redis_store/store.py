@@ -18,8 +18,6 @@ from shared_kernel.entropy import Entropy, SystemEntropy
 
 _PROBE_PATIENCE = 0.25
 """Seconds in which a probe must have written."""
-_BATCH = 500
-"""Things that one sweeping script handles; others have their turn in between."""
 
 
 class RedisStore(
@@ -43,7 +41,7 @@ class RedisStore(
     async def sweep(self, now: float) -> int:
         """See Maintenance."""
         total = 0
-        while handled := await self._database.run("sweep", now, _BATCH):
+        while handled := await self._database.run("sweep", now):
             total += handled
         return total
 

@@ -40,6 +40,11 @@ local function is_enabled(user_id)
     return user[1] and not user[2]
 end
 
+-- Whether a grant of that person's to that client may give tokens.
+local function may_give(user_id, client_id)
+    return is_enabled(user_id) and redis.call('EXISTS', name('client', client_id)) == 1
+end
+
 -- Ends a grant, unless it has ended: the first revocation's time stays.
 local function revoke(grant_id, now)
     local key = name('grant', grant_id)
@@ -57,10 +62,13 @@ local function revoke(grant_id, now)
     return true
 end
 
-local function revoke_all(set, now)
-    for _, grant_id in ipairs(redis.call('SMEMBERS', set)) do
+-- Ends grants of a client that is gone, some at a time: a client can have very many. Gives how many are left.
+local function revoke_some(client_id, now)
+    local set = name('client-grants', client_id)
+    for _, grant_id in ipairs(redis.call('SPOP', set, BATCH)) do
         revoke(grant_id, now)
     end
+    return redis.call('SCARD', set)
 end
 
 local function end_sessions(user_id)
@@ -82,7 +90,7 @@ local function end_session(digest)
 end
 
 local function remove_client(client_id)
-    redis.call('DEL', name('client', client_id), name('client-grants', client_id))
+    redis.call('DEL', name('client', client_id))
     redis.call('ZREM', PREFIX .. 'clients', client_id)
     redis.call('ZREM', PREFIX .. 'clients-never-used', client_id)
     forget_review('client', client_id)

@@ -3,7 +3,9 @@ local email = redis.call('HGET', name('user', A[1]), 'email')
 if not email then
     return is_repeated and 1 or 0
 end
-revoke_all(name('user-grants', A[1]), A[2])
+for _, grant_id in ipairs(redis.call('SMEMBERS', name('user-grants', A[1]))) do
+    revoke(grant_id, A[2])
+end
 end_sessions(A[1])
 redis.call('HDEL', PREFIX .. 'emails', email)
 redis.call('ZREM', PREFIX .. 'users', A[1])

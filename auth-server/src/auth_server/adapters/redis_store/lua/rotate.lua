@@ -2,8 +2,8 @@
 local grant_id, digest, now = A[1], A[2], tonumber(A[4])
 local key, sealed_key = name('grant', grant_id), name('sealed', grant_id)
 local grant = redis.call('HMGET', key, 'user_id', 'expires_at', 'revoked_at', 'family', 'refresh_digest',
-    'refresh_expires_at', 'previous_digest', 'rotated_at', 'rotation_request')
-if not grant[1] or grant[3] or tonumber(grant[2]) <= now or not is_enabled(grant[1]) then
+    'refresh_expires_at', 'previous_digest', 'rotated_at', 'rotation_request', 'client_id')
+if not grant[1] or grant[3] or tonumber(grant[2]) <= now or not may_give(grant[1], grant[10]) then
     return {'gone'}
 end
 if digest == grant[5] then

@@ -1,4 +1,4 @@
--- Handles what is due, at most so many; gives their number. A: now, number.
+-- Handles some of what is due; gives how many. A: now.
 local now = tonumber(A[1])
 local reviews = PREFIX .. 'reviews'
 
@@ -46,8 +46,12 @@ function sweeps.grant(grant_id)
     forget_review('code', code)
 end
 
--- Forgets a self-registered client, unless it has grants: then it is looked at every day.
+-- Forgets a self-registered client, unless it has grants: then it is looked at every day. Of one that is gone it ends the
+-- grants that are left.
 function sweeps.client(client_id)
+    if redis.call('EXISTS', name('client', client_id)) == 0 then
+        return revoke_some(client_id, A[1]) > 0 and now or nil
+    end
     local set = name('client-grants', client_id)
     for _, grant_id in ipairs(redis.call('SMEMBERS', set)) do
         if redis.call('EXISTS', name('grant', grant_id)) == 1 then
@@ -58,7 +62,7 @@ function sweeps.client(client_id)
     remove_client(client_id)
 end
 
-local due = redis.call('ZRANGEBYSCORE', reviews, '-inf', now, 'LIMIT', 0, A[2])
+local due = redis.call('ZRANGEBYSCORE', reviews, '-inf', now, 'LIMIT', 0, BATCH)
 for _, member in ipairs(due) do
     local kind, id = string.match(member, '^(%l+):(.*)$')
     local again = sweeps[kind](id)
