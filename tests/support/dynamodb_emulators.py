@@ -9,6 +9,8 @@ from urllib.parse import quote
 from tests.support.emulator import REGION, Emulator
 from tests.support.processes import REPOSITORY, answers, clean_environment, free_port, running
 
+DYNOXIDE_FILE = "dynoxide.db"
+"""Where a persistent Dynoxide keeps its tables, in its directory."""
 _DYNOXIDE = REPOSITORY / "tests" / "emulators" / "node_modules" / "@dynoxide" / "linux-x64" / "dynoxide"
 
 
@@ -23,7 +25,7 @@ def dynoxide_serving(directory: Path, *, persistent: bool = False) -> Iterator[E
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     command = [str(_DYNOXIDE), "--port", str(port)]
-    command += ["--db-path", str(directory / "dynoxide.db")] if persistent else []
+    command += ["--db-path", str(directory / DYNOXIDE_FILE)] if persistent else []
     with running("dynoxide", command, clean_environment(), directory / "dynoxide.log", answers(endpoint)) as server:
         yield Emulator(endpoint, server)
 

@@ -7,7 +7,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from tests.support.dynamodb_emulators import DYNOXIDE_FILE, dynoxide_serving, store_url
+from tests.support.emulator import CREDENTIALS, Emulator
+from tests.support.processes import answers
 from tests.support.redis_server import RedisServer, redis_serving
+from tests.support.services import Addresses, auth_environment, run_cli
 
 
 class StoreServer(Protocol):
@@ -106,6 +110,38 @@ class RedisProcess:
         return b"".join(file.read_bytes() for file in self._redis.directory.glob("appendonlydir/*"))
 
 
+class DynoxideProcess:
+    """Implements StoreServer with a DynamoDB emulator of its own: it is killed, and stalls when stopped by a signal."""
+
+    def __init__(self, emulator: Emulator, file: Path) -> None:
+        self._emulator, self._file = emulator, file
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """See StoreServer."""
+        return {"AUTH_STORE_URL": store_url(self._emulator.endpoint_url, "auth"), **CREDENTIALS}
+
+    def stop(self) -> None:
+        """See StoreServer."""
+        self._emulator.server.kill()
+
+    def start(self) -> None:
+        """See StoreServer."""
+        self._emulator.server.start_again(answers(self._emulator.endpoint_url))
+
+    def stall(self) -> None:
+        """See StoreServer."""
+        self._emulator.server.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """See StoreServer."""
+        self._emulator.server.process.send_signal(signal.SIGCONT)
+
+    def dump(self) -> bytes:
+        """See StoreServer."""
+        return b"".join(file.read_bytes() for file in self._file.parent.glob(f"{self._file.name}*"))
+
+
 @contextmanager
 def _sqlite(directory: Path) -> Iterator[StoreServer]:
     directory.mkdir()
@@ -118,7 +154,16 @@ def _redis(directory: Path) -> Iterator[StoreServer]:
         yield RedisProcess(redis)
 
 
+@contextmanager
+def _dynamodb(directory: Path) -> Iterator[StoreServer]:
+    with dynoxide_serving(directory, persistent=True) as emulator:
+        store = DynoxideProcess(emulator, directory / DYNOXIDE_FILE)
+        run_cli(auth_environment(Addresses(), directory, **store.environment), "store", "init")
+        yield store
+
+
 STORE_SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[StoreServer]]] = {
+    "dynamodb": _dynamodb,
     "redis": _redis,
     "sqlite": _sqlite,
 }
