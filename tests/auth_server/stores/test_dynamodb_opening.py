@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from auth_server.adapters.dynamodb_store.address import address_in
 from auth_server.adapters.dynamodb_store.connection import connected
@@ -129,12 +130,23 @@ async def test_without_a_region_nothing_is_guessed(monkeypatch: pytest.MonkeyPat
     assert "region" in await _refusal("dynamodb://table")
 
 
+async def test_without_credentials_the_operator_learns_that(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    assert "Unable to locate credentials" in await _refusal(url)
+
+
 async def test_a_dynamodb_out_of_reach_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(StoreUnavailable):
+    with capture_logs() as logs, pytest.raises(StoreUnavailable):
         async with open_dynamodb(store_url(f"http://127.0.0.1:{free_port()}", "table")):
             pass
+    assert [(line["event"], line["cause"]) for line in logs] == [("store_away", "EndpointConnectionError")]
 
 
 def test_both_emulators_are_backends_of_the_contract_suite() -> None:

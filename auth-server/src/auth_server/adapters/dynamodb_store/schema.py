@@ -3,7 +3,15 @@
 import asyncio
 from typing import Any
 
-from botocore.exceptions import ClientError
+import structlog
+from botocore.exceptions import (
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSLError,
+    UnauthorizedSSOTokenError,
+)
 
 from auth_server.adapters.dynamodb_store.items import STORE, encode, to_wire
 from auth_server.adapters.dynamodb_store.table import INDEX
@@ -16,8 +24,11 @@ _KEYS = {"pk": "HASH", "sk": "RANGE"}
 _INDEX_KEYS = {"queue": "HASH", "due": "RANGE"}
 _TYPES = {"pk": "S", "sk": "S", "queue": "S", "due": "N"}
 _EXPIRY = "ttl"
+_SETTINGS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound, SSLError, UnauthorizedSSOTokenError)
+"""What fails for lack of something that the operator sets, and will fail again."""
 _CREATION_CHECKS = 240
 _CHECK_SECONDS = 0.5
+_log = structlog.get_logger("store")
 
 
 async def create_table(client: Any, name: str) -> bool:
@@ -141,9 +152,13 @@ async def _asked(request: Any, name: str) -> Any:
         if code == "ResourceInUseException":
             raise _ThereAlready from error
         if status >= 500 or "Throttl" in code or "Exceeded" in code:
+            _log.error("store_away", operation=error.operation_name, cause=code)
             raise StoreUnavailable from error
         raise UnusableStore(f"DynamoDB refuses {error.operation_name} of table {name}: {code}") from error
+    except _SETTINGS as error:
+        raise UnusableStore(f"DynamoDB cannot be asked about table {name}: {error}") from error
     except Exception as error:  # only the driver runs in here, and its layers raise what they like
+        _log.error("store_away", operation="opening", cause=type(error).__name__)
         raise StoreUnavailable from error
 
 
