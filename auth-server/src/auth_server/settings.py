@@ -69,7 +69,7 @@ class Settings(ServiceSettings):
     )
     store_url: str = Field(
         description="Where users, clients, grants and sealed keys are kept: `sqlite://` and the absolute path of a "
-        "file, `redis://host:port/database`, or `rediss://` for TLS.",
+        "file, `redis://host:port/database`, `rediss://` for TLS, or `dynamodb://table?region=eu-central-1`.",
         examples=["sqlite:///var/lib/auth/auth.db"],
     )
     store_url_file: Path | None = Field(

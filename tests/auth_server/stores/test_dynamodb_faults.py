@@ -338,6 +338,16 @@ async def test_only_lists_and_counts_ask_the_index(store: Store, dynamodb: Fault
     assert askers == {"clients", "users", "sessions", "grants", "sweep", "add_client"}
 
 
+async def test_an_address_that_nobody_has_takes_as_many_requests(store: Store, dynamodb: FaultyDynamoDb) -> None:
+    """Nobody learns from the time a sign-in takes whether there is such an account."""
+    numbers = []
+    for email in (USER.email, "nobody@example.com"):
+        dynamodb.requests.clear()
+        await store.user_by_email(email)
+        numbers.append([request.operation for request in dynamodb.requests])
+    assert numbers[0] == numbers[1]
+
+
 async def test_keys_left_unread_for_want_of_capacity_are_asked_for_again(
     store: Store, dynamodb: FaultyDynamoDb
 ) -> None:

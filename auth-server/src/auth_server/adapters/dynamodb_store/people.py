@@ -52,8 +52,9 @@ class DynamoDbPeople:
         """See UserStore."""
         async with self._table.in_time():
             pointer = await self._table.get(email_key(email))
-            item = await self._table.get(user_key(pointer["user_id"])) or {} if pointer else {}
-            return user_of(item) if "generation" in item else None
+            # An address that nobody has takes as long, so that nobody learns which ones have an account.
+            item = await self._table.get(user_key(pointer["user_id"] if pointer else email)) or {}
+            return user_of(item) if pointer and "generation" in item else None
 
     async def users(self) -> Sequence[User]:
         """See UserStore. May lag by some seconds."""

@@ -41,8 +41,9 @@ async def create_table(client: Any, name: str) -> bool:
     for _ in range(_CREATION_CHECKS):
         if description is not None and _is_ready(description):
             break
-        await asyncio.sleep(_CHECK_SECONDS if description else 0)
         description = await _description(client, name)
+        if description is None or not _is_ready(description):
+            await asyncio.sleep(_CHECK_SECONDS)
     _check_table(description, name)
     await _enable_expiry(client, name)
     answer = await _asked(

@@ -25,7 +25,7 @@ PATIENCE = 2.0
 """Seconds that a verb may take before it is answered 503."""
 _PREPARATION_PATIENCE = 20.0
 """As PATIENCE, for an operator who makes a table."""
-_PROBE_SHARE = 0.5
+_PROBE_SHARE = 0.25
 """Of the patience, what a probe may take."""
 
 

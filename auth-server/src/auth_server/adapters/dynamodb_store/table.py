@@ -25,6 +25,8 @@ LISTING = 30.0
 ATTEMPTS = 8
 """Times that a request is sent that collides with others."""
 _FIRST_PAUSE = 0.01
+_PASSING = {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+"""Why a transaction may be cancelled that can go through a moment later."""
 _BATCH = 100
 """Keys that one BatchGetItem takes."""
 _WRITE_BATCH = 25
@@ -40,15 +42,11 @@ class ConditionFailed(Exception):
 
 
 class TransactionFailed(Exception):
-    """Conditions of a transaction did not hold; `met` has an entry for each, by the number of its write."""
-
-    def __init__(self, met: dict[int, Item | None]) -> None:
-        super().__init__("conditions of a transaction did not hold")
-        self.met = met
+    """A condition of a transaction did not hold."""
 
 
 class _Collision(Exception):
-    """Another transaction is at work on the same item, or a part of the request was left undone."""
+    """Another transaction is at work on the same item, or there is no capacity left for this one."""
 
 
 class Table:
@@ -118,7 +116,7 @@ class Table:
             try:
                 await self.write(writes[0])
             except ConditionFailed as failed:
-                raise TransactionFailed({0: failed.met}) from failed
+                raise TransactionFailed from failed
             return
         request = [{operation(write): parameters(write, self._name)} for write in writes]
         await self._persistently("transact_write_items", {"TransactItems": request})
@@ -222,16 +220,9 @@ class Table:
             return ConditionFailed(from_wire(met) if met else None)
         if code == "TransactionConflictException":
             return _Collision()
-        reasons = error.response.get("CancellationReasons", [])
-        codes = [reason.get("Code") for reason in reasons]
+        codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
         if "ConditionalCheckFailed" in codes:
-            return TransactionFailed(
-                {
-                    number: from_wire(reason["Item"]) if reason.get("Item") else None
-                    for number, reason in enumerate(reasons)
-                    if reason.get("Code") == "ConditionalCheckFailed"
-                }
-            )
+            return TransactionFailed()
         if code == "TransactionCanceledException" and set(codes) <= _PASSING:
             return _Collision()
         # The message may quote values; the code and the reasons never do.
@@ -243,10 +234,6 @@ class Table:
         if not self._is_away:
             self._is_away = True
             self._log.error("store_away", operation=method, cause=cause)
-
-
-_PASSING = {"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-"""Why a transaction may be cancelled that can go through a moment later."""
 
 
 def _queue(queue: str, until: float) -> dict[str, Any]:
