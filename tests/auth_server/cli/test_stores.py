@@ -63,6 +63,12 @@ def url(path: Path) -> str:
     return f"sqlite://{path}"
 
 
+def test_an_embedded_store_needs_no_preparation(run: CommandLine) -> None:
+    prepared = run("store", "init", "--json")
+    assert (prepared.status, prepared.document) == (0, {"made": False})
+    assert "nothing to make" in run("store", "init").out
+
+
 def test_a_copy_holds_everything(run: CommandLine) -> None:
     source, target = run.directory / "source.db", run.directory / "target.db"
     expected = filled(source)

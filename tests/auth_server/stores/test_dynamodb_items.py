@@ -3,24 +3,27 @@
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from auth_server.adapters.dynamodb_store.address import address_in
 from auth_server.adapters.dynamodb_store.connection import connected
+from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.domain.client import DYNAMIC_LIFETIME, ClientSecret
 from auth_server.domain.grant import GRANT_LIFETIME, REPLAY_WINDOW, REVOKED_GRANT_MEMORY
 from auth_server.domain.signing_key import KeyStage, SealedKey
 from auth_server.domain.user import Session
 from auth_server.ports.authorizations import Redeemed
 from auth_server.ports.grants import Gone
+from auth_server.ports.records import Record
 from auth_server.ports.store import Store
 from auth_server.protocol.registration import MAX_REDIRECT_URIS
 from tests.auth_server.stores.backends import BACKENDS, prefix
-from tests.auth_server.stores.full_store import fill
+from tests.auth_server.stores.full_store import everything, fill
 from tests.auth_server.stores.test_contract import (
     CLIENT,
     CODE,
@@ -233,3 +236,25 @@ async def test_the_largest_client_and_window_fit_into_an_item(store: Store, tabl
         assert await store.count_attempt("k", 200, 60.0, NOW + n / 10) is None
     assert await store.count_attempt("k", 200, 60.0, NOW + 30) == NOW + 60
     assert all(len(str(item)) < ITEM_LIMIT / 2 for item in (await table.items()).values())
+
+
+async def test_what_is_read_while_others_write_can_be_restored_anywhere(store: Store, tmp_path: Path) -> None:
+    """Passes over the table come one after another; whatever refers to something comes with it."""
+    await fill(store)
+    records, numbers = list[Record](), iter(range(1_000))
+    kinds = set[type]()
+    async for record in store.records():
+        records.append(record)
+        if type(record) not in kinds:
+            kinds.add(type(record))
+            name = f"late{next(numbers)}"
+            await store.add_user(replace(USER, user_id=name, email=f"{name}@example.com"))
+            session = Session(name, name, NOW, NOW + 1000)
+            assert await store.start_session(session, verified_hash=USER.password_hash, replaces=None)
+            await store.start_transaction(replace(TRANSACTION, digest=name))
+            grant = replace(GRANT, grant_id=name, handle=name, user_id=name)
+            assert await store.approve(name, grant, replace(CODE, digest=name, grant_id=name), NOW)
+    assert len(kinds) == len(get_args(Record))
+    with closing(SqliteStore.open(tmp_path / "copy")) as copy:
+        await copy.restore(records)
+        assert set(await everything(copy)) == {*records}

@@ -114,6 +114,8 @@ async def test_a_table_of_a_newer_server_is_refused(url: str) -> None:
         "dynamodb://table?create=true",
         "dynamodb://table?region=x#y",
         "dynamodb://table?endpoint_url=ftp%3A%2F%2Fx",
+        "dynamodb://table?endpoint_url=http%3A%2F%2F",
+        "dynamodb://table?endpoint_url=http%3A%2F%2Fuser:password@x",
         "dynamodb://tab%20le",
     ],
 )

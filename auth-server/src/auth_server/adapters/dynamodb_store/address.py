@@ -26,6 +26,7 @@ def address_in(url: str) -> Address:
     region, endpoint_url = given.pop("region", None), given.pop("endpoint_url", None)
     if given or parts.path.strip("/") or parts.fragment or not _TABLE.fullmatch(parts.netloc):
         raise UnusableStore(_FORM)
-    if endpoint_url is not None and urlsplit(endpoint_url).scheme not in {"http", "https"}:
+    endpoint = urlsplit(endpoint_url or "https://aws")
+    if endpoint.scheme not in {"http", "https"} or not endpoint.hostname or "@" in endpoint.netloc:
         raise UnusableStore(_FORM)
     return Address(parts.netloc, region or None, endpoint_url)

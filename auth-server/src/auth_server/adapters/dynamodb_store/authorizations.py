@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from auth_server.adapters.dynamodb_store.clients import use
+from auth_server.adapters.dynamodb_store.client_items import use
 from auth_server.adapters.dynamodb_store.grant_items import Owners, code_of, grant_items, grant_of, owners_of
 from auth_server.adapters.dynamodb_store.grants import revoke
 from auth_server.adapters.dynamodb_store.items import (

@@ -1,35 +1,32 @@
-"""Clients in DynamoDB.
-
-A client that came by itself and that the operator deleted leaves its item without `generation`, as the mark that keeps
-it out; an operator's leaves the same until the sweeper has been there.
-"""
+"""Clients in DynamoDB."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from auth_server.adapters.dynamodb_store.items import NEVER, Item, Key, client_key
+from auth_server.adapters.dynamodb_store.client_items import (
+    LEFT_BEHIND,
+    NEVER_USED,
+    QUEUE,
+    client_item,
+    client_of,
+    metadata,
+    schedule,
+    secret_attributes,
+)
+from auth_server.adapters.dynamodb_store.items import Item, Key, client_key
 from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table
 from auth_server.adapters.dynamodb_store.writes import CHANGED, NEW, Delete, Put, Update
 from auth_server.domain.client import (
-    DYNAMIC_LIFETIME,
     MAX_NEVER_USED,
-    NEVER_USED_LIFETIME,
     Client,
     ClientSecret,
-    GrantType,
     Registration,
 )
 from auth_server.ports.clients import Addition
-from shared_kernel import scope
 
-QUEUE = "client"
-NEVER_USED = "client-never-used"
 LIVE = "attribute_exists(#generation)"
 _RECOUNT = 100
 """Registrations after which a process counts those that nobody has used anew: other processes add some too."""
-_USE_NOTED = 86_400.0
-"""Seconds for which a client's last use is not written again: many people may use the same client at a time."""
 _UNCHANGED = "#revision = :revision"
 
 
@@ -74,7 +71,7 @@ class DynamoDbClients:
         """See ClientStore."""
         async with self._table.in_time():
             try:
-                await self._table.write(Update(client_key(client.client_id), _metadata(client), LIVE, add=CHANGED))
+                await self._table.write(Update(client_key(client.client_id), metadata(client), LIVE, add=CHANGED))
             except ConditionFailed:
                 return False
             return True
@@ -90,10 +87,10 @@ class DynamoDbClients:
                 kept = [
                     {**stored, "expires_at": previous_until} for stored in item["secrets"] if "expires_at" not in stored
                 ]
-                if _secret(secret) in item["secrets"]:
+                if secret_attributes(secret) in item["secrets"]:
                     return True  # by this very call: its first request got through, only the answer was lost
                 try:
-                    await self._change_client(item, {"secrets": [*kept, _secret(secret)]})
+                    await self._change_client(item, {"secrets": [*kept, secret_attributes(secret)]})
                 except ConditionFailed as failed:
                     item = failed.met
                 else:
@@ -103,7 +100,7 @@ class DynamoDbClients:
         """See ClientStore. The sweeper revokes the grants, which are over already without their client."""
         async with self._table.in_time():
             key, call = client_key(client_id), self._table.new_name()
-            gone = dict.fromkeys(_LEFT_BEHIND)
+            gone = dict.fromkeys(LEFT_BEHIND)
             mark = {**gone, "deleted_at": now, "deleted_by": call, "queue": QUEUE, "due": now}
             try:
                 await self._table.write(Update(key, mark, LIVE, add=CHANGED))
@@ -122,7 +119,7 @@ class DynamoDbClients:
             changes: dict[str, object] = {"last_used_at": last_used_at}
             if client.registration is Registration.DOCUMENT and met["registration"] == Registration.DOCUMENT:
                 # What the document says now replaces what it said before.
-                changes |= {**_metadata(client), "document_expires_at": client.document_expires_at}
+                changes |= {**metadata(client), "document_expires_at": client.document_expires_at}
             elif last_used_at == met["last_used_at"]:
                 return Addition.KNOWN
             try:
@@ -161,101 +158,3 @@ async def delete_never_used(table: Table, key: Key) -> bool:
     except ConditionFailed:
         return False
     return True
-
-
-def use(key: Key, item: Item, now: float) -> list[Update]:
-    """What is to be written when a person allows that client something."""
-    if "used_at" in item and now < item["last_used_at"] + _USE_NOTED:
-        return []
-    uses = {"used_at": now, "last_used_at": max(now, item["last_used_at"])}
-    changes = {**uses, **schedule({**item, **uses})}
-    generation = {"generation": item["generation"]}
-    return [Update(key, changes, "#generation = :generation", generation, add=CHANGED)]
-
-
-def schedule(item: Item) -> dict[str, Any]:
-    """When the sweeper must look at a client, and the queue in which it finds it."""
-    never_used = item["registration"] != Registration.OPERATOR and item.get("used_at") is None
-    ends = [secret["expires_at"] for secret in item["secrets"] if "expires_at" in secret]
-    if item["registration"] != Registration.OPERATOR:
-        ends.append(item["last_used_at"] + (NEVER_USED_LIFETIME if never_used else DYNAMIC_LIFETIME))
-    return {"queue": NEVER_USED if never_used else QUEUE, "due": min(ends, default=NEVER)}
-
-
-def client_item(client: Client, generation: str, *, last_used_at: float, used_at: float | None) -> Item:
-    """A client as an item."""
-    item = {
-        "client_id": client.client_id,
-        "registration": client.registration.value,
-        **_metadata(client),
-        "tenant": client.tenant,
-        "created_at": client.created_at,
-        "confidential": client.confidential,
-        "secrets": [_secret(secret) for secret in client.secrets],
-        "document_expires_at": client.document_expires_at,
-        "last_used_at": last_used_at,
-        "used_at": used_at,
-        "generation": generation,
-        "revision": 1,
-    }
-    return {**item, **schedule(item)}
-
-
-def deletion_mark(client_id: str, deleted_at: float) -> Item:
-    """The mark that a client which came by itself was deleted."""
-    return {
-        "client_id": client_id,
-        "registration": Registration.DYNAMIC.value,
-        "deleted_at": deleted_at,
-        "revision": 1,
-    }
-
-
-def client_of(item: Item) -> Client:
-    """The client in an item."""
-    return Client(
-        client_id=item["client_id"],
-        name=item["name"],
-        registration=Registration(item["registration"]),
-        redirect_uris=tuple(item["redirect_uris"]),
-        grant_types=frozenset(map(GrantType, item["grant_types"])),
-        scopes=scope.parse(item["scopes"]),
-        tenant=item["tenant"],
-        created_at=item["created_at"],
-        confidential=item["confidential"],
-        secrets=tuple(
-            ClientSecret(secret["digest"], secret["created_at"], secret.get("expires_at")) for secret in item["secrets"]
-        ),
-        document_expires_at=item.get("document_expires_at"),
-    )
-
-
-_LEFT_BEHIND = (
-    "name",
-    "redirect_uris",
-    "grant_types",
-    "scopes",
-    "tenant",
-    "created_at",
-    "confidential",
-    "secrets",
-    "document_expires_at",
-    "last_used_at",
-    "used_at",
-    "generation",
-)
-"""What a deleted client loses."""
-
-
-def _metadata(client: Client) -> dict[str, object]:
-    return {
-        "name": client.name,
-        "redirect_uris": client.redirect_uris,
-        "grant_types": sorted(client.grant_types),
-        "scopes": scope.join(client.scopes),
-    }
-
-
-def _secret(secret: ClientSecret) -> dict[str, object]:
-    times = {"created_at": secret.created_at, "expires_at": secret.expires_at}
-    return {"digest": secret.digest, **{name: time for name, time in times.items() if time is not None}}

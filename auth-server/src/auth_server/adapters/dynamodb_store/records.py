@@ -7,7 +7,7 @@ one moment. A grant that ended with its client or person, and has not been clear
 from collections.abc import AsyncIterator, Sequence
 
 from auth_server.adapters.dynamodb_store.authorizations import transaction_of
-from auth_server.adapters.dynamodb_store.clients import client_of
+from auth_server.adapters.dynamodb_store.client_items import client_of
 from auth_server.adapters.dynamodb_store.grant_items import (
     code_of,
     grant_of,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from auth_server.adapters.dynamodb_store.authorizations import transaction_put
-from auth_server.adapters.dynamodb_store.clients import client_item, deletion_mark
+from auth_server.adapters.dynamodb_store.client_items import client_item, deletion_mark
 from auth_server.adapters.dynamodb_store.grant_items import (
     Owners,
     code_attributes,

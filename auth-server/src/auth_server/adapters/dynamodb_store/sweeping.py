@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from auth_server.adapters.dynamodb_store import authorizations, grant_items, limits, people, replays
-from auth_server.adapters.dynamodb_store.clients import NEVER_USED, QUEUE, schedule
+from auth_server.adapters.dynamodb_store.client_items import NEVER_USED, QUEUE, schedule
 from auth_server.adapters.dynamodb_store.grant_items import review
 from auth_server.adapters.dynamodb_store.grants import revoke
 from auth_server.adapters.dynamodb_store.items import Item, Key, queues, user_grants
