@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 
 from shared_kernel import access_token
-from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, AccessToken, Claims, Refusal, Signer, TokenRefused
+from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, AccessToken, Claims, Refusal, TokenRefused
+from shared_kernel.signer import Signer
 
 ISSUER = "https://auth.example.com"
 AUDIENCE = "https://mcp.example.com/mcp"

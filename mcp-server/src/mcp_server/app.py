@@ -24,6 +24,7 @@ from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.planning.processes import PlanningProcesses
+from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_log import LoggedUsage
@@ -34,6 +35,7 @@ from mcp_server.engine.queries import QueryService
 from mcp_server.engine.schemas import Schemas
 from mcp_server.ports.keys import KeySet
 from mcp_server.ports.relational import EvaluationLost, RelationalEngine
+from mcp_server.ports.revocations import Revocations
 from mcp_server.settings import Settings
 from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.server import ToolSurface, create_server
@@ -142,11 +144,20 @@ def create_app(settings: Settings) -> App:
     # A transport of its own, since a proxy in the environment is not meant for this.
     fetching = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())
     keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
+    revocations = FollowedRevocations(
+        fetching,
+        settings.feed_url,
+        keys=keys,
+        issuer=settings.issuer,
+        strict=settings.revocation_strict,
+        clock=clock,
+    )
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         async with fetching, engine.running(), anyio.create_task_group() as background:
             background.start_soon(keys.keep_fresh)
+            background.start_soon(revocations.follow)
             yield
             background.cancel_scope.cancel()
 
@@ -157,26 +168,29 @@ def create_app(settings: Settings) -> App:
         run_sql(engine.queries),
         explain_sql(engine.queries),
     ]
-    return http_app(settings, tools, keys, running=running, ready=engine.is_warm, clock=clock, entropy=entropy)
+    return http_app(
+        settings, tools, keys, revocations, running=running, ready=engine.is_warm, clock=clock, entropy=entropy
+    )
 
 
 def http_app(
     settings: Settings,
     tools: Sequence[ServedTool],
     keys: KeySet,
+    revocations: Revocations,
     *,
     running: Callable[[], AbstractAsyncContextManager[None]],
     ready: Callable[[], bool],
     clock: Clock,
     entropy: Entropy,
 ) -> App:
-    """The service on one page, over tools and a key set; `running` is entered for as long as the service runs."""
+    """The service on one page, over tools and what its issuer tells; `running` is entered for as long as it runs."""
     surface = ToolSurface(tools, clock=clock)
     server = create_server(surface, title=settings.brand_name, version=version("dynamosql-mcp-server"))
     transport = _transport_security(settings)
     endpoint: App = guard.Guard(
         Exchange(server),
-        verifier=TokenVerifier(keys, issuer=settings.issuer, audience=settings.resource, clock=clock),
+        verifier=TokenVerifier(keys, revocations, issuer=settings.issuer, audience=settings.resource, clock=clock),
         transport=transport,
         metadata_url=metadata.metadata_url(settings.resource),
         tool_scopes=surface.scopes(),

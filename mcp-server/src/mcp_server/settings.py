@@ -20,6 +20,8 @@ from shared_kernel.settings import (
     ShutdownDelaySeconds,
 )
 
+_KEYS_PATH = "/.well-known/jwks.json"
+
 
 class Settings(ServiceSettings):
     """The settings of mcp-server."""
@@ -38,6 +40,16 @@ class Settings(ServiceSettings):
         default=None,
         description="Where the issuer's keys are fetched, if the issuer's public URL cannot be reached from here; "
         "otherwise `/.well-known/jwks.json` of the issuer.",
+    )
+    revocations_url: str | None = Field(
+        default=None,
+        description="Where the issuer's revocations are followed, if that is not `/revocations` of the issuer, by the "
+        "name that `MCP_JWKS_URL` has for it.",
+    )
+    revocation_strict: bool = Field(
+        default=False,
+        description="Whether every request is answered 503 while the issuer's revocations have not been heard of for "
+        "30 seconds. Otherwise tokens go on being taken until they expire, with an alarm in the log.",
     )
     schemas_file: Path = Field(
         description="TOML file with the schemas: which DynamoDB tables there are, and whose.",
@@ -96,9 +108,9 @@ class Settings(ServiceSettings):
         description="Product name that clients show to people.",
     )
 
-    @field_validator("jwks_url")
+    @field_validator("jwks_url", "revocations_url")
     @classmethod
-    def _check_jwks_url(cls, value: str | None) -> str | None:
+    def _check_url(cls, value: str | None) -> str | None:
         if value is not None:
             try:
                 resource.canonical(value)
@@ -119,6 +131,12 @@ class Settings(ServiceSettings):
         return value
 
     @property
+    def feed_url(self) -> str:
+        """Where the issuer's revocations are followed."""
+        base = self.keys_url.removesuffix(_KEYS_PATH) if self.keys_url.endswith(_KEYS_PATH) else self.issuer
+        return self.revocations_url or f"{base}/revocations"
+
+    @property
     def keys_url(self) -> str:
         """Where the issuer's key set is."""
-        return self.jwks_url or f"{self.issuer}/.well-known/jwks.json"
+        return self.jwks_url or f"{self.issuer}{_KEYS_PATH}"

@@ -10,17 +10,14 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
-from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
+from joserfc.util import urlsafe_b64decode
 
 from shared_kernel import scope, strict_json
+from shared_kernel.signer import ALGORITHM, ORDER, Signer
 
-ALGORITHM = "ES256"
 LIFETIME = 600
 """Seconds from `iat` to `exp`."""
 CLOCK_SKEW = 60
@@ -29,10 +26,6 @@ MAX_LENGTH = 8192
 """Longest token read, in characters; a longer one is refused before it costs anything."""
 # RFC 9068 §2.1: 'the "typ" value used SHOULD be "at+jwt"', the prefix "application/" allowed.
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
-_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""The order of P-256. Whoever sees the signature (r, s) can write (r, _ORDER - s), which is as good."""
-_ES256 = jws.JWSRegistry.algorithms[ALGORITHM]
-_ECDSA = ECDSA(SHA256())
 _encode = msgspec.json.Encoder().encode
 _TEXT_CLAIMS = ("iss", "sub", "client_id", "jti", "gid", "tenant")
 
@@ -73,6 +66,7 @@ class Refusal(StrEnum):
     TOO_LONG_LIVED = "too_long_lived"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
+    REVOKED = "revoked"
 
 
 class TokenRefused(Exception):
@@ -97,24 +91,6 @@ class Claims:
     token_id: str
 
 
-class Signer:
-    """One private P-256 key that carries its `kid`, made ready to sign one token after the other."""
-
-    def __init__(self, key: ECKey) -> None:
-        private = key.get_op_key("sign")
-        assert isinstance(private, EllipticCurvePrivateKey)
-        self.key_id, self._private = str(key.kid), private
-        self._header = urlsafe_b64encode(_encode({"alg": ALGORITHM, "typ": "at+jwt", "kid": self.key_id}))
-
-    def sign(self, payload: bytes) -> str:
-        """The JWS of a payload, in its compact form."""
-        signed = b".".join((self._header, urlsafe_b64encode(payload)))
-        r, s = decode_dss_signature(self._private.sign(signed, _ECDSA))
-        # RFC 7518 §3.4: the signature is R and S in 32 octets each. Of the two values of S that are as good, the lower.
-        raw = r.to_bytes(32) + min(s, _ORDER - s).to_bytes(32)
-        return b".".join((signed, urlsafe_b64encode(raw))).decode("ascii")
-
-
 def issue(signer: Signer, claims: Claims, now: float) -> str:
     """A signed token, valid for LIFETIME seconds from `now`."""
     issued_at = int(now)
@@ -131,7 +107,7 @@ def issue(signer: Signer, claims: Claims, now: float) -> str:
         "gid": claims.grant_handle,
         "tenant": claims.tenant,
     }
-    return signer.sign(_encode(payload))
+    return signer.sign(_encode(payload), "at+jwt")
 
 
 def unverified_key_id(token: str) -> str:
@@ -150,7 +126,7 @@ def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str,
     except (JoseError, ValueError) as error:
         raise TokenRefused(Refusal.BAD_SIGNATURE) from error
     # One token has one text: issue() writes the lower of the two values of s.
-    if int.from_bytes(urlsafe_b64decode(signed.segments["signature"])[32:]) > _ORDER // 2:
+    if int.from_bytes(urlsafe_b64decode(signed.segments["signature"])[32:]) > ORDER // 2:
         raise TokenRefused(Refusal.BAD_SIGNATURE)
     claims = _json_object(signed.payload, Refusal.BAD_CLAIMS)
     if any(not isinstance(claims.get(name), str) or not claims[name] for name in _TEXT_CLAIMS):

@@ -19,7 +19,7 @@ from shared_kernel import scope
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.http_server import Server
-from tests.mcp_server.web.serving import Issuer, listening, origin_of, serving
+from tests.mcp_server.web.serving import Issuer, follower, listening, origin_of, serving
 
 MODES = ("2026-07-28", "legacy", "auto")
 """How the official client can speak to a server: the newest revision, the handshake, or whichever it finds."""
@@ -75,10 +75,12 @@ async def running_service(tools: Sequence[ServedTool]) -> AsyncIterator[Service]
         issuer = Issuer(origin_of(issuing), resource)
         settings = Settings(resource=resource, issuer=issuer.url, schemas_file=nowhere, cursor_key_file=nowhere)
         async with httpx2.AsyncClient() as fetching:
+            keys = PublishedKeys(fetching, settings.keys_url, clock=SystemClock())
             app = http_app(
                 settings,
                 tools,
-                PublishedKeys(fetching, settings.keys_url, clock=SystemClock()),
+                keys,
+                follower(issuer, fetching, keys),
                 running=_nothing,
                 ready=lambda: True,
                 clock=SystemClock(),

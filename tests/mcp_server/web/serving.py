@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 import anyio
+import httpx2
 import uvicorn
 from joserfc.jwk import ECKey
 from starlette.applications import Starlette
@@ -13,12 +14,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shared_kernel import access_token, scope
-from shared_kernel.access_token import Claims, Signer
+from mcp_server.adapters.revocations import FollowedRevocations
+from mcp_server.ports.keys import KeySet
+from shared_kernel import access_token, revocations, scope
+from shared_kernel.access_token import Claims
 from shared_kernel.asgi import App
-from shared_kernel.clock import SystemClock
+from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.http_connection import BoundedHttpProtocol
 from shared_kernel.http_server import Server
+from shared_kernel.revocations import Feed
+from shared_kernel.signer import Signer
 
 
 class AnnouncingServer(Server):
@@ -77,7 +82,37 @@ class Issuer:
         self.asked = anyio.Event()
         self.fetched = anyio.Event()
         self.gate: anyio.Event | None = None
-        self.app = Starlette(routes=[Route("/.well-known/jwks.json", self._jwks)])
+        self.grants: dict[str, float] = {}
+        self.clients: dict[str, float] = {}
+        self.users: dict[str, float] = {}
+        self.cursors: list[str | None] = []
+        self.feed: str | Response | None = None
+        """What `/revocations` answers instead of the truth."""
+        self.followed = anyio.Event()
+        """Set at each look at `/revocations`; for the test to replace."""
+        self.app = Starlette(
+            routes=[Route("/.well-known/jwks.json", self._jwks), Route("/revocations", self._revocations)]
+        )
+
+    async def _revocations(self, request: Request) -> Response:
+        self.cursors.append(request.query_params.get("after"))
+        self.followed.set()
+        if isinstance(self.feed, Response):
+            return self.feed
+        return Response(self.written_feed() if self.feed is None else self.feed)
+
+    def written_feed(self, *, key: ECKey | None = None, issuer: str | None = None, now: float | None = None) -> str:
+        """The feed as auth-server writes it, but for what is given."""
+        issued_at = SystemClock().now() if now is None else now
+        feed = Feed(
+            issued_at=issued_at,
+            cursor=str(int(issued_at)),
+            key_ids=frozenset(str(each.kid) for each in self.published),
+            grants=self.grants,
+            clients=self.clients,
+            users=self.users,
+        )
+        return revocations.write(Signer(key or self.key), issuer or self.url, feed)
 
     async def _jwks(self, _request: Request) -> Response:
         self.fetches += 1
@@ -112,6 +147,14 @@ class Issuer:
             token_id="jti-1",
         )
         return access_token.issue(Signer(key or self.key), claims, SystemClock().now() if now is None else now)
+
+
+def follower(
+    issuer: Issuer, fetching: httpx2.AsyncClient, keys: KeySet, *, strict: bool = False, clock: Clock | None = None
+) -> FollowedRevocations:
+    """What follows an issuer's revocations; it has heard nothing as long as nobody lets it follow."""
+    url, clock = f"{issuer.url}/revocations", clock or SystemClock()
+    return FollowedRevocations(fetching, url, keys=keys, issuer=issuer.url, strict=strict, clock=clock)
 
 
 def new_key() -> ECKey:

@@ -25,7 +25,7 @@ from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, TokenRefused
 from shared_kernel.asgi import Message, Receive, Scope, Send, send_json
 from shared_kernel.clock import SystemClock
 from tests.mcp_server.web.conftest import RESOURCE
-from tests.mcp_server.web.serving import Issuer, new_key
+from tests.mcp_server.web.serving import Issuer, follower, new_key
 from tests.support.clock import SettableClock
 
 pytestmark = pytest.mark.anyio
@@ -65,9 +65,11 @@ class Fixture:
     def __init__(self, issuer: Issuer, fetching: httpx2.AsyncClient) -> None:
         self.issuer, self.inner = issuer, Inner()
         self.keys = PublishedKeys(fetching, f"{issuer.url}/.well-known/jwks.json", clock=SystemClock())
+        self.revocations = follower(issuer, fetching, self.keys)
+        verifier = TokenVerifier(self.keys, self.revocations, issuer=issuer.url, audience=RESOURCE, clock=SystemClock())
         self.guard = Guard(
             self.inner,
-            verifier=TokenVerifier(self.keys, issuer=issuer.url, audience=RESOURCE, clock=SystemClock()),
+            verifier=verifier,
             transport=TransportSecuritySettings(
                 allowed_hosts=["localhost:*"], allowed_origins=["http://localhost:8000", "http://localhost:*"]
             ),
@@ -380,7 +382,8 @@ async def test_a_remembered_token_expires(issuer: Issuer) -> None:
     clock = SettableClock(SystemClock().now())
     async with httpx2.AsyncClient() as fetching:
         keys = PublishedKeys(fetching, f"{issuer.url}/.well-known/jwks.json", clock=clock)
-        verifier = TokenVerifier(keys, issuer=issuer.url, audience=RESOURCE, clock=clock)
+        revocations = follower(issuer, fetching, keys)
+        verifier = TokenVerifier(keys, revocations, issuer=issuer.url, audience=RESOURCE, clock=clock)
         token = issuer.token(now=clock.time)
         assert (await verifier.principal(token)).subject == "usr_1"
         clock.time += LIFETIME + CLOCK_SKEW - 1
@@ -393,7 +396,8 @@ async def test_a_remembered_token_expires(issuer: Issuer) -> None:
 async def test_remembered_tokens_are_bounded_and_still_right(issuer: Issuer) -> None:
     async with httpx2.AsyncClient() as fetching:
         keys = PublishedKeys(fetching, f"{issuer.url}/.well-known/jwks.json", clock=SystemClock())
-        verifier = TokenVerifier(keys, issuer=issuer.url, audience=RESOURCE, clock=SystemClock(), capacity=2)
+        revocations, clock = follower(issuer, fetching, keys), SystemClock()
+        verifier = TokenVerifier(keys, revocations, issuer=issuer.url, audience=RESOURCE, clock=clock, capacity=2)
         tokens = [issuer.token(subject=f"usr_{number}") for number in range(5)]
         for _ in range(2):
             for number, token in enumerate(tokens):

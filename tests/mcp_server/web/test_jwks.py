@@ -16,7 +16,7 @@ from mcp_server.web.verification import TokenVerifier
 from shared_kernel.access_token import Refusal, TokenRefused
 from shared_kernel.clock import SystemClock
 from tests.mcp_server.web.conftest import RESOURCE
-from tests.mcp_server.web.serving import Issuer, new_key
+from tests.mcp_server.web.serving import Issuer, follower, new_key
 from tests.support.clock import SettableClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -29,7 +29,9 @@ class Reader:
         self.clock = SettableClock()
         url = f"{issuer.url}/.well-known/jwks.json"
         self.keys = PublishedKeys(client, url, clock=self.clock, refresh_seconds=refresh_seconds)
-        self.verifier = TokenVerifier(self.keys, issuer=issuer.url, audience=RESOURCE, clock=SystemClock())
+        self.verifier = TokenVerifier(
+            self.keys, follower(issuer, client, self.keys), issuer=issuer.url, audience=RESOURCE, clock=SystemClock()
+        )
 
     async def refusal(self, token: str) -> Refusal | None:
         try:

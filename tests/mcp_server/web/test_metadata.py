@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.app import http_app
 from mcp_server.settings import Settings
 from shared_kernel.asgi import App
@@ -34,11 +35,13 @@ def application(*, ready: bool = True, **settings: object) -> App:
         "cursor_key_file": nowhere,
     }
     loaded = Settings.model_validate({**values, **settings})
-    keys = PublishedKeys(httpx2.AsyncClient(), loaded.keys_url, clock=SystemClock())
+    fetching, clock = httpx2.AsyncClient(), SystemClock()
+    keys = PublishedKeys(fetching, loaded.keys_url, clock=clock)
     return http_app(
         loaded,
         [],
         keys,
+        FollowedRevocations(fetching, loaded.feed_url, keys=keys, issuer=ISSUER, strict=False, clock=clock),
         running=nothing,
         ready=lambda: ready,
         clock=SystemClock(),

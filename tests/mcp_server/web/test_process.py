@@ -121,7 +121,7 @@ def test_a_busy_port_is_one_clear_line(tmp_path: Path) -> None:
     [
         ("MCP_ISSUER", "", "MCP_ISSUER is not set, for example https://auth.example.com"),
         ("MCP_SCHEMAS_FILE", "/nonexistent", "MCP_SCHEMAS_FILE: /nonexistent: No such file or directory"),
-        ("MCP_CURSOR_KEY_FILE", "/nonexistent", "MCP_CURSOR_KEY_FILE: cannot read key file /nonexistent"),
+        ("MCP_CURSOR_KEY_FILE", "/nonexistent", "MCP_CURSOR_KEY_FILE: cannot read /nonexistent: FileNotFoundError"),
     ],
 )
 def test_a_bad_setting_is_one_clear_line(tmp_path: Path, command: str, name: str, value: str, problem: str) -> None:

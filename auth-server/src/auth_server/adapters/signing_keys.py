@@ -21,10 +21,10 @@ from joserfc.jwk import ECKey
 from auth_server.domain.signing_key import LONGEST_OUTAGE, PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.ports.keys import SigningKeyStore
 from auth_server.ports.store import StoreUnavailable
-from shared_kernel import access_token
-from shared_kernel.access_token import Signer
+from shared_kernel import signer
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
+from shared_kernel.signer import Signer
 
 SNAPSHOT_AGE = 1.0
 """Seconds after which the stages are read anew."""
@@ -170,7 +170,7 @@ def _open(keys: Sequence[SealedKey], master_key: bytes, taken_at: float) -> _Sna
 def _new_key(stage: KeyStage, master_key: bytes, entropy: Entropy, now: float, *, promotable_at: float) -> SealedKey:
     key = ECKey.generate_key(_CURVE)
     key_id = key.thumbprint()  # RFC 7638
-    names = {"kid": key_id, "use": "sig", "alg": access_token.ALGORITHM}
+    names = {"kid": key_id, "use": "sig", "alg": signer.ALGORITHM}
     nonce = entropy.bytes(_NONCE_BYTES)
     private = json.dumps({**key.as_dict(private=True), **names}).encode()
     return SealedKey(

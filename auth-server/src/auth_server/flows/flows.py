@@ -8,6 +8,7 @@ from auth_server.flows.client_documents import ClientDocuments
 from auth_server.flows.connections import Connections
 from auth_server.flows.consent import Consent
 from auth_server.flows.register import Register
+from auth_server.flows.revocation_feed import RevocationFeed
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.sign_out import SignOut
@@ -34,6 +35,7 @@ class Flows:
     token: TokenExchange
     register: Register
     revoke: Revoke
+    revocation_feed: RevocationFeed
 
 
 def compose(
@@ -101,8 +103,10 @@ def compose(
             clients=clients,
             refresh_tokens=store,
             grants=store,
+            revocations=store,
             keys=keys,
             limiter=limiter,
             clock=clock,
         ),
+        revocation_feed=RevocationFeed(deployment=deployment, store=store, keys=keys, clock=clock),
     )

@@ -6,12 +6,14 @@ from auth_server.domain import credentials
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Refused
+from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.flows import client_request
 from auth_server.flows.client_request import ClientRequest
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.limits import AttemptLimiter
+from auth_server.ports.revocations import RevocationStore
 from auth_server.protocol import client_auth, revocation
 from shared_kernel.clock import Clock
 
@@ -28,13 +30,14 @@ class Revoke:
         clients: ClientStore,
         refresh_tokens: RefreshStore,
         grants: GrantStore,
+        revocations: RevocationStore,
         keys: KeyRing,
         limiter: AttemptLimiter,
         clock: Clock,
     ) -> None:
         self._deployment = deployment
         self._clients, self._refresh_tokens, self._grants = clients, refresh_tokens, grants
-        self._keys, self._limiter, self._clock = keys, limiter, clock
+        self._revocations, self._keys, self._limiter, self._clock = revocations, keys, limiter, clock
 
     async def revoke(self, request: ClientRequest) -> None:
         """Ends what the token stands for, if it is the client's own.
@@ -67,6 +70,9 @@ class Revoke:
             if token is None:
                 return
             handle, user_id = token.grant_handle, token.subject
-            if not await self._grants.revoke_grant_by_handle(handle, client.client_id, now):
+            if token.subject == client.client_id:  # its own, without a grant
+                await self._revocations.note_revocation(Revocation(Revoked.GRANT, handle, now))
+                user_id = None
+            elif not await self._grants.revoke_grant_by_handle(handle, client.client_id, now):
                 return
         _log.info("grant_revoked", user_id=user_id, client_id=client.client_id, grant=handle, address=address)

@@ -6,7 +6,7 @@ from typing import Protocol
 from joserfc.jwk import ECKey
 
 from auth_server.domain.signing_key import SealedKey
-from shared_kernel.access_token import Signer
+from shared_kernel.signer import Signer
 
 
 class SigningKeyStore(Protocol):

@@ -7,6 +7,7 @@ from typing import Protocol
 from auth_server.domain.authorization import AuthorizationCode, Transaction
 from auth_server.domain.client import Client
 from auth_server.domain.grant import Grant, RefreshToken
+from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
 
@@ -105,6 +106,7 @@ Record = (
     | StoredCode
     | AttemptWindow
     | UsedOnce
+    | Revocation
     | SealedKey
 )
 """One thing that a store remembers."""

@@ -10,6 +10,7 @@ from auth_server.ports.limits import LimitStore
 from auth_server.ports.people import SessionStore, UserStore
 from auth_server.ports.records import RecordStore
 from auth_server.ports.replays import ReplayStore
+from auth_server.ports.revocations import RevocationStore
 
 
 class UnusableStore(Exception):
@@ -47,6 +48,7 @@ class Store(
     SigningKeyStore,
     LimitStore,
     ReplayStore,
+    RevocationStore,
     RecordStore,
     Maintenance,
     Protocol,

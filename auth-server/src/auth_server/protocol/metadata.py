@@ -7,7 +7,7 @@ from joserfc.jwk import ECKey
 
 from auth_server.domain.client import GrantType
 from auth_server.domain.deployment import Deployment, DocumentPolicy
-from shared_kernel import access_token, scope
+from shared_kernel import scope, signer
 
 
 def server_metadata(deployment: Deployment) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def openid_configuration(deployment: Deployment) -> dict[str, Any]:
     return {
         **server_metadata(deployment),
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [access_token.ALGORITHM],
+        "id_token_signing_alg_values_supported": [signer.ALGORITHM],
     }
 
 
@@ -50,7 +50,7 @@ def jwk_set(keys: Mapping[str, ECKey]) -> dict[str, Any]:
     """The JWK set of the published keys; public parts only."""
     return {
         "keys": [
-            {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": access_token.ALGORITHM}
+            {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": signer.ALGORITHM}
             for key_id, key in keys.items()
         ]
     }

@@ -23,6 +23,7 @@ from mcp_server.access.bearer import (
 )
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.keys import KeySetUnavailable
+from mcp_server.ports.revocations import RevocationsUnknown
 from mcp_server.web import message
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel.access_token import TokenRefused
@@ -113,13 +114,14 @@ class Guard:
             return await self._verifier.principal(token)
         except TokenRefused as refused:
             raise self._denied(Denial.INVALID_TOKEN, self._common_scopes, refused.reason.value) from None
-        except KeySetUnavailable:
+        except (KeySetUnavailable, RevocationsUnknown) as error:
             # A 401 would make clients throw away a good token.
             document: dict[str, object] = {
                 "error": "temporarily_unavailable",
                 "error_description": "Tokens cannot be verified at the moment. Try again in a few seconds.",
             }
-            raise _Refused(503, "key_set_unavailable", document, {"Retry-After": _RETRY_AFTER_SECONDS}) from None
+            reason = "key_set_unavailable" if isinstance(error, KeySetUnavailable) else "revocations_unknown"
+            raise _Refused(503, reason, document, {"Retry-After": _RETRY_AFTER_SECONDS}) from None
 
     def _authorize(self, principal: Principal, request: message.Message) -> None:
         # MCP, Authorization: every scope the operation needs in one challenge, so that one step-up is enough.

@@ -7,6 +7,7 @@ from joserfc.jwk import ECKey
 
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.keys import KeySet
+from mcp_server.ports.revocations import Revocations
 from shared_kernel import access_token
 from shared_kernel.access_token import CLOCK_SKEW, AccessToken, Refusal, TokenRefused
 from shared_kernel.clock import Clock
@@ -19,12 +20,22 @@ class TokenVerifier:
     memory and the tokens themselves are not in it. What can change after a verification is checked on every use.
     """
 
-    def __init__(self, keys: KeySet, *, issuer: str, audience: str, clock: Clock, capacity: int = 10_000) -> None:
-        self._keys, self._issuer, self._audience, self._clock, self._capacity = keys, issuer, audience, clock, capacity
+    def __init__(
+        self,
+        keys: KeySet,
+        revocations: Revocations,
+        *,
+        issuer: str,
+        audience: str,
+        clock: Clock,
+        capacity: int = 10_000,
+    ) -> None:
+        self._keys, self._revocations, self._clock = keys, revocations, clock
+        self._issuer, self._audience, self._capacity = issuer, audience, capacity
         self._verified: OrderedDict[bytes, tuple[AccessToken, ECKey]] = OrderedDict()
 
     async def principal(self, token: str) -> Principal:
-        """Who bears the token. Raises TokenRefused, KeySetUnavailable."""
+        """Who bears the token. Raises TokenRefused, KeySetUnavailable, RevocationsUnknown."""
         if len(token) > access_token.MAX_LENGTH:  # before it is hashed
             raise TokenRefused(Refusal.TOO_LONG)
         digest = hashlib.sha256(token.encode()).digest()
@@ -43,6 +54,9 @@ class TokenVerifier:
         else:
             keys = {key_id: key}
             claims = access_token.verify(token, keys=keys, issuer=self._issuer, audience=self._audience, now=now)
+        if self._revocations.ends(claims):
+            self._verified.pop(digest, None)
+            raise TokenRefused(Refusal.REVOKED)
         self._verified[digest] = (claims, key)
         self._verified.move_to_end(digest)
         if len(self._verified) > self._capacity:

@@ -20,6 +20,7 @@ from auth_server.adapters.redis_store.fields import (
 )
 from auth_server.adapters.redis_store.reading import pieces, read_all
 from auth_server.adapters.redis_store.restoring import commands_for
+from auth_server.adapters.redis_store.revocations import RedisRevocations
 from auth_server.domain.grant import RefreshToken, RefreshTokenKey
 from auth_server.ports.records import (
     AttemptWindow,
@@ -88,6 +89,8 @@ class RedisRecords:
             for key, expires_at in zip(piece, await self._database.run("texts", "used", *piece), strict=True):
                 if expires_at:
                     yield UsedOnce(key, float(expires_at))
+        for revocation in await RedisRevocations(self._database).revocations(0):
+            yield revocation
 
     async def _keys(self) -> AsyncIterator[Record]:
         for each in await self._database.run("signing_keys"):

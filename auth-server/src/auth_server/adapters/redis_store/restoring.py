@@ -21,6 +21,7 @@ from auth_server.adapters.redis_store.scripts import SLACK
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME, Registration
 from auth_server.domain.grant import REVOKED_GRANT_MEMORY
+from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import RETIRED_LIFETIME, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
 from auth_server.ports.records import (
@@ -66,7 +67,7 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
             yield ["HSET", key("code", code.digest), *pairs(values)]
             yield ["HSET", key("grant", code.grant_id), "code", code.digest]
             yield _review(key, "code", code.digest, (used_at or code.expires_at) + USED_CODE_MEMORY)
-        case AttemptWindow() | UsedOnce():
+        case AttemptWindow() | UsedOnce() | Revocation():
             yield from _attempts_or_mark(record, key, now)
         case SealedKey(key_id):
             yield ["HSET", key("key", key_id), *pairs(key_fields(record))]
@@ -75,7 +76,7 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
                 yield _review(key, "key", key_id, record.changed_at + RETIRED_LIFETIME)
 
 
-def _attempts_or_mark(record: AttemptWindow | UsedOnce, key: KeyOf, now: float) -> Iterator[Command]:
+def _attempts_or_mark(record: AttemptWindow | UsedOnce | Revocation, key: KeyOf, now: float) -> Iterator[Command]:
     match record:
         case AttemptWindow(name, attempts, ends_at):
             window: dict[str, Argument] = {"key": name, "attempts": " ".join(map(repr, attempts)), "ends_at": ends_at}
@@ -83,6 +84,8 @@ def _attempts_or_mark(record: AttemptWindow | UsedOnce, key: KeyOf, now: float) 
             yield ["EXPIRE", key("attempts", name), _seconds(ends_at - now)]
         case UsedOnce(name, expires_at):
             yield ["SET", key("used", name), expires_at, "EX", _seconds(expires_at - now)]
+        case Revocation(revoked, name, at):
+            yield ["ZADD", key("revocations", None), at, f"{revoked.value}:{name}"]
 
 
 def _client(record: StoredClient, key: KeyOf) -> Iterator[Command]:

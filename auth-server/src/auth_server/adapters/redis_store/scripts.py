@@ -7,6 +7,7 @@ from functools import cache
 from importlib import resources
 
 from auth_server.domain import authorization, client, grant, signing_key
+from shared_kernel import revocations
 
 SLACK = 3600
 """Seconds that Redis keeps most keys beyond the time that verbs compare with: its clock is another."""
@@ -24,6 +25,7 @@ _CONSTANTS = {
     "NEVER_USED_LIFETIME": client.NEVER_USED_LIFETIME,
     "DYNAMIC_LIFETIME": client.DYNAMIC_LIFETIME,
     "RETIRED_LIFETIME": signing_key.RETIRED_LIFETIME,
+    "REVOCATION_MEMORY": revocations.MEMORY,
 }
 _ALONE = {"open"}
 """Scripts that run before there is a store."""

@@ -13,6 +13,7 @@ from auth_server.adapters.redis_store.limits import RedisLimits
 from auth_server.adapters.redis_store.opening import open_database
 from auth_server.adapters.redis_store.people import RedisPeople
 from auth_server.adapters.redis_store.records import RedisRecords
+from auth_server.adapters.redis_store.revocations import RedisRevocations
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
 
@@ -21,7 +22,14 @@ _PROBE_PATIENCE = 0.25
 
 
 class RedisStore(
-    RedisClients, RedisPeople, RedisAuthorizations, RedisGrants, RedisSigningKeys, RedisLimits, RedisRecords
+    RedisClients,
+    RedisPeople,
+    RedisAuthorizations,
+    RedisGrants,
+    RedisSigningKeys,
+    RedisLimits,
+    RedisRevocations,
+    RedisRecords,
 ):
     """Implements Store."""
 
@@ -32,6 +40,7 @@ class RedisStore(
         RedisGrants.__init__(self, database)
         RedisSigningKeys.__init__(self, database)
         RedisLimits.__init__(self, database)
+        RedisRevocations.__init__(self, database)
         RedisRecords.__init__(self, database, clock)
 
     async def check(self) -> None:

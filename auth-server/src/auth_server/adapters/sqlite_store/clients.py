@@ -8,7 +8,9 @@ from typing import Any
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import revoke
 from auth_server.adapters.sqlite_store.memory import Watched
+from auth_server.adapters.sqlite_store.revocations import note
 from auth_server.domain.client import MAX_NEVER_USED, Client, ClientSecret, GrantType, Registration
+from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.ports.clients import Addition
 from shared_kernel import scope
 
@@ -166,7 +168,10 @@ def _delete(db: sqlite3.Connection, client_id: str, now: float) -> bool:
         " AND registration <> 'operator'",
         (now, client_id),
     )
-    return db.execute("DELETE FROM clients WHERE client_id = ?", (client_id,)).rowcount > 0
+    deleted = db.execute("DELETE FROM clients WHERE client_id = ?", (client_id,)).rowcount > 0
+    if deleted:
+        note(db, Revocation(Revoked.CLIENT, client_id, now))
+    return deleted
 
 
 def _add_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret) -> None:

@@ -159,8 +159,13 @@ def revoke(
         for column, value in (("grant_id", grant_id), ("client_id", client_id), ("user_id", user_id))
         if value is not None
     )
+    ending = f"{column} = ? AND revoked_at IS NULL"
     db.execute(
-        f"UPDATE grants SET revoked_at = ?, review_at = ? WHERE {column} = ? AND revoked_at IS NULL",  # noqa: S608
+        f"INSERT OR REPLACE INTO revocations SELECT 'grant', handle, ? FROM grants WHERE {ending}",  # noqa: S608
+        (now, value),
+    )
+    db.execute(
+        f"UPDATE grants SET revoked_at = ?, review_at = ? WHERE {ending}",  # noqa: S608
         (now, now + REVOKED_GRANT_MEMORY, value),
     )
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import revoke
+from auth_server.adapters.sqlite_store.revocations import note
+from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.domain.user import Session, User
 
 USER_COLUMNS = "user_id, email, password_hash, tenant, created_at, disabled_at"
@@ -103,13 +105,18 @@ def _disable(db: sqlite3.Connection, user_id: str, now: float) -> bool:
         "UPDATE users SET disabled_at = coalesce(disabled_at, ?) WHERE user_id = ?",
         (now, user_id),
     )
+    if disabled.rowcount:
+        note(db, Revocation(Revoked.USER, user_id, now))
     return disabled.rowcount > 0
 
 
 def _delete_user(db: sqlite3.Connection, user_id: str, now: float) -> bool:
     revoke(db, now, user_id=user_id)
     # The sessions go with the row that they refer to.
-    return _change(db, "DELETE FROM users WHERE user_id = ?", user_id)
+    deleted = _change(db, "DELETE FROM users WHERE user_id = ?", user_id)
+    if deleted:
+        note(db, Revocation(Revoked.USER, user_id, now))
+    return deleted
 
 
 def _set_password_hash(db: sqlite3.Connection, user_id: str, password_hash: str) -> bool:

@@ -17,7 +17,9 @@ from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import restore_grant, stored_grants
 from auth_server.adapters.sqlite_store.keys import every_key, insert_key
 from auth_server.adapters.sqlite_store.people import SESSION_COLUMNS, USER_COLUMNS
+from auth_server.adapters.sqlite_store.revocations import REVOCATION_COLUMNS, note, revocation_from_row
 from auth_server.domain.authorization import AuthorizationCode
+from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
 from auth_server.ports.records import (
@@ -74,6 +76,8 @@ def _records(db: sqlite3.Connection) -> Iterator[Record]:
         yield AttemptWindow(key, tuple(json.loads(attempts)), ends_at)
     for row in db.execute("SELECT key, expires_at FROM used_once ORDER BY rowid"):
         yield UsedOnce(*row)
+    for row in db.execute(f"SELECT {REVOCATION_COLUMNS} FROM revocations ORDER BY rowid"):  # noqa: S608
+        yield revocation_from_row(row)
     yield from every_key(db)
 
 
@@ -100,12 +104,20 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
             restore_grant(db, record)
         case StoredCode(code, used_at, wrong_verifiers):
             insert_code(db, code, used_at, wrong_verifiers)
+        case AttemptWindow() | UsedOnce() | Revocation():
+            _add_mark(db, record)
+        case SealedKey():
+            insert_key(db, record)
+
+
+def _add_mark(db: sqlite3.Connection, record: AttemptWindow | UsedOnce | Revocation) -> None:
+    match record:
         case AttemptWindow(key, attempts, ends_at):
             _insert(db, "attempt_windows", "key, attempts, ends_at", (key, json.dumps(attempts), ends_at))
         case UsedOnce():
             _insert(db, "used_once", "key, expires_at", astuple(record))
-        case SealedKey():
-            insert_key(db, record)
+        case Revocation():
+            note(db, record)
 
 
 def _insert(db: sqlite3.Connection, table: str, columns: str, values: tuple[object, ...]) -> None:

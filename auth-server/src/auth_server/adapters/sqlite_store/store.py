@@ -14,6 +14,7 @@ from auth_server.adapters.sqlite_store.limits import SqliteLimits
 from auth_server.adapters.sqlite_store.people import SqlitePeople
 from auth_server.adapters.sqlite_store.records import SqliteRecords
 from auth_server.adapters.sqlite_store.replays import SqliteReplays
+from auth_server.adapters.sqlite_store.revocations import SqliteRevocations
 from auth_server.adapters.sqlite_store.sweeping import STEPS, Step
 from auth_server.ports.store import Store
 
@@ -29,6 +30,7 @@ class SqliteStore(
     SqliteSigningKeys,
     SqliteLimits,
     SqliteReplays,
+    SqliteRevocations,
     SqliteRecords,
 ):
     """Implements Store."""
@@ -41,6 +43,7 @@ class SqliteStore(
         SqliteSigningKeys.__init__(self, database)
         SqliteLimits.__init__(self, database)
         SqliteReplays.__init__(self, database)
+        SqliteRevocations.__init__(self, database)
         SqliteRecords.__init__(self, database)
 
     @classmethod

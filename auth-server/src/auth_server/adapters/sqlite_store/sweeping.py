@@ -7,6 +7,7 @@ from auth_server.domain.authorization import CODE_LIFETIME, USED_CODE_MEMORY
 from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY
 from auth_server.domain.signing_key import RETIRED_LIFETIME
+from shared_kernel import revocations
 
 BATCH = 500
 """Rows that one step handles in one transaction."""
@@ -59,6 +60,7 @@ STEPS: tuple[Step, ...] = (
     _delete("client_secrets", "expires_at <= :limit"),
     _delete("attempt_windows", "ends_at <= :limit"),
     _delete("used_once", "expires_at <= :limit"),
+    _delete("revocations", "at <= :limit", revocations.MEMORY),
     # The first condition is for the index: a code is used before it expires.
     _delete(
         "codes",

@@ -45,6 +45,12 @@ local function may_give(user_id, client_id)
     return is_enabled(user_id) and redis.call('EXISTS', name('client', client_id)) == 1
 end
 
+-- Tells resource servers of the end of a grant (by its handle), a client or a user.
+local function note_revocation(revoked, id, at)
+    redis.call('ZADD', PREFIX .. 'revocations', at, revoked .. ':' .. id)
+    redis.call('EXPIRE', PREFIX .. 'revocations', REVOCATION_MEMORY + SLACK)
+end
+
 -- Ends a grant, unless it has ended: the first revocation's time stays.
 local function revoke(grant_id, now)
     local key = name('grant', grant_id)
@@ -59,6 +65,7 @@ local function revoke(grant_id, now)
     redis.call('EXPIRE', key, REVOKED_GRANT_MEMORY + SLACK)
     redis.call('EXPIRE', name('handle', grant[3]), REVOKED_GRANT_MEMORY + SLACK)
     review('grant', grant_id, now + REVOKED_GRANT_MEMORY)
+    note_revocation('grant', grant[3], now)
     return true
 end
 

@@ -9,4 +9,5 @@ end
 remove_client(A[1])
 -- Should nobody call that script, the sweeper does its work.
 review('client', A[1], A[2])
+note_revocation('client', A[1], A[2])
 return 1

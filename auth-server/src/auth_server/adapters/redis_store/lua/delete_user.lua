@@ -10,4 +10,5 @@ end_sessions(A[1])
 redis.call('HDEL', PREFIX .. 'emails', email)
 redis.call('ZREM', PREFIX .. 'users', A[1])
 redis.call('DEL', name('user', A[1]), name('user-grants', A[1]))
+note_revocation('user', A[1], A[2])
 return 1

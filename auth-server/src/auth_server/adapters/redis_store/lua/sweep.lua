@@ -62,6 +62,7 @@ function sweeps.client(client_id)
     remove_client(client_id)
 end
 
+redis.call('ZREMRANGEBYSCORE', PREFIX .. 'revocations', '-inf', now - REVOCATION_MEMORY)
 local due = redis.call('ZRANGEBYSCORE', reviews, '-inf', now, 'LIMIT', 0, BATCH)
 for _, member in ipairs(due) do
     local kind, id = string.match(member, '^(%l+):(.*)$')

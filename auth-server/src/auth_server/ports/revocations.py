@@ -1,0 +1,21 @@
+"""What was revoked lately, so that resource servers hear of it before the tokens expire."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from auth_server.domain.revocation import Revocation
+
+
+class RevocationStore(Protocol):
+    """Revocations of the last revocations.MEMORY seconds (shared_kernel) at least.
+
+    Every verb that revokes a grant, deletes a client or a user, or disables a user notes it in the same step.
+    """
+
+    async def revocations(self, since: float) -> Sequence[Revocation]:
+        """What was revoked at that time or later, oldest first; of several revocations of one thing the latest."""
+        ...
+
+    async def note_revocation(self, revocation: Revocation) -> None:
+        """Adds the end of tokens that have no grant."""
+        ...
