@@ -28,6 +28,7 @@ from auth_server.flows.administration import copying
 from auth_server.flows.administration.keys import Keys
 from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.flows import compose
+from auth_server.ports.keys import KeyRing
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Maintenance, Store, UnusableStore
 from auth_server.settings import Settings
@@ -91,8 +92,9 @@ _BACKENDS: Mapping[str, _Backend] = {
     "dynamodb": _Backend(_open_dynamodb, client_freshness=2.0, prepare=_prepare_dynamodb),
 }
 """By the scheme of AUTH_STORE_URL."""
-SWEEP_SECONDS = 600.0
-"""Time between two clearings of expired rows."""
+HOUSEKEEPING_SECONDS = 600.0
+"""Time between two clearings of expired rows, and two looks at the age of the signing key."""
+_DAY_SECONDS = 86400
 SHUTDOWN_SECONDS = 20
 _log = structlog.get_logger("auth_server")
 
@@ -138,7 +140,7 @@ async def service(
             brand=settings.brand_name,
         )
         async with anyio.create_task_group() as housekeeping:
-            housekeeping.start_soon(_sweep_forever, store, clock)
+            housekeeping.start_soon(_keep_house, store, keys, settings.key_rotation_days, clock)
             hosts = host_names([settings.issuer, *settings.resources]) | {*settings.allowed_hosts}
             door = FrontDoor(site, hosts=hosts, limit=settings.max_concurrent_requests)
             yield behind_proxies(RequestLog(door, clock=clock, entropy=entropy), settings.trusted_proxies)
@@ -290,11 +292,16 @@ async def _open_keys(
         raise CannotStart(message) from error
 
 
-async def _sweep_forever(store: Maintenance, clock: Clock) -> None:
+async def _keep_house(store: Maintenance, keys: KeyRing, rotation_days: float, clock: Clock) -> None:
     while True:
+        # Whatever goes wrong, the next time may do better; an exception from here would end the service.
         try:
             _log.debug("swept", rows=await store.sweep(clock.now()))
         except Exception:
-            # Whatever it is, the next sweep may do better; an exception from here would end the service.
             _log.exception("sweep_failed")
-        await anyio.sleep(SWEEP_SECONDS)
+        try:
+            if rotation_days and await keys.rotate_older(rotation_days * _DAY_SECONDS):
+                _log.info("signing_key_rotated", key_id=(await keys.signing_key()).key_id)
+        except Exception:
+            _log.exception("rotation_failed")
+        await anyio.sleep(HOUSEKEEPING_SECONDS)

@@ -108,6 +108,13 @@ class Settings(ServiceSettings):
         "with `=host:port`, from there. The certificate must be that of the origin.",
         examples=["https://clients.corp.example,https://app.example=10.0.0.7:8443"],
     )
+    key_rotation_days: float = Field(
+        default=90,
+        ge=0,
+        le=3650,
+        description="After how many days another key signs, without anybody's doing; 0 leaves that to "
+        "`auth-server key rotate`.",
+    )
     max_concurrent_requests: MaxConcurrentRequests = 256
     shutdown_delay_seconds: ShutdownDelaySeconds = 5.0
     redirect_schemes: CommaSeparated = Field(

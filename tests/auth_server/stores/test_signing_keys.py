@@ -1,5 +1,6 @@
 """Signing keys through their life: published before use, sealed at rest, rotated without one refusal."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -204,3 +205,13 @@ async def test_wrong_master_key_is_one_clear_error(tmp_path: Path) -> None:
             await open_key_ring(world.store, b"x" * 32, world.clock, SystemEntropy())
         again = await open_key_ring(world.store, MASTER_KEY, world.clock, SystemEntropy())
         assert (await again.signing_key()).key_id == (await world.keys.signing_key()).key_id
+
+
+async def test_of_many_processes_that_find_a_key_old_one_rotates(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    async with open_world(path) as world, open_world(path, clock=world.clock) as other:
+        assert not await world.keys.rotate_older(1000)
+        world.clock.time += 1000
+        outcomes = await asyncio.gather(*(each.keys.rotate_older(1000) for each in (world, other) * 5))
+        assert sorted(outcomes) == [False] * 9 + [True]
+        assert not await other.keys.rotate_older(1000)

@@ -15,7 +15,7 @@ import pytest
 
 from auth_server import app
 from auth_server.web import parameters
-from shared_kernel import logs
+from shared_kernel import logs, revocations
 from tests.auth_server.web.site import (
     EMAIL,
     LOOPBACK_URI,
@@ -279,6 +279,22 @@ async def test_revocation_answers_without_a_body(site: Site) -> None:
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_revocations_are_signed_and_need_no_credential(any_site: Site) -> None:
+    path = f"{any_site.base}/revocations"
+    answer = await any_site.browser.get(path, params={"after": "x"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/revocations+jwt"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "access-control-allow-origin" not in answer.headers
+    assert revocations.unverified_key_id(answer.text)
+    assert (await any_site.browser.post(path)).status_code == 405
+    with any_site.broken_store():
+        any_site.clock.time += 60
+        refused = await any_site.browser.get(path)
+    assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
+    assert int(refused.headers["retry-after"]) > 0
 
 
 async def test_e14_without_a_store_nothing_is_used_up(site: Site) -> None:

@@ -114,6 +114,14 @@ class SealedKeyRing:
         self._snapshot = await self._read()
         return None
 
+    async def rotate_older(self, seconds: float) -> bool:
+        """See KeyRing."""
+        since = [key.changed_at for key in await self.keys() if key.stage is KeyStage.ACTIVE]
+        if not since or self._clock.now() - since[0] < seconds:
+            return False
+        # Who comes second finds a next key that has just been published, and may not promote it.
+        return await self.rotate() is None
+
     async def _fresh(self) -> _Snapshot:
         if self._age() >= SNAPSHOT_AGE:
             if self._clock.monotonic() < self._away_until:

@@ -31,11 +31,11 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="KID", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Withdraw a signing key at once, after a leak: tokens signed with it are refused once caches have noticed."""
+    """Withdraw a signing key at once, after a leak: tokens signed with it are refused within seconds."""
     active = with_keys(lambda keys: keys.revoke(key_id))
     text = (
-        f"Withdrew {key_id}. Signing with {active}. Resource servers believe the old key until they fetch the key set"
-        f" anew: up to {JWKS_MAX_AGE} s, or at once if you restart them."
+        f"Withdrew {key_id}. Signing with {active}. mcp-server believes the old key for a few seconds more, other"
+        f" resource servers until they fetch the key set anew: up to {JWKS_MAX_AGE} s."
     )
     show(as_json, {"revoked_key_id": key_id, "active_key_id": active}, text)
 

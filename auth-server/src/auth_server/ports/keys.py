@@ -60,3 +60,7 @@ class KeyRing(Protocol):
     async def rotate(self) -> float | None:
         """Promotes the next key. None when done, else the seconds to wait until its publication is old enough."""
         ...
+
+    async def rotate_older(self, seconds: float) -> bool:
+        """Promotes the next key if the active one has signed for so long; of several processes one does."""
+        ...
