@@ -24,8 +24,8 @@ async def _granted(store: Store, name: str = "g") -> Grant:
     return grant
 
 
-async def _told(store: Store, since: float = 0) -> set[tuple[str, str, float]]:
-    found = await store.revocations(since)
+async def _told(store: Store, since: float = NOW) -> set[tuple[str, str, float]]:
+    found = await store.revocations(since, NOW + MEMORY)
     assert [each.at for each in found] == sorted(each.at for each in found)
     return {(each.revoked.value, each.name, each.at) for each in found}
 

@@ -14,7 +14,8 @@ from auth_server.adapters.dynamodb_store.client_items import (
     secret_attributes,
 )
 from auth_server.adapters.dynamodb_store.items import Item, Key, client_key
-from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table
+from auth_server.adapters.dynamodb_store.revocations import note
+from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import CHANGED, NEW, Delete, Put, Update
 from auth_server.domain.client import (
     MAX_NEVER_USED,
@@ -22,6 +23,7 @@ from auth_server.domain.client import (
     ClientSecret,
     Registration,
 )
+from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.ports.clients import Addition
 
 LIVE = "attribute_exists(#generation)"
@@ -102,10 +104,12 @@ class DynamoDbClients:
             key, call = client_key(client_id), self._table.new_name()
             gone = dict.fromkeys(LEFT_BEHIND)
             mark = {**gone, "deleted_at": now, "deleted_by": call, "queue": QUEUE, "due": now}
+            ended = Revocation(Revoked.CLIENT, client_id, now)
             try:
-                await self._table.write(Update(key, mark, LIVE, add=CHANGED))
-            except ConditionFailed as failed:
-                return failed.met is not None and failed.met.get("deleted_by") == call
+                await self._table.transact([Update(key, mark, LIVE, add=CHANGED), note(ended)])
+            except TransactionFailed as failed:
+                met = failed.met.get(0)
+                return met is not None and met.get("deleted_by") == call
             return True
 
     async def _known_client(self, met: Item, client: Client, generation: str) -> Addition:

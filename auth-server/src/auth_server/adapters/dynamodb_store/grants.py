@@ -17,10 +17,12 @@ from auth_server.adapters.dynamodb_store.items import (
     user_grants,
     user_key,
 )
-from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table
+from auth_server.adapters.dynamodb_store.revocations import note
+from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Update
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshTokenKey
+from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
 
 _REMEMBERED = 10_000
@@ -131,11 +133,16 @@ class DynamoDbGrants:
 
 async def revoke(table: Table, grant_id: str, now: float) -> bool:
     """Ends a grant; False if there is none, or another call has revoked it before."""
-    call = table.new_name()
+    key, call = grant_key(grant_id), table.new_name()
+    item = await table.get(key)
+    if item is None or "revoked_at" in item:
+        return False
     try:
-        await table.write(revocation(grant_key(grant_id), call, now))
-    except ConditionFailed as failed:
-        return failed.met is not None and failed.met.get("revoked_by") == call
+        ended = Revocation(Revoked.GRANT, item["handle"], now)
+        await table.transact([revocation(key, call, now), note(ended)])
+    except TransactionFailed as failed:
+        met = failed.met.get(0)
+        return met is not None and met.get("revoked_by") == call
     return True
 
 

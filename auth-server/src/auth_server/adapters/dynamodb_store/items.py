@@ -20,6 +20,8 @@ TTL_DELAY = 86_400
 """Seconds after which DynamoDB may delete by itself what the sweeper has missed."""
 SHARDS = 4
 """Parts of a queue that many requests write to: one index partition takes 1,000 writes a second."""
+REVOCATIONS = "revocations#"
+"""What the partition keys of revocations begin with."""
 _PLAIN = re.compile(r'[!"$-}]{1,400}')
 
 
@@ -82,6 +84,11 @@ def window_key(name: str) -> Key:
 def mark_key(name: str) -> Key:
     """Of a mark that something has been used."""
     return Key(f"used#{_part(name)}", "used")
+
+
+def revocation_key(period: int, revoked: str, name: str) -> Key:
+    """Of the note that something was revoked in that period."""
+    return Key(f"{REVOCATIONS}{period}", f"revocation#{revoked}#{_part(name)}")
 
 
 def client_grant_key(client_id: str, grant_id: str) -> Key:

@@ -16,8 +16,10 @@ from auth_server.adapters.dynamodb_store.items import (
     session_key,
     user_key,
 )
+from auth_server.adapters.dynamodb_store.revocations import note
 from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import NEW, Delete, Put, Update, Write
+from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.domain.user import Session, User
 
 QUEUE = "user"
@@ -66,8 +68,13 @@ class DynamoDbPeople:
 
     async def disable_user(self, user_id: str, now: float) -> bool:
         """See UserStore."""
-        bar = {"disabled_at": now}
-        return await self._change_user(Update(user_key(user_id), self._without_sessions(), _LIVE, at_first=bar))
+        bar = Update(user_key(user_id), self._without_sessions(), _LIVE, at_first={"disabled_at": now})
+        async with self._table.in_time():
+            try:
+                await self._table.transact([bar, note(Revocation(Revoked.USER, user_id, now))])
+            except TransactionFailed:
+                return False
+            return True
 
     async def enable_user(self, user_id: str) -> bool:
         """See UserStore."""
@@ -82,7 +89,8 @@ class DynamoDbPeople:
                 return False
             gone = {**dict.fromkeys(_LEFT_BEHIND), "deleted_at": now, "due": now}
             try:
-                await self._table.transact([Update(key, gone, _LIVE), Delete(email_key(item["email"]))])
+                ended = note(Revocation(Revoked.USER, user_id, now))
+                await self._table.transact([Update(key, gone, _LIVE), Delete(email_key(item["email"])), ended])
             except TransactionFailed:
                 return False
             return True

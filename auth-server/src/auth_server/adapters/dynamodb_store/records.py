@@ -24,6 +24,7 @@ from auth_server.adapters.dynamodb_store.keys import keys_of
 from auth_server.adapters.dynamodb_store.limits import attempts
 from auth_server.adapters.dynamodb_store.people import session_of, user_of
 from auth_server.adapters.dynamodb_store.restoring import restore
+from auth_server.adapters.dynamodb_store.revocations import every_revocation
 from auth_server.adapters.dynamodb_store.table import LISTING, Table
 from auth_server.domain.client import Registration
 from auth_server.domain.grant import RefreshToken, RefreshTokenKey
@@ -133,6 +134,8 @@ async def _attempts_and_uses(table: Table) -> AsyncIterator[Record]:
         yield AttemptWindow(item["name"], tuple(sorted(attempts(item).values())), item["ends_at"])
     async for item in _all_of(table, "used"):
         yield UsedOnce(item["name"], item["expires_at"])
+    async for revocation in every_revocation(table):
+        yield revocation
 
 
 async def _all_of(table: Table, sk: str) -> AsyncIterator[Item]:

@@ -28,10 +28,12 @@ from auth_server.adapters.dynamodb_store.keys import keys_of, keys_put
 from auth_server.adapters.dynamodb_store.limits import window_put
 from auth_server.adapters.dynamodb_store.people import session_put, user_puts
 from auth_server.adapters.dynamodb_store.replays import mark_put
+from auth_server.adapters.dynamodb_store.revocations import note
 from auth_server.adapters.dynamodb_store.table import Table
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Put, Update
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.grant import RefreshToken
+from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
 from auth_server.ports.records import (
@@ -110,6 +112,8 @@ def _puts(record: Record, owners: _Owners, new_name: Callable[[], str]) -> Seque
             return [window_put(key, moments, ends_at)]
         case UsedOnce(key, expires_at):
             return [mark_put(key, expires_at, new_name())]
+        case Revocation():
+            return [note(record)]
         case _:
             return []
 

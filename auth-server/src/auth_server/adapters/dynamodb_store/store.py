@@ -15,6 +15,7 @@ from auth_server.adapters.dynamodb_store.limits import DynamoDbLimits
 from auth_server.adapters.dynamodb_store.people import DynamoDbPeople
 from auth_server.adapters.dynamodb_store.records import DynamoDbRecords
 from auth_server.adapters.dynamodb_store.replays import DynamoDbReplays
+from auth_server.adapters.dynamodb_store.revocations import DynamoDbRevocations
 from auth_server.adapters.dynamodb_store.schema import create_table, verify_table
 from auth_server.adapters.dynamodb_store.table import Table
 from auth_server.adapters.dynamodb_store.writes import Update
@@ -37,6 +38,7 @@ class DynamoDbStore(
     DynamoDbSigningKeys,
     DynamoDbLimits,
     DynamoDbReplays,
+    DynamoDbRevocations,
     DynamoDbRecords,
 ):
     """Implements Store."""
@@ -49,6 +51,7 @@ class DynamoDbStore(
         DynamoDbSigningKeys.__init__(self, table)
         DynamoDbLimits.__init__(self, table)
         DynamoDbReplays.__init__(self, table)
+        DynamoDbRevocations.__init__(self, table)
         DynamoDbRecords.__init__(self, table)
 
     async def check(self) -> None:

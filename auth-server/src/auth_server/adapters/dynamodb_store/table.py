@@ -176,6 +176,17 @@ class Table:
         ):
             yield page
 
+    async def all_under(self, prefix: str) -> AsyncIterator[list[Item]]:
+        """All items whose partition key begins so, in pages. Reads the whole table."""
+        async for page in self._pages(
+            "scan",
+            ConsistentRead=True,
+            FilterExpression="begins_with(#pk, :prefix)",
+            ExpressionAttributeNames={"#pk": "pk"},
+            ExpressionAttributeValues={":prefix": encode(prefix)},
+        ):
+            yield page
+
     async def _pages(self, method: str = "query", **request: Any) -> AsyncIterator[list[Item]]:
         while True:
             answer = await self._call(method, TableName=self._name, **request)
