@@ -43,8 +43,8 @@ class Settings(ServiceSettings):
     )
     revocations_url: str | None = Field(
         default=None,
-        description="Where the issuer's revocations are followed, if that is not `/revocations` of the issuer, by the "
-        "name that `MCP_JWKS_URL` has for it.",
+        description="Where the issuer's revocations are followed, if not at its `/revocations`; the host is that of "
+        "`MCP_JWKS_URL` where that is set.",
     )
     revocation_strict: bool = Field(
         default=False,
