@@ -108,8 +108,7 @@ class DynamoDbClients:
             try:
                 await self._table.transact([Update(key, mark, LIVE, add=CHANGED), note(ended)])
             except TransactionFailed as failed:
-                met = failed.met.get(0)
-                return met is not None and met.get("deleted_by") == call
+                return failed.met is not None and failed.met.get("deleted_by") == call
             return True
 
     async def _known_client(self, met: Item, client: Client, generation: str) -> Addition:

@@ -141,8 +141,7 @@ async def revoke(table: Table, grant_id: str, now: float) -> bool:
         ended = Revocation(Revoked.GRANT, item["handle"], now)
         await table.transact([revocation(key, call, now), note(ended)])
     except TransactionFailed as failed:
-        met = failed.met.get(0)
-        return met is not None and met.get("revoked_by") == call
+        return failed.met is not None and failed.met.get("revoked_by") == call
     return True
 
 

@@ -42,7 +42,14 @@ class ConditionFailed(Exception):
 
 
 class TransactionFailed(Exception):
-    """A condition of a transaction did not hold."""
+    """A condition of a transaction did not hold.
+
+    `met` is the item that its first write met, None if that write's condition held or there was none.
+    """
+
+    def __init__(self, met: Item | None) -> None:
+        super().__init__("a condition of a transaction did not hold")
+        self.met = met
 
 
 class _Collision(Exception):
@@ -116,7 +123,7 @@ class Table:
             try:
                 await self.write(writes[0])
             except ConditionFailed as failed:
-                raise TransactionFailed from failed
+                raise TransactionFailed(failed.met) from failed
             return
         request = [{operation(write): parameters(write, self._name)} for write in writes]
         await self._persistently("transact_write_items", {"TransactItems": request})
@@ -231,9 +238,11 @@ class Table:
             return ConditionFailed(from_wire(met) if met else None)
         if code == "TransactionConflictException":
             return _Collision()
-        codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+        reasons = error.response.get("CancellationReasons", [])
+        codes = [reason.get("Code") for reason in reasons]
         if "ConditionalCheckFailed" in codes:
-            return TransactionFailed()
+            met = reasons[0].get("Item")
+            return TransactionFailed(from_wire(met) if met else None)
         if code == "TransactionCanceledException" and set(codes) <= _PASSING:
             return _Collision()
         # The message may quote values; the code and the reasons never do.
