@@ -222,6 +222,17 @@ async def test_of_40_new_secrets_at_most_two_are_left(store: Store) -> None:
     assert [secret.expires_at for secret in client.secrets] == [NOW + 100, None]
 
 
+async def test_of_two_new_secrets_at_once_both_count(store: Store) -> None:
+    for number in range(ROUNDS):
+        client_id = f"client_{number}"
+        await store.add_client(replace(CLIENT, client_id=client_id))
+        new = [ClientSecret(name, NOW + 1) for name in ("one", "other")]
+        await _crossing(*(partial(store.rotate_client_secret, client_id, secret, NOW + 100) for secret in new))
+        client = await store.client(client_id)
+        assert client is not None
+        assert {secret.digest for secret in client.secrets} == {"one", "other"}
+
+
 def _key(name: str, stage: KeyStage) -> SealedKey:
     return SealedKey(name, stage, "{}", b"sealed", NOW, NOW)
 

@@ -5,7 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from auth_server.adapters.dynamodb_store.connection import connected
 from auth_server.adapters.dynamodb_store.schema import create_table
 from auth_server.adapters.dynamodb_store.store import DynamoDbStore
 from auth_server.adapters.dynamodb_store.table import Table
-from auth_server.domain.client import ClientSecret
+from auth_server.domain.client import NEVER_USED_LIFETIME, ClientSecret
+from auth_server.domain.grant import REPLAY_WINDOW
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session
 from auth_server.ports.authorizations import Redeemed
@@ -379,15 +380,7 @@ async def test_a_person_disabled_while_a_refresh_is_under_way_gets_at_most_that_
     store: Store, dynamodb: FaultyDynamoDb
 ) -> None:
     """The refresh has read that the person is there; whatever begins after disable_user() has returned gets nothing."""
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    def hold(request: Request) -> Fault | None:
-        if b"sealed for rt2" not in request.body and base64.b64encode(b"sealed for rt2") not in request.body:
-            return None
-        reached.set()
-        return Fault(held=go_on)
-
-    dynamodb.rule = hold
+    held = _hold(dynamodb, lambda request: base64.b64encode(b"sealed for rt2") in request.body)
     rotations: list[object] = []
 
     async def rotate() -> None:
@@ -395,9 +388,71 @@ async def test_a_person_disabled_while_a_refresh_is_under_way_gets_at_most_that_
 
     async with anyio.create_task_group() as group:
         group.start_soon(rotate)
-        await reached.wait()
+        await held.reached.wait()
         assert await store.disable_user("usr_a", NOW)
         assert await store.redeem("code2", None, NOW) == Gone()
-        go_on.set()
+        held.go_on.set()
     assert rotations == [Rotated()]
     assert await store.rotate(key("rt2"), rotation("rt3"), NOW) == Gone()
+
+
+async def test_a_client_that_comes_back_while_it_is_swept_away_stays(store: Store, dynamodb: FaultyDynamoDb) -> None:
+    await store.add_client(PUBLIC)
+    later = NOW + NEVER_USED_LIFETIME
+    held = _hold(dynamodb, lambda request: request.operation == "DeleteItem" and b"client#dcr_b" in request.body)
+    async with anyio.create_task_group() as group:
+        group.start_soon(store.sweep, later)
+        await held.reached.wait()
+        assert await store.add_client(replace(PUBLIC, created_at=later)) is Addition.KNOWN
+        held.go_on.set()
+    assert await store.client(PUBLIC.client_id) == PUBLIC
+
+
+async def test_a_client_that_is_used_while_it_is_swept_away_stays(store: Store, dynamodb: FaultyDynamoDb) -> None:
+    await store.add_client(PUBLIC)
+    held = _hold(dynamodb, lambda request: request.operation == "DeleteItem" and b"client#dcr_b" in request.body)
+    async with anyio.create_task_group() as group:
+        group.start_soon(store.sweep, NOW + NEVER_USED_LIFETIME)
+        await held.reached.wait()
+        await store.start_transaction(replace(TRANSACTION, digest="txn4"))
+        grant = replace(GRANT, grant_id="g3", handle="h3", client_id=PUBLIC.client_id)
+        assert await store.approve("txn4", grant, replace(CODE, digest="code3", grant_id="g3"), NOW)
+        held.go_on.set()
+    assert await store.redeem("code3", None, NOW) == Redeemed()
+
+
+async def test_an_answer_that_came_while_the_one_before_was_erased_stays(
+    store: Store, dynamodb: FaultyDynamoDb
+) -> None:
+    await store.rotate(key("rt1"), rotation("rt2"), NOW)
+    later = NOW + REPLAY_WINDOW
+    held = _hold(dynamodb, lambda request: request.operation == "UpdateItem" and b"grant#g" in request.body)
+    async with anyio.create_task_group() as group:
+        group.start_soon(store.sweep, later)
+        await held.reached.wait()
+        dynamodb.recover()
+        assert await store.rotate(key("rt2"), rotation("rt3"), later) == Rotated()
+        held.go_on.set()
+    assert await store.rotate(key("rt2"), rotation("rt4"), later) == Replay(b"sealed for rt3")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A request that has been `reached`, and waits until it may `go_on`."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _hold(dynamodb: FaultyDynamoDb, which: Callable[[Request], bool]) -> _Held:
+    """Holds up every such request from now on."""
+    held = _Held()
+
+    def rule(request: Request) -> Fault | None:
+        if not which(request):
+            return None
+        held.reached.set()
+        return Fault(held=held.go_on)
+
+    dynamodb.rule = rule
+    return held
