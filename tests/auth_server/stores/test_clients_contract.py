@@ -19,7 +19,7 @@ from auth_server.ports.clients import Addition
 from auth_server.ports.records import StoredClient
 from auth_server.ports.store import Store
 from tests.auth_server.stores.backends import BACKENDS
-from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
+from tests.auth_server.stores.test_contract import CLIENT, CODE, FIRST, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +64,15 @@ async def test_a_used_client_goes_with_its_last_grant_after_30_days(store: Store
     await store.sweep(NOW + DYNAMIC_LIFETIME - 1)
     assert await store.client("dcr_b") is not None
     await store.sweep(NOW + DYNAMIC_LIFETIME)
+    assert await store.client("dcr_b") is None
+
+
+async def test_a_client_goes_in_the_sweep_that_takes_its_last_grant(store: Store) -> None:
+    await _used(store)
+    await store.redeem("code", replace(FIRST, expires_at=NOW + 2 * DYNAMIC_LIFETIME), NOW)
+    await store.sweep(NOW + DYNAMIC_LIFETIME + 1)
+    assert await store.client("dcr_b") is not None
+    await store.sweep(NOW + 3 * DYNAMIC_LIFETIME)
     assert await store.client("dcr_b") is None
 
 

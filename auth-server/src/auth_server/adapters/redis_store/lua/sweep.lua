@@ -46,18 +46,21 @@ function sweeps.grant(grant_id)
     forget_review('code', code)
 end
 
--- Forgets a self-registered client, unless it has grants: then it is looked at every day. Of one that is gone it ends the
--- grants that are left.
+-- Forgets a self-registered client, unless it has grants: then it is looked at again when one of them is. Of one that is
+-- gone it ends the grants that are left.
 function sweeps.client(client_id)
     if redis.call('EXISTS', name('client', client_id)) == 0 then
         return revoke_some(client_id, A[1]) > 0 and now or nil
     end
     local set = name('client-grants', client_id)
-    for _, grant_id in ipairs(redis.call('SMEMBERS', set)) do
-        if redis.call('EXISTS', name('grant', grant_id)) == 1 then
-            return now + 86400
+    local grant_id = redis.call('SRANDMEMBER', set)
+    while grant_id do
+        local review_at = redis.call('ZSCORE', reviews, 'grant:' .. grant_id)
+        if review_at then
+            return math.max(tonumber(review_at), now)
         end
         redis.call('SREM', set, grant_id)
+        grant_id = redis.call('SRANDMEMBER', set)
     end
     remove_client(client_id)
 end
