@@ -48,6 +48,16 @@ async def test_a_swept_dynamic_client_may_come_back(store: Store) -> None:
     assert await store.add_client(PUBLIC) is Addition.ADDED
 
 
+async def test_a_refused_approval_is_no_use_of_the_client(store: Store) -> None:
+    await store.add_client(PUBLIC)
+    await store.add_user(USER)
+    await store.start_transaction(replace(TRANSACTION, request=replace(REQUEST, client_id="dcr_b")))
+    await store.deny("txn", NOW)
+    assert not await store.approve("txn", replace(GRANT, client_id="dcr_b"), CODE, NOW + 1)
+    await store.sweep(NOW + NEVER_USED_LIFETIME)
+    assert await store.client("dcr_b") is None
+
+
 async def test_never_used_clients_go_after_a_day_and_others_stay(store: Store) -> None:
     await _used(store)
     await store.add_client(CLIENT)

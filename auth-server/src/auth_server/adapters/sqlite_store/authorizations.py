@@ -119,13 +119,13 @@ def _approve(
     db: sqlite3.Connection, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float
 ) -> bool:
     # A client or person that ended a moment ago has had its grants revoked; it must not get another.
-    used = db.execute(
-        "UPDATE clients SET last_used_at = ?1, used_at = ?1 WHERE client_id = ?2"
-        " AND EXISTS (SELECT 1 FROM users WHERE user_id = ?3 AND disabled_at IS NULL)",
-        (now, grant.client_id, grant.user_id),
-    ).rowcount
-    if not used or not _consume(db, transaction_digest, now, grant.grant_id):
+    both = db.execute(
+        "SELECT 1 FROM clients, users WHERE client_id = ? AND user_id = ? AND disabled_at IS NULL",
+        (grant.client_id, grant.user_id),
+    ).fetchone()
+    if not both or not _consume(db, transaction_digest, now, grant.grant_id):
         return False
+    db.execute("UPDATE clients SET last_used_at = ?1, used_at = ?1 WHERE client_id = ?2", (now, grant.client_id))
     add_grant(db, grant)
     insert_code(db, code)
     return True
