@@ -163,6 +163,10 @@ async def test_sessions(store: Store) -> None:
     await store.start_session(Session("s2", "usr_a", NOW, NOW + 10), verified_hash=USER.password_hash, replaces="s1")
     assert await store.session("s1", NOW) is None
     assert await store.session("s2", NOW) is not None
+    wrong = Session("s3", "usr_a", NOW, NOW + 10)
+    assert not await store.start_session(wrong, verified_hash="of before", replaces="s2")
+    assert await store.session("s2", NOW) is not None
+    assert await store.session("s3", NOW) is None
 
 
 async def test_transactions(store: Store) -> None:

@@ -56,7 +56,8 @@ class SessionStore(Protocol):
     async def start_session(self, session: Session, *, verified_hash: str, replaces: str | None) -> bool:
         """Adds a session and ends the one it replaces, in one step.
 
-        False if the user is gone or disabled, or has another password by now than the one of `verified_hash`.
+        False, and nothing happens, if the user is gone or disabled, or has another password by now than the one of
+        `verified_hash`.
         """
         ...
 

@@ -125,15 +125,15 @@ def _set_password_hash(db: sqlite3.Connection, user_id: str, password_hash: str)
 
 
 def _start_session(db: sqlite3.Connection, session: Session, verified_hash: str, replaces: str | None) -> bool:
-    if replaces is not None:
-        db.execute("DELETE FROM sessions WHERE digest = ?", (replaces,))
     # Whoever was disabled, or given another password, while this one was being verified does not get in with it.
     started = db.execute(
         "INSERT INTO sessions (digest, user_id, authenticated_at, expires_at)"
         " SELECT ?, user_id, ?, ? FROM users WHERE user_id = ? AND password_hash = ? AND disabled_at IS NULL",
         (session.digest, session.authenticated_at, session.expires_at, session.user_id, verified_hash),
-    )
-    return started.rowcount > 0
+    ).rowcount
+    if started and replaces is not None:
+        db.execute("DELETE FROM sessions WHERE digest = ?", (replaces,))
+    return started > 0
 
 
 def _session(db: sqlite3.Connection, digest: str, now: float) -> Session | None:
