@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,16 @@ async def test_a_server_needs_exactly_the_documented_permissions(dynoxide: Emula
             dynamodb.requests.clear()
             await everything(store)
             assert _actions(dynamodb.requests) - set(statement["Action"]) == {"dynamodb:Scan"}
+
+
+async def test_requests_say_who_asks(dynoxide: Emulator, tmp_path: Path) -> None:
+    """CloudTrail shows the user agent."""
+    async with faulty(dynoxide.endpoint_url) as dynamodb:
+        address = address_in(store_url(dynamodb.endpoint_url, prefix(tmp_path)))
+        async with connected(address, 60.0) as client:
+            await create_table(client, address.table)
+        agent = f"user-agent: dynamosql-auth-server/{metadata.version('dynamosql-auth-server')}".encode()
+        assert all(agent in request.head.lower() for request in dynamodb.requests)
 
 
 async def test_no_server_asks_for_a_transaction_over_the_limits(dynoxide: Emulator, tmp_path: Path) -> None:

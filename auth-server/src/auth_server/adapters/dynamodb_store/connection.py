@@ -4,6 +4,7 @@ import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from importlib import metadata
 from typing import Any
 
 import aioboto3
@@ -28,6 +29,8 @@ async def connected(address: Address, patience: float) -> AsyncIterator[Any]:
         max_pool_connections=_CONNECTIONS,
         parameter_validation=False,
         retries={"mode": "standard", "total_max_attempts": _REQUESTS},
+        # So that CloudTrail tells who asked.
+        user_agent=f"dynamosql-auth-server/{metadata.version('dynamosql-auth-server')}",
     )
     connection = aioboto3.Session().client(
         "dynamodb", region_name=address.region, endpoint_url=address.endpoint_url, config=config
