@@ -58,7 +58,7 @@ def delete_client(auth: AuthServer, client: Client, _token: str) -> None:
 
 
 @pytest.mark.parametrize("end", [revoke_token, delete_client])
-def test_a_token_ends_with_what_it_hangs_on(pair: Pair, end: Callable[[AuthServer, Client, str], None]) -> None:
+def test_f15_a_token_ends_with_what_it_hangs_on(pair: Pair, end: Callable[[AuthServer, Client, str], None]) -> None:
     auth, mcp = pair
     client = a_client(auth)
     token, other = auth.token(client=client), auth.token()
@@ -84,7 +84,7 @@ def test_a_token_stays_dead_over_restarts_of_both(pair: Pair) -> None:
     assert status(mcp, auth.token()) == 200
 
 
-def test_a_revoked_signing_key_is_believed_no_more_and_nobody_else_notices(pair: Pair) -> None:
+def test_f19_a_revoked_signing_key_is_believed_no_more_and_nobody_else_notices(pair: Pair) -> None:
     """Long before the key set's five minutes are over; tokens of the key that takes its place are good at once."""
     auth, mcp = pair
     before = auth.token()

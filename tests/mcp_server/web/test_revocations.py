@@ -66,7 +66,7 @@ def without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("what", ["grants", "clients", "users"])
-async def test_a_token_that_was_good_a_moment_ago_ends(own_issuer: Issuer, what: str) -> None:
+async def test_f15_a_token_that_was_good_a_moment_ago_ends(own_issuer: Issuer, what: str) -> None:
     name = {"grants": "gid-1", "clients": "client-1", "users": "usr_1"}[what]
     async with reading(own_issuer) as reader:
         token = own_issuer.token()
@@ -96,7 +96,7 @@ async def test_a_person_who_is_let_in_again_gets_tokens_that_count(own_issuer: I
         assert await reader.refusal(own_issuer.token(now=now)) is None
 
 
-async def test_a_withdrawn_key_is_believed_no_more(own_issuer: Issuer) -> None:
+async def test_f19_a_withdrawn_key_is_believed_no_more(own_issuer: Issuer) -> None:
     """Long before the key set is fetched again."""
     other = new_key()
     own_issuer.published.append(other)
@@ -155,7 +155,7 @@ async def test_what_is_no_feed_changes_nothing_and_ends_nothing(own_issuer: Issu
         assert await reader.refusal(own_issuer.token(subject="usr_2")) is Refusal.REVOKED
 
 
-async def test_only_the_issuer_itself_and_of_now_is_heard(own_issuer: Issuer) -> None:
+async def test_f25_only_the_issuer_itself_and_of_now_is_heard(own_issuer: Issuer) -> None:
     """A token is no feed, and neither is one of another issuer, of another key, or of another time."""
     now = SystemClock().now()
     own_issuer.grants["gid-1"] = now
@@ -173,7 +173,7 @@ async def test_only_the_issuer_itself_and_of_now_is_heard(own_issuer: Issuer) ->
             assert await reader.refusal(own_issuer.token()) is None
 
 
-async def test_a_key_that_the_feed_does_not_publish_cannot_sign_it(own_issuer: Issuer) -> None:
+async def test_f25_a_key_that_the_feed_does_not_publish_cannot_sign_it(own_issuer: Issuer) -> None:
     """Whoever stole a key that was withdrawn since must not tell us that it is good."""
     stolen = new_key()
     own_issuer.published.append(stolen)
