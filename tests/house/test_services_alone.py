@@ -14,7 +14,7 @@ from tests.support.services import Addresses, auth_environment, mcp_environment
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 OTHER = {"auth-server": "mcp_server", "mcp-server": "auth_server"}
-NOT_NEEDED = {"auth-server": {"duckdb", "sqlglot", "aioboto3", "mcp"}, "mcp-server": {"authlib", "jinja2", "argon2"}}
+NOT_NEEDED = {"auth-server": {"duckdb", "sqlglot", "mcp"}, "mcp-server": {"authlib", "jinja2", "argon2"}}
 
 WHERE = """
 import importlib.util, json, sys
