@@ -1,5 +1,7 @@
 """Making a table with `auth-server store init`, and refusing what is not one of ours."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,15 @@ async def test_a_dynamodb_out_of_reach_is_an_outage(monkeypatch: pytest.MonkeyPa
         async with open_dynamodb(store_url(f"http://127.0.0.1:{free_port()}", "table")):
             pass
     assert [(line["event"], line["cause"]) for line in logs] == [("store_away", "EndpointConnectionError")]
+
+
+def test_a_server_on_another_store_does_not_load_the_sdk() -> None:
+    """It takes half a second, which every command would wait for."""
+    loaded = "import sys, auth_server.cli.main; print({name.partition('.')[0] for name in sys.modules})"
+    run = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60, check=True)
+    assert "auth_server" in run.stdout
+    for package in ("aioboto3", "aiobotocore", "boto3", "botocore"):
+        assert f"'{package}'" not in run.stdout
 
 
 def test_both_emulators_are_backends_of_the_contract_suite() -> None:
