@@ -21,6 +21,10 @@ from tests.support.processes import free_port
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
+PATIENCE = 60.0
+"""A busy machine is slow, not wrong."""
+
+
 @pytest.fixture(params=["dynoxide", "ministack"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a table that does not exist, in each emulator."""
@@ -30,7 +34,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 async def _refusal(url: str) -> str:
     with pytest.raises(UnusableStore) as refused:
-        async with open_dynamodb(url):
+        async with open_dynamodb(url, patience=PATIENCE):
             pass
     return str(refused.value)
 
@@ -38,7 +42,7 @@ async def _refusal(url: str) -> str:
 async def _ask(url: str, operation: str, **parameters: Any) -> Any:
     """The answer to one request about the table."""
     address = address_in(url)
-    async with connected(address, 60.0) as client:
+    async with connected(address, PATIENCE) as client:
         return await getattr(client, operation)(TableName=address.table, **parameters)
 
 
@@ -51,7 +55,7 @@ async def test_a_missing_table_is_refused_with_the_command_that_makes_it(url: st
 async def test_a_table_that_was_made_is_opened_and_protected(url: str) -> None:
     assert await prepare_dynamodb(url)
     assert not await prepare_dynamodb(url)
-    async with open_dynamodb(url) as store:
+    async with open_dynamodb(url, patience=PATIENCE) as store:
         await store.check()
     table = (await _ask(url, "describe_table"))["Table"]
     assert table["DeletionProtectionEnabled"]
@@ -70,7 +74,7 @@ async def test_several_operators_may_make_it_at_once(url: str) -> None:
         for _ in range(4):
             group.start_soon(make)
     assert made.count(True) == 1
-    async with open_dynamodb(url) as store:
+    async with open_dynamodb(url, patience=PATIENCE) as store:
         await store.check()
 
 
@@ -79,7 +83,7 @@ async def test_a_table_that_was_left_half_made_is_completed(url: str) -> None:
     await _ask(url, "delete_item", Key={"pk": {"S": "store"}, "sk": {"S": "store"}})
     assert "is no store yet; complete it with: auth-server store init" in await _refusal(url)
     assert not await prepare_dynamodb(url)
-    async with open_dynamodb(url) as store:
+    async with open_dynamodb(url, patience=PATIENCE) as store:
         await store.check()
 
 

@@ -65,12 +65,12 @@ class DynamoDbStore(
 
 
 @asynccontextmanager
-async def open_dynamodb(url: str) -> AsyncIterator[Store]:
+async def open_dynamodb(url: str, *, patience: float = PATIENCE) -> AsyncIterator[Store]:
     """The store in the table that the URL names. Raises UnusableStore, StoreUnavailable."""
     address = address_in(url)
-    async with connected(address, PATIENCE) as client:
+    async with connected(address, patience) as client:
         await verify_table(client, address.table)
-        yield DynamoDbStore(Table(client, address.table, SystemEntropy(), PATIENCE))
+        yield DynamoDbStore(Table(client, address.table, SystemEntropy(), patience))
 
 
 async def prepare_dynamodb(url: str) -> bool:
