@@ -1,12 +1,15 @@
 """What is revoked at auth-server stops working at mcp-server within seconds, whichever of them was restarted."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from shared_kernel.access_token import unverified_key_id
 from tests.support.mcp_wire import ERAS, Wire
 from tests.support.processes import wait_for
 from tests.support.services import (
@@ -99,6 +102,35 @@ def test_f19_a_revoked_signing_key_is_believed_no_more_and_nobody_else_notices(p
         return token.split(".")[0] != before.split(".")[0] and status(mcp, token) == 200
 
     wait_for(signed_anew, SECONDS, "tokens of the next key")
+
+
+def test_f19_a_key_revoked_under_load_costs_nobody_more_than_a_new_token(pair: Pair) -> None:
+    """No request for a token fails, and none is refused at mcp-server but those that the revoked key has signed."""
+    auth, mcp = pair
+    revoked = unverified_key_id(auth.token())
+    seen: list[tuple[str, int]] = []
+    ended = threading.Event()
+
+    def use() -> None:
+        while not ended.is_set():
+            token = auth.token()
+            seen.append((unverified_key_id(token), status(mcp, token)))
+
+    def signed_by_others() -> int:
+        return sum(key != revoked for key, _ in seen)
+
+    with ThreadPoolExecutor(4) as pool:
+        callers = [pool.submit(use) for _ in range(4)]
+        try:
+            wait_for(lambda: len(seen) >= 20, SECONDS, "traffic with the old key")
+            run_cli(auth.server.environment, "key", "revoke", revoked)
+            wait_for(lambda: signed_by_others() >= 40, SECONDS, "traffic with the next key")
+        finally:
+            ended.set()
+        for caller in callers:
+            caller.result()
+    assert {answer for key, answer in seen if key != revoked} == {200}
+    assert {answer for _, answer in seen} <= {200, 401}
 
 
 def test_strict_mode_answers_503_while_the_issuer_is_away_and_recovers(tmp_path: Path) -> None:
