@@ -24,10 +24,15 @@ _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a run keeps its files, and on which cores it runs."""
+    """Where a run keeps its files, on which cores it runs, and how much it prepares.
+
+    `items` are those of the table that is scanned, `codes` those that one pass redeems.
+    """
 
     directory: Path
     cores: Cores
+    items: int = 50_000
+    codes: int = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from tests.support.services import Addresses, mcp_environment
 NAMES = ("query/point-read", "query/scan", "query/filtered-scan", "query/map-scan")
 
 OURS, UNFILTERED, SCALARS, BARE = "engine", "engine, unfiltered", "engine, no map", "aioboto3"
-_ITEMS = 50_000
 _STOP_SECONDS = 30
 
 
@@ -62,7 +61,7 @@ class Worker:
 def rows(setting: Setting) -> Iterator[Sequence[Row]]:
     """The rows, over processes that run for as long as the block."""
     with ExitStack() as stack:
-        replay = stack.enter_context(replaying(setting, _ITEMS))
+        replay = stack.enter_context(replaying(setting, setting.items))
         ours = stack.enter_context(_worker(setting, "engine", replay))
         bare = stack.enter_context(_worker(setting, "aioboto3", replay))
         point_reads = [worker.subject(name, "point-read") for name, worker in ((OURS, ours), (BARE, bare))]
@@ -76,7 +75,7 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
             ),
             Row(
                 "query/scan",
-                f"scan of {_ITEMS:,} items, GROUP BY with count and sum; aioboto3 deserialises and loops",
+                f"scan of {setting.items:,} items, GROUP BY with count and sum; aioboto3 deserialises and loops",
                 scans,
             ),
             Row(
@@ -108,7 +107,7 @@ def replaying(setting: Setting, items: int) -> Iterator[Target]:
 @contextmanager
 def _worker(setting: Setting, whose: str, replay: Target) -> Iterator[Worker]:
     endpoint = f"http://127.0.0.1:{replay.port}"
-    more = {"ITEMS": str(_ITEMS), "ENDPOINT": endpoint}
+    more = {"ITEMS": str(setting.items), "ENDPOINT": endpoint}
     environment = mcp_environment(Addresses(), setting.directory, endpoint, **more) | CREDENTIALS
     command = [*python("servers.in_process"), whose]
     with setting.cores.pinned(setting.cores.servers):

@@ -24,8 +24,6 @@ NAMES = ("token/client-credentials", "token/refresh", "token/code", "document/di
 OURS, PEER, FLOOR = "auth-server", "node-oidc-provider", "bare stack"
 _REDIRECT_URI = "https://app.example.com/callback"
 _SCOPE = "schemas:read query"
-_CODES = 500
-"""Codes that one pass redeems; they are made just before, since they live 60 seconds."""
 _REQUEST_SECONDS = 30
 _MOST_STEPS = 10
 
@@ -97,7 +95,7 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
         yield [
             _client_credentials(issuers, floor),
             _refresh(issuers),
-            _code(issuers),
+            _code(issuers, setting.codes),
             _document("document/discovery", "GET of the metadata", issuers, floor, lambda _each: discovery),
             _document("document/jwks", "GET of the key set", issuers, floor, lambda each: each.path("jwks_uri")),
         ]
@@ -133,19 +131,21 @@ def _refresh(issuers: Sequence[Issuer]) -> Row:
     )
 
 
-def _code(issuers: Sequence[Issuer]) -> Row:
+def _code(issuers: Sequence[Issuer], count: int) -> Row:
+    """So many codes a pass, made just before it, since they live 60 seconds."""
+
     def redemptions(each: Issuer) -> Callable[[], Sequence[Caller]]:
         path = each.path("token_endpoint")
 
         def prepared() -> Sequence[Caller]:
-            codes = _codes(each, _CODES)
+            codes = _codes(each, count)
             return [Supply([post_form(each.target.port, path, each.redemption(*code)) for code in codes])] * CONNECTIONS
 
         return prepared
 
     return Row(
         "token/code",
-        f"POST /token: redemption of a code with PKCE for both tokens, {_CODES} codes a pass",
+        f"POST /token: redemption of a code with PKCE for both tokens, {count} codes a pass",
         [each.target.subject(redemptions(each), warm_up=0.05) for each in issuers],
     )
 
