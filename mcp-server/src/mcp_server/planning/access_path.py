@@ -3,10 +3,9 @@
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from mcp_server.domain.names import quoted
-from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
+from mcp_server.domain.schema import Table
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.estimates import (
     NOTHING,
@@ -15,23 +14,17 @@ from mcp_server.planning.estimates import (
     scan_estimate,
     table_bytes,
 )
-from mcp_server.planning.key_conditions import KeyConstraint, key_constraints, key_value, rejects_null
-from mcp_server.planning.plan import Conjunct, Read, RejectedIndex, Relation
+from mcp_server.planning.key_conditions import KeyConstraint, key_constraints
+from mcp_server.planning.key_paths import Path, primary_keys, query_paths
+from mcp_server.planning.plan import Conjunct, Read, Relation
 from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, OneOf, Predicate, StartsWith
 from mcp_server.planning.requests import (
     Filters,
-    KeyCondition,
     get_requests,
     pushable,
     query_requests,
     scan_requests,
 )
-
-MAX_KEYS = 1_000
-"""Primary keys that are fetched one by one; more are read by Query or Scan."""
-
-MAX_QUERIES = 100
-"""Partitions that one relation is read from; more are read by Scan."""
 
 SEEN_WHOLE_ITEMS = 100
 """A table that is known to have fewer items was sampled whole: DescribeTable's figures alone are hours old."""
@@ -86,166 +79,14 @@ def _by_key(
     relation: Relation, said: list[Predicate], constraints: Mapping[str, KeyConstraint], consistent: bool
 ) -> Read:
     """The read that the conditions on keys allow best; a scan if they allow none."""
-    keys = _primary_keys(relation.table, constraints)
+    keys = primary_keys(relation.table, constraints)
     if keys is not None:
         return _get(relation, keys, consistent)
-    paths, rejected = _paths(relation, said, constraints, consistent)
+    paths, rejected = query_paths(relation, said, constraints, consistent)
     best = min(paths, key=lambda path: path.rank, default=None)
     read = _scan(relation, consistent) if best is None else _query(relation, best, consistent)
     better = tuple(index for path, index in rejected if best is None or path.rank < best.rank)
     return replace(read, rejected=better)
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """A way to read by Query: the index (None for the table itself), its key and the conditions on it."""
-
-    index: Index | None
-    key: tuple[KeyAttribute, ...]
-    conditions: tuple[KeyCondition, ...]
-    attributes: frozenset[str]
-    share: float
-
-    @property
-    def rank(self) -> tuple[float, bool, int]:
-        """Less is better: a smaller share of each partition, the table before an index, fewer queries."""
-        return self.share, self.index is not None, len(self.conditions)
-
-
-def _paths(
-    relation: Relation, said: list[Predicate], constraints: Mapping[str, KeyConstraint], consistent: bool
-) -> tuple[list[_Path], list[tuple[_Path, RejectedIndex]]]:
-    """The ways to read by Query, and those through indexes that are not sure to hold every row needed."""
-    table = relation.table
-    range_keys = (table.range_key,) if table.range_key is not None else ()
-    own = _path(table, None, (table.hash_key,), range_keys, constraints)
-    found = [own] if own is not None else []
-    rejected: list[tuple[_Path, RejectedIndex]] = []
-    for index in table.indexes:
-        path = _path(table, index, index.hash_keys, index.range_keys, constraints)
-        if path is None:
-            continue
-        obstacle = _obstacle(index, relation, said, consistent)
-        if obstacle is None:
-            found.append(path)
-        else:
-            rejected.append((path, RejectedIndex(index.name, obstacle)))
-    return found, rejected
-
-
-def _obstacle(index: Index, relation: Relation, said: list[Predicate], consistent: bool) -> str | None:
-    """Why an index may lack rows that the query can use, or cannot serve it; None if it is sure to hold them all.
-
-    It lacks the items that lack one of its keys, so each key must be there in every row the query can use.
-    """
-    if not index.active:
-        return "it is still being built"
-    if consistent and index.kind == "GSI":
-        return "a global index cannot be read consistently; leave out consistent_read to use it"
-    table = relation.table
-    base = {key.name for key in table.key}
-    for key in (*index.hash_keys, *index.range_keys):
-        column = table.column(key.name)
-        if column is None or column.attribute_types - {key.type}:
-            # Items that held the attribute in another type when the index was made are not in it either.
-            return f'it lacks the items whose "{key.name}" has another type than {key.type.value}'
-        if key.name not in base and column.nullable and not any(rejects_null(one, key.name) for one in said):
-            return (
-                f'it lacks the items without "{key.name}"; if they are not wanted, add {quoted(key.name)} IS NOT NULL, '
-                f"if there are none, the operator can declare not_null for the column in the schemas file"
-            )
-    if index.projected is None:
-        return None
-    held = index.projected | base | {key.name for key in (*index.hash_keys, *index.range_keys)}
-    missing = [column.name for column in relation.columns if column.name not in held]
-    if DOCUMENT_COLUMN in held:  # an attribute of that name is not the document
-        missing.append(DOCUMENT_COLUMN)
-    return f"it does not hold {', '.join(map(quoted, missing))}" if missing else None
-
-
-def _path(
-    table: Table,
-    index: Index | None,
-    hash_keys: tuple[KeyAttribute, ...],
-    range_keys: tuple[KeyAttribute, ...],
-    constraints: Mapping[str, KeyConstraint],
-) -> _Path | None:
-    """Every partition key needs values; sort keys are taken from the left, the last one may be a range."""
-    enumerated: list[tuple[KeyAttribute, tuple[ScalarValue, ...]]] = []
-    for key in hash_keys:
-        values = _values(table, key, constraints)
-        if values is None:
-            return None
-        enumerated.append((key, values))
-    condition = None
-    share = 1.0
-    for key in range_keys:
-        values = _values(table, key, constraints)
-        if values is not None and math.prod(len(known) for _, known in enumerated) * len(values) <= MAX_QUERIES:
-            enumerated.append((key, values))
-            share *= 0.1
-            continue
-        condition = _range(table, key, constraints.get(key.name, KeyConstraint()))
-        share *= 0.3 if condition is not None else 1.0
-        break
-    if math.prod(len(values) for _, values in enumerated) > MAX_QUERIES:
-        return None
-    names = [key.name for key, _ in enumerated]
-    conditions = tuple(
-        KeyCondition(tuple(zip(names, combination, strict=True)), condition)
-        for combination in itertools.product(*(values for _, values in enumerated))
-    )
-    attributes = frozenset(names) | ({condition[1]} if condition is not None else set())
-    return _Path(index, (*hash_keys, *range_keys), conditions, attributes, share)
-
-
-def _values(
-    table: Table, key: KeyAttribute, constraints: Mapping[str, KeyConstraint]
-) -> tuple[ScalarValue, ...] | None:
-    constraint = constraints.get(key.name)
-    column = table.column(key.name)
-    if constraint is None or constraint.values is None or column is None:
-        return None
-    rendered = [key_value(value, key, column) for value in constraint.values]
-    unique = {str(value): value for value in rendered if value is not None}
-    return tuple(unique.values())
-
-
-def _range(
-    table: Table, key: KeyAttribute, constraint: KeyConstraint
-) -> tuple[str, str, tuple[ScalarValue, ...]] | None:
-    """One condition that holds whenever the bounds do: DynamoDB takes no two on one key."""
-    column = table.column(key.name)
-    if column is None:
-        return None
-    if constraint.values:
-        ordered = sorted(constraint.values)
-        low, high = (key_value(value, key, column) for value in (ordered[0], ordered[-1]))
-        return ("BETWEEN", key.name, (low, high)) if low is not None and high is not None else None
-    if constraint.prefix is not None:
-        prefix = key_value(constraint.prefix, key, column)
-        return ("begins_with", key.name, (prefix,)) if prefix is not None else None
-    low = key_value(constraint.low.value, key, column) if constraint.low is not None else None
-    high = key_value(constraint.high.value, key, column) if constraint.high is not None else None
-    if low is not None and high is not None:
-        return "BETWEEN", key.name, (low, high)
-    if low is not None and constraint.low is not None:
-        return ">=" if constraint.low.inclusive else ">", key.name, (low,)
-    if high is not None and constraint.high is not None:
-        return "<=" if constraint.high.inclusive else "<", key.name, (high,)
-    return None
-
-
-def _primary_keys(
-    table: Table, constraints: Mapping[str, KeyConstraint]
-) -> tuple[Mapping[str, ScalarValue], ...] | None:
-    """Every primary key the query can mean, if they are few enough to be named."""
-    values = [_values(table, key, constraints) for key in table.key]
-    known = [one for one in values if one is not None]
-    if len(known) != len(values) or math.prod(len(one) for one in known) > MAX_KEYS:
-        return None
-    names = [key.name for key in table.key]
-    return tuple(dict(zip(names, combination, strict=True)) for combination in itertools.product(*known))
 
 
 def _get(relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], consistent: bool) -> Read:
@@ -265,7 +106,7 @@ def _get(relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], consis
     )
 
 
-def _query(relation: Relation, path: _Path, consistent: bool) -> Read:
+def _query(relation: Relation, path: Path, consistent: bool) -> Read:
     table = relation.table
     # API reference, Query: "A FilterExpression does not allow key attributes."
     without = {key.name for key in path.key} | {key.name for key in table.key}
@@ -293,7 +134,7 @@ def _query(relation: Relation, path: _Path, consistent: bool) -> Read:
     )
 
 
-def _partition(path: _Path, table: Table) -> float | None:
+def _partition(path: Path, table: Table) -> float | None:
     """How many items a partition of the path has; a key that is whole names one item."""
     if path.index is not None:
         return path.index.partition_items

@@ -1,0 +1,172 @@
+"""What the conditions on keys allow: the primary keys that they name, and the ways to read by Query."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcp_server.domain.names import quoted
+from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
+from mcp_server.planning.attribute_values import ScalarValue
+from mcp_server.planning.key_conditions import KeyConstraint, key_value, rejects_null
+from mcp_server.planning.plan import RejectedIndex, Relation
+from mcp_server.planning.predicate import Predicate
+from mcp_server.planning.requests import KeyCondition
+
+MAX_KEYS = 1_000
+"""Primary keys that are fetched one by one; more are read by Query or Scan."""
+
+MAX_QUERIES = 100
+"""Partitions that one relation is read from; more are read by Scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A way to read by Query: the index (None for the table itself), its key and the conditions on it."""
+
+    index: Index | None
+    key: tuple[KeyAttribute, ...]
+    conditions: tuple[KeyCondition, ...]
+    attributes: frozenset[str]
+    share: float
+
+    @property
+    def rank(self) -> tuple[float, bool, int]:
+        """Less is better: a smaller share of each partition, the table before an index, fewer queries."""
+        return self.share, self.index is not None, len(self.conditions)
+
+
+def query_paths(
+    relation: Relation, said: list[Predicate], constraints: Mapping[str, KeyConstraint], consistent: bool
+) -> tuple[list[Path], list[tuple[Path, RejectedIndex]]]:
+    """The ways to read by Query, and those through indexes that are not sure to hold every row needed."""
+    table = relation.table
+    range_keys = (table.range_key,) if table.range_key is not None else ()
+    own = _path(table, None, (table.hash_key,), range_keys, constraints)
+    found = [own] if own is not None else []
+    rejected: list[tuple[Path, RejectedIndex]] = []
+    for index in table.indexes:
+        path = _path(table, index, index.hash_keys, index.range_keys, constraints)
+        if path is None:
+            continue
+        obstacle = _obstacle(index, relation, said, consistent)
+        if obstacle is None:
+            found.append(path)
+        else:
+            rejected.append((path, RejectedIndex(index.name, obstacle)))
+    return found, rejected
+
+
+def _obstacle(index: Index, relation: Relation, said: list[Predicate], consistent: bool) -> str | None:
+    """Why an index may lack rows that the query can use, or cannot serve it; None if it is sure to hold them all.
+
+    It lacks the items that lack one of its keys, so each key must be there in every row the query can use.
+    """
+    if not index.active:
+        return "it is still being built"
+    if consistent and index.kind == "GSI":
+        return "a global index cannot be read consistently; leave out consistent_read to use it"
+    table = relation.table
+    base = {key.name for key in table.key}
+    for key in (*index.hash_keys, *index.range_keys):
+        column = table.column(key.name)
+        if column is None or column.attribute_types - {key.type}:
+            # Items that held the attribute in another type when the index was made are not in it either.
+            return f'it lacks the items whose "{key.name}" has another type than {key.type.value}'
+        if key.name not in base and column.nullable and not any(rejects_null(one, key.name) for one in said):
+            return (
+                f'it lacks the items without "{key.name}"; if they are not wanted, add {quoted(key.name)} IS NOT NULL, '
+                f"if there are none, the operator can declare not_null for the column in the schemas file"
+            )
+    if index.projected is None:
+        return None
+    held = index.projected | base | {key.name for key in (*index.hash_keys, *index.range_keys)}
+    missing = [column.name for column in relation.columns if column.name not in held]
+    if DOCUMENT_COLUMN in held:  # an attribute of that name is not the document
+        missing.append(DOCUMENT_COLUMN)
+    return f"it does not hold {', '.join(map(quoted, missing))}" if missing else None
+
+
+def _path(
+    table: Table,
+    index: Index | None,
+    hash_keys: tuple[KeyAttribute, ...],
+    range_keys: tuple[KeyAttribute, ...],
+    constraints: Mapping[str, KeyConstraint],
+) -> Path | None:
+    """Every partition key needs values; sort keys are taken from the left, the last one may be a range."""
+    enumerated: list[tuple[KeyAttribute, tuple[ScalarValue, ...]]] = []
+    for key in hash_keys:
+        values = _values(table, key, constraints)
+        if values is None:
+            return None
+        enumerated.append((key, values))
+    condition = None
+    share = 1.0
+    for key in range_keys:
+        values = _values(table, key, constraints)
+        if values is not None and math.prod(len(known) for _, known in enumerated) * len(values) <= MAX_QUERIES:
+            enumerated.append((key, values))
+            share *= 0.1
+            continue
+        condition = _range(table, key, constraints.get(key.name, KeyConstraint()))
+        share *= 0.3 if condition is not None else 1.0
+        break
+    if math.prod(len(values) for _, values in enumerated) > MAX_QUERIES:
+        return None
+    names = [key.name for key, _ in enumerated]
+    conditions = tuple(
+        KeyCondition(tuple(zip(names, combination, strict=True)), condition)
+        for combination in itertools.product(*(values for _, values in enumerated))
+    )
+    attributes = frozenset(names) | ({condition[1]} if condition is not None else set())
+    return Path(index, (*hash_keys, *range_keys), conditions, attributes, share)
+
+
+def _values(
+    table: Table, key: KeyAttribute, constraints: Mapping[str, KeyConstraint]
+) -> tuple[ScalarValue, ...] | None:
+    constraint = constraints.get(key.name)
+    column = table.column(key.name)
+    if constraint is None or constraint.values is None or column is None:
+        return None
+    rendered = [key_value(value, key, column) for value in constraint.values]
+    unique = {str(value): value for value in rendered if value is not None}
+    return tuple(unique.values())
+
+
+def _range(
+    table: Table, key: KeyAttribute, constraint: KeyConstraint
+) -> tuple[str, str, tuple[ScalarValue, ...]] | None:
+    """One condition that holds whenever the bounds do: DynamoDB takes no two on one key."""
+    column = table.column(key.name)
+    if column is None:
+        return None
+    if constraint.values:
+        ordered = sorted(constraint.values)
+        low, high = (key_value(value, key, column) for value in (ordered[0], ordered[-1]))
+        return ("BETWEEN", key.name, (low, high)) if low is not None and high is not None else None
+    if constraint.prefix is not None:
+        prefix = key_value(constraint.prefix, key, column)
+        return ("begins_with", key.name, (prefix,)) if prefix is not None else None
+    low = key_value(constraint.low.value, key, column) if constraint.low is not None else None
+    high = key_value(constraint.high.value, key, column) if constraint.high is not None else None
+    if low is not None and high is not None:
+        return "BETWEEN", key.name, (low, high)
+    if low is not None and constraint.low is not None:
+        return ">=" if constraint.low.inclusive else ">", key.name, (low,)
+    if high is not None and constraint.high is not None:
+        return "<=" if constraint.high.inclusive else "<", key.name, (high,)
+    return None
+
+
+def primary_keys(
+    table: Table, constraints: Mapping[str, KeyConstraint]
+) -> tuple[Mapping[str, ScalarValue], ...] | None:
+    """Every primary key the query can mean, if they are few enough to be named one by one."""
+    values = [_values(table, key, constraints) for key in table.key]
+    known = [one for one in values if one is not None]
+    if len(known) != len(values) or math.prod(len(one) for one in known) > MAX_KEYS:
+        return None
+    names = [key.name for key in table.key]
+    return tuple(dict(zip(names, combination, strict=True)) for combination in itertools.product(*known))
