@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 
 from shared_kernel import access_token, strict_json
 from shared_kernel.access_token import AccessToken
-from shared_kernel.signer import ALGORITHM, Signer
+from shared_kernel.signer import ALGORITHM, Kind, Signer
 
 MEMORY = access_token.LIFETIME + 2 * access_token.CLOCK_SKEW
 """Seconds for which something revoked stays in the feed: then no token of its is left."""
@@ -24,7 +24,7 @@ FRESH_SECONDS = 60 + access_token.CLOCK_SKEW
 """Age beyond which a feed says nothing about now."""
 LIMIT = 16 * 1024 * 1024
 """Longest feed, in bytes: that of some 200,000 revoked grants."""
-_KIND = "revocations+jwt"
+_KIND: Kind = "revocations+jwt"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -53,11 +53,12 @@ class Feed:
 
     def ends(self, token: AccessToken) -> bool:
         """Whether the token has ended by what stands here."""
+        # CLOCK_SKEW: whoever issued the token may have a clock that is ahead of the one that dated the end.
         barred_at = self.users.get(token.subject)
         return (
             token.grant_handle in self.grants
             or token.client_id in self.clients
-            or (barred_at is not None and token.issued_at <= math.ceil(barred_at))
+            or (barred_at is not None and token.issued_at <= barred_at + access_token.CLOCK_SKEW)
         )
 
 
@@ -76,7 +77,7 @@ def write(signer: Signer, issuer: str, feed: Feed) -> str:
         "clients": feed.clients,
         "users": feed.users,
     }
-    return signer.sign(_encode(payload), "revocations+jwt")
+    return signer.sign(_encode(payload), _KIND)
 
 
 def unverified_key_id(text: str) -> str:

@@ -14,8 +14,8 @@ from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.revocations import SILENCE_SECONDS, FollowedRevocations
 from mcp_server.ports.revocations import RevocationsUnknown
 from mcp_server.web.verification import TokenVerifier
-from shared_kernel import access_token, revocations
-from shared_kernel.access_token import Refusal, TokenRefused
+from shared_kernel import revocations
+from shared_kernel.access_token import CLOCK_SKEW, Refusal, TokenRefused
 from shared_kernel.clock import SystemClock
 from shared_kernel.revocations import FRESH_SECONDS, MEMORY
 from tests.mcp_server.web.conftest import RESOURCE
@@ -89,10 +89,12 @@ async def test_others_go_on(own_issuer: Issuer) -> None:
 
 async def test_a_person_who_is_let_in_again_gets_tokens_that_count(own_issuer: Issuer) -> None:
     now = SystemClock().now()
-    own_issuer.users["usr_1"] = now - 30
+    own_issuer.users["usr_1"] = barred_at = now - CLOCK_SKEW - 30
     async with reading(own_issuer) as reader:
         await reader.look()
-        assert await reader.refusal(own_issuer.token(now=now - 31)) is Refusal.REVOKED
+        # Another process may have dated a token by a clock that is ahead of the one that barred the person.
+        for issued_at in (barred_at - 60, barred_at + CLOCK_SKEW):
+            assert await reader.refusal(own_issuer.token(now=issued_at)) is Refusal.REVOKED
         assert await reader.refusal(own_issuer.token(now=now)) is None
 
 
@@ -233,7 +235,3 @@ def test_a_feed_holds_as_much_as_a_large_deployment_revokes(own_issuer: Issuer) 
     text = own_issuer.written_feed()
     assert len(text) < revocations.LIMIT
     assert revocations.read(text, own_issuer.key, issuer=own_issuer.url, now=now).grants == own_issuer.grants
-
-
-def test_the_memory_outlives_every_token() -> None:
-    assert MEMORY >= access_token.LIFETIME + 2 * access_token.CLOCK_SKEW

@@ -34,7 +34,7 @@ class RevocationFeed:
         """
         if self._clock.monotonic() - self._made_at >= ANSWER_SECONDS:
             asked_at, now = self._clock.monotonic(), self._clock.now()
-            self._known = await self._store.revocations(now - revocations.MEMORY, now)
+            self._known = await self._store.revocations(now - revocations.MEMORY)
             self._made_at, self._answers = asked_at, {}
         start = self._start(after)
         if start not in self._answers:

@@ -12,10 +12,10 @@ class RevocationStore(Protocol):
     Every verb that revokes a grant, deletes a client or a user, or disables a user notes it in the same step.
     """
 
-    async def revocations(self, since: float, now: float) -> Sequence[Revocation]:
+    async def revocations(self, since: float) -> Sequence[Revocation]:
         """What was revoked at that time or later, oldest first; of several revocations of one thing the latest.
 
-        What is older than revocations.MEMORY, or lies more than that in the future, may be missing.
+        What came more than twice revocations.MEMORY after that time may be missing.
         """
         ...
 

@@ -19,11 +19,11 @@ class DynamoDbRevocations:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def revocations(self, since: float, now: float) -> Sequence[Revocation]:
+    async def revocations(self, since: float) -> Sequence[Revocation]:
         """See RevocationStore."""
         found: dict[tuple[Revoked, str], Revocation] = {}
         async with self._table.in_time():
-            for period in range(_period(max(since, now - MEMORY)), _period(now + MEMORY) + 1):
+            for period in range(_period(since), _period(since + 2 * MEMORY) + 1):
                 async for page in self._table.children(f"{REVOCATIONS}{period}", "revocation#"):
                     for revocation in map(revocation_of, page):
                         if revocation.at >= since:

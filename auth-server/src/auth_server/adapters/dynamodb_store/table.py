@@ -172,27 +172,22 @@ class Table:
                 return count
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    async def all_of(self, sk: str) -> AsyncIterator[list[Item]]:
+    def all_of(self, sk: str) -> AsyncIterator[list[Item]]:
         """All items of that sort key, in pages. Reads the whole table."""
-        async for page in self._pages(
-            "scan",
-            ConsistentRead=True,
-            FilterExpression="#sk = :sk",
-            ExpressionAttributeNames={"#sk": "sk"},
-            ExpressionAttributeValues={":sk": encode(sk)},
-        ):
-            yield page
+        return self._scanned("#key = :text", "sk", sk)
 
-    async def all_under(self, prefix: str) -> AsyncIterator[list[Item]]:
+    def all_under(self, prefix: str) -> AsyncIterator[list[Item]]:
         """All items whose partition key begins so, in pages. Reads the whole table."""
-        async for page in self._pages(
+        return self._scanned("begins_with(#key, :text)", "pk", prefix)
+
+    def _scanned(self, condition: str, key: str, text: str) -> AsyncIterator[list[Item]]:
+        return self._pages(
             "scan",
             ConsistentRead=True,
-            FilterExpression="begins_with(#pk, :prefix)",
-            ExpressionAttributeNames={"#pk": "pk"},
-            ExpressionAttributeValues={":prefix": encode(prefix)},
-        ):
-            yield page
+            FilterExpression=condition,
+            ExpressionAttributeNames={"#key": key},
+            ExpressionAttributeValues={":text": encode(text)},
+        )
 
     async def _pages(self, method: str = "query", **request: Any) -> AsyncIterator[list[Item]]:
         while True:

@@ -69,7 +69,7 @@ class Connections:
         if connection.is_connected and await _is_stale(connection):
             await connection.disconnect(nowait=True)
         if not connection.is_connected:
-            await connection.connect()  # type: ignore[no-untyped-call]
+            await connection.connect()  # type: ignore[no-untyped-call]  # redis-py has no types there
         await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
         return [await _reply(connection) for _ in commands]
 

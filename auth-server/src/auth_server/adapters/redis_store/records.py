@@ -89,7 +89,7 @@ class RedisRecords:
             for key, expires_at in zip(piece, await self._database.run("texts", "used", *piece), strict=True):
                 if expires_at:
                     yield UsedOnce(key, float(expires_at))
-        for revocation in await RedisRevocations(self._database).revocations(0, now=0):
+        for revocation in await RedisRevocations(self._database).revocations(0):
             yield revocation
 
     async def _keys(self) -> AsyncIterator[Record]:

@@ -12,7 +12,7 @@ class RedisRevocations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def revocations(self, since: float, now: float) -> Sequence[Revocation]:  # noqa: ARG002 (the port's)
+    async def revocations(self, since: float) -> Sequence[Revocation]:
         """See RevocationStore."""
         found = await self._database.run("revocations", since)
         return [_revocation(member.decode(), float(at)) for member, at in zip(found[::2], found[1::2], strict=True)]

@@ -88,7 +88,7 @@ def insert_transaction(
 
 def _transaction(db: sqlite3.Connection, digest: str, now: float) -> Transaction | Decided | None:
     row = db.execute(
-        f"SELECT {TRANSACTION_COLUMNS}, decided_at, grant_id FROM transactions WHERE digest = ? AND expires_at > ?",  # noqa: S608
+        f"SELECT {TRANSACTION_COLUMNS}, decided_at, grant_id FROM transactions WHERE digest = ? AND expires_at > ?",
         (digest, now),
     ).fetchone()
     if row is None:
@@ -144,7 +144,7 @@ def insert_code(
 
 def _code(db: sqlite3.Connection, digest: str) -> LoadedCode | None:
     row = db.execute(
-        f"SELECT {CODE_COLUMNS}, {GRANT_COLUMNS} FROM codes JOIN grants USING (grant_id) WHERE digest = ?",  # noqa: S608
+        f"SELECT {CODE_COLUMNS}, {GRANT_COLUMNS} FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
         (digest,),
     ).fetchone()
     return LoadedCode(AuthorizationCode(*row[:5]), grant_from_row(row[5:])) if row else None

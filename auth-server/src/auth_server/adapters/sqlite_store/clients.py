@@ -62,12 +62,12 @@ class SqliteClients:
 
 
 def _client(db: sqlite3.Connection, client_id: str) -> Client | None:
-    row = db.execute(f"SELECT {CLIENT_COLUMNS} FROM clients WHERE client_id = ?", (client_id,)).fetchone()  # noqa: S608
+    row = db.execute(f"SELECT {CLIENT_COLUMNS} FROM clients WHERE client_id = ?", (client_id,)).fetchone()
     return client_from_row(db, row) if row else None
 
 
 def _clients(db: sqlite3.Connection) -> list[Client]:
-    rows = db.execute(f"SELECT {CLIENT_COLUMNS} FROM clients ORDER BY created_at, client_id").fetchall()  # noqa: S608
+    rows = db.execute(f"SELECT {CLIENT_COLUMNS} FROM clients ORDER BY created_at, client_id").fetchall()
     return [client_from_row(db, row) for row in rows]
 
 
@@ -134,10 +134,10 @@ def _renew(db: sqlite3.Connection, client: Client) -> None:
 def _evict_never_used(db: sqlite3.Connection) -> None:
     # Anyone may register, so what that costs has a bound. A client with a grant has been used, and stays.
     never_used = "registration <> 'operator' AND used_at IS NULL"
-    (count,) = db.execute(f"SELECT count(*) FROM clients WHERE {never_used}").fetchone()  # noqa: S608
+    (count,) = db.execute(f"SELECT count(*) FROM clients WHERE {never_used}").fetchone()
     if count > MAX_NEVER_USED:
         db.execute(
-            f"DELETE FROM clients WHERE client_id IN (SELECT client_id FROM clients WHERE {never_used}"  # noqa: S608
+            f"DELETE FROM clients WHERE client_id IN (SELECT client_id FROM clients WHERE {never_used}"
             " ORDER BY last_used_at LIMIT ?)",
             (count - MAX_NEVER_USED,),
         )

@@ -123,7 +123,7 @@ def restore_grant(db: sqlite3.Connection, stored: StoredGrant) -> None:
 def stored_grants(db: sqlite3.Connection) -> Iterator[StoredGrant]:
     """All grants, alive or not."""
     rows = db.execute(
-        "SELECT family, refresh_digest, refresh_expires_at, previous_digest, rotated_at, rotation_request, sealed,"  # noqa: S608
+        "SELECT family, refresh_digest, refresh_expires_at, previous_digest, rotated_at, rotation_request, sealed,"
         f" revoked_at, {GRANT_COLUMNS} FROM grants ORDER BY rowid"
     )
     for family, digest, expires_at, previous, rotated_at, request, sealed, revoked_at, *columns in rows:
@@ -161,11 +161,11 @@ def revoke(
     )
     ending = f"{column} = ? AND revoked_at IS NULL"
     db.execute(
-        f"INSERT OR REPLACE INTO revocations SELECT 'grant', handle, ? FROM grants WHERE {ending}",  # noqa: S608
+        f"INSERT OR REPLACE INTO revocations SELECT 'grant', handle, ? FROM grants WHERE {ending}",
         (now, value),
     )
     db.execute(
-        f"UPDATE grants SET revoked_at = ?, review_at = ? WHERE {ending}",  # noqa: S608
+        f"UPDATE grants SET revoked_at = ?, review_at = ? WHERE {ending}",
         (now, now + REVOKED_GRANT_MEMORY, value),
     )
 
@@ -184,7 +184,7 @@ def _revoke_by_handle(db: sqlite3.Connection, handle: str, client_id: str | None
 def _grants(db: sqlite3.Connection, now: float, user_id: str | None) -> list[Grant]:
     of_whom, values = ("user_id = ? AND", (user_id, now)) if user_id is not None else ("", (now,))
     rows = db.execute(
-        f"SELECT {GRANT_COLUMNS} FROM grants WHERE {of_whom} revoked_at IS NULL AND expires_at > ?"  # noqa: S608
+        f"SELECT {GRANT_COLUMNS} FROM grants WHERE {of_whom} revoked_at IS NULL AND expires_at > ?"
         " ORDER BY created_at, grant_id",
         values,
     )
@@ -202,7 +202,7 @@ def _has_grant(db: sqlite3.Connection, user_id: str, client_id: str, now: float)
 def _refreshed_grant(db: sqlite3.Connection, key: RefreshTokenKey) -> tuple[Grant | None, str | None]:
     """The grant of a token, and the family's digest if it has one."""
     row = db.execute(
-        f"SELECT family, {GRANT_COLUMNS} FROM grants WHERE grant_id = ?"  # noqa: S608
+        f"SELECT family, {GRANT_COLUMNS} FROM grants WHERE grant_id = ?"
         " AND (family = ? OR refresh_digest = ? OR previous_digest = ?)",
         (key.grant_id, key.family, key.digest, key.digest),
     ).fetchone()

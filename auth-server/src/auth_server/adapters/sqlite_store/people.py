@@ -13,8 +13,8 @@ USER_COLUMNS = "user_id, email, password_hash, tenant, created_at, disabled_at"
 """The fields of a User, in order."""
 SESSION_COLUMNS = "digest, user_id, authenticated_at, expires_at"
 """The fields of a Session, in order."""
-_USER = f"SELECT {USER_COLUMNS} FROM users"  # noqa: S608
-_SESSION = f"SELECT {SESSION_COLUMNS} FROM sessions"  # noqa: S608
+_USER = f"SELECT {USER_COLUMNS} FROM users"
+_SESSION = f"SELECT {SESSION_COLUMNS} FROM sessions"
 
 
 class SqlitePeople:

@@ -54,29 +54,29 @@ def _records(db: sqlite3.Connection) -> Iterator[Record]:
     if db.execute("SELECT had_keys FROM store").fetchone() == (1,):
         yield HadKeys()
     for *columns, last_used_at, used_at in db.execute(
-        f"SELECT {CLIENT_COLUMNS}, last_used_at, used_at FROM clients ORDER BY rowid"  # noqa: S608
+        f"SELECT {CLIENT_COLUMNS}, last_used_at, used_at FROM clients ORDER BY rowid"
     ):
         yield StoredClient(client_from_row(db, tuple(columns)), last_used_at, used_at)
     for row in db.execute("SELECT client_id, deleted_at FROM deleted_clients ORDER BY rowid"):
         yield DeletedClient(*row)
-    for row in db.execute(f"SELECT {USER_COLUMNS} FROM users ORDER BY rowid"):  # noqa: S608
+    for row in db.execute(f"SELECT {USER_COLUMNS} FROM users ORDER BY rowid"):
         yield User(*row)
-    for row in db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY rowid"):  # noqa: S608
+    for row in db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY rowid"):
         yield Session(*row)
     for *columns, decided_at, grant_id in db.execute(
-        f"SELECT {TRANSACTION_COLUMNS}, decided_at, grant_id FROM transactions ORDER BY rowid"  # noqa: S608
+        f"SELECT {TRANSACTION_COLUMNS}, decided_at, grant_id FROM transactions ORDER BY rowid"
     ):
         yield StoredTransaction(transaction_from_row(columns), decided_at, grant_id)
     yield from stored_grants(db)
     for *columns, used_at, wrong_verifiers in db.execute(
-        f"SELECT {CODE_COLUMNS}, used_at, wrong_verifiers FROM codes ORDER BY rowid"  # noqa: S608
+        f"SELECT {CODE_COLUMNS}, used_at, wrong_verifiers FROM codes ORDER BY rowid"
     ):
         yield StoredCode(AuthorizationCode(*columns), used_at, wrong_verifiers)
     for key, attempts, ends_at in db.execute("SELECT key, attempts, ends_at FROM attempt_windows ORDER BY rowid"):
         yield AttemptWindow(key, tuple(json.loads(attempts)), ends_at)
     for row in db.execute("SELECT key, expires_at FROM used_once ORDER BY rowid"):
         yield UsedOnce(*row)
-    for row in db.execute(f"SELECT {REVOCATION_COLUMNS} FROM revocations ORDER BY rowid"):  # noqa: S608
+    for row in db.execute(f"SELECT {REVOCATION_COLUMNS} FROM revocations ORDER BY rowid"):
         yield revocation_from_row(row)
     yield from every_key(db)
 
@@ -121,4 +121,4 @@ def _add_mark(db: sqlite3.Connection, record: AttemptWindow | UsedOnce | Revocat
 
 
 def _insert(db: sqlite3.Connection, table: str, columns: str, values: tuple[object, ...]) -> None:
-    db.execute(f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
+    db.execute(f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(values))})", values)

@@ -16,7 +16,7 @@ class SqliteRevocations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def revocations(self, since: float, now: float) -> Sequence[Revocation]:  # noqa: ARG002 (the port's)
+    async def revocations(self, since: float) -> Sequence[Revocation]:
         """See RevocationStore."""
         return await self._database.read(_revocations, since)
 

@@ -18,7 +18,7 @@ Step = Callable[[sqlite3.Connection, float], int]
 
 def _delete(table: str, condition: str, memory: float = 0.0) -> Step:
     """Deletes what meets the condition, in which `:limit` is `memory` seconds ago."""
-    statement = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {condition} LIMIT {BATCH})"  # noqa: S608
+    statement = f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {condition} LIMIT {BATCH})"
 
     def step(db: sqlite3.Connection, now: float) -> int:
         return db.execute(statement, {"limit": now - memory}).rowcount
