@@ -115,6 +115,8 @@ async def behaviour(store: Store) -> list[Any]:
         await store.rotate(_refresh("fresh", "rt1-fresh").key, _rotation("fresh", "rt2-fresh"), at),
         await store.rotate(_refresh("fresh", "never seen").key, _rotation("fresh", "rt3-fresh"), at),
         await store.rotate(_refresh("revoked", "rt2-revoked").key, _rotation("revoked", "rt3-revoked"), at),
+        await store.grant_by_handle("handle-rotated", at),
+        await store.grant_by_handle("handle-revoked", at),
         await store.revoke_grant_by_handle("handle-dynamic", PUBLIC.client_id, at),
         await store.rotate(rotated, _rotation("rotated", "rt3"), late),
         await store.count_attempt("limit", 2, MINUTE, at),

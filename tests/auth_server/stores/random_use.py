@@ -33,7 +33,7 @@ STEPS = st.lists(
             + ["add_client", "update_client", "rotate_secret", "delete_client", "client", "clients"]
             + ["add_user", "disable", "enable", "delete_user", "set_password", "renew_password", "user", "users"]
             + ["sign_in", "session", "sessions", "sign_out", "deny", "transaction", "wrong_verifier"]
-            + ["grants", "has_grant", "revoke", "revoke_by_handle"]
+            + ["grants", "has_grant", "by_handle", "revoke", "revoke_by_handle"]
             + ["ensure_keys", "promote", "withdraw", "keys", "attempt", "forget", "use_once", "sweep"]
         ),
         _SMALL,
@@ -204,6 +204,9 @@ class Use:
 
     async def _has_grant(self, one: int, two: int) -> Any:
         return await self.store.has_grant(self.users[one % 2].user_id, CLIENTS[two % 3].client_id, self.now)
+
+    async def _by_handle(self, one: int, two: int) -> Any:
+        return await self.store.grant_by_handle(f"handle {self._grant(one)}", self.now)
 
     async def _revoke(self, one: int, two: int) -> None:
         await self.store.revoke_grant(self._grant(one), self.now)

@@ -447,6 +447,37 @@ async def test_check(store: Store) -> None:
     await store.check()
 
 
+async def test_a_grant_is_found_by_its_handle_while_tokens_of_it_count(store: Store) -> None:
+    await _approved(store)
+    assert await store.grant_by_handle("h", NOW) == GRANT
+    assert await store.grant_by_handle("unknown", NOW) is None
+    assert await store.grant_by_handle("g", NOW) is None
+    assert await store.grant_by_handle("h", GRANT.expires_at - 0.5) == GRANT
+    assert await store.grant_by_handle("h", GRANT.expires_at) is None
+    await store.disable_user("usr_a", NOW)
+    assert await store.grant_by_handle("h", NOW) is None
+    await store.enable_user("usr_a")
+    assert await store.grant_by_handle("h", NOW) == GRANT
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda store: store.revoke_grant("g", NOW),
+        lambda store: store.revoke_grant_by_handle("h", None, NOW),
+        lambda store: store.delete_client("client_a", NOW),
+        lambda store: store.delete_user("usr_a", NOW),
+    ],
+    ids=["revoked", "revoked by handle", "client deleted", "user deleted"],
+)
+async def test_a_grant_that_has_ended_is_not_found_by_its_handle(
+    store: Store, end: Callable[[Store], Awaitable[object]]
+) -> None:
+    await _approved(store)
+    await end(store)
+    assert await store.grant_by_handle("h", NOW) is None
+
+
 async def test_whether_a_person_has_allowed_a_client_something(store: Store) -> None:
     await store.add_client(CLIENT)
     await store.add_user(USER)

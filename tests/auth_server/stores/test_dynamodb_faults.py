@@ -182,6 +182,7 @@ OTHERS: dict[str, Verb] = {
     "grants": lambda store: store.grants(NOW),
     "grants of a person": lambda store: store.grants(NOW, "usr_a"),
     "has_grant": lambda store: store.has_grant("usr_a", "client_a", NOW),
+    "grant_by_handle": lambda store: store.grant_by_handle("h", NOW),
     "ensure_signing_keys": lambda store: store.ensure_signing_keys(ACTIVE, NEXT),
     "signing_keys": lambda store: store.signing_keys(NOW),
     "count_attempt": lambda store: store.count_attempt("k", 3, 60.0, NOW),

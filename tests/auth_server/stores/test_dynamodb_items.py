@@ -212,6 +212,7 @@ async def test_names_of_any_length_and_kind_find_their_item(store: Store, table:
         assert await store.code(name) is None
         assert not await store.revoke_grant_by_handle(name, None, NOW)
         assert not await store.has_grant(name, name, NOW)
+        assert await store.grant_by_handle(name, NOW) is None
         assert await store.rotate(replace(key("rt1"), grant_id=name), rotation("rt2"), NOW) == Gone()
     for name in ("a#b", "ü", "x" * 5000):
         await store.add_client(replace(PUBLIC, client_id=name))

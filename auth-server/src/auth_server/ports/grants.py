@@ -79,6 +79,13 @@ class GrantStore(Protocol):
         """Whether that person has allowed that client something that is neither revoked nor expired."""
         ...
 
+    async def grant_by_handle(self, handle: str, now: float) -> Grant | None:
+        """The grant that an access token's `gid` names, if tokens of it are to be believed now.
+
+        None once it is revoked or expired, its person is disabled or gone, or its client deleted.
+        """
+        ...
+
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """Ends a grant, its code and its refresh tokens. Unknown or revoked: no effect."""
         ...

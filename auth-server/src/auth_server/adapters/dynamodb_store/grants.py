@@ -71,6 +71,14 @@ class DynamoDbGrants:
         async with self._table.in_time():
             return bool(await self._grants_of(user_id, user_grants(client_id), now))
 
+    async def grant_by_handle(self, handle: str, now: float) -> Grant | None:
+        """See GrantStore."""
+        async with self._table.in_time():
+            item = await self._by_handle(handle)
+            if item is None or "revoked_at" in item or now >= item["expires_at"]:
+                return None
+            return grant_of(item) if await owners_of(item).are_there(self._table, enabled=True) else None
+
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """See GrantStore."""
         async with self._table.in_time():
@@ -79,13 +87,16 @@ class DynamoDbGrants:
     async def revoke_grant_by_handle(self, handle: str, client_id: str | None, now: float) -> bool:
         """See GrantStore."""
         async with self._table.in_time():
-            pointer = await self._table.get(handle_key(handle))
-            item = await self._table.get(grant_key(pointer["grant_id"])) if pointer else None
+            item = await self._by_handle(handle)
             if item is None or client_id not in {None, item["client_id"]}:
                 return False
             if not await owners_of(item).are_there(self._table, enabled=False):
                 return False
             return await revoke(self._table, item["grant_id"], now)
+
+    async def _by_handle(self, handle: str) -> Item | None:
+        pointer = await self._table.get(handle_key(handle))
+        return await self._table.get(grant_key(pointer["grant_id"])) if pointer else None
 
     async def _family(self, key: RefreshTokenKey) -> tuple[Grant, Owners] | None:
         """The grant of a refresh token, by its family or by its digest."""

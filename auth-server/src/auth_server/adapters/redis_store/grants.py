@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import grant_from
+from auth_server.adapters.redis_store.fields import fields, grant_from
 from auth_server.adapters.redis_store.reading import identifiers, read, read_of_users
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.grant import Grant, RefreshTokenKey
@@ -78,6 +78,12 @@ class RedisGrants:
     async def has_grant(self, user_id: str, client_id: str, now: float) -> bool:
         """See GrantStore."""
         return bool(await self._database.run("has_grant", user_id, client_id, now))
+
+    async def grant_by_handle(self, handle: str, now: float) -> Grant | None:
+        """See GrantStore."""
+        found = await self._database.run("grant_by_handle", handle)
+        grant = grant_from(fields(found)) if found else None
+        return grant if grant is not None and grant.expires_at > now else None
 
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """See GrantStore."""

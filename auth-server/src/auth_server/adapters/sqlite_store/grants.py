@@ -52,6 +52,10 @@ class SqliteGrants:
         """See GrantStore."""
         return await self._database.read(_has_grant, user_id, client_id, now)
 
+    async def grant_by_handle(self, handle: str, now: float) -> Grant | None:
+        """See GrantStore."""
+        return await self._database.read(_grant_by_handle, handle, now)
+
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """See GrantStore."""
         await self._database.write(revoke, now, grant_id=grant_id)
@@ -197,6 +201,16 @@ def _has_grant(db: sqlite3.Connection, user_id: str, client_id: str, now: float)
         (user_id, client_id, now),
     )
     return found.fetchone() is not None
+
+
+def _grant_by_handle(db: sqlite3.Connection, handle: str, now: float) -> Grant | None:
+    row = db.execute(
+        f"SELECT {GRANT_COLUMNS} FROM grants JOIN users USING (user_id)"
+        " WHERE handle = ? AND revoked_at IS NULL AND expires_at > ? AND disabled_at IS NULL"
+        " AND EXISTS (SELECT 1 FROM clients WHERE clients.client_id = grants.client_id)",
+        (handle, now),
+    ).fetchone()
+    return grant_from_row(row) if row else None
 
 
 def _refreshed_grant(db: sqlite3.Connection, key: RefreshTokenKey) -> tuple[Grant | None, str | None]:
