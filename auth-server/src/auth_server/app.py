@@ -243,6 +243,7 @@ def _deployment(settings: Settings) -> Deployment:
         frozenset(settings.redirect_schemes),
         client_documents=settings.client_documents,
         document_origins=frozenset(f"https://{origin}" for origin in origins),
+        resource_aliases=settings.resource_aliases,
     )
 
 

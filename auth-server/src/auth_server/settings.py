@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from auth_server.domain.deployment import DocumentPolicy
@@ -48,6 +48,16 @@ def _origins(value: Any) -> Any:
     return places
 
 
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    pairs = [item.split() for item in value.split(",") if item.strip()]
+    if any(len(pair) != 2 for pair in pairs) or len({pair[0] for pair in pairs}) != len(pairs):
+        raise ValueError("must hold pairs separated by commas, each an alias, a space, and the resource that it means")
+    return dict(pairs)
+
+
+Aliases = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_pairs)]
 Place = tuple[str, int]
 Origins = Annotated[Mapping[Place, Place], NoDecode, BeforeValidator(_origins)]
 
@@ -66,6 +76,13 @@ class Settings(ServiceSettings):
         description="Comma-separated URLs of the MCP servers that tokens are minted for. "
         "The first is meant when a client names none.",
         examples=["https://mcp.example.com/mcp"],
+    )
+    resource_aliases: Aliases = Field(
+        default_factory=dict,
+        description="Other URLs by which clients may name a resource: comma-separated pairs of alias and resource, "
+        "with a space between. Case of the host, default port, trailing slash, and the bare origin of an only resource "
+        "need no alias.",
+        examples=["https://old.example.com/mcp https://mcp.example.com/mcp"],
     )
     store_url: str = Field(
         description="Where users, clients, grants and sealed keys are kept: `sqlite://` and the absolute path of a "
@@ -164,6 +181,21 @@ class Settings(ServiceSettings):
             raise ValueError("must hold absolute http(s) URLs without fragment, separated by commas") from None
         if len(set(canonical)) != len(canonical):
             raise ValueError("names one resource twice")
+        return canonical
+
+    @field_validator("resource_aliases")
+    @classmethod
+    def _canonical_aliases(cls, value: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        resources = info.data.get("resources", ())  # absent if they are wrong themselves, which is told anyway
+        try:
+            canonical = {resource.canonical(alias): resource.canonical(meant) for alias, meant in value.items()}
+        except resource.MalformedResource:
+            raise ValueError("must hold absolute http(s) URLs without fragment") from None
+        for alias, meant in canonical.items():
+            if alias in resources:
+                raise ValueError(f"gives {alias} another meaning, which is one of AUTH_RESOURCES")
+            if meant not in resources:
+                raise ValueError(f"leads to {meant}, which is none of AUTH_RESOURCES")
         return canonical
 
     @field_validator("redirect_schemes")

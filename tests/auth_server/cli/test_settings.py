@@ -43,6 +43,34 @@ def test_four_variables_are_enough(load: Loader) -> None:
     assert loaded.trusted_proxies == ()
 
 
+def test_aliases_lead_to_resources_in_canonical_form(load: Loader) -> None:
+    loaded = load(
+        AUTH_RESOURCE_ALIASES="https://OLD.example.com/mcp/ https://mcp.example.com/mcp, https://a.example "
+        "https://MCP.example.com/mcp/"
+    )
+    meant = "https://mcp.example.com/mcp"
+    assert loaded.resource_aliases == {"https://old.example.com/mcp": meant, "https://a.example": meant}
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("https://old.example.com/mcp", "must hold pairs"),
+        (
+            "https://a.example https://mcp.example.com/mcp, https://a.example https://mcp.example.com/mcp",
+            "must hold pairs",
+        ),
+        ("https://a.example https://elsewhere.example/mcp", "https://elsewhere.example/mcp, which is none of AUTH_RES"),
+        ("https://mcp.example.com/mcp https://mcp.example.com/mcp", "another meaning, which is one of AUTH_RESOURCES"),
+        ("old https://mcp.example.com/mcp", "must hold absolute http"),
+    ],
+)
+def test_aliases_that_lead_nowhere_are_named(load: Loader, value: str, problem: str) -> None:
+    with pytest.raises(BadSettings, match=r"^AUTH_RESOURCE_ALIASES ") as raised:
+        load(AUTH_RESOURCE_ALIASES=value)
+    assert problem in str(raised.value)
+
+
 def test_named_origins_are_read_as_places(load: Loader) -> None:
     """Each with its port, connected where it is or where it is said to be."""
     loaded = load(

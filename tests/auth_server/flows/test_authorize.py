@@ -172,7 +172,8 @@ async def test_the_operators_clients_are_told_of_errors_at_once(world: World) ->
         pytest.param({"resource": RESOURCE + "#f"}, "invalid_target", id="a26-fragment"),
         pytest.param({"resource": "/mcp"}, "invalid_target", id="a26-relative"),
         pytest.param({"resource": "https://a@mcp.example.com/mcp"}, "invalid_target", id="a26-userinfo"),
-        pytest.param({"resource": "https://mcp.example.com"}, "invalid_target", id="a26-origin-only"),
+        pytest.param({"resource": RESOURCE + "/deeper"}, "invalid_target", id="a25-deeper"),
+        pytest.param({"resource": "https://mcp.example.com"}, "invalid_target", id="a26-origin-of-two"),
         pytest.param({"resource": [RESOURCE, OTHER_RESOURCE]}, "invalid_target", id="a27-two"),
         pytest.param({"scope": "admin"}, "invalid_scope", id="a29-none-left"),
         pytest.param({"scope": 'query "x"'}, "invalid_scope", id="a30-quotes"),
@@ -220,6 +221,18 @@ async def test_a28_spellings_of_the_resource_give_the_canonical_audience(world: 
     client_id = await _client_id(world)
     body = await world.tokens(client_id, resource=[spelling, RESOURCE])
     assert (await world.claims(body["access_token"])).audience == RESOURCE
+
+
+@pytest.mark.parametrize("name", ["https://mcp.example.com/", "https://OLD.example.com/mcp/"])
+async def test_a28_other_names_of_the_resource_do_at_every_step(world: World, name: str) -> None:
+    """The bare origin of an only resource, and the operator's aliases, in each request of a client that uses them."""
+    aliases = {"https://old.example.com/mcp": RESOURCE}
+    world.deploy(Deployment(ISSUER, (RESOURCE,), frozenset({"cursor"}), resource_aliases=aliases))
+    client_id = await _client_id(world)
+    body = await world.tokens(client_id, resource=name)
+    refreshed = await world.refresh(client_id, body["refresh_token"], resource=name)
+    assert refreshed.body is not None
+    assert (await world.claims(refreshed.body["access_token"])).audience == RESOURCE
 
 
 async def test_resource_left_out_means_the_first(world: World) -> None:

@@ -1,6 +1,7 @@
 """Who this authorization server is, and for which resources it issues tokens."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 DEFAULT_TENANT = "default"
@@ -21,9 +22,10 @@ class Deployment:
     """The values that settings fix for a running server.
 
     `issuer` has no trailing slash and is the same byte string in metadata, tokens and redirects. `resources` are
-    canonical resource URIs (RFC 8707); the first stands in when a request names none. `redirect_schemes` are the
-    private-use URI schemes without a dot to which clients that registered themselves may be redirected.
-    `document_origins` are those that the operator names for client documents.
+    canonical resource URIs (RFC 8707); the first stands in when a request names none. `resource_aliases` maps further
+    canonical URIs to the resource that each means. `redirect_schemes` are the private-use URI schemes without a dot to
+    which clients that registered themselves may be redirected. `document_origins` are those that the operator names for
+    client documents.
     """
 
     issuer: str
@@ -31,3 +33,4 @@ class Deployment:
     redirect_schemes: frozenset[str]
     client_documents: DocumentPolicy = DocumentPolicy.PUBLIC
     document_origins: frozenset[str] = frozenset()
+    resource_aliases: Mapping[str, str] = field(default_factory=dict)
