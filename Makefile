@@ -11,7 +11,7 @@ export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),tr
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 BIN := .venv/bin
 DISTRIBUTIONS := shared auth-server mcp-server
-NODE_PACKAGES := $(patsubst %,tests/%/node_modules/.installed,conformance bench emulators)
+NODE_PACKAGES := $(patsubst %,tests/%/node_modules/.installed,conformance judges bench emulators)
 
 ##@ Using it
 

@@ -16,6 +16,7 @@ from _pytest.nodeid import NodeId
 from tests.support import demo_data
 from tests.support.browser import Browser, browsing
 from tests.support.demo_data import DemoTables
+from tests.support.document_host import DocumentHost, publishing
 from tests.support.emulator import CREDENTIALS, Emulator, emulating
 from tests.support.services import Addresses, AuthServer, McpServer, auth_serving, mcp_serving
 
@@ -126,9 +127,19 @@ def addresses() -> Addresses:
 
 
 @pytest.fixture(scope="session")
-def auth_server(addresses: Addresses, session_directory: Path) -> Iterator[AuthServer]:
-    """auth-server as a process, with a user and a confidential client; shared, so no test may stop it."""
-    with auth_serving(addresses, session_directory) as started:
+def document_host(session_directory: Path) -> Iterator[DocumentHost]:
+    """A host that publishes client documents, for https://client.example."""
+    with publishing(session_directory, "client.example") as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def auth_server(addresses: Addresses, session_directory: Path, document_host: DocumentHost) -> Iterator[AuthServer]:
+    """auth-server as a process, with a user and a confidential client; shared, so no test may stop it.
+
+    Its operator has named the document host.
+    """
+    with auth_serving(addresses, session_directory, **document_host.settings) as started:
         yield started
 
 

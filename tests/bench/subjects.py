@@ -1,6 +1,5 @@
 """Servers under load: ours through its console script, the peers under Node or Python, each on the servers' core."""
 
-import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from tests.bench.cores import Cores
 from tests.bench.load import Caller, Load, drive
 from tests.bench.measurement import Sample, Subject
 from tests.bench.usage import Meter, family
+from tests.support.node import node
 from tests.support.processes import Server, answers, clean_environment, free_port, running
 
 FOLDER = Path(__file__).parent
@@ -19,7 +19,6 @@ PEERS = FOLDER / "peers"
 MODULES = FOLDER / "node_modules"
 CONNECTIONS = 16
 _WARM_UP_SECONDS = 0.3
-_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +68,9 @@ class Target:
         return Subject(name or self.name, measure)
 
 
-def node(script: str) -> list[str]:
+def javascript(script: str) -> list[str]:
     """The command of a peer under the Node that npm brought along."""
-    system, machine = platform.system().lower(), _ARCHITECTURES[platform.machine().lower()]
-    found = [*MODULES.glob(f"node-{system}-{machine}/bin/node"), *MODULES.glob(f"node-bin-{system}-{machine}/bin/node")]
-    assert found, f"no Node in {MODULES}; run: (cd {FOLDER} && npm ci)"
-    return [str(found[0]), str(PEERS / script)]
+    return [node(MODULES), str(PEERS / script)]
 
 
 def python(module: str) -> list[str]:

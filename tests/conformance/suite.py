@@ -1,19 +1,16 @@
 """Runs the official MCP conformance suite (npm, @modelcontextprotocol/conformance) and reads what it found."""
 
 import json
-import platform
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.node import MODULES, node
 from tests.support.processes import clean_environment
 
-FOLDER = Path(__file__).parent
-MODULES = FOLDER / "node_modules"
 SUITE = MODULES / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
 RUN_SECONDS = 120
-_ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +33,7 @@ class Report:
 
 def command(*arguments: str) -> list[str]:
     """The suite's command line, under the Node that npm brought along."""
-    system, machine = platform.system().lower(), _ARCHITECTURES[platform.machine().lower()]
-    found = [*MODULES.glob(f"node-{system}-{machine}/bin/node"), *MODULES.glob(f"node-bin-{system}-{machine}/bin/node")]
-    assert found, f"no Node in {MODULES}; run: (cd {FOLDER} && npm ci)"
-    return [str(found[0]), str(SUITE), *arguments]
+    return [node(), str(SUITE), *arguments]
 
 
 def run(results: Path, *arguments: str, on_line: Callable[[str], None] = lambda _line: None) -> Report:

@@ -13,7 +13,7 @@ from tests.bench.load import Answer, Caller, WrongAnswer
 from tests.bench.measurement import AtLeast, Even, Row
 from tests.bench.requests import post
 from tests.bench.rows.query import replaying
-from tests.bench.subjects import CONNECTIONS, Setting, Target, node, peer, python
+from tests.bench.subjects import CONNECTIONS, Setting, Target, javascript, peer, python
 from tests.support.emulator import CREDENTIALS
 from tests.support.mcp_wire import ERAS, MODERN, Era, message, rpc_reply
 from tests.support.processes import answers, running
@@ -149,7 +149,9 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
         told = {"ISSUER": addresses.issuer, "RESOURCE": addresses.resource, "DOCUMENTS": json.dumps(known)}
         metadata = "/.well-known/oauth-protected-resource/mcp"
         sdk_python = stack.enter_context(peer(setting, PYTHON, python("peers.mcp_python"), metadata, told))
-        sdk_typescript = stack.enter_context(peer(setting, TYPESCRIPT, node("mcp_typescript.mjs"), "/ready", told))
+        sdk_typescript = stack.enter_context(
+            peer(setting, TYPESCRIPT, javascript("mcp_typescript.mjs"), "/ready", told)
+        )
         # The TypeScript SDK of this line speaks the handshake revisions only.
         peers = {MODERN: [Endpoint(sdk_python, token)]}
         peers["2025-11-25"] = [Endpoint(sdk_typescript, token), *peers[MODERN]]

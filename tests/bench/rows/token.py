@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 from tests.bench.load import Caller
 from tests.bench.measurement import AtLeast, Row
 from tests.bench.requests import Chain, Repeat, Supply, get, post_form
-from tests.bench.subjects import CONNECTIONS, Setting, Target, node, peer, python
+from tests.bench.subjects import CONNECTIONS, Setting, Target, javascript, peer, python
 from tests.support import people
 from tests.support.services import EMAIL, PASSWORD, Addresses, auth_serving
 
@@ -83,7 +83,7 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
         settings = {"RESOURCE": addresses.resource, "CLIENT_SECRET": "s" * 43, "REDIRECT_URI": _REDIRECT_URI}
         discovery = "/.well-known/openid-configuration"
         theirs = issuer(
-            stack.enter_context(peer(setting, PEER, node("oidc_provider.mjs"), discovery, settings)),
+            stack.enter_context(peer(setting, PEER, javascript("oidc_provider.mjs"), discovery, settings)),
             addresses.resource,
             ("automation", settings["CLIENT_SECRET"]),
             "app",
