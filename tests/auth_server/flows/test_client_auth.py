@@ -24,6 +24,12 @@ async def test_d01_d02_wrong_secret_and_unknown_client_look_the_same(world: Worl
     assert wrong == unknown
 
 
+@pytest.mark.parametrize("wrong", [{"scope": '"'}, {"scope": "admin"}, {"resource": "https://evil.example/mcp"}])
+async def test_who_is_not_authenticated_learns_nothing_else(world: World, wrong: dict[str, str]) -> None:
+    made = await world.machine()
+    assert error(await _grant(world, basic(made.client.client_id, "cs_wrong"), **wrong)) == INVALID_CLIENT
+
+
 @pytest.mark.parametrize(
     "authorization",
     [

@@ -1,9 +1,7 @@
-"""A request that a client authenticates by itself (`/token`, `/revoke`): read once, and slowed down when it guesses."""
+"""A request that a client authenticates by itself, such as those to `/token` and `/revoke`, read once."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from auth_server.domain.failures import Facts, Reason, Refused
-from auth_server.ports.limits import AttemptLimiter
 from auth_server.protocol import client_auth, parameters
 from auth_server.protocol.client_auth import PresentedCredentials
 from auth_server.protocol.parameters import Pairs, Parameters
@@ -30,16 +28,3 @@ def read(pairs: Pairs, authorization: str | None, address: str, fingerprint: byt
     """
     given = parameters.parse(pairs)
     return ClientRequest(given, client_auth.presented(authorization, given), address, fingerprint)
-
-
-async def counted(limiter: AttemptLimiter, request: ClientRequest, refused: Refused) -> Refused:
-    """The refusal to answer with: that of a failed authentication turns into TOO_MANY_REQUESTS after many others.
-
-    Only failures are counted, after the fact: nobody's wrong guesses keep a right secret out. Raises StoreUnavailable.
-    """
-    client_id = request.credentials.unverified_client_id
-    if refused.reason is not Reason.CLIENT_NOT_AUTHENTICATED:
-        return Refused(refused.reason, replace(refused.facts, client_id=client_id))
-    wait = await limiter.client_authentication_failed(client_id, request.address)
-    facts = Facts(client_id=client_id, retry_after=wait)
-    return Refused(refused.reason if wait is None else Reason.TOO_MANY_REQUESTS, facts)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from auth_server.domain.deployment import Deployment
 from auth_server.flows.authorize import Authorize
+from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_documents import ClientDocuments
 from auth_server.flows.connections import Connections
 from auth_server.flows.consent import Consent
@@ -51,6 +52,7 @@ def compose(
     entropy: Entropy,
 ) -> Flows:
     """The flows of a running server; `clients` are those of the store, remembered or not."""
+    authentication = ClientAuthentication(clients=clients, limiter=limiter)
     return Flows(
         authorize=Authorize(
             deployment=deployment,
@@ -93,19 +95,18 @@ def compose(
             refresh_tokens=store,
             grants=store,
             keys=keys,
-            limiter=limiter,
+            authentication=authentication,
             clock=clock,
             entropy=entropy,
         ),
         register=Register(deployment=deployment, clients=clients, limiter=limiter, clock=clock),
         revoke=Revoke(
             deployment=deployment,
-            clients=clients,
             refresh_tokens=store,
             grants=store,
             revocations=store,
             keys=keys,
-            limiter=limiter,
+            authentication=authentication,
             clock=clock,
         ),
         revocation_feed=RevocationFeed(deployment=deployment, store=store, keys=keys, clock=clock),

@@ -5,16 +5,13 @@ import structlog
 from auth_server.domain import credentials
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
-from auth_server.domain.failures import Refused
 from auth_server.domain.revocation import Revocation, Revoked
-from auth_server.flows import client_request
+from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_request import ClientRequest
-from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import KeyRing
-from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.revocations import RevocationStore
-from auth_server.protocol import client_auth, revocation
+from auth_server.protocol import revocation
 from shared_kernel.clock import Clock
 
 _log = structlog.get_logger("revoke")
@@ -27,17 +24,16 @@ class Revoke:
         self,
         *,
         deployment: Deployment,
-        clients: ClientStore,
         refresh_tokens: RefreshStore,
         grants: GrantStore,
         revocations: RevocationStore,
         keys: KeyRing,
-        limiter: AttemptLimiter,
+        authentication: ClientAuthentication,
         clock: Clock,
     ) -> None:
-        self._deployment = deployment
-        self._clients, self._refresh_tokens, self._grants = clients, refresh_tokens, grants
-        self._revocations, self._keys, self._limiter, self._clock = revocations, keys, limiter, clock
+        self._deployment, self._refresh_tokens, self._grants = deployment, refresh_tokens, grants
+        self._revocations, self._keys = revocations, keys
+        self._authentication, self._clock = authentication, clock
 
     async def revoke(self, request: ClientRequest) -> None:
         """Ends what the token stands for, if it is the client's own.
@@ -46,11 +42,7 @@ class Revoke:
         TOO_MANY_REQUESTS, CLIENT_NOT_AUTHENTICATED, MISSING_PARAMETER.
         """
         now = self._clock.now()
-        found = await self._clients.client(request.credentials.unverified_client_id)
-        try:
-            client = client_auth.authenticate(found, request.credentials, now)
-        except Refused as refused:
-            raise await client_request.counted(self._limiter, request, refused) from refused
+        client = await self._authentication.authenticate(request, now)
         # RFC 7009 §2.1: "the authorization server [...] MUST extend its search across all of its supported token
         # types" when a hint misleads; we look at the token alone.
         await self._end(request.parameters.required("token"), client, request.address, now)

@@ -1,13 +1,12 @@
 """`grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.6)."""
 
 from auth_server.domain import credentials
-from auth_server.domain.client import GrantType
+from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.client_request import ClientRequest
 from auth_server.flows.token.issuing import Issuing, about, log_issued, stored
 from auth_server.ports.authorizations import CodeStore, Redeemed
-from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import Reused
 from auth_server.protocol import resource_indicator
 from auth_server.protocol.authlib import authorization_code
@@ -19,19 +18,18 @@ from auth_server.protocol.token import IssuedTokens
 class AuthorizationCode:
     """Redeems codes."""
 
-    def __init__(self, *, deployment: Deployment, clients: ClientStore, codes: CodeStore, issuing: Issuing) -> None:
-        self._deployment, self._clients, self._codes, self._issuing = deployment, clients, codes, issuing
+    def __init__(self, *, deployment: Deployment, codes: CodeStore, issuing: Issuing) -> None:
+        self._deployment, self._codes, self._issuing = deployment, codes, issuing
 
-    async def exchange(self, request: ClientRequest, now: float) -> IssuedTokens:
+    async def exchange(self, request: ClientRequest, client: Client, now: float) -> IssuedTokens:
         """The tokens. Raises Refused, StoreUnavailable."""
         given = request.parameters
-        client = await self._clients.client(request.credentials.unverified_client_id)
         code = given.get("code")
         digest = credentials.digest(code or "")
         loaded = await self._codes.code(digest) if code else None
         try:
             decision = authorization_code.decide(
-                TokenRequest(client, request.credentials, given.values, now),
+                TokenRequest(client, request.credentials.method, given.values),
                 StoredCode(loaded.code.redirect_uri, loaded.code.code_challenge, loaded.grant) if loaded else None,
             )
         except Refused as refused:

@@ -37,11 +37,10 @@ class ClientCredentials:
         self._deployment, self._clients, self._issuing = deployment, clients, issuing
         self._granted: OrderedDict[bytes, _Granted] = OrderedDict()
 
-    async def exchange(self, request: ClientRequest, now: float) -> IssuedTokens:
+    async def exchange(self, request: ClientRequest, client: Client, now: float) -> IssuedTokens:
         """The tokens. Raises Refused, StoreUnavailable."""
         given = request.parameters
-        client = await self._clients.client(request.credentials.unverified_client_id)
-        decision = client_credentials.decide(TokenRequest(client, request.credentials, given.values, now))
+        decision = client_credentials.decide(TokenRequest(client, request.credentials.method, given.values))
         resource = resource_indicator.resolve(given.resources, self._deployment)
         granted = _Granted(decision.client, decision.scopes, resource)
         self._remember(request.fingerprint, granted)

@@ -1,12 +1,13 @@
 """`/token` (RFC 6749 §3.2): the request goes to the module of its grant."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
-from auth_server.domain.client import GrantType
+from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
-from auth_server.flows import client_request
+from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_request import ClientRequest
 from auth_server.flows.token.authorization_code import AuthorizationCode
 from auth_server.flows.token.client_credentials import ClientCredentials
@@ -16,7 +17,6 @@ from auth_server.ports.authorizations import CodeStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import KeyRing
-from auth_server.ports.limits import AttemptLimiter
 from auth_server.protocol import token
 from auth_server.protocol.token import IssuedTokens
 from shared_kernel.clock import Clock
@@ -24,7 +24,7 @@ from shared_kernel.entropy import Entropy
 
 
 class _Grant(Protocol):
-    async def exchange(self, request: ClientRequest, now: float) -> IssuedTokens: ...
+    async def exchange(self, request: ClientRequest, client: Client, now: float) -> IssuedTokens: ...
 
 
 class TokenExchange:
@@ -39,7 +39,7 @@ class TokenExchange:
         refresh_tokens: RefreshStore,
         grants: GrantStore,
         keys: KeyRing,
-        limiter: AttemptLimiter,
+        authentication: ClientAuthentication,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
@@ -47,27 +47,27 @@ class TokenExchange:
         self._client_credentials = ClientCredentials(deployment=deployment, clients=clients, issuing=issuing)
         self._grants: Mapping[str, _Grant] = {
             GrantType.CLIENT_CREDENTIALS: self._client_credentials,
-            GrantType.AUTHORIZATION_CODE: AuthorizationCode(
-                deployment=deployment, clients=clients, codes=codes, issuing=issuing
-            ),
+            GrantType.AUTHORIZATION_CODE: AuthorizationCode(deployment=deployment, codes=codes, issuing=issuing),
             GrantType.REFRESH_TOKEN: Refresh(
                 deployment=deployment,
-                clients=clients,
                 refresh_tokens=refresh_tokens,
                 grants=grants,
                 issuing=issuing,
                 entropy=entropy,
             ),
         }
-        self._limiter, self._clock = limiter, clock
+        self._authentication, self._clock = authentication, clock
 
     async def exchange(self, request: ClientRequest) -> Mapping[str, Any]:
         """The body of the token response (RFC 6749 §5.1). Raises Refused and StoreUnavailable."""
         now = self._clock.now()
         try:
-            issued = await self._grant(request).exchange(request, now)
+            grant = self._grant(request)
+            client = await self._authentication.authenticate(request, now)
+            issued = await grant.exchange(request, client, now)
         except Refused as refused:
-            raise await client_request.counted(self._limiter, request, refused) from refused
+            client_id = request.credentials.unverified_client_id
+            raise Refused(refused.reason, replace(refused.facts, client_id=client_id)) from refused
         return token.body(issued, now)
 
     async def again(self, fingerprint: bytes, address: str) -> Mapping[str, Any] | None:

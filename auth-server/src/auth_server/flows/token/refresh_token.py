@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 from auth_server.domain import credentials
-from auth_server.domain.client import GrantType
+from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import Grant
 from auth_server.flows.client_request import ClientRequest
 from auth_server.flows.token.issuing import Issuing, about, log_issued, stored
-from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore, RefreshStore, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from auth_server.protocol import resource_indicator, sealed_response
 from auth_server.protocol.authlib import refresh_token
@@ -25,25 +24,22 @@ class Refresh:
         self,
         *,
         deployment: Deployment,
-        clients: ClientStore,
         refresh_tokens: RefreshStore,
         grants: GrantStore,
         issuing: Issuing,
         entropy: Entropy,
     ) -> None:
-        self._deployment, self._clients = deployment, clients
-        self._refresh_tokens, self._grants = refresh_tokens, grants
+        self._deployment, self._refresh_tokens, self._grants = deployment, refresh_tokens, grants
         self._issuing, self._entropy = issuing, entropy
 
-    async def exchange(self, request: ClientRequest, now: float) -> IssuedTokens:
+    async def exchange(self, request: ClientRequest, client: Client, now: float) -> IssuedTokens:
         """The tokens; the losers of a race get the winner's. Raises Refused, StoreUnavailable."""
         given = request.parameters
-        client = await self._clients.client(request.credentials.unverified_client_id)
         old = given.get("refresh_token") or ""
         key = credentials.refresh_token_key(old)
         grant = await self._refresh_tokens.refreshed_grant(key) if key else None
         try:
-            decision = refresh_token.decide(TokenRequest(client, request.credentials, given.values, now), grant)
+            decision = refresh_token.decide(TokenRequest(client, request.credentials.method, given.values), grant)
         except Refused as refused:
             if refused.reason is Reason.REFRESH_TOKEN_STOLEN and grant:
                 await self._grants.revoke_grant(grant.grant_id, now)

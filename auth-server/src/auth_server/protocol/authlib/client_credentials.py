@@ -13,7 +13,7 @@ def decide(request: TokenRequest) -> TokenDecision:
 
     Raises Refused: CLIENT_NOT_AUTHENTICATED, GRANT_TYPE_NOT_ALLOWED, SCOPE_NOT_ALLOWED.
     """
-    default = _machine_scopes(request.client) if request.client else frozenset()
+    default = _machine_scopes(request.client)
     return Server(server.token_client(request), _Grant, default_scopes=default).decide(request)
 
 

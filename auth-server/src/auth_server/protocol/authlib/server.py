@@ -15,8 +15,8 @@ from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, OAuth2Error,
 
 from auth_server.domain.client import Client, GrantType
 from auth_server.domain.failures import Reason, Refused
-from auth_server.protocol import client_auth, redirect_uri
-from auth_server.protocol.client_auth import Method, PresentedCredentials
+from auth_server.protocol import redirect_uri
+from auth_server.protocol.client_auth import Method
 from shared_kernel import scope
 
 # Authlib wants an https URI to believe in secure transport; where the server listens is not its concern.
@@ -34,12 +34,11 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A token request and the client that it names, None if there is none; nothing is verified yet."""
+    """A token request of a client that has proved who it is, and by which method."""
 
-    client: Client | None
-    credentials: PresentedCredentials
+    client: Client
+    method: Method
     parameters: Mapping[str, str]
-    now: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
 
     def __init__(
         self,
-        client: RegisteredClient | None,
+        client: RegisteredClient,
         grant: type[Any],
         extensions: Sequence[Any] = (),
         *,
@@ -176,16 +175,15 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
         methods: Sequence[str],
         endpoint: str = "token",  # noqa: ARG002 (Authlib's signature)
     ) -> RegisteredClient:
-        """The client, if it may prove in that way who it is, and has (token_client)."""
-        client = self._client
-        if client is None or client.proven_by not in methods:
+        """The client, if it has proved who it is in a way that the grant allows."""
+        if self._client.proven_by not in methods:
             raise InvalidClientError
-        request.auth_method = client.proven_by
-        return client
+        request.auth_method = self._client.proven_by
+        return self._client
 
     def query_client(self, client_id: str) -> RegisteredClient | None:
         """The one client that was loaded."""
-        return self._client if self._client is not None and self._client.get_client_id() == client_id else None
+        return self._client if self._client.get_client_id() == client_id else None
 
     def generate_token(
         self,
@@ -215,14 +213,10 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is untyped
         raise Refused(self._invalid_grant if error.error == "invalid_grant" else reason(error)) from error
 
 
-def token_client(request: TokenRequest, *, refreshable: bool | None = None) -> RegisteredClient | None:
-    """The client of a token request, and whether it is that one. Raises Refused (SCOPE_NOT_ALLOWED)."""
+def token_client(request: TokenRequest, *, refreshable: bool | None = None) -> RegisteredClient:
+    """The client of a token request. Raises Refused (SCOPE_NOT_ALLOWED)."""
     check_scope(request.parameters.get("scope"))
-    try:
-        client = client_auth.authenticate(request.client, request.credentials, request.now)
-    except Refused:
-        return None  # for Authlib to refuse, once it has read what it refuses before that
-    return RegisteredClient(client, proven_by=request.credentials.method, refreshable=refreshable)
+    return RegisteredClient(request.client, proven_by=request.method, refreshable=refreshable)
 
 
 def _scopes(text: str | None) -> frozenset[str]:
