@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from auth_server.domain.client import ClientSecret, Registration
+from auth_server.domain.client import AuthenticationMethod, ClientSecret, Registration
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session
@@ -17,6 +17,15 @@ DOCUMENT = replace(
     client_id="https://app.example/client.json",
     registration=Registration.DOCUMENT,
     document_expires_at=NOW + 300,
+    jwks_uri="https://app.example/jwks.json",
+)
+MANAGED = replace(
+    PUBLIC,
+    client_id="dcr_managed",
+    confidential=True,
+    jwks='{"keys":[]}',
+    authentication_method=AuthenticationMethod.PRIVATE_KEY_JWT,
+    registration_token="registration",
 )
 DISABLED = replace(USER, user_id="usr_b", email="bob@example.com", disabled_at=NOW + 5)
 MINUTE = 60.0
@@ -54,6 +63,9 @@ async def fill(store: Store) -> None:
     await store.add_client(replace(PUBLIC, client_id="dcr_deleted"))
     await store.delete_client("dcr_deleted", NOW + 4)
     await store.add_client(DOCUMENT)
+    await store.add_client(MANAGED)
+    await store.add_client(replace(MANAGED, client_id="dcr_managed_deleted"))
+    await store.delete_client("dcr_managed_deleted", NOW + 4)
     await store.add_user(USER)
     await store.add_user(replace(DISABLED, disabled_at=None))
     await store.start_session(
@@ -94,6 +106,8 @@ async def behaviour(store: Store) -> list[Any]:
         await store.client(DOCUMENT.client_id),
         await store.add_client(replace(PUBLIC, client_id="dcr_deleted")),
         await store.add_client(PUBLIC),
+        await store.update_client(replace(MANAGED, registration_token="new"), "other"),
+        await store.update_client(replace(MANAGED, registration_token="new"), "registration"),
         list(await store.users()),
         await store.add_user(replace(USER, user_id="usr_c")),
         await store.session("session", at),

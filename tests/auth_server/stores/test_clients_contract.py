@@ -11,10 +11,12 @@ from auth_server.domain.client import (
     DYNAMIC_LIFETIME,
     MAX_NEVER_USED,
     NEVER_USED_LIFETIME,
+    AuthenticationMethod,
     Client,
     ClientSecret,
     Registration,
 )
+from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.ports.clients import Addition
 from auth_server.ports.records import StoredClient
 from auth_server.ports.store import Store
@@ -182,6 +184,14 @@ async def test_a_document_replaces_no_client_of_the_operators(store: Store) -> N
         assert await store.client(known.client_id) == known
 
 
+async def test_a_document_can_begin_and_end_to_publish_keys(store: Store) -> None:
+    await store.add_client(DOCUMENT)
+    for jwks, jwks_uri in (('{"keys":[]}', None), (None, "https://app.example/jwks.json"), (None, None)):
+        renewed = replace(DOCUMENT, confidential=bool(jwks or jwks_uri), jwks=jwks, jwks_uri=jwks_uri)
+        assert await store.add_client(renewed) is Addition.KNOWN
+        assert await store.client(DOCUMENT.client_id) == renewed
+
+
 async def test_a_document_that_nobody_used_goes_after_a_day(store: Store) -> None:
     """Anybody can name any number of them."""
     await store.add_client(DOCUMENT)
@@ -194,3 +204,68 @@ async def test_a_document_that_the_operator_deleted_stays_out(store: Store) -> N
     await store.add_client(DOCUMENT)
     assert await store.delete_client(DOCUMENT.client_id, NOW)
     assert await store.add_client(DOCUMENT) is Addition.DELETED
+
+
+MANAGED = replace(
+    PUBLIC,
+    client_id="dcr_random",
+    confidential=True,
+    jwks='{"keys":[{"kty":"EC","kid":"é"}]}',
+    authentication_method=AuthenticationMethod.PRIVATE_KEY_JWT,
+    registration_token="token 1",
+)
+RENEWED = replace(
+    MANAGED, name="New", jwks=None, jwks_uri="https://app.example/jwks.json", registration_token="token 2"
+)
+
+
+async def test_a_client_that_holds_a_token_is_changed_with_it_and_given_another(store: Store) -> None:
+    await store.add_client(MANAGED)
+    assert await store.client("dcr_random") == MANAGED
+    assert not await store.update_client(RENEWED, "token 2")
+    assert await store.client("dcr_random") == MANAGED
+    assert await store.update_client(RENEWED, "token 1")
+    assert await store.client("dcr_random") == RENEWED
+    assert not await store.update_client(MANAGED, "token 1")
+    assert await store.client("dcr_random") == RENEWED
+    await store.add_client(PUBLIC)
+    assert not await store.update_client(PUBLIC, "token 1")
+
+
+async def test_of_many_changes_with_one_token_one_is_made(store: Store) -> None:
+    await store.add_client(MANAGED)
+    changes = [replace(MANAGED, name=f"Name {n}", registration_token=f"new {n}") for n in range(20)]
+    made: list[Client] = []
+
+    async def change(client: Client) -> None:
+        if await store.update_client(client, "token 1"):
+            made.append(client)
+
+    async with anyio.create_task_group() as group:
+        for client in changes:
+            group.start_soon(change, client)
+    assert [await store.client("dcr_random")] == made
+
+
+async def test_a_client_that_holds_a_token_is_deleted_with_it_and_leaves_no_mark(store: Store) -> None:
+    """Its id was random: a mark would keep nobody out, and anybody could leave any number of them."""
+    await store.add_client(MANAGED)
+    await store.add_user(USER)
+    await store.start_transaction(replace(TRANSACTION, request=replace(REQUEST, client_id="dcr_random")))
+    assert await store.approve("txn", replace(GRANT, client_id="dcr_random"), CODE, NOW)
+    assert not await store.delete_client("dcr_random", NOW + 1, "token 2")
+    assert await store.client("dcr_random") == MANAGED
+    assert await store.delete_client("dcr_random", NOW + 1, "token 1")
+    assert not await store.delete_client("dcr_random", NOW + 1, "token 1")
+    assert await store.client("dcr_random") is None
+    assert await store.grants(NOW + 1) == []
+    assert Revocation(Revoked.CLIENT, "dcr_random", NOW + 1) in await store.revocations(NOW)
+    await store.sweep(NOW + 2)
+    assert await store.add_client(MANAGED) is Addition.ADDED
+
+
+async def test_a_client_with_a_random_id_that_the_operator_deletes_leaves_no_mark(store: Store) -> None:
+    await store.add_client(MANAGED)
+    assert await store.delete_client("dcr_random", NOW)
+    await store.sweep(NOW + 1)
+    assert await store.add_client(MANAGED) is Addition.ADDED

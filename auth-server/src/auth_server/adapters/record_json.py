@@ -7,7 +7,7 @@ import base64
 import binascii
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, cast, get_args, get_origin, get_type_hints
@@ -69,14 +69,20 @@ def _read(kind: Any, value: Any) -> Any:
 
 def _read_fields(kind: Any, value: Any) -> Any:
     hints = _hints(kind)
-    if not isinstance(value, dict) or value.keys() != hints.keys():
+    if not isinstance(value, dict) or not _required(kind) <= value.keys() <= hints.keys():
         raise MalformedRecord
-    return kind(**{name: _read(hint, value[name]) for name, hint in hints.items()})
+    return kind(**{name: _read(hints[name], item) for name, item in value.items()})
 
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
+
+
+@cache
+def _required(kind: type) -> frozenset[str]:
+    """The fields without a default. What has one may be missing in what an earlier release wrote."""
+    return frozenset(field.name for field in fields(kind) if field.default is MISSING)
 
 
 def _read_bytes(value: Any) -> bytes:

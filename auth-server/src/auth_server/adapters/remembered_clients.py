@@ -70,20 +70,20 @@ class RememberedClients:
         with self._changing(client.client_id):
             return await self._store.add_client(client)
 
-    async def update_client(self, client: Client) -> bool:
+    async def update_client(self, client: Client, registration_token: str | None = None) -> bool:
         """See ClientStore."""
         with self._changing(client.client_id):
-            return await self._store.update_client(client)
+            return await self._store.update_client(client, registration_token)
 
     async def rotate_client_secret(self, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
         """See ClientStore."""
         with self._changing(client_id):
             return await self._store.rotate_client_secret(client_id, secret, previous_until)
 
-    async def delete_client(self, client_id: str, now: float) -> bool:
+    async def delete_client(self, client_id: str, now: float, registration_token: str | None = None) -> bool:
         """See ClientStore."""
         with self._changing(client_id):
-            return await self._store.delete_client(client_id, now)
+            return await self._store.delete_client(client_id, now, registration_token)
 
     @contextmanager
     def _changing(self, client_id: str) -> Iterator[None]:

@@ -20,6 +20,15 @@ class GrantType(StrEnum):
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 (the name of a grant, not a secret)
 
 
+class AuthenticationMethod(StrEnum):
+    """How clients prove who they are (RFC 7591 §2, OpenID Connect Core §9), by their wire names."""
+
+    NONE = "none"
+    CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 (the name of a method, not a secret)
+    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 (the name of a method, not a secret)
+    PRIVATE_KEY_JWT = "private_key_jwt"
+
+
 class Registration(StrEnum):
     """How a client came to be known: entered by the operator, by itself (RFC 7591), or by its metadata document."""
 
@@ -45,9 +54,14 @@ class ClientSecret:
 class Client:
     """A registered client.
 
-    `redirect_uris` of loopback clients carry no port. `secrets` are at most two: a client that has none is public.
-    `document_expires_at` is when the metadata document of a client that has one must be fetched anew. Times are seconds
-    since the epoch.
+    `redirect_uris` of loopback clients carry no port. A `confidential` client proves who it is: by one of its
+    `secrets`, at most two, or, if it has keys, by them alone. One that is not confidential and has keys may use them.
+    `jwks` is a JWK set of public keys as JSON, `jwks_uri` where such a set is published; there is at most one of both.
+    `authentication_method` is the one that a client named when it registered itself.
+
+    `document_expires_at` is when the metadata document of a client that has one must be fetched anew.
+    `registration_token` is the SHA-256 of the token with which a client manages its own registration (RFC 7592). Times
+    are seconds since the epoch.
     """
 
     client_id: str
@@ -61,6 +75,15 @@ class Client:
     confidential: bool = False
     secrets: tuple[ClientSecret, ...] = ()
     document_expires_at: float | None = None
+    jwks: str | None = None
+    jwks_uri: str | None = None
+    authentication_method: AuthenticationMethod | None = None
+    registration_token: str | None = None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether the client may prove who it is by a key."""
+        return self.jwks is not None or self.jwks_uri is not None
 
     @property
     def is_verified(self) -> bool:

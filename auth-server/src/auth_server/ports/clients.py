@@ -34,8 +34,12 @@ class ClientStore(Protocol):
         """Adds a client. Of more than MAX_NEVER_USED that came by themselves and nobody has used, the oldest goes."""
         ...
 
-    async def update_client(self, client: Client) -> bool:
-        """Replaces name, redirect URIs, grant types and scopes of a client; False if there is none of its id."""
+    async def update_client(self, client: Client, registration_token: str | None = None) -> bool:
+        """Replaces a client, in one step; False if there is none of its id.
+
+        Its registration, tenant, creation, secrets and the time of its document stay. With `registration_token`: also
+        False if that is not, or no longer, the client's.
+        """
         ...
 
     async def rotate_client_secret(self, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
@@ -45,6 +49,10 @@ class ClientStore(Protocol):
         """
         ...
 
-    async def delete_client(self, client_id: str, now: float) -> bool:
-        """Removes a client for good and revokes all its grants, in one step; False if there is none."""
+    async def delete_client(self, client_id: str, now: float, registration_token: str | None = None) -> bool:
+        """Removes a client for good and revokes all its grants, in one step; False if there is none.
+
+        One that would come back under the same id stays out. With `registration_token`: also False if that is not the
+        client's.
+        """
         ...

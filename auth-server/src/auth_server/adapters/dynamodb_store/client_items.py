@@ -1,7 +1,7 @@
 """A client as an item: what it is, and when it must be looked at.
 
 A client that came by itself and that the operator deleted leaves its item without `generation`, as the mark that keeps
-it out; an operator's leaves the same until the sweeper has been there.
+it out; one with a random id leaves the same until the sweeper has been there.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from auth_server.adapters.dynamodb_store.writes import CHANGED, Update
 from auth_server.domain.client import (
     DYNAMIC_LIFETIME,
     NEVER_USED_LIFETIME,
+    AuthenticationMethod,
     Client,
     ClientSecret,
     GrantType,
@@ -32,6 +33,9 @@ LEFT_BEHIND = (
     "confidential",
     "secrets",
     "document_expires_at",
+    "jwks",
+    "jwks_uri",
+    "authentication_method",
     "last_used_at",
     "used_at",
     "generation",
@@ -64,9 +68,9 @@ def client_item(client: Client, generation: str, *, last_used_at: float, used_at
         "client_id": client.client_id,
         "registration": client.registration.value,
         **metadata(client),
+        **registered(client),
         "tenant": client.tenant,
         "created_at": client.created_at,
-        "confidential": client.confidential,
         "secrets": [secret_attributes(secret) for secret in client.secrets],
         "document_expires_at": client.document_expires_at,
         "last_used_at": last_used_at,
@@ -87,8 +91,14 @@ def deletion_mark(client_id: str, deleted_at: float) -> Item:
     }
 
 
+def has_random_id(item: Item) -> bool:
+    """Whether a client's id never comes back."""
+    return item["registration"] == Registration.OPERATOR or "registration_token" in item
+
+
 def client_of(item: Item) -> Client:
     """The client in an item."""
+    method = item.get("authentication_method")
     return Client(
         client_id=item["client_id"],
         name=item["name"],
@@ -103,6 +113,10 @@ def client_of(item: Item) -> Client:
             ClientSecret(secret["digest"], secret["created_at"], secret.get("expires_at")) for secret in item["secrets"]
         ),
         document_expires_at=item.get("document_expires_at"),
+        jwks=item.get("jwks"),
+        jwks_uri=item.get("jwks_uri"),
+        authentication_method=AuthenticationMethod(method) if method else None,
+        registration_token=item.get("registration_token"),
     )
 
 
@@ -113,7 +127,15 @@ def metadata(client: Client) -> dict[str, object]:
         "redirect_uris": client.redirect_uris,
         "grant_types": sorted(client.grant_types),
         "scopes": scope.join(client.scopes),
+        "confidential": client.confidential,
+        "jwks": client.jwks,
+        "jwks_uri": client.jwks_uri,
     }
+
+
+def registered(client: Client) -> dict[str, object]:
+    """What only a client has that registered itself."""
+    return {"authentication_method": client.authentication_method, "registration_token": client.registration_token}
 
 
 def secret_attributes(secret: ClientSecret) -> dict[str, object]:

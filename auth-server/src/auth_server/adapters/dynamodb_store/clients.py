@@ -10,6 +10,7 @@ from auth_server.adapters.dynamodb_store.client_items import (
     client_item,
     client_of,
     metadata,
+    registered,
     schedule,
     secret_attributes,
 )
@@ -69,13 +70,16 @@ class DynamoDbClients:
                 await self._evict_never_used()
             return Addition.ADDED
 
-    async def update_client(self, client: Client) -> bool:
+    async def update_client(self, client: Client, registration_token: str | None = None) -> bool:
         """See ClientStore."""
         async with self._table.in_time():
+            key, changes = client_key(client.client_id), {**metadata(client), **registered(client)}
             try:
-                await self._table.write(Update(client_key(client.client_id), metadata(client), LIVE, add=CHANGED))
-            except ConditionFailed:
-                return False
+                await self._table.write(Update(key, changes, *_live_with(registration_token), add=CHANGED))
+            except ConditionFailed as failed:
+                # By this very call, if its first request got through and only the answer was lost.
+                given = (failed.met or {}).get("registration_token")
+                return registration_token is not None and given is not None and given == client.registration_token
             return True
 
     async def rotate_client_secret(self, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
@@ -98,7 +102,7 @@ class DynamoDbClients:
                 else:
                     return True
 
-    async def delete_client(self, client_id: str, now: float) -> bool:
+    async def delete_client(self, client_id: str, now: float, registration_token: str | None = None) -> bool:
         """See ClientStore. The sweeper revokes the grants, which are over already without their client."""
         async with self._table.in_time():
             key, call = client_key(client_id), self._table.new_name()
@@ -106,7 +110,8 @@ class DynamoDbClients:
             mark = {**gone, "deleted_at": now, "deleted_by": call, "queue": QUEUE, "due": now}
             ended = Revocation(Revoked.CLIENT, client_id, now)
             try:
-                await self._table.transact([Update(key, mark, LIVE, add=CHANGED), note(ended)])
+                update = Update(key, mark, *_live_with(registration_token), add=CHANGED)
+                await self._table.transact([update, note(ended)])
             except TransactionFailed as failed:
                 return failed.met is not None and failed.met.get("deleted_by") == call
             return True
@@ -152,6 +157,13 @@ class DynamoDbClients:
                     for key in page:
                         await delete_never_used(self._table, key)
                     break
+
+
+def _live_with(registration_token: str | None) -> tuple[str, Item]:
+    """The condition that a client exists, and has that token if one is given; and the condition's values."""
+    if registration_token is None:
+        return LIVE, {}
+    return f"{LIVE} AND #registration_token = :registration_token", {"registration_token": registration_token}
 
 
 async def delete_never_used(table: Table, key: Key) -> bool:

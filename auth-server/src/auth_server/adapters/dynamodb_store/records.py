@@ -7,7 +7,7 @@ one moment. A grant that ended with its client or person, and has not been clear
 from collections.abc import AsyncIterator, Sequence
 
 from auth_server.adapters.dynamodb_store.authorizations import transaction_of
-from auth_server.adapters.dynamodb_store.client_items import client_of
+from auth_server.adapters.dynamodb_store.client_items import client_of, has_random_id
 from auth_server.adapters.dynamodb_store.grant_items import (
     code_of,
     grant_of,
@@ -26,7 +26,6 @@ from auth_server.adapters.dynamodb_store.people import session_of, user_of
 from auth_server.adapters.dynamodb_store.restoring import restore
 from auth_server.adapters.dynamodb_store.revocations import every_revocation
 from auth_server.adapters.dynamodb_store.table import LISTING, Table
-from auth_server.domain.client import Registration
 from auth_server.domain.grant import RefreshToken, RefreshTokenKey
 from auth_server.domain.user import Session, User
 from auth_server.ports.records import (
@@ -86,7 +85,7 @@ async def _clients(table: Table) -> AsyncIterator[Record]:
         if "generation" in item:
             yield StoredClient(client_of(item), item["last_used_at"], item.get("used_at"))
     async for item in _all_of(table, "client"):
-        if "generation" not in item and item["registration"] != Registration.OPERATOR:
+        if "generation" not in item and not has_random_id(item):
             yield DeletedClient(item["client_id"], item["deleted_at"])
 
 

@@ -8,13 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from auth_server.adapters.dynamodb_store import authorizations, grant_items, limits, people, replays, revocations
-from auth_server.adapters.dynamodb_store.client_items import NEVER_USED, QUEUE, schedule
+from auth_server.adapters.dynamodb_store.client_items import NEVER_USED, QUEUE, has_random_id, schedule
 from auth_server.adapters.dynamodb_store.grant_items import review
 from auth_server.adapters.dynamodb_store.grants import revoke
 from auth_server.adapters.dynamodb_store.items import Item, Key, queues, user_grants
 from auth_server.adapters.dynamodb_store.table import ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Delete, Update, Write
-from auth_server.domain.client import Registration
 
 AT_ONCE = 16
 """Items that are dealt with at the same time."""
@@ -83,7 +82,7 @@ async def _review_client(table: Table, key: Key, now: float) -> int:
 async def _review_deleted_client(table: Table, key: Key, item: Item) -> int:
     await _revoke_grants(table, key, item["deleted_at"])
     unchanged = "#revision = :revision", {"revision": item["revision"]}
-    if item["registration"] == Registration.OPERATOR:
+    if has_random_id(item):
         return await _done(table, Delete(key, *unchanged))
     # The rest stays as the mark that keeps out a client which would come back by itself.
     await _done(table, Update(key, {"queue": None, "due": None}, *unchanged))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from auth_server.adapters.redis_store.database import Database
 from auth_server.adapters.redis_store.fields import (
+    changeable_fields,
     client_fields,
     client_from,
     document_fields,
@@ -44,18 +45,20 @@ class RedisClients:
         )
         return Addition[outcome.decode().upper()]
 
-    async def update_client(self, client: Client) -> bool:
+    async def update_client(self, client: Client, registration_token: str | None = None) -> bool:
         """See ClientStore."""
-        return bool(await self._database.run("update_client", client.client_id, *pairs(document_fields(client))))
+        tokens = registration_token, client.registration_token
+        changed = pairs(changeable_fields(client))
+        return bool(await self._database.run("update_client", client.client_id, *tokens, *changed))
 
     async def rotate_client_secret(self, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
         """See ClientStore."""
         rotated = await self._database.run("rotate_client_secret", client_id, secret_text(secret), previous_until)
         return bool(rotated)
 
-    async def delete_client(self, client_id: str, now: float) -> bool:
+    async def delete_client(self, client_id: str, now: float, registration_token: str | None = None) -> bool:
         """See ClientStore."""
-        deleted = await self._database.run("delete_client", client_id, now, durable=True)
+        deleted = await self._database.run("delete_client", client_id, now, registration_token, durable=True)
         while deleted and await self._database.run("revoke_client_grants", client_id, now, durable=True):
             pass
         return bool(deleted)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from auth_server.adapters.redis_store.database import Argument
 from auth_server.domain.authorization import AuthorizationCode, AuthorizationRequest, Transaction
-from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
+from auth_server.domain.client import AuthenticationMethod, Client, ClientSecret, GrantType, Registration
 from auth_server.domain.grant import Grant
 from auth_server.domain.signing_key import KeyStage, SealedKey
 from auth_server.domain.user import Session, User
@@ -26,12 +26,24 @@ def pairs(values: Mapping[str, Argument]) -> list[Argument]:
 
 
 def document_fields(client: Client) -> dict[str, Argument]:
-    """The fields of a client that its metadata document, or the operator, may change."""
+    """The fields of a client that its metadata document changes."""
     return {
         "name": client.name,
         "redirect_uris": json.dumps(client.redirect_uris),
         "grant_types": json.dumps(sorted(client.grant_types)),
         "scopes": scope.join(client.scopes),
+        "confidential": client.confidential,
+        "jwks": client.jwks,
+        "jwks_uri": client.jwks_uri,
+    }
+
+
+def changeable_fields(client: Client) -> dict[str, Argument]:
+    """The fields of a client that the operator, or the client itself, changes."""
+    return {
+        **document_fields(client),
+        "authentication_method": client.authentication_method,
+        "registration_token": client.registration_token,
     }
 
 
@@ -40,11 +52,10 @@ def client_fields(client: Client) -> dict[str, Argument]:
     return {
         "client_id": client.client_id,
         "registration": client.registration.value,
-        **document_fields(client),
+        **changeable_fields(client),
         "document_expires_at": client.document_expires_at,
         "tenant": client.tenant,
         "created_at": client.created_at,
-        "confidential": client.confidential,
         **_secret_fields(client),
     }
 
@@ -67,6 +78,7 @@ def secret_text(secret: ClientSecret) -> str:
 def client_from(found: Fields) -> Client:
     """The client of these fields."""
     expires_at = _text(found, "document_expires_at")
+    method = _some_text(found, "authentication_method")
     return Client(
         client_id=_text(found, "client_id"),
         name=_text(found, "name"),
@@ -79,6 +91,10 @@ def client_from(found: Fields) -> Client:
         confidential=found["confidential"] == b"1",
         secrets=tuple(_secret(found[name]) for name in ("previous_secret", "secret") if name in found),
         document_expires_at=float(expires_at) if expires_at else None,
+        jwks=_some_text(found, "jwks"),
+        jwks_uri=_some_text(found, "jwks_uri"),
+        authentication_method=AuthenticationMethod(method) if method else None,
+        registration_token=_some_text(found, "registration_token"),
     )
 
 
@@ -243,3 +259,8 @@ def key_from(found: Fields) -> SealedKey:
 
 def _text(found: Fields, name: str) -> str:
     return found[name].decode("utf-8", "surrogatepass")
+
+
+def _some_text(found: Fields, name: str) -> str | None:
+    """The text of a field that may be empty, or missing in what an earlier release wrote."""
+    return _text(found, name) or None if name in found else None

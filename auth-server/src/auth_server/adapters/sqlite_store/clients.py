@@ -2,14 +2,21 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import revoke
 from auth_server.adapters.sqlite_store.memory import Watched
 from auth_server.adapters.sqlite_store.revocations import note
-from auth_server.domain.client import MAX_NEVER_USED, Client, ClientSecret, GrantType, Registration
+from auth_server.domain.client import (
+    MAX_NEVER_USED,
+    AuthenticationMethod,
+    Client,
+    ClientSecret,
+    GrantType,
+    Registration,
+)
 from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.ports.clients import Addition
 from shared_kernel import scope
@@ -18,9 +25,10 @@ _REMEMBERED = 10_000
 """Clients that need not be read again."""
 CLIENT_COLUMNS = (
     "client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential,"
-    " document_expires_at"
+    " document_expires_at, jwks, jwks_uri, authentication_method, registration_token"
 )
 """What client_from_row() takes."""
+_HAS_TOKEN = "(? IS NULL OR registration_token = ?)"  # noqa: S105 (a condition, not a secret)
 
 
 class SqliteClients:
@@ -48,17 +56,17 @@ class SqliteClients:
         """See ClientStore."""
         return await self._database.write(_add, client)
 
-    async def update_client(self, client: Client) -> bool:
+    async def update_client(self, client: Client, registration_token: str | None = None) -> bool:
         """See ClientStore."""
-        return await self._database.write(_update, client)
+        return await self._database.write(_update, client, registration_token)
 
     async def rotate_client_secret(self, client_id: str, secret: ClientSecret, previous_until: float) -> bool:
         """See ClientStore."""
         return await self._database.write(_rotate_secret, client_id, secret, previous_until)
 
-    async def delete_client(self, client_id: str, now: float) -> bool:
+    async def delete_client(self, client_id: str, now: float, registration_token: str | None = None) -> bool:
         """See ClientStore."""
-        return await self._database.write(_delete, client_id, now)
+        return await self._database.write(_delete, client_id, now, registration_token)
 
 
 def _client(db: sqlite3.Connection, client_id: str) -> Client | None:
@@ -91,43 +99,55 @@ def _add(db: sqlite3.Connection, client: Client) -> Addition:
 
 def insert_client(db: sqlite3.Connection, client: Client, last_used_at: float, used_at: float | None) -> bool:
     """Inserts a client with its secrets; False if its id is taken."""
+    columns = {
+        "client_id": client.client_id,
+        "registration": client.registration,
+        **_metadata(client),
+        **_registered(client),
+        "tenant": client.tenant,
+        "created_at": client.created_at,
+        "document_expires_at": client.document_expires_at,
+        "last_used_at": last_used_at,
+        "used_at": used_at,
+    }
     inserted = db.execute(
-        "INSERT INTO clients (client_id, registration, name, redirect_uris, grant_types, scopes, tenant, created_at,"
-        " confidential, document_expires_at, last_used_at, used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        (
-            client.client_id,
-            client.registration,
-            *_metadata(client),
-            client.tenant,
-            client.created_at,
-            client.confidential,
-            client.document_expires_at,
-            last_used_at,
-            used_at,
-        ),
+        f"INSERT INTO clients ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING",
+        (*columns.values(),),
     ).rowcount
     for secret in client.secrets if inserted else ():
         _add_secret(db, client.client_id, secret)
     return inserted > 0
 
 
-def _metadata(client: Client) -> tuple[str, str, str, str]:
-    """The columns name, redirect_uris, grant_types and scopes."""
-    return (
-        client.name,
-        json.dumps(client.redirect_uris),
-        json.dumps(sorted(client.grant_types)),
-        scope.join(client.scopes),
-    )
+def _metadata(client: Client) -> dict[str, Any]:
+    """The columns that a metadata document changes."""
+    return {
+        "name": client.name,
+        "redirect_uris": json.dumps(client.redirect_uris),
+        "grant_types": json.dumps(sorted(client.grant_types)),
+        "scopes": scope.join(client.scopes),
+        "confidential": client.confidential,
+        "jwks": client.jwks,
+        "jwks_uri": client.jwks_uri,
+    }
+
+
+def _registered(client: Client) -> dict[str, Any]:
+    """The columns that only a client which registered itself has."""
+    return {"authentication_method": client.authentication_method, "registration_token": client.registration_token}
+
+
+def _set(columns: Mapping[str, Any]) -> str:
+    return ", ".join(f"{column} = ?" for column in columns)
 
 
 def _renew(db: sqlite3.Connection, client: Client) -> None:
     """What the document says now replaces what it said before; an operator's client of that id stays as it is."""
+    columns = _metadata(client) | {"document_expires_at": client.document_expires_at}
     db.execute(
-        "UPDATE clients SET name = ?, redirect_uris = ?, grant_types = ?, scopes = ?, document_expires_at = ?,"
-        " last_used_at = max(last_used_at, ?) WHERE client_id = ? AND registration = 'document'",
-        (*_metadata(client), client.document_expires_at, client.created_at, client.client_id),
+        f"UPDATE clients SET {_set(columns)}, last_used_at = max(last_used_at, ?)"
+        " WHERE client_id = ? AND registration = 'document'",
+        (*columns.values(), client.created_at, client.client_id),
     )
 
 
@@ -143,10 +163,11 @@ def _evict_never_used(db: sqlite3.Connection) -> None:
         )
 
 
-def _update(db: sqlite3.Connection, client: Client) -> bool:
+def _update(db: sqlite3.Connection, client: Client, registration_token: str | None) -> bool:
+    columns = _metadata(client) | _registered(client)
     updated = db.execute(
-        "UPDATE clients SET name = ?, redirect_uris = ?, grant_types = ?, scopes = ? WHERE client_id = ?",
-        (*_metadata(client), client.client_id),
+        f"UPDATE clients SET {_set(columns)} WHERE client_id = ? AND {_HAS_TOKEN}",
+        (*columns.values(), client.client_id, registration_token, registration_token),
     )
     return updated.rowcount > 0
 
@@ -161,17 +182,20 @@ def _rotate_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret,
     return True
 
 
-def _delete(db: sqlite3.Connection, client_id: str, now: float) -> bool:
+def _delete(db: sqlite3.Connection, client_id: str, now: float, registration_token: str | None) -> bool:
+    found = db.execute(
+        f"SELECT registration, registration_token FROM clients WHERE client_id = ? AND {_HAS_TOKEN}",
+        (client_id, registration_token, registration_token),
+    ).fetchone()
+    if found is None:
+        return False
     revoke(db, now, client_id=client_id)
-    db.execute(
-        "INSERT INTO deleted_clients SELECT client_id, ? FROM clients WHERE client_id = ?"
-        " AND registration <> 'operator'",
-        (now, client_id),
-    )
-    deleted = db.execute("DELETE FROM clients WHERE client_id = ?", (client_id,)).rowcount > 0
-    if deleted:
-        note(db, Revocation(Revoked.CLIENT, client_id, now))
-    return deleted
+    # A random id does not come back.
+    if found[0] != Registration.OPERATOR and found[1] is None:
+        db.execute("INSERT INTO deleted_clients VALUES (?, ?)", (client_id, now))
+    db.execute("DELETE FROM clients WHERE client_id = ?", (client_id,))
+    note(db, Revocation(Revoked.CLIENT, client_id, now))
+    return True
 
 
 def _add_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret) -> None:
@@ -183,7 +207,8 @@ def _add_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret) ->
 
 def client_from_row(db: sqlite3.Connection, row: tuple[Any, ...]) -> Client:
     """The client in CLIENT_COLUMNS, with its secrets."""
-    client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential, expires = row
+    client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential, *more = row
+    document_expires_at, jwks, jwks_uri, authentication_method, registration_token = more
     secrets = db.execute(
         "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = ? ORDER BY created_at",
         (client_id,),
@@ -199,5 +224,9 @@ def client_from_row(db: sqlite3.Connection, row: tuple[Any, ...]) -> Client:
         created_at=created_at,
         confidential=bool(confidential),
         secrets=tuple(ClientSecret(*secret) for secret in secrets),
-        document_expires_at=expires,
+        document_expires_at=document_expires_at,
+        jwks=jwks,
+        jwks_uri=jwks_uri,
+        authentication_method=AuthenticationMethod(authentication_method) if authentication_method else None,
+        registration_token=registration_token,
     )

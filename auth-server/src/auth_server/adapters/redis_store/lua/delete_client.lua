@@ -1,9 +1,15 @@
--- Removes a client, with which its grants give nothing any more; revoke_client_grants ends them. A: client_id, now.
-local registration = redis.call('HGET', name('client', A[1]), 'registration')
+-- Removes a client, with which its grants give nothing any more; revoke_client_grants ends them. A: client_id, now, the
+-- registration token that it must have ('' for whatever it has).
+local client = redis.call('HMGET', name('client', A[1]), 'registration', 'registration_token')
+local registration, token = client[1], client[2] or ''
 if not registration then
     return is_repeated and 1 or 0
 end
-if registration ~= 'operator' then
+if A[3] ~= '' and token ~= A[3] then
+    return 0
+end
+-- A random id does not come back.
+if registration ~= 'operator' and token == '' then
     redis.call('HSET', PREFIX .. 'clients-deleted', A[1], A[2])
 end
 remove_client(A[1])
