@@ -128,8 +128,8 @@ def addresses() -> Addresses:
 
 @pytest.fixture(scope="session")
 def document_host(session_directory: Path) -> Iterator[DocumentHost]:
-    """A host that publishes client documents, for https://client.example."""
-    with publishing(session_directory, "client.example") as host:
+    """A host that publishes client documents: for https://client.example, and two origins to attack."""
+    with publishing(session_directory, "client.example", "attacks.example", "victim.example") as host:
         yield host
 
 
@@ -137,9 +137,10 @@ def document_host(session_directory: Path) -> Iterator[DocumentHost]:
 def auth_server(addresses: Addresses, session_directory: Path, document_host: DocumentHost) -> Iterator[AuthServer]:
     """auth-server as a process, with a user and a confidential client; shared, so no test may stop it.
 
-    Its operator has named the document host.
+    Its operator has named the document host, and trusts what is said on this machine about a caller's address.
     """
-    with auth_serving(addresses, session_directory, **document_host.settings) as started:
+    settings = {**document_host.settings, "AUTH_TRUSTED_PROXIES": "127.0.0.1"}
+    with auth_serving(addresses, session_directory, **settings) as started:
         yield started
 
 

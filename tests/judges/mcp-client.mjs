@@ -1,8 +1,8 @@
 // The official TypeScript client: it is given the URL of the MCP server, and finds the rest by itself.
 
-import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client'
+import { Client, IssuerMismatchError, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client'
 
-import { callback, done, task } from './person.mjs'
+import { callback, done, refused, task } from './person.mjs'
 
 const person = await callback()
 
@@ -51,6 +51,8 @@ async function connected(provider, negotiation) {
   } catch (error) {
     if (!(error instanceof UnauthorizedError)) throw error
     const answer = await person.visit(provider.requests.at(-1))
+    const mixedUp = new URLSearchParams({ ...Object.fromEntries(answer.searchParams), iss: 'https://evil.example' })
+    await refused(first.finishAuth(mixedUp), (error) => error instanceof IssuerMismatchError)
     await first.finishAuth(answer.searchParams)
     await client.connect(transport())
   }

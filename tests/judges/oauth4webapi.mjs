@@ -59,7 +59,15 @@ url.search = new URLSearchParams({
   state,
 })
 // RFC 9207: the answer must name the issuer that the metadata names.
-const answer = oauth.validateAuthResponse(server, client, await person.visit(url), state)
+const redirect = await person.visit(url)
+const answer = oauth.validateAuthResponse(server, client, redirect, state)
+const mixedUp = new URL(redirect)
+mixedUp.searchParams.set('iss', 'https://evil.example')
+await refused(
+  (async () => oauth.validateAuthResponse(server, client, mixedUp, state))(),
+  (error) => error instanceof oauth.OperationProcessingError,
+)
+done('refusal of a mix-up')
 const redeem = () =>
   oauth.authorizationCodeGrantRequest(server, client, none, answer, person.redirectUri, verifier, plain)
 const tokens = await oauth.processAuthorizationCodeResponse(server, client, await redeem())

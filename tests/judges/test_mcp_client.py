@@ -10,10 +10,13 @@ from tests.support.services import McpServer
 pytestmark = pytest.mark.slow
 
 
-def test_the_typescript_client_signs_in_by_registration_and_by_document(
+def test_a36_the_typescript_client_signs_in_by_registration_and_by_document(
     mcp_server: McpServer, document_host: DocumentHost, browser: Browser
 ) -> None:
-    """From nothing but the resource's URL, a person at the browser, under the newest protocol and a handshake one."""
+    """From nothing but the resource's URL, a person at the browser, under the newest protocol and a handshake one.
+
+    An answer that names another issuer, as in a mix-up, it refuses.
+    """
     document = document_host.publish(
         "https://client.example/typescript.json",
         client_name="Official TypeScript client",

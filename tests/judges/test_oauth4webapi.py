@@ -13,6 +13,7 @@ FLOWS = [
     "openid configuration",
     "protected resource metadata",
     "registration",
+    "refusal of a mix-up",
     "code",
     "protected resource",
     "refresh",
@@ -24,7 +25,9 @@ FLOWS = [
 ]
 
 
-def test_oauth4webapi_completes_every_flow(auth_server: AuthServer, mcp_server: McpServer, browser: Browser) -> None:
+def test_a36_oauth4webapi_completes_every_flow_and_notices_a_mix_up(
+    auth_server: AuthServer, mcp_server: McpServer, browser: Browser
+) -> None:
     program = auth_server.automation
     task = {
         "issuer": auth_server.issuer,

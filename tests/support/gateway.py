@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx2
 import uvicorn
 
-from shared_kernel.asgi import Receive, Scope, Send, read_body
+from shared_kernel.asgi import App, Receive, Scope, Send, read_body
 
 _BODY_LIMIT = 1 << 20
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"content-encoding"}
@@ -81,7 +81,7 @@ async def _ask(origin: str, scope: Scope, receive: Receive) -> _Exchange:
 @contextmanager
 def routing(port: int, auth: str, mcp: str) -> Iterator[None]:
     """A gateway on that port, in a thread of its own."""
-    with _listening(port, Gateway(auth, mcp)):
+    with listening_on(port, Gateway(auth, mcp)):
         yield
 
 
@@ -89,12 +89,13 @@ def routing(port: int, auth: str, mcp: str) -> Iterator[None]:
 def balancing(port: int, origins: Iterable[str]) -> Iterator[Balancer]:
     """A balancer on that port, in a thread of its own."""
     balancer = Balancer(origins)
-    with _listening(port, balancer):
+    with listening_on(port, balancer):
         yield balancer
 
 
 @contextmanager
-def _listening(port: int, app: Gateway | Balancer) -> Iterator[None]:
+def listening_on(port: int, app: App) -> Iterator[None]:
+    """An application on that port of this machine, in a thread of its own."""
     config = uvicorn.Config(app, port=port, lifespan="off", log_level="error", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
