@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from auth_server.domain.client import ClientSecret, Registration
 from auth_server.domain.grant import RefreshToken, RefreshTokenKey
+from auth_server.domain.revocation import Revoked
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
 from auth_server.ports.authorizations import Redeemed
 from auth_server.ports.grants import Rotated, Rotation
 from auth_server.ports.store import Store
+from shared_kernel.revocations import MEMORY
 from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, NOW, PUBLIC, TRANSACTION, USER
 
 CLIENTS = (
@@ -33,7 +35,7 @@ STEPS = st.lists(
             + ["add_client", "update_client", "rotate_secret", "delete_client", "client", "clients"]
             + ["add_user", "disable", "enable", "delete_user", "set_password", "renew_password", "user", "users"]
             + ["sign_in", "session", "sessions", "sign_out", "deny", "transaction", "wrong_verifier"]
-            + ["grants", "has_grant", "by_handle", "revoke", "revoke_by_handle"]
+            + ["grants", "has_grant", "by_handle", "live", "revoked_at", "revoke", "revoke_by_handle"]
             + ["ensure_keys", "promote", "withdraw", "keys", "attempt", "forget", "use_once", "sweep"]
         ),
         _SMALL,
@@ -207,6 +209,18 @@ class Use:
 
     async def _by_handle(self, one: int, two: int) -> Any:
         return await self.store.grant_by_handle(f"handle {self._grant(one)}", self.now)
+
+    async def _live(self, one: int, two: int) -> Any:
+        known = [key for key in self.tokens if key.grant_id == self._grant(one)]
+        return await self.store.live_refresh_token(known[-1 - two % len(known)], self.now) if known else None
+
+    async def _revoked_at(self, one: int, two: int) -> Any:
+        revoked, name = [
+            (Revoked.GRANT, f"handle {self._grant(one)}"),
+            (Revoked.CLIENT, CLIENTS[one % 3].client_id),
+            (Revoked.USER, self.users[one % 2].user_id),
+        ][two % 3]
+        return await self.store.revoked_at(revoked, name, self.now - MEMORY)
 
     async def _revoke(self, one: int, two: int) -> None:
         await self.store.revoke_grant(self._grant(one), self.now)

@@ -21,7 +21,7 @@ from auth_server.domain.signing_key import PUBLICATION_LEAD, RETIRED_LIFETIME, K
 from auth_server.domain.user import Session, User
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
 from auth_server.ports.clients import Addition
-from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.grants import Gone, LiveRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from auth_server.ports.store import Store
 from tests.auth_server.stores.backends import BACKENDS
 
@@ -447,6 +447,18 @@ async def test_check(store: Store) -> None:
     await store.check()
 
 
+ENDS = pytest.mark.parametrize(
+    "end",
+    [
+        lambda store: store.revoke_grant("g", NOW),
+        lambda store: store.revoke_grant_by_handle("h", None, NOW),
+        lambda store: store.delete_client("client_a", NOW),
+        lambda store: store.delete_user("usr_a", NOW),
+    ],
+    ids=["revoked", "revoked by handle", "client deleted", "user deleted"],
+)
+
+
 async def test_a_grant_is_found_by_its_handle_while_tokens_of_it_count(store: Store) -> None:
     await _approved(store)
     assert await store.grant_by_handle("h", NOW) == GRANT
@@ -460,22 +472,37 @@ async def test_a_grant_is_found_by_its_handle_while_tokens_of_it_count(store: St
     assert await store.grant_by_handle("h", NOW) == GRANT
 
 
-@pytest.mark.parametrize(
-    "end",
-    [
-        lambda store: store.revoke_grant("g", NOW),
-        lambda store: store.revoke_grant_by_handle("h", None, NOW),
-        lambda store: store.delete_client("client_a", NOW),
-        lambda store: store.delete_user("usr_a", NOW),
-    ],
-    ids=["revoked", "revoked by handle", "client deleted", "user deleted"],
-)
+@ENDS
 async def test_a_grant_that_has_ended_is_not_found_by_its_handle(
     store: Store, end: Callable[[Store], Awaitable[object]]
 ) -> None:
     await _approved(store)
     await end(store)
     assert await store.grant_by_handle("h", NOW) is None
+
+
+async def test_a_live_refresh_token_is_shown_without_being_used_up(store: Store) -> None:
+    await family(store)
+    assert await store.live_refresh_token(key("rt1"), NOW) == LiveRefreshToken(GRANT, FIRST.expires_at)
+    assert await store.live_refresh_token(key("rt1"), FIRST.expires_at) is None
+    assert await store.live_refresh_token(key("never seen"), NOW) is None
+    assert await store.live_refresh_token(RefreshTokenKey("unknown", "family", "rt1"), NOW) is None
+    assert await store.rotate(key("rt1"), rotation("rt2", expires_at=NOW + 2000), NOW) == Rotated()
+    assert await store.live_refresh_token(key("rt1"), NOW) is None
+    assert await store.live_refresh_token(key("rt2"), NOW) == LiveRefreshToken(GRANT, NOW + 2000)
+    await store.disable_user("usr_a", NOW)
+    assert await store.live_refresh_token(key("rt2"), NOW) is None
+    await store.enable_user("usr_a")
+    assert await store.live_refresh_token(key("rt2"), NOW) == LiveRefreshToken(GRANT, NOW + 2000)
+
+
+@ENDS
+async def test_a_refresh_token_of_a_grant_that_has_ended_is_not_live(
+    store: Store, end: Callable[[Store], Awaitable[object]]
+) -> None:
+    await family(store)
+    await end(store)
+    assert await store.live_refresh_token(key("rt1"), NOW) is None
 
 
 async def test_whether_a_person_has_allowed_a_client_something(store: Store) -> None:

@@ -22,6 +22,7 @@ from auth_server.adapters.dynamodb_store.store import DynamoDbStore
 from auth_server.adapters.dynamodb_store.table import Table
 from auth_server.domain.client import NEVER_USED_LIFETIME, ClientSecret
 from auth_server.domain.grant import REPLAY_WINDOW
+from auth_server.domain.revocation import Revoked
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session
 from auth_server.ports.authorizations import Redeemed
@@ -182,6 +183,8 @@ OTHERS: dict[str, Verb] = {
     "grants": lambda store: store.grants(NOW),
     "grants of a person": lambda store: store.grants(NOW, "usr_a"),
     "has_grant": lambda store: store.has_grant("usr_a", "client_a", NOW),
+    "live_refresh_token": lambda store: store.live_refresh_token(key("rt1"), NOW),
+    "revoked_at": lambda store: store.revoked_at(Revoked.GRANT, "h", NOW),
     "grant_by_handle": lambda store: store.grant_by_handle("h", NOW),
     "ensure_signing_keys": lambda store: store.ensure_signing_keys(ACTIVE, NEXT),
     "signing_keys": lambda store: store.signing_keys(NOW),

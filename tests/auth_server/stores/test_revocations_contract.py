@@ -82,6 +82,22 @@ async def test_what_has_no_grant_can_be_noted(store: Store) -> None:
     assert await _told(store) == {("grant", "h", NOW + 1)}
 
 
+async def test_one_thing_can_be_asked_about(store: Store) -> None:
+    grant = await _granted(store)
+    assert await store.revoked_at(Revoked.GRANT, grant.handle, NOW - MEMORY) is None
+    await store.revoke_grant(grant.grant_id, NOW + 1)
+    await store.disable_user(USER.user_id, NOW + 2)
+    await store.note_revocation(Revocation(Revoked.GRANT, "h", NOW + 3))
+    await store.note_revocation(Revocation(Revoked.GRANT, "h", NOW + MEMORY))
+    since = NOW
+    assert await store.revoked_at(Revoked.GRANT, grant.handle, since) == NOW + 1
+    assert await store.revoked_at(Revoked.USER, USER.user_id, since) == NOW + 2
+    assert await store.revoked_at(Revoked.GRANT, "h", since) == NOW + MEMORY
+    assert await store.revoked_at(Revoked.USER, "h", since) is None
+    assert await store.revoked_at(Revoked.GRANT, grant.handle, NOW + 1) == NOW + 1
+    assert await store.revoked_at(Revoked.GRANT, grant.handle, NOW + 1.5) is None
+
+
 async def test_only_what_is_asked_for_is_told(store: Store) -> None:
     for second in range(5):
         await store.note_revocation(Revocation(Revoked.GRANT, f"h{second}", NOW + second))

@@ -21,6 +21,14 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveRefreshToken:
+    """A refresh token that can be used now, by what it stands for and when it ends."""
+
+    grant: Grant
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rotated:
     """This caller's successor is the one."""
 
@@ -55,6 +63,10 @@ class RefreshStore(Protocol):
 
         None if the token never was one of that grant's, as far as is remembered. What is given may be over by now.
         """
+        ...
+
+    async def live_refresh_token(self, key: RefreshTokenKey, now: float) -> LiveRefreshToken | None:
+        """The token, if rotate() would replace it now; it is not used up. None for a rotated one, too."""
         ...
 
     async def rotate(

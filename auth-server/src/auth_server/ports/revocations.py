@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from auth_server.domain.revocation import Revocation
+from auth_server.domain.revocation import Revocation, Revoked
 
 
 class RevocationStore(Protocol):
@@ -16,6 +16,13 @@ class RevocationStore(Protocol):
         """What was revoked at that time or later, oldest first; of several revocations of one thing the latest.
 
         What came more than twice revocations.MEMORY after that time may be missing.
+        """
+        ...
+
+    async def revoked_at(self, revoked: Revoked, name: str, since: float) -> float | None:
+        """When that was revoked last, if it was so at that time or later; as little may be missing as in revocations().
+
+        None if it was not.
         """
         ...
 

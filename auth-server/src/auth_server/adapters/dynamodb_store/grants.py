@@ -23,7 +23,7 @@ from auth_server.adapters.dynamodb_store.writes import CHANGED, Update
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshTokenKey
 from auth_server.domain.revocation import Revocation, Revoked
-from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.grants import Gone, LiveRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
 
 _REMEMBERED = 10_000
 """Grants that need not be read again."""
@@ -42,6 +42,15 @@ class DynamoDbGrants:
         async with self._table.in_time():
             remembered = await self._family(key)
             return remembered[0] if remembered else None
+
+    async def live_refresh_token(self, key: RefreshTokenKey, now: float) -> LiveRefreshToken | None:
+        """See RefreshStore."""
+        async with self._table.in_time():
+            item = await self._table.get(grant_key(key.grant_id)) or {}
+            if item.get("refresh_digest") != key.digest or item["refresh_expires_at"] <= now:
+                return None
+            grant = await self._alive(item, now)
+            return LiveRefreshToken(grant, item["refresh_expires_at"]) if grant else None
 
     async def rotate(
         self, key: RefreshTokenKey, rotation: Rotation, now: float
@@ -75,9 +84,7 @@ class DynamoDbGrants:
         """See GrantStore."""
         async with self._table.in_time():
             item = await self._by_handle(handle)
-            if item is None or "revoked_at" in item or now >= item["expires_at"]:
-                return None
-            return grant_of(item) if await owners_of(item).are_there(self._table, enabled=True) else None
+            return await self._alive(item, now) if item else None
 
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """See GrantStore."""
@@ -112,6 +119,12 @@ class DynamoDbGrants:
         if "family" in item:
             self._families.put((key.grant_id, item["family"]), found)
         return found
+
+    async def _alive(self, item: Item, now: float) -> Grant | None:
+        """The grant in the item, if it may give tokens."""
+        if "revoked_at" in item or now >= item["expires_at"]:
+            return None
+        return grant_of(item) if await owners_of(item).are_there(self._table, enabled=True) else None
 
     async def _unrotated(
         self, met: Item | None, key: RefreshTokenKey, rotation: Rotation, now: float

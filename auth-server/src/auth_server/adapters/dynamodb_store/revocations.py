@@ -30,6 +30,13 @@ class DynamoDbRevocations:
                             found[revocation.revoked, revocation.name] = revocation
         return sorted(found.values(), key=lambda revocation: revocation.at)
 
+    async def revoked_at(self, revoked: Revoked, name: str, since: float) -> float | None:
+        """See RevocationStore."""
+        periods = range(_period(since), _period(since + 2 * MEMORY) + 1)
+        async with self._table.in_time():
+            found = await self._table.get_many([revocation_key(period, revoked.value, name) for period in periods])
+        return max((item["at"] for item in found.values() if item["at"] >= since), default=None)
+
     async def note_revocation(self, revocation: Revocation) -> None:
         """See RevocationStore."""
         async with self._table.in_time():

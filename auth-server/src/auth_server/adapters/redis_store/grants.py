@@ -7,7 +7,7 @@ from auth_server.adapters.redis_store.fields import fields, grant_from
 from auth_server.adapters.redis_store.reading import identifiers, read, read_of_users
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.grant import Grant, RefreshTokenKey
-from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.grants import Gone, LiveRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
 
 _REMEMBERED = 10_000
 """Grants that need not be read again."""
@@ -37,6 +37,14 @@ class RedisGrants:
         if family:
             self._families.put((grant.grant_id, family), grant)
         return grant
+
+    async def live_refresh_token(self, key: RefreshTokenKey, now: float) -> LiveRefreshToken | None:
+        """See RefreshStore."""
+        found = fields(await self._database.run("living_grant", key.grant_id))
+        if found.get("refresh_digest") != key.digest.encode():
+            return None
+        live = LiveRefreshToken(grant_from(found), float(found["refresh_expires_at"]))
+        return live if min(live.expires_at, live.grant.expires_at) > now else None
 
     async def rotate(
         self, key: RefreshTokenKey, rotation: Rotation, now: float

@@ -17,6 +17,11 @@ class RedisRevocations:
         found = await self._database.run("revocations", since)
         return [_revocation(member.decode(), float(at)) for member, at in zip(found[::2], found[1::2], strict=True)]
 
+    async def revoked_at(self, revoked: Revoked, name: str, since: float) -> float | None:
+        """See RevocationStore."""
+        at = await self._database.run("revoked_at", revoked.value, name)
+        return float(at) if at is not None and float(at) >= since else None
+
     async def note_revocation(self, revocation: Revocation) -> None:
         """See RevocationStore."""
         await self._database.run(

@@ -8,7 +8,7 @@ from auth_server.adapters.remembered import Remembered
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant, RefreshToken, RefreshTokenKey
-from auth_server.ports.grants import Gone, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.grants import Gone, LiveRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from auth_server.ports.records import ReplacedToken, StoredGrant
 from shared_kernel import scope
 
@@ -37,6 +37,10 @@ class SqliteGrants:
             if grant is not None and family:
                 self._families.put((grant.grant_id, family), grant)
         return grant
+
+    async def live_refresh_token(self, key: RefreshTokenKey, now: float) -> LiveRefreshToken | None:
+        """See RefreshStore."""
+        return await self._database.read(_live_refresh_token, key, now)
 
     async def rotate(
         self, key: RefreshTokenKey, rotation: Rotation, now: float
@@ -221,6 +225,16 @@ def _refreshed_grant(db: sqlite3.Connection, key: RefreshTokenKey) -> tuple[Gran
         (key.grant_id, key.family, key.digest, key.digest),
     ).fetchone()
     return (grant_from_row(row[1:]), row[0]) if row else (None, None)
+
+
+def _live_refresh_token(db: sqlite3.Connection, key: RefreshTokenKey, now: float) -> LiveRefreshToken | None:
+    row = db.execute(
+        f"SELECT refresh_expires_at, {GRANT_COLUMNS} FROM grants JOIN users USING (user_id)"
+        " WHERE grant_id = ? AND refresh_digest = ? AND refresh_expires_at > ? AND revoked_at IS NULL"
+        " AND expires_at > ? AND disabled_at IS NULL",
+        (key.grant_id, key.digest, now, now),
+    ).fetchone()
+    return LiveRefreshToken(grant_from_row(row[1:]), row[0]) if row else None
 
 
 def _rotate(

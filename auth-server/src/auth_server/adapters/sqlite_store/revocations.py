@@ -20,6 +20,10 @@ class SqliteRevocations:
         """See RevocationStore."""
         return await self._database.read(_revocations, since)
 
+    async def revoked_at(self, revoked: Revoked, name: str, since: float) -> float | None:
+        """See RevocationStore."""
+        return await self._database.read(_revoked_at, revoked, name, since)
+
     async def note_revocation(self, revocation: Revocation) -> None:
         """See RevocationStore."""
         await self._database.write(note, revocation)
@@ -39,3 +43,9 @@ def revocation_from_row(row: tuple[str, str, float]) -> Revocation:
 def _revocations(db: sqlite3.Connection, since: float) -> list[Revocation]:
     rows = db.execute("SELECT revoked, name, at FROM revocations WHERE at >= ? ORDER BY at", (since,))
     return [revocation_from_row(row) for row in rows]
+
+
+def _revoked_at(db: sqlite3.Connection, revoked: Revoked, name: str, since: float) -> float | None:
+    found = db.execute("SELECT at FROM revocations WHERE revoked = ? AND name = ? AND at >= ?", (revoked, name, since))
+    row = found.fetchone()
+    return row[0] if row else None

@@ -45,6 +45,16 @@ local function may_give(user_id, client_id)
     return is_enabled(user_id) and redis.call('EXISTS', name('client', client_id)) == 1
 end
 
+-- The fields of a grant that may give tokens, unless it has expired; none of any other.
+local function living_grant(grant_id)
+    local key = name('grant', grant_id)
+    local grant = redis.call('HMGET', key, 'user_id', 'client_id', 'revoked_at')
+    if not grant[1] or grant[3] or not may_give(grant[1], grant[2]) then
+        return {}
+    end
+    return redis.call('HGETALL', key)
+end
+
 -- Tells resource servers of the end of a grant (by its handle), a client or a user.
 local function note_revocation(revoked, id, at)
     redis.call('ZADD', PREFIX .. 'revocations', at, revoked .. ':' .. id)

@@ -1,0 +1,2 @@
+-- A: revoked, name.
+return redis.call('ZSCORE', PREFIX .. 'revocations', A[1] .. ':' .. A[2])
