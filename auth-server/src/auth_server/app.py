@@ -155,6 +155,7 @@ async def administration(
     async with open_store(settings.store_url) as store:
         yield Administration.over(
             store,
+            resources=settings.resources,
             passwords=passwords or await open_passwords(),
             clock=SystemClock(),
             entropy=SystemEntropy(),

@@ -1,6 +1,6 @@
-"""ES256 signatures (RFC 7518 §3.4) of what auth-server publishes: access tokens, and its feed of revocations."""
+"""ES256 signatures (RFC 7518 §3.4) of what auth-server says: access tokens, revocations, what a token is worth."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
@@ -12,9 +12,9 @@ from joserfc.util import urlsafe_b64encode
 ALGORITHM = "ES256"
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order of P-256. Whoever sees the signature (r, s) can write (r, ORDER - s), which is as good."""
-Kind = Literal["at+jwt", "revocations+jwt"]
+Kind = Literal["at+jwt", "revocations+jwt", "token-introspection+jwt"]
 """The `typ` of what is signed, so that one is never taken for the other (RFC 8725 §3.11)."""
-_KINDS: tuple[Kind, ...] = ("at+jwt", "revocations+jwt")
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 _ECDSA = ECDSA(SHA256())
 _encode = msgspec.json.Encoder().encode
 

@@ -15,6 +15,7 @@ from tests.auth_server.flows.world import EMAIL, open_world
 from tests.support.clock import SettableClock
 
 PASSWORD = "correct horse battery staple"
+RESOURCE = "http://localhost:8000/mcp"
 
 
 @pytest.mark.slow
@@ -74,6 +75,7 @@ def test_a_secret_is_shown_once(run: CommandLine) -> None:
         "redirect_uris": [],
         "grant_types": ["client_credentials"],
         "scopes": ["query"],
+        "resource_server": None,
         "created_at": client["created_at"],
         "secrets_expire_at": ["never"],
     }
@@ -107,6 +109,23 @@ def test_what_kind_of_client_must_be_said(run: CommandLine) -> None:
     outcome = run("client", "create", "--name", "App")
     assert outcome.status == 2
     assert "--confidential" in outcome.err
+
+
+def test_a_resource_server_gets_credentials_and_no_grants(run: CommandLine) -> None:
+    create = ("client", "create", "--confidential", "--name", "API", "--resource-server")
+    made = run(*create, f"{RESOURCE}/", "--json").document
+    assert set(made) == {"client_id", "client_secret"}
+    shown = run("client", "get", made["client_id"], "--json").document
+    assert (shown["resource_server"], shown["grant_types"], shown["scopes"]) == (RESOURCE, [], [])
+    renamed = run("client", "update", made["client_id"], "--name", "Other API", "--json").document
+    assert (renamed["name"], renamed["resource_server"], renamed["grant_types"]) == ("Other API", RESOURCE, [])
+    assert_failed(run("client", "update", made["client_id"], "--scope", "query"), "resource server")
+    for unknown in ("https://mcp.example.com/unknown", "nonsense"):
+        assert_failed(run(*create, unknown), "AUTH_RESOURCES")
+    for more in (["--scope", "query"], ["--redirect-uri", "https://a.example/cb"]):
+        outcome = run(*create, RESOURCE, *more)
+        assert outcome.status == 2
+        assert "--resource-server" in outcome.err
 
 
 def test_unknown_clients_and_scopes_are_refused(run: CommandLine) -> None:

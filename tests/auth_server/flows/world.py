@@ -117,7 +117,11 @@ class World:
     def __post_init__(self) -> None:
         self.limiter = StoreAttemptLimiter(self.store, self.clock)
         self.administration = Administration.over(
-            self.store, passwords=self.passwords, clock=self.clock, entropy=SystemEntropy()
+            self.store,
+            resources=self.deployment.resources,
+            passwords=self.passwords,
+            clock=self.clock,
+            entropy=SystemEntropy(),
         )
         self.deploy(self.deployment)
 
@@ -265,6 +269,15 @@ class World:
             await self.flows.revoke.revoke(client_request.read([*parameters.items()], authorization, address, b""))
 
         return await answer_to(revoke)
+
+    async def introspect(self, authorization: str | None = None, address: str = ADDRESS, **parameters: str) -> Answer:
+        """POST /introspect."""
+
+        async def introspect() -> Mapping[str, Any]:
+            request = client_request.read([*parameters.items()], authorization, address, b"")
+            return (await self.flows.introspect.introspect(request)).members
+
+        return await answer_to(introspect)
 
     async def registration(self, metadata: Any, address: str = ADDRESS) -> Answer:
         """POST /register."""

@@ -27,6 +27,7 @@ MANAGED = replace(
     authentication_method=AuthenticationMethod.PRIVATE_KEY_JWT,
     registration_token="registration",
 )
+RESOURCE_SERVER = replace(CLIENT, client_id="client_rs", grant_types=frozenset(), resource_server="https://r/mcp")
 DISABLED = replace(USER, user_id="usr_b", email="bob@example.com", disabled_at=NOW + 5)
 MINUTE = 60.0
 
@@ -66,6 +67,7 @@ async def fill(store: Store) -> None:
     await store.add_client(MANAGED)
     await store.add_client(replace(MANAGED, client_id="dcr_managed_deleted"))
     await store.delete_client("dcr_managed_deleted", NOW + 4)
+    await store.add_client(RESOURCE_SERVER)
     await store.add_user(USER)
     await store.add_user(replace(DISABLED, disabled_at=None))
     await store.start_session(

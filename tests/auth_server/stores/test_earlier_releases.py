@@ -6,7 +6,7 @@ from auth_server.adapters.redis_store import fields
 from auth_server.ports.records import StoredClient
 from tests.auth_server.stores.test_contract import NOW, PUBLIC
 
-LATER = {"jwks", "jwks_uri", "authentication_method", "registration_token"}
+LATER = {"jwks", "jwks_uri", "authentication_method", "registration_token", "resource_server"}
 
 
 def test_a_client_in_redis() -> None:

@@ -42,7 +42,8 @@ async def test_every_endpoint_in_the_metadata_answers(any_site: Site) -> None:
     metadata = (await any_site.browser.get(metadata_paths(any_site)[0])).json()
     named = {name: url for name, url in metadata.items() if name.endswith(("_endpoint", "_uri"))}
     assert set(named) == {
-        "authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "jwks_uri"
+        "authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint",
+        "introspection_endpoint", "jwks_uri",
     }  # fmt: skip
     for name, url in named.items():
         assert url.startswith(f"{any_site.issuer}/"), name
@@ -70,9 +71,10 @@ async def test_every_grant_in_the_metadata_is_served_and_no_other(site: Site) ->
 
 async def test_every_authentication_method_in_the_metadata_works(site: Site) -> None:
     metadata = (await site.browser.get("/.well-known/oauth-authorization-server")).json()
-    for endpoint in ("token", "revocation"):
+    with_secret = {"client_secret_basic", "client_secret_post"}
+    for endpoint, without in {"token": {"none"}, "revocation": {"none"}, "introspection": set[str]()}.items():
         methods = set(metadata[f"{endpoint}_endpoint_auth_methods_supported"])
-        assert methods == {"none", "client_secret_basic", "client_secret_post"}
+        assert methods == with_secret | without
     secret = {"client_id": site.seed.bot_id, "client_secret": site.seed.bot_secret}
     assert (await site.bot_token()).status_code == 200
     assert (await site.token(grant_type="client_credentials", **secret)).status_code == 200

@@ -38,12 +38,28 @@ def create(
         str | None,
         typer.Option(help='Scopes it may ask for, as in "query schemas:read"; all, if left out.', show_default=False),
     ] = None,
+    resource_server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="The resource of AUTH_RESOURCES for which it answers: it may introspect the tokens for that, and gets"
+            " none itself.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a client. A confidential one can use client_credentials; with redirect URIs, people can sign in as well."""
+    if resource_server is not None and (not confidential or redirect_uris or scope is not None):
+        message = "--resource-server goes with --confidential, and with neither --redirect-uri nor --scope."
+        raise typer.BadParameter(message)
     made = administer(
-        lambda administration: administration.clients.create(
-            name=name, confidential=confidential, redirect_uris=redirect_uris or (), scope=scope
+        lambda administration: (
+            administration.clients.create(
+                name=name, confidential=confidential, redirect_uris=redirect_uris or (), scope=scope
+            )
+            if resource_server is None
+            else administration.clients.create_resource_server(name=name, resource=resource_server)
         )
     )
     document = {"client_id": made.client.client_id}
@@ -111,6 +127,7 @@ def _document(client: Client) -> dict[str, Any]:
         "redirect_uris": list(client.redirect_uris),
         "grant_types": sorted(client.grant_types),
         "scopes": sorted(client.scopes),
+        "resource_server": client.resource_server,
         "created_at": moment(client.created_at),
         "secrets_expire_at": [moment(secret.expires_at) or "never" for secret in client.secrets],
     }

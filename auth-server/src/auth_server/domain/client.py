@@ -60,8 +60,9 @@ class Client:
     `authentication_method` is the one that a client named when it registered itself.
 
     `document_expires_at` is when the metadata document of a client that has one must be fetched anew.
-    `registration_token` is the SHA-256 of the token with which a client manages its own registration (RFC 7592). Times
-    are seconds since the epoch.
+    `registration_token` is the SHA-256 of the token with which a client manages its own registration (RFC 7592).
+    `resource_server` is the resource for which the client answers, and whose tokens it may look into; None for most.
+    Times are seconds since the epoch.
     """
 
     client_id: str
@@ -79,6 +80,7 @@ class Client:
     jwks_uri: str | None = None
     authentication_method: AuthenticationMethod | None = None
     registration_token: str | None = None
+    resource_server: str | None = None
 
     @property
     def has_keys(self) -> bool:

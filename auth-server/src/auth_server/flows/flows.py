@@ -8,6 +8,8 @@ from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_documents import ClientDocuments
 from auth_server.flows.connections import Connections
 from auth_server.flows.consent import Consent
+from auth_server.flows.introspect import Introspect
+from auth_server.flows.living_tokens import LivingTokens
 from auth_server.flows.register import Register
 from auth_server.flows.revocation_feed import RevocationFeed
 from auth_server.flows.revoke import Revoke
@@ -36,6 +38,7 @@ class Flows:
     token: TokenExchange
     register: Register
     revoke: Revoke
+    introspect: Introspect
     revocation_feed: RevocationFeed
 
 
@@ -53,6 +56,7 @@ def compose(
 ) -> Flows:
     """The flows of a running server; `clients` are those of the store, remembered or not."""
     authentication = ClientAuthentication(clients=clients, limiter=limiter)
+    living_tokens = LivingTokens(deployment=deployment, clients=clients, grants=store, revocations=store, keys=keys)
     return Flows(
         authorize=Authorize(
             deployment=deployment,
@@ -105,6 +109,14 @@ def compose(
             refresh_tokens=store,
             grants=store,
             revocations=store,
+            keys=keys,
+            authentication=authentication,
+            clock=clock,
+        ),
+        introspect=Introspect(
+            deployment=deployment,
+            refresh_tokens=store,
+            tokens=living_tokens,
             keys=keys,
             authentication=authentication,
             clock=clock,

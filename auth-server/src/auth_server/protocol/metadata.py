@@ -19,6 +19,7 @@ def server_metadata(deployment: Deployment) -> dict[str, Any]:
         "token_endpoint": f"{issuer}/token",
         "registration_endpoint": f"{issuer}/register",
         "revocation_endpoint": f"{issuer}/revoke",
+        "introspection_endpoint": f"{issuer}/introspect",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
@@ -26,6 +27,8 @@ def server_metadata(deployment: Deployment) -> dict[str, Any]:
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_signing_alg_values_supported": [signer.ALGORITHM],
         "scopes_supported": [*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS],
         "authorization_response_iss_parameter_supported": True,
         # Clients take up the offer only where `none` is among the authentication methods, too.

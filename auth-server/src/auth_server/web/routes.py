@@ -16,6 +16,7 @@ from auth_server.web.consent import consent
 from auth_server.web.documents import Document, document_endpoint, fixed, key_set
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.home import disconnect, home
+from auth_server.web.introspect import introspect
 from auth_server.web.register import register
 from auth_server.web.revocations import revocations
 from auth_server.web.revoke import revoke
@@ -61,6 +62,7 @@ def endpoints(
         f"{base}/disconnect": disconnect(flows.connections, browser),
         f"{base}/register": api(register(flows.register), refusals.registration_as_json),
         f"{base}/revoke": api(revoke(flows.revoke)),
+        f"{base}/introspect": introspect(flows.introspect),
         f"{base}/revocations": revocations(flows.revocation_feed),
         "/livez": health.live(),
         "/readyz": health.ready(store, keys),

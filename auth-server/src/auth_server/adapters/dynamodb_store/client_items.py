@@ -36,6 +36,7 @@ LEFT_BEHIND = (
     "jwks",
     "jwks_uri",
     "authentication_method",
+    "resource_server",
     "last_used_at",
     "used_at",
     "generation",
@@ -73,6 +74,7 @@ def client_item(client: Client, generation: str, *, last_used_at: float, used_at
         "created_at": client.created_at,
         "secrets": [secret_attributes(secret) for secret in client.secrets],
         "document_expires_at": client.document_expires_at,
+        "resource_server": client.resource_server,
         "last_used_at": last_used_at,
         "used_at": used_at,
         "generation": generation,
@@ -117,6 +119,7 @@ def client_of(item: Item) -> Client:
         jwks_uri=item.get("jwks_uri"),
         authentication_method=AuthenticationMethod(method) if method else None,
         registration_token=item.get("registration_token"),
+        resource_server=item.get("resource_server"),
     )
 
 

@@ -54,6 +54,7 @@ def client_fields(client: Client) -> dict[str, Argument]:
         "registration": client.registration.value,
         **changeable_fields(client),
         "document_expires_at": client.document_expires_at,
+        "resource_server": client.resource_server,
         "tenant": client.tenant,
         "created_at": client.created_at,
         **_secret_fields(client),
@@ -95,6 +96,7 @@ def client_from(found: Fields) -> Client:
         jwks_uri=_some_text(found, "jwks_uri"),
         authentication_method=AuthenticationMethod(method) if method else None,
         registration_token=_some_text(found, "registration_token"),
+        resource_server=_some_text(found, "resource_server"),
     )
 
 

@@ -25,7 +25,7 @@ _REMEMBERED = 10_000
 """Clients that need not be read again."""
 CLIENT_COLUMNS = (
     "client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential,"
-    " document_expires_at, jwks, jwks_uri, authentication_method, registration_token"
+    " document_expires_at, jwks, jwks_uri, authentication_method, registration_token, resource_server"
 )
 """What client_from_row() takes."""
 _HAS_TOKEN = "(? IS NULL OR registration_token = ?)"  # noqa: S105 (a condition, not a secret)
@@ -107,6 +107,7 @@ def insert_client(db: sqlite3.Connection, client: Client, last_used_at: float, u
         "tenant": client.tenant,
         "created_at": client.created_at,
         "document_expires_at": client.document_expires_at,
+        "resource_server": client.resource_server,
         "last_used_at": last_used_at,
         "used_at": used_at,
     }
@@ -208,7 +209,7 @@ def _add_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret) ->
 def client_from_row(db: sqlite3.Connection, row: tuple[Any, ...]) -> Client:
     """The client in CLIENT_COLUMNS, with its secrets."""
     client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential, *more = row
-    document_expires_at, jwks, jwks_uri, authentication_method, registration_token = more
+    document_expires_at, jwks, jwks_uri, authentication_method, registration_token, resource_server = more
     secrets = db.execute(
         "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = ? ORDER BY created_at",
         (client_id,),
@@ -229,4 +230,5 @@ def client_from_row(db: sqlite3.Connection, row: tuple[Any, ...]) -> Client:
         jwks_uri=jwks_uri,
         authentication_method=AuthenticationMethod(authentication_method) if authentication_method else None,
         registration_token=registration_token,
+        resource_server=resource_server,
     )

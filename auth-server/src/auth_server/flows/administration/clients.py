@@ -13,6 +13,7 @@ from auth_server.protocol import redirect_uri
 from auth_server.protocol.registration import ALLOWED_SCOPES
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
+from shared_kernel.resource import MalformedResource, canonical
 from shared_kernel.scope import MalformedScope, parse
 
 SECRET_OVERLAP = 24 * 3600
@@ -30,8 +31,8 @@ class NewClient:
 class Clients:
     """The operator's verbs about clients. All raise CannotDo."""
 
-    def __init__(self, *, clients: ClientStore, clock: Clock, entropy: Entropy) -> None:
-        self._clients, self._clock, self._entropy = clients, clock, entropy
+    def __init__(self, *, clients: ClientStore, resources: Sequence[str], clock: Clock, entropy: Entropy) -> None:
+        self._clients, self._resources, self._clock, self._entropy = clients, resources, clock, entropy
 
     async def create(
         self, *, name: str, confidential: bool, redirect_uris: Sequence[str] = (), scope: str | None = None
@@ -59,6 +60,35 @@ class Clients:
         assert added is Addition.ADDED  # 128 random bits do not repeat
         return NewClient(client, secret)
 
+    async def create_resource_server(self, *, name: str, resource: str) -> NewClient:
+        """Adds a confidential client that answers for one of our resources: it may look into tokens, and get none."""
+        now, secret = self._clock.now(), credentials.new_client_secret(self._entropy)
+        client = Client(
+            client_id=credentials.new_client_id(self._entropy),
+            name=_display_name(name),
+            registration=Registration.OPERATOR,
+            redirect_uris=(),
+            grant_types=frozenset(),
+            scopes=frozenset(),
+            tenant=DEFAULT_TENANT,
+            created_at=now,
+            confidential=True,
+            secrets=(ClientSecret(credentials.digest(secret), now),),
+            resource_server=self._known_resource(resource),
+        )
+        added = await self._clients.add_client(client)
+        assert added is Addition.ADDED  # 128 random bits do not repeat
+        return NewClient(client, secret)
+
+    def _known_resource(self, text: str) -> str:
+        try:
+            resource = canonical(text)
+        except MalformedResource as error:
+            raise CannotDo(Problem.UNKNOWN_RESOURCE) from error
+        if resource not in self._resources:
+            raise CannotDo(Problem.UNKNOWN_RESOURCE)
+        return resource
+
     async def all(self) -> Sequence[Client]:
         """All clients, oldest first."""
         return await self._clients.clients()
@@ -82,12 +112,14 @@ class Clients:
         client = await self.find(client_id)
         if client.registration is not Registration.OPERATOR:
             raise CannotDo(Problem.NOT_OPERATORS)
+        if client.resource_server is not None and (redirect_uris is not None or scope is not None):
+            raise CannotDo(Problem.RESOURCE_SERVER)
         uris = client.redirect_uris if redirect_uris is None else _canonical(redirect_uris)
         changed = replace(
             client,
             name=client.name if name is None else _display_name(name),
             redirect_uris=uris,
-            grant_types=_grant_types(client.confidential, uris),
+            grant_types=client.grant_types if redirect_uris is None else _grant_types(client.confidential, uris),
             scopes=client.scopes if scope is None else _known_scopes(scope),
         )
         if not await self._clients.update_client(changed):

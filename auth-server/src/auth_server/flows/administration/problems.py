@@ -11,6 +11,8 @@ class Problem(StrEnum):
     NO_SUCH_USER = "there is no such user"
     UNUSABLE_PASSWORD = "the password must have 8 to 1024 characters"  # noqa: S105 (a sentence, not a secret)
     UNKNOWN_SCOPE = "a scope is unknown; known are: schemas:read query offline_access"
+    UNKNOWN_RESOURCE = "the resource is not among AUTH_RESOURCES"
+    RESOURCE_SERVER = "a resource server gets no tokens: it has neither redirect URIs nor scopes"
     UNUSABLE_NAME = "the name is empty"
     UNUSABLE_REDIRECT_URI = "a redirect URI is not acceptable: https, http on loopback, or a private-use scheme"
     REDIRECT_URI_REQUIRED = "a public client needs at least one redirect URI"

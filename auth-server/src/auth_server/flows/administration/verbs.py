@@ -1,5 +1,6 @@
 """The operator's verbs together, over one store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,9 +20,11 @@ class Administration:
     clients: Clients
 
     @classmethod
-    def over(cls, store: Store, *, passwords: PasswordHasher, clock: Clock, entropy: Entropy) -> Self:
-        """The verbs over a store."""
+    def over(
+        cls, store: Store, *, resources: Sequence[str], passwords: PasswordHasher, clock: Clock, entropy: Entropy
+    ) -> Self:
+        """The verbs over a store; `resources` are those of the server."""
         return cls(
             people=People(users=store, sessions=store, grants=store, passwords=passwords, clock=clock, entropy=entropy),
-            clients=Clients(clients=store, clock=clock, entropy=entropy),
+            clients=Clients(clients=store, resources=resources, clock=clock, entropy=entropy),
         )
