@@ -146,6 +146,16 @@ async def test_a_connection_without_a_request_is_closed_in_time(monkeypatch: pyt
         assert await reader.read() == b""
 
 
+async def test_an_idle_connection_cannot_be_kept_with_line_feeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which are skipped before a request (RFC 9112 §2.2), and are none."""
+    monkeypatch.setattr(http_connection, "HEAD_SECONDS", 0.05)
+    async with connection() as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert await answer(reader) == (200, b'{"path":"/","body":0}')
+        writer.write(b"\r\n")
+        assert await reader.read() == b""
+
+
 @pytest.mark.parametrize(
     ("head", "answered"),
     [(b"GET /late HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 200 "), (b"GET /late HT", b"")],

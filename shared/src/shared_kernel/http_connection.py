@@ -8,10 +8,14 @@ import asyncio
 import select
 from asyncio import TimerHandle
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from shared_kernel.http_exchange import Exchange
 
 HEAD_LIMIT = 16 * 1024
 """Longest request head (request line and headers, or trailers), in bytes."""
@@ -117,6 +121,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._progress = False
         super().data_received(data)
+        # A head that came in one piece is complete by now. Line feeds before one begin none (RFC 9112 §2.2), but end
+        # the wait for a next request.
+        if self._head_begun or not (self._progress or self._busy()):
+            self._await_head()
         self._overhead = 0 if self._progress else self._overhead + len(data)
         if self._overhead > HEAD_LIMIT and not self._refused:
             self._refuse()
@@ -129,7 +137,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The first byte of a request head arrived."""
         super().on_message_begin()
         self._head_begun = True
-        self._await_head()
 
     def on_headers_complete(self) -> None:
         """The head is complete; it may have arrived in one read, so its size is checked here too."""
@@ -140,12 +147,45 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if size > HEAD_LIMIT:
             self._refused = True
             raise _HeadRefused
-        if self.parser.get_http_version() not in {"1.0", "1.1"}:
+        version = self.parser.get_http_version()
+        if version not in {"1.0", "1.1"}:
             raise _HeadRefused
-        super().on_headers_complete()
-        # Until the request is complete: who answers before that must not leave its body to be read without end.
-        self._reusable = self.cycle.keep_alive and STOPPING not in self.app_state
-        self.cycle.keep_alive = False
+        self._reusable = version == "1.1" and self.parser.should_keep_alive() and STOPPING not in self.app_state
+        self._describe(version)
+        self._begin_exchange()
+
+    def _describe(self, version: str) -> None:
+        """Completes the scope of the request whose head has been read."""
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = version
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""
+
+    def _begin_exchange(self) -> None:
+        """Answers the request, after those that came before it."""
+        before = self.cycle
+        self.cycle = Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            # Until the request is complete: who answers before that must not leave its body to be read without end.
+            keep_alive=False,
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """Bytes of a body arrived; the endpoint bounds how many."""
