@@ -6,6 +6,7 @@ from auth_server.domain.deployment import Deployment
 from auth_server.flows.authorize import Authorize
 from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_documents import ClientDocuments
+from auth_server.flows.client_info import ClientInfo
 from auth_server.flows.connections import Connections
 from auth_server.flows.consent import Consent
 from auth_server.flows.introspect import Introspect
@@ -35,6 +36,7 @@ class Flows:
     sign_out: SignOut
     consent: Consent
     connections: Connections
+    client_info: ClientInfo
     token: TokenExchange
     register: Register
     revoke: Revoke
@@ -92,6 +94,7 @@ def compose(
             entropy=entropy,
         ),
         connections=Connections(clients=clients, sessions=store, grants=store, clock=clock),
+        client_info=ClientInfo(clients=clients, authentication=authentication, limiter=limiter, clock=clock),
         token=TokenExchange(
             deployment=deployment,
             clients=clients,

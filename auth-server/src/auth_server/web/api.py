@@ -15,7 +15,7 @@ from auth_server.flows.client_request import ClientRequest
 from auth_server.web import refusals
 from auth_server.web.endpoint import Endpoint, Handler
 from auth_server.web.parameters import bounded_body, media_type, parse_flat_json, parse_form
-from shared_kernel.asgi import header_values
+from shared_kernel.asgi import Scope, header_values
 from shared_kernel.client_address import client_address
 
 _encode = msgspec.json.Encoder().encode
@@ -68,14 +68,19 @@ async def arrived(request: Request) -> Arrived:
     # request URI."
     if request.scope["query_string"]:
         raise Refused(Reason.PARAMETERS_IN_URL)
-    authorizations = header_values(request.scope, "authorization")
-    if len(authorizations) > 1:
-        raise Refused(Reason.SEVERAL_AUTHORIZATION_HEADERS)
+    authorization = sole_authorization(request.scope)
     kind = media_type(request.scope)
     if kind not in {"application/x-www-form-urlencoded", "application/json"}:
         raise Refused(Reason.FORM_REQUIRED)
     body = await bounded_body(request.receive)
-    authorization = authorizations[0] if authorizations else None
     head = f"{kind} {authorization is None} {len(authorization or '')} {authorization}".encode()
     fingerprint = hashlib.sha256(head + body).digest()
     return Arrived(authorization, kind, body, client_address(request.scope), fingerprint)
+
+
+def sole_authorization(scope: Scope) -> str | None:
+    """The Authorization header; None without one. Raises Refused (SEVERAL_AUTHORIZATION_HEADERS)."""
+    values = header_values(scope, "authorization")
+    if len(values) > 1:
+        raise Refused(Reason.SEVERAL_AUTHORIZATION_HEADERS)
+    return values[0] if values else None

@@ -12,6 +12,7 @@ from auth_server.web import health, refusals
 from auth_server.web.api import api
 from auth_server.web.authorize import authorize
 from auth_server.web.browser import Browser
+from auth_server.web.client_info import client_info
 from auth_server.web.consent import consent
 from auth_server.web.documents import Document, document_endpoint, fixed, key_set
 from auth_server.web.endpoint import Endpoint
@@ -63,6 +64,7 @@ def endpoints(
         f"{base}/register": api(register(flows.register), refusals.registration_as_json),
         f"{base}/revoke": api(revoke(flows.revoke)),
         f"{base}/introspect": introspect(flows.introspect),
+        f"{base}/oauth/client-info": client_info(flows.client_info),
         f"{base}/revocations": revocations(flows.revocation_feed),
         "/livez": health.live(),
         "/readyz": health.ready(store, keys),
