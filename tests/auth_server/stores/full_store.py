@@ -75,7 +75,9 @@ async def fill(store: Store) -> None:
     )
     await store.disable_user(DISABLED.user_id, NOW + 5)
     await store.start_transaction(TRANSACTION)
-    await store.start_transaction(replace(TRANSACTION, digest="txn-stateless", request=replace(REQUEST, state=None)))
+    await store.start_transaction(
+        replace(TRANSACTION, digest="txn-stateless", request=replace(REQUEST, state=None, nonce=None, login_hint=None))
+    )
     await store.start_transaction(replace(TRANSACTION, digest="txn-denied"))
     await store.deny("txn-denied", NOW + 1)
     for name in ("unused", "burnt", "used", "fresh", "rotated", "revoked"):

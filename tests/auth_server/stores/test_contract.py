@@ -47,9 +47,12 @@ USER = User("usr_a", "ada@example.com", "$argon2id$x", "default", NOW)
 REQUEST = AuthorizationRequest(
     "client_a", "http://localhost:1/cb", "st\x00äte", frozenset({"query"}), "https://r/mcp", "c" * 43
 )
+REQUEST = replace(REQUEST, nonce="nönce", login_hint="ada@example.com")
 TRANSACTION = Transaction("txn", "browser", REQUEST, 0.0, NOW + 600)
 GRANT = Grant("g", "h", "client_a", "usr_a", "default", frozenset({"query"}), "https://r/mcp", True, NOW, NOW + 9000)
+GRANT = replace(GRANT, authenticated_at=NOW - 0.5)
 CODE = AuthorizationCode("code", "g", "http://localhost:1/cb", "c" * 43, NOW + CODE_LIFETIME)
+CODE = replace(CODE, nonce="nönce")
 
 
 def key(digest: str, family: str = "family") -> RefreshTokenKey:

@@ -1,10 +1,15 @@
-"""Stores and backups that an earlier release wrote, which knew less of a client."""
+"""Stores and backups that an earlier release wrote, which knew less."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from auth_server.adapters import record_json
 from auth_server.adapters.dynamodb_store import client_items
 from auth_server.adapters.redis_store import fields
-from auth_server.ports.records import StoredClient
-from tests.auth_server.stores.test_contract import NOW, PUBLIC
+from auth_server.ports.records import StoredClient, StoredCode, StoredGrant, StoredTransaction
+from tests.auth_server.stores.test_contract import CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION
 
 LATER = {"jwks", "jwks_uri", "authentication_method", "registration_token", "resource_server"}
 
@@ -25,3 +30,35 @@ def test_a_client_in_a_backup() -> None:
     assert document["client"].keys() >= LATER
     document["client"] = {name: value for name, value in document["client"].items() if name not in LATER}
     assert record_json.from_json(document) == record
+
+
+OLD_GRANT, OLD_CODE = replace(GRANT, authenticated_at=None), replace(CODE, nonce=None)
+OLD_TRANSACTION = replace(TRANSACTION, request=replace(REQUEST, nonce=None, login_hint=None))
+LATER_OF_GRANTS = {"authenticated_at", "nonce", "login_hint"}
+
+
+def test_a_sign_in_and_its_grant_in_redis() -> None:
+    def known(values: Mapping[str, Any]) -> fields.Fields:
+        kept = {name: value for name, value in values.items() if name not in LATER_OF_GRANTS}
+        return {name: str(int(value) if value is True else value).encode() for name, value in kept.items()}
+
+    assert fields.grant_from(known(fields.grant_fields(OLD_GRANT))) == OLD_GRANT
+    assert fields.code_from(known(fields.code_fields(OLD_CODE))) == OLD_CODE
+    transaction = fields.transaction_fields(OLD_TRANSACTION)
+    request = {n: v for n, v in json.loads(str(transaction["request"])).items() if n not in LATER_OF_GRANTS}
+    assert fields.transaction_from(known({**transaction, "request": json.dumps(request)})) == OLD_TRANSACTION
+
+
+def test_a_sign_in_and_its_grant_in_a_backup() -> None:
+    for record in (
+        StoredGrant(OLD_GRANT, None, None, None),
+        StoredCode(OLD_CODE, None, 0),
+        StoredTransaction(OLD_TRANSACTION, None, None),
+    ):
+        assert record_json.from_json(_without_later(record_json.to_json(record))) == record
+
+
+def _without_later(document: Any) -> Any:
+    if not isinstance(document, dict):
+        return document
+    return {name: _without_later(value) for name, value in document.items() if name not in LATER_OF_GRANTS}

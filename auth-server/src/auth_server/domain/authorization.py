@@ -17,7 +17,8 @@ class AuthorizationRequest:
     """A request whose client and redirect URI are proven and whose every parameter has been checked.
 
     `scopes` are what is left after narrowing, `resource` is canonical, `code_challenge` is S256's. `state` is echoed
-    byte for byte; None when there was none.
+    byte for byte, and so is `nonce`, in the ID token; None when there was none. `login_hint` is the address that the
+    client expects to sign in.
     """
 
     client_id: str
@@ -26,6 +27,8 @@ class AuthorizationRequest:
     scopes: frozenset[str]
     resource: str
     code_challenge: str
+    nonce: str | None = None
+    login_hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,11 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """A code, by its SHA-256, with what the token request is compared with."""
+    """A code, by its SHA-256, with what the token request is compared with, and the nonce for its ID token."""
 
     digest: str
     grant_id: str
     redirect_uri: str
     code_challenge: str
     expires_at: float
+    nonce: str | None = None

@@ -14,7 +14,8 @@ REVOKED_GRANT_MEMORY = 3600
 class Grant:
     """What was allowed. `grant_id` routes codes and refresh tokens; `handle` is the unrelated `gid` that tokens show.
 
-    `expires_at` is absolute: no refresh extends it.
+    `expires_at` is absolute: no refresh extends it. `authenticated_at` is when the person had signed in; None in grants
+    of an earlier release.
     """
 
     grant_id: str
@@ -27,6 +28,7 @@ class Grant:
     refreshable: bool
     created_at: float
     expires_at: float
+    authenticated_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ CODE_ATTRIBUTES = (
     "code_redirect_uri",
     "code_challenge",
     "code_expires_at",
+    "code_nonce",
     "code_used_at",
     "code_used_by",
     "code_wrong_verifiers",
@@ -78,6 +79,7 @@ def code_attributes(code: AuthorizationCode, *, used_at: float | None, wrong_ver
         "code_redirect_uri": code.redirect_uri,
         "code_challenge": code.code_challenge,
         "code_expires_at": code.expires_at,
+        "code_nonce": code.nonce,
         "code_used_at": used_at,
         "code_wrong_verifiers": wrong_verifiers,
     }
@@ -103,6 +105,7 @@ def grant_attributes(grant: Grant, owners: Owners) -> Item:
         "refreshable": grant.refreshable,
         "created_at": grant.created_at,
         "expires_at": grant.expires_at,
+        "authenticated_at": grant.authenticated_at,
         "revision": 1,
         "queue": queue(KIND, grant_key(grant.grant_id)),
         "ttl": expiring(grant.expires_at)["ttl"],
@@ -127,6 +130,7 @@ def code_of(item: Item) -> AuthorizationCode:
         item["code_redirect_uri"],
         item["code_challenge"],
         item["code_expires_at"],
+        nonce=item.get("code_nonce"),
     )
 
 
@@ -143,6 +147,7 @@ def grant_of(item: Item) -> Grant:
         refreshable=item["refreshable"],
         created_at=item["created_at"],
         expires_at=item["expires_at"],
+        authenticated_at=item.get("authenticated_at"),
     )
 
 

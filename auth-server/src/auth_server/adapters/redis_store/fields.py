@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from auth_server.adapters.redis_store.database import Argument
 from auth_server.domain.authorization import AuthorizationCode, AuthorizationRequest, Transaction
@@ -151,14 +152,7 @@ def session_from(found: Fields) -> Session:
 def transaction_fields(transaction: Transaction) -> dict[str, Argument]:
     """The fields of a transaction that is not decided."""
     request = transaction.request
-    text = {
-        "client_id": request.client_id,
-        "redirect_uri": request.redirect_uri,
-        "state": request.state,
-        "scopes": scope.join(request.scopes),
-        "resource": request.resource,
-        "code_challenge": request.code_challenge,
-    }
+    text = {**asdict(request), "scopes": scope.join(request.scopes)}
     return {
         "digest": transaction.digest,
         "browser_digest": transaction.browser_digest,
@@ -188,6 +182,7 @@ def code_fields(code: AuthorizationCode) -> dict[str, Argument]:
         "redirect_uri": code.redirect_uri,
         "code_challenge": code.code_challenge,
         "expires_at": code.expires_at,
+        "nonce": code.nonce,
         "wrong_verifiers": 0,
     }
 
@@ -200,6 +195,7 @@ def code_from(found: Fields) -> AuthorizationCode:
         redirect_uri=_text(found, "redirect_uri"),
         code_challenge=_text(found, "code_challenge"),
         expires_at=float(found["expires_at"]),
+        nonce=_some_text(found, "nonce"),
     )
 
 
@@ -216,11 +212,13 @@ def grant_fields(grant: Grant) -> dict[str, Argument]:
         "refreshable": grant.refreshable,
         "created_at": grant.created_at,
         "expires_at": grant.expires_at,
+        "authenticated_at": grant.authenticated_at,
     }
 
 
 def grant_from(found: Fields) -> Grant:
     """The grant of these fields."""
+    authenticated_at = _some_text(found, "authenticated_at")
     return Grant(
         grant_id=_text(found, "grant_id"),
         handle=_text(found, "handle"),
@@ -232,6 +230,7 @@ def grant_from(found: Fields) -> Grant:
         refreshable=found["refreshable"] == b"1",
         created_at=float(found["created_at"]),
         expires_at=float(found["expires_at"]),
+        authenticated_at=float(authenticated_at) if authenticated_at else None,
     )
 
 

@@ -17,7 +17,7 @@ from shared_kernel import scope
 
 TRANSACTION_COLUMNS = "digest, browser_digest, request, authenticated_since, expires_at"
 """What transaction_from_row() takes."""
-CODE_COLUMNS = "digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at"
+CODE_COLUMNS = "digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at, nonce"
 """The fields of an AuthorizationCode, in order."""
 _REMEMBERED = 1_000
 """Codes on their way to the client that need not be read again."""
@@ -136,8 +136,8 @@ def insert_code(
 ) -> None:
     """Inserts a code and what has become of it."""
     db.execute(
-        "INSERT INTO codes (digest, grant_id, redirect_uri, code_challenge, expires_at, used_at, wrong_verifiers)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO codes (digest, grant_id, redirect_uri, code_challenge, expires_at, nonce, used_at,"
+        " wrong_verifiers) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (*astuple(code), used_at, wrong_verifiers),
     )
 
@@ -147,7 +147,7 @@ def _code(db: sqlite3.Connection, digest: str) -> LoadedCode | None:
         f"SELECT {CODE_COLUMNS}, {GRANT_COLUMNS} FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
         (digest,),
     ).fetchone()
-    return LoadedCode(AuthorizationCode(*row[:5]), grant_from_row(row[5:])) if row else None
+    return LoadedCode(AuthorizationCode(*row[:6]), grant_from_row(row[6:])) if row else None
 
 
 def _redeem(db: sqlite3.Connection, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:

@@ -16,7 +16,7 @@ _REMEMBERED = 10_000
 """Grants that need not be read again."""
 GRANT_COLUMNS = (
     "grants.grant_id, handle, client_id, grants.user_id, grants.tenant, scopes, resource, refreshable,"
-    " grants.created_at, grants.expires_at"
+    " grants.created_at, grants.expires_at, authenticated_at"
 )
 """What grant_from_row() takes."""
 
@@ -73,7 +73,7 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
     """Inserts a grant without refresh tokens."""
     db.execute(
         "INSERT INTO grants (grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, created_at,"
-        " expires_at, review_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " expires_at, authenticated_at, review_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             grant.grant_id,
             grant.handle,
@@ -85,6 +85,7 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
             grant.refreshable,
             grant.created_at,
             grant.expires_at,
+            grant.authenticated_at,
             grant.created_at + USED_CODE_MEMORY,
         ),
     )
@@ -92,7 +93,8 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
 
 def grant_from_row(row: tuple[Any, ...]) -> Grant:
     """The grant in GRANT_COLUMNS."""
-    grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, created_at, expires_at = row
+    grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, *times = row
+    created_at, expires_at, authenticated_at = times
     return Grant(
         grant_id=grant_id,
         handle=handle,
@@ -104,6 +106,7 @@ def grant_from_row(row: tuple[Any, ...]) -> Grant:
         refreshable=bool(refreshable),
         created_at=created_at,
         expires_at=expires_at,
+        authenticated_at=authenticated_at,
     )
 
 
