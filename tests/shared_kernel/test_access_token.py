@@ -136,6 +136,38 @@ def test_what_is_minted_today_has_the_golden_tokens_form() -> None:
     assert token.split(".")[:2] == GOLDEN_TOKEN.split(".")[:2]
 
 
+THUMBPRINT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+
+
+def test_a_token_can_be_bound_to_a_key() -> None:
+    """RFC 9449 §6.1."""
+    claims = Claims(
+        issuer=ISSUER,
+        subject="usr_1",
+        audience=AUDIENCE,
+        client_id="client_1",
+        scopes=frozenset({"query"}),
+        tenant="default",
+        grant_handle="gid_1",
+        token_id="jti_1",
+        key_thumbprint=THUMBPRINT,
+    )
+    token = access_token.issue(Signer(KEY), claims, MINTED_AT)
+    payload = token.split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["cnf"] == {"jkt": THUMBPRINT}
+    assert verified(token).key_thumbprint == THUMBPRINT
+    assert verified(signed()).key_thumbprint is None
+
+
+@pytest.mark.parametrize(
+    "confirmation",
+    [None, {}, THUMBPRINT, {"jkt": 7}, {"jkt": "short"}, {"x5t#S256": THUMBPRINT}, {"jkt": THUMBPRINT, "kid": "a"}],
+)
+def test_i16_a_binding_that_cannot_be_checked_is_not_ignored(confirmation: object) -> None:
+    """RFC 9068 tokens may be bound to certificates, too; whoever bound one does not want it taken from a bearer."""
+    assert refusal(signed(claims=CLAIMS | {"cnf": confirmation})) is Refusal.BAD_CLAIMS
+
+
 def test_a_token_without_a_scope_claim_has_no_scopes() -> None:
     """RFC 9068 §2.2.3 makes the claim optional."""
     assert verified(signed(claims={k: v for k, v in CLAIMS.items() if k != "scope"})).scopes == frozenset()

@@ -15,7 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from joserfc.util import urlsafe_b64decode
 
-from shared_kernel import scope, strict_json
+from shared_kernel import dpop, scope, strict_json
 from shared_kernel.signer import ALGORITHM, ORDER, Signer
 
 LIFETIME = 600
@@ -34,7 +34,8 @@ _TEXT_CLAIMS = ("iss", "sub", "client_id", "jti", "gid", "tenant")
 class AccessToken:
     """The claims of an access token whose signature, issuer, audience and lifetime have been checked.
 
-    `grant_handle` (`gid`) names the grant it was issued under; times are seconds since the epoch.
+    `grant_handle` (`gid`) names the grant it was issued under; times are seconds since the epoch. One with a
+    `key_thumbprint` is good only beside a proof by that key (RFC 9449 §6.1).
     """
 
     issuer: str
@@ -48,6 +49,7 @@ class AccessToken:
     grant_handle: str
     tenant: str
     key_id: str
+    key_thumbprint: str | None = None
 
 
 class Refusal(StrEnum):
@@ -79,7 +81,10 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """The content of a token; issue() adds the times. `audience` is one canonical resource."""
+    """The content of a token; issue() adds the times. `audience` is one canonical resource.
+
+    `key_thumbprint` is that of the key that the token is bound to, None for a bearer token.
+    """
 
     issuer: str
     subject: str
@@ -89,12 +94,13 @@ class Claims:
     tenant: str
     grant_handle: str
     token_id: str
+    key_thumbprint: str | None = None
 
 
 def issue(signer: Signer, claims: Claims, now: float) -> str:
     """A signed token, valid for LIFETIME seconds from `now`."""
     issued_at = int(now)
-    payload = {
+    payload: dict[str, Any] = {
         "iss": claims.issuer,
         "sub": claims.subject,
         "aud": claims.audience,
@@ -107,6 +113,8 @@ def issue(signer: Signer, claims: Claims, now: float) -> str:
         "gid": claims.grant_handle,
         "tenant": claims.tenant,
     }
+    if claims.key_thumbprint is not None:
+        payload["cnf"] = {"jkt": claims.key_thumbprint}
     return signer.sign(_encode(payload), "at+jwt")
 
 
@@ -158,6 +166,7 @@ def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str,
         grant_handle=claims["gid"],
         tenant=claims["tenant"],
         key_id=key_id,
+        key_thumbprint=_thumbprint(claims["cnf"]) if "cnf" in claims else None,
     )
 
 
@@ -191,6 +200,14 @@ def _json_object(raw: bytes, reason: Refusal) -> dict[str, Any]:
         return strict_json.parse_object(raw)
     except strict_json.Unreadable as error:
         raise TokenRefused(reason) from error
+
+
+def _thumbprint(confirmation: object) -> str:
+    """The key in a `cnf` claim. A confirmation that we cannot check must not be taken for none (RFC 7800 §3.1)."""
+    thumbprint = confirmation.get("jkt") if isinstance(confirmation, dict) and len(confirmation) == 1 else None
+    if not isinstance(thumbprint, str) or not dpop.is_thumbprint(thumbprint):
+        raise TokenRefused(Refusal.BAD_CLAIMS)
+    return thumbprint
 
 
 def _scopes(value: object) -> frozenset[str]:
