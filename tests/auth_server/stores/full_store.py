@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from auth_server.domain.authorization import PUSHED_LIFETIME, PushedRequest
 from auth_server.domain.client import AuthenticationMethod, ClientSecret, Registration
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
@@ -29,6 +30,7 @@ MANAGED = replace(
 )
 RESOURCE_SERVER = replace(CLIENT, client_id="client_rs", grant_types=frozenset(), resource_server="https://r/mcp")
 DISABLED = replace(USER, user_id="usr_b", email="bob@example.com", disabled_at=NOW + 5)
+PUSHED = PushedRequest("pushed", CLIENT.client_id, (("state", "äé"), ("scope", "query")), NOW + PUSHED_LIFETIME)
 MINUTE = 60.0
 
 
@@ -48,7 +50,8 @@ async def _approved(store: Store, name: str, client_id: str = CLIENT.client_id) 
     """A grant with that id, whose code is `code-<name>`."""
     grant = replace(GRANT, grant_id=name, handle=f"handle-{name}", client_id=client_id)
     await store.start_transaction(replace(TRANSACTION, digest=f"txn-{name}"))
-    code = replace(CODE, digest=f"code-{name}", grant_id=name)
+    thumbprint = "thumbprint" if name == "bound" else None
+    code = replace(CODE, digest=f"code-{name}", grant_id=name, key_thumbprint=thumbprint)
     assert await store.approve(f"txn-{name}", grant, code, NOW + 1)
     return grant
 
@@ -74,13 +77,16 @@ async def fill(store: Store) -> None:
         Session("session", USER.user_id, NOW, NOW + 1000), verified_hash=USER.password_hash, replaces=None
     )
     await store.disable_user(DISABLED.user_id, NOW + 5)
+    await store.push(PUSHED)
+    await store.push(replace(PUSHED, digest="pushed-started"))
+    await store.start_pushed("pushed-started", replace(TRANSACTION, digest="txn-pushed"), NOW)
     await store.start_transaction(TRANSACTION)
     await store.start_transaction(
         replace(TRANSACTION, digest="txn-stateless", request=replace(REQUEST, state=None, nonce=None, login_hint=None))
     )
     await store.start_transaction(replace(TRANSACTION, digest="txn-denied"))
     await store.deny("txn-denied", NOW + 1)
-    for name in ("unused", "burnt", "used", "fresh", "rotated", "revoked"):
+    for name in ("unused", "burnt", "used", "fresh", "rotated", "revoked", "bound"):
         await _approved(store, name)
     await _approved(store, "dynamic", PUBLIC.client_id)
     for _ in range(3):
@@ -89,6 +95,7 @@ async def fill(store: Store) -> None:
     await store.count_wrong_verifier("code-unused")
     for name in ("fresh", "rotated", "revoked"):
         await store.redeem(f"code-{name}", _refresh(name, f"rt1-{name}"), NOW + 2)
+    await store.redeem("code-bound", _refresh("bound", "rt1-bound"), NOW + 2, "thumbprint")
     await store.rotate(_refresh("rotated", "rt1-rotated").key, _rotation("rotated", "rt2-rotated"), NOW + 3)
     await store.rotate(_refresh("revoked", "rt1-revoked").key, _rotation("revoked", "rt2-revoked"), NOW + 3)
     await store.revoke_grant("revoked", NOW + 4)
@@ -120,6 +127,11 @@ async def behaviour(store: Store) -> list[Any]:
         ),
         await store.transaction("txn", at),
         await store.transaction("txn-stateless", at),
+        await store.transaction("txn-pushed", at),
+        await store.pushed_request("pushed", at),
+        await store.pushed_request("pushed-started", at),
+        await store.start_pushed("pushed", replace(TRANSACTION, digest="txn-started"), at),
+        await store.start_pushed("pushed-started", replace(TRANSACTION, digest="txn-started"), at),
         await store.transaction("txn-denied", at),
         await store.transaction("txn-unused", at),
         await store.deny("txn-denied", at),
@@ -130,6 +142,8 @@ async def behaviour(store: Store) -> list[Any]:
         await store.redeem("code-used", None, at),
         await store.rotate(rotated, _rotation("rotated", "rt3"), at),
         await store.rotate(rotated, replace(_rotation("rotated", "rt3"), request="other"), at),
+        await store.code("code-bound"),
+        await store.rotate(_refresh("bound", "rt1-bound").key, _rotation("bound", "rt2-bound"), at),
         await store.rotate(_refresh("fresh", "rt1-fresh").key, _rotation("fresh", "rt2-fresh"), at),
         await store.rotate(_refresh("fresh", "never seen").key, _rotation("fresh", "rt3-fresh"), at),
         await store.rotate(_refresh("revoked", "rt2-revoked").key, _rotation("revoked", "rt3-revoked"), at),

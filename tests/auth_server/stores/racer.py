@@ -17,7 +17,7 @@ import structlog
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.flows.world import World, open_world
-from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, USER
+from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, TRANSACTION, USER
 
 TIMES = 20
 ATTEMPTS = 7
@@ -60,6 +60,10 @@ def _actions(world: World) -> dict[str, Callable[..., Awaitable[Any]]]:
     async def deny(transaction: str) -> bool:
         return await world.store.deny(transaction, world.clock.now())
 
+    async def start_pushed(digest: str) -> bool:
+        transaction = replace(TRANSACTION, digest=_name(), expires_at=world.clock.now() + 600)
+        return await world.store.start_pushed(digest, transaction, world.clock.now())
+
     async def use_once(key: str) -> bool:
         return await world.store.use_once(key, world.clock.now() + 60, world.clock.now())
 
@@ -85,6 +89,7 @@ def _actions(world: World) -> dict[str, Callable[..., Awaitable[Any]]]:
         "refresh": refresh,
         "approve": approve,
         "deny": deny,
+        "start_pushed": start_pushed,
         "use_once": use_once,
         "attempt": attempt,
         "promote": promote,

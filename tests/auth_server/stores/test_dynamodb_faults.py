@@ -31,6 +31,7 @@ from auth_server.ports.grants import Gone, Replay, Reused, Rotated
 from auth_server.ports.store import Store, StoreUnavailable
 from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.stores.backends import prefix
+from tests.auth_server.stores.full_store import PUSHED
 from tests.auth_server.stores.test_contract import (
     CLIENT,
     CODE,
@@ -106,6 +107,7 @@ async def store(dynamodb: FaultyDynamoDb, table: str) -> AsyncIterator[Store]:
         await store.add_client(CLIENT)
         await store.add_user(USER)
         assert await store.start_session(SESSION, verified_hash=USER.password_hash, replaces=None)
+        await store.push(PUSHED)
         await store.start_transaction(TRANSACTION)
         assert await store.approve("txn", GRANT, CODE, NOW)
         assert await store.redeem("code", FIRST, NOW) == Redeemed()
@@ -146,6 +148,8 @@ ONCE: dict[str, tuple[Verb, Any]] = {
         ),
         True,
     ),
+    "push": (lambda store: store.push(replace(PUSHED, digest="another")), None),
+    "start_pushed": (lambda store: store.start_pushed("pushed", replace(TRANSACTION, digest="txn5"), NOW), True),
     "start_transaction": (lambda store: store.start_transaction(replace(TRANSACTION, digest="txn4")), None),
     "approve": (
         lambda store: store.approve(
@@ -176,6 +180,7 @@ OTHERS: dict[str, Verb] = {
     "session": lambda store: store.session("session", NOW),
     "sessions": lambda store: store.sessions(NOW),
     "end_session": lambda store: store.end_session("session"),
+    "pushed_request": lambda store: store.pushed_request("pushed", NOW),
     "transaction": lambda store: store.transaction("txn3", NOW),
     "code": lambda store: store.code("code"),
     "count_wrong_verifier": lambda store: store.count_wrong_verifier("code2"),

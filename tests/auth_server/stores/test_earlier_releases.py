@@ -34,7 +34,7 @@ def test_a_client_in_a_backup() -> None:
 
 OLD_GRANT, OLD_CODE = replace(GRANT, authenticated_at=None), replace(CODE, nonce=None)
 OLD_TRANSACTION = replace(TRANSACTION, request=replace(REQUEST, nonce=None, login_hint=None))
-LATER_OF_GRANTS = {"authenticated_at", "nonce", "login_hint"}
+LATER_OF_GRANTS = {"authenticated_at", "nonce", "login_hint", "key_thumbprint"}
 
 
 def test_a_sign_in_and_its_grant_in_redis() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.auth_server.flows.world import EMAIL, World, ok, open_world
+from tests.auth_server.stores.full_store import PUSHED
 from tests.auth_server.stores.racer import ATTEMPTS, TIMES
 from tests.auth_server.stores.test_contract import TRANSACTION
 
@@ -63,7 +64,7 @@ def racing(backend: str, path: Path, *mode: str, processes: int = 2) -> Iterator
             process.communicate()
 
 
-async def test_c02_e02_what_happens_once_happens_in_one_process(backend: str, tmp_path: Path) -> None:
+async def test_c02_e02_i15_what_happens_once_happens_in_one_process(backend: str, tmp_path: Path) -> None:
     """40 calls in two processes of every verb that only one caller may succeed with, or so many."""
     path = tmp_path / "store"
     async with open_world(path, backend=backend) as world:
@@ -95,6 +96,8 @@ async def _race_for_decisions(world: World, racers: Racers) -> None:
     for digest in ("approved", "denied"):
         transaction = replace(TRANSACTION, digest=digest, expires_at=world.clock.now() + 600)
         await world.store.start_transaction(transaction)
+    await world.store.push(replace(PUSHED, expires_at=world.clock.now() + 60))
+    assert racers.outcomes("start_pushed", PUSHED.digest).count(True) == 1
     before = len(await world.store.grants(world.clock.now(), user.user_id))
     assert racers.outcomes("approve", "approved", client.client_id, user.user_id).count(True) == 1
     assert len(await world.store.grants(world.clock.now(), user.user_id)) == before + 1

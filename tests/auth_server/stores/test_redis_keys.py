@@ -121,7 +121,7 @@ async def test_redis_keeps_everything_for_longer_than_it_counts(store: Store, ke
     """Redis's clock is another: it deletes nothing that a verb would still find alive."""
     await fill(store)
     for name, kind in keys.kinds().items():
-        if kind in {"session", "transaction", "grant", "code"}:
+        if kind in {"session", "pushed", "transaction", "grant", "code"}:
             is_revoked = keys.time(name, "revoked_at") is not None
             expires_at = NOW + REVOKED_GRANT_MEMORY if is_revoked else keys.time(name, "expires_at")
             assert keys.seconds(name) > (expires_at or 0) - NOW, name

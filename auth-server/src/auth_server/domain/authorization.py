@@ -8,6 +8,8 @@ SESSION_LIFETIME = 12 * 3600
 MAX_WRONG_VERIFIERS = 3
 REPEAT_SECONDS = 10
 """How long the same decision, sent again, still leads where the first one did: the length of an impatient click."""
+PUSHED_LIFETIME = 60
+"""Seconds in which a pushed request must reach `/authorize`."""
 USED_CODE_MEMORY = 3600
 """Seconds for which a used code is remembered, so that its replay revokes what it gave."""
 
@@ -18,7 +20,8 @@ class AuthorizationRequest:
 
     `scopes` are what is left after narrowing, `resource` is canonical, `code_challenge` is S256's. `state` is echoed
     byte for byte, and so is `nonce`, in the ID token; None when there was none. `login_hint` is the address that the
-    client expects to sign in.
+    client expects to sign in. `key_thumbprint` (`dpop_jkt`) is that of the one key by which the code may be redeemed,
+    None for any or none.
     """
 
     client_id: str
@@ -29,6 +32,21 @@ class AuthorizationRequest:
     code_challenge: str
     nonce: str | None = None
     login_hint: str | None = None
+    key_thumbprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushedRequest:
+    """An authorization request that its client has sent ahead (RFC 9126), by the SHA-256 of its `request_uri`.
+
+    `parameters` are those of the request, in order, none of which authenticates the client. They were good when they
+    came, and are judged again when the browser does.
+    """
+
+    digest: str
+    client_id: str
+    parameters: tuple[tuple[str, str], ...]
+    expires_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +65,10 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """A code, by its SHA-256, with what the token request is compared with, and the nonce for its ID token."""
+    """A code, by its SHA-256, with what the token request is compared with, and the nonce for its ID token.
+
+    `key_thumbprint` is as in its request.
+    """
 
     digest: str
     grant_id: str
@@ -55,3 +76,4 @@ class AuthorizationCode:
     code_challenge: str
     expires_at: float
     nonce: str | None = None
+    key_thumbprint: str | None = None

@@ -15,7 +15,8 @@ class Grant:
     """What was allowed. `grant_id` routes codes and refresh tokens; `handle` is the unrelated `gid` that tokens show.
 
     `expires_at` is absolute: no refresh extends it. `authenticated_at` is when the person had signed in; None in grants
-    of an earlier release.
+    of an earlier release. `key_thumbprint` is that of the key to which a public client's refresh tokens are bound
+    (RFC 9449 §5), None for none; it is set at most once, with a refresh token.
     """
 
     grant_id: str
@@ -29,6 +30,7 @@ class Grant:
     created_at: float
     expires_at: float
     authenticated_at: float | None = None
+    key_thumbprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,10 @@ class CodeStore(Protocol):
         """A code, used or not, for judging a request; whether it can be had is redeem's to say."""
         ...
 
-    async def redeem(self, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:
-        """Uses the code and adds its first refresh token. A used code revokes its grant."""
+    async def redeem(
+        self, digest: str, refresh: RefreshToken | None, now: float, key_thumbprint: str | None = None
+    ) -> Redeemed | Reused | Gone:
+        """Uses the code and adds its first refresh token, bound to that key. A used code revokes its grant."""
         ...
 
     async def count_wrong_verifier(self, digest: str) -> None:

@@ -11,13 +11,14 @@ from auth_server.domain.grant import Grant, RefreshToken, RefreshTokenKey
 class Rotation:
     """What a rotation writes.
 
-    `sealed` is the response, readable only with the old token; `request` names the scopes and resource asked for, which
-    a replay must match.
+    `sealed` is the response, readable only with the old token; `request` names the scopes, the resource and the key,
+    which a replay must match. `key_thumbprint` is that of the key to which the family is, or will be, bound.
     """
 
     successor: RefreshToken
     sealed: bytes
     request: str
+    key_thumbprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class ReplayDiffers:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherKey:
+    """The family is bound to another key than the rotation's, or the rotation has none. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reused:
     """A used code or token came back; its grant is now revoked."""
 
@@ -71,7 +77,7 @@ class RefreshStore(Protocol):
 
     async def rotate(
         self, key: RefreshTokenKey, rotation: Rotation, now: float
-    ) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
+    ) -> Rotated | Replay | ReplayDiffers | OtherKey | Reused | Gone:
         """Replaces the token by its successor, if its person is still there and enabled.
 
         A token rotated less than REPLAY_WINDOW ago, whose successor is unused, gives Replay; any other one of the

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from auth_server.domain.authorization import AuthorizationCode, Transaction
+from auth_server.domain.authorization import AuthorizationCode, PushedRequest, Transaction
 from auth_server.domain.client import Client
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.domain.revocation import Revocation
@@ -32,6 +32,14 @@ class DeletedClient:
 
     client_id: str
     deleted_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPushedRequest:
+    """A pushed request, without its parameters once it was used by the start of `started_transaction` (a digest)."""
+
+    request: PushedRequest
+    started_transaction: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,7 @@ Record = (
     | DeletedClient
     | User
     | Session
+    | StoredPushedRequest
     | StoredTransaction
     | StoredGrant
     | StoredCode

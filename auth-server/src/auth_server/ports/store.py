@@ -8,6 +8,7 @@ from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import SigningKeyStore
 from auth_server.ports.limits import LimitStore
 from auth_server.ports.people import SessionStore, UserStore
+from auth_server.ports.pushed_requests import PushedRequestStore
 from auth_server.ports.records import RecordStore
 from auth_server.ports.replays import ReplayStore
 from auth_server.ports.revocations import RevocationStore
@@ -41,6 +42,7 @@ class Store(
     ClientStore,
     UserStore,
     SessionStore,
+    PushedRequestStore,
     TransactionStore,
     CodeStore,
     RefreshStore,

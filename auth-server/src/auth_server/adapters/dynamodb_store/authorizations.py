@@ -103,7 +103,9 @@ class DynamoDbAuthorizations:
             known = await self._code(digest)
             return known[0] if known else None
 
-    async def redeem(self, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:
+    async def redeem(
+        self, digest: str, refresh: RefreshToken | None, now: float, key_thumbprint: str | None = None
+    ) -> Redeemed | Reused | Gone:
         """See CodeStore."""
         async with self._table.in_time():
             known = await self._code(digest)
@@ -115,7 +117,7 @@ class DynamoDbAuthorizations:
                 return await self._unredeemed(await self._table.get(key), digest, None, now)
             call = self._table.new_name()
             try:
-                await self._table.write(_redemption(key, digest, refresh, call, now))
+                await self._table.write(_redemption(key, digest, refresh, key_thumbprint, call, now))
             except ConditionFailed as failed:
                 return await self._unredeemed(failed.met, digest, call, now)
             return Redeemed()
@@ -192,13 +194,16 @@ def _may_act(user: Item) -> bool:
     return "generation" in user and "disabled_at" not in user
 
 
-def _redemption(key: Key, digest: str, refresh: RefreshToken | None, call: str, now: float) -> Update:
+def _redemption(
+    key: Key, digest: str, refresh: RefreshToken | None, key_thumbprint: str | None, call: str, now: float
+) -> Update:
     changes: dict[str, object] = {"code_used_at": now, "code_used_by": call, "due": now + USED_CODE_MEMORY}
     if refresh is not None:
         changes |= {
             "family": refresh.key.family,
             "refresh_digest": refresh.key.digest,
             "refresh_expires_at": refresh.expires_at,
+            "key_thumbprint": key_thumbprint,
         }
     return Update(
         key,

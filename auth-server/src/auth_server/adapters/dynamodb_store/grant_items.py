@@ -28,6 +28,7 @@ CODE_ATTRIBUTES = (
     "code_challenge",
     "code_expires_at",
     "code_nonce",
+    "code_key_thumbprint",
     "code_used_at",
     "code_used_by",
     "code_wrong_verifiers",
@@ -80,6 +81,7 @@ def code_attributes(code: AuthorizationCode, *, used_at: float | None, wrong_ver
         "code_challenge": code.code_challenge,
         "code_expires_at": code.expires_at,
         "code_nonce": code.nonce,
+        "code_key_thumbprint": code.key_thumbprint,
         "code_used_at": used_at,
         "code_wrong_verifiers": wrong_verifiers,
     }
@@ -106,6 +108,7 @@ def grant_attributes(grant: Grant, owners: Owners) -> Item:
         "created_at": grant.created_at,
         "expires_at": grant.expires_at,
         "authenticated_at": grant.authenticated_at,
+        "key_thumbprint": grant.key_thumbprint,
         "revision": 1,
         "queue": queue(KIND, grant_key(grant.grant_id)),
         "ttl": expiring(grant.expires_at)["ttl"],
@@ -131,6 +134,7 @@ def code_of(item: Item) -> AuthorizationCode:
         item["code_challenge"],
         item["code_expires_at"],
         nonce=item.get("code_nonce"),
+        key_thumbprint=item.get("code_key_thumbprint"),
     )
 
 
@@ -148,6 +152,7 @@ def grant_of(item: Item) -> Grant:
         created_at=item["created_at"],
         expires_at=item["expires_at"],
         authenticated_at=item.get("authenticated_at"),
+        key_thumbprint=item.get("key_thumbprint"),
     )
 
 

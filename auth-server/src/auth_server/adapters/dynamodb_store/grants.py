@@ -23,7 +23,7 @@ from auth_server.adapters.dynamodb_store.writes import CHANGED, Update
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshTokenKey
 from auth_server.domain.revocation import Revocation, Revoked
-from auth_server.ports.grants import Gone, LiveRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.grants import Gone, LiveRefreshToken, OtherKey, Replay, ReplayDiffers, Reused, Rotated, Rotation
 
 _REMEMBERED = 10_000
 """Grants that need not be read again."""
@@ -54,7 +54,7 @@ class DynamoDbGrants:
 
     async def rotate(
         self, key: RefreshTokenKey, rotation: Rotation, now: float
-    ) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
+    ) -> Rotated | Replay | ReplayDiffers | OtherKey | Reused | Gone:
         """See RefreshStore."""
         async with self._table.in_time():
             family = await self._family(key)
@@ -128,9 +128,13 @@ class DynamoDbGrants:
 
     async def _unrotated(
         self, met: Item | None, key: RefreshTokenKey, rotation: Rotation, now: float
-    ) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
+    ) -> Rotated | Replay | ReplayDiffers | OtherKey | Reused | Gone:
         """What a refresh token gives that is not the live one of a living grant."""
-        if met is None or "revoked_at" in met or now >= met["expires_at"] or met["refresh_digest"] == key.digest:
+        if met is None or "revoked_at" in met or now >= met["expires_at"]:
+            return Gone()
+        if met.get("key_thumbprint") not in {None, rotation.key_thumbprint}:
+            return OtherKey()
+        if met["refresh_digest"] == key.digest:
             return Gone()
         is_previous = met.get("previous_digest") == key.digest
         if is_previous and met["refresh_digest"] == rotation.successor.key.digest:
@@ -183,10 +187,12 @@ def _rotation(key: RefreshTokenKey, rotation: Rotation, now: float) -> Update:
             "rotated_at": now,
             "rotation_request": rotation.request,
             "sealed": rotation.sealed,
+            "key_thumbprint": rotation.key_thumbprint,
             "due": now + REPLAY_WINDOW,
         },
         "#refresh_digest = :digest AND attribute_not_exists(#revoked_at)"
-        " AND #expires_at > :now AND #refresh_expires_at > :now",
-        {"digest": key.digest, "now": now},
+        " AND #expires_at > :now AND #refresh_expires_at > :now"
+        " AND (attribute_not_exists(#key_thumbprint) OR #key_thumbprint = :key)",
+        {"digest": key.digest, "now": now, "key": rotation.key_thumbprint or ""},
         add=CHANGED,
     )

@@ -56,6 +56,11 @@ def session_key(digest: str) -> Key:
     return Key(f"session#{_part(digest)}", "session")
 
 
+def pushed_key(digest: str) -> Key:
+    """Of a pushed request."""
+    return Key(f"pushed#{_part(digest)}", "pushed")
+
+
 def transaction_key(digest: str) -> Key:
     """Of a transaction."""
     return Key(f"transaction#{_part(digest)}", "transaction")

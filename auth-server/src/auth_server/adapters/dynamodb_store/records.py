@@ -23,6 +23,7 @@ from auth_server.adapters.dynamodb_store.items import (
 from auth_server.adapters.dynamodb_store.keys import keys_of
 from auth_server.adapters.dynamodb_store.limits import attempts
 from auth_server.adapters.dynamodb_store.people import session_of, user_of
+from auth_server.adapters.dynamodb_store.pushed_requests import pushed_of
 from auth_server.adapters.dynamodb_store.restoring import restore
 from auth_server.adapters.dynamodb_store.revocations import every_revocation
 from auth_server.adapters.dynamodb_store.table import LISTING, Table
@@ -37,6 +38,7 @@ from auth_server.ports.records import (
     StoredClient,
     StoredCode,
     StoredGrant,
+    StoredPushedRequest,
     StoredTransaction,
     UsedOnce,
 )
@@ -104,6 +106,8 @@ async def _sessions(table: Table) -> AsyncIterator[Session]:
 
 
 async def _transactions(table: Table) -> AsyncIterator[Record]:
+    async for item in _all_of(table, "pushed"):
+        yield StoredPushedRequest(pushed_of(item), item.get("started_transaction"))
     async for item in _all_of(table, "transaction"):
         yield StoredTransaction(transaction_of(item), item.get("decided_at"), item.get("grant_id"))
 

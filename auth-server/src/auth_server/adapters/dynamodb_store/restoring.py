@@ -27,6 +27,7 @@ from auth_server.adapters.dynamodb_store.items import (
 from auth_server.adapters.dynamodb_store.keys import keys_of, keys_put
 from auth_server.adapters.dynamodb_store.limits import window_put
 from auth_server.adapters.dynamodb_store.people import session_put, user_puts
+from auth_server.adapters.dynamodb_store.pushed_requests import pushed_put
 from auth_server.adapters.dynamodb_store.replays import mark_put
 from auth_server.adapters.dynamodb_store.revocations import note
 from auth_server.adapters.dynamodb_store.table import Table
@@ -45,6 +46,7 @@ from auth_server.ports.records import (
     StoredClient,
     StoredCode,
     StoredGrant,
+    StoredPushedRequest,
     StoredTransaction,
     UsedOnce,
 )
@@ -101,6 +103,8 @@ def _puts(record: Record, owners: _Owners, new_name: Callable[[], str]) -> Seque
             return user_puts(record, new_name(), new_name())
         case Session():
             return [session_put(record, owners.get(user_key(record.user_id), {}).get("sessions", _NOBODY))]
+        case StoredPushedRequest(request, started):
+            return [pushed_put(request, started)]
         case StoredTransaction(transaction, decided_at, grant_id):
             return [transaction_put(transaction, decided_at, grant_id)]
         case StoredGrant():

@@ -13,6 +13,7 @@ from auth_server.adapters.dynamodb_store.items import STORE
 from auth_server.adapters.dynamodb_store.keys import DynamoDbSigningKeys
 from auth_server.adapters.dynamodb_store.limits import DynamoDbLimits
 from auth_server.adapters.dynamodb_store.people import DynamoDbPeople
+from auth_server.adapters.dynamodb_store.pushed_requests import DynamoDbPushedRequests
 from auth_server.adapters.dynamodb_store.records import DynamoDbRecords
 from auth_server.adapters.dynamodb_store.replays import DynamoDbReplays
 from auth_server.adapters.dynamodb_store.revocations import DynamoDbRevocations
@@ -33,6 +34,7 @@ _PROBE_SHARE = 0.25
 class DynamoDbStore(
     DynamoDbClients,
     DynamoDbPeople,
+    DynamoDbPushedRequests,
     DynamoDbAuthorizations,
     DynamoDbGrants,
     DynamoDbSigningKeys,
@@ -46,6 +48,7 @@ class DynamoDbStore(
     def __init__(self, table: Table) -> None:
         DynamoDbClients.__init__(self, table)
         DynamoDbPeople.__init__(self, table)
+        DynamoDbPushedRequests.__init__(self, table)
         DynamoDbAuthorizations.__init__(self, table)
         DynamoDbGrants.__init__(self, table)
         DynamoDbSigningKeys.__init__(self, table)

@@ -7,7 +7,15 @@ of keys is read at a time, and a few items are dealt with at once.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from auth_server.adapters.dynamodb_store import authorizations, grant_items, limits, people, replays, revocations
+from auth_server.adapters.dynamodb_store import (
+    authorizations,
+    grant_items,
+    limits,
+    people,
+    pushed_requests,
+    replays,
+    revocations,
+)
 from auth_server.adapters.dynamodb_store.client_items import NEVER_USED, QUEUE, has_random_id, schedule
 from auth_server.adapters.dynamodb_store.grant_items import review
 from auth_server.adapters.dynamodb_store.grants import revoke
@@ -27,7 +35,14 @@ _Step = Callable[[Table, Key, float], Awaitable[int]]
 async def sweep(table: Table, now: float) -> int:
     """Deals with everything that is due; gives the number of items deleted, and of answers and secrets erased."""
     total = 0
-    for kind in (people.SESSION, authorizations.KIND, limits.KIND, replays.KIND, revocations.KIND):
+    for kind in (
+        people.SESSION,
+        pushed_requests.KIND,
+        authorizations.KIND,
+        limits.KIND,
+        replays.KIND,
+        revocations.KIND,
+    ):
         total += await _sweep(table, queues(kind), _delete, now)
     # Clients come after their grants: one that has none left may go.
     total += await _sweep(table, queues(grant_items.KIND), _review_grant, now)

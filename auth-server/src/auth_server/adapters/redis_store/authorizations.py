@@ -82,13 +82,15 @@ class RedisAuthorizations:
         code, grant = await self._database.run("code", digest)
         return LoadedCode(code_from(fields(code)), grant_from(fields(grant))) if code and grant else None
 
-    async def redeem(self, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:
+    async def redeem(
+        self, digest: str, refresh: RefreshToken | None, now: float, key_thumbprint: str | None = None
+    ) -> Redeemed | Reused | Gone:
         """See CodeStore."""
         first = (refresh.key.digest, refresh.key.family, refresh.expires_at) if refresh else ("", "", "")
         try:
             # Without a refresh token nothing would tell a repetition from a second redemption.
             outcome: bytes = await self._database.run(
-                "redeem", digest, now, *first, repeatable=refresh is not None, durable=True
+                "redeem", digest, now, *first, key_thumbprint, repeatable=refresh is not None, durable=True
             )
         finally:
             self._codes.forget(digest)

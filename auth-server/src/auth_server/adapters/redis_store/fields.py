@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from auth_server.adapters.redis_store.database import Argument
-from auth_server.domain.authorization import AuthorizationCode, AuthorizationRequest, Transaction
+from auth_server.domain.authorization import AuthorizationCode, AuthorizationRequest, PushedRequest, Transaction
 from auth_server.domain.client import AuthenticationMethod, Client, ClientSecret, GrantType, Registration
 from auth_server.domain.grant import Grant
 from auth_server.domain.signing_key import KeyStage, SealedKey
@@ -151,8 +151,7 @@ def session_from(found: Fields) -> Session:
 
 def transaction_fields(transaction: Transaction) -> dict[str, Argument]:
     """The fields of a transaction that is not decided."""
-    request = transaction.request
-    text = {**asdict(request), "scopes": scope.join(request.scopes)}
+    text = {**asdict(transaction.request), "scopes": scope.join(transaction.request.scopes)}
     return {
         "digest": transaction.digest,
         "browser_digest": transaction.browser_digest,
@@ -183,6 +182,7 @@ def code_fields(code: AuthorizationCode) -> dict[str, Argument]:
         "code_challenge": code.code_challenge,
         "expires_at": code.expires_at,
         "nonce": code.nonce,
+        "key_thumbprint": code.key_thumbprint,
         "wrong_verifiers": 0,
     }
 
@@ -196,6 +196,7 @@ def code_from(found: Fields) -> AuthorizationCode:
         code_challenge=_text(found, "code_challenge"),
         expires_at=float(found["expires_at"]),
         nonce=_some_text(found, "nonce"),
+        key_thumbprint=_some_text(found, "key_thumbprint"),
     )
 
 
@@ -213,6 +214,7 @@ def grant_fields(grant: Grant) -> dict[str, Argument]:
         "created_at": grant.created_at,
         "expires_at": grant.expires_at,
         "authenticated_at": grant.authenticated_at,
+        "key_thumbprint": grant.key_thumbprint,
     }
 
 
@@ -231,6 +233,27 @@ def grant_from(found: Fields) -> Grant:
         created_at=float(found["created_at"]),
         expires_at=float(found["expires_at"]),
         authenticated_at=float(authenticated_at) if authenticated_at else None,
+        key_thumbprint=_some_text(found, "key_thumbprint"),
+    )
+
+
+def pushed_fields(request: PushedRequest) -> dict[str, Argument]:
+    """The fields of a pushed request that has not been used."""
+    return {
+        "digest": request.digest,
+        "client_id": request.client_id,
+        "parameters": json.dumps(request.parameters),
+        "expires_at": request.expires_at,
+    }
+
+
+def pushed_from(found: Fields) -> PushedRequest:
+    """The pushed request of these fields."""
+    return PushedRequest(
+        digest=_text(found, "digest"),
+        client_id=_text(found, "client_id"),
+        parameters=tuple((name, value) for name, value in json.loads(found["parameters"])),
+        expires_at=float(found["expires_at"]),
     )
 
 

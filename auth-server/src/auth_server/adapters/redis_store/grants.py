@@ -7,7 +7,7 @@ from auth_server.adapters.redis_store.fields import fields, grant_from
 from auth_server.adapters.redis_store.reading import identifiers, read, read_of_users
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.grant import Grant, RefreshTokenKey
-from auth_server.ports.grants import Gone, LiveRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.grants import Gone, LiveRefreshToken, OtherKey, Replay, ReplayDiffers, Reused, Rotated, Rotation
 
 _REMEMBERED = 10_000
 """Grants that need not be read again."""
@@ -48,7 +48,7 @@ class RedisGrants:
 
     async def rotate(
         self, key: RefreshTokenKey, rotation: Rotation, now: float
-    ) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
+    ) -> Rotated | Replay | ReplayDiffers | OtherKey | Reused | Gone:
         """See RefreshStore."""
         successor = rotation.successor
         outcome, *sealed = await self._database.run(
@@ -62,6 +62,7 @@ class RedisGrants:
             successor.expires_at,
             rotation.request,
             rotation.sealed,
+            rotation.key_thumbprint,
             durable=True,
         )
         match outcome:
@@ -71,6 +72,8 @@ class RedisGrants:
                 return Replay(sealed[0])
             case b"differs":
                 return ReplayDiffers()
+            case b"other_key":
+                return OtherKey()
             case b"reused":
                 return Reused()
             case _:

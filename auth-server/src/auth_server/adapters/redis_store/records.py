@@ -14,6 +14,7 @@ from auth_server.adapters.redis_store.fields import (
     fields,
     grant_from,
     key_from,
+    pushed_from,
     session_from,
     transaction_from,
     user_from,
@@ -31,6 +32,7 @@ from auth_server.ports.records import (
     StoredClient,
     StoredCode,
     StoredGrant,
+    StoredPushedRequest,
     StoredTransaction,
     UsedOnce,
 )
@@ -67,6 +69,8 @@ class RedisRecords:
                 yield session_from(found)
 
     async def _authorizations(self) -> AsyncIterator[Record]:
+        async for found in self._scanned("pushed"):
+            yield StoredPushedRequest(pushed_from(found), _text(found, "started_transaction"))
         async for found in self._scanned("transaction"):
             yield StoredTransaction(transaction_from(found), _time(found, "decided_at"), _text(found, "grant_id"))
         grant_ids = set()

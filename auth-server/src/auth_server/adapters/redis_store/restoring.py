@@ -13,12 +13,13 @@ from auth_server.adapters.redis_store.fields import (
     grant_fields,
     key_fields,
     pairs,
+    pushed_fields,
     session_fields,
     transaction_fields,
     user_fields,
 )
 from auth_server.adapters.redis_store.scripts import SLACK
-from auth_server.domain.authorization import USED_CODE_MEMORY
+from auth_server.domain.authorization import TRANSACTION_LIFETIME, USED_CODE_MEMORY
 from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME, Registration
 from auth_server.domain.grant import REVOKED_GRANT_MEMORY
 from auth_server.domain.revocation import Revocation
@@ -32,6 +33,7 @@ from auth_server.ports.records import (
     StoredClient,
     StoredCode,
     StoredGrant,
+    StoredPushedRequest,
     StoredTransaction,
     UsedOnce,
 )
@@ -56,10 +58,8 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
             yield ["HSET", key("session", digest), *pairs(session_fields(record))]
             yield ["SADD", key("user-sessions", record.user_id), digest]
             yield _review(key, "session", digest, record.expires_at)
-        case StoredTransaction(transaction, decided_at, grant_id):
-            values = transaction_fields(transaction) | _known({"decided_at": decided_at, "grant_id": grant_id})
-            yield ["HSET", key("transaction", transaction.digest), *pairs(values)]
-            yield _review(key, "transaction", transaction.digest, transaction.expires_at)
+        case StoredPushedRequest() | StoredTransaction():
+            yield from _request(record, key)
         case StoredGrant():
             yield from _grant(record, key)
         case StoredCode(code, used_at, wrong_verifiers):
@@ -86,6 +86,18 @@ def _attempts_or_mark(record: AttemptWindow | UsedOnce | Revocation, key: KeyOf,
             yield ["SET", key("used", name), expires_at, "EX", _seconds(expires_at - now)]
         case Revocation(revoked, name, at):
             yield ["ZADD", key("revocations", None), at, f"{revoked.value}:{name}"]
+
+
+def _request(record: StoredPushedRequest | StoredTransaction, key: KeyOf) -> Iterator[Command]:
+    match record:
+        case StoredPushedRequest(request, started):
+            values = pushed_fields(request) | _known({"started_transaction": started})
+            yield ["HSET", key("pushed", request.digest), *pairs(values)]
+            yield _review(key, "pushed", request.digest, request.expires_at + TRANSACTION_LIFETIME)
+        case StoredTransaction(transaction, decided_at, grant_id):
+            values = transaction_fields(transaction) | _known({"decided_at": decided_at, "grant_id": grant_id})
+            yield ["HSET", key("transaction", transaction.digest), *pairs(values)]
+            yield _review(key, "transaction", transaction.digest, transaction.expires_at)
 
 
 def _client(record: StoredClient, key: KeyOf) -> Iterator[Command]:

@@ -12,6 +12,7 @@ from auth_server.adapters.redis_store.keys import RedisSigningKeys
 from auth_server.adapters.redis_store.limits import RedisLimits
 from auth_server.adapters.redis_store.opening import open_database
 from auth_server.adapters.redis_store.people import RedisPeople
+from auth_server.adapters.redis_store.pushed_requests import RedisPushedRequests
 from auth_server.adapters.redis_store.records import RedisRecords
 from auth_server.adapters.redis_store.revocations import RedisRevocations
 from shared_kernel.clock import Clock, SystemClock
@@ -24,6 +25,7 @@ _PROBE_PATIENCE = 0.25
 class RedisStore(
     RedisClients,
     RedisPeople,
+    RedisPushedRequests,
     RedisAuthorizations,
     RedisGrants,
     RedisSigningKeys,
@@ -36,6 +38,7 @@ class RedisStore(
     def __init__(self, database: Database, clock: Clock) -> None:
         RedisClients.__init__(self, database)
         RedisPeople.__init__(self, database)
+        RedisPushedRequests.__init__(self, database)
         RedisAuthorizations.__init__(self, database)
         RedisGrants.__init__(self, database)
         RedisSigningKeys.__init__(self, database)

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, fields
 from typing import Any
 
 from auth_server.adapters.remembered import Remembered
@@ -17,8 +17,9 @@ from shared_kernel import scope
 
 TRANSACTION_COLUMNS = "digest, browser_digest, request, authenticated_since, expires_at"
 """What transaction_from_row() takes."""
-CODE_COLUMNS = "digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at, nonce"
+CODE_COLUMNS = "digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at, nonce, codes.key_thumbprint"
 """The fields of an AuthorizationCode, in order."""
+_CODE_FIELDS = len(fields(AuthorizationCode))
 _REMEMBERED = 1_000
 """Codes on their way to the client that need not be read again."""
 
@@ -54,10 +55,12 @@ class SqliteAuthorizations:
         """See CodeStore."""
         return self._codes.get(digest) or await self._database.read(_code, digest)
 
-    async def redeem(self, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:
+    async def redeem(
+        self, digest: str, refresh: RefreshToken | None, now: float, key_thumbprint: str | None = None
+    ) -> Redeemed | Reused | Gone:
         """See CodeStore."""
         try:
-            return await self._database.write(_redeem, digest, refresh, now)
+            return await self._database.write(_redeem, digest, refresh, now, key_thumbprint)
         finally:
             self._codes.forget(digest)
 
@@ -136,8 +139,8 @@ def insert_code(
 ) -> None:
     """Inserts a code and what has become of it."""
     db.execute(
-        "INSERT INTO codes (digest, grant_id, redirect_uri, code_challenge, expires_at, nonce, used_at,"
-        " wrong_verifiers) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO codes (digest, grant_id, redirect_uri, code_challenge, expires_at, nonce, key_thumbprint, used_at,"
+        " wrong_verifiers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*astuple(code), used_at, wrong_verifiers),
     )
 
@@ -147,10 +150,12 @@ def _code(db: sqlite3.Connection, digest: str) -> LoadedCode | None:
         f"SELECT {CODE_COLUMNS}, {GRANT_COLUMNS} FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
         (digest,),
     ).fetchone()
-    return LoadedCode(AuthorizationCode(*row[:6]), grant_from_row(row[6:])) if row else None
+    return LoadedCode(AuthorizationCode(*row[:_CODE_FIELDS]), grant_from_row(row[_CODE_FIELDS:])) if row else None
 
 
-def _redeem(db: sqlite3.Connection, digest: str, refresh: RefreshToken | None, now: float) -> Redeemed | Reused | Gone:
+def _redeem(
+    db: sqlite3.Connection, digest: str, refresh: RefreshToken | None, now: float, key_thumbprint: str | None
+) -> Redeemed | Reused | Gone:
     row = db.execute(
         "SELECT grant_id, codes.expires_at, used_at, wrong_verifiers, revoked_at IS NULL AND user_id IN"
         " (SELECT user_id FROM users WHERE disabled_at IS NULL)"
@@ -168,7 +173,7 @@ def _redeem(db: sqlite3.Connection, digest: str, refresh: RefreshToken | None, n
         return Gone()
     db.execute("UPDATE codes SET used_at = ? WHERE digest = ?", (now, digest))
     if refresh is not None:
-        begin_family(db, refresh)
+        begin_family(db, refresh, key_thumbprint)
     return Redeemed()
 
 

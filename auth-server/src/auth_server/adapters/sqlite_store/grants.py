@@ -8,7 +8,7 @@ from auth_server.adapters.remembered import Remembered
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant, RefreshToken, RefreshTokenKey
-from auth_server.ports.grants import Gone, LiveRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.ports.grants import Gone, LiveRefreshToken, OtherKey, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from auth_server.ports.records import ReplacedToken, StoredGrant
 from shared_kernel import scope
 
@@ -16,7 +16,7 @@ _REMEMBERED = 10_000
 """Grants that need not be read again."""
 GRANT_COLUMNS = (
     "grants.grant_id, handle, client_id, grants.user_id, grants.tenant, scopes, resource, refreshable,"
-    " grants.created_at, grants.expires_at, authenticated_at"
+    " grants.created_at, grants.expires_at, authenticated_at, grants.key_thumbprint"
 )
 """What grant_from_row() takes."""
 
@@ -44,7 +44,7 @@ class SqliteGrants:
 
     async def rotate(
         self, key: RefreshTokenKey, rotation: Rotation, now: float
-    ) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
+    ) -> Rotated | Replay | ReplayDiffers | OtherKey | Reused | Gone:
         """See RefreshStore."""
         return await self._database.write(_rotate, key, rotation, now)
 
@@ -73,7 +73,7 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
     """Inserts a grant without refresh tokens."""
     db.execute(
         "INSERT INTO grants (grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, created_at,"
-        " expires_at, authenticated_at, review_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " expires_at, authenticated_at, key_thumbprint, review_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             grant.grant_id,
             grant.handle,
@@ -86,6 +86,7 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
             grant.created_at,
             grant.expires_at,
             grant.authenticated_at,
+            grant.key_thumbprint,
             grant.created_at + USED_CODE_MEMORY,
         ),
     )
@@ -93,8 +94,8 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
 
 def grant_from_row(row: tuple[Any, ...]) -> Grant:
     """The grant in GRANT_COLUMNS."""
-    grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, *times = row
-    created_at, expires_at, authenticated_at = times
+    grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, *more = row
+    created_at, expires_at, authenticated_at, key_thumbprint = more
     return Grant(
         grant_id=grant_id,
         handle=handle,
@@ -107,6 +108,7 @@ def grant_from_row(row: tuple[Any, ...]) -> Grant:
         created_at=created_at,
         expires_at=expires_at,
         authenticated_at=authenticated_at,
+        key_thumbprint=key_thumbprint,
     )
 
 
@@ -148,11 +150,12 @@ def stored_grants(db: sqlite3.Connection) -> Iterator[StoredGrant]:
         )
 
 
-def begin_family(db: sqlite3.Connection, first: RefreshToken) -> None:
-    """Gives a grant its first refresh token."""
+def begin_family(db: sqlite3.Connection, first: RefreshToken, key_thumbprint: str | None) -> None:
+    """Gives a grant its first refresh token, bound to that key."""
     db.execute(
-        "UPDATE grants SET family = ?, refresh_digest = ?, refresh_expires_at = ? WHERE grant_id = ?",
-        (first.key.family, first.key.digest, first.expires_at, first.key.grant_id),
+        "UPDATE grants SET family = ?, refresh_digest = ?, refresh_expires_at = ?, key_thumbprint = ?"
+        " WHERE grant_id = ?",
+        (first.key.family, first.key.digest, first.expires_at, key_thumbprint, first.key.grant_id),
     )
 
 
@@ -242,16 +245,18 @@ def _live_refresh_token(db: sqlite3.Connection, key: RefreshTokenKey, now: float
 
 def _rotate(
     db: sqlite3.Connection, key: RefreshTokenKey, rotation: Rotation, now: float
-) -> Rotated | Replay | ReplayDiffers | Reused | Gone:
+) -> Rotated | Replay | ReplayDiffers | OtherKey | Reused | Gone:
     row = db.execute(
-        "SELECT family, refresh_digest, refresh_expires_at, previous_digest, rotated_at, rotation_request, sealed"
-        " FROM grants JOIN users USING (user_id)"
+        "SELECT family, refresh_digest, refresh_expires_at, previous_digest, rotated_at, rotation_request, sealed,"
+        " key_thumbprint FROM grants JOIN users USING (user_id)"
         " WHERE grant_id = ? AND revoked_at IS NULL AND expires_at > ? AND disabled_at IS NULL",
         (key.grant_id, now),
     ).fetchone()
     if row is None:
         return Gone()
-    family, live_digest, live_until, previous_digest, rotated_at, request, sealed = row
+    family, live_digest, live_until, previous_digest, rotated_at, request, sealed, key_thumbprint = row
+    if key_thumbprint not in {None, rotation.key_thumbprint}:
+        return OtherKey()
     if key.digest == live_digest:
         if now >= live_until:
             return Gone()
@@ -259,7 +264,7 @@ def _rotate(
         # response that brought it.
         db.execute(
             "UPDATE grants SET family = ?, refresh_digest = ?, refresh_expires_at = ?, previous_digest = ?,"
-            " rotated_at = ?, rotation_request = ?, sealed = ? WHERE grant_id = ?",
+            " rotated_at = ?, rotation_request = ?, sealed = ?, key_thumbprint = ? WHERE grant_id = ?",
             (
                 rotation.successor.key.family,
                 rotation.successor.key.digest,
@@ -268,6 +273,7 @@ def _rotate(
                 now,
                 rotation.request,
                 rotation.sealed,
+                rotation.key_thumbprint,
                 key.grant_id,
             ),
         )

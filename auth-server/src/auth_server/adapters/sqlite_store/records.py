@@ -17,6 +17,7 @@ from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import restore_grant, stored_grants
 from auth_server.adapters.sqlite_store.keys import every_key, insert_key
 from auth_server.adapters.sqlite_store.people import SESSION_COLUMNS, USER_COLUMNS
+from auth_server.adapters.sqlite_store.pushed_requests import insert_pushed, stored_pushed_requests
 from auth_server.adapters.sqlite_store.revocations import REVOCATION_COLUMNS, note, revocation_from_row
 from auth_server.domain.authorization import AuthorizationCode
 from auth_server.domain.revocation import Revocation
@@ -30,6 +31,7 @@ from auth_server.ports.records import (
     StoredClient,
     StoredCode,
     StoredGrant,
+    StoredPushedRequest,
     StoredTransaction,
     UsedOnce,
 )
@@ -63,6 +65,7 @@ def _records(db: sqlite3.Connection) -> Iterator[Record]:
         yield User(*row)
     for row in db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY rowid"):
         yield Session(*row)
+    yield from stored_pushed_requests(db)
     for *columns, decided_at, grant_id in db.execute(
         f"SELECT {TRANSACTION_COLUMNS}, decided_at, grant_id FROM transactions ORDER BY rowid"
     ):
@@ -98,6 +101,8 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
             _insert(db, "users", USER_COLUMNS, astuple(record))
         case Session():
             _insert(db, "sessions", SESSION_COLUMNS, astuple(record))
+        case StoredPushedRequest():
+            insert_pushed(db, record)
         case StoredTransaction(transaction, decided_at, grant_id):
             insert_transaction(db, transaction, decided_at, grant_id)
         case StoredGrant():

@@ -12,6 +12,7 @@ from auth_server.adapters.sqlite_store.grants import SqliteGrants
 from auth_server.adapters.sqlite_store.keys import SqliteSigningKeys
 from auth_server.adapters.sqlite_store.limits import SqliteLimits
 from auth_server.adapters.sqlite_store.people import SqlitePeople
+from auth_server.adapters.sqlite_store.pushed_requests import SqlitePushedRequests
 from auth_server.adapters.sqlite_store.records import SqliteRecords
 from auth_server.adapters.sqlite_store.replays import SqliteReplays
 from auth_server.adapters.sqlite_store.revocations import SqliteRevocations
@@ -25,6 +26,7 @@ _PROBE_PATIENCE = 0.25
 class SqliteStore(
     SqliteClients,
     SqlitePeople,
+    SqlitePushedRequests,
     SqliteAuthorizations,
     SqliteGrants,
     SqliteSigningKeys,
@@ -38,6 +40,7 @@ class SqliteStore(
     def __init__(self, database: Database) -> None:
         SqliteClients.__init__(self, database)
         SqlitePeople.__init__(self, database)
+        SqlitePushedRequests.__init__(self, database)
         SqliteAuthorizations.__init__(self, database)
         SqliteGrants.__init__(self, database)
         SqliteSigningKeys.__init__(self, database)

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 
-from auth_server.domain.authorization import CODE_LIFETIME, USED_CODE_MEMORY
+from auth_server.domain.authorization import CODE_LIFETIME, TRANSACTION_LIFETIME, USED_CODE_MEMORY
 from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY
 from auth_server.domain.signing_key import RETIRED_LIFETIME
@@ -56,6 +56,7 @@ def _review_grants(db: sqlite3.Connection, now: float) -> int:
 
 STEPS: tuple[Step, ...] = (
     _delete("sessions", "expires_at <= :limit"),
+    _delete("pushed_requests", "expires_at <= :limit", TRANSACTION_LIFETIME),
     _delete("transactions", "expires_at <= :limit"),
     _delete("client_secrets", "expires_at <= :limit"),
     _delete("attempt_windows", "ends_at <= :limit"),

@@ -1,4 +1,5 @@
--- A: digest, now, and of the first refresh token, if there is one: digest, family, expires_at.
+-- A: digest, now, of the first refresh token, if there is one: digest, family, expires_at, and the thumbprint of the key to
+-- which it is bound, if to any.
 local key, now = name('code', A[1]), tonumber(A[2])
 local code = redis.call('HMGET', key, 'grant_id', 'expires_at', 'used_at', 'wrong_verifiers')
 if not code[1] then
@@ -24,6 +25,9 @@ if A[3] ~= '' then
     redis.call('HSET', grant_key, 'refresh_digest', A[3], 'refresh_expires_at', A[5])
     if A[4] ~= '' then
         redis.call('HSET', grant_key, 'family', A[4])
+    end
+    if A[6] ~= '' then
+        redis.call('HSET', grant_key, 'key_thumbprint', A[6])
     end
 end
 return 'redeemed'

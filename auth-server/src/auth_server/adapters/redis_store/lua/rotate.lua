@@ -1,10 +1,14 @@
--- A: grant_id, digest, family, now, and of the successor digest, family, expires_at, request, sealed response.
+-- A: grant_id, digest, family, now, and of the successor digest, family, expires_at, request, sealed response, key.
 local grant_id, digest, now = A[1], A[2], tonumber(A[4])
 local key, sealed_key = name('grant', grant_id), name('sealed', grant_id)
 local grant = redis.call('HMGET', key, 'user_id', 'expires_at', 'revoked_at', 'family', 'refresh_digest',
-    'refresh_expires_at', 'previous_digest', 'rotated_at', 'rotation_request', 'client_id')
+    'refresh_expires_at', 'previous_digest', 'rotated_at', 'rotation_request', 'client_id', 'key_thumbprint')
 if not grant[1] or grant[3] or tonumber(grant[2]) <= now or not may_give(grant[1], grant[10]) then
     return {'gone'}
+end
+local bound_to = grant[11] or ''
+if bound_to ~= '' and bound_to ~= A[10] then
+    return {'other_key'}
 end
 if digest == grant[5] then
     if now >= tonumber(grant[6]) then
@@ -13,7 +17,7 @@ if digest == grant[5] then
     -- Overwrites what the predecessor left: the client has its successor, so nobody honest will ask for the response that
     -- brought it.
     redis.call('HSET', key, 'refresh_digest', A[5], 'family', A[6], 'refresh_expires_at', A[7],
-        'previous_digest', digest, 'rotated_at', A[4], 'rotation_request', A[8])
+        'previous_digest', digest, 'rotated_at', A[4], 'rotation_request', A[8], 'key_thumbprint', A[10])
     redis.call('SET', sealed_key, A[9], 'EX', REPLAY_WINDOW + SEALED_SLACK)
     return {'rotated'}
 end

@@ -12,6 +12,10 @@ function sweeps.transaction(digest)
     redis.call('DEL', name('transaction', digest))
 end
 
+function sweeps.pushed(digest)
+    redis.call('DEL', name('pushed', digest))
+end
+
 function sweeps.code(digest)
     redis.call('DEL', name('code', digest))
 end
