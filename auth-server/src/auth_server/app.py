@@ -37,6 +37,7 @@ from shared_kernel import http_server, logs
 from shared_kernel.asgi import App
 from shared_kernel.client_address import behind_proxies
 from shared_kernel.clock import Clock, SystemClock
+from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.key_file import read_key_file
@@ -129,6 +130,7 @@ async def service(
             keys=keys,
             passwords=passwords,
             limiter=StoreAttemptLimiter(store, clock),
+            nonces=Nonces(master_key, "auth-server"),
             clock=clock,
             entropy=entropy,
         )
@@ -244,6 +246,8 @@ def _deployment(settings: Settings) -> Deployment:
         frozenset(settings.redirect_schemes),
         client_documents=settings.client_documents,
         document_origins=frozenset(f"https://{origin}" for origin in origins),
+        dpop_nonce_required=settings.dpop_nonce_required,
+        par_required=settings.par_required,
         resource_aliases=settings.resource_aliases,
     )
 

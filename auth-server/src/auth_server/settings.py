@@ -125,6 +125,16 @@ class Settings(ServiceSettings):
         "with `=host:port`, from there. The certificate must be that of the origin.",
         examples=["https://clients.corp.example,https://app.example=10.0.0.7:8443"],
     )
+    par_required: bool = Field(
+        default=False,
+        description="Whether every authorization request must be pushed to `/par` first (RFC 9126). "
+        "Few MCP clients do that today.",
+    )
+    dpop_nonce_required: bool = Field(
+        default=False,
+        description="Whether a DPoP proof must hold a nonce of this server (RFC 9449 §8), which comes with the answer "
+        "to the first; otherwise it may.",
+    )
     key_rotation_days: float = Field(
         default=90,
         ge=0,

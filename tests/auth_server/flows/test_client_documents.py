@@ -14,7 +14,7 @@ from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.authorize import Continue
 from auth_server.flows.client_documents import RETRY_SECONDS, STALE_SECONDS
 from auth_server.protocol.client_documents import LEAST_AGE, Defect
-from tests.auth_server.flows.world import World, ok, open_world
+from tests.auth_server.flows.world import World, authorization_request, error, ok, open_world
 from tests.support.document_lab import Lab, Site, laboratory, published, raw, text
 
 HOST = "app.example"
@@ -202,6 +202,17 @@ async def test_a_client_that_the_operator_deleted_stays_out(here: Published) -> 
     await here.world.administration.clients.delete(here.url)
     assert (await here.refusal()).reason is Reason.CLIENT_DELETED
     assert (await here.world.refresh(here.url, issued["refresh_token"])).status == 401
+
+
+async def test_g27_a_pushed_request_has_the_document_fetched(here: Published) -> None:
+    """It is an authorization request, too; what it is judged by is as fresh as with any other."""
+    request = authorization_request(here.url)
+    uri = ok(await here.world.push(request))["request_uri"]
+    assert here.site.connections == 1
+    assert isinstance(await here.world.begin_with([("client_id", here.url), ("request_uri", uri)]), Continue)
+    assert here.site.connections == 1
+    elsewhere = [(name, "https://evil.example/cb" if name == "redirect_uri" else value) for name, value in request]
+    assert error(await here.world.push(elsewhere)) == (400, "invalid_request")
 
 
 async def test_g27_only_an_authorization_request_has_a_document_fetched(here: Published) -> None:

@@ -38,6 +38,7 @@ from auth_server.protocol import registration
 from auth_server.protocol.parameters import Pairs
 from shared_kernel import access_token
 from shared_kernel.access_token import AccessToken
+from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.stores.backends import BACKENDS
 from tests.support.clock import SettableClock
@@ -78,6 +79,26 @@ class Answer:
     body: Mapping[str, Any] | None
     reason: Reason | None = None
     retry_after: int | None = None
+
+
+def authorization_request(client_id: str, **changes: Any) -> list[tuple[str, str]]:
+    """The parameters of a good authorization request, changed: None leaves one out, a list repeats it."""
+    parameters: dict[str, Any] = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": REDIRECT_URI,
+        "code_challenge": PKCE.challenge,
+        "code_challenge_method": "S256",
+        "state": "xyz",
+        "resource": RESOURCE,
+        **changes,
+    }
+    return [
+        (name, item)
+        for name, value in parameters.items()
+        if value is not None
+        for item in (value if isinstance(value, list) else [value])
+    ]
 
 
 async def outcome(flow: Awaitable[_Outcome]) -> _Outcome | Reason:
@@ -140,6 +161,7 @@ class World:
             keys=self.keys,
             passwords=self.passwords,
             limiter=self.limiter,
+            nonces=Nonces(MASTER_KEY, "auth-server"),
             clock=self.clock,
             entropy=SystemEntropy(),
         )
@@ -162,27 +184,11 @@ class World:
         )
 
     async def begin(self, client_id: str, **changes: Any) -> Refused | ErrorRedirect | Continue:
-        """GET /authorize with a good request, changed: None leaves a parameter out, a list repeats it.
+        """GET /authorize with a good request, changed as authorization_request() does.
 
         Gives the Refused, where that is raised, as a value.
         """
-        parameters: dict[str, Any] = {
-            "response_type": "code",
-            "client_id": client_id,
-            "redirect_uri": REDIRECT_URI,
-            "code_challenge": PKCE.challenge,
-            "code_challenge_method": "S256",
-            "state": "xyz",
-            "resource": RESOURCE,
-            **changes,
-        }
-        pairs = [
-            (name, item)
-            for name, value in parameters.items()
-            if value is not None
-            for item in (value if isinstance(value, list) else [value])
-        ]
-        outcome = await self.begin_with(pairs)
+        outcome = await self.begin_with(authorization_request(client_id, **changes))
         if isinstance(outcome, Continue):
             self.browser_id = outcome.browser_id
         return outcome
@@ -245,22 +251,37 @@ class World:
             await self.signed_in(transaction_id)
         return query(await self.decided(transaction_id))["code"][0]
 
-    async def exchange(self, authorization: str | None = None, **parameters: str | None) -> Answer:
-        """POST /token."""
-        return await self.exchange_pairs([(n, v) for n, v in parameters.items() if v is not None], authorization)
+    async def exchange(
+        self, authorization: str | None = None, *, proof: str | None = None, **parameters: str | None
+    ) -> Answer:
+        """POST /token; `proof` is the DPoP header."""
+        pairs = [(name, value) for name, value in parameters.items() if value is not None]
+        return await self.exchange_pairs(pairs, authorization, proof=proof)
 
-    async def exchange_pairs(self, pairs: Pairs, authorization: str | None = None, address: str = ADDRESS) -> Answer:
+    async def exchange_pairs(
+        self, pairs: Pairs, authorization: str | None = None, address: str = ADDRESS, proof: str | None = None
+    ) -> Answer:
         """As exchange, with these very parameters."""
 
         async def exchange() -> Mapping[str, Any]:
             fingerprint = repr((pairs, authorization)).encode()
-            tokens = await self.flows.token.again(fingerprint, address)
+            tokens = await self.flows.token.again(fingerprint, address) if proof is None else None
             if tokens is None:
-                request = client_request.read(pairs, authorization, address, fingerprint)
+                request = client_request.read(pairs, authorization, address, fingerprint, proof)
                 tokens = await self.flows.token.exchange(request)
             return tokens
 
         return await answer_to(exchange)
+
+    async def push(
+        self, pairs: Pairs, authorization: str | None = None, address: str = ADDRESS, proof: str | None = None
+    ) -> Answer:
+        """POST /par."""
+
+        async def push() -> Mapping[str, Any]:
+            return await self.flows.push.push(client_request.read(pairs, authorization, address, b"", proof))
+
+        return await answer_to(push)
 
     async def revoke(self, authorization: str | None = None, address: str = ADDRESS, **parameters: str) -> Answer:
         """POST /revoke."""

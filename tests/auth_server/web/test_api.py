@@ -77,12 +77,13 @@ async def test_what_was_granted_once_is_granted_to_the_same_request_only(site: S
         assert await status(body, **{"Content-Type": f"{FORM}; charset=utf-16"}) == 400
 
 
-async def test_d17_headers_of_proofs_that_nobody_asks_for_change_nothing(site: Site) -> None:
-    unused = {"DPoP": "e30.e30.e30", "X-SSL-Client-Cert": "MIIB", "X-Forwarded-Client-Cert": "Hash=00"}
+async def test_d17_headers_of_certificates_that_nobody_asks_for_change_nothing(site: Site) -> None:
+    unused = {"X-SSL-Client-Cert": "MIIB", "X-Forwarded-Client-Cert": "Hash=00"}
     headers = basic(site.seed.bot_id, site.seed.bot_secret) | unused
     answer = await site.browser.post("/token", data={"grant_type": "client_credentials"}, headers=headers)
     assert (answer.status_code, answer.json()["token_type"]) == (200, "Bearer")
     assert "cnf" not in claims(answer.json()["access_token"])
+    assert "dpop-nonce" not in answer.headers
 
 
 async def test_json_is_taken_where_a_form_is(site: Site) -> None:

@@ -43,7 +43,7 @@ async def test_every_endpoint_in_the_metadata_answers(any_site: Site) -> None:
     named = {name: url for name, url in metadata.items() if name.endswith(("_endpoint", "_uri"))}
     assert set(named) == {
         "authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint",
-        "introspection_endpoint", "jwks_uri",
+        "introspection_endpoint", "pushed_authorization_request_endpoint", "jwks_uri",
     }  # fmt: skip
     for name, url in named.items():
         assert url.startswith(f"{any_site.issuer}/"), name
@@ -128,6 +128,7 @@ PUBLIC_PATHS = [
     ("/.well-known/openid-configuration", "GET"),
     ("/.well-known/jwks.json", "GET"),
     ("/token", "POST"),
+    ("/par", "POST"),
     ("/register", "POST"),
     ("/revoke", "POST"),
 ]
@@ -140,19 +141,20 @@ async def test_i06_scripts_of_any_site_may_call_public_endpoints(site: Site, pat
         headers={
             "Origin": "https://inspector.example.com",
             "Access-Control-Request-Method": method,
-            "Access-Control-Request-Headers": "authorization,content-type,mcp-protocol-version",
+            "Access-Control-Request-Headers": "authorization,content-type,dpop,mcp-protocol-version",
         },
     )
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert method in preflight.headers["access-control-allow-methods"].split(", ")
     allowed = preflight.headers["access-control-allow-headers"].lower().split(", ")
-    assert {"authorization", "content-type", "mcp-protocol-version"} <= set(allowed)
+    assert {"authorization", "content-type", "dpop", "mcp-protocol-version"} <= set(allowed)
     assert "access-control-allow-credentials" not in preflight.headers
     answer = await site.browser.request(method, path, headers={"Origin": "null"})
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
-    assert "www-authenticate" in answer.headers["access-control-expose-headers"].lower()
+    exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
+    assert {"dpop-nonce", "www-authenticate"} <= set(exposed)
 
 
 @pytest.mark.parametrize("path", ["/authorize", "/login", "/consent", "/readyz", "/livez"])

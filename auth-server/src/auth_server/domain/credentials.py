@@ -14,6 +14,8 @@ from shared_kernel.entropy import Entropy
 
 _CREDENTIAL_BITS = 256
 _IDENTIFIER_BITS = 128
+REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
+"""What the `request_uri` of a pushed request begins with."""
 _REFRESH_TOKEN_PARTS = 3
 
 
@@ -93,6 +95,21 @@ def new_browser_id(entropy: Entropy) -> str:
 def new_transaction_id(entropy: Entropy) -> str:
     """A fresh transaction id."""
     return f"txn_{entropy.token(_CREDENTIAL_BITS)}"
+
+
+def new_request_uri(entropy: Entropy) -> str:
+    """A fresh `request_uri` for a pushed request (RFC 9126 §2.2)."""
+    return f"{REQUEST_URI}{entropy.token(_CREDENTIAL_BITS)}"
+
+
+def pushed_transaction_id(*, browser_id: str, pushed_digest: str) -> str:
+    """The id of the transaction that a browser starts with a pushed request.
+
+    The same browser gets the same one when it comes again; to everybody else it is as good as random.
+    """
+    message = f"transaction|{pushed_digest}".encode("utf-8", "surrogatepass")
+    derived = hmac.digest(browser_id.encode("utf-8", "surrogatepass"), message, "sha256")
+    return f"txn_{base64.urlsafe_b64encode(derived).rstrip(b'=').decode()}"
 
 
 def csrf_token(*, cookie: str, transaction_id: str, page: str) -> str:

@@ -25,7 +25,8 @@ class Deployment:
     canonical resource URIs (RFC 8707); the first stands in when a request names none. `resource_aliases` maps further
     canonical URIs to the resource that each means. `redirect_schemes` are the private-use URI schemes without a dot to
     which clients that registered themselves may be redirected. `document_origins` are those that the operator names for
-    client documents.
+    client documents. `dpop_nonce_required` demands a nonce in every proof of possession, `par_required` that every
+    authorization request is pushed.
     """
 
     issuer: str
@@ -34,3 +35,5 @@ class Deployment:
     client_documents: DocumentPolicy = DocumentPolicy.PUBLIC
     document_origins: frozenset[str] = frozenset()
     resource_aliases: Mapping[str, str] = field(default_factory=dict)
+    dpop_nonce_required: bool = False
+    par_required: bool = False

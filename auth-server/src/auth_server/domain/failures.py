@@ -31,6 +31,7 @@ class Reason(StrEnum):
     PARAMETERS_IN_URL = "parameters_in_url"
     PARAMETERS_IN_URL_AND_BODY = "parameters_in_url_and_body"
     SEVERAL_AUTHORIZATION_HEADERS = "several_authorization_headers"
+    SEVERAL_DPOP_HEADERS = "several_dpop_headers"
     # The parameters of a request
     MALFORMED_REQUEST = "malformed_request"
     DUPLICATE_PARAMETER = "duplicate_parameter"
@@ -42,6 +43,13 @@ class Reason(StrEnum):
     CLIENT_NOT_AUTHENTICATED = "client_not_authenticated"
     GRANT_TYPE_NOT_ALLOWED = "grant_type_not_allowed"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    # Proof of possession
+    DPOP_PROOF_NOT_VALID = "dpop_proof_not_valid"
+    DPOP_PROOF_REUSED = "dpop_proof_reused"
+    DPOP_PROOF_MISSING = "dpop_proof_missing"
+    DPOP_NONCE_REQUIRED = "dpop_nonce_required"
+    CODE_OF_ANOTHER_KEY = "code_of_another_key"
+    REFRESH_TOKEN_OF_ANOTHER_KEY = "refresh_token_of_another_key"  # noqa: S105 (a reason, not a secret)
     # The authorization request
     REDIRECT_URI_NOT_ALLOWED = "redirect_uri_not_allowed"
     UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
@@ -50,6 +58,9 @@ class Reason(StrEnum):
     MALFORMED_PROMPT = "malformed_prompt"
     REQUEST_OBJECT_NOT_SUPPORTED = "request_object_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    UNKNOWN_REQUEST_URI = "unknown_request_uri"
+    USED_REQUEST_URI = "used_request_uri"
+    PUSHED_REQUEST_REQUIRED = "pushed_request_required"
     LOGIN_REQUIRED = "login_required"
     CONSENT_REQUIRED = "consent_required"
     ACCESS_DENIED = "access_denied"
@@ -93,8 +104,8 @@ class Facts:
     """What is known about a refused request beyond its reason.
 
     Logs show who was involved; `retry_after` (seconds), `allowed_methods`, `resources` (those that would be right) and
-    `defect` (a sentence on what is wrong with the client's document) also go into the answer. Nothing here is a secret,
-    and nothing in the answer is the caller's own text.
+    `defect` (a sentence on what is wrong with the client's document, or with a proof of possession) also go into the
+    answer. Nothing here is a secret, and nothing in the answer is the caller's own text.
     """
 
     client_id: str | None = None
@@ -132,6 +143,8 @@ class Refused(Exception):
         if self.facts.resources:
             # Clients guess the resource from the server's URL; the operator's own list tells them nothing secret.
             return replace(wire, description=f"The resource must be one of: {' '.join(self.facts.resources)}")
+        if self.reason is Reason.DPOP_PROOF_NOT_VALID and self.facts.defect:
+            return replace(wire, description=self.facts.defect)
         return wire
 
 
@@ -162,6 +175,7 @@ WIRE: dict[Reason, WireError] = {
         400, "invalid_request", "Send the parameters in the URL or in the body, not in both."
     ),
     Reason.SEVERAL_AUTHORIZATION_HEADERS: WireError(400, "invalid_request", "Send at most one Authorization header."),
+    Reason.SEVERAL_DPOP_HEADERS: WireError(400, "invalid_dpop_proof", "Send at most one DPoP header."),
     Reason.MALFORMED_REQUEST: _MALFORMED,
     Reason.DUPLICATE_PARAMETER: WireError(400, "invalid_request", "A parameter is included more than once."),
     Reason.MISSING_GRANT_TYPE: WireError(400, "invalid_request", "The parameter grant_type is missing."),
@@ -171,6 +185,16 @@ WIRE: dict[Reason, WireError] = {
     Reason.CLIENT_NOT_AUTHENTICATED: _CLIENT,
     Reason.GRANT_TYPE_NOT_ALLOWED: WireError(400, "unauthorized_client", "The client may not use this grant type."),
     Reason.UNSUPPORTED_GRANT_TYPE: WireError(400, "unsupported_grant_type", "The grant type is not supported."),
+    Reason.DPOP_PROOF_NOT_VALID: WireError(400, "invalid_dpop_proof", "The DPoP proof is not valid for this request."),
+    Reason.DPOP_PROOF_REUSED: WireError(400, "invalid_dpop_proof", "The DPoP proof has been used before."),
+    Reason.DPOP_PROOF_MISSING: WireError(
+        400, "invalid_dpop_proof", "This needs a DPoP proof by the key it is bound to."
+    ),
+    Reason.DPOP_NONCE_REQUIRED: WireError(
+        400, "use_dpop_nonce", "The DPoP proof must hold the nonce of the DPoP-Nonce header."
+    ),
+    Reason.CODE_OF_ANOTHER_KEY: _CODE,
+    Reason.REFRESH_TOKEN_OF_ANOTHER_KEY: _REFRESH,
     Reason.REDIRECT_URI_NOT_ALLOWED: WireError(400, "invalid_request", "The redirect URI is not registered."),
     Reason.UNSUPPORTED_RESPONSE_TYPE: WireError(400, "unsupported_response_type", "Only response_type=code is served."),
     Reason.UNSUPPORTED_RESPONSE_MODE: WireError(400, "invalid_request", "Only response_mode=query is served."),
@@ -178,6 +202,11 @@ WIRE: dict[Reason, WireError] = {
     Reason.MALFORMED_PROMPT: WireError(400, "invalid_request", "The parameters prompt or max_age are malformed."),
     Reason.REQUEST_OBJECT_NOT_SUPPORTED: WireError(400, "request_not_supported", "Request objects are not served."),
     Reason.REQUEST_URI_NOT_SUPPORTED: WireError(400, "request_uri_not_supported", "Request URIs are not served."),
+    Reason.UNKNOWN_REQUEST_URI: WireError(400, "invalid_request_uri", "The request_uri is unknown, or has expired."),
+    Reason.USED_REQUEST_URI: WireError(400, "invalid_request_uri", "The request_uri has been used."),
+    Reason.PUSHED_REQUEST_REQUIRED: WireError(
+        400, "invalid_request", "Authorization requests must be pushed to /par first."
+    ),
     Reason.LOGIN_REQUIRED: WireError(400, "login_required", "The user has to sign in."),
     Reason.CONSENT_REQUIRED: WireError(400, "consent_required", "The user has to consent."),
     Reason.ACCESS_DENIED: WireError(400, "access_denied", "The user denied the request."),

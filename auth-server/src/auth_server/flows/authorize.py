@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from auth_server.domain import credentials
-from auth_server.domain.authorization import TRANSACTION_LIFETIME, Transaction
+from auth_server.domain.authorization import TRANSACTION_LIFETIME, PushedRequest, Transaction
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
@@ -14,7 +14,8 @@ from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import SessionStore
-from auth_server.protocol import authorize, client_documents, redirect_uri
+from auth_server.ports.pushed_requests import PushedRequestStore, Started
+from auth_server.protocol import authorize, client_documents, pushed_requests, redirect_uri
 from auth_server.protocol.parameters import Pairs
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
@@ -47,6 +48,7 @@ class Authorize:
         deployment: Deployment,
         clients: ClientStore,
         documents: ClientDocuments,
+        pushed_requests: PushedRequestStore,
         transactions: TransactionStore,
         sessions: SessionStore,
         grants: GrantStore,
@@ -56,7 +58,7 @@ class Authorize:
     ) -> None:
         self._deployment = deployment
         self._clients, self._documents, self._transactions = clients, documents, transactions
-        self._sessions, self._grants = sessions, grants
+        self._pushed_requests, self._sessions, self._grants = pushed_requests, sessions, grants
         self._limiter, self._clock, self._entropy = limiter, clock, entropy
 
     async def begin(
@@ -72,11 +74,16 @@ class Authorize:
         retry_after = await self._limiter.authorization_attempt(address)
         if retry_after is not None:
             raise Refused(Reason.TOO_MANY_REQUESTS, Facts(retry_after=retry_after))
+        now = self._clock.now()
+        pushed = await self._pushed_request(pairs, browser_id, now)
+        if isinstance(pushed, Continue):
+            return pushed
+        if pushed is not None:
+            pairs = pushed.parameters  # RFC 9101 §6.3: what stands beside it is not used
         client = await self._client(authorize.unverified_client_id(pairs), address)
         proven = authorize.prove(pairs, client, self._deployment)
-        now = self._clock.now()
         try:
-            accepted = authorize.judge(pairs, proven, self._deployment, now)
+            accepted = authorize.judge(pairs, proven, self._deployment, now, pushed=pushed is not None)
             session = await self._live_session(session_id, accepted.authenticated_since, now)
             if accepted.silent:
                 raise Refused(Reason.CONSENT_REQUIRED if session else Reason.LOGIN_REQUIRED)
@@ -86,17 +93,50 @@ class Authorize:
             url = authorize.error_redirect(proven.redirect_uri, proven.state, refusal, self._deployment.issuer)
             return ErrorRedirect(url, refusal.reason, proven.client.client_id)
         browser_id = browser_id or credentials.new_browser_id(self._entropy)
-        transaction_id = credentials.new_transaction_id(self._entropy)
-        await self._transactions.start_transaction(
-            Transaction(
-                digest=credentials.digest(transaction_id),
-                browser_digest=credentials.digest(browser_id),
-                request=accepted.request,
-                authenticated_since=accepted.authenticated_since,
-                expires_at=now + TRANSACTION_LIFETIME,
-            )
+        transaction_id = self._transaction_id(pushed, browser_id)
+        transaction = Transaction(
+            digest=credentials.digest(transaction_id),
+            browser_digest=credentials.digest(browser_id),
+            request=accepted.request,
+            authenticated_since=accepted.authenticated_since,
+            expires_at=now + TRANSACTION_LIFETIME,
         )
+        if pushed is None:
+            await self._transactions.start_transaction(transaction)
+        elif not await self._pushed_requests.start_pushed(pushed.digest, transaction, now):
+            raise Refused(Reason.USED_REQUEST_URI, Facts(client_id=pushed.client_id))
         return Continue(transaction_id, browser_id, needs_sign_in=session is None)
+
+    async def _pushed_request(
+        self, pairs: Pairs, browser_id: str | None, now: float
+    ) -> PushedRequest | Continue | None:
+        """The pushed request that these parameters name, if they name one.
+
+        Continue if this browser has started its transaction: a page that is loaded again, or twice, leads where it led
+        at first. Raises Refused (UNKNOWN_REQUEST_URI, USED_REQUEST_URI), StoreUnavailable.
+        """
+        uri = pushed_requests.request_uri(pairs)
+        if uri is None:
+            return None
+        client_id, digest = authorize.unverified_client_id(pairs), credentials.digest(uri)
+        match await self._pushed_requests.pushed_request(digest, now):
+            # RFC 9126 §2.2: "The request_uri value MUST be bound to the client that posted the authorization request."
+            case PushedRequest(client_id=owner) as request if owner == client_id:
+                return request
+            case Started(transaction_digest) if browser_id is not None:
+                transaction_id = credentials.pushed_transaction_id(browser_id=browser_id, pushed_digest=digest)
+                if credentials.same_digest(credentials.digest(transaction_id), transaction_digest):
+                    return Continue(transaction_id, browser_id, needs_sign_in=False)
+                raise Refused(Reason.USED_REQUEST_URI, Facts(client_id=client_id))
+            case Started():
+                raise Refused(Reason.USED_REQUEST_URI, Facts(client_id=client_id))
+            case _:
+                raise Refused(Reason.UNKNOWN_REQUEST_URI, Facts(client_id=client_id))
+
+    def _transaction_id(self, pushed: PushedRequest | None, browser_id: str) -> str:
+        if pushed is None:
+            return credentials.new_transaction_id(self._entropy)
+        return credentials.pushed_transaction_id(browser_id=browser_id, pushed_digest=pushed.digest)
 
     async def _client(self, client_id: str, address: str) -> Client | None:
         if client_documents.is_document_id(client_id):

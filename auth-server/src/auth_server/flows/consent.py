@@ -157,6 +157,7 @@ class Consent:
             redirect_uri=request.redirect_uri,
             code_challenge=request.code_challenge,
             expires_at=now + CODE_LIFETIME,
+            key_thumbprint=request.key_thumbprint,
         )
         if not await self._transactions.approve(checked.transaction.digest, grant, stored, now):
             return None

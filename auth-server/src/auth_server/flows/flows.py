@@ -11,6 +11,8 @@ from auth_server.flows.connections import Connections
 from auth_server.flows.consent import Consent
 from auth_server.flows.introspect import Introspect
 from auth_server.flows.living_tokens import LivingTokens
+from auth_server.flows.possession import Possession
+from auth_server.flows.push import Push
 from auth_server.flows.register import Register
 from auth_server.flows.revocation_feed import RevocationFeed
 from auth_server.flows.revoke import Revoke
@@ -24,6 +26,7 @@ from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Store
 from shared_kernel.clock import Clock
+from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import Entropy
 
 
@@ -32,6 +35,7 @@ class Flows:
     """What the endpoints do once requests are parsed."""
 
     authorize: Authorize
+    push: Push
     sign_in: SignIn
     sign_out: SignOut
     consent: Consent
@@ -53,22 +57,36 @@ def compose(
     keys: KeyRing,
     passwords: PasswordHasher,
     limiter: AttemptLimiter,
+    nonces: Nonces,
     clock: Clock,
     entropy: Entropy,
 ) -> Flows:
     """The flows of a running server; `clients` are those of the store, remembered or not."""
     authentication = ClientAuthentication(clients=clients, limiter=limiter)
     living_tokens = LivingTokens(deployment=deployment, clients=clients, grants=store, revocations=store, keys=keys)
+    possession = Possession(deployment=deployment, replays=store, nonces=nonces, clock=clock)
+    client_documents = ClientDocuments(
+        deployment=deployment, clients=clients, source=documents, limiter=limiter, clock=clock
+    )
     return Flows(
         authorize=Authorize(
             deployment=deployment,
             clients=clients,
-            documents=ClientDocuments(
-                deployment=deployment, clients=clients, source=documents, limiter=limiter, clock=clock
-            ),
+            documents=client_documents,
+            pushed_requests=store,
             transactions=store,
             sessions=store,
             grants=store,
+            limiter=limiter,
+            clock=clock,
+            entropy=entropy,
+        ),
+        push=Push(
+            deployment=deployment,
+            documents=client_documents,
+            pushed_requests=store,
+            authentication=authentication,
+            possession=possession,
             limiter=limiter,
             clock=clock,
             entropy=entropy,
@@ -103,6 +121,7 @@ def compose(
             grants=store,
             keys=keys,
             authentication=authentication,
+            possession=possession,
             clock=clock,
             entropy=entropy,
         ),

@@ -12,6 +12,7 @@ from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import parameters, redirect_uri, resource_indicator
 from auth_server.protocol.authlib import authorization_code
 from auth_server.protocol.parameters import Pairs, Parameters
+from shared_kernel import dpop
 
 MAX_STATE = 8192
 MAX_PARAMETERS = 64
@@ -66,10 +67,16 @@ def prove(pairs: Pairs, client: Client | None, deployment: Deployment) -> Proven
     return Proven(client, uri, state)
 
 
-def judge(pairs: Pairs, proven: Proven, deployment: Deployment, now: float) -> Accepted:
-    """Stage two. Raises Refused for the error redirect."""
+def judge(pairs: Pairs, proven: Proven, deployment: Deployment, now: float, *, pushed: bool = False) -> Accepted:
+    """Stage two, for a request that its client has pushed or that only the browser brings.
+
+    Raises Refused for the error redirect.
+    """
     given = parameters.parse(pairs)
     _check_extensions(given)
+    # RFC 9126 §4: "the authorization server [...] can require" that requests are pushed.
+    if deployment.par_required and not pushed:
+        raise Refused(Reason.PUSHED_REQUEST_REQUIRED)
     scopes = authorization_code.allowed_scopes(proven.client, given.values)
     resource = resource_indicator.resolve(given.resources, deployment)
     silent, authenticated_since = _prompt(given, now)
@@ -80,6 +87,7 @@ def judge(pairs: Pairs, proven: Proven, deployment: Deployment, now: float) -> A
         scopes=scopes,
         resource=resource,
         code_challenge=given.required("code_challenge"),
+        key_thumbprint=_key_thumbprint(given),
     )
     return Accepted(request, silent, authenticated_since)
 
@@ -133,6 +141,14 @@ def _check_extensions(given: Parameters) -> None:
         raise Refused(Reason.MISSING_PARAMETER)
     if given.get("response_mode") not in (None, "query"):
         raise Refused(Reason.UNSUPPORTED_RESPONSE_MODE)
+
+
+def _key_thumbprint(given: Parameters) -> str | None:
+    """The key by which the code is to be redeemed (RFC 9449 §10)."""
+    thumbprint = given.get("dpop_jkt")
+    if thumbprint is not None and not dpop.is_thumbprint(thumbprint):
+        raise Refused(Reason.MALFORMED_REQUEST)
+    return thumbprint
 
 
 def _prompt(given: Parameters, now: float) -> tuple[bool, float]:

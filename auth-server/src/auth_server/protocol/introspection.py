@@ -6,6 +6,7 @@ from typing import Any
 
 from auth_server.domain.client import Client
 from auth_server.domain.grant import Grant
+from auth_server.protocol.token import BEARER, BOUND
 from shared_kernel import scope
 from shared_kernel.access_token import AccessToken
 from shared_kernel.signer import Kind, Signer
@@ -25,11 +26,11 @@ def may_see(client: Client, token: AccessToken) -> bool:
 
 def of_access_token(token: AccessToken) -> dict[str, Any]:
     """The members for an access token that counts."""
-    return {
+    members: dict[str, Any] = {
         "active": True,
         "scope": scope.join(token.scopes),
         "client_id": token.client_id,
-        "token_type": "Bearer",
+        "token_type": BEARER,
         "exp": token.expires_at,
         "iat": token.issued_at,
         "nbf": token.issued_at,
@@ -40,6 +41,9 @@ def of_access_token(token: AccessToken) -> dict[str, Any]:
         "gid": token.grant_handle,
         "tenant": token.tenant,
     }
+    if token.key_thumbprint is not None:  # RFC 9449 §6.2
+        members |= {"token_type": BOUND, "cnf": {"jkt": token.key_thumbprint}}
+    return members
 
 
 def of_refresh_token(grant: Grant, expires_at: float, issuer: str) -> dict[str, Any]:

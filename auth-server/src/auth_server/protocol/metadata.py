@@ -7,7 +7,7 @@ from joserfc.jwk import ECKey
 
 from auth_server.domain.client import GrantType
 from auth_server.domain.deployment import Deployment, DocumentPolicy
-from shared_kernel import scope, signer
+from shared_kernel import dpop, scope, signer
 
 
 def server_metadata(deployment: Deployment) -> dict[str, Any]:
@@ -17,6 +17,8 @@ def server_metadata(deployment: Deployment) -> dict[str, Any]:
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/token",
+        "pushed_authorization_request_endpoint": f"{issuer}/par",
+        "require_pushed_authorization_requests": deployment.par_required,
         "registration_endpoint": f"{issuer}/register",
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",
@@ -31,6 +33,7 @@ def server_metadata(deployment: Deployment) -> dict[str, Any]:
         "introspection_signing_alg_values_supported": [signer.ALGORITHM],
         "scopes_supported": [*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS],
         "authorization_response_iss_parameter_supported": True,
+        "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         # Clients take up the offer only where `none` is among the authentication methods, too.
         "client_id_metadata_document_supported": deployment.client_documents is not DocumentPolicy.OFF,
     }

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+BEARER, BOUND = "Bearer", "DPoP"
+"""The `token_type` of a token that anybody can use who holds it, and of one that is bound to a key (RFC 9449 §5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
@@ -16,13 +19,14 @@ class IssuedTokens:
     expires_at: int
     refresh_token: str | None = None
     grant_handle: str = ""
+    token_type: str = BEARER
 
 
 def body(issued: IssuedTokens, now: float) -> dict[str, Any]:
     """The response body. `expires_in` counts from now, also when the token was minted a moment ago."""
     answer: dict[str, Any] = {
         "access_token": issued.access_token,
-        "token_type": "Bearer",
+        "token_type": issued.token_type,
         "expires_in": max(0, issued.expires_at - int(now)),
         "scope": issued.scope,
     }

@@ -1,4 +1,4 @@
-"""The endpoints that programs call: `/token`, `/register`, `/revoke`."""
+"""The endpoints that programs call: `/token`, `/par`, `/register`, `/revoke`."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -15,7 +15,8 @@ from auth_server.flows.client_request import ClientRequest
 from auth_server.web import refusals
 from auth_server.web.endpoint import Endpoint, Handler
 from auth_server.web.parameters import bounded_body, media_type, parse_flat_json, parse_form
-from shared_kernel.asgi import Scope, header_values
+from shared_kernel import dpop
+from shared_kernel.asgi import Scope, answer_headers, header_values
 from shared_kernel.client_address import client_address
 
 _encode = msgspec.json.Encoder().encode
@@ -47,7 +48,8 @@ class Answer(Response):
 class Arrived:
     """A request that a client authenticates by itself, whole and within bounds; nothing in it has been read.
 
-    `fingerprint` is a digest of all that the request says, which its address is no part of.
+    `proof` is the DPoP header. `fingerprint` is a digest of all else that the request says; its address is no part of
+    that.
     """
 
     authorization: str | None
@@ -55,11 +57,12 @@ class Arrived:
     body: bytes
     address: str
     fingerprint: bytes
+    proof: str | None
 
     def read(self) -> ClientRequest:
         """What it says. Raises Refused."""
         pairs = parse_flat_json(self.body) if self.kind == "application/json" else parse_form(self.body)
-        return client_request.read(pairs, self.authorization, self.address, self.fingerprint)
+        return client_request.read(pairs, self.authorization, self.address, self.fingerprint, self.proof)
 
 
 async def arrived(request: Request) -> Arrived:
@@ -68,14 +71,19 @@ async def arrived(request: Request) -> Arrived:
     # request URI."
     if request.scope["query_string"]:
         raise Refused(Reason.PARAMETERS_IN_URL)
-    authorization = sole_authorization(request.scope)
+    authorization, proof = sole_authorization(request.scope), _sole_proof(request.scope)
     kind = media_type(request.scope)
     if kind not in {"application/x-www-form-urlencoded", "application/json"}:
         raise Refused(Reason.FORM_REQUIRED)
     body = await bounded_body(request.receive)
     head = f"{kind} {authorization is None} {len(authorization or '')} {authorization}".encode()
     fingerprint = hashlib.sha256(head + body).digest()
-    return Arrived(authorization, kind, body, client_address(request.scope), fingerprint)
+    return Arrived(authorization, kind, body, client_address(request.scope), fingerprint, proof)
+
+
+def offer_nonce(request: Request, nonce: str) -> None:
+    """Gives a nonce for the next proof, whatever the answer to this one is (RFC 9449 §8.2)."""
+    answer_headers(request.scope).append((b"dpop-nonce", nonce.encode()))
 
 
 def sole_authorization(scope: Scope) -> str | None:
@@ -83,4 +91,13 @@ def sole_authorization(scope: Scope) -> str | None:
     values = header_values(scope, "authorization")
     if len(values) > 1:
         raise Refused(Reason.SEVERAL_AUTHORIZATION_HEADERS)
+    return values[0] if values else None
+
+
+def _sole_proof(scope: Scope) -> str | None:
+    """The DPoP header; None without one. Raises Refused (SEVERAL_DPOP_HEADERS)."""
+    values = header_values(scope, dpop.HEADER)
+    # RFC 9449 §4.3: "There is not more than one DPoP HTTP request header field."
+    if len(values) > 1:
+        raise Refused(Reason.SEVERAL_DPOP_HEADERS)
     return values[0] if values else None

@@ -6,7 +6,7 @@ from shared_kernel.asgi import App, Receive, Scope, Send, answer_headers
 
 _HEADERS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"Retry-After, WWW-Authenticate, X-Request-Id"),
+    (b"access-control-expose-headers", b"DPoP-Nonce, Retry-After, WWW-Authenticate, X-Request-Id"),
 ]
 
 
@@ -39,7 +39,7 @@ async def _preflight(send: Send, methods: str) -> None:
     headers = [
         (b"access-control-allow-methods", methods.encode()),
         # Fetch §4.8: the wildcard does not cover Authorization, which must be named.
-        (b"access-control-allow-headers", b"Authorization, Content-Type, MCP-Protocol-Version, *"),
+        (b"access-control-allow-headers", b"Authorization, Content-Type, DPoP, MCP-Protocol-Version, *"),
         (b"access-control-max-age", b"86400"),
         (b"allow", f"{methods}, OPTIONS".encode()),
     ]

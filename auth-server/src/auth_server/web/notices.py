@@ -23,6 +23,7 @@ _OF_THE_APP = frozenset(
         Reason.MALFORMED_PROMPT,
         Reason.REQUEST_OBJECT_NOT_SUPPORTED,
         Reason.REQUEST_URI_NOT_SUPPORTED,
+        Reason.PUSHED_REQUEST_REQUIRED,
         Reason.LOGIN_REQUIRED,
         Reason.CONSENT_REQUIRED,
         Reason.SCOPE_NOT_ALLOWED,
@@ -50,6 +51,17 @@ _NOTICES: Mapping[Reason, Notice] = {
         ),
         "Let the app register again",
         _RESET,
+    ),
+    Reason.UNKNOWN_REQUEST_URI: Notice(
+        "This link has expired",
+        ("The app's link to this page is good for one minute.", _START_AGAIN),
+    ),
+    Reason.USED_REQUEST_URI: Notice(
+        "This link has been used",
+        (
+            "It opens one time, in one browser. If that was this browser, a moment ago, load the page again.",
+            _START_AGAIN,
+        ),
     ),
     Reason.UNKNOWN_TRANSACTION: Notice(
         "This page has expired",

@@ -18,6 +18,7 @@ from auth_server.web.documents import Document, document_endpoint, fixed, key_se
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.home import disconnect, home
 from auth_server.web.introspect import introspect
+from auth_server.web.par import par
 from auth_server.web.register import register
 from auth_server.web.revocations import revocations
 from auth_server.web.revoke import revoke
@@ -56,6 +57,7 @@ def endpoints(
         f"{base}/token": api(token(flows.token)),
         **{path: document_endpoint(document) for path, document in documents.items()},
         f"{base}/authorize": authorize(flows.authorize, browser),
+        f"{base}/par": api(par(flows.push)),
         f"{base}/login": sign_in(flows.sign_in, browser),
         f"{base}/consent": consent(flows.consent, browser),
         f"{base}/sign-out": sign_out(flows.sign_out, browser),

@@ -5,14 +5,15 @@ from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.client_request import ClientRequest
-from auth_server.flows.token.issuing import Issuing, about, log_issued, stored
-from auth_server.ports.authorizations import CodeStore, Redeemed
+from auth_server.flows.token.issuing import Issuing, about, family_key, log_issued, stored
+from auth_server.ports.authorizations import CodeStore, LoadedCode, Redeemed
 from auth_server.ports.grants import Reused
 from auth_server.protocol import resource_indicator
 from auth_server.protocol.authlib import authorization_code
 from auth_server.protocol.authlib.authorization_code import StoredCode
 from auth_server.protocol.authlib.server import TokenRequest
 from auth_server.protocol.token import IssuedTokens
+from shared_kernel.dpop import Proof
 
 
 class AuthorizationCode:
@@ -38,12 +39,24 @@ class AuthorizationCode:
             raise about(refused, loaded.grant if loaded else None) from refused
         assert loaded is not None  # a code that does not exist has been refused
         grant = loaded.grant
+        _check_key(loaded, request.proof)
         resource_indicator.resolve(given.resources, self._deployment, grant.resource)
         refresh = self._issuing.new_refresh_token(grant) if decision.with_refresh_token else None
-        issued = await self._issuing.for_grant(grant, grant.scopes, now, refresh)
-        outcome = await self._codes.redeem(digest, stored(refresh, grant, now) if refresh else None, now)
+        issued = await self._issuing.for_grant(grant, grant.scopes, request.proof, now, refresh)
+        first = stored(refresh, grant, now) if refresh else None
+        outcome = await self._codes.redeem(digest, first, now, family_key(client, request.proof))
         if not isinstance(outcome, Redeemed):
             reason = Reason.CODE_REUSED if isinstance(outcome, Reused) else Reason.CODE_NOT_VALID
             raise about(Refused(reason), grant)
         log_issued(issued, GrantType.AUTHORIZATION_CODE, grant.client_id, request.address, user_id=grant.user_id)
         return issued
+
+
+def _check_key(loaded: LoadedCode, proof: Proof | None) -> None:
+    """Raises Refused: DPOP_PROOF_MISSING, CODE_OF_ANOTHER_KEY."""
+    # RFC 9449 §10: "the authorization server [...] verifies that it matches the dpop_jkt parameter value in the
+    # authorization request."
+    bound_to = loaded.code.key_thumbprint
+    if bound_to is not None and (proof is None or proof.thumbprint != bound_to):
+        reason = Reason.CODE_OF_ANOTHER_KEY if proof else Reason.DPOP_PROOF_MISSING
+        raise about(Refused(reason), loaded.grant)

@@ -12,6 +12,7 @@ from auth_server.protocol import resource_indicator
 from auth_server.protocol.authlib import client_credentials
 from auth_server.protocol.authlib.server import TokenRequest
 from auth_server.protocol.token import IssuedTokens
+from shared_kernel.dpop import Proof
 
 REMEMBERED = 10_000
 """Most requests of which it is remembered what they were granted."""
@@ -43,11 +44,15 @@ class ClientCredentials:
         decision = client_credentials.decide(TokenRequest(client, request.credentials.method, given.values))
         resource = resource_indicator.resolve(given.resources, self._deployment)
         granted = _Granted(decision.client, decision.scopes, resource)
-        self._remember(request.fingerprint, granted)
-        return await self._issue(granted, request.address, now)
+        if request.proof is None:  # each proof is judged, and good for one token
+            self._remember(request.fingerprint, granted)
+        return await self._issue(granted, request.address, request.proof, now)
 
     async def again(self, fingerprint: bytes, address: str, now: float) -> IssuedTokens | None:
-        """The tokens for a request with this fingerprint; None if it must be read. Raises StoreUnavailable."""
+        """The tokens for a request with this fingerprint and no proof; None if it must be read.
+
+        Raises StoreUnavailable.
+        """
         granted = self._granted.get(fingerprint)
         if granted is None:
             return None
@@ -55,7 +60,7 @@ class ClientCredentials:
             self._granted.pop(fingerprint, None)
             return None
         self._granted.move_to_end(fingerprint)
-        return await self._issue(granted, address, now)
+        return await self._issue(granted, address, None, now)
 
     def _remember(self, fingerprint: bytes, granted: _Granted) -> None:
         if any(secret.expires_at is not None for secret in granted.client.secrets):
@@ -64,8 +69,8 @@ class ClientCredentials:
         if len(self._granted) > REMEMBERED:
             self._granted.popitem(last=False)
 
-    async def _issue(self, granted: _Granted, address: str, now: float) -> IssuedTokens:
+    async def _issue(self, granted: _Granted, address: str, proof: Proof | None, now: float) -> IssuedTokens:
         client = granted.client
-        issued = await self._issuing.for_client(client, granted.scopes, granted.resource, now)
+        issued = await self._issuing.for_client(client, granted.scopes, granted.resource, proof, now)
         log_issued(issued, GrantType.CLIENT_CREDENTIALS, client.client_id, address)
         return issued

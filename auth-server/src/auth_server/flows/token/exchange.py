@@ -9,6 +9,7 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_request import ClientRequest
+from auth_server.flows.possession import Possession
 from auth_server.flows.token.authorization_code import AuthorizationCode
 from auth_server.flows.token.client_credentials import ClientCredentials
 from auth_server.flows.token.issuing import Issuing
@@ -40,10 +41,11 @@ class TokenExchange:
         grants: GrantStore,
         keys: KeyRing,
         authentication: ClientAuthentication,
+        possession: Possession,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        issuing = Issuing(deployment=deployment, keys=keys, entropy=entropy)
+        issuing = Issuing(deployment=deployment, keys=keys, possession=possession, entropy=entropy)
         self._client_credentials = ClientCredentials(deployment=deployment, clients=clients, issuing=issuing)
         self._grants: Mapping[str, _Grant] = {
             GrantType.CLIENT_CREDENTIALS: self._client_credentials,
@@ -56,7 +58,7 @@ class TokenExchange:
                 entropy=entropy,
             ),
         }
-        self._authentication, self._clock = authentication, clock
+        self._authentication, self._possession, self._clock = authentication, possession, clock
 
     async def exchange(self, request: ClientRequest) -> Mapping[str, Any]:
         """The body of the token response (RFC 6749 §5.1). Raises Refused and StoreUnavailable."""
@@ -64,7 +66,7 @@ class TokenExchange:
         try:
             grant = self._grant(request)
             client = await self._authentication.authenticate(request, now)
-            issued = await grant.exchange(request, client, now)
+            issued = await grant.exchange(self._possession.judged(request, "/token", now), client, now)
         except Refused as refused:
             client_id = request.credentials.unverified_client_id
             raise Refused(refused.reason, replace(refused.facts, client_id=client_id)) from refused
@@ -73,11 +75,15 @@ class TokenExchange:
     async def again(self, fingerprint: bytes, address: str) -> Mapping[str, Any] | None:
         """The body of the response to a request that need not be read, since one like it has just been granted.
 
-        None if it must be (ClientRequest.fingerprint). Raises StoreUnavailable.
+        It must have no DPoP header. None if it must be (ClientRequest.fingerprint). Raises StoreUnavailable.
         """
         now = self._clock.now()
         issued = await self._client_credentials.again(fingerprint, address, now)
         return token.body(issued, now) if issued is not None else None
+
+    def nonce(self) -> str:
+        """The nonce for the next proof of possession."""
+        return self._possession.nonce()
 
     def _grant(self, request: ClientRequest) -> _Grant:
         grant_type = request.parameters.get("grant_type")

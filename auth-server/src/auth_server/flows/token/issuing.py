@@ -9,23 +9,34 @@ from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Refused
 from auth_server.domain.grant import REFRESH_IDLE_LIFETIME, Grant, RefreshToken
+from auth_server.flows.possession import Possession
 from auth_server.ports.keys import KeyRing
-from auth_server.protocol.token import IssuedTokens
+from auth_server.protocol.token import BEARER, BOUND, IssuedTokens
 from shared_kernel import access_token, scope
 from shared_kernel.access_token import Claims
+from shared_kernel.dpop import Proof
 from shared_kernel.entropy import Entropy
 
 _log = structlog.get_logger("token")
 
 
 class Issuing:
-    """Mints tokens. A token is signed before the commit; one whose commit fails never leaves the process."""
+    """Mints tokens. A token is signed before the commit; one whose commit fails never leaves the process.
 
-    def __init__(self, *, deployment: Deployment, keys: KeyRing, entropy: Entropy) -> None:
-        self._deployment, self._keys, self._entropy = deployment, keys, entropy
+    A token is bound to the key of the proof that came with its request, which is used up here, so that no request gets
+    two answers for one proof.
+    """
 
-    async def for_client(self, client: Client, scopes: frozenset[str], resource: str, now: float) -> IssuedTokens:
-        """A token of the client's own. There is no grant to store; its `gid` is a handle of its own."""
+    def __init__(self, *, deployment: Deployment, keys: KeyRing, possession: Possession, entropy: Entropy) -> None:
+        self._deployment, self._keys, self._possession, self._entropy = deployment, keys, possession, entropy
+
+    async def for_client(
+        self, client: Client, scopes: frozenset[str], resource: str, proof: Proof | None, now: float
+    ) -> IssuedTokens:
+        """A token of the client's own. There is no grant to store; its `gid` is a handle of its own.
+
+        Raises Refused (DPOP_PROOF_REUSED), StoreUnavailable.
+        """
         claims = Claims(
             issuer=self._deployment.issuer,
             subject=client.client_id,
@@ -35,13 +46,19 @@ class Issuing:
             tenant=client.tenant,
             grant_handle=credentials.new_identifier(self._entropy),
             token_id=credentials.new_identifier(self._entropy),
+            key_thumbprint=proof.thumbprint if proof else None,
         )
-        return await self._signed(claims, now)
+        return await self._signed(claims, proof, now)
 
     async def for_grant(
-        self, grant: Grant, scopes: frozenset[str], now: float, refresh_token: str | None = None
+        self,
+        grant: Grant,
+        scopes: frozenset[str],
+        proof: Proof | None,
+        now: float,
+        refresh_token: str | None = None,
     ) -> IssuedTokens:
-        """A token of a person's, with the refresh token that goes with it."""
+        """A token of a person's, with the refresh token that goes with it. Raises as for_client() does."""
         claims = Claims(
             issuer=self._deployment.issuer,
             subject=grant.user_id,
@@ -51,17 +68,26 @@ class Issuing:
             tenant=grant.tenant,
             grant_handle=grant.handle,
             token_id=credentials.new_identifier(self._entropy),
+            key_thumbprint=proof.thumbprint if proof else None,
         )
-        return await self._signed(claims, now, refresh_token)
+        return await self._signed(claims, proof, now, refresh_token)
 
     def new_refresh_token(self, grant: Grant) -> str:
         """The first refresh token of that grant."""
         return credentials.new_refresh_token(self._entropy, grant.grant_id)
 
-    async def _signed(self, claims: Claims, now: float, refresh_token: str | None = None) -> IssuedTokens:
+    async def _signed(
+        self, claims: Claims, proof: Proof | None, now: float, refresh_token: str | None = None
+    ) -> IssuedTokens:
+        await self._possession.use(proof, now)
         token = access_token.issue(await self._keys.signing_key(), claims, now)
         return IssuedTokens(
-            token, scope.join(claims.scopes), int(now) + access_token.LIFETIME, refresh_token, claims.grant_handle
+            token,
+            scope.join(claims.scopes),
+            int(now) + access_token.LIFETIME,
+            refresh_token,
+            claims.grant_handle,
+            token_type=BOUND if proof else BEARER,
         )
 
 
@@ -71,6 +97,13 @@ def stored(refresh_token: str, grant: Grant, now: float) -> RefreshToken:
     key = credentials.refresh_token_key(refresh_token)
     assert key is not None  # we have made it ourselves
     return RefreshToken(key, expires_at)
+
+
+def family_key(client: Client, proof: Proof | None) -> str | None:
+    """The key to which refresh tokens of that client are bound when they are issued beside that proof."""
+    # RFC 9449 §5: "Refresh tokens issued to confidential clients [...] are not bound to the DPoP proof public key
+    # because they are already sender-constrained with a different existing mechanism."
+    return proof.thumbprint if proof is not None and not client.confidential else None
 
 
 def log_issued(

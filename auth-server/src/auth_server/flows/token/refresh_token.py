@@ -8,12 +8,22 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import Grant
 from auth_server.flows.client_request import ClientRequest
-from auth_server.flows.token.issuing import Issuing, about, log_issued, stored
-from auth_server.ports.grants import GrantStore, RefreshStore, Replay, ReplayDiffers, Reused, Rotated, Rotation
+from auth_server.flows.token.issuing import Issuing, about, family_key, log_issued, stored
+from auth_server.ports.grants import (
+    GrantStore,
+    OtherKey,
+    RefreshStore,
+    Replay,
+    ReplayDiffers,
+    Reused,
+    Rotated,
+    Rotation,
+)
 from auth_server.protocol import resource_indicator, sealed_response
 from auth_server.protocol.authlib import refresh_token
 from auth_server.protocol.authlib.server import TokenRequest
 from auth_server.protocol.token import IssuedTokens
+from shared_kernel.dpop import Proof
 from shared_kernel.entropy import Entropy
 
 
@@ -46,29 +56,41 @@ class Refresh:
             raise about(refused, grant) from refused
         assert key is not None
         assert grant is not None  # a refresh token that does not exist has been refused
+        bound_to = family_key(client, request.proof)
+        if grant.key_thumbprint not in {None, bound_to}:
+            raise _of_another_key(grant, request.proof)
         resource = resource_indicator.resolve(given.resources, self._deployment, grant.resource)
         successor = credentials.next_refresh_token(self._entropy, old)
-        issued = await self._issuing.for_grant(grant, decision.scopes, now, successor)
+        issued = await self._issuing.for_grant(grant, decision.scopes, request.proof, now, successor)
         rotation = Rotation(
             successor=stored(successor, grant, now),
             sealed=sealed_response.seal(old, issued, self._entropy),
-            request=f"{issued.scope} {resource}",
+            # A replay must come from the holder of the key to which the access token in it is bound.
+            request=" ".join([issued.scope, resource, *([request.proof.thumbprint] if request.proof else [])]),
+            key_thumbprint=bound_to,
         )
         match await self._refresh_tokens.rotate(key, rotation, now):
             case Rotated():
                 _log(issued, grant, request, replayed=False)
                 return issued
             case Replay(sealed):
-                replayed = replace(_unsealed(old, sealed), grant_handle=grant.handle)
+                known = _unsealed(old, sealed)
+                replayed = replace(known, grant_handle=grant.handle, token_type=issued.token_type)
                 _log(replayed, grant, request, replayed=True)
                 return replayed
             case ReplayDiffers():
                 reason = Reason.REPLAY_DIFFERS
+            case OtherKey():
+                raise _of_another_key(grant, request.proof)
             case Reused():
                 reason = Reason.REFRESH_TOKEN_REUSED
             case _:
                 reason = Reason.REFRESH_TOKEN_NOT_VALID
         raise about(Refused(reason), grant)
+
+
+def _of_another_key(grant: Grant, proof: Proof | None) -> Refused:
+    return about(Refused(Reason.REFRESH_TOKEN_OF_ANOTHER_KEY if proof else Reason.DPOP_PROOF_MISSING), grant)
 
 
 def _log(issued: IssuedTokens, grant: Grant, request: ClientRequest, *, replayed: bool) -> None:

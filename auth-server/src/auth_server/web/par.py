@@ -1,0 +1,20 @@
+"""`/par`."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_server.flows.push import Push
+from auth_server.web.api import Answer, arrived, offer_nonce
+from auth_server.web.endpoint import Handler
+
+
+def par(flow: Push) -> Handler:
+    """Takes pushed authorization requests (RFC 9126)."""
+
+    async def handle(request: Request) -> Response:
+        given = await arrived(request)
+        if given.proof is not None:
+            offer_nonce(request, flow.nonce())
+        return Answer(await flow.push(given.read()), 201)
+
+    return handle
