@@ -34,8 +34,9 @@ _TEXT_CLAIMS = ("iss", "sub", "client_id", "jti", "gid", "tenant")
 class AccessToken:
     """The claims of an access token whose signature, issuer, audience and lifetime have been checked.
 
-    `grant_handle` (`gid`) names the grant it was issued under; times are seconds since the epoch. One with a
-    `key_thumbprint` is good only beside a proof by that key (RFC 9449 §6.1).
+    `grant_handle` (`gid`) names the grant it was issued under; `roles` are its person's in the tenant, none for a
+    client that acts for itself. Times are seconds since the epoch. One with a `key_thumbprint` is good only beside a
+    proof by that key (RFC 9449 §6.1).
     """
 
     issuer: str
@@ -50,6 +51,7 @@ class AccessToken:
     tenant: str
     key_id: str
     key_thumbprint: str | None = None
+    roles: frozenset[str] = frozenset()
 
 
 class Refusal(StrEnum):
@@ -95,6 +97,7 @@ class Claims:
     grant_handle: str
     token_id: str
     key_thumbprint: str | None = None
+    roles: frozenset[str] = frozenset()
 
 
 def issue(signer: Signer, claims: Claims, now: float) -> str:
@@ -115,6 +118,8 @@ def issue(signer: Signer, claims: Claims, now: float) -> str:
     }
     if claims.key_thumbprint is not None:
         payload["cnf"] = {"jkt": claims.key_thumbprint}
+    if claims.roles:
+        payload["roles"] = sorted(claims.roles)
     return signer.sign(_encode(payload), "at+jwt")
 
 
@@ -167,6 +172,7 @@ def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str,
         tenant=claims["tenant"],
         key_id=key_id,
         key_thumbprint=_thumbprint(claims["cnf"]) if "cnf" in claims else None,
+        roles=_roles(claims.get("roles", [])),
     )
 
 
@@ -219,3 +225,10 @@ def _scopes(value: object) -> frozenset[str]:
         return scope.parse(value)
     except scope.MalformedScope as error:
         raise TokenRefused(Refusal.BAD_CLAIMS) from error
+
+
+def _roles(value: object) -> frozenset[str]:
+    """RFC 9068 §2.2.3.1; tokens of the previous form have none."""
+    if not isinstance(value, list) or not all(isinstance(role, str) and role for role in value):
+        raise TokenRefused(Refusal.BAD_CLAIMS)
+    return frozenset(value)

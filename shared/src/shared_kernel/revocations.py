@@ -40,7 +40,9 @@ class Feed:
     """What has ended, by when; times are seconds since the epoch.
 
     `grants` are the handles (`gid`) of revoked grants, `clients` the ids of deleted clients, `users` the ids of people
-    who were barred: of theirs, tokens issued until then have ended. Only the keys in `key_ids` are to be believed.
+    who were barred: of theirs, tokens issued until then have ended. `members` are people who left a workspace, as
+    member() names them: of theirs, tokens for it issued until then have ended. Only the keys in `key_ids` are to be
+    believed.
     `cursor` asks for what comes after this feed.
     """
 
@@ -50,16 +52,23 @@ class Feed:
     grants: Mapping[str, float] = field(default_factory=dict)
     clients: Mapping[str, float] = field(default_factory=dict)
     users: Mapping[str, float] = field(default_factory=dict)
+    members: Mapping[str, float] = field(default_factory=dict)
 
     def ends(self, token: AccessToken) -> bool:
         """Whether the token has ended by what stands here."""
         # CLOCK_SKEW: whoever issued the token may have a clock that is ahead of the one that dated the end.
-        barred_at = self.users.get(token.subject)
+        since = token.issued_at - access_token.CLOCK_SKEW
         return (
             token.grant_handle in self.grants
             or token.client_id in self.clients
-            or (barred_at is not None and token.issued_at <= barred_at + access_token.CLOCK_SKEW)
+            or self.users.get(token.subject, -math.inf) >= since
+            or self.members.get(member(token.tenant, token.subject), -math.inf) >= since
         )
+
+
+def member(tenant: str, subject: str) -> str:
+    """What a feed calls a person who left a workspace."""
+    return f"{tenant}/{subject}"
 
 
 class FeedRefused(Exception):
@@ -76,6 +85,7 @@ def write(signer: Signer, issuer: str, feed: Feed) -> str:
         "grants": feed.grants,
         "clients": feed.clients,
         "users": feed.users,
+        "members": feed.members,
     }
     return signer.sign(_encode(payload), _KIND)
 
@@ -106,6 +116,7 @@ def read(text: str, key: ECKey, *, issuer: str, now: float) -> Feed:
             grants=_times(content["grants"]),
             clients=_times(content["clients"]),
             users=_times(content["users"]),
+            members=_times(content.get("members", {})),
         )
         of_issuer = content["iss"] == issuer
     except (JoseError, strict_json.Unreadable, ValueError, KeyError, TypeError) as error:

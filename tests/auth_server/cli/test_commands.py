@@ -72,6 +72,7 @@ def test_a_secret_is_shown_once(run: CommandLine) -> None:
         "name": "Bot",
         "confidential": True,
         "registration": "operator",
+        "workspace": "default",
         "redirect_uris": [],
         "grant_types": ["client_credentials"],
         "scopes": ["query"],

@@ -6,6 +6,7 @@ import pytest
 from auth_server.domain import credentials
 from auth_server.domain.authorization import REPEAT_SECONDS, TRANSACTION_LIFETIME
 from auth_server.domain.failures import Reason
+from auth_server.domain.workspace import DEFAULT_WORKSPACE
 from auth_server.flows.consent import NeedsSignIn, Redirect
 from tests.auth_server.flows.world import ADDRESS, EMAIL, ISSUER, RESOURCE, World, error, ok, outcome, query
 
@@ -36,7 +37,7 @@ async def test_b12_page_shows_what_is_at_stake(world: World) -> None:
         False,
     )
     assert page.scopes == ("schemas:read", "query")
-    assert (page.resource, page.workspace, page.user_email) == (RESOURCE, "default", EMAIL)
+    assert (page.resource, page.workspaces, page.user_email) == (RESOURCE, (DEFAULT_WORKSPACE,), EMAIL)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from auth_server.domain.client import AuthenticationMethod, ClientSecret, Regist
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session
+from auth_server.domain.workspace import Membership, Role, Workspace
 from auth_server.ports.grants import Rotation
 from auth_server.ports.records import Record
 from auth_server.ports.store import Store
@@ -32,6 +33,13 @@ RESOURCE_SERVER = replace(CLIENT, client_id="client_rs", grant_types=frozenset()
 DISABLED = replace(USER, user_id="usr_b", email="bob@example.com", disabled_at=NOW + 5)
 PUSHED = PushedRequest("pushed", CLIENT.client_id, (("state", "äé"), ("scope", "query")), NOW + PUSHED_LIFETIME)
 MINUTE = 60.0
+SPACES = (Workspace("acme", "Acme, Inc.", NOW), Workspace("globex", "Glöbex", NOW + 1))
+CAROL = replace(
+    USER,
+    user_id="usr_d",
+    email="carol@example.com",
+    memberships=(Membership("acme", Role.OWNER), Membership("globex", Role.MEMBER)),
+)
 
 
 def _refresh(grant_id: str, digest: str) -> RefreshToken:
@@ -60,6 +68,9 @@ async def fill(store: Store) -> None:
     """Fills an empty store."""
     await store.ensure_signing_keys(_key("first", KeyStage.ACTIVE), _key("second", KeyStage.NEXT))
     await store.promote_next_key(_key("third", KeyStage.NEXT, NOW + PUBLICATION_LEAD), NOW + 2)
+    for workspace in SPACES:
+        await store.add_workspace(workspace)
+    await store.add_client(replace(CLIENT, client_id="client_acme", tenant="acme"))
     await store.add_client(CLIENT)
     await store.rotate_client_secret(CLIENT.client_id, ClientSecret("d2", NOW + 1), NOW + 100)
     await store.add_client(PUBLIC)
@@ -73,6 +84,7 @@ async def fill(store: Store) -> None:
     await store.add_client(RESOURCE_SERVER)
     await store.add_user(USER)
     await store.add_user(replace(DISABLED, disabled_at=None))
+    await store.add_user(CAROL)
     await store.start_session(
         Session("session", USER.user_id, NOW, NOW + 1000), verified_hash=USER.password_hash, replaces=None
     )
@@ -120,6 +132,13 @@ async def behaviour(store: Store) -> list[Any]:
         await store.update_client(replace(MANAGED, registration_token="new"), "other"),
         await store.update_client(replace(MANAGED, registration_token="new"), "registration"),
         list(await store.users()),
+        list(await store.workspaces()),
+        await store.remove_workspace("acme"),
+        await store.end_membership(CAROL.user_id, "globex", at),
+        await store.remove_workspace("globex"),
+        await store.delete_client("client_acme", at),
+        await store.end_membership(CAROL.user_id, "acme", at),
+        await store.remove_workspace("acme"),
         await store.add_user(replace(USER, user_id="usr_c")),
         await store.session("session", at),
         await store.start_session(

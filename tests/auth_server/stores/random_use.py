@@ -11,6 +11,7 @@ from auth_server.domain.grant import RefreshToken, RefreshTokenKey
 from auth_server.domain.revocation import Revoked
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
+from auth_server.domain.workspace import DEFAULT_WORKSPACE, Membership, Role, Workspace
 from auth_server.ports.authorizations import Redeemed
 from auth_server.ports.grants import Rotated, Rotation
 from auth_server.ports.store import Store
@@ -23,6 +24,8 @@ CLIENTS = (
     replace(PUBLIC, client_id="https://app.example/c", registration=Registration.DOCUMENT, document_expires_at=NOW),
 )
 USERS = (USER, replace(USER, user_id="usr_b", email="bob@example.com"))
+SPACES = ("acme", "globex", "initech")
+WHERE = (DEFAULT_WORKSPACE.name, *SPACES)
 PASSES = (0.5, 5.0, 30.0, 59.0, 61.0, 119.0)
 LONG_PASSES = (121.0, 601.0, 3001.0, 3601.0, 9001.0, 90_000.0)
 """Seconds by which the time moves on, about the lifetimes of things."""
@@ -36,6 +39,7 @@ STEPS = st.lists(
             + ["add_user", "disable", "enable", "delete_user", "set_password", "renew_password", "user", "users"]
             + ["sign_in", "session", "sessions", "sign_out", "deny", "transaction", "wrong_verifier"]
             + ["grants", "has_grant", "by_handle", "live", "revoked_at", "revoke", "revoke_by_handle"]
+            + ["add_workspace", "workspaces", "remove_workspace", "join", "join", "leave"]
             + ["ensure_keys", "promote", "withdraw", "keys", "attempt", "forget", "use_once", "sweep"]
         ),
         _SMALL,
@@ -104,6 +108,22 @@ class Use:
     async def _clients(self, one: int, two: int) -> Any:
         return list(await self.store.clients())
 
+    async def _add_workspace(self, one: int, two: int) -> Any:
+        return await self.store.add_workspace(Workspace(SPACES[one % 3], f"Title {two}", self.now))
+
+    async def _workspaces(self, one: int, two: int) -> Any:
+        return list(await self.store.workspaces(SPACES[:two] if two else None))
+
+    async def _remove_workspace(self, one: int, two: int) -> Any:
+        return await self.store.remove_workspace(SPACES[one % 3])
+
+    async def _join(self, one: int, two: int) -> Any:
+        membership = Membership(WHERE[two % 4], [*Role][2 - one // 2])
+        return await self.store.set_membership(self.users[one % 2].user_id, membership, self.now)
+
+    async def _leave(self, one: int, two: int) -> Any:
+        return await self.store.end_membership(self.users[one % 2].user_id, WHERE[two % 4], self.now)
+
     async def _add_user(self, one: int, two: int) -> Any:
         user = replace(USERS[one % 2], user_id=f"usr_{self._name()}", created_at=self.now)
         if added := await self.store.add_user(user):
@@ -167,6 +187,7 @@ class Use:
         name = self._name()
         grant = replace(
             GRANT,
+            tenant=WHERE[one % 4],
             grant_id=name,
             handle=f"handle {name}",
             client_id=CLIENTS[two % 3].client_id,

@@ -19,6 +19,7 @@ from auth_server.domain.client import Client, ClientSecret, GrantType, Registrat
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import PUBLICATION_LEAD, RETIRED_LIFETIME, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
+from auth_server.domain.workspace import DEFAULT_WORKSPACE, Membership, Role
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
 from auth_server.ports.clients import Addition
 from auth_server.ports.grants import Gone, LiveRefreshToken, Replay, ReplayDiffers, Reused, Rotated, Rotation
@@ -42,15 +43,31 @@ CLIENT = Client(
     confidential=True,
     secrets=(ClientSecret("d1", NOW),),
 )
-PUBLIC = replace(CLIENT, client_id="dcr_b", registration=Registration.DYNAMIC, confidential=False, secrets=())
-USER = User("usr_a", "ada@example.com", "$argon2id$x", "default", NOW)
+PUBLIC = replace(
+    CLIENT, client_id="dcr_b", registration=Registration.DYNAMIC, tenant=None, confidential=False, secrets=()
+)
+USER = User(
+    "usr_a", "ada@example.com", "$argon2id$x", NOW, memberships=(Membership(DEFAULT_WORKSPACE.name, Role.MEMBER),)
+)
 REQUEST = AuthorizationRequest(
     "client_a", "http://localhost:1/cb", "st\x00äte", frozenset({"query"}), "https://r/mcp", "c" * 43
 )
 REQUEST = replace(REQUEST, nonce="nönce", login_hint="ada@example.com")
 TRANSACTION = Transaction("txn", "browser", REQUEST, 0.0, NOW + 600)
-GRANT = Grant("g", "h", "client_a", "usr_a", "default", frozenset({"query"}), "https://r/mcp", True, NOW, NOW + 9000)
-GRANT = replace(GRANT, authenticated_at=NOW - 0.5)
+GRANT = Grant(
+    grant_id="g",
+    handle="h",
+    client_id="client_a",
+    user_id="usr_a",
+    tenant="default",
+    scopes=frozenset({"query"}),
+    resource="https://r/mcp",
+    refreshable=True,
+    created_at=NOW,
+    expires_at=NOW + 9000,
+    authenticated_at=NOW - 0.5,
+    role=Role.MEMBER,
+)
 CODE = AuthorizationCode("code", "g", "http://localhost:1/cb", "c" * 43, NOW + CODE_LIFETIME)
 CODE = replace(CODE, nonce="nönce")
 

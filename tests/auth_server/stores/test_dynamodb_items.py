@@ -49,6 +49,7 @@ ROW = re.compile(
 PERMANENT = {
     ("store", "store"),
     ("signing-keys", "signing-keys"),
+    ("workspace", "workspace"),
     ("client", "client"),
     ("user", "user"),
     ("email", "email"),

@@ -1,4 +1,4 @@
-"""Stores and backups that an earlier release wrote, which knew less."""
+"""Stores and backups that an earlier release wrote, which knew less; and gave everybody a tenant."""
 
 import json
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from auth_server.adapters import record_json
-from auth_server.adapters.dynamodb_store import client_items
+from auth_server.adapters.dynamodb_store import client_items, people
 from auth_server.adapters.redis_store import fields
 from auth_server.ports.records import StoredClient, StoredCode, StoredGrant, StoredTransaction
-from tests.auth_server.stores.test_contract import CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION
+from tests.auth_server.stores.test_contract import CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
 
 LATER = {"jwks", "jwks_uri", "authentication_method", "registration_token", "resource_server"}
 
@@ -32,9 +32,29 @@ def test_a_client_in_a_backup() -> None:
     assert record_json.from_json(document) == record
 
 
-OLD_GRANT, OLD_CODE = replace(GRANT, authenticated_at=None), replace(CODE, nonce=None)
-OLD_TRANSACTION = replace(TRANSACTION, request=replace(REQUEST, nonce=None, login_hint=None))
-LATER_OF_GRANTS = {"authenticated_at", "nonce", "login_hint", "key_thumbprint"}
+def test_a_client_that_came_by_itself_belongs_to_no_workspace() -> None:
+    item = client_items.client_item(PUBLIC, "generation", last_used_at=NOW, used_at=None)
+    assert client_items.client_of({**item, "tenant": "default"}) == PUBLIC
+    known = {name: str(value).encode() for name, value in fields.client_fields(PUBLIC).items() if name not in LATER}
+    known |= {"confidential": b"0", "document_expires_at": b"", "tenant": b"default"}
+    assert fields.client_from(known) == PUBLIC
+
+
+def test_a_person_in_dynamodb_is_a_member_of_what_was_their_tenant() -> None:
+    _, put = people.user_puts(USER, lambda: "generation")
+    item = {name: value for name, value in put.item.items() if name not in {"memberships", "revision"}}
+    assert people.user_of({**item, "tenant": "default"}) == USER
+
+
+def test_a_person_in_a_backup_is_a_member_of_what_was_their_tenant() -> None:
+    document = record_json.to_json(USER)
+    del document["memberships"]
+    assert record_json.from_json({**document, "tenant": "default"}) == USER
+
+
+OLD_GRANT, OLD_CODE = replace(GRANT, authenticated_at=None, role=None), replace(CODE, nonce=None)
+OLD_TRANSACTION = replace(TRANSACTION, request=replace(REQUEST, nonce=None, login_hint=None, workspace=None))
+LATER_OF_GRANTS = {"authenticated_at", "nonce", "login_hint", "key_thumbprint", "role", "workspace"}
 
 
 def test_a_sign_in_and_its_grant_in_redis() -> None:

@@ -22,7 +22,19 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 DOCUMENT = REPOSITORY / "docs" / "storage-redis.md"
 ROW = re.compile(r"^\| `\{auth\}:([a-z-]+)(:ID)?` \| (\w+) \| .* \| (.*) \|$", re.MULTILINE)
 DAY = 86400
-PERMANENT = {"store", "client", "clients", "clients-deleted", "user", "users", "emails", "key", "keys"}
+PERMANENT = {
+    "store",
+    "workspace",
+    "workspaces",
+    "client",
+    "clients",
+    "clients-deleted",
+    "user",
+    "users",
+    "emails",
+    "key",
+    "keys",
+}
 """What a store keeps once every grant, session and attempt has ended: clients of the operator's, people, keys."""
 
 

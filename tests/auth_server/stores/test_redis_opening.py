@@ -1,5 +1,6 @@
 """What a Redis must be to hold the store, and what the operator reads where it is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from structlog.testing import capture_logs
 from auth_server.adapters.redis_store.address import Address, parse
 from auth_server.adapters.redis_store.opening import SCHEMA, check_version
 from auth_server.adapters.redis_store.store import open_redis
+from auth_server.domain.workspace import Membership, Role, Workspace
+from auth_server.ports.authorizations import Redeemed
 from auth_server.ports.store import UnusableStore
-from tests.auth_server.stores.test_contract import CLIENT
+from auth_server.ports.workspaces import Removal
+from tests.auth_server.stores.test_contract import CLIENT, CODE, FIRST, GRANT, NOW, PUBLIC, TRANSACTION, USER
 from tests.support.processes import free_port
 from tests.support.redis_server import redis_serving
 
@@ -81,6 +85,41 @@ async def test_the_store_of_a_newer_release_is_refused(tmp_path: Path) -> None:
             await store.add_client(CLIENT)
         server.command("HSET", "{auth}:store", "schema", str(SCHEMA + 1))
         assert "newer release" in await _refusal(server.url)
+
+
+@pytest.mark.slow
+async def test_the_store_of_a_release_without_workspaces_is_migrated_once(tmp_path: Path) -> None:
+    """Everybody had a tenant. Whoever shared one shares a workspace, and nobody is more than a member of it."""
+    eve = replace(USER, user_id="usr_e", email="eve@example.com", created_at=NOW + 1)
+    with redis_serving(tmp_path) as server:
+        async with open_redis(server.url) as store:
+            await store.add_client(replace(CLIENT, client_id="of acme"))
+            for client in (CLIENT, PUBLIC):
+                await store.add_client(client)
+            for user in (USER, eve):
+                await store.add_user(user)
+            await store.start_transaction(TRANSACTION)
+            assert await store.approve("txn", GRANT, CODE, NOW)
+        server.command("HSET", "{auth}:store", "schema", "1")
+        server.command("HDEL", "{auth}:grant:g", "role")
+        server.command("HSET", "{auth}:client:dcr_b", "tenant", "default")
+        server.command("HSET", "{auth}:client:of acme", "tenant", "acme")
+        for user_id, tenant in {"usr_a": "default", "usr_e": "acme"}.items():
+            server.command("HDEL", f"{{auth}}:user:{user_id}", "role:default")
+            server.command("HSET", f"{{auth}}:user:{user_id}", "tenant", tenant)
+        for _ in range(2):
+            async with open_redis(server.url) as store:
+                in_acme = replace(eve, memberships=(Membership("acme", Role.MEMBER),))
+                assert list(await store.users()) == [USER, in_acme]
+                assert list(await store.workspaces()) == [Workspace("acme", "acme", NOW + 1)]
+                assert await store.client("dcr_b") == PUBLIC
+                assert await store.remove_workspace("acme") is Removal.IN_USE
+        async with open_redis(server.url) as store:
+            assert await store.redeem("code", FIRST, NOW) == Redeemed()
+            await store.delete_client("dcr_b", NOW)
+            await store.delete_client("of acme", NOW)
+            await store.end_membership("usr_e", "acme", NOW)
+            assert await store.remove_workspace("acme") is Removal.REMOVED
 
 
 @pytest.mark.slow

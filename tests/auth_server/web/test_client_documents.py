@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from auth_server.domain.failures import WIRE, Facts, Reason, Refused
+from auth_server.domain.workspace import DEFAULT_WORKSPACE
 from auth_server.flows.consent import ConsentQuestion
 from auth_server.protocol.client_documents import Defect
 from auth_server.web import consent, notices
@@ -22,7 +23,7 @@ QUESTION = ConsentQuestion(
     redirect_is_private_scheme=False,
     scopes=("query",),
     resource="https://mcp.example.com/mcp",
-    workspace="default",
+    workspaces=(DEFAULT_WORKSPACE,),
     user_email="ada@example.com",
     csrf_token="csrf",
     sign_out_token="out",
@@ -31,7 +32,7 @@ QUESTION = ConsentQuestion(
 
 def text(question: ConsentQuestion) -> str:
     """The consent page of a question."""
-    page = consent._page(question, "txn", BROWSER)
+    page = consent._page(question, "txn", BROWSER, "")
     return bytes(BROWSER.render(page).body).decode()
 
 

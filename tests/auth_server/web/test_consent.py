@@ -56,7 +56,7 @@ async def test_b14_deny_tells_the_client(any_site: Site) -> None:
 
 async def test_b12_the_page_says_who_asks_for_what_and_where_it_goes(site: Site) -> None:
     page = (await site.consent_page()).text
-    for shown in ("Claude Code", "127.0.0.1:53219", "this computer", RESOURCE, EMAIL, "default", "Run read-only SQL"):
+    for shown in ("Claude Code", "127.0.0.1:53219", "this computer", RESOURCE, EMAIL, "Default", "Run read-only SQL"):
         assert shown in page
     assert "Unverified" not in page
     assert "Stay connected" not in page

@@ -1,6 +1,7 @@
 """Records as JSON objects and back: `kind` names the dataclass, the other members are its fields.
 
 Bytes become base64 and sets sorted lists. Reading believes nothing but the types: a value of another one is refused.
+What an earlier release did not write has its default.
 """
 
 import base64
@@ -12,6 +13,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
+from auth_server.domain.user import User
+from auth_server.domain.workspace import Role
 from auth_server.ports.records import Record
 
 _KINDS: Mapping[str, type] = {kind.__name__: kind for kind in get_args(Record)}
@@ -31,7 +34,11 @@ def from_json(document: Any) -> Record:
     kind = _KINDS.get(str(document.get("kind"))) if isinstance(document, dict) else None
     if kind is None:
         raise MalformedRecord
-    return cast("Record", _read(kind, {name: value for name, value in document.items() if name != "kind"}))
+    members = {name: value for name, value in document.items() if name != "kind"}
+    if kind is User and "tenant" in members:
+        # An earlier release had one workspace per person. Nobody becomes more than a member unasked.
+        members["memberships"] = [{"workspace": members.pop("tenant"), "role": Role.MEMBER.value}]
+    return cast("Record", _read(kind, members))
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,9 @@ import typer
 from auth_server.cli.output import moment, show, show_list, show_one
 from auth_server.cli.running import administer
 from auth_server.cli.style import AsJson, group
+from auth_server.cli.users import InWorkspace
 from auth_server.domain.client import Client
+from auth_server.domain.workspace import DEFAULT_WORKSPACE
 
 commands = group("Manage the applications that ask for tokens.")
 
@@ -47,6 +49,7 @@ def create(
             show_default=False,
         ),
     ] = None,
+    workspace: InWorkspace = DEFAULT_WORKSPACE.name,
     as_json: AsJson = False,
 ) -> None:
     """Add a client. A confidential one can use client_credentials; with redirect URIs, people can sign in as well."""
@@ -56,7 +59,11 @@ def create(
     made = administer(
         lambda administration: (
             administration.clients.create(
-                name=name, confidential=confidential, redirect_uris=redirect_uris or (), scope=scope
+                name=name,
+                confidential=confidential,
+                redirect_uris=redirect_uris or (),
+                scope=scope,
+                workspace=workspace,
             )
             if resource_server is None
             else administration.clients.create_resource_server(name=name, resource=resource_server)
@@ -124,6 +131,7 @@ def _document(client: Client) -> dict[str, Any]:
         "name": client.name,
         "confidential": client.confidential,
         "registration": client.registration.value,
+        "workspace": client.tenant,
         "redirect_uris": list(client.redirect_uris),
         "grant_types": sorted(client.grant_types),
         "scopes": sorted(client.scopes),

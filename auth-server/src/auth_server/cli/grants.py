@@ -58,6 +58,7 @@ def _document(grant: Grant) -> dict[str, Any]:
         "gid": grant.handle,
         "user_id": grant.user_id,
         "client_id": grant.client_id,
+        "workspace": grant.tenant,
         "scopes": sorted(grant.scopes),
         "resource": grant.resource,
         "created_at": moment(grant.created_at),

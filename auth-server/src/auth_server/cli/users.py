@@ -10,6 +10,7 @@ from auth_server.cli.output import fail, moment, show, show_list, show_one
 from auth_server.cli.running import administer
 from auth_server.cli.style import AsJson, group
 from auth_server.domain.user import User
+from auth_server.domain.workspace import DEFAULT_WORKSPACE, Role
 
 commands = group("Manage the people who can sign in.")
 
@@ -26,15 +27,21 @@ PasswordFile = Annotated[
 ]
 
 
+InWorkspace = Annotated[str, typer.Option("--workspace", metavar="WORKSPACE", help="Where it belongs.")]
+InRole = Annotated[Role, typer.Option("--role", help="What the person is in the workspace.")]
+
+
 @commands.command("create")
 def create(
     email: Annotated[str, typer.Option(help="Address the person signs in with.", show_default=False)],
     password_file: PasswordFile = None,
+    workspace: InWorkspace = DEFAULT_WORKSPACE.name,
+    role: InRole = Role.MEMBER,
     as_json: AsJson = False,
 ) -> None:
     """Add a person. The password is never taken from the command line, which other users of the machine can read."""
     password = _password(password_file)
-    user = administer(lambda administration: administration.people.create(email, password))
+    user = administer(lambda administration: administration.people.create(email, password, workspace, role))
     show(as_json, {"user_id": user.user_id, "email": user.email}, f"Created {user.email} ({user.user_id}).")
 
 
@@ -96,6 +103,7 @@ def _document(user: User) -> dict[str, Any]:
         "user_id": user.user_id,
         "email": user.email,
         "state": "enabled" if user.disabled_at is None else "disabled",
+        "workspaces": [f"{each.workspace}:{each.role.value}" for each in user.memberships],
         "created_at": moment(user.created_at),
         "disabled_at": moment(user.disabled_at),
     }

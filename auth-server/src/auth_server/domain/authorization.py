@@ -21,7 +21,8 @@ class AuthorizationRequest:
     `scopes` are what is left after narrowing, `resource` is canonical, `code_challenge` is S256's. `state` is echoed
     byte for byte, and so is `nonce`, in the ID token; None when there was none. `login_hint` is the address that the
     client expects to sign in. `key_thumbprint` (`dpop_jkt`) is that of the one key by which the code may be redeemed,
-    None for any or none.
+    None for any or none. `workspace` is the one that the request's URL names, if it names one; nobody has looked
+    whether it exists.
     """
 
     client_id: str
@@ -33,6 +34,7 @@ class AuthorizationRequest:
     nonce: str | None = None
     login_hint: str | None = None
     key_thumbprint: str | None = None
+    workspace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,9 @@ class Client:
     `jwks` is a JWK set of public keys as JSON, `jwks_uri` where such a set is published; there is at most one of both.
     `authentication_method` is the one that a client named when it registered itself.
 
-    `document_expires_at` is when the metadata document of a client that has one must be fetched anew.
+    `tenant` is the workspace of a client of the operator's; one that came by itself works where its person chooses,
+    and has none, nor has a resource server. `document_expires_at` is when the metadata document of a client that has
+    one must be fetched anew.
     `registration_token` is the SHA-256 of the token with which a client manages its own registration (RFC 7592).
     `resource_server` is the resource for which the client answers, and whose tokens it may look into; None for most.
     Times are seconds since the epoch.
@@ -71,7 +73,7 @@ class Client:
     redirect_uris: tuple[str, ...]
     grant_types: frozenset[GrantType]
     scopes: frozenset[str]
-    tenant: str
+    tenant: str | None
     created_at: float
     confidential: bool = False
     secrets: tuple[ClientSecret, ...] = ()

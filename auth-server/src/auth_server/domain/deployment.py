@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-DEFAULT_TENANT = "default"
-"""The one tenant there is; carried in every token and compared with a schema's tenant by mcp-server."""
-
 
 class DocumentPolicy(StrEnum):
     """Whose metadata documents make a client."""

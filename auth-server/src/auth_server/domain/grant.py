@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from auth_server.domain.workspace import Role
+
 REFRESH_IDLE_LIFETIME = 30 * 86400
 GRANT_LIFETIME = 90 * 86400
 REPLAY_WINDOW = 120
@@ -14,9 +16,10 @@ REVOKED_GRANT_MEMORY = 3600
 class Grant:
     """What was allowed. `grant_id` routes codes and refresh tokens; `handle` is the unrelated `gid` that tokens show.
 
-    `expires_at` is absolute: no refresh extends it. `authenticated_at` is when the person had signed in; None in grants
-    of an earlier release. `key_thumbprint` is that of the key to which a public client's refresh tokens are bound
-    (RFC 9449 §5), None for none; it is set at most once, with a refresh token.
+    `tenant` is the workspace it is for, and `role` the person's in it; a grant ends when either is no longer so.
+    `expires_at` is absolute: no refresh extends it. `authenticated_at` is when the person had signed in. It and `role`
+    are None in grants of an earlier release. `key_thumbprint` is that of the key to which a public client's refresh
+    tokens are bound (RFC 9449 §5), None for none; it is set at most once, with a refresh token.
     """
 
     grant_id: str
@@ -31,6 +34,7 @@ class Grant:
     expires_at: float
     authenticated_at: float | None = None
     key_thumbprint: str | None = None
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)

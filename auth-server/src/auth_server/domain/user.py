@@ -4,6 +4,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from auth_server.domain.workspace import Membership, Role
+
 EMAIL_LENGTH = 254
 MIN_PASSWORD_LENGTH = 8
 MAX_PASSWORD_LENGTH = 1024
@@ -22,15 +24,19 @@ class UnusablePassword(ValueError):
 class User:
     """A person. `user_id` is `usr_…` and becomes `sub`; `email` is normalised; `password_hash` is argon2id's.
 
-    `disabled_at` is None while they may sign in.
+    `disabled_at` is None while they may sign in. `memberships` are the workspaces they belong to, by name.
     """
 
     user_id: str
     email: str
     password_hash: str
-    tenant: str
     created_at: float
     disabled_at: float | None = None
+    memberships: tuple[Membership, ...] = ()
+
+    def role_in(self, workspace: str) -> Role | None:
+        """The person's role in a workspace; None if they do not belong to it."""
+        return next((each.role for each in self.memberships if each.workspace == workspace), None)
 
 
 @dataclass(frozen=True, slots=True)

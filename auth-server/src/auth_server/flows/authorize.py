@@ -62,12 +62,19 @@ class Authorize:
         self._limiter, self._clock, self._entropy = limiter, clock, entropy
 
     async def begin(
-        self, pairs: Pairs, *, browser_id: str | None, session_id: str | None, address: str
+        self,
+        pairs: Pairs,
+        *,
+        browser_id: str | None,
+        session_id: str | None,
+        address: str,
+        workspace: str | None = None,
     ) -> ErrorRedirect | Continue:
         """Judges the request's parameters and starts a transaction if they are good.
 
-        `browser_id` and `session_id` are the cookies' values, `address` is the browser's network address. Only Continue
-        has a side effect: one row. Raises StoreUnavailable, and Refused when the error must not be redirected: client
+        `browser_id` and `session_id` are the cookies' values, `address` is the browser's network address, `workspace`
+        the one that the URL names: consent finds out whether it is one of the person's. Only Continue has a side
+        effect: one row. Raises StoreUnavailable, and Refused when the error must not be redirected: client
         or redirect URI are not proven, the request is absurd, the address sends too many, or nobody here knows the
         client.
         """
@@ -83,7 +90,9 @@ class Authorize:
         client = await self._client(authorize.unverified_client_id(pairs), address)
         proven = authorize.prove(pairs, client, self._deployment)
         try:
-            accepted = authorize.judge(pairs, proven, self._deployment, now, pushed=pushed is not None)
+            accepted = authorize.judge(
+                pairs, proven, self._deployment, now, pushed=pushed is not None, workspace=workspace
+            )
             session = await self._live_session(session_id, accepted.authenticated_since, now)
             if accepted.silent:
                 raise Refused(Reason.CONSENT_REQUIRED if session else Reason.LOGIN_REQUIRED)

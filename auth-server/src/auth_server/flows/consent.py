@@ -11,11 +11,13 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import GRANT_LIFETIME, Grant
 from auth_server.domain.user import User
-from auth_server.flows import transactions
+from auth_server.domain.workspace import Membership, Workspace
+from auth_server.flows import transactions, workspace_choice
 from auth_server.flows.sign_out import sign_out_token
 from auth_server.ports.authorizations import Decided, TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.people import SessionStore, UserStore
+from auth_server.ports.workspaces import WorkspaceStore
 from auth_server.protocol import authorize, redirect_uri
 from shared_kernel import scope
 from shared_kernel.clock import Clock
@@ -32,7 +34,8 @@ class ConsentQuestion:
     metadata document, and so vouches for it. Show "unverified" for a client that has neither.
     `redirect_host` is where the browser goes next: a host with port, or a private-use scheme such as `cursor://host`.
     `redirect_is_loopback` asks for the warning that any program on this computer could be the client;
-    `redirect_is_private_scheme` for the one that any installed app could have claimed the scheme.
+    `redirect_is_private_scheme` for the one that any installed app could have claimed the scheme. Of several
+    `workspaces` the person chooses one.
     """
 
     client_name: str
@@ -43,10 +46,29 @@ class ConsentQuestion:
     redirect_is_private_scheme: bool
     scopes: tuple[str, ...]
     resource: str
-    workspace: str
+    workspaces: tuple[Workspace, ...]
     user_email: str
     csrf_token: str
     sign_out_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoWorkspace:
+    """The person belongs to no workspace that the request may be for; whether there is such a one is not told.
+
+    They can deny, or go on as somebody else.
+    """
+
+    client_name: str
+    client_verified: bool
+    user_email: str
+    csrf_token: str
+    sign_out_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unchosen:
+    """Nothing was decided: of several workspaces the person chose none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +94,17 @@ class Consent:
         transactions: TransactionStore,
         users: UserStore,
         sessions: SessionStore,
+        workspaces: WorkspaceStore,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self._deployment = deployment
+        self._deployment, self._workspaces = deployment, workspaces
         self._clients, self._transactions, self._users, self._sessions = clients, transactions, users, sessions
         self._clock, self._entropy = clock, entropy
 
     async def view(
         self, transaction_id: str, browser_id: str | None, session_id: str | None
-    ) -> ConsentQuestion | NeedsSignIn:
+    ) -> ConsentQuestion | NoWorkspace | NeedsSignIn:
         """What to show; without side effects.
 
         Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
@@ -91,6 +114,14 @@ class Consent:
         checked = await self._checked(transaction, transaction_id, session_id, now)
         if not isinstance(checked, _Checked):
             return checked
+        if not checked.memberships:
+            return NoWorkspace(
+                client_name=checked.client.name,
+                client_verified=checked.client.is_verified,
+                user_email=checked.user.email,
+                csrf_token=checked.csrf_token,
+                sign_out_token=checked.sign_out_token,
+            )
         request, kind = checked.transaction.request, redirect_uri.kind(checked.transaction.request.redirect_uri)
         return ConsentQuestion(
             client_name=checked.client.name,
@@ -101,7 +132,7 @@ class Consent:
             redirect_is_private_scheme=kind is redirect_uri.Kind.PRIVATE_SCHEME,
             scopes=tuple(scope.join(request.scopes).split()),
             resource=request.resource,
-            workspace=checked.user.tenant,
+            workspaces=await workspace_choice.workspaces_of(checked.memberships, self._workspaces),
             user_email=checked.user.email,
             csrf_token=checked.csrf_token,
             sign_out_token=checked.sign_out_token,
@@ -116,9 +147,11 @@ class Consent:
         csrf_token: str,
         approve: bool,
         address: str,
-    ) -> Redirect | NeedsSignIn:
+        workspace: str | None = None,
+    ) -> Redirect | NeedsSignIn | Unchosen:
         """Makes the decision, from the stored transaction alone; only the first of several submissions counts.
 
+        `workspace` is the one that the person chose; it need not be given where there is only one to choose.
         A second one that says the same soon afterwards, as of a double click, is sent where the first was: the browser
         follows the last answer only. Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION, FORGED_FORM),
         StoreUnavailable.
@@ -132,9 +165,12 @@ class Consent:
             return NeedsSignIn()
         if not credentials.same_digest(csrf_token, checked.csrf_token):
             raise Refused(Reason.FORGED_FORM)
+        membership = workspace_choice.chosen(checked.memberships, workspace)
+        if approve and membership is None:
+            return Unchosen()
         url = await (
-            self._approved(checked, transaction_id, session_id, address, now)
-            if approve
+            self._approved(checked, membership, transaction_id, session_id, address, now)
+            if approve and membership
             else self._denied(checked, address, now)
         )
         if url is None:  # somebody else was faster, if it was not the person's end or the client's
@@ -145,9 +181,15 @@ class Consent:
         return Redirect(url)
 
     async def _approved(
-        self, checked: "_Checked", transaction_id: str, session_id: str, address: str, now: float
+        self,
+        checked: "_Checked",
+        membership: Membership,
+        transaction_id: str,
+        session_id: str,
+        address: str,
+        now: float,
     ) -> str | None:
-        request, grant = checked.transaction.request, self._grant(checked, now)
+        request, grant = checked.transaction.request, self._grant(checked, membership, now)
         code = credentials.authorization_code(
             session_id=session_id, transaction_id=transaction_id, grant_id=grant.grant_id
         )
@@ -168,6 +210,7 @@ class Consent:
             grant=grant.handle,
             scope=scope.join(grant.scopes),
             resource=grant.resource,
+            tenant=grant.tenant,
             address=address,
         )
         return authorize.code_redirect(request, code, self._deployment.issuer)
@@ -222,31 +265,40 @@ class Consent:
         client = await self._clients.client(transaction.request.client_id)
         if user is None or client is None or not authorize.still_allowed(transaction.request, client, self._deployment):
             raise Refused(Reason.UNKNOWN_TRANSACTION)
-        return _Checked(transaction, client, user, _csrf_token(session_id, transaction_id), sign_out_token(session_id))
+        return _Checked(
+            transaction,
+            client,
+            user,
+            workspace_choice.eligible(user, client, transaction.request.workspace),
+            _csrf_token(session_id, transaction_id),
+            sign_out_token(session_id),
+        )
 
-    def _grant(self, checked: "_Checked", now: float) -> Grant:
+    def _grant(self, checked: "_Checked", membership: Membership, now: float) -> Grant:
         request, client = checked.transaction.request, checked.client
         return Grant(
             grant_id=credentials.new_identifier(self._entropy),
             handle=credentials.new_identifier(self._entropy),
             client_id=client.client_id,
             user_id=checked.user.user_id,
-            tenant=checked.user.tenant,
+            tenant=membership.workspace,
             scopes=request.scopes,
             resource=request.resource,
             refreshable=GrantType.REFRESH_TOKEN in client.grant_types or scope.OFFLINE_ACCESS in request.scopes,
             created_at=now,
             expires_at=now + GRANT_LIFETIME,
+            role=membership.role,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """A transaction whose browser, person and client have been checked now."""
+    """A transaction whose browser, person and client have been checked now; the grant is for one of the memberships."""
 
     transaction: Transaction
     client: Client
     user: User
+    memberships: tuple[Membership, ...]
     csrf_token: str
     sign_out_token: str
 

@@ -108,6 +108,7 @@ def compose(
             transactions=store,
             users=store,
             sessions=store,
+            workspaces=store,
             clock=clock,
             entropy=entropy,
         ),

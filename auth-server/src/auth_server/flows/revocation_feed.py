@@ -58,6 +58,7 @@ class RevocationFeed:
             grants=_of(Revoked.GRANT, ended),
             clients=_of(Revoked.CLIENT, ended),
             users=_of(Revoked.USER, ended),
+            members=_of(Revoked.MEMBERSHIP, ended),
         )
         return revocations.write(await self._keys.signing_key(), self._deployment.issuer, feed)
 

@@ -42,7 +42,11 @@ class TransactionStore(Protocol):
         ...
 
     async def approve(self, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float) -> bool:
-        """Consumes the transaction and adds grant and code, in one step; False if it was not there to consume."""
+        """Consumes the transaction and adds grant and code, in one step; False if it was not there to consume.
+
+        Also False if client or person are gone, the person is disabled, or does not have the grant's role in its
+        workspace.
+        """
         ...
 
     async def deny(self, transaction_digest: str, now: float) -> bool:

@@ -17,6 +17,8 @@ class Addition(Enum):
     """
     DELETED = auto()
     """The operator has deleted this client that came by itself: it stays out."""
+    NO_WORKSPACE = auto()
+    """There is no workspace of the client's `tenant`."""
 
 
 class ClientStore(Protocol):

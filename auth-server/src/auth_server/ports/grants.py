@@ -78,7 +78,7 @@ class RefreshStore(Protocol):
     async def rotate(
         self, key: RefreshTokenKey, rotation: Rotation, now: float
     ) -> Rotated | Replay | ReplayDiffers | OtherKey | Reused | Gone:
-        """Replaces the token by its successor, if its person is still there and enabled.
+        """Replaces the token by its successor, if its person is still there, enabled, and in the workspace.
 
         A token rotated less than REPLAY_WINDOW ago, whose successor is unused, gives Replay; any other one of the
         family revokes the grant and gives Reused. Rotating a successor erases the sealed response that brought it.

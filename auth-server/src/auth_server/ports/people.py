@@ -11,7 +11,7 @@ class UserStore(Protocol):
     """People."""
 
     async def add_user(self, user: User) -> bool:
-        """Adds a user; False if the e-mail address is taken."""
+        """Adds a user; False if the e-mail address is taken, or a workspace of theirs is not there."""
         ...
 
     async def user(self, user_id: str) -> User | None:

@@ -10,6 +10,7 @@ from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
+from auth_server.domain.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class UsedOnce:
 
 Record = (
     HadKeys
+    | Workspace
     | StoredClient
     | DeletedClient
     | User

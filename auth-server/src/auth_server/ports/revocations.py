@@ -9,7 +9,8 @@ from auth_server.domain.revocation import Revocation, Revoked
 class RevocationStore(Protocol):
     """Revocations of the last revocations.MEMORY seconds (shared_kernel) at least.
 
-    Every verb that revokes a grant, deletes a client or a user, or disables a user notes it in the same step.
+    Every verb that revokes a grant, deletes a client or a user, disables a user, or ends a membership notes it in the
+    same step.
     """
 
     async def revocations(self, since: float) -> Sequence[Revocation]:

@@ -12,6 +12,7 @@ from auth_server.ports.pushed_requests import PushedRequestStore
 from auth_server.ports.records import RecordStore
 from auth_server.ports.replays import ReplayStore
 from auth_server.ports.revocations import RevocationStore
+from auth_server.ports.workspaces import WorkspaceStore
 
 
 class UnusableStore(Exception):
@@ -39,6 +40,7 @@ class Maintenance(Protocol):
 
 
 class Store(
+    WorkspaceStore,
     ClientStore,
     UserStore,
     SessionStore,

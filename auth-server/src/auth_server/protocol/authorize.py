@@ -67,10 +67,18 @@ def prove(pairs: Pairs, client: Client | None, deployment: Deployment) -> Proven
     return Proven(client, uri, state)
 
 
-def judge(pairs: Pairs, proven: Proven, deployment: Deployment, now: float, *, pushed: bool = False) -> Accepted:
+def judge(
+    pairs: Pairs,
+    proven: Proven,
+    deployment: Deployment,
+    now: float,
+    *,
+    pushed: bool = False,
+    workspace: str | None = None,
+) -> Accepted:
     """Stage two, for a request that its client has pushed or that only the browser brings.
 
-    Raises Refused for the error redirect.
+    `workspace` is the one that the browser's URL names. Raises Refused for the error redirect.
     """
     given = parameters.parse(pairs)
     _check_extensions(given)
@@ -88,6 +96,7 @@ def judge(pairs: Pairs, proven: Proven, deployment: Deployment, now: float, *, p
         resource=resource,
         code_challenge=given.required("code_challenge"),
         key_thumbprint=_key_thumbprint(given),
+        workspace=workspace,
     )
     return Accepted(request, silent, authenticated_since)
 

@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit
 
 from auth_server.domain.client import Client, GrantType, Registration
 from auth_server.domain.client_name import safe_name
-from auth_server.domain.deployment import DEFAULT_TENANT
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.protocol import redirect_uri, registration
 from shared_kernel import strict_json
@@ -111,7 +110,7 @@ def client(client_id: str, document: Document, redirect_schemes: Container[str],
         redirect_uris=_redirect_uris(client_id, given.get("redirect_uris"), redirect_schemes),
         grant_types=_grant_types(client_id, given),
         scopes=registration.ALLOWED_SCOPES,
-        tenant=DEFAULT_TENANT,
+        tenant=None,
         created_at=now,
         document_expires_at=now + _lifetime(document.max_age),
     )

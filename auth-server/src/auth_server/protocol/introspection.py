@@ -40,6 +40,7 @@ def of_access_token(token: AccessToken) -> dict[str, Any]:
         "jti": token.token_id,
         "gid": token.grant_handle,
         "tenant": token.tenant,
+        **({"roles": sorted(token.roles)} if token.roles else {}),
     }
     if token.key_thumbprint is not None:  # RFC 9449 §6.2
         members |= {"token_type": BOUND, "cnf": {"jkt": token.key_thumbprint}}

@@ -14,7 +14,6 @@ from typing import Any
 
 from auth_server.domain.client import Client, GrantType, Registration
 from auth_server.domain.client_name import UNNAMED, safe_name
-from auth_server.domain.deployment import DEFAULT_TENANT
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import redirect_uri
 from shared_kernel import scope
@@ -59,7 +58,7 @@ def register(metadata: object, redirect_schemes: Container[str], now: float) -> 
         redirect_uris=stored,
         grant_types=grant_types,
         scopes=ALLOWED_SCOPES,
-        tenant=DEFAULT_TENANT,
+        tenant=None,
         created_at=now,
     )
     return Registered(client, _answer(client, uris))

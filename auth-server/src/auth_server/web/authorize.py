@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from auth_server.domain.failures import Reason, Refused
+from auth_server.domain.workspace import is_workspace_name
 from auth_server.flows.authorize import Authorize, Continue, ErrorRedirect
 from auth_server.protocol.parameters import Pairs
 from auth_server.web.browser import Browser, form_pairs
@@ -17,7 +18,7 @@ _log = structlog.get_logger("web")
 
 
 def authorize(flow: Authorize, browser: Browser) -> Endpoint:
-    """Takes authorization requests (RFC 6749 §3.1: GET, and POST of a form)."""
+    """Takes authorization requests (RFC 6749 §3.1: GET, and POST of a form); the path may name a workspace."""
 
     async def get(request: Request) -> Response:
         # A guess of the browser's that the person may go here must not start anything. Only success would be kept.
@@ -36,7 +37,13 @@ def authorize(flow: Authorize, browser: Browser) -> Endpoint:
     async def begin(request: Request, pairs: Pairs) -> Response:
         known = browser.browser_id(request)
         address = client_address(request.scope)
-        outcome = await flow.begin(pairs, browser_id=known, session_id=browser.session_id(request), address=address)
+        outcome = await flow.begin(
+            pairs,
+            browser_id=known,
+            session_id=browser.session_id(request),
+            address=address,
+            workspace=_workspace(request),
+        )
         match outcome:
             case ErrorRedirect(url, reason, client_id):
                 _log.info("authorization_refused", reason=reason.value, client_id=client_id, address=address)
@@ -48,6 +55,14 @@ def authorize(flow: Authorize, browser: Browser) -> Endpoint:
                 return response
 
     return browser.endpoint(get=get, head=head, post=post)
+
+
+def _workspace(request: Request) -> str | None:
+    """The workspace that the path names. Any that may exist will do: who is not in it learns no more than that."""
+    name: str | None = request.path_params.get("workspace")
+    if name is not None and not is_workspace_name(name):
+        raise Refused(Reason.NOT_FOUND)
+    return name
 
 
 def _query(request: Request) -> bytes:

@@ -10,15 +10,21 @@ from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
 from shared_kernel.client_address import client_address
 
+_CHOOSE = "Choose the workspace first."
+
 
 def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
     """Shows the question and takes the answer."""
 
     async def get(request: Request) -> Response:
-        transaction_id = request.query_params.get("transaction", "")
+        return await show(request, request.query_params.get("transaction", ""))
+
+    async def show(request: Request, transaction_id: str, *, error: str = "", status: int = 200) -> Response:
         match await flow.view(transaction_id, browser.browser_id(request), browser.session_id(request)):
             case flows.ConsentQuestion() as question:
-                return browser.render(_page(question, transaction_id, browser))
+                return browser.render(_page(question, transaction_id, browser, error), status)
+            case flows.NoWorkspace() as outside:
+                return browser.render(_outside_page(outside, transaction_id, browser), 400)
             case flows.NeedsSignIn():
                 return browser.to_transaction("login", transaction_id)
 
@@ -35,17 +41,32 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
             csrf_token=fields.get("csrf", ""),
             approve=decision == "approve",
             address=client_address(request.scope),
+            workspace=fields.get("workspace"),
         )
         match outcome:
             case flows.Redirect(url):
                 return browser.redirect(url)
             case flows.NeedsSignIn():
                 return browser.to_transaction("login", transaction_id)
+            case flows.Unchosen():
+                return await show(request, transaction_id, error=_CHOOSE, status=400)
 
     return browser.endpoint(get=get, post=post)
 
 
-def _page(question: flows.ConsentQuestion, transaction_id: str, browser: Browser) -> pages.ConsentPage:
+def _outside_page(outside: flows.NoWorkspace, transaction_id: str, browser: Browser) -> pages.OutsidePage:
+    return pages.OutsidePage(
+        action=browser.path("consent"),
+        transaction=transaction_id,
+        csrf=outside.csrf_token,
+        sign_out=browser.path("sign-out"),
+        sign_out_csrf=outside.sign_out_token,
+        client=browser.client_label(outside.client_name, outside.client_verified),
+        user=outside.user_email,
+    )
+
+
+def _page(question: flows.ConsentQuestion, transaction_id: str, browser: Browser, error: str) -> pages.ConsentPage:
     return pages.ConsentPage(
         action=browser.path("consent"),
         transaction=transaction_id,
@@ -56,12 +77,13 @@ def _page(question: flows.ConsentQuestion, transaction_id: str, browser: Browser
         user=question.user_email,
         scopes=pages.scope_texts(question.scopes),
         resource=question.resource,
-        workspace=question.workspace,
+        workspaces=question.workspaces,
         client_host=question.client_host or "",
         redirect_host=question.redirect_host,
         to_another_site=_leads_elsewhere(question),
         to_this_computer=question.redirect_is_loopback,
         to_an_app=question.redirect_is_private_scheme,
+        error=error,
     )
 
 

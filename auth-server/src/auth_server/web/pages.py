@@ -12,9 +12,10 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from auth_server.domain.client_name import UNNAMED, imitates, mixes_alphabets, safe_name
+from auth_server.domain.workspace import Workspace
 from shared_kernel import scope as scopes
 
-_TEMPLATES = ("base.html", "icons.html", "login.html", "consent.html", "home.html", "notice.html")
+_TEMPLATES = ("base.html", "icons.html", "login.html", "consent.html", "outside.html", "home.html", "notice.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class ConsentPage:
 
     `sign_out` is where the form "use another account" posts to. `client_host` is the host that vouches for the client,
     empty if none does. `redirect_host` is where the answer goes: a site, a program on this computer, or an app that
-    claimed a scheme; `to_another_site` says that it is not the client's own.
+    claimed a scheme; `to_another_site` says that it is not the client's own. Of several `workspaces` the person chooses
+    one; `error` explains why the page is shown again, empty at first.
     """
 
     action: str
@@ -65,12 +67,26 @@ class ConsentPage:
     user: str
     scopes: tuple[ScopeText, ...]
     resource: str
-    workspace: str
+    workspaces: tuple[Workspace, ...]
     client_host: str
     redirect_host: str
     to_another_site: bool
     to_this_computer: bool
     to_an_app: bool
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutsidePage:
+    """Says that the person belongs to no workspace that the request may be for; lets them deny, or be somebody else."""
+
+    action: str
+    transaction: str
+    csrf: str
+    sign_out: str
+    sign_out_csrf: str
+    client: ClientLabel
+    user: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +132,11 @@ class Notice:
     reference: str = ""
 
 
-Page = LoginPage | ConsentPage | HomePage | Notice
+Page = LoginPage | ConsentPage | OutsidePage | HomePage | Notice
 _TEMPLATE_OF: Mapping[type[Page], str] = {
     LoginPage: "login.html",
     ConsentPage: "consent.html",
+    OutsidePage: "outside.html",
     HomePage: "home.html",
     Notice: "notice.html",
 }

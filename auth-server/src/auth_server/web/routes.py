@@ -50,13 +50,17 @@ def endpoints(
     issuer: str,
     browser: Browser,
 ) -> Mapping[str, Endpoint]:
-    """Every path that answers; no other path does, and no spelling of these but the exact one."""
+    """Every path that answers; no other path does, and no spelling of these but the exact one.
+
+    A last part in braces stands for one part of a path, whose value the handler finds under that name.
+    """
     base = urlsplit(issuer).path
     # Starlette tries one after the other, so what is asked for most comes first.
     return {
         f"{base}/token": api(token(flows.token)),
         **{path: document_endpoint(document) for path, document in documents.items()},
         f"{base}/authorize": authorize(flows.authorize, browser),
+        f"{base}/authorize/{{workspace}}": authorize(flows.authorize, browser),
         f"{base}/par": api(par(flows.push)),
         f"{base}/login": sign_in(flows.sign_in, browser),
         f"{base}/consent": consent(flows.consent, browser),

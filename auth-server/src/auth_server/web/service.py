@@ -60,4 +60,10 @@ class Service:
 class _ExactRoute(Route):
     def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, MutableMapping[str, Any]]:
         # Starlette's pattern ends in `$`, which also matches before a final line feed.
-        return (Match.FULL, {}) if scope["path"] == self.path else (Match.NONE, {})
+        stem, brace, name = self.path.partition("{")
+        value = scope["path"].removeprefix(stem) if brace and scope["path"].startswith(stem) else ""
+        if scope["path"] == self.path and not brace:
+            return Match.FULL, {}
+        if value and "/" not in value:
+            return Match.FULL, {"path_params": {name.removesuffix("}"): value}}
+        return Match.NONE, {}

@@ -142,6 +142,7 @@ def _joined(known: Feed, feed: Feed) -> Feed:
         grants=_merged(known.grants, feed.grants, oldest),
         clients=_merged(known.clients, feed.clients, oldest),
         users=_merged(known.users, feed.users, oldest),
+        members=_merged(known.members, feed.members, oldest),
     )
 
 

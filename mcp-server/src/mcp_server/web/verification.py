@@ -67,4 +67,5 @@ class TokenVerifier:
             client_id=claims.client_id,
             scopes=claims.scopes,
             grant=claims.grant_handle,
+            roles=claims.roles,
         )

@@ -16,6 +16,7 @@ from auth_server.adapters.dynamodb_store.items import (
     transaction_key,
     user_key,
 )
+from auth_server.adapters.dynamodb_store.memberships import generation_in
 from auth_server.adapters.dynamodb_store.table import ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Put, Update, Write
 from auth_server.adapters.remembered import Remembered
@@ -34,6 +35,7 @@ from shared_kernel import scope
 KIND = "transaction"
 _REMEMBERED = 1_000
 """Codes on their way to the client that need not be read again."""
+_NO_ROLE = ""
 _UNDECIDED = "attribute_not_exists(#decided_at) AND #expires_at > :now"
 
 
@@ -65,10 +67,18 @@ class DynamoDbAuthorizations:
         async with self._table.in_time():
             client, user = client_key(grant.client_id), user_key(grant.user_id)
             found = await self._table.get_many([client, user])
-            # A client or person that ended a moment ago has had its grants revoked; it must not get another.
-            if "generation" not in found.get(client, {}) or not _may_act(found.get(user, {})):
+            # A client, person or membership that ended a moment ago took its grants along; it must not get another.
+            membership = generation_in(found.get(user, {}), grant.tenant, grant.role or _NO_ROLE)
+            if "generation" not in found.get(client, {}) or not _may_act(found.get(user, {})) or membership is None:
                 return False
-            owners = Owners(grant.client_id, found[client]["generation"], grant.user_id, found[user]["generation"])
+            owners = Owners(
+                grant.client_id,
+                found[client]["generation"],
+                grant.user_id,
+                found[user]["generation"],
+                grant.tenant,
+                membership,
+            )
             writes: list[Write] = [
                 Update(
                     transaction_key(transaction_digest),

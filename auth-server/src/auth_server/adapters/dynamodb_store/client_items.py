@@ -108,7 +108,7 @@ def client_of(item: Item) -> Client:
         redirect_uris=tuple(item["redirect_uris"]),
         grant_types=frozenset(map(GrantType, item["grant_types"])),
         scopes=scope.parse(item["scopes"]),
-        tenant=item["tenant"],
+        tenant=item.get("tenant") if item["registration"] == Registration.OPERATOR else None,
         created_at=item["created_at"],
         confidential=item["confidential"],
         secrets=tuple(

@@ -15,6 +15,7 @@ from auth_server.adapters.dynamodb_store.client_items import (
     secret_attributes,
 )
 from auth_server.adapters.dynamodb_store.items import Item, Key, client_key
+from auth_server.adapters.dynamodb_store.memberships import counted
 from auth_server.adapters.dynamodb_store.revocations import note
 from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import CHANGED, NEW, Delete, Put, Update
@@ -63,9 +64,11 @@ class DynamoDbClients:
             condition = f"{NEW} OR (attribute_not_exists(#generation) AND #registration = :operator)"
             try:
                 put = Put(client_key(client.client_id), item, condition, {"operator": Registration.OPERATOR.value})
-                await self._table.write(put)
-            except ConditionFailed as failed:
-                return await self._known_client(failed.met or {}, client, item["generation"])
+                await self._table.transact([put, *_counted(client.tenant, 1)])
+            except TransactionFailed as failed:
+                if failed.met is None:
+                    return Addition.NO_WORKSPACE
+                return await self._known_client(failed.met, client, item["generation"])
             if client.registration is not Registration.OPERATOR:
                 await self._evict_never_used()
             return Addition.ADDED
@@ -106,12 +109,14 @@ class DynamoDbClients:
         """See ClientStore. The sweeper revokes the grants, which are over already without their client."""
         async with self._table.in_time():
             key, call = client_key(client_id), self._table.new_name()
+            item = await self._table.get(key) or {}
             gone = dict.fromkeys(LEFT_BEHIND)
             mark = {**gone, "deleted_at": now, "deleted_by": call, "queue": QUEUE, "due": now}
             ended = Revocation(Revoked.CLIENT, client_id, now)
             try:
+                tenant = client_of(item).tenant if "generation" in item else None
                 update = Update(key, mark, *_live_with(registration_token), add=CHANGED)
-                await self._table.transact([update, note(ended)])
+                await self._table.transact([update, note(ended), *_counted(tenant, -1)])
             except TransactionFailed as failed:
                 return failed.met is not None and failed.met.get("deleted_by") == call
             return True
@@ -164,6 +169,10 @@ def _live_with(registration_token: str | None) -> tuple[str, Item]:
     if registration_token is None:
         return LIVE, {}
     return f"{LIVE} AND #registration_token = :registration_token", {"registration_token": registration_token}
+
+
+def _counted(tenant: str | None, change: int) -> list[Update]:
+    return counted([tenant], "clients", change) if tenant is not None else []
 
 
 async def delete_never_used(table: Table, key: Key) -> bool:

@@ -15,10 +15,12 @@ from auth_server.adapters.dynamodb_store.items import (
     user_grant_key,
     user_key,
 )
+from auth_server.adapters.dynamodb_store.memberships import UNNAMED, generation_in
 from auth_server.adapters.dynamodb_store.table import Table
 from auth_server.adapters.dynamodb_store.writes import CHANGED, PRESENT, Delete, Put, Update, Write
 from auth_server.domain.authorization import USED_CODE_MEMORY, AuthorizationCode
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant
+from auth_server.domain.workspace import Role
 from shared_kernel import scope
 
 KIND = "grant"
@@ -37,28 +39,34 @@ CODE_ATTRIBUTES = (
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Whose a grant is: its client and its person, each as they were when it was given."""
+    """Whose a grant is: its client, its person and their membership, each as they were when it was given."""
 
     client_id: str
     client_generation: str
     user_id: str
     user_generation: str
+    tenant: str
+    membership_generation: str
 
     async def are_there(self, table: Table, *, enabled: bool) -> bool:
-        """Whether neither has been deleted; and, if that matters, the person is enabled."""
+        """Whether none of them has ended; and, if that matters, the person is enabled."""
         client, user = client_key(self.client_id), user_key(self.user_id)
         found = await table.get_many([client, user])
         return self.are_among(found) and not (enabled and "disabled_at" in found[user])
 
     def are_among(self, found: dict[Key, Item]) -> bool:
-        """Whether both are among the items, in these generations."""
+        """Whether all are among the items, in these generations."""
         client, user = found.get(client_key(self.client_id), {}), found.get(user_key(self.user_id), {})
         generations = (client.get("generation"), user.get("generation"))
-        return generations == (self.client_generation, self.user_generation)
+        return generations == (self.client_generation, self.user_generation) and self.is_member(user)
+
+    def is_member(self, user: Item) -> bool:
+        """Whether the person still belongs to the workspace, in the role they had."""
+        return generation_in(user, self.tenant) == self.membership_generation
 
     @property
     def keys(self) -> tuple[Key, Key]:
-        """The keys of both."""
+        """The keys of client and person, who holds the membership."""
         return client_key(self.client_id), user_key(self.user_id)
 
 
@@ -102,6 +110,8 @@ def grant_attributes(grant: Grant, owners: Owners) -> Item:
         "user_id": grant.user_id,
         "user_generation": owners.user_generation,
         "tenant": grant.tenant,
+        "role": grant.role.value if grant.role else None,
+        "membership_generation": owners.membership_generation,
         "scopes": scope.join(grant.scopes),
         "resource": grant.resource,
         "refreshable": grant.refreshable,
@@ -153,12 +163,20 @@ def grant_of(item: Item) -> Grant:
         expires_at=item["expires_at"],
         authenticated_at=item.get("authenticated_at"),
         key_thumbprint=item.get("key_thumbprint"),
+        role=Role(item["role"]) if "role" in item else None,
     )
 
 
 def owners_of(item: Item) -> Owners:
     """Whose the grant in an item is."""
-    return Owners(item["client_id"], item["client_generation"], item["user_id"], item["user_generation"])
+    return Owners(
+        item["client_id"],
+        item["client_generation"],
+        item["user_id"],
+        item["user_generation"],
+        item["tenant"],
+        item.get("membership_generation", UNNAMED),
+    )
 
 
 def revocation(key: Key, call: str, now: float) -> Update:

@@ -36,6 +36,11 @@ STORE = Key("store", "store")
 SIGNING_KEYS = Key("signing-keys", "signing-keys")
 
 
+def workspace_key(name: str) -> Key:
+    """Of a workspace."""
+    return Key(f"workspace#{_part(name)}", "workspace")
+
+
 def client_key(client_id: str) -> Key:
     """Of a client, or of the mark that it was deleted."""
     return Key(f"client#{_part(client_id)}", "client")

@@ -3,8 +3,9 @@
 A session holds the name that its user's sessions had when it began; whatever ends all of them gives them another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from auth_server.adapters.dynamodb_store import memberships
 from auth_server.adapters.dynamodb_store.items import (
     NEVER,
     Item,
@@ -16,6 +17,7 @@ from auth_server.adapters.dynamodb_store.items import (
     session_key,
     user_key,
 )
+from auth_server.adapters.dynamodb_store.memberships import counted, stored, unchanged_memberships
 from auth_server.adapters.dynamodb_store.revocations import note
 from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import NEW, Delete, Put, Update, Write
@@ -25,7 +27,17 @@ from auth_server.domain.user import Session, User
 QUEUE = "user"
 SESSION = "session"
 _LIVE = "attribute_exists(#generation)"
-_LEFT_BEHIND = ("email", "password_hash", "tenant", "created_at", "disabled_at", "generation", "sessions")
+_LEFT_BEHIND = (
+    "email",
+    "password_hash",
+    "tenant",
+    "memberships",
+    "created_at",
+    "disabled_at",
+    "generation",
+    "sessions",
+    "revision",
+)
 """What a deleted user loses; what is left goes once the sweeper has been there."""
 
 
@@ -39,7 +51,8 @@ class DynamoDbPeople:
         """See UserStore."""
         async with self._table.in_time():
             try:
-                await self._table.transact(user_puts(user, self._table.new_name(), self._table.new_name()))
+                joined = counted([each.workspace for each in user.memberships], "members", 1)
+                await self._table.transact([*user_puts(user, self._table.new_name), *joined])
             except TransactionFailed:
                 return False
             return True
@@ -88,12 +101,19 @@ class DynamoDbPeople:
             if "generation" not in item:
                 return False
             gone = {**dict.fromkeys(_LEFT_BEHIND), "deleted_at": now, "due": now}
-            try:
-                ended = note(Revocation(Revoked.USER, user_id, now))
-                await self._table.transact([Update(key, gone, _LIVE), Delete(email_key(item["email"])), ended])
-            except TransactionFailed:
-                return False
-            return True
+            ended = note(Revocation(Revoked.USER, user_id, now))
+            while True:  # in_time() ends it
+                unchanged, values = unchanged_memberships(item)
+                left = counted([*stored(item)], "members", -1)
+                try:
+                    deletion = Update(key, gone, unchanged, values)
+                    await self._table.transact([deletion, Delete(email_key(item["email"])), ended, *left])
+                except TransactionFailed:
+                    item = await self._table.get(key) or {}
+                    if "generation" not in item:
+                        return False
+                else:
+                    return True
 
     async def set_password_hash(self, user_id: str, password_hash: str) -> bool:
         """See UserStore."""
@@ -163,17 +183,18 @@ async def _done(table: Table, write: Write) -> bool:
     return True
 
 
-def user_puts(user: User, generation: str, sessions: str) -> list[Put]:
+def user_puts(user: User, new_name: Callable[[], str]) -> list[Put]:
     """Adds a user whose id and address are free."""
     item = {
         "user_id": user.user_id,
         "email": user.email,
         "password_hash": user.password_hash,
-        "tenant": user.tenant,
+        "memberships": memberships.attributes(user.memberships, new_name),
+        "revision": 1,
         "created_at": user.created_at,
         "disabled_at": user.disabled_at,
-        "generation": generation,
-        "sessions": sessions,
+        "generation": new_name(),
+        "sessions": new_name(),
         "queue": QUEUE,
         "due": NEVER,
     }
@@ -187,9 +208,9 @@ def user_of(item: Item) -> User:
         user_id=item["user_id"],
         email=item["email"],
         password_hash=item["password_hash"],
-        tenant=item["tenant"],
         created_at=item["created_at"],
         disabled_at=item.get("disabled_at"),
+        memberships=memberships.memberships_of(item),
     )
 
 

@@ -27,6 +27,7 @@ from auth_server.adapters.dynamodb_store.pushed_requests import pushed_of
 from auth_server.adapters.dynamodb_store.restoring import restore
 from auth_server.adapters.dynamodb_store.revocations import every_revocation
 from auth_server.adapters.dynamodb_store.table import LISTING, Table
+from auth_server.adapters.dynamodb_store.workspaces import workspace_of
 from auth_server.domain.grant import RefreshToken, RefreshTokenKey
 from auth_server.domain.user import Session, User
 from auth_server.ports.records import (
@@ -55,6 +56,8 @@ class DynamoDbRecords:
         found = await self._table.get_many([STORE, SIGNING_KEYS])
         if found.get(STORE, {}).get("had_keys"):
             yield HadKeys()
+        async for workspace in _workspaces(self._table):
+            yield workspace
         async for record in _clients(self._table):
             yield record
         user_ids, codes = set[str](), list[StoredCode]()
@@ -80,6 +83,11 @@ class DynamoDbRecords:
         """See RecordStore."""
         async with self._table.in_time(LISTING):
             await restore(self._table, records)
+
+
+async def _workspaces(table: Table) -> AsyncIterator[Record]:
+    async for item in _all_of(table, "workspace"):
+        yield workspace_of(item)
 
 
 async def _clients(table: Table) -> AsyncIterator[Record]:

@@ -26,17 +26,20 @@ from auth_server.adapters.dynamodb_store.items import (
 )
 from auth_server.adapters.dynamodb_store.keys import keys_of, keys_put
 from auth_server.adapters.dynamodb_store.limits import window_put
+from auth_server.adapters.dynamodb_store.memberships import counted, generation_in
 from auth_server.adapters.dynamodb_store.people import session_put, user_puts
 from auth_server.adapters.dynamodb_store.pushed_requests import pushed_put
 from auth_server.adapters.dynamodb_store.replays import mark_put
 from auth_server.adapters.dynamodb_store.revocations import note
 from auth_server.adapters.dynamodb_store.table import Table
+from auth_server.adapters.dynamodb_store.workspaces import workspace_put
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Put, Update
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.grant import RefreshToken
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
+from auth_server.domain.workspace import Workspace
 from auth_server.ports.records import (
     AttemptWindow,
     DeletedClient,
@@ -94,13 +97,8 @@ def _owner_keys(record: Record) -> Sequence[Key]:
 
 def _puts(record: Record, owners: _Owners, new_name: Callable[[], str]) -> Sequence[Put]:
     match record:
-        case StoredClient(client, last_used_at, used_at):
-            item = client_item(client, new_name(), last_used_at=last_used_at, used_at=used_at)
-            return [Put(client_key(client.client_id), item)]
-        case DeletedClient(client_id, deleted_at):
-            return [Put(client_key(client_id), deletion_mark(client_id, deleted_at))]
-        case User():
-            return user_puts(record, new_name(), new_name())
+        case Workspace() | StoredClient() | DeletedClient() | User():
+            return _owner_puts(record, new_name)
         case Session():
             return [session_put(record, owners.get(user_key(record.user_id), {}).get("sessions", _NOBODY))]
         case StoredPushedRequest(request, started):
@@ -122,11 +120,28 @@ def _puts(record: Record, owners: _Owners, new_name: Callable[[], str]) -> Seque
             return []
 
 
+def _owner_puts(record: Workspace | StoredClient | DeletedClient | User, new_name: Callable[[], str]) -> Sequence[Put]:
+    match record:
+        case Workspace():
+            return [workspace_put(record, new_name())]
+        case StoredClient(client, last_used_at, used_at):
+            item = client_item(client, new_name(), last_used_at=last_used_at, used_at=used_at)
+            return [Put(client_key(client.client_id), item)]
+        case DeletedClient(client_id, deleted_at):
+            return [Put(client_key(client_id), deletion_mark(client_id, deleted_at))]
+        case User():
+            return user_puts(record, new_name)
+
+
 def _updates(record: Record) -> Sequence[Update]:
     """What changes items that are there."""
     match record:
         case HadKeys():
             return [Update(STORE, {"had_keys": True})]
+        case StoredClient(client) if client.tenant is not None:
+            return counted([client.tenant], "clients", 1)
+        case User():
+            return counted([each.workspace for each in record.memberships], "members", 1)
         case StoredCode(code, used_at, wrong_verifiers):
             changes = code_attributes(code, used_at=used_at, wrong_verifiers=wrong_verifiers)
             return [Update(grant_key(code.grant_id), changes, add=CHANGED)]
@@ -136,11 +151,14 @@ def _updates(record: Record) -> Sequence[Update]:
 
 def _grant_puts(record: StoredGrant, found: _Owners) -> Sequence[Put]:
     grant, live, replaced = record.grant, record.live, record.replaced
+    client, user = found.get(client_key(grant.client_id), {}), found.get(user_key(grant.user_id), {})
     owners = Owners(
         grant.client_id,
-        found.get(client_key(grant.client_id), {}).get("generation", _NOBODY),
+        client.get("generation", _NOBODY),
         grant.user_id,
-        found.get(user_key(grant.user_id), {}).get("generation", _NOBODY),
+        user.get("generation", _NOBODY),
+        grant.tenant,
+        generation_in(user, grant.tenant) or _NOBODY,
     )
     item = {
         **grant_attributes(grant, owners),

@@ -19,6 +19,7 @@ from auth_server.adapters.dynamodb_store.replays import DynamoDbReplays
 from auth_server.adapters.dynamodb_store.revocations import DynamoDbRevocations
 from auth_server.adapters.dynamodb_store.schema import create_table, verify_table
 from auth_server.adapters.dynamodb_store.table import Table
+from auth_server.adapters.dynamodb_store.workspaces import DynamoDbWorkspaces
 from auth_server.adapters.dynamodb_store.writes import Update
 from auth_server.ports.store import Store
 from shared_kernel.entropy import SystemEntropy
@@ -32,6 +33,7 @@ _PROBE_SHARE = 0.25
 
 
 class DynamoDbStore(
+    DynamoDbWorkspaces,
     DynamoDbClients,
     DynamoDbPeople,
     DynamoDbPushedRequests,
@@ -46,6 +48,7 @@ class DynamoDbStore(
     """Implements Store."""
 
     def __init__(self, table: Table) -> None:
+        DynamoDbWorkspaces.__init__(self, table)
         DynamoDbClients.__init__(self, table)
         DynamoDbPeople.__init__(self, table)
         DynamoDbPushedRequests.__init__(self, table)

@@ -17,9 +17,10 @@ from auth_server.adapters.dynamodb_store import (
     revocations,
 )
 from auth_server.adapters.dynamodb_store.client_items import NEVER_USED, QUEUE, has_random_id, schedule
-from auth_server.adapters.dynamodb_store.grant_items import review
+from auth_server.adapters.dynamodb_store.grant_items import owners_of, review
 from auth_server.adapters.dynamodb_store.grants import revoke
-from auth_server.adapters.dynamodb_store.items import Item, Key, queues, user_grants
+from auth_server.adapters.dynamodb_store.items import NEVER, Item, Key, grant_key, queues, user_grants
+from auth_server.adapters.dynamodb_store.memberships import unchanged_memberships
 from auth_server.adapters.dynamodb_store.table import ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Delete, Update, Write
 
@@ -106,18 +107,29 @@ async def _review_deleted_client(table: Table, key: Key, item: Item) -> int:
 
 async def _review_user(table: Table, key: Key, now: float) -> int:
     item = await table.get(key)
-    if item is None or item["due"] > now or "generation" in item:
+    if item is None or item["due"] > now:
+        return 0
+    if "generation" in item:
+        # A membership has ended.
+        await _revoke_grants(table, key, now, user=item)
+        await _done(table, Update(key, {"due": NEVER}, *unchanged_memberships(item)))
         return 0
     await _revoke_grants(table, key, item["deleted_at"])
     return await _done(table, Delete(key, "attribute_not_exists(#generation)"))
 
 
-async def _revoke_grants(table: Table, owner: Key, ended_at: float) -> None:
-    """Revokes the grants of a client or user that is gone, so that the sweeper need not wait for their expiry."""
+async def _revoke_grants(table: Table, owner: Key, ended_at: float, *, user: Item | None = None) -> None:
+    """Revokes the grants of a client or user that is gone, so that the sweeper need not wait for their expiry.
+
+    Of a `user` who is still there, those of memberships that have ended.
+    """
     async for page in table.children(owner.pk, user_grants()):
         for start in range(0, len(page), AT_ONCE):
-            some = page[start : start + AT_ONCE]
-            await asyncio.gather(*(revoke(table, pointer["grant_id"], ended_at) for pointer in some))
+            ids = [pointer["grant_id"] for pointer in page[start : start + AT_ONCE]]
+            if user is not None:
+                found = (await table.get_many([grant_key(grant_id) for grant_id in ids])).values()
+                ids = [grant["grant_id"] for grant in found if not owners_of(grant).is_member(user)]
+            await asyncio.gather(*(revoke(table, grant_id, ended_at) for grant_id in ids))
 
 
 async def _has_grants(table: Table, client: Key) -> bool:

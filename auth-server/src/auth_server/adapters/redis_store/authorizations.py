@@ -60,6 +60,8 @@ class RedisAuthorizations:
             grant.client_id,
             grant.user_id,
             grant.expires_at,
+            grant.tenant,
+            grant.role,
             code.digest,
             code.expires_at,
             len(of_code),

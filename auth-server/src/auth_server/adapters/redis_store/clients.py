@@ -39,6 +39,7 @@ class RedisClients:
             client.client_id,
             client.registration.value,
             client.created_at,
+            client.tenant,
             len(renewed),
             *pairs(renewed),
             *pairs(client_fields(client)),

@@ -11,6 +11,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from auth_server.adapters.redis_store.connections import Command, Connections, Reply
 from auth_server.adapters.redis_store.scripts import Script, scripts
+from auth_server.domain.workspace import DEFAULT_WORKSPACE
 from auth_server.ports.store import StoreUnavailable
 
 PATIENCE = 2.0
@@ -112,10 +113,13 @@ class Database:
         await self.command("EXISTS", self._store_key)
 
     async def create(self, new_id: str, schema: int) -> tuple[str, int]:
-        """Creates the store unless it is there; its id and schema. Raises RedisError, OSError, TimeoutError."""
+        """Creates the store unless it is there, or migrates it; its id and schema.
+
+        Raises RedisError, OSError, TimeoutError.
+        """
         async with asyncio.timeout(self._patience):
             (reply,) = await self._connections.exchange(
-                [("EVAL", scripts()["open"].text, 1, self._store_key, new_id, schema)]
+                [("EVAL", scripts()["open"].text, 1, self._store_key, new_id, schema, DEFAULT_WORKSPACE.name)]
             )
         found_id, found_schema = _checked(reply)
         self.store_id = found_id.decode()

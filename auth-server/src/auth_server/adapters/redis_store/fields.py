@@ -10,10 +10,13 @@ from auth_server.domain.client import AuthenticationMethod, Client, ClientSecret
 from auth_server.domain.grant import Grant
 from auth_server.domain.signing_key import KeyStage, SealedKey
 from auth_server.domain.user import Session, User
+from auth_server.domain.workspace import Membership, Role, Workspace
 from shared_kernel import scope
 
 Fields = Mapping[str, bytes]
 """What a hash holds."""
+_ROLE = "role:"
+"""What the names of a person's fields begin with that hold their role in a workspace."""
 
 
 def fields(reply: Sequence[bytes]) -> Fields:
@@ -81,14 +84,15 @@ def client_from(found: Fields) -> Client:
     """The client of these fields."""
     expires_at = _text(found, "document_expires_at")
     method = _some_text(found, "authentication_method")
+    registration = Registration(_text(found, "registration"))
     return Client(
         client_id=_text(found, "client_id"),
         name=_text(found, "name"),
-        registration=Registration(_text(found, "registration")),
+        registration=registration,
         redirect_uris=tuple(json.loads(found["redirect_uris"])),
         grant_types=frozenset(map(GrantType, json.loads(found["grant_types"]))),
         scopes=scope.parse(_text(found, "scopes")),
-        tenant=_text(found, "tenant"),
+        tenant=_text(found, "tenant") or None if registration is Registration.OPERATOR else None,
         created_at=float(found["created_at"]),
         confidential=found["confidential"] == b"1",
         secrets=tuple(_secret(found[name]) for name in ("previous_secret", "secret") if name in found),
@@ -106,14 +110,24 @@ def _secret(value: bytes) -> ClientSecret:
     return ClientSecret(digest, float(created_at), float(expires_at[0]) if expires_at else None)
 
 
+def workspace_fields(workspace: Workspace) -> dict[str, Argument]:
+    """The fields of a workspace."""
+    return {"name": workspace.name, "title": workspace.title, "created_at": workspace.created_at}
+
+
+def workspace_from(found: Fields) -> Workspace:
+    """The workspace of these fields."""
+    return Workspace(_text(found, "name"), _text(found, "title"), float(found["created_at"]))
+
+
 def user_fields(user: User) -> dict[str, Argument]:
     """The fields of a user who may sign in."""
     return {
         "user_id": user.user_id,
         "email": user.email,
         "password_hash": user.password_hash,
-        "tenant": user.tenant,
         "created_at": user.created_at,
+        **{f"{_ROLE}{each.workspace}": each.role.value for each in user.memberships},
     }
 
 
@@ -123,9 +137,13 @@ def user_from(found: Fields) -> User:
         user_id=_text(found, "user_id"),
         email=_text(found, "email"),
         password_hash=_text(found, "password_hash"),
-        tenant=_text(found, "tenant"),
         created_at=float(found["created_at"]),
         disabled_at=float(found["disabled_at"]) if "disabled_at" in found else None,
+        memberships=tuple(
+            Membership(name.removeprefix(_ROLE), Role(found[name].decode()))
+            for name in sorted(found)
+            if name.startswith(_ROLE)
+        ),
     )
 
 
@@ -215,6 +233,7 @@ def grant_fields(grant: Grant) -> dict[str, Argument]:
         "expires_at": grant.expires_at,
         "authenticated_at": grant.authenticated_at,
         "key_thumbprint": grant.key_thumbprint,
+        **({"role": grant.role.value} if grant.role else {}),
     }
 
 
@@ -234,6 +253,7 @@ def grant_from(found: Fields) -> Grant:
         expires_at=float(found["expires_at"]),
         authenticated_at=float(authenticated_at) if authenticated_at else None,
         key_thumbprint=_some_text(found, "key_thumbprint"),
+        role=Role(_text(found, "role")) if "role" in found else None,
     )
 
 

@@ -12,7 +12,7 @@ from auth_server.adapters.redis_store.database import PATIENCE, Database
 from auth_server.ports.store import UnusableStore
 from shared_kernel.entropy import Entropy
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the keys that docs/storage.md describes."""
 _OLDEST = (6, 2)
 _SETTINGS = ("maxmemory", "maxmemory-policy", "save", "appendonly")

@@ -16,7 +16,8 @@ class RedisPeople:
 
     async def add_user(self, user: User) -> bool:
         """See UserStore."""
-        values = pairs(user_fields(user))
+        workspaces = [membership.workspace for membership in user.memberships]
+        values = [len(workspaces), *workspaces, *pairs(user_fields(user))]
         return bool(await self._database.run("add_user", user.user_id, user.email, user.created_at, *values))
 
     async def user(self, user_id: str) -> User | None:

@@ -16,7 +16,7 @@ async def read(database: Database, kind: str, identifier: str) -> Fields | None:
 
 
 async def read_all(database: Database, kind: str) -> AsyncIterator[Fields]:
-    """The fields of every client or user, oldest first."""
+    """The fields of every client, user or workspace, oldest first."""
     for piece in pieces(await identifiers(database, kind)):
         for found in await database.run("read", kind, *piece):
             if found:
@@ -32,7 +32,7 @@ async def read_of_users(database: Database, kind: str, user_ids: Sequence[str]) 
 
 
 async def identifiers(database: Database, kind: str) -> list[str]:
-    """The ids of all clients or users, oldest first."""
+    """The ids of all clients, users or workspaces, oldest first."""
     return [each.decode("utf-8", "surrogatepass") for each in await database.run("list", f"{kind}s")]
 
 

@@ -18,6 +18,7 @@ from auth_server.adapters.redis_store.fields import (
     session_from,
     transaction_from,
     user_from,
+    workspace_from,
 )
 from auth_server.adapters.redis_store.reading import pieces, read_all
 from auth_server.adapters.redis_store.restoring import commands_for
@@ -49,9 +50,20 @@ class RedisRecords:
         """See RecordStore."""
         if await self._database.run("had_keys") == b"1":
             yield HadKeys()
-        for part in (self._clients, self._people, self._authorizations, self._attempts_and_marks, self._keys):
+        for part in (
+            self._workspaces,
+            self._clients,
+            self._people,
+            self._authorizations,
+            self._attempts_and_marks,
+            self._keys,
+        ):
             async for record in part():
                 yield record
+
+    async def _workspaces(self) -> AsyncIterator[Record]:
+        async for found in read_all(self._database, "workspace"):
+            yield workspace_from(found)
 
     async def _clients(self) -> AsyncIterator[Record]:
         async for found in read_all(self._database, "client"):

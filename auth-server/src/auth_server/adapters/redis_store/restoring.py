@@ -17,6 +17,7 @@ from auth_server.adapters.redis_store.fields import (
     session_fields,
     transaction_fields,
     user_fields,
+    workspace_fields,
 )
 from auth_server.adapters.redis_store.scripts import SLACK
 from auth_server.domain.authorization import TRANSACTION_LIFETIME, USED_CODE_MEMORY
@@ -25,6 +26,7 @@ from auth_server.domain.grant import REVOKED_GRANT_MEMORY
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import RETIRED_LIFETIME, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
+from auth_server.domain.workspace import DEFAULT_WORKSPACE, Workspace
 from auth_server.ports.records import (
     AttemptWindow,
     DeletedClient,
@@ -48,12 +50,8 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
     match record:
         case HadKeys():
             yield ["HSET", key("store", None), "had_keys", "1"]
-        case StoredClient():
-            yield from _client(record, key)
-        case DeletedClient(client_id, deleted_at):
-            yield ["HSET", key("clients-deleted", None), client_id, deleted_at]
-        case User():
-            yield from _user(record, key)
+        case Workspace() | StoredClient() | DeletedClient() | User():
+            yield from _owner(record, key)
         case Session(digest):
             yield ["HSET", key("session", digest), *pairs(session_fields(record))]
             yield ["SADD", key("user-sessions", record.user_id), digest]
@@ -74,6 +72,20 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
             yield ["SADD", key("keys", None), key_id]
             if record.stage is KeyStage.RETIRED:
                 yield _review(key, "key", key_id, record.changed_at + RETIRED_LIFETIME)
+
+
+def _owner(record: Workspace | StoredClient | DeletedClient | User, key: KeyOf) -> Iterator[Command]:
+    match record:
+        case Workspace(name):
+            values = workspace_fields(record) | {"members": 0, "clients": 0}
+            yield ["HSET", key("workspace", name), *pairs(values)]
+            yield ["ZADD", key("workspaces", None), record.created_at, name]
+        case StoredClient():
+            yield from _client(record, key)
+        case DeletedClient(client_id, deleted_at):
+            yield ["HSET", key("clients-deleted", None), client_id, deleted_at]
+        case User():
+            yield from _user(record, key)
 
 
 def _attempts_or_mark(record: AttemptWindow | UsedOnce | Revocation, key: KeyOf, now: float) -> Iterator[Command]:
@@ -105,6 +117,7 @@ def _client(record: StoredClient, key: KeyOf) -> Iterator[Command]:
     values = client_fields(client) | {"last_used_at": last_used_at} | _known({"used_at": used_at})
     yield ["HSET", key("client", client.client_id), *pairs(values)]
     yield ["ZADD", key("clients", None), client.created_at, client.client_id]
+    yield from _counted(key, client.tenant, "clients")
     for secret in client.secrets:
         if secret.expires_at is not None:
             yield _review(key, "secret", client.client_id, secret.expires_at)
@@ -121,6 +134,13 @@ def _user(user: User, key: KeyOf) -> Iterator[Command]:
     yield ["HSET", key("user", user.user_id), *pairs(values)]
     yield ["HSET", key("emails", None), user.email, user.user_id]
     yield ["ZADD", key("users", None), user.created_at, user.user_id]
+    for membership in user.memberships:
+        yield from _counted(key, membership.workspace, "members")
+
+
+def _counted(key: KeyOf, workspace: str | None, what: str) -> Iterator[Command]:
+    if workspace not in {None, DEFAULT_WORKSPACE.name}:
+        yield ["HINCRBY", key("workspace", workspace), what, 1]
 
 
 def _grant(record: StoredGrant, key: KeyOf) -> Iterator[Command]:

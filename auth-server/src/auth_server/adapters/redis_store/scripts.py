@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from auth_server.domain import authorization, client, grant, signing_key
+from auth_server.domain import authorization, client, grant, signing_key, workspace
 from shared_kernel import revocations
 
 SLACK = 3600
@@ -27,6 +27,8 @@ _CONSTANTS = {
     "DYNAMIC_LIFETIME": client.DYNAMIC_LIFETIME,
     "RETIRED_LIFETIME": signing_key.RETIRED_LIFETIME,
     "REVOCATION_MEMORY": revocations.MEMORY,
+    "MAX_MEMBERSHIPS": workspace.MAX_MEMBERSHIPS,
+    "DEFAULT_WORKSPACE": f"'{workspace.DEFAULT_WORKSPACE.name}'",
 }
 _ALONE = {"open"}
 """Scripts that run before there is a store."""

@@ -15,6 +15,7 @@ from auth_server.adapters.redis_store.people import RedisPeople
 from auth_server.adapters.redis_store.pushed_requests import RedisPushedRequests
 from auth_server.adapters.redis_store.records import RedisRecords
 from auth_server.adapters.redis_store.revocations import RedisRevocations
+from auth_server.adapters.redis_store.workspaces import RedisWorkspaces
 from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.entropy import Entropy, SystemEntropy
 
@@ -23,6 +24,7 @@ _PROBE_PATIENCE = 0.25
 
 
 class RedisStore(
+    RedisWorkspaces,
     RedisClients,
     RedisPeople,
     RedisPushedRequests,
@@ -36,6 +38,7 @@ class RedisStore(
     """Implements Store."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
+        RedisWorkspaces.__init__(self, database)
         RedisClients.__init__(self, database)
         RedisPeople.__init__(self, database)
         RedisPushedRequests.__init__(self, database)

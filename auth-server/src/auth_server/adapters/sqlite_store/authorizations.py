@@ -121,12 +121,13 @@ def _consume(db: sqlite3.Connection, digest: str, now: float, grant_id: str | No
 def _approve(
     db: sqlite3.Connection, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float
 ) -> bool:
-    # A client or person that ended a moment ago has had its grants revoked; it must not get another.
-    both = db.execute(
-        "SELECT 1 FROM clients, users WHERE client_id = ? AND user_id = ? AND disabled_at IS NULL",
-        (grant.client_id, grant.user_id),
+    # A client, person or membership that ended a moment ago has had its grants revoked; it must not get another.
+    all_there = db.execute(
+        "SELECT 1 FROM clients, users JOIN memberships USING (user_id) WHERE client_id = ? AND user_id = ?"
+        " AND disabled_at IS NULL AND workspace = ? AND role = ?",
+        (grant.client_id, grant.user_id, grant.tenant, grant.role),
     ).fetchone()
-    if not both or not _consume(db, transaction_digest, now, grant.grant_id):
+    if not all_there or not _consume(db, transaction_digest, now, grant.grant_id):
         return False
     db.execute("UPDATE clients SET last_used_at = ?1, used_at = ?1 WHERE client_id = ?2", (now, grant.client_id))
     add_grant(db, grant)
@@ -157,8 +158,9 @@ def _redeem(
     db: sqlite3.Connection, digest: str, refresh: RefreshToken | None, now: float, key_thumbprint: str | None
 ) -> Redeemed | Reused | Gone:
     row = db.execute(
-        "SELECT grant_id, codes.expires_at, used_at, wrong_verifiers, revoked_at IS NULL AND user_id IN"
-        " (SELECT user_id FROM users WHERE disabled_at IS NULL)"
+        "SELECT grant_id, codes.expires_at, used_at, wrong_verifiers, revoked_at IS NULL AND EXISTS"
+        " (SELECT 1 FROM users JOIN memberships USING (user_id)"
+        " WHERE users.user_id = grants.user_id AND disabled_at IS NULL AND workspace = grants.tenant)"
         " FROM codes JOIN grants USING (grant_id) WHERE digest = ?",
         (digest,),
     ).fetchone()

@@ -9,6 +9,7 @@ from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import revoke
 from auth_server.adapters.sqlite_store.memory import Watched
 from auth_server.adapters.sqlite_store.revocations import note
+from auth_server.adapters.sqlite_store.workspaces import is_workspace
 from auth_server.domain.client import (
     MAX_NEVER_USED,
     AuthenticationMethod,
@@ -82,6 +83,8 @@ def _clients(db: sqlite3.Connection) -> list[Client]:
 def _add(db: sqlite3.Connection, client: Client) -> Addition:
     if db.execute("SELECT 1 FROM deleted_clients WHERE client_id = ?", (client.client_id,)).fetchone():
         return Addition.DELETED
+    if client.tenant is not None and not is_workspace(db, client.tenant):
+        return Addition.NO_WORKSPACE
     added = insert_client(db, client, client.created_at, None)
     if not added and client.registration is Registration.DOCUMENT:
         _renew(db, client)
@@ -104,7 +107,7 @@ def insert_client(db: sqlite3.Connection, client: Client, last_used_at: float, u
         "registration": client.registration,
         **_metadata(client),
         **_registered(client),
-        "tenant": client.tenant,
+        "tenant": client.tenant or "",
         "created_at": client.created_at,
         "document_expires_at": client.document_expires_at,
         "resource_server": client.resource_server,
@@ -221,7 +224,7 @@ def client_from_row(db: sqlite3.Connection, row: tuple[Any, ...]) -> Client:
         redirect_uris=tuple(json.loads(redirect_uris)),
         grant_types=frozenset(map(GrantType, json.loads(grant_types))),
         scopes=scope.parse(scopes),
-        tenant=tenant,
+        tenant=tenant or None,
         created_at=created_at,
         confidential=bool(confidential),
         secrets=tuple(ClientSecret(*secret) for secret in secrets),

@@ -8,6 +8,7 @@ from auth_server.adapters.remembered import Remembered
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant, RefreshToken, RefreshTokenKey
+from auth_server.domain.workspace import Role
 from auth_server.ports.grants import Gone, LiveRefreshToken, OtherKey, Replay, ReplayDiffers, Reused, Rotated, Rotation
 from auth_server.ports.records import ReplacedToken, StoredGrant
 from shared_kernel import scope
@@ -16,7 +17,7 @@ _REMEMBERED = 10_000
 """Grants that need not be read again."""
 GRANT_COLUMNS = (
     "grants.grant_id, handle, client_id, grants.user_id, grants.tenant, scopes, resource, refreshable,"
-    " grants.created_at, grants.expires_at, authenticated_at, grants.key_thumbprint"
+    " grants.created_at, grants.expires_at, authenticated_at, grants.key_thumbprint, grants.role"
 )
 """What grant_from_row() takes."""
 
@@ -73,7 +74,8 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
     """Inserts a grant without refresh tokens."""
     db.execute(
         "INSERT INTO grants (grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, created_at,"
-        " expires_at, authenticated_at, key_thumbprint, review_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " expires_at, authenticated_at, key_thumbprint, role, review_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             grant.grant_id,
             grant.handle,
@@ -87,6 +89,7 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
             grant.expires_at,
             grant.authenticated_at,
             grant.key_thumbprint,
+            grant.role,
             grant.created_at + USED_CODE_MEMORY,
         ),
     )
@@ -95,7 +98,7 @@ def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
 def grant_from_row(row: tuple[Any, ...]) -> Grant:
     """The grant in GRANT_COLUMNS."""
     grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, *more = row
-    created_at, expires_at, authenticated_at, key_thumbprint = more
+    created_at, expires_at, authenticated_at, key_thumbprint, role = more
     return Grant(
         grant_id=grant_id,
         handle=handle,
@@ -109,6 +112,7 @@ def grant_from_row(row: tuple[Any, ...]) -> Grant:
         expires_at=expires_at,
         authenticated_at=authenticated_at,
         key_thumbprint=key_thumbprint,
+        role=Role(role) if role is not None else None,
     )
 
 
@@ -166,21 +170,20 @@ def revoke(
     grant_id: str | None = None,
     client_id: str | None = None,
     user_id: str | None = None,
+    tenant: str | None = None,
 ) -> None:
-    """Ends the grants of an id, of a client or of a user; the first revocation's time stays."""
-    column, value = next(
-        (column, value)
-        for column, value in (("grant_id", grant_id), ("client_id", client_id), ("user_id", user_id))
-        if value is not None
-    )
-    ending = f"{column} = ? AND revoked_at IS NULL"
+    """Ends the grants of an id, of a client or of a user, there in one tenant or all; the first time stays."""
+    given = {"grant_id": grant_id, "client_id": client_id, "user_id": user_id, "tenant": tenant}
+    wanted = {column: value for column, value in given.items() if value is not None}
+    assert wanted
+    ending = " AND ".join([*(f"{column} = ?" for column in wanted), "revoked_at IS NULL"])
     db.execute(
         f"INSERT OR REPLACE INTO revocations SELECT 'grant', handle, ? FROM grants WHERE {ending}",
-        (now, value),
+        (now, *wanted.values()),
     )
     db.execute(
         f"UPDATE grants SET revoked_at = ?, review_at = ? WHERE {ending}",
-        (now, now + REVOKED_GRANT_MEMORY, value),
+        (now, now + REVOKED_GRANT_MEMORY, *wanted.values()),
     )
 
 
@@ -248,8 +251,8 @@ def _rotate(
 ) -> Rotated | Replay | ReplayDiffers | OtherKey | Reused | Gone:
     row = db.execute(
         "SELECT family, refresh_digest, refresh_expires_at, previous_digest, rotated_at, rotation_request, sealed,"
-        " key_thumbprint FROM grants JOIN users USING (user_id)"
-        " WHERE grant_id = ? AND revoked_at IS NULL AND expires_at > ? AND disabled_at IS NULL",
+        " key_thumbprint FROM grants JOIN users USING (user_id) JOIN memberships USING (user_id)"
+        " WHERE grant_id = ? AND revoked_at IS NULL AND expires_at > ? AND disabled_at IS NULL AND workspace = tenant",
         (key.grant_id, now),
     ).fetchone()
     if row is None:

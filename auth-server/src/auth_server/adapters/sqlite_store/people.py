@@ -1,16 +1,23 @@
 """Users and sessions in SQLite."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import revoke
 from auth_server.adapters.sqlite_store.revocations import note
+from auth_server.adapters.sqlite_store.workspaces import add_memberships, is_workspace
 from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.domain.user import Session, User
+from auth_server.domain.workspace import Membership, Role
 
-USER_COLUMNS = "user_id, email, password_hash, tenant, created_at, disabled_at"
-"""The fields of a User, in order."""
+USER_COLUMNS = (
+    "user_id, email, password_hash, created_at, disabled_at, (SELECT json_group_array(json_array(workspace, role))"
+    " FROM memberships WHERE memberships.user_id = users.user_id)"
+)
+"""What user_from_row() takes."""
 SESSION_COLUMNS = "digest, user_id, authenticated_at, expires_at"
 """The fields of a Session, in order."""
 _USER = f"SELECT {USER_COLUMNS} FROM users"
@@ -78,21 +85,37 @@ class SqlitePeople:
 
 
 def _add_user(db: sqlite3.Connection, user: User) -> bool:
+    if not all(is_workspace(db, membership.workspace) for membership in user.memberships):
+        return False
+    return insert_user(db, user)
+
+
+def insert_user(db: sqlite3.Connection, user: User) -> bool:
+    """Inserts a user with their memberships; False if the address is taken."""
     added = db.execute(
-        "INSERT INTO users (user_id, email, password_hash, tenant, created_at) VALUES (?, ?, ?, ?, ?)"
+        "INSERT INTO users (user_id, email, password_hash, created_at, disabled_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (email) DO NOTHING",
-        (user.user_id, user.email, user.password_hash, user.tenant, user.created_at),
-    )
-    return added.rowcount > 0
+        (user.user_id, user.email, user.password_hash, user.created_at, user.disabled_at),
+    ).rowcount
+    if added:
+        add_memberships(db, user.user_id, user.memberships)
+    return added > 0
+
+
+def user_from_row(row: tuple[Any, ...]) -> User:
+    """The user in USER_COLUMNS."""
+    user_id, email, password_hash, created_at, disabled_at, joined = row
+    memberships = tuple(Membership(workspace, Role(role)) for workspace, role in sorted(json.loads(joined)))
+    return User(user_id, email, password_hash, created_at, disabled_at, memberships)
 
 
 def _user(db: sqlite3.Connection, statement: str, key: str) -> User | None:
     row = db.execute(statement, (key,)).fetchone()
-    return User(*row) if row else None
+    return user_from_row(row) if row else None
 
 
 def _users(db: sqlite3.Connection) -> list[User]:
-    return [User(*row) for row in db.execute(f"{_USER} ORDER BY created_at, user_id")]
+    return [user_from_row(row) for row in db.execute(f"{_USER} ORDER BY created_at, user_id")]
 
 
 def _change(db: sqlite3.Connection, statement: str, *values: str) -> bool:

@@ -16,13 +16,15 @@ from auth_server.adapters.sqlite_store.clients import CLIENT_COLUMNS, client_fro
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import restore_grant, stored_grants
 from auth_server.adapters.sqlite_store.keys import every_key, insert_key
-from auth_server.adapters.sqlite_store.people import SESSION_COLUMNS, USER_COLUMNS
+from auth_server.adapters.sqlite_store.people import SESSION_COLUMNS, USER_COLUMNS, insert_user, user_from_row
 from auth_server.adapters.sqlite_store.pushed_requests import insert_pushed, stored_pushed_requests
 from auth_server.adapters.sqlite_store.revocations import REVOCATION_COLUMNS, note, revocation_from_row
+from auth_server.adapters.sqlite_store.workspaces import WORKSPACE_COLUMNS
 from auth_server.domain.authorization import AuthorizationCode
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
+from auth_server.domain.workspace import Workspace
 from auth_server.ports.records import (
     AttemptWindow,
     DeletedClient,
@@ -55,6 +57,8 @@ class SqliteRecords:
 def _records(db: sqlite3.Connection) -> Iterator[Record]:
     if db.execute("SELECT had_keys FROM store").fetchone() == (1,):
         yield HadKeys()
+    for row in db.execute(f"SELECT {WORKSPACE_COLUMNS} FROM workspaces ORDER BY rowid"):
+        yield Workspace(*row)
     for *columns, last_used_at, used_at in db.execute(
         f"SELECT {CLIENT_COLUMNS}, last_used_at, used_at FROM clients ORDER BY rowid"
     ):
@@ -62,7 +66,7 @@ def _records(db: sqlite3.Connection) -> Iterator[Record]:
     for row in db.execute("SELECT client_id, deleted_at FROM deleted_clients ORDER BY rowid"):
         yield DeletedClient(*row)
     for row in db.execute(f"SELECT {USER_COLUMNS} FROM users ORDER BY rowid"):
-        yield User(*row)
+        yield user_from_row(row)
     for row in db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY rowid"):
         yield Session(*row)
     yield from stored_pushed_requests(db)
@@ -93,12 +97,8 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
     match record:
         case HadKeys():
             db.execute("UPDATE store SET had_keys = 1")
-        case StoredClient(client, last_used_at, used_at):
-            insert_client(db, client, last_used_at, used_at)
-        case DeletedClient():
-            _insert(db, "deleted_clients", "client_id, deleted_at", astuple(record))
-        case User():
-            _insert(db, "users", USER_COLUMNS, astuple(record))
+        case Workspace() | StoredClient() | DeletedClient() | User():
+            _add_owner(db, record)
         case Session():
             _insert(db, "sessions", SESSION_COLUMNS, astuple(record))
         case StoredPushedRequest():
@@ -113,6 +113,18 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
             _add_mark(db, record)
         case SealedKey():
             insert_key(db, record)
+
+
+def _add_owner(db: sqlite3.Connection, record: Workspace | StoredClient | DeletedClient | User) -> None:
+    match record:
+        case Workspace():
+            _insert(db, "workspaces", WORKSPACE_COLUMNS, astuple(record))
+        case StoredClient(client, last_used_at, used_at):
+            insert_client(db, client, last_used_at, used_at)
+        case DeletedClient():
+            _insert(db, "deleted_clients", "client_id, deleted_at", astuple(record))
+        case User():
+            insert_user(db, record)
 
 
 def _add_mark(db: sqlite3.Connection, record: AttemptWindow | UsedOnce | Revocation) -> None:

@@ -17,6 +17,7 @@ from auth_server.adapters.sqlite_store.records import SqliteRecords
 from auth_server.adapters.sqlite_store.replays import SqliteReplays
 from auth_server.adapters.sqlite_store.revocations import SqliteRevocations
 from auth_server.adapters.sqlite_store.sweeping import STEPS, Step
+from auth_server.adapters.sqlite_store.workspaces import SqliteWorkspaces
 from auth_server.ports.store import Store
 
 _PROBE_PATIENCE = 0.25
@@ -24,6 +25,7 @@ _PROBE_PATIENCE = 0.25
 
 
 class SqliteStore(
+    SqliteWorkspaces,
     SqliteClients,
     SqlitePeople,
     SqlitePushedRequests,
@@ -38,6 +40,7 @@ class SqliteStore(
     """Implements Store."""
 
     def __init__(self, database: Database) -> None:
+        SqliteWorkspaces.__init__(self, database)
         SqliteClients.__init__(self, database)
         SqlitePeople.__init__(self, database)
         SqlitePushedRequests.__init__(self, database)

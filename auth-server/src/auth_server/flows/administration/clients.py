@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from auth_server.domain import credentials
 from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
 from auth_server.domain.client_name import safe_name
-from auth_server.domain.deployment import DEFAULT_TENANT
+from auth_server.domain.workspace import DEFAULT_WORKSPACE
 from auth_server.flows.administration.problems import CannotDo, Problem
 from auth_server.ports.clients import Addition, ClientStore
 from auth_server.protocol import redirect_uri
@@ -35,9 +35,15 @@ class Clients:
         self._clients, self._resources, self._clock, self._entropy = clients, resources, clock, entropy
 
     async def create(
-        self, *, name: str, confidential: bool, redirect_uris: Sequence[str] = (), scope: str | None = None
+        self,
+        *,
+        name: str,
+        confidential: bool,
+        redirect_uris: Sequence[str] = (),
+        scope: str | None = None,
+        workspace: str = DEFAULT_WORKSPACE.name,
     ) -> NewClient:
-        """Adds a client. `scope` is a space-separated list; None allows every scope.
+        """Adds a client of that workspace. `scope` is a space-separated list; None allows every scope.
 
         A confidential client gets client_credentials, and with redirect URIs the browser flow as well; a public one
         needs redirect URIs.
@@ -51,17 +57,22 @@ class Clients:
             redirect_uris=_canonical(redirect_uris),
             grant_types=_grant_types(confidential, redirect_uris),
             scopes=_known_scopes(scope),
-            tenant=DEFAULT_TENANT,
+            tenant=workspace,
             created_at=now,
             confidential=confidential,
             secrets=(ClientSecret(credentials.digest(secret), now),) if secret else (),
         )
         added = await self._clients.add_client(client)
+        if added is Addition.NO_WORKSPACE:
+            raise CannotDo(Problem.NO_SUCH_WORKSPACE)
         assert added is Addition.ADDED  # 128 random bits do not repeat
         return NewClient(client, secret)
 
     async def create_resource_server(self, *, name: str, resource: str) -> NewClient:
-        """Adds a confidential client that answers for one of our resources: it may look into tokens, and get none."""
+        """Adds a confidential client that answers for one of our resources: it may look into tokens, and get none.
+
+        It belongs to no workspace, as the resource serves them all.
+        """
         now, secret = self._clock.now(), credentials.new_client_secret(self._entropy)
         client = Client(
             client_id=credentials.new_client_id(self._entropy),
@@ -70,7 +81,7 @@ class Clients:
             redirect_uris=(),
             grant_types=frozenset(),
             scopes=frozenset(),
-            tenant=DEFAULT_TENANT,
+            tenant=None,
             created_at=now,
             confidential=True,
             secrets=(ClientSecret(credentials.digest(secret), now),),

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auth_server.domain import credentials
-from auth_server.domain.deployment import DEFAULT_TENANT
 from auth_server.domain.grant import Grant
 from auth_server.domain.user import (
     MalformedEmail,
@@ -14,6 +13,7 @@ from auth_server.domain.user import (
     normalise_email,
     prepare_password,
 )
+from auth_server.domain.workspace import DEFAULT_WORKSPACE, Membership, Role
 from auth_server.flows.administration.problems import CannotDo, Problem
 from auth_server.ports.grants import GrantStore
 from auth_server.ports.people import PasswordHasher, SessionStore, UserStore
@@ -37,17 +37,20 @@ class People:
         self._users, self._sessions, self._grants, self._passwords = users, sessions, grants, passwords
         self._clock, self._entropy = clock, entropy
 
-    async def create(self, email: str, password: str) -> User:
-        """Adds a person."""
+    async def create(
+        self, email: str, password: str, workspace: str = DEFAULT_WORKSPACE.name, role: Role = Role.MEMBER
+    ) -> User:
+        """Adds a person who belongs to that workspace."""
         user = User(
             user_id=credentials.new_user_id(self._entropy),
             email=_normal(email),
             password_hash=await self._passwords.hash(_prepared(password)),
-            tenant=DEFAULT_TENANT,
             created_at=self._clock.now(),
+            memberships=(Membership(workspace, role),),
         )
         if not await self._users.add_user(user):
-            raise CannotDo(Problem.EMAIL_TAKEN)
+            is_taken = await self._users.user_by_email(user.email) is not None
+            raise CannotDo(Problem.EMAIL_TAKEN if is_taken else Problem.NO_SUCH_WORKSPACE)
         return user
 
     async def all(self) -> Sequence[User]:

@@ -6,6 +6,7 @@ from typing import Self
 
 from auth_server.flows.administration.clients import Clients
 from auth_server.flows.administration.people import People
+from auth_server.flows.administration.workspaces import Workspaces
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Store
 from shared_kernel.clock import Clock
@@ -18,13 +19,16 @@ class Administration:
 
     people: People
     clients: Clients
+    workspaces: Workspaces
 
     @classmethod
     def over(
         cls, store: Store, *, resources: Sequence[str], passwords: PasswordHasher, clock: Clock, entropy: Entropy
     ) -> Self:
         """The verbs over a store; `resources` are those of the server."""
+        people = People(users=store, sessions=store, grants=store, passwords=passwords, clock=clock, entropy=entropy)
         return cls(
-            people=People(users=store, sessions=store, grants=store, passwords=passwords, clock=clock, entropy=entropy),
+            people=people,
             clients=Clients(clients=store, resources=resources, clock=clock, entropy=entropy),
+            workspaces=Workspaces(workspaces=store, people=people, clock=clock),
         )

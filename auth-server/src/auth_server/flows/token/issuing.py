@@ -37,6 +37,7 @@ class Issuing:
 
         Raises Refused (DPOP_PROOF_REUSED), StoreUnavailable.
         """
+        assert client.tenant is not None  # only clients of the operator's act for themselves
         claims = Claims(
             issuer=self._deployment.issuer,
             subject=client.client_id,
@@ -66,6 +67,7 @@ class Issuing:
             client_id=grant.client_id,
             scopes=scopes,
             tenant=grant.tenant,
+            roles=frozenset({grant.role.value} if grant.role else ()),
             grant_handle=grant.handle,
             token_id=credentials.new_identifier(self._entropy),
             key_thumbprint=proof.thumbprint if proof else None,

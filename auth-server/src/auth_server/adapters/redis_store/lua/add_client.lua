@@ -1,9 +1,12 @@
--- A: client_id, registration, created_at, the number of fields that a renewed document replaces, names and values: first
--- of those fields, then of all.
-local client_id, registration, at = A[1], A[2], A[3]
+-- A: client_id, registration, created_at, workspace or nothing, the number of fields that a renewed document replaces,
+-- names and values: first of those fields, then of all.
+local client_id, registration, at, workspace = A[1], A[2], A[3], A[4]
 local key = name('client', client_id)
 if redis.call('HEXISTS', PREFIX .. 'clients-deleted', client_id) == 1 then
     return 'deleted'
+end
+if workspace ~= '' and not is_workspace(workspace) then
+    return 'no_workspace'
 end
 local known = redis.call('HMGET', key, 'registration', 'last_used_at', 'used_at', 'created_at')
 if known[1] then
@@ -11,15 +14,18 @@ if known[1] then
         return 'known'
     end
     if registration == 'document' then
-        redis.call('HSET', key, unpack(A, 5, 4 + 2 * A[4]))
+        redis.call('HSET', key, unpack(A, 6, 5 + 2 * A[5]))
     end
     if known[1] ~= 'operator' and tonumber(at) > tonumber(known[2]) then
         client_heard_of(client_id, at, known[3])
     end
     return is_repeated and known[4] == at and 'added' or 'known'
 end
-redis.call('HSET', key, 'last_used_at', at, unpack(A, 5 + 2 * A[4]))
+redis.call('HSET', key, 'last_used_at', at, unpack(A, 6 + 2 * A[5]))
 redis.call('ZADD', PREFIX .. 'clients', at, client_id)
+if workspace ~= '' then
+    count_in(workspace, 'clients', 1)
+end
 if registration ~= 'operator' then
     client_heard_of(client_id, at, false)
     -- Anyone may register, so what that costs has a bound. A client with a grant has been used, and stays.

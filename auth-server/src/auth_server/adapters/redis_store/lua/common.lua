@@ -40,22 +40,43 @@ local function is_enabled(user_id)
     return user[1] and not user[2]
 end
 
--- Whether a grant of that person's to that client may give tokens.
-local function may_give(user_id, client_id)
-    return is_enabled(user_id) and redis.call('EXISTS', name('client', client_id)) == 1
+-- Whether a grant of that person's to that client may give tokens for that workspace.
+local function may_give(user_id, client_id, workspace)
+    local user = redis.call('HMGET', name('user', user_id), 'email', 'disabled_at', 'role:' .. workspace)
+    return user[1] and not user[2] and user[3] and redis.call('EXISTS', name('client', client_id)) == 1
+end
+
+local function is_workspace(workspace)
+    return workspace == DEFAULT_WORKSPACE or redis.call('EXISTS', name('workspace', workspace)) == 1
+end
+
+-- The workspaces that a person belongs to.
+local function workspaces_of(user_id)
+    local found = {}
+    for _, field in ipairs(redis.call('HKEYS', name('user', user_id))) do
+        found[#found + 1] = string.match(field, '^role:(.*)$')
+    end
+    return found
+end
+
+-- Counts what keeps a workspace from being removed: members or clients. The default one never is.
+local function count_in(workspace, what, change)
+    if workspace ~= DEFAULT_WORKSPACE then
+        redis.call('HINCRBY', name('workspace', workspace), what, change)
+    end
 end
 
 -- The fields of a grant that may give tokens, unless it has expired; none of any other.
 local function living_grant(grant_id)
     local key = name('grant', grant_id)
-    local grant = redis.call('HMGET', key, 'user_id', 'client_id', 'revoked_at')
-    if not grant[1] or grant[3] or not may_give(grant[1], grant[2]) then
+    local grant = redis.call('HMGET', key, 'user_id', 'client_id', 'revoked_at', 'tenant')
+    if not grant[1] or grant[3] or not may_give(grant[1], grant[2], grant[4]) then
         return {}
     end
     return redis.call('HGETALL', key)
 end
 
--- Tells resource servers of the end of a grant (by its handle), a client or a user.
+-- Tells resource servers of the end of a grant (by its handle), a client, a user or a membership.
 local function note_revocation(revoked, id, at)
     redis.call('ZADD', PREFIX .. 'revocations', at, revoked .. ':' .. id)
     redis.call('EXPIRE', PREFIX .. 'revocations', REVOCATION_MEMORY + SLACK)
@@ -77,6 +98,18 @@ local function revoke(grant_id, now)
     review('grant', grant_id, now + REVOKED_GRANT_MEMORY)
     note_revocation('grant', grant[3], now)
     return true
+end
+
+-- Takes a person out of a workspace. `membership` is what resource servers call that.
+local function leave(user_id, workspace, now, membership)
+    for _, grant_id in ipairs(redis.call('SMEMBERS', name('user-grants', user_id))) do
+        if redis.call('HGET', name('grant', grant_id), 'tenant') == workspace then
+            revoke(grant_id, now)
+        end
+    end
+    redis.call('HDEL', name('user', user_id), 'role:' .. workspace)
+    count_in(workspace, 'members', -1)
+    note_revocation('membership', membership, now)
 end
 
 -- Ends grants of a client that is gone, some at a time: a client can have very many. Gives how many are left.

@@ -6,6 +6,9 @@ end
 for _, grant_id in ipairs(redis.call('SMEMBERS', name('user-grants', A[1]))) do
     revoke(grant_id, A[2])
 end
+for _, workspace in ipairs(workspaces_of(A[1])) do
+    count_in(workspace, 'members', -1)
+end
 end_sessions(A[1])
 redis.call('HDEL', PREFIX .. 'emails', email)
 redis.call('ZREM', PREFIX .. 'users', A[1])

@@ -6,7 +6,7 @@ if not code[1] then
     return 'gone'
 end
 local grant_key = name('grant', code[1])
-local grant = redis.call('HMGET', grant_key, 'user_id', 'revoked_at', 'refresh_digest', 'client_id')
+local grant = redis.call('HMGET', grant_key, 'user_id', 'revoked_at', 'refresh_digest', 'client_id', 'tenant')
 if code[3] then
     if is_repeated and A[3] ~= '' and grant[3] == A[3] and not grant[2] then
         return 'redeemed'
@@ -15,7 +15,7 @@ if code[3] then
     revoke(code[1], A[2])
     return 'reused'
 end
-if not grant[1] or grant[2] or not may_give(grant[1], grant[4]) or now >= tonumber(code[2])
+if not grant[1] or grant[2] or not may_give(grant[1], grant[4], grant[5]) or now >= tonumber(code[2])
     or tonumber(code[4]) >= MAX_WRONG_VERIFIERS then
     return 'gone'
 end

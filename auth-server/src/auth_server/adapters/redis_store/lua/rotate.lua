@@ -2,8 +2,8 @@
 local grant_id, digest, now = A[1], A[2], tonumber(A[4])
 local key, sealed_key = name('grant', grant_id), name('sealed', grant_id)
 local grant = redis.call('HMGET', key, 'user_id', 'expires_at', 'revoked_at', 'family', 'refresh_digest',
-    'refresh_expires_at', 'previous_digest', 'rotated_at', 'rotation_request', 'client_id', 'key_thumbprint')
-if not grant[1] or grant[3] or tonumber(grant[2]) <= now or not may_give(grant[1], grant[10]) then
+    'refresh_expires_at', 'previous_digest', 'rotated_at', 'rotation_request', 'client_id', 'key_thumbprint', 'tenant')
+if not grant[1] or grant[3] or tonumber(grant[2]) <= now or not may_give(grant[1], grant[10], grant[12]) then
     return {'gone'}
 end
 local bound_to = grant[11] or ''
