@@ -22,6 +22,7 @@ from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.cli.main import commands
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import WIRE
+from auth_server.domain.finding import Check
 from auth_server.web.browser import Browser
 from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints, published
@@ -109,6 +110,11 @@ def test_every_failure_code_is_documented() -> None:
 def test_every_oauth_error_is_documented() -> None:
     """The error codes that clients of auth-server can see."""
     assert set(first_cells(section("errors.md", "## auth-server"))) == {wire.error for wire in WIRE.values()}
+
+
+def test_every_check_of_the_doctor_is_documented() -> None:
+    """The closed set of checks, in its order."""
+    assert first_cells(section("doctor.md", "## Checks")) == [check.value for check in Check]
 
 
 def test_every_endpoint_of_auth_server_is_documented() -> None:

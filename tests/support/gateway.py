@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 import uvicorn
@@ -94,9 +95,17 @@ def balancing(port: int, origins: Iterable[str]) -> Iterator[Balancer]:
 
 
 @contextmanager
-def listening_on(port: int, app: App) -> Iterator[None]:
-    """An application on that port of this machine, in a thread of its own."""
-    config = uvicorn.Config(app, port=port, lifespan="off", log_level="error", ws="none")
+def listening_on(port: int, app: App, certificate: Path | None = None) -> Iterator[None]:
+    """An application on that port of this machine, in a thread of its own; over TLS with a certificate and its key."""
+    config = uvicorn.Config(
+        app,
+        port=port,
+        lifespan="off",
+        log_level="error",
+        ws="none",
+        ssl_certfile=certificate,
+        date_header=False,  # that of the service behind it goes through
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()

@@ -25,22 +25,23 @@ CLI_SECONDS = 60
 class Addresses:
     """Where a pair of services is reached; each knows the other's name, so both are chosen before either starts.
 
-    With a `gateway_port` both go by the name of the gateway on that port.
+    With a `gateway_port` both go by the name of the gateway on that port, under its `scheme`.
     """
 
     auth_port: int = field(default_factory=free_port)
     mcp_port: int = field(default_factory=free_port)
     gateway_port: int = 0
+    scheme: str = "http"
 
     @property
     def issuer(self) -> str:
         """The authorization server's identifier."""
-        return f"http://localhost:{self.gateway_port or self.auth_port}"
+        return f"{self.scheme}://localhost:{self.gateway_port or self.auth_port}"
 
     @property
     def resource(self) -> str:
         """The URL of the MCP endpoint."""
-        return f"http://localhost:{self.gateway_port or self.mcp_port}/mcp"
+        return f"{self.scheme}://localhost:{self.gateway_port or self.mcp_port}/mcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def auth_serving(addresses: Addresses, directory: Path, **more: str) -> Iterator
     made = json.loads(run_cli(environment, "client", "create", *arguments))
     automation = Client(made["client_id"], made["client_secret"])
     command = [str(SCRIPTS / "auth-server"), "serve"]
-    ready = answers(f"{addresses.issuer}/readyz")
+    ready = answers(f"http://localhost:{addresses.auth_port}/readyz")
     with running("auth-server", command, environment, directory / "auth-server.log", ready) as server:
         yield AuthServer(addresses.issuer, addresses.resource, server, automation, directory)
 

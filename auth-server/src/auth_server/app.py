@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -18,15 +18,18 @@ from auth_server.adapters.attempt_limits import StoreAttemptLimiter
 from auth_server.adapters.backup_file import new_backup, open_backup
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
+from auth_server.adapters.outside import OverHttp
 from auth_server.adapters.passwords import open_passwords
 from auth_server.adapters.redis_store.store import open_redis
 from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.store import open_sqlite
 from auth_server.domain.deployment import Deployment
+from auth_server.domain.finding import Finding
 from auth_server.flows.administration import copying
 from auth_server.flows.administration.keys import Keys
 from auth_server.flows.administration.verbs import Administration
+from auth_server.flows.doctor.doctor import Doctor
 from auth_server.flows.flows import compose
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.people import PasswordHasher
@@ -311,3 +314,9 @@ async def _keep_house(store: Maintenance, keys: KeyRing, rotation_days: float, c
         except Exception:
             _log.exception("rotation_failed")
         await anyio.sleep(HOUSEKEEPING_SECONDS)
+
+
+async def examine(issuer: str, resources: Sequence[str]) -> list[Finding]:
+    """What an examination of a deployment from outside finds; it needs no settings. See Doctor."""
+    clock = SystemClock()
+    return await Doctor(OverHttp(clock), clock).examine(issuer, resources)
