@@ -266,6 +266,11 @@ WARNINGS: dict[str, tuple[Tamper, Check, str]] = {
 }
 
 
+def test_every_check_has_found_a_fault_here() -> None:
+    """Certificates and silence have tests of their own below; plain http needs port 80, see test_doctor of the flows."""
+    assert {check for _, check, _ in FAULTS.values()} == set(Check) - {Check.REACHABLE, Check.TLS, Check.PLAIN_HTTP}
+
+
 @pytest.mark.parametrize(("tamper", "check", "text"), FAULTS.values(), ids=list(FAULTS))
 async def test_a_fault_is_found_and_named(one_host: OneHost, tamper: Tamper, check: Check, text: str) -> None:
     """It stands among what is found, with a remedy; nothing is called a fault that does not follow from it."""
