@@ -267,7 +267,7 @@ WARNINGS: dict[str, tuple[Tamper, Check, str]] = {
 
 
 def test_every_check_has_found_a_fault_here() -> None:
-    """Certificates and silence have tests of their own below; plain http needs port 80, see test_doctor of the flows."""
+    """Certificates and silence have tests of their own below; what answers on port 80 is judged beside the flows."""
     assert {check for _, check, _ in FAULTS.values()} == set(Check) - {Check.REACHABLE, Check.TLS, Check.PLAIN_HTTP}
 
 
