@@ -43,6 +43,7 @@ from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.stores.backends import BACKENDS
 from tests.support.clock import SettableClock
 from tests.support.people import Pkce
+from tests.support.rsa_keys import an_rsa_key
 
 ISSUER = "https://auth.example.com"
 RESOURCE = "https://mcp.example.com/mcp"
@@ -368,7 +369,7 @@ async def open_world(
     """A world on the store at that path, with one person in it."""
     clock = clock or SettableClock()
     async with BACKENDS[backend](path) as store:
-        keys = await open_key_ring(store, MASTER_KEY, clock, SystemEntropy(), outage=LONGEST_OUTAGE)
+        keys = await open_key_ring(store, MASTER_KEY, clock, SystemEntropy(), outage=LONGEST_OUTAGE, rsa_key=an_rsa_key)
         world = World(store, keys, await open_passwords(FAST_ARGON2), clock, path, documents=documents)
         if await store.user_by_email(EMAIL) is None:
             with contextlib.suppress(CannotDo):  # another process was faster

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 from auth_server.adapters.signing_keys import SNAPSHOT_AGE, WrongMasterKey, open_key_ring
 from auth_server.domain.signing_key import JWKS_MAX_AGE, LONGEST_OUTAGE, PUBLICATION_LEAD, RETIRED_LIFETIME, KeyStage
@@ -48,7 +48,10 @@ async def test_two_keys_are_published_from_the_start(tmp_path: Path) -> None:
         assert len(published) == 2
         assert active.key_id in published
         assert all(key.thumbprint() == key_id for key_id, key in published.items())
-        assert all("d" not in shown for shown in metadata.jwk_set(published)["keys"])
+        shown = metadata.jwk_set(await world.keys.key_set())["keys"]
+        assert [entry["alg"] for entry in shown] == ["ES256", "RS256"] * 2
+        assert {entry["kid"] for entry in shown} >= set(published)
+        assert all(entry.keys() <= {"kty", "crv", "x", "y", "n", "e", "kid", "use", "alg"} for entry in shown)
 
 
 async def test_kid_is_the_rfc_7638_thumbprint_and_private_halves_are_sealed(tmp_path: Path) -> None:
@@ -56,10 +59,12 @@ async def test_kid_is_the_rfc_7638_thumbprint_and_private_halves_are_sealed(tmp_
         assert (await world.keys.signing_key()).key_id in await world.keys.published_keys()
         for key_id, sealed in world.sql("SELECT key_id, sealed FROM signing_keys"):
             opened = AESGCM(MASTER_KEY).decrypt(sealed[:12], sealed[12:], key_id.encode())
-            private = ECKey.import_key(json.loads(opened)).as_dict(private=True)
-            assert private["kid"] == key_id == ECKey.import_key(json.loads(opened)).thumbprint()
-            assert str(private["d"]) not in world.dump()
-            assert str(private["d"]).encode() not in sealed
+            ec, rsa = json.loads(opened)["keys"]
+            assert ec["kid"] == key_id == ECKey.import_key(ec).thumbprint()
+            assert rsa["kid"] == RSAKey.import_key(rsa).thumbprint()
+            for private in (ec["d"], rsa["d"], rsa["p"]):
+                assert private not in world.dump()
+                assert private.encode() not in sealed
 
 
 async def test_first_rotation_needs_no_waiting_and_tokens_of_both_keys_verify(tmp_path: Path) -> None:
@@ -215,3 +220,54 @@ async def test_of_many_processes_that_find_a_key_old_one_rotates(tmp_path: Path)
         outcomes = await asyncio.gather(*(each.keys.rotate_older(1000) for each in (world, other) * 5))
         assert sorted(outcomes) == [False] * 9 + [True]
         assert not await other.keys.rotate_older(1000)
+
+
+async def _made_by_the_first_release(world: World) -> None:
+    """Turns the keys in the store into those of a release that knew no ID tokens."""
+    for key_id, sealed, public in world.sql("SELECT key_id, sealed, public_jwk FROM signing_keys"):
+        opened = AESGCM(MASTER_KEY).decrypt(sealed[:12], sealed[12:], key_id.encode())
+        alone = json.dumps(json.loads(opened)["keys"][0]).encode()
+        again = (b"n" * 12 + AESGCM(MASTER_KEY).encrypt(b"n" * 12, alone, key_id.encode())).hex()
+        shown = json.dumps(json.loads(public)["keys"][0])
+        world.sql(f"UPDATE signing_keys SET sealed = x'{again}', public_jwk = '{shown}' WHERE key_id = '{key_id}'")
+
+
+async def test_keys_of_the_first_release_sign_everything_until_they_are_rotated_out(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    async with open_world(path) as world:
+        await _made_by_the_first_release(world)
+    async with open_world(path) as world:
+        authorization = await _authorization(world)
+        token = await _token(world, authorization)
+        await world.claims(token)
+        assert await world.keys.key_set() == await world.keys.published_keys()
+        assert (await world.keys.id_token_key()).kid == _kid(token)
+        assert await world.keys.rotate() is None
+        world.clock.time += PUBLICATION_LEAD
+        await world.claims(token)
+        assert isinstance(await world.keys.id_token_key(), ECKey)
+        assert await world.keys.rotate() is None
+        assert isinstance(await world.keys.id_token_key(), RSAKey)
+        await world.claims(await _token(world, authorization))
+
+
+async def test_both_keys_of_a_generation_go_when_either_is_withdrawn(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "store") as world:
+        for of_id_tokens in (True, False):
+            rsa, ec = (await world.keys.id_token_key()).kid, (await world.keys.signing_key()).key_id
+            assert {rsa, ec} <= set(await world.keys.key_set())
+            assert await world.keys.withdraw(str(rsa) if of_id_tokens else ec)
+            assert not {rsa, ec} & set(await world.keys.key_set())
+            assert (await world.keys.id_token_key()).kid != rsa
+
+
+async def test_a_process_without_its_store_signs_id_tokens_for_a_while(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "store") as one:
+        key = await one.keys.id_token_key()
+        one.store.close()  # type: ignore[attr-defined]
+        one.clock.time += LONGEST_OUTAGE - 0.1
+        assert await one.keys.id_token_key() is key
+        one.clock.time += 0.2
+        with pytest.raises(StoreUnavailable):
+            await one.keys.id_token_key()
+        assert key.kid in await one.keys.key_set()

@@ -63,6 +63,8 @@ async def sow(directory: Path) -> Seed:
     """Makes a seeded store, to be copied for each test."""
     write_key_file(directory / "master.key", SystemEntropy().bytes(32))
     configured = settings(directory)
+    async with app.key_administration(configured):
+        pass  # the first keys, which take a while
     async with app.administration(configured, passwords=await quick_passwords()) as administration:
         await administration.people.create(EMAIL, PASSWORD)
         uris = ("http://127.0.0.1/callback", WEB_URI, CURSOR_URI)

@@ -7,8 +7,10 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-from joserfc.jwk import ECKey
+from joserfc import jws
+from joserfc.jwk import ECKey, RSAKey
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from structlog.testing import capture_logs
 
 from mcp_server.adapters.jwks import COOL_DOWN_SECONDS, LONGEST_OUTAGE_SECONDS, RETRY_SECONDS, PublishedKeys
 from mcp_server.ports.keys import KeySetUnavailable
@@ -238,3 +240,19 @@ async def test_only_public_p256_signature_keys_are_taken(own_issuer: Issuer, cli
     assert await keys.key(str(good["kid"])) is not None
     for name in ("enc", "alg", "private", "p384", "oct", "off-curve", "half", "7"):
         assert await keys.key(name) is None
+
+
+async def test_f07_a_key_of_id_tokens_is_passed_over_in_silence(own_issuer: Issuer, client: httpx2.AsyncClient) -> None:
+    """The issuer publishes it beside its own; nothing that it signs is an access token."""
+    rsa = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+    own = own_issuer.key.as_dict(private=False)
+    own_issuer.response = JSONResponse({"keys": [rsa.as_dict(private=False), own]})
+    reader = Reader(own_issuer, client)
+    with capture_logs() as lines:
+        assert await reader.refusal(own_issuer.token()) is None
+        assert await reader.keys.key(str(rsa.kid)) is None
+    assert not [line for line in lines if line["event"] == "jwk_ignored"]
+    payload = jws.extract_compact(own_issuer.token().encode()).payload
+    for header in ({"alg": "RS256", "typ": "at+jwt", "kid": rsa.kid}, {"alg": "RS256", "typ": "JWT", "kid": rsa.kid}):
+        forged = jws.serialize_compact(header, payload, rsa, algorithms=["RS256"])
+        assert await reader.refusal(forged) is Refusal.WRONG_ALGORITHM

@@ -10,18 +10,18 @@ While the store is away a process signs with the keys that it read last, for as 
 LONGEST_OUTAGE at most.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from anyio import to_thread
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
+from auth_server.adapters.key_generations import NewRsaKey, generation_from, new_generation, new_rsa_key
 from auth_server.domain.signing_key import LONGEST_OUTAGE, PUBLICATION_LEAD, KeyStage, SealedKey
-from auth_server.ports.keys import SigningKeyStore
+from auth_server.ports.keys import PublicKey, SigningKeyStore
 from auth_server.ports.store import StoreUnavailable
-from shared_kernel import signer
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 from shared_kernel.signer import Signer
@@ -31,7 +31,6 @@ SNAPSHOT_AGE = 1.0
 RETRY_SECONDS = 1.0
 """Seconds for which a store that was away is not asked again."""
 _NONCE_BYTES = 12
-_CURVE = "P-256"
 
 
 class KeysLost(Exception):
@@ -55,7 +54,9 @@ class _Snapshot:
     """The keys as they were read at `taken_at`, on the monotonic clock."""
 
     active: Signer
+    id_token_key: RSAKey | ECKey
     published: Mapping[str, ECKey]
+    key_set: Mapping[str, PublicKey]
     taken_at: float
 
 
@@ -71,26 +72,27 @@ class SealedKeyRing:
         entropy: Entropy,
         *,
         outage: float,
+        rsa_key: NewRsaKey,
     ) -> None:
         self._store, self._master_key, self._clock, self._entropy = store, master_key, clock, entropy
-        self._snapshot, self._outage = snapshot, outage
+        self._snapshot, self._outage, self._rsa_key = snapshot, outage, rsa_key
         self._away_until = 0.0
 
     async def signing_key(self) -> Signer:
         """See KeyRing."""
-        try:
-            return (await self._fresh()).active
-        except StoreUnavailable:
-            if self._age() >= self._outage:
-                raise
-            return self._snapshot.active
+        return (await self._fresh_enough()).active
+
+    async def id_token_key(self) -> RSAKey | ECKey:
+        """See KeyRing."""
+        return (await self._fresh_enough()).id_token_key
 
     async def published_keys(self) -> Mapping[str, ECKey]:
         """See KeyRing. An unreachable store leaves the last known set in place."""
-        try:
-            return (await self._fresh()).published
-        except StoreUnavailable:
-            return self._snapshot.published
+        return (await self._fresh_or_last()).published
+
+    async def key_set(self) -> Mapping[str, PublicKey]:
+        """See KeyRing, and published_keys()."""
+        return (await self._fresh_or_last()).key_set
 
     async def keys(self) -> Sequence[SealedKey]:
         """See KeyRing."""
@@ -98,16 +100,16 @@ class SealedKeyRing:
 
     async def withdraw(self, key_id: str) -> bool:
         """See KeyRing."""
+        following = await self._following()
         now = self._clock.now()
-        following = _new_key(KeyStage.NEXT, self._master_key, self._entropy, now, promotable_at=now + PUBLICATION_LEAD)
-        withdrawn = await self._store.withdraw_key(key_id, following, now)
+        withdrawn = await self._store.withdraw_key(await self._generation_of(key_id), following, now)
         self._snapshot = await self._read()
         return withdrawn
 
     async def rotate(self) -> float | None:
         """See KeyRing."""
+        following = await self._following()
         now = self._clock.now()
-        following = _new_key(KeyStage.NEXT, self._master_key, self._entropy, now, promotable_at=now + PUBLICATION_LEAD)
         promotable_at = await self._store.promote_next_key(following, now)
         if promotable_at is not None:
             return promotable_at - now
@@ -121,6 +123,32 @@ class SealedKeyRing:
             return False
         # Who comes second finds a next key that has just been published, and may not promote it.
         return await self.rotate() is None
+
+    async def _following(self) -> SealedKey:
+        """A key to be published next."""
+        now = self._clock.now()
+        lead = now + PUBLICATION_LEAD
+        return await _new_key(KeyStage.NEXT, self._master_key, self._entropy, self._rsa_key, now, promotable_at=lead)
+
+    async def _generation_of(self, key_id: str) -> str:
+        """The id under which a key is stored; an unknown one stays what it is."""
+        stored = (key.key_id for key in await self.keys() if key_id in generation_from(key.public_jwk).keys)
+        return next(stored, key_id)
+
+    async def _fresh_enough(self) -> _Snapshot:
+        """The keys as they are, or as they were a moment ago if the store is away. Raises StoreUnavailable."""
+        try:
+            return await self._fresh()
+        except StoreUnavailable:
+            if self._age() >= self._outage:
+                raise
+            return self._snapshot
+
+    async def _fresh_or_last(self) -> _Snapshot:
+        try:
+            return await self._fresh()
+        except StoreUnavailable:
+            return self._snapshot
 
     async def _fresh(self) -> _Snapshot:
         if self._age() >= SNAPSHOT_AGE:
@@ -143,49 +171,65 @@ class SealedKeyRing:
 
 
 async def open_key_ring(
-    store: SigningKeyStore, master_key: bytes, clock: Clock, entropy: Entropy, *, outage: float = 0.0
+    store: SigningKeyStore,
+    master_key: bytes,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    outage: float = 0.0,
+    rsa_key: NewRsaKey = new_rsa_key,
 ) -> SealedKeyRing:
     """The store's keys; creates the first two in a new store. Raises WrongMasterKey, KeysLost, StoreUnavailable.
 
-    `outage` is for how many seconds they sign without being read anew while the store is away.
+    `outage` is for how many seconds they sign without being read anew while the store is away; `rsa_key` makes the keys
+    of ID tokens.
     """
     now, taken_at = clock.now(), clock.monotonic()
     keys = await store.signing_keys(now)
     if not any(key.stage is KeyStage.ACTIVE for key in keys):
         # Of two processes that get here at once, one stores its keys and both go on with those.
         keys = await store.ensure_signing_keys(
-            _new_key(KeyStage.ACTIVE, master_key, entropy, now, promotable_at=now),
-            _new_key(KeyStage.NEXT, master_key, entropy, now, promotable_at=now),
+            await _new_key(KeyStage.ACTIVE, master_key, entropy, rsa_key, now, promotable_at=now),
+            await _new_key(KeyStage.NEXT, master_key, entropy, rsa_key, now, promotable_at=now),
         )
     if not any(key.stage is KeyStage.ACTIVE for key in keys):
         raise KeysLost
     snapshot = _open(keys, master_key, taken_at)
-    return SealedKeyRing(store, master_key, snapshot, clock, entropy, outage=min(outage, LONGEST_OUTAGE))
+    return SealedKeyRing(
+        store, master_key, snapshot, clock, entropy, outage=min(outage, LONGEST_OUTAGE), rsa_key=rsa_key
+    )
 
 
 def _open(keys: Sequence[SealedKey], master_key: bytes, taken_at: float) -> _Snapshot:
     (active,) = (key for key in keys if key.stage is KeyStage.ACTIVE)
-    published = {key.key_id: ECKey.import_key(json.loads(key.public_jwk)) for key in keys}
+    published = [generation_from(key.public_jwk) for key in keys]
     try:
         private = AESGCM(master_key).decrypt(
             active.sealed[:_NONCE_BYTES], active.sealed[_NONCE_BYTES:], active.key_id.encode()
         )
     except InvalidTag as error:
         raise WrongMasterKey from error
-    return _Snapshot(Signer(ECKey.import_key(json.loads(private))), published, taken_at)
+    generation = generation_from(private)
+    return _Snapshot(
+        active=Signer(generation.access_tokens),
+        id_token_key=generation.id_tokens or generation.access_tokens,
+        published={each.key_id: each.access_tokens for each in published},
+        key_set={key_id: key for each in published for key_id, key in each.keys.items()},
+        taken_at=taken_at,
+    )
 
 
-def _new_key(stage: KeyStage, master_key: bytes, entropy: Entropy, now: float, *, promotable_at: float) -> SealedKey:
-    key = ECKey.generate_key(_CURVE)
-    key_id = key.thumbprint()  # RFC 7638
-    names = {"kid": key_id, "use": "sig", "alg": signer.ALGORITHM}
-    nonce = entropy.bytes(_NONCE_BYTES)
-    private = json.dumps({**key.as_dict(private=True), **names}).encode()
+async def _new_key(
+    stage: KeyStage, master_key: bytes, entropy: Entropy, rsa_key: NewRsaKey, now: float, *, promotable_at: float
+) -> SealedKey:
+    # Looking for two primes takes long enough for others to notice.
+    generation = await to_thread.run_sync(new_generation, rsa_key)
+    nonce, private = entropy.bytes(_NONCE_BYTES), generation.to_json(private=True).encode()
     return SealedKey(
-        key_id=key_id,
+        key_id=generation.key_id,
         stage=stage,
-        public_jwk=json.dumps({**key.as_dict(private=False), **names}),
-        sealed=nonce + AESGCM(master_key).encrypt(nonce, private, key_id.encode()),
+        public_jwk=generation.to_json(private=False),
+        sealed=nonce + AESGCM(master_key).encrypt(nonce, private, generation.key_id.encode()),
         changed_at=now,
         promotable_at=promotable_at,
     )

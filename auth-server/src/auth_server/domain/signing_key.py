@@ -26,10 +26,11 @@ class KeyStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SealedKey:
-    """A signing key as it is stored.
+    """A signing key as it is stored: one for access tokens, and the one for ID tokens that was made with it.
 
-    `public_jwk` is its published JWK as JSON. `sealed` is the private JWK encrypted under the master key; empty once
-    retired. `changed_at` is when it entered its stage; a `next` key may be promoted from `promotable_at` on.
+    `key_id` is the first one's. `public_jwk` is the JWK set that is published of them, as JSON; of a key of the first
+    release, its JWK. `sealed` is the same with the private parts, encrypted under the master key; empty once retired.
+    `changed_at` is when it entered its stage; a `next` key may be promoted from `promotable_at` on.
     """
 
     key_id: str

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 from auth_server.domain.signing_key import SealedKey
 from shared_kernel.signer import Signer
+
+PublicKey = ECKey | RSAKey
+"""A key of either kind, with its id."""
 
 
 class SigningKeyStore(Protocol):
@@ -46,7 +49,18 @@ class KeyRing(Protocol):
         ...
 
     async def published_keys(self) -> Mapping[str, ECKey]:
-        """All public keys by `kid`: active, next, and recently retired."""
+        """The public keys of access tokens by `kid`: active, next, and recently retired."""
+        ...
+
+    async def id_token_key(self) -> RSAKey | ECKey:
+        """The one active private key for ID tokens; that of access tokens where there is none. Raises StoreUnavailable.
+
+        Its `alg` is the algorithm to sign with.
+        """
+        ...
+
+    async def key_set(self) -> Mapping[str, PublicKey]:
+        """All public keys by `kid`, of access tokens and of ID tokens."""
         ...
 
     async def keys(self) -> Sequence[SealedKey]:
@@ -54,7 +68,10 @@ class KeyRing(Protocol):
         ...
 
     async def withdraw(self, key_id: str) -> bool:
-        """Removes a key at once: nothing signed with it is to be believed any more. False if there is no such key."""
+        """Removes a key at once, and what was made with it: nothing signed with either is to be believed any more.
+
+        False if there is no such key.
+        """
         ...
 
     async def rotate(self) -> float | None:

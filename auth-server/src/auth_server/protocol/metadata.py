@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 from auth_server.domain.client import GrantType
 from auth_server.domain.deployment import Deployment, DocumentPolicy
@@ -52,11 +52,16 @@ def openid_configuration(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def jwk_set(keys: Mapping[str, ECKey]) -> dict[str, Any]:
-    """The JWK set of the published keys; public parts only."""
+def jwk_set(keys: Mapping[str, ECKey | RSAKey]) -> dict[str, Any]:
+    """The JWK set of the published keys; public parts only, each with the one algorithm that it signs with."""
     return {
         "keys": [
-            {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": signer.ALGORITHM}
+            {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": algorithm(key)}
             for key_id, key in keys.items()
         ]
     }
+
+
+def algorithm(key: ECKey | RSAKey) -> str:
+    """The algorithm of a key's signatures."""
+    return "RS256" if isinstance(key, RSAKey) else signer.ALGORITHM

@@ -82,7 +82,7 @@ def key_set(keys: KeyRing) -> Document:
 
     async def document() -> _Encoded:
         nonlocal published, encoded
-        present = await keys.published_keys()
+        present = await keys.key_set()
         # A key id is the thumbprint of its key: the same ids are the same document.
         if present is not published and present.keys() != published.keys():
             encoded = _encode(jwk_set(present))

@@ -129,7 +129,8 @@ class PublishedKeys:
             key = _verification_key(entry)
             # RFC 7517 §5: "Implementations SHOULD ignore JWKs within a JWK Set that use "kty" [...] not understood"
             if key is None:
-                _log.warning("jwk_ignored")
+                if not _is_for_something_else(entry):
+                    _log.warning("jwk_ignored")
                 continue
             previous = known.get(entry["kid"])
             unchanged = previous is not None and previous.thumbprint() == key.thumbprint()
@@ -139,6 +140,11 @@ class PublishedKeys:
             message = "no usable key"
             raise _BadDocument(message)
         return keys
+
+
+def _is_for_something_else(entry: Any) -> bool:
+    """Whether the issuer names another algorithm for the key: it signs ID tokens with that, say."""
+    return isinstance(entry, dict) and entry.get("alg", "ES256") != "ES256"
 
 
 def _verification_key(entry: Any) -> ECKey | None:

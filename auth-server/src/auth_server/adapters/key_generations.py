@@ -1,0 +1,65 @@
+"""What is made new at each rotation: an EC key that signs access tokens, and an RSA key that signs ID tokens.
+
+OpenID Connect Discovery §3 demands that ID tokens can be signed with RS256, and clients expect it; access tokens are
+better off with ES256, which is faster and shorter. Both keys go through life together, under the id of the first.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from joserfc.jwk import ECKey, RSAKey
+
+from auth_server.ports.keys import PublicKey
+from shared_kernel import signer
+
+NewRsaKey = Callable[[], RSAKey]
+"""Makes an RSA key, which takes a tenth of a second or so."""
+_CURVE = "P-256"
+_RSA_BITS = 2048
+
+
+def new_rsa_key() -> RSAKey:
+    """A fresh key of NIST's least size for today."""
+    return RSAKey.generate_key(_RSA_BITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The keys of a generation, each with its id; one of the first release has no key of its own for ID tokens."""
+
+    access_tokens: ECKey
+    id_tokens: RSAKey | None
+
+    @property
+    def key_id(self) -> str:
+        """The id by which the generation is stored, rotated and withdrawn."""
+        return str(self.access_tokens.kid)
+
+    @property
+    def keys(self) -> Mapping[str, PublicKey]:
+        """Its keys by their ids."""
+        keys = (self.access_tokens, self.id_tokens)
+        return {str(key.kid): key for key in keys if key is not None}
+
+    def to_json(self, *, private: bool) -> str:
+        """The keys as a JWK set."""
+        return json.dumps({"keys": [key.as_dict(private=private) for key in self.keys.values()]})
+
+
+def new_generation(rsa_key: NewRsaKey) -> Generation:
+    """Fresh keys; a key's id is its thumbprint (RFC 7638)."""
+    ec, rsa = ECKey.generate_key(_CURVE), rsa_key()
+    names = {"use": "sig", "alg": signer.ALGORITHM, "kid": ec.thumbprint()}
+    rsa_names = {"use": "sig", "alg": "RS256", "kid": rsa.thumbprint()}
+    return Generation(
+        ECKey.import_key({**ec.as_dict(private=True), **names}),
+        RSAKey.import_key({**rsa.as_dict(private=True), **rsa_names}),
+    )
+
+
+def generation_from(text: str | bytes) -> Generation:
+    """The keys in a JWK set, or the one in a JWK, as the first release stored it."""
+    document = json.loads(text)
+    first, *others = document.get("keys", [document])
+    return Generation(ECKey.import_key(first), RSAKey.import_key(others[0]) if others else None)
