@@ -5,6 +5,7 @@ from typing import Any
 
 from auth_server.domain.authorization import PUSHED_LIFETIME, PushedRequest
 from auth_server.domain.client import AuthenticationMethod, ClientSecret, Registration
+from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session
@@ -13,6 +14,7 @@ from auth_server.ports.grants import Rotation
 from auth_server.ports.records import Record
 from auth_server.ports.store import Store
 from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
+from tests.auth_server.stores.test_devices_contract import DEVICE
 
 DOCUMENT = replace(
     PUBLIC,
@@ -52,6 +54,15 @@ def _rotation(grant_id: str, digest: str) -> Rotation:
 
 def _key(name: str, stage: KeyStage, promotable_at: float = NOW) -> SealedKey:
     return SealedKey(name, stage, f'{{"kid": "{name}"}}', b"\x00\xff" + name.encode(), NOW, promotable_at)
+
+
+def device(name: str) -> DeviceAuthorization:
+    """A device authorization of that id, whose code is `dc-<name>`."""
+    return replace(DEVICE, device_id=name, digest=f"dc-{name}", family=f"family of {name}")
+
+
+def _device_grant(name: str) -> Grant:
+    return replace(GRANT, grant_id=name, handle=f"handle-{name}")
 
 
 async def _approved(store: Store, name: str, client_id: str = CLIENT.client_id) -> Grant:
@@ -111,6 +122,16 @@ async def fill(store: Store) -> None:
     await store.rotate(_refresh("rotated", "rt1-rotated").key, _rotation("rotated", "rt2-rotated"), NOW + 3)
     await store.rotate(_refresh("revoked", "rt1-revoked").key, _rotation("revoked", "rt2-revoked"), NOW + 3)
     await store.revoke_grant("revoked", NOW + 4)
+    for name in ("pending", "polled", "approved", "denied"):
+        await store.start_device(device(name))
+    await store.poll_device("polled", "dc-polled", CLIENT.client_id, NOW)
+    await store.poll_device("polled", "dc-polled", CLIENT.client_id, NOW + 1)
+    await store.approve_device(device("approved"), _device_grant("device"), NOW + 2)
+    await store.deny_device("denied", NOW + 2)
+    await store.start_transaction(
+        replace(TRANSACTION, digest="txn-device", request=replace(REQUEST, redirect_uri="", device_id="pending"))
+    )
+    await store.add_grant(_device_grant("without-browser"), NOW)
     await store.count_attempt("limit", 2, MINUTE, NOW)
     await store.count_attempt("limit", 2, MINUTE, NOW + 1)
     await store.use_once("jti", NOW + 1000, NOW)
@@ -174,6 +195,15 @@ async def behaviour(store: Store) -> list[Any]:
         await store.count_attempt("limit", 2, MINUTE, NOW + MINUTE),
         await store.use_once("jti", NOW + 1000, at),
         await store.refreshed_grant(_refresh("fresh", "never seen").key),
+        await store.transaction("txn-device", at),
+        await store.device("pending", at),
+        await store.device("approved", at),
+        await store.poll_device("pending", "dc-pending", CLIENT.client_id, at),
+        await store.poll_device("polled", "dc-polled", CLIENT.client_id, at),
+        await store.poll_device("approved", "dc-approved", CLIENT.client_id, at),
+        await store.poll_device("denied", "dc-denied", CLIENT.client_id, at),
+        await store.rotate(device("approved").first_token("device").key, _rotation("device", "rt1-device"), at),
+        await store.grant_by_handle("handle-without-browser", at),
     ]
 
 

@@ -7,12 +7,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from auth_server.domain.client import ClientSecret, Registration
-from auth_server.domain.grant import RefreshToken, RefreshTokenKey
+from auth_server.domain.device import DeviceAuthorization
+from auth_server.domain.grant import Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.revocation import Revoked
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
 from auth_server.domain.workspace import DEFAULT_WORKSPACE, Membership, Role, Workspace
 from auth_server.ports.authorizations import Redeemed
+from auth_server.ports.devices import Approved
 from auth_server.ports.grants import Rotated, Rotation
 from auth_server.ports.store import Store
 from shared_kernel.revocations import MEMORY
@@ -40,6 +42,7 @@ STEPS = st.lists(
             + ["sign_in", "session", "sessions", "sign_out", "deny", "transaction", "wrong_verifier"]
             + ["grants", "has_grant", "by_handle", "live", "revoked_at", "revoke", "revoke_by_handle"]
             + ["add_workspace", "workspaces", "remove_workspace", "join", "join", "leave"]
+            + ["device", "poll", "poll", "approve_device", "deny_device", "fetch", "add_grant"]
             + ["ensure_keys", "promote", "withdraw", "keys", "attempt", "forget", "use_once", "sweep"]
         ),
         _SMALL,
@@ -60,6 +63,7 @@ class Use:
     users: list[User] = field(default_factory=lambda: [*USERS])
     names: int = 0
     transactions: list[str] = field(default_factory=list)
+    devices: list[DeviceAuthorization] = field(default_factory=list)
     grants: list[str] = field(default_factory=list)
     tokens: list[RefreshTokenKey] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -71,6 +75,7 @@ class Use:
         for user in self.users:
             await self.store.add_user(user)
         await self._begin(0, 0)
+        await self._device(0, 0)
         await self._ensure_keys(0, 0)
 
     async def step(self, verb: str, one: int, two: int) -> Any:
@@ -184,20 +189,72 @@ class Use:
         return await self._approve(0, two), await self._redeem(0, 1)
 
     async def _approve(self, one: int, two: int) -> Any:
+        grant = self._new_grant(CLIENTS[two % 3].client_id, self.users[two % 2].user_id, one)
+        name = grant.grant_id
+        code = replace(CODE, digest=f"code {name}", grant_id=name, expires_at=self.now + 60)
+        return await self.store.approve(self._transaction_of(one), grant, code, self.now)
+
+    async def _device(self, one: int, two: int) -> Any:
+        name = f"device {one % 3} {self.names // 10 if two else 0}"
+        device = DeviceAuthorization(
+            device_id=name,
+            digest=f"code {self._name()}",
+            family=f"family {name}",
+            client_id=CLIENTS[two % 3].client_id,
+            scopes=GRANT.scopes,
+            resource=GRANT.resource,
+            address="192.0.2.1",
+            created_at=self.now,
+            expires_at=self.now + 600,
+        )
+        started = await self.store.start_device(device)
+        if started:
+            self.devices.append(device)
+        return started, await self.store.device(name, self.now)
+
+    async def _poll(self, one: int, two: int) -> Any:
+        device = self._some_device(one)
+        client_id = device.client_id if two else CLIENTS[one % 3].client_id
+        return await self.store.poll_device(device.device_id, device.digest, client_id, self.now)
+
+    async def _approve_device(self, one: int, two: int) -> Any:
+        device = self._some_device(one)
+        grant = self._new_grant(device.client_id, self.users[two % 2].user_id, two)
+        return await self.store.approve_device(device, grant, self.now)
+
+    async def _deny_device(self, one: int, two: int) -> Any:
+        return await self.store.deny_device(self._some_device(one).device_id, self.now)
+
+    async def _fetch(self, one: int, two: int) -> Any:
+        device = self._some_device(one)
+        polled = await self.store.poll_device(device.device_id, device.digest, device.client_id, self.now)
+        if not isinstance(polled, Approved):
+            return polled
+        successor = RefreshToken(RefreshTokenKey(polled.grant_id, device.family, self._name()), self.now + 3000)
+        key = device.first_token(polled.grant_id).key
+        rotation = Rotation(successor, successor.key.digest.encode(), f"request {two % 2}")
+        return await self.store.refreshed_grant(key), await self.store.rotate(key, rotation, self.now)
+
+    async def _add_grant(self, one: int, two: int) -> Any:
+        grant = self._new_grant(CLIENTS[one % 3].client_id, self.users[two % 2].user_id, two)
+        return await self.store.add_grant(grant, self.now)
+
+    def _new_grant(self, client_id: str, user_id: str, where: int) -> Grant:
         name = self._name()
-        grant = replace(
+        self.grants.append(name)
+        return replace(
             GRANT,
-            tenant=WHERE[one % 4],
+            tenant=WHERE[where % 4],
             grant_id=name,
             handle=f"handle {name}",
-            client_id=CLIENTS[two % 3].client_id,
-            user_id=self.users[two % 2].user_id,
+            client_id=client_id,
+            user_id=user_id,
             created_at=self.now,
             expires_at=self.now + 9000,
         )
-        code = replace(CODE, digest=f"code {name}", grant_id=name, expires_at=self.now + 60)
-        self.grants.append(name)
-        return await self.store.approve(self._transaction_of(one), grant, code, self.now)
+
+    def _some_device(self, number: int) -> DeviceAuthorization:
+        return self.devices[-1 - number % len(self.devices)]
 
     async def _wrong_verifier(self, one: int, two: int) -> None:
         for _ in range(1 + two % 3):

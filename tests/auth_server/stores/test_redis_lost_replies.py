@@ -15,9 +15,10 @@ from auth_server.domain.signing_key import KeyStage, SealedKey
 from auth_server.domain.user import Session
 from auth_server.ports.authorizations import Redeemed
 from auth_server.ports.clients import Addition
+from auth_server.ports.devices import Pending
 from auth_server.ports.grants import Gone, Replay, Reused
 from auth_server.ports.store import Store, StoreUnavailable
-from tests.auth_server.stores.full_store import PUSHED, fill
+from tests.auth_server.stores.full_store import PUSHED, device, fill
 from tests.auth_server.stores.test_contract import (
     CLIENT,
     CODE,
@@ -31,6 +32,7 @@ from tests.auth_server.stores.test_contract import (
     key,
     rotation,
 )
+from tests.auth_server.stores.test_devices_contract import DEVICE
 from tests.support.redis_server import RedisServer, redis_serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -106,6 +108,12 @@ STEPS: list[tuple[Verb, object]] = [
     (lambda store: store.redeem("code", FIRST, NOW), Redeemed()),
     (lambda store: store.rotate(key("rt1"), rotation("rt2"), NOW), Replay(b"sealed for rt2")),
     (lambda store: store.revoke_grant_by_handle("h", "client_a", NOW), True),
+    (lambda store: store.start_device(DEVICE), True),
+    (lambda store: store.start_device(device("denied")), True),
+    (lambda store: store.poll_device("denied", "dc-denied", "client_a", NOW), Pending()),
+    (lambda store: store.deny_device("denied", NOW), True),
+    (lambda store: store.approve_device(DEVICE, replace(GRANT, grant_id="g2", handle="h2"), NOW), True),
+    (lambda store: store.add_grant(replace(GRANT, grant_id="g3", handle="h3"), NOW), True),
     (lambda store: store.promote_next_key(_signing_key("c", KeyStage.NEXT), NOW), None),
     (lambda store: store.withdraw_key("b", _signing_key("d", KeyStage.NEXT), NOW), True),
     (lambda store: store.set_password_hash(USER.user_id, "new"), True),

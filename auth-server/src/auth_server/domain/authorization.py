@@ -22,7 +22,8 @@ class AuthorizationRequest:
     byte for byte, and so is `nonce`, in the ID token; None when there was none. `login_hint` is the address that the
     client expects to sign in. `key_thumbprint` (`dpop_jkt`) is that of the one key by which the code may be redeemed,
     None for any or none. `workspace` is the one that the request's URL names, if it names one; nobody has looked
-    whether it exists.
+    whether it exists. `device_id` is that of the DeviceAuthorization that is decided here, if it is one: then there is
+    neither redirect URI nor challenge.
     """
 
     client_id: str
@@ -35,6 +36,7 @@ class AuthorizationRequest:
     login_hint: str | None = None
     key_thumbprint: str | None = None
     workspace: str | None = None
+    device_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,13 @@ class GrantStore(Protocol):
         """
         ...
 
+    async def add_grant(self, grant: Grant, now: float) -> bool:
+        """Adds a grant without code or refresh token, which no decision in a browser has led to.
+
+        False if its client or person are gone, or the person is disabled.
+        """
+        ...
+
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """Ends a grant, its code and its refresh tokens. Unknown or revoked: no effect."""
         ...

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from auth_server.domain.authorization import AuthorizationCode, PushedRequest, Transaction
 from auth_server.domain.client import Client
+from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
@@ -88,6 +89,20 @@ class StoredCode:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredDevice:
+    """A device authorization; when it was last polled, and the seconds that its device must leave between two polls.
+
+    `decided_at` is None while nobody has decided, `grant_id` unless it was approved.
+    """
+
+    authorization: DeviceAuthorization
+    poll_interval: float
+    polled_at: float | None
+    decided_at: float | None
+    grant_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptWindow:
     """The attempts under a key of LimitStore; `ends_at` is when the last of them leaves."""
 
@@ -115,6 +130,7 @@ Record = (
     | StoredTransaction
     | StoredGrant
     | StoredCode
+    | StoredDevice
     | AttemptWindow
     | UsedOnce
     | Revocation

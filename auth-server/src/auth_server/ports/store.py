@@ -4,6 +4,7 @@ from typing import Protocol
 
 from auth_server.ports.authorizations import CodeStore, TransactionStore
 from auth_server.ports.clients import ClientStore
+from auth_server.ports.devices import DeviceStore
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import SigningKeyStore
 from auth_server.ports.limits import LimitStore
@@ -47,6 +48,7 @@ class Store(
     PushedRequestStore,
     TransactionStore,
     CodeStore,
+    DeviceStore,
     RefreshStore,
     GrantStore,
     SigningKeyStore,

@@ -2,21 +2,18 @@
 
 from dataclasses import asdict
 
-from auth_server.adapters.dynamodb_store.client_items import use
+from auth_server.adapters.dynamodb_store.giving import givable
 from auth_server.adapters.dynamodb_store.grant_items import Owners, code_of, grant_items, grant_of, owners_of
 from auth_server.adapters.dynamodb_store.grants import revoke
 from auth_server.adapters.dynamodb_store.items import (
     Item,
     Key,
-    client_key,
     code_key,
     expiring,
     grant_key,
     queue,
     transaction_key,
-    user_key,
 )
-from auth_server.adapters.dynamodb_store.memberships import generation_in
 from auth_server.adapters.dynamodb_store.table import ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Put, Update, Write
 from auth_server.adapters.remembered import Remembered
@@ -35,7 +32,6 @@ from shared_kernel import scope
 KIND = "transaction"
 _REMEMBERED = 1_000
 """Codes on their way to the client that need not be read again."""
-_NO_ROLE = ""
 _UNDECIDED = "attribute_not_exists(#decided_at) AND #expires_at > :now"
 
 
@@ -65,20 +61,9 @@ class DynamoDbAuthorizations:
     async def approve(self, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float) -> bool:
         """See TransactionStore."""
         async with self._table.in_time():
-            client, user = client_key(grant.client_id), user_key(grant.user_id)
-            found = await self._table.get_many([client, user])
-            # A client, person or membership that ended a moment ago took its grants along; it must not get another.
-            membership = generation_in(found.get(user, {}), grant.tenant, grant.role or _NO_ROLE)
-            if "generation" not in found.get(client, {}) or not _may_act(found.get(user, {})) or membership is None:
+            given = await givable(self._table, grant, now)
+            if given is None:
                 return False
-            owners = Owners(
-                grant.client_id,
-                found[client]["generation"],
-                grant.user_id,
-                found[user]["generation"],
-                grant.tenant,
-                membership,
-            )
             writes: list[Write] = [
                 Update(
                     transaction_key(transaction_digest),
@@ -86,14 +71,14 @@ class DynamoDbAuthorizations:
                     _UNDECIDED,
                     {"now": now},
                 ),
-                *use(client, found[client], now),
-                *grant_items(grant, code, owners),
+                *given.uses,
+                *grant_items(grant, given.owners, code=code),
             ]
             try:
                 await self._table.transact(writes)
             except TransactionFailed:
                 return False
-            self._codes.put(code.digest, (LoadedCode(code, grant), owners))
+            self._codes.put(code.digest, (LoadedCode(code, grant), given.owners))
             return True
 
     async def deny(self, transaction_digest: str, now: float) -> bool:
@@ -198,10 +183,6 @@ def transaction_of(item: Item) -> Transaction:
     fields = {"state": None, **item["request"]}
     request = AuthorizationRequest(**{**fields, "scopes": scope.parse(fields["scopes"])})
     return Transaction(item["digest"], item["browser_digest"], request, item["authenticated_since"], item["expires_at"])
-
-
-def _may_act(user: Item) -> bool:
-    return "generation" in user and "disabled_at" not in user
 
 
 def _redemption(

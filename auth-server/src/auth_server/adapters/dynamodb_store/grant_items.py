@@ -19,7 +19,7 @@ from auth_server.adapters.dynamodb_store.memberships import UNNAMED, generation_
 from auth_server.adapters.dynamodb_store.table import Table
 from auth_server.adapters.dynamodb_store.writes import CHANGED, PRESENT, Delete, Put, Update, Write
 from auth_server.domain.authorization import USED_CODE_MEMORY, AuthorizationCode
-from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant
+from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY, Grant, RefreshToken
 from auth_server.domain.workspace import Role
 from shared_kernel import scope
 
@@ -70,15 +70,27 @@ class Owners:
         return client_key(self.client_id), user_key(self.user_id)
 
 
-def grant_items(grant: Grant, code: AuthorizationCode, owners: Owners) -> list[Put]:
-    """A new grant with its code, and the pointers to them."""
-    key = grant_key(grant.grant_id)
+def grant_items(
+    grant: Grant, owners: Owners, *, code: AuthorizationCode | None = None, first: RefreshToken | None = None
+) -> list[Put]:
+    """A new grant with its code or the first token of its family, and the pointers to them."""
     item = {
         **grant_attributes(grant, owners),
-        **code_attributes(code, used_at=None, wrong_verifiers=0),
-        "due": code.expires_at + USED_CODE_MEMORY,
+        **(code_attributes(code, used_at=None, wrong_verifiers=0) if code else {}),
+        **(live_attributes(first) if first else {}),
+        "due": (code.expires_at if code else grant.created_at) + USED_CODE_MEMORY,
     }
-    return [Put(key, item), *(pointer_to(grant, pointing) for pointing in pointers(grant, code.digest))]
+    pointing = pointers(grant, code.digest if code else None)
+    return [Put(grant_key(grant.grant_id), item), *(pointer_to(grant, key) for key in pointing)]
+
+
+def live_attributes(live: RefreshToken) -> Item:
+    """What a grant's item says of its live refresh token."""
+    return {
+        "family": live.key.family or None,
+        "refresh_digest": live.key.digest,
+        "refresh_expires_at": live.expires_at,
+    }
 
 
 def code_attributes(code: AuthorizationCode, *, used_at: float | None, wrong_verifiers: int) -> Item:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from auth_server.adapters.dynamodb_store.giving import givable
 from auth_server.adapters.dynamodb_store.grant_items import (
     KIND,
     Owners,
+    grant_items,
     grant_of,
     owners_of,
     revocation,
@@ -85,6 +87,18 @@ class DynamoDbGrants:
         async with self._table.in_time():
             item = await self._by_handle(handle)
             return await self._alive(item, now) if item else None
+
+    async def add_grant(self, grant: Grant, now: float) -> bool:
+        """See GrantStore."""
+        async with self._table.in_time():
+            given = await givable(self._table, grant, now)
+            if given is None:
+                return False
+            try:
+                await self._table.transact([*given.uses, *grant_items(grant, given.owners)])
+            except TransactionFailed:
+                return False
+            return True
 
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """See GrantStore."""

@@ -71,6 +71,11 @@ def transaction_key(digest: str) -> Key:
     return Key(f"transaction#{_part(digest)}", "transaction")
 
 
+def device_key(device_id: str) -> Key:
+    """Of a device authorization."""
+    return Key(f"device#{_part(device_id)}", "device")
+
+
 def grant_key(grant_id: str) -> Key:
     """Of a grant, its code and its refresh tokens."""
     return Key(f"grant#{_part(grant_id)}", "grant")

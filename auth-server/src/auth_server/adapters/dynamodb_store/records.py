@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from auth_server.adapters.dynamodb_store.authorizations import transaction_of
 from auth_server.adapters.dynamodb_store.client_items import client_of, has_random_id
+from auth_server.adapters.dynamodb_store.devices import stored_device_of
 from auth_server.adapters.dynamodb_store.grant_items import (
     code_of,
     grant_of,
@@ -74,7 +75,7 @@ class DynamoDbRecords:
             yield record
         for code in codes:
             yield code
-        async for record in _attempts_and_uses(self._table):
+        async for record in _short_lived(self._table):
             yield record
         for key in keys_of(found.get(SIGNING_KEYS)):
             yield key
@@ -140,7 +141,9 @@ def _end(item: Item, owners: dict[Key, Item]) -> float | None:
     return max(float(item["created_at"]), *ends)
 
 
-async def _attempts_and_uses(table: Table) -> AsyncIterator[Record]:
+async def _short_lived(table: Table) -> AsyncIterator[Record]:
+    async for item in _all_of(table, "device"):
+        yield stored_device_of(item)
     async for item in _all_of(table, "attempts"):
         yield AttemptWindow(item["name"], tuple(sorted(attempts(item).values())), item["ends_at"])
     async for item in _all_of(table, "used"):

@@ -6,10 +6,12 @@ from itertools import groupby
 
 from auth_server.adapters.dynamodb_store.authorizations import transaction_put
 from auth_server.adapters.dynamodb_store.client_items import client_item, deletion_mark
+from auth_server.adapters.dynamodb_store.devices import device_put
 from auth_server.adapters.dynamodb_store.grant_items import (
     Owners,
     code_attributes,
     grant_attributes,
+    live_attributes,
     pointer_to,
     pointers,
 )
@@ -35,7 +37,6 @@ from auth_server.adapters.dynamodb_store.table import Table
 from auth_server.adapters.dynamodb_store.workspaces import workspace_put
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Put, Update
 from auth_server.domain.authorization import USED_CODE_MEMORY
-from auth_server.domain.grant import RefreshToken
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
@@ -48,6 +49,7 @@ from auth_server.ports.records import (
     ReplacedToken,
     StoredClient,
     StoredCode,
+    StoredDevice,
     StoredGrant,
     StoredPushedRequest,
     StoredTransaction,
@@ -110,12 +112,8 @@ def _puts(record: Record, owners: _Owners, new_name: Callable[[], str]) -> Seque
         case StoredCode(code):
             ttl = expiring(code.expires_at + USED_CODE_MEMORY)["ttl"]
             return [Put(code_key(code.digest), {"grant_id": code.grant_id, "ttl": ttl})]
-        case AttemptWindow(key, moments, ends_at):
-            return [window_put(key, moments, ends_at)]
-        case UsedOnce(key, expires_at):
-            return [mark_put(key, expires_at, new_name())]
-        case Revocation():
-            return [note(record)]
+        case StoredDevice() | AttemptWindow() | UsedOnce() | Revocation():
+            return [_short_lived_put(record, new_name)]
         case _:
             return []
 
@@ -131,6 +129,18 @@ def _owner_puts(record: Workspace | StoredClient | DeletedClient | User, new_nam
             return [Put(client_key(client_id), deletion_mark(client_id, deleted_at))]
         case User():
             return user_puts(record, new_name)
+
+
+def _short_lived_put(record: StoredDevice | AttemptWindow | UsedOnce | Revocation, new_name: Callable[[], str]) -> Put:
+    match record:
+        case StoredDevice():
+            return device_put(record)
+        case AttemptWindow(key, moments, ends_at):
+            return window_put(key, moments, ends_at)
+        case UsedOnce(key, expires_at):
+            return mark_put(key, expires_at, new_name())
+        case Revocation():
+            return note(record)
 
 
 def _updates(record: Record) -> Sequence[Update]:
@@ -164,21 +174,13 @@ def _grant_puts(record: StoredGrant, found: _Owners) -> Sequence[Put]:
         **grant_attributes(grant, owners),
         "revoked_at": record.revoked_at,
         "due": grant.created_at,  # the sweeper finds out what is due when
-        **(_live_attributes(live) if live else {}),
+        **(live_attributes(live) if live else {}),
         **(_replaced_attributes(replaced) if replaced else {}),
     }
     return [
         Put(grant_key(grant.grant_id), item),
         *(pointer_to(grant, pointing) for pointing in pointers(grant, None)),
     ]
-
-
-def _live_attributes(live: RefreshToken) -> Item:
-    return {
-        "family": live.key.family or None,
-        "refresh_digest": live.key.digest,
-        "refresh_expires_at": live.expires_at,
-    }
 
 
 def _replaced_attributes(replaced: ReplacedToken) -> Item:

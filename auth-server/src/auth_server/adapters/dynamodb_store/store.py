@@ -8,6 +8,7 @@ from auth_server.adapters.dynamodb_store.address import address_in
 from auth_server.adapters.dynamodb_store.authorizations import DynamoDbAuthorizations
 from auth_server.adapters.dynamodb_store.clients import DynamoDbClients
 from auth_server.adapters.dynamodb_store.connection import connected
+from auth_server.adapters.dynamodb_store.devices import DynamoDbDevices
 from auth_server.adapters.dynamodb_store.grants import DynamoDbGrants
 from auth_server.adapters.dynamodb_store.items import STORE
 from auth_server.adapters.dynamodb_store.keys import DynamoDbSigningKeys
@@ -38,6 +39,7 @@ class DynamoDbStore(
     DynamoDbPeople,
     DynamoDbPushedRequests,
     DynamoDbAuthorizations,
+    DynamoDbDevices,
     DynamoDbGrants,
     DynamoDbSigningKeys,
     DynamoDbLimits,
@@ -53,6 +55,7 @@ class DynamoDbStore(
         DynamoDbPeople.__init__(self, table)
         DynamoDbPushedRequests.__init__(self, table)
         DynamoDbAuthorizations.__init__(self, table)
+        DynamoDbDevices.__init__(self, table)
         DynamoDbGrants.__init__(self, table)
         DynamoDbSigningKeys.__init__(self, table)
         DynamoDbLimits.__init__(self, table)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from auth_server.adapters.dynamodb_store import (
     authorizations,
+    devices,
     grant_items,
     limits,
     people,
@@ -40,6 +41,7 @@ async def sweep(table: Table, now: float) -> int:
         people.SESSION,
         pushed_requests.KIND,
         authorizations.KIND,
+        devices.KIND,
         limits.KIND,
         replays.KIND,
         revocations.KIND,

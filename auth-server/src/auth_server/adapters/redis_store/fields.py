@@ -7,7 +7,8 @@ from dataclasses import asdict
 from auth_server.adapters.redis_store.database import Argument
 from auth_server.domain.authorization import AuthorizationCode, AuthorizationRequest, PushedRequest, Transaction
 from auth_server.domain.client import AuthenticationMethod, Client, ClientSecret, GrantType, Registration
-from auth_server.domain.grant import Grant
+from auth_server.domain.device import DeviceAuthorization
+from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.domain.signing_key import KeyStage, SealedKey
 from auth_server.domain.user import Session, User
 from auth_server.domain.workspace import Membership, Role, Workspace
@@ -216,6 +217,45 @@ def code_from(found: Fields) -> AuthorizationCode:
         nonce=_some_text(found, "nonce"),
         key_thumbprint=_some_text(found, "key_thumbprint"),
     )
+
+
+def device_fields(device: DeviceAuthorization) -> dict[str, Argument]:
+    """The fields of a device authorization, but for what becomes of it."""
+    return {
+        "device_id": device.device_id,
+        "digest": device.digest,
+        "family": device.family,
+        "client_id": device.client_id,
+        "scopes": scope.join(device.scopes),
+        "resource": device.resource,
+        "address": device.address,
+        "created_at": device.created_at,
+        "expires_at": device.expires_at,
+    }
+
+
+def device_from(found: Fields) -> DeviceAuthorization:
+    """The device authorization of these fields."""
+    return DeviceAuthorization(
+        device_id=_text(found, "device_id"),
+        digest=_text(found, "digest"),
+        family=_text(found, "family"),
+        client_id=_text(found, "client_id"),
+        scopes=scope.parse(_text(found, "scopes")),
+        resource=_text(found, "resource"),
+        address=_text(found, "address"),
+        created_at=float(found["created_at"]),
+        expires_at=float(found["expires_at"]),
+    )
+
+
+def first_token_fields(token: RefreshToken) -> dict[str, Argument]:
+    """The fields of the first token of a grant's family."""
+    return {
+        "refresh_digest": token.key.digest,
+        "refresh_expires_at": token.expires_at,
+        **({"family": token.key.family} if token.key.family else {}),
+    }
 
 
 def grant_fields(grant: Grant) -> dict[str, Argument]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import fields, grant_from
+from auth_server.adapters.redis_store.fields import fields, grant_fields, grant_from, pairs
 from auth_server.adapters.redis_store.reading import identifiers, read, read_of_users
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.grant import Grant, RefreshTokenKey
@@ -95,6 +95,22 @@ class RedisGrants:
         found = await self._database.run("grant_by_handle", handle)
         grant = grant_from(fields(found)) if found else None
         return grant if grant is not None and grant.expires_at > now else None
+
+    async def add_grant(self, grant: Grant, now: float) -> bool:
+        """See GrantStore."""
+        added = await self._database.run(
+            "add_grant",
+            grant.grant_id,
+            grant.handle,
+            grant.client_id,
+            grant.user_id,
+            grant.expires_at,
+            grant.tenant,
+            grant.role,
+            now,
+            *pairs(grant_fields(grant)),
+        )
+        return bool(added)
 
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """See GrantStore."""

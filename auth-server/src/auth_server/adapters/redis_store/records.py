@@ -11,6 +11,7 @@ from auth_server.adapters.redis_store.fields import (
     Fields,
     client_from,
     code_from,
+    device_from,
     fields,
     grant_from,
     key_from,
@@ -32,6 +33,7 @@ from auth_server.ports.records import (
     ReplacedToken,
     StoredClient,
     StoredCode,
+    StoredDevice,
     StoredGrant,
     StoredPushedRequest,
     StoredTransaction,
@@ -96,6 +98,14 @@ class RedisRecords:
             code = code_from(found)
             if code.grant_id in grant_ids:
                 yield StoredCode(code, _time(found, "used_at"), int(found["wrong_verifiers"]))
+        async for found in self._scanned("device"):
+            yield StoredDevice(
+                device_from(found),
+                float(found["poll_interval"]),
+                _time(found, "polled_at"),
+                _time(found, "decided_at"),
+                _text(found, "grant_id"),
+            )
 
     async def _attempts_and_marks(self) -> AsyncIterator[Record]:
         async for found in self._scanned("attempts"):

@@ -10,6 +10,8 @@ from auth_server.adapters.redis_store.database import Argument
 from auth_server.adapters.redis_store.fields import (
     client_fields,
     code_fields,
+    device_fields,
+    first_token_fields,
     grant_fields,
     key_fields,
     pairs,
@@ -22,6 +24,7 @@ from auth_server.adapters.redis_store.fields import (
 from auth_server.adapters.redis_store.scripts import SLACK
 from auth_server.domain.authorization import TRANSACTION_LIFETIME, USED_CODE_MEMORY
 from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME, Registration
+from auth_server.domain.device import DEVICE_MEMORY
 from auth_server.domain.grant import REVOKED_GRANT_MEMORY
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import RETIRED_LIFETIME, KeyStage, SealedKey
@@ -34,6 +37,7 @@ from auth_server.ports.records import (
     Record,
     StoredClient,
     StoredCode,
+    StoredDevice,
     StoredGrant,
     StoredPushedRequest,
     StoredTransaction,
@@ -65,8 +69,8 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
             yield ["HSET", key("code", code.digest), *pairs(values)]
             yield ["HSET", key("grant", code.grant_id), "code", code.digest]
             yield _review(key, "code", code.digest, (used_at or code.expires_at) + USED_CODE_MEMORY)
-        case AttemptWindow() | UsedOnce() | Revocation():
-            yield from _attempts_or_mark(record, key, now)
+        case StoredDevice() | AttemptWindow() | UsedOnce() | Revocation():
+            yield from _short_lived(record, key, now)
         case SealedKey(key_id):
             yield ["HSET", key("key", key_id), *pairs(key_fields(record))]
             yield ["SADD", key("keys", None), key_id]
@@ -88,8 +92,15 @@ def _owner(record: Workspace | StoredClient | DeletedClient | User, key: KeyOf) 
             yield from _user(record, key)
 
 
-def _attempts_or_mark(record: AttemptWindow | UsedOnce | Revocation, key: KeyOf, now: float) -> Iterator[Command]:
+def _short_lived(
+    record: StoredDevice | AttemptWindow | UsedOnce | Revocation, key: KeyOf, now: float
+) -> Iterator[Command]:
     match record:
+        case StoredDevice(device, poll_interval, polled_at, decided_at, grant_id):
+            fate: dict[str, Argument] = {"polled_at": polled_at, "decided_at": decided_at, "grant_id": grant_id}
+            values = device_fields(device) | {"poll_interval": poll_interval} | _known(fate)
+            yield ["HSET", key("device", device.device_id), *pairs(values)]
+            yield _review(key, "device", device.device_id, device.expires_at + DEVICE_MEMORY)
         case AttemptWindow(name, attempts, ends_at):
             window: dict[str, Argument] = {"key": name, "attempts": " ".join(map(repr, attempts)), "ends_at": ends_at}
             yield ["HSET", key("attempts", name), *pairs(window)]
@@ -147,8 +158,7 @@ def _grant(record: StoredGrant, key: KeyOf) -> Iterator[Command]:
     grant, live, replaced, revoked_at = record.grant, record.live, record.replaced, record.revoked_at
     values = grant_fields(grant) | _known({"revoked_at": revoked_at})
     if live:
-        values |= {"refresh_digest": live.key.digest, "refresh_expires_at": live.expires_at}
-        values |= {"family": live.key.family} if live.key.family else {}
+        values |= first_token_fields(live)
     if replaced:
         values["previous_digest"] = replaced.digest
         values |= {"rotated_at": replaced.rotated_at, "rotation_request": replaced.request}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from auth_server.domain import authorization, client, grant, signing_key, workspace
+from auth_server.domain import authorization, client, device, grant, signing_key, workspace
 from shared_kernel import revocations
 
 SLACK = 3600
@@ -19,6 +19,10 @@ _CONSTANTS = {
     "PUSHED_LIFETIME": authorization.PUSHED_LIFETIME,
     "TRANSACTION_LIFETIME": authorization.TRANSACTION_LIFETIME,
     "USED_CODE_MEMORY": authorization.USED_CODE_MEMORY,
+    "DEVICE_MEMORY": device.DEVICE_MEMORY,
+    "POLL_LENIENCE": device.POLL_LENIENCE,
+    "SLOW_DOWN_SECONDS": device.SLOW_DOWN_SECONDS,
+    "LONGEST_INTERVAL": device.LONGEST_INTERVAL,
     "MAX_WRONG_VERIFIERS": authorization.MAX_WRONG_VERIFIERS,
     "REPLAY_WINDOW": grant.REPLAY_WINDOW,
     "REVOKED_GRANT_MEMORY": grant.REVOKED_GRANT_MEMORY,

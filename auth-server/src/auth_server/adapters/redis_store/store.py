@@ -7,6 +7,7 @@ from auth_server.adapters.redis_store.address import parse
 from auth_server.adapters.redis_store.authorizations import RedisAuthorizations
 from auth_server.adapters.redis_store.clients import RedisClients
 from auth_server.adapters.redis_store.database import Database
+from auth_server.adapters.redis_store.devices import RedisDevices
 from auth_server.adapters.redis_store.grants import RedisGrants
 from auth_server.adapters.redis_store.keys import RedisSigningKeys
 from auth_server.adapters.redis_store.limits import RedisLimits
@@ -29,6 +30,7 @@ class RedisStore(
     RedisPeople,
     RedisPushedRequests,
     RedisAuthorizations,
+    RedisDevices,
     RedisGrants,
     RedisSigningKeys,
     RedisLimits,
@@ -43,6 +45,7 @@ class RedisStore(
         RedisPeople.__init__(self, database)
         RedisPushedRequests.__init__(self, database)
         RedisAuthorizations.__init__(self, database)
+        RedisDevices.__init__(self, database)
         RedisGrants.__init__(self, database)
         RedisSigningKeys.__init__(self, database)
         RedisLimits.__init__(self, database)

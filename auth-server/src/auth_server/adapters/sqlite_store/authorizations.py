@@ -8,7 +8,14 @@ from typing import Any
 
 from auth_server.adapters.remembered import Remembered
 from auth_server.adapters.sqlite_store.database import Database
-from auth_server.adapters.sqlite_store.grants import GRANT_COLUMNS, add_grant, begin_family, grant_from_row, revoke
+from auth_server.adapters.sqlite_store.grants import (
+    GRANT_COLUMNS,
+    begin_family,
+    give,
+    grant_from_row,
+    may_be_given,
+    revoke,
+)
 from auth_server.domain.authorization import MAX_WRONG_VERIFIERS, AuthorizationCode, AuthorizationRequest, Transaction
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
@@ -121,16 +128,9 @@ def _consume(db: sqlite3.Connection, digest: str, now: float, grant_id: str | No
 def _approve(
     db: sqlite3.Connection, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float
 ) -> bool:
-    # A client, person or membership that ended a moment ago has had its grants revoked; it must not get another.
-    all_there = db.execute(
-        "SELECT 1 FROM clients, users JOIN memberships USING (user_id) WHERE client_id = ? AND user_id = ?"
-        " AND disabled_at IS NULL AND workspace = ? AND role = ?",
-        (grant.client_id, grant.user_id, grant.tenant, grant.role),
-    ).fetchone()
-    if not all_there or not _consume(db, transaction_digest, now, grant.grant_id):
+    if not may_be_given(db, grant) or not _consume(db, transaction_digest, now, grant.grant_id):
         return False
-    db.execute("UPDATE clients SET last_used_at = ?1, used_at = ?1 WHERE client_id = ?2", (now, grant.client_id))
-    add_grant(db, grant)
+    give(db, grant, None, now)
     insert_code(db, code)
     return True
 

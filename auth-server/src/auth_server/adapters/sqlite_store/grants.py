@@ -61,6 +61,10 @@ class SqliteGrants:
         """See GrantStore."""
         return await self._database.read(_grant_by_handle, handle, now)
 
+    async def add_grant(self, grant: Grant, now: float) -> bool:
+        """See GrantStore."""
+        return await self._database.write(_add, grant, now)
+
     async def revoke_grant(self, grant_id: str, now: float) -> None:
         """See GrantStore."""
         await self._database.write(revoke, now, grant_id=grant_id)
@@ -70,8 +74,33 @@ class SqliteGrants:
         return await self._database.write(_revoke_by_handle, handle, client_id, now)
 
 
-def add_grant(db: sqlite3.Connection, grant: Grant) -> None:
-    """Inserts a grant without refresh tokens."""
+def may_be_given(db: sqlite3.Connection, grant: Grant) -> bool:
+    """Whether client, person and membership are there, and the person is enabled."""
+    # One that ended a moment ago has had its grants revoked; it must not get another.
+    all_there = db.execute(
+        "SELECT 1 FROM clients, users JOIN memberships USING (user_id) WHERE client_id = ? AND user_id = ?"
+        " AND disabled_at IS NULL AND workspace = ? AND role = ?",
+        (grant.client_id, grant.user_id, grant.tenant, grant.role),
+    )
+    return all_there.fetchone() is not None
+
+
+def give(db: sqlite3.Connection, grant: Grant, first: RefreshToken | None, now: float) -> None:
+    """Adds a grant that may be given, with the first token of its family, if it has one yet."""
+    db.execute("UPDATE clients SET last_used_at = ?1, used_at = ?1 WHERE client_id = ?2", (now, grant.client_id))
+    _insert_grant(db, grant)
+    if first is not None:
+        begin_family(db, first, grant.key_thumbprint)
+
+
+def _add(db: sqlite3.Connection, grant: Grant, now: float) -> bool:
+    if not may_be_given(db, grant):
+        return False
+    give(db, grant, None, now)
+    return True
+
+
+def _insert_grant(db: sqlite3.Connection, grant: Grant) -> None:
     db.execute(
         "INSERT INTO grants (grant_id, handle, client_id, user_id, tenant, scopes, resource, refreshable, created_at,"
         " expires_at, authenticated_at, key_thumbprint, role, review_at)"
@@ -118,7 +147,7 @@ def grant_from_row(row: tuple[Any, ...]) -> Grant:
 
 def restore_grant(db: sqlite3.Connection, stored: StoredGrant) -> None:
     """Inserts a grant with its refresh tokens, revoked or not; the sweeper looks at it soon."""
-    add_grant(db, stored.grant)
+    _insert_grant(db, stored.grant)
     live, replaced = stored.live, stored.replaced
     db.execute(
         "UPDATE grants SET family = ?, refresh_digest = ?, refresh_expires_at = ?, previous_digest = ?, rotated_at = ?,"

@@ -14,6 +14,7 @@ from auth_server.adapters.sqlite_store.authorizations import (
 )
 from auth_server.adapters.sqlite_store.clients import CLIENT_COLUMNS, client_from_row, insert_client
 from auth_server.adapters.sqlite_store.database import Database
+from auth_server.adapters.sqlite_store.devices import insert_device, stored_devices
 from auth_server.adapters.sqlite_store.grants import restore_grant, stored_grants
 from auth_server.adapters.sqlite_store.keys import every_key, insert_key
 from auth_server.adapters.sqlite_store.people import SESSION_COLUMNS, USER_COLUMNS, insert_user, user_from_row
@@ -32,6 +33,7 @@ from auth_server.ports.records import (
     Record,
     StoredClient,
     StoredCode,
+    StoredDevice,
     StoredGrant,
     StoredPushedRequest,
     StoredTransaction,
@@ -79,6 +81,7 @@ def _records(db: sqlite3.Connection) -> Iterator[Record]:
         f"SELECT {CODE_COLUMNS}, used_at, wrong_verifiers FROM codes ORDER BY rowid"
     ):
         yield StoredCode(AuthorizationCode(*columns), used_at, wrong_verifiers)
+    yield from stored_devices(db)
     for key, attempts, ends_at in db.execute("SELECT key, attempts, ends_at FROM attempt_windows ORDER BY rowid"):
         yield AttemptWindow(key, tuple(json.loads(attempts)), ends_at)
     for row in db.execute("SELECT key, expires_at FROM used_once ORDER BY rowid"):
@@ -109,8 +112,8 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
             restore_grant(db, record)
         case StoredCode(code, used_at, wrong_verifiers):
             insert_code(db, code, used_at, wrong_verifiers)
-        case AttemptWindow() | UsedOnce() | Revocation():
-            _add_mark(db, record)
+        case StoredDevice() | AttemptWindow() | UsedOnce() | Revocation():
+            _add_short_lived(db, record)
         case SealedKey():
             insert_key(db, record)
 
@@ -127,8 +130,10 @@ def _add_owner(db: sqlite3.Connection, record: Workspace | StoredClient | Delete
             insert_user(db, record)
 
 
-def _add_mark(db: sqlite3.Connection, record: AttemptWindow | UsedOnce | Revocation) -> None:
+def _add_short_lived(db: sqlite3.Connection, record: StoredDevice | AttemptWindow | UsedOnce | Revocation) -> None:
     match record:
+        case StoredDevice():
+            insert_device(db, record)
         case AttemptWindow(key, attempts, ends_at):
             _insert(db, "attempt_windows", "key, attempts, ends_at", (key, json.dumps(attempts), ends_at))
         case UsedOnce():

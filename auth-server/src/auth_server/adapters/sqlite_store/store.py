@@ -8,6 +8,7 @@ from pathlib import Path
 from auth_server.adapters.sqlite_store.authorizations import SqliteAuthorizations
 from auth_server.adapters.sqlite_store.clients import SqliteClients
 from auth_server.adapters.sqlite_store.database import PATIENCE, Database, open_database
+from auth_server.adapters.sqlite_store.devices import SqliteDevices
 from auth_server.adapters.sqlite_store.grants import SqliteGrants
 from auth_server.adapters.sqlite_store.keys import SqliteSigningKeys
 from auth_server.adapters.sqlite_store.limits import SqliteLimits
@@ -30,6 +31,7 @@ class SqliteStore(
     SqlitePeople,
     SqlitePushedRequests,
     SqliteAuthorizations,
+    SqliteDevices,
     SqliteGrants,
     SqliteSigningKeys,
     SqliteLimits,
@@ -45,6 +47,7 @@ class SqliteStore(
         SqlitePeople.__init__(self, database)
         SqlitePushedRequests.__init__(self, database)
         SqliteAuthorizations.__init__(self, database)
+        SqliteDevices.__init__(self, database)
         SqliteGrants.__init__(self, database)
         SqliteSigningKeys.__init__(self, database)
         SqliteLimits.__init__(self, database)

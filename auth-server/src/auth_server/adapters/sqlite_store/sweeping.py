@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from auth_server.domain.authorization import CODE_LIFETIME, TRANSACTION_LIFETIME, USED_CODE_MEMORY
 from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME
+from auth_server.domain.device import DEVICE_MEMORY
 from auth_server.domain.grant import REPLAY_WINDOW, REVOKED_GRANT_MEMORY
 from auth_server.domain.signing_key import RETIRED_LIFETIME
 from shared_kernel import revocations
@@ -58,6 +59,7 @@ STEPS: tuple[Step, ...] = (
     _delete("sessions", "expires_at <= :limit"),
     _delete("pushed_requests", "expires_at <= :limit", TRANSACTION_LIFETIME),
     _delete("transactions", "expires_at <= :limit"),
+    _delete("device_authorizations", "expires_at <= :limit", DEVICE_MEMORY),
     _delete("client_secrets", "expires_at <= :limit"),
     _delete("attempt_windows", "ends_at <= :limit"),
     _delete("used_once", "expires_at <= :limit"),

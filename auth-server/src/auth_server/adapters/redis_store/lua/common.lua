@@ -159,6 +159,31 @@ local function client_heard_of(client_id, at, is_used)
     end
 end
 
+-- The registration of a client whose grant may be given; nothing if client, person or membership are gone, or the person
+-- is disabled: one that ended a moment ago has had its grants revoked, and must not get another.
+local function may_be_given(user_id, client_id, workspace, role)
+    return is_enabled(user_id) and redis.call('HGET', name('user', user_id), 'role:' .. workspace) == role
+        and redis.call('HGET', name('client', client_id), 'registration')
+end
+
+-- Adds a grant that may be given. Names and values of its fields begin at A[first].
+local function add_grant(registration, grant_id, handle, client_id, user_id, expires_at, at, first)
+    redis.call('HSET', name('client', client_id), 'last_used_at', at, 'used_at', at)
+    if registration ~= 'operator' then
+        client_heard_of(client_id, at, true)
+    end
+    local memory = expires_at - at + USED_CODE_MEMORY
+    redis.call('HSET', name('grant', grant_id), unpack(A, first))
+    redis.call('SET', name('handle', handle), grant_id)
+    keep(name('grant', grant_id), memory)
+    keep(name('handle', handle), memory)
+    for _, set in ipairs({name('user-grants', user_id), name('client-grants', client_id)}) do
+        redis.call('SADD', set, grant_id)
+        keep(set, memory)
+    end
+    review('grant', grant_id, at + USED_CODE_MEMORY)
+end
+
 local function key_of_stage(stage)
     for _, key_id in ipairs(redis.call('SMEMBERS', PREFIX .. 'keys')) do
         if redis.call('HGET', name('key', key_id), 'stage') == stage then

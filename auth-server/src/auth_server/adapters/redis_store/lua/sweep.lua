@@ -16,6 +16,10 @@ function sweeps.pushed(digest)
     redis.call('DEL', name('pushed', digest))
 end
 
+function sweeps.device(device_id)
+    redis.call('DEL', name('device', device_id))
+end
+
 function sweeps.code(digest)
     redis.call('DEL', name('code', digest))
 end
