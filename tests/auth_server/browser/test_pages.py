@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx2
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 SCHEMES = ("light", "dark")
 WIDTHS = (1280, 390, 320)
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 # WCAG 2.2: contrast (1.4.3), names of controls (4.1.2), reflow (1.4.10), target size (2.5.8), duplicate ids.
 AUDIT = """
@@ -190,6 +192,35 @@ def test_signing_in_and_allowing_needs_no_script(browser: Browser, start: Any) -
 
         browser.visit(use)
         assert callback.next()["code"]
+
+
+def test_every_page_about_a_device_can_be_read_by_everyone(auth_server: AuthServer, browser: Browser) -> None:
+    watch = Watch()
+    metadata = {"client_name": "Living room TV", "grant_types": [DEVICE_CODE], "response_types": []}
+    client_id = httpx2.post(f"{auth_server.issuer}/register", json=metadata).json()["client_id"]
+    asked = {"client_id": client_id, "scope": "schemas:read query offline_access"}
+    codes = httpx2.post(f"{auth_server.issuer}/device_authorization", data=asked).json()
+
+    def use(context: BrowserContext) -> None:
+        page = watch.over(context.new_page())
+        page.goto(f"{auth_server.issuer}/device")
+        audit(page)
+        page.get_by_label("Code").fill("wrong")
+        page.keyboard.press("Enter")
+        page.get_by_role("alert").wait_for()
+        audit(page)
+        page.goto(codes["verification_uri_complete"])
+        assert page.get_by_label("Code").input_value() == codes["user_code"]
+        page.get_by_role("button", name="Continue").click()
+        sign_in(page)
+        audit(page)
+        page.get_by_role("button", name="Allow", exact=True).click()
+        page.get_by_role("heading", name="Go back to your device").wait_for()
+        audit(page)
+
+    browser.visit(use)
+    assert [text for text in watch.told if "400 (Bad Request)" not in text] == []
+    assert watch.hosts == {urlsplit(auth_server.issuer).netloc}
 
 
 def decide(context: BrowserContext, watch: Watch, url: str, button: str) -> Page:

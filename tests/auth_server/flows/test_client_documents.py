@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from auth_server.domain.client import MAX_NEVER_USED, Registration
+from auth_server.domain.client import MAX_NEVER_USED, GrantType, Registration
 from auth_server.domain.deployment import DocumentPolicy
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.authorize import Continue
@@ -213,6 +213,13 @@ async def test_g27_a_pushed_request_has_the_document_fetched(here: Published) ->
     assert here.site.connections == 1
     elsewhere = [(name, "https://evil.example/cb" if name == "redirect_uri" else value) for name, value in request]
     assert error(await here.world.push(elsewhere)) == (400, "invalid_request")
+
+
+async def test_a_device_can_be_a_client_that_nobody_registered(here: Published) -> None:
+    here.publish(grant_types=["authorization_code", GrantType.DEVICE_CODE])
+    codes = ok(await here.world.device_authorization(client_id=here.url))
+    await here.world.decided_device(codes["user_code"])
+    assert ok(await here.world.poll(here.url, codes["device_code"]))["access_token"]
 
 
 async def test_g27_only_an_authorization_request_has_a_document_fetched(here: Published) -> None:

@@ -20,7 +20,7 @@ from auth_server.adapters.client_documents.public_connections import PublicConne
 from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.adapters.signing_keys import SealedKeyRing, open_key_ring
-from auth_server.domain.client import Client
+from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.signing_key import LONGEST_OUTAGE
@@ -29,7 +29,8 @@ from auth_server.flows.administration.clients import NewClient
 from auth_server.flows.administration.problems import CannotDo
 from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.authorize import Continue, ErrorRedirect
-from auth_server.flows.consent import ConsentQuestion, Redirect
+from auth_server.flows.consent import ConsentQuestion, DeviceDecided, NeedsSignIn, Redirect, Unchosen
+from auth_server.flows.device import TooManyCodes, UnknownCode
 from auth_server.flows.flows import Flows, compose
 from auth_server.flows.sign_in import SignedIn, SignInPage
 from auth_server.ports.documents import DocumentSource
@@ -233,8 +234,16 @@ class World:
 
     async def decided(self, transaction_id: str, *, approve: bool = True) -> str:
         """Decides on the consent page; gives the URL to go to."""
+        outcome = await self.decide(transaction_id, approve=approve)
+        assert isinstance(outcome, Redirect), outcome
+        return outcome.url
+
+    async def decide(
+        self, transaction_id: str, *, approve: bool = True
+    ) -> Redirect | DeviceDecided | NeedsSignIn | Unchosen:
+        """As decided, for whatever comes of it."""
         page = await self.consent_page(transaction_id)
-        outcome = await self.flows.consent.decide(
+        return await self.flows.consent.decide(
             transaction_id,
             self.browser_id,
             self.session_id,
@@ -242,8 +251,6 @@ class World:
             approve=approve,
             address=ADDRESS,
         )
-        assert isinstance(outcome, Redirect), outcome
-        return outcome.url
 
     async def code(self, client_id: str, **changes: Any) -> str:
         """A fresh authorization code, the person having signed in and allowed it."""
@@ -308,6 +315,44 @@ class World:
             return await self.flows.register.register(metadata, address)
 
         return await answer_to(register)
+
+    async def device_authorization(
+        self, authorization: str | None = None, address: str = ADDRESS, **parameters: str
+    ) -> Answer:
+        """POST /device_authorization."""
+
+        async def begin() -> Mapping[str, Any]:
+            request = client_request.read([*parameters.items()], authorization, address, b"")
+            return await self.flows.device_authorization.begin(request)
+
+        return await answer_to(begin)
+
+    async def entered(self, user_code: str, address: str = ADDRESS) -> Continue | UnknownCode | TooManyCodes:
+        """Types a code into the page /device."""
+        form = self.flows.device.form(self.browser_id)
+        self.browser_id = form.browser_id
+        return await self.flows.device.enter(
+            user_code,
+            csrf_token=form.csrf_token,
+            browser_id=self.browser_id,
+            session_id=self.session_id,
+            address=address,
+        )
+
+    async def decided_device(self, user_code: str, *, approve: bool = True) -> DeviceDecided:
+        """Types a code, signs in if needed, and decides."""
+        outcome = await self.entered(user_code)
+        assert isinstance(outcome, Continue), outcome
+        if outcome.needs_sign_in:
+            await self.signed_in(outcome.transaction_id)
+        decision = await self.decide(outcome.transaction_id, approve=approve)
+        assert isinstance(decision, DeviceDecided), decision
+        return decision
+
+    async def poll(self, client_id: str | None, device_code: str, **changes: str | None) -> Answer:
+        """Polls as a public client does."""
+        given = {"client_id": client_id, "device_code": device_code}
+        return await self.exchange(grant_type=GrantType.DEVICE_CODE, **{**given, **changes})
 
     async def redeem(self, client_id: str | None, code: str, **changes: str | None) -> Answer:
         """Redeems a code as a public client does."""

@@ -59,7 +59,7 @@ def decide(grant_type: GrantType, request: TokenRequest, code: StoredCode | None
             return authorization_code.decide(request, code)
         case GrantType.REFRESH_TOKEN:
             return refresh_token.decide(request, grant)
-        case GrantType.CLIENT_CREDENTIALS:
+        case _:
             return client_credentials.decide(request)
 
 

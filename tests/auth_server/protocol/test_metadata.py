@@ -17,7 +17,12 @@ def test_metadata_is_valid(issuer: str) -> None:
     assert document["issuer"] == issuer
     assert document["code_challenge_methods_supported"] == ["S256"]
     assert document["authorization_response_iss_parameter_supported"] is True
-    assert set(document["grant_types_supported"]) == {"authorization_code", "client_credentials", "refresh_token"}
+    assert set(document["grant_types_supported"]) == {
+        "authorization_code",
+        "client_credentials",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    }
     endpoints = [value for name, value in document.items() if name.endswith(("_endpoint", "jwks_uri"))]
     assert all(value.startswith(f"{issuer}/") for value in endpoints)
 

@@ -43,7 +43,7 @@ async def test_every_endpoint_in_the_metadata_answers(any_site: Site) -> None:
     named = {name: url for name, url in metadata.items() if name.endswith(("_endpoint", "_uri"))}
     assert set(named) == {
         "authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint",
-        "introspection_endpoint", "pushed_authorization_request_endpoint", "jwks_uri",
+        "introspection_endpoint", "pushed_authorization_request_endpoint", "jwks_uri", "device_authorization_endpoint",
     }  # fmt: skip
     for name, url in named.items():
         assert url.startswith(f"{any_site.issuer}/"), name
@@ -60,11 +60,16 @@ async def test_every_endpoint_in_the_metadata_answers(any_site: Site) -> None:
 
 async def test_every_grant_in_the_metadata_is_served_and_no_other(site: Site) -> None:
     metadata = (await site.browser.get("/.well-known/oauth-authorization-server")).json()
-    assert metadata["grant_types_supported"] == ["authorization_code", "client_credentials", "refresh_token"]
+    assert metadata["grant_types_supported"] == [
+        "authorization_code",
+        "client_credentials",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    ]
     for grant_type in metadata["grant_types_supported"]:
         answer = await site.bot_token(grant_type=grant_type)
         assert answer.json().get("error") != "unsupported_grant_type"
-    for grant_type in ("password", "urn:ietf:params:oauth:grant-type:device_code", "implicit"):
+    for grant_type in ("password", "urn:ietf:params:oauth:grant-type:saml2-bearer", "implicit"):
         answer = await site.bot_token(grant_type=grant_type)
         assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
 

@@ -27,6 +27,9 @@ _SIGN_IN_ADDRESS = _Limit("sign-in-address", 100, minutes=5)
 _CLIENT_SECRET = _Limit("client-secret", 10, minutes=1)
 _CLIENT_ADDRESS = _Limit("client-address", 200, minutes=1)
 _AUTHORIZATION_ADDRESS = _Limit("authorization-address", 120, minutes=1)
+_DEVICE_ADDRESS = _Limit("device-address", 60, minutes=1)
+_USER_CODE_ADDRESS = _Limit("user-code-address", 5, minutes=1)
+_USER_CODE = _Limit("user-code", 10, minutes=10)
 _REGISTRATION_ADDRESS = _Limit("registration-address", 60, minutes=10)
 _DOCUMENT_ADDRESS = _Limit("document-address", 20, minutes=1)
 _DOCUMENT_ORIGIN = _Limit("document-origin", 30, minutes=1)
@@ -60,6 +63,18 @@ class StoreAttemptLimiter:
     async def authorization_attempt(self, address: str) -> int | None:
         """See AttemptLimiter: 120 in a minute from an address, since each may leave a row in the store."""
         return await self._hit(_AUTHORIZATION_ADDRESS, network(address))
+
+    async def device_authorization_attempt(self, address: str) -> int | None:
+        """See AttemptLimiter: 60 in a minute from an address, since each leaves a row in the store."""
+        return await self._hit(_DEVICE_ADDRESS, network(address))
+
+    async def user_code_attempt(self, address: str) -> int | None:
+        """See AttemptLimiter: 5 in a minute from an address."""
+        return await self._hit(_USER_CODE_ADDRESS, network(address))
+
+    async def user_code_use(self, device_id: str) -> int | None:
+        """See AttemptLimiter: 10 while the code lives, from anywhere."""
+        return await self._hit(_USER_CODE, device_id)
 
     async def registration_attempt(self, address: str) -> int | None:
         """See AttemptLimiter: 60 in 10 minutes from an address. None for all: a few addresses could use it up."""

@@ -82,6 +82,12 @@ class Reason(StrEnum):
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 (a reason, not a secret)
     REFRESH_TOKEN_STOLEN = "refresh_token_stolen"  # noqa: S105 (a reason, not a secret)
     REPLAY_DIFFERS = "replay_differs"
+    # Devices
+    AUTHORIZATION_PENDING = "authorization_pending"
+    SLOW_DOWN = "slow_down"
+    DEVICE_CODE_EXPIRED = "device_code_expired"
+    DEVICE_CODE_NOT_VALID = "device_code_not_valid"
+    DEVICE_CODE_REUSED = "device_code_reused"
     # Registration
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
@@ -151,6 +157,7 @@ class Refused(Exception):
 _MALFORMED = WireError(400, "invalid_request", "The request is malformed.")
 _CODE = WireError(400, "invalid_grant", "The authorization code is not valid for this request.")
 _REFRESH = WireError(400, "invalid_grant", "The refresh token is not valid for this request.")
+_DEVICE = WireError(400, "invalid_grant", "The device code is not valid for this request.")
 _CLIENT = WireError(401, "invalid_client", "Client authentication failed.")
 
 WIRE: dict[Reason, WireError] = {
@@ -227,6 +234,11 @@ WIRE: dict[Reason, WireError] = {
     Reason.REFRESH_TOKEN_REUSED: _REFRESH,
     Reason.REFRESH_TOKEN_STOLEN: _REFRESH,
     Reason.REPLAY_DIFFERS: _REFRESH,
+    Reason.AUTHORIZATION_PENDING: WireError(400, "authorization_pending", "The user has not decided yet."),
+    Reason.SLOW_DOWN: WireError(400, "slow_down", "The user has not decided yet; wait 5 seconds longer between polls."),
+    Reason.DEVICE_CODE_EXPIRED: WireError(400, "expired_token", "The device code has expired; start again."),
+    Reason.DEVICE_CODE_NOT_VALID: _DEVICE,
+    Reason.DEVICE_CODE_REUSED: _DEVICE,
     Reason.INVALID_REDIRECT_URI: WireError(400, "invalid_redirect_uri", "A redirect URI is missing or not acceptable."),
     Reason.INVALID_CLIENT_METADATA: WireError(400, "invalid_client_metadata", "The client metadata is not acceptable."),
     Reason.CLIENT_DELETED: WireError(400, "invalid_client_metadata", "The operator has deleted this client."),

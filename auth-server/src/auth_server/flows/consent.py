@@ -13,6 +13,7 @@ from auth_server.domain.grant import GRANT_LIFETIME, Grant
 from auth_server.domain.user import User
 from auth_server.domain.workspace import Membership, Workspace
 from auth_server.flows import transactions, workspace_choice
+from auth_server.flows.device_decision import DeviceDecisions, DeviceQuestion
 from auth_server.flows.sign_out import sign_out_token
 from auth_server.ports.authorizations import Decided, TransactionStore
 from auth_server.ports.clients import ClientStore
@@ -35,7 +36,8 @@ class ConsentQuestion:
     `redirect_host` is where the browser goes next: a host with port, or a private-use scheme such as `cursor://host`.
     `redirect_is_loopback` asks for the warning that any program on this computer could be the client;
     `redirect_is_private_scheme` for the one that any installed app could have claimed the scheme. Of several
-    `workspaces` the person chooses one.
+    `workspaces` the person chooses one. Where a device waits for the decision, `device` tells of it and `redirect_host`
+    is empty.
     """
 
     client_name: str
@@ -50,6 +52,7 @@ class ConsentQuestion:
     user_email: str
     csrf_token: str
     sign_out_token: str
+    device: DeviceQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,15 @@ class Redirect:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceDecided:
+    """The decision about a device is made, which hears of it by itself: tell the person to go back to it."""
+
+    client_name: str
+    client_verified: bool
+    approved: bool
+
+
 class Consent:
     """Shows and takes decisions."""
 
@@ -95,10 +107,11 @@ class Consent:
         users: UserStore,
         sessions: SessionStore,
         workspaces: WorkspaceStore,
+        devices: DeviceDecisions,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self._deployment, self._workspaces = deployment, workspaces
+        self._deployment, self._workspaces, self._devices = deployment, workspaces, devices
         self._clients, self._transactions, self._users, self._sessions = clients, transactions, users, sessions
         self._clock, self._entropy = clock, entropy
 
@@ -122,12 +135,14 @@ class Consent:
                 csrf_token=checked.csrf_token,
                 sign_out_token=checked.sign_out_token,
             )
-        request, kind = checked.transaction.request, redirect_uri.kind(checked.transaction.request.redirect_uri)
+        request = checked.transaction.request
+        kind = redirect_uri.kind(request.redirect_uri) if request.device_id is None else None
+        device = await self._devices.question(request.device_id, transaction_id, now) if request.device_id else None
         return ConsentQuestion(
             client_name=checked.client.name,
             client_verified=checked.client.is_verified,
             client_host=checked.client.host,
-            redirect_host=redirect_uri.shown_host(request.redirect_uri),
+            redirect_host=redirect_uri.shown_host(request.redirect_uri) if device is None else "",
             redirect_is_loopback=kind is redirect_uri.Kind.LOOPBACK,
             redirect_is_private_scheme=kind is redirect_uri.Kind.PRIVATE_SCHEME,
             scopes=tuple(scope.join(request.scopes).split()),
@@ -136,6 +151,7 @@ class Consent:
             user_email=checked.user.email,
             csrf_token=checked.csrf_token,
             sign_out_token=checked.sign_out_token,
+            device=device,
         )
 
     async def decide(
@@ -148,7 +164,7 @@ class Consent:
         approve: bool,
         address: str,
         workspace: str | None = None,
-    ) -> Redirect | NeedsSignIn | Unchosen:
+    ) -> Redirect | DeviceDecided | NeedsSignIn | Unchosen:
         """Makes the decision, from the stored transaction alone; only the first of several submissions counts.
 
         `workspace` is the one that the person chose; it need not be given where there is only one to choose.
@@ -168,6 +184,9 @@ class Consent:
         membership = workspace_choice.chosen(checked.memberships, workspace)
         if approve and membership is None:
             return Unchosen()
+        if found.request.device_id is not None:
+            grant = self._grant(checked, membership, now) if approve and membership else None
+            return await self._decided_device(found.request.device_id, checked, grant, address, now)
         url = await (
             self._approved(checked, membership, transaction_id, session_id, address, now)
             if approve and membership
@@ -203,23 +222,21 @@ class Consent:
         )
         if not await self._transactions.approve(checked.transaction.digest, grant, stored, now):
             return None
-        _log.info(
-            "consent_given",
-            user_id=grant.user_id,
-            client_id=grant.client_id,
-            grant=grant.handle,
-            scope=scope.join(grant.scopes),
-            resource=grant.resource,
-            tenant=grant.tenant,
-            address=address,
-        )
+        _log_given(grant, address)
         return authorize.code_redirect(request, code, self._deployment.issuer)
 
     async def _denied(self, checked: "_Checked", address: str, now: float) -> str | None:
         if not await self._transactions.deny(checked.transaction.digest, now):
             return None
-        _log.info("consent_denied", user_id=checked.user.user_id, client_id=checked.client.client_id, address=address)
+        _log_denied(checked, address)
         return self._denial(checked.transaction)
+
+    async def _decided_device(
+        self, device_id: str, checked: "_Checked", grant: Grant | None, address: str, now: float
+    ) -> DeviceDecided:
+        if await self._devices.decide(device_id, grant, now):
+            _log_given(grant, address) if grant else _log_denied(checked, address)
+        return DeviceDecided(checked.client.name, checked.client.is_verified, grant is not None)
 
     def _again(
         self,
@@ -301,6 +318,23 @@ class _Checked:
     memberships: tuple[Membership, ...]
     csrf_token: str
     sign_out_token: str
+
+
+def _log_given(grant: Grant, address: str) -> None:
+    _log.info(
+        "consent_given",
+        user_id=grant.user_id,
+        client_id=grant.client_id,
+        grant=grant.handle,
+        scope=scope.join(grant.scopes),
+        resource=grant.resource,
+        tenant=grant.tenant,
+        address=address,
+    )
+
+
+def _log_denied(checked: _Checked, address: str) -> None:
+    _log.info("consent_denied", user_id=checked.user.user_id, client_id=checked.client.client_id, address=address)
 
 
 def _csrf_token(session_id: str, transaction_id: str) -> str:

@@ -9,6 +9,9 @@ from auth_server.flows.client_documents import ClientDocuments
 from auth_server.flows.client_info import ClientInfo
 from auth_server.flows.connections import Connections
 from auth_server.flows.consent import Consent
+from auth_server.flows.device import Device
+from auth_server.flows.device_authorization import DeviceAuthorizations
+from auth_server.flows.device_decision import DeviceDecisions
 from auth_server.flows.introspect import Introspect
 from auth_server.flows.living_tokens import LivingTokens
 from auth_server.flows.possession import Possession
@@ -41,6 +44,8 @@ class Flows:
     consent: Consent
     connections: Connections
     client_info: ClientInfo
+    device: Device
+    device_authorization: DeviceAuthorizations
     token: TokenExchange
     register: Register
     revoke: Revoke
@@ -109,6 +114,25 @@ def compose(
             users=store,
             sessions=store,
             workspaces=store,
+            devices=DeviceDecisions(devices=store, grants=store),
+            clock=clock,
+            entropy=entropy,
+        ),
+        device=Device(
+            deployment=deployment,
+            devices=store,
+            transactions=store,
+            sessions=store,
+            limiter=limiter,
+            clock=clock,
+            entropy=entropy,
+        ),
+        device_authorization=DeviceAuthorizations(
+            deployment=deployment,
+            devices=store,
+            authentication=authentication,
+            documents=client_documents,
+            limiter=limiter,
             clock=clock,
             entropy=entropy,
         ),
@@ -118,6 +142,7 @@ def compose(
             deployment=deployment,
             clients=clients,
             codes=store,
+            devices=store,
             refresh_tokens=store,
             grants=store,
             keys=keys,

@@ -38,6 +38,18 @@ class AttemptLimiter(Protocol):
         """Counts an authorization request; seconds to wait when it is one too many."""
         ...
 
+    async def device_authorization_attempt(self, address: str) -> int | None:
+        """Counts a device's request for its codes; seconds to wait when it is one too many."""
+        ...
+
+    async def user_code_attempt(self, address: str) -> int | None:
+        """Counts a user code that somebody entered, right or wrong; seconds to wait when it is one too many."""
+        ...
+
+    async def user_code_use(self, device_id: str) -> int | None:
+        """Counts that the user code of that authorization was entered; seconds to wait when it is one too many."""
+        ...
+
     async def registration_attempt(self, address: str) -> int | None:
         """Counts the registration of a new client; seconds to wait when it is one too many."""
         ...

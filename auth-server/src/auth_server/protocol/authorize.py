@@ -6,7 +6,7 @@ Until client and redirect URI are proven, an error is shown to the person; after
 from dataclasses import dataclass
 
 from auth_server.domain.authorization import AuthorizationRequest
-from auth_server.domain.client import Client, Registration
+from auth_server.domain.client import Client, GrantType, Registration
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import parameters, redirect_uri, resource_indicator
@@ -105,7 +105,7 @@ def still_allowed(request: AuthorizationRequest, client: Client | None, deployme
     """Whether a stored request would be accepted today, by the client as it is now."""
     return (
         client is not None
-        and _is_allowed(request.redirect_uri, client, deployment)
+        and _may_ask(request, client, deployment)
         and request.scopes <= client.scopes
         and request.resource in deployment.resources
     )
@@ -126,6 +126,12 @@ def error_redirect(uri: str, state: str | None, refused: Refused, issuer: str) -
         uri,
         [("error", wire.error), ("error_description", wire.description), ("state", state), ("iss", issuer)],
     )
+
+
+def _may_ask(request: AuthorizationRequest, client: Client, deployment: Deployment) -> bool:
+    if request.device_id is not None:
+        return GrantType.DEVICE_CODE in client.grant_types
+    return _is_allowed(request.redirect_uri, client, deployment)
 
 
 def _is_allowed(uri: str, client: Client, deployment: Deployment) -> bool:

@@ -19,6 +19,7 @@ def server_metadata(deployment: Deployment) -> dict[str, Any]:
         "token_endpoint": f"{issuer}/token",
         "pushed_authorization_request_endpoint": f"{issuer}/par",
         "require_pushed_authorization_requests": deployment.par_required,
+        "device_authorization_endpoint": f"{issuer}/device_authorization",
         "registration_endpoint": f"{issuer}/register",
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",

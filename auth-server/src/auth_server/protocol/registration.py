@@ -22,7 +22,9 @@ MAX_REDIRECT_URIS = 20
 MAX_REDIRECT_URIS_LENGTH = 2048
 """Most redirect URIs of a client, and most characters in all of them."""
 MAX_LIST = 50
-ALLOWED_GRANT_TYPES = frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN})
+ALLOWED_GRANT_TYPES = frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN, GrantType.DEVICE_CODE})
+_WITHOUT_BROWSER = frozenset({GrantType.DEVICE_CODE})
+"""Grants that need no redirect URI."""
 ALLOWED_SCOPES = frozenset({*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS})
 """Every registered client may ask for every scope: the person decides, and step-up needs no new registration."""
 
@@ -45,8 +47,9 @@ def register(metadata: object, redirect_schemes: Container[str], now: float) -> 
     # null and "" mean "not given": some clients send every field they know.
     given = {name: value for name, value in metadata.items() if value is not None and value != ""}
     _check_keys(given)
-    uris = _redirect_uris(given.get("redirect_uris"), redirect_schemes)
     grant_types = _grant_types(given)
+    is_redirected = GrantType.AUTHORIZATION_CODE in grant_types
+    uris = _redirect_uris(given.get("redirect_uris"), redirect_schemes) if is_redirected else ()
     name = safe_name(_text(given, "client_name")) or UNNAMED
     for field in ("scope", "token_endpoint_auth_method", "application_type"):
         _text(given, field)
@@ -72,7 +75,7 @@ def _answer(client: Client, uris: tuple[str, ...]) -> dict[str, Any]:
         "client_name": client.name,
         "redirect_uris": list(uris),
         "grant_types": sorted(client.grant_types),
-        "response_types": ["code"],
+        "response_types": ["code"] if GrantType.AUTHORIZATION_CODE in client.grant_types else [],
         "token_endpoint_auth_method": "none",
         "scope": scope.join(client.scopes),
     }
@@ -105,6 +108,8 @@ def _grant_types(given: Mapping[str, Any]) -> frozenset[GrantType]:
     """The grants that remain: unknown ones and those of confidential clients are dropped, not refused."""
     asked = _texts(given, "grant_types", default=["authorization_code"])
     kept = frozenset(grant for grant in ALLOWED_GRANT_TYPES if grant in asked)
+    if kept & _WITHOUT_BROWSER and GrantType.AUTHORIZATION_CODE not in kept:
+        return kept
     # RFC 7591 §2.1: grant_types and response_types "are partially orthogonal" but must agree; here only in "code".
     if GrantType.AUTHORIZATION_CODE not in kept or "code" not in _texts(given, "response_types", default=["code"]):
         raise Refused(Reason.INVALID_CLIENT_METADATA)

@@ -1,11 +1,15 @@
 """`/consent`: the page on which a person allows or denies."""
 
+from datetime import UTC, datetime
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_server.domain import device_codes
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows import consent as flows
-from auth_server.web import pages
+from auth_server.flows.device_decision import DeviceQuestion
+from auth_server.web import notices, pages
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint
 from shared_kernel.client_address import client_address
@@ -46,6 +50,9 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
         match outcome:
             case flows.Redirect(url):
                 return browser.redirect(url)
+            case flows.DeviceDecided(name, verified, approved):
+                label = browser.client_label(name, verified)
+                return browser.render(notices.device_decided(label.name, approved=approved))
             case flows.NeedsSignIn():
                 return browser.to_transaction("login", transaction_id)
             case flows.Unchosen():
@@ -84,11 +91,24 @@ def _page(question: flows.ConsentQuestion, transaction_id: str, browser: Browser
         to_this_computer=question.redirect_is_loopback,
         to_an_app=question.redirect_is_private_scheme,
         error=error,
+        device=_device(question.device) if question.device else None,
     )
+
+
+def _device(device: DeviceQuestion) -> pages.DeviceText:
+    minutes = round(device.seconds_ago / 60)
+    ago = "just now" if minutes == 0 else "a minute ago" if minutes == 1 else f"{minutes} minutes ago"
+    at = datetime.fromtimestamp(device.asked_at, UTC).strftime("%H:%M")
+    return pages.DeviceText(device_codes.shown(device.user_code), f"{ago}, at {at} UTC", device.address)
 
 
 def _leads_elsewhere(question: flows.ConsentQuestion) -> bool:
     """Whether the answer goes to a web site other than the one that vouches for the client."""
-    if question.client_host is None or question.redirect_is_loopback or question.redirect_is_private_scheme:
+    if (
+        question.client_host is None
+        or question.device
+        or question.redirect_is_loopback
+        or question.redirect_is_private_scheme
+    ):
         return False
     return question.redirect_host.lower() != question.client_host

@@ -17,7 +17,9 @@ from shared_kernel.client_address import client_address
 
 _LOGGED_ID = 128
 # Somebody holds what was given to somebody else; what it stood for is revoked.
-_SUSPICIOUS = frozenset({Reason.CODE_REUSED, Reason.REFRESH_TOKEN_REUSED, Reason.REFRESH_TOKEN_STOLEN})
+_SUSPICIOUS = frozenset(
+    {Reason.CODE_REUSED, Reason.REFRESH_TOKEN_REUSED, Reason.REFRESH_TOKEN_STOLEN, Reason.DEVICE_CODE_REUSED}
+)
 _log = structlog.get_logger("web")
 
 T = TypeVar("T")

@@ -106,6 +106,19 @@ _OTHER = Notice(
 )
 
 
+def device_decided(client: str, *, approved: bool) -> Notice:
+    """What people are told once they have decided about a device."""
+    if approved:
+        return Notice(
+            "Go back to your device",
+            (f"{client} is connected, and goes on there within a few seconds. You can close this page.",),
+        )
+    return Notice(
+        "Nothing was connected",
+        (f"You denied {client}, and the device learns nothing of you. You can close this page.",),
+    )
+
+
 def notice(refused: Refused) -> Notice:
     """What people are told about a refusal."""
     if refused.reason in _OF_THE_APP:

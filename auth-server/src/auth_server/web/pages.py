@@ -15,7 +15,16 @@ from auth_server.domain.client_name import UNNAMED, imitates, mixes_alphabets, s
 from auth_server.domain.workspace import Workspace
 from shared_kernel import scope as scopes
 
-_TEMPLATES = ("base.html", "icons.html", "login.html", "consent.html", "outside.html", "home.html", "notice.html")
+_TEMPLATES = (
+    "base.html",
+    "icons.html",
+    "login.html",
+    "device.html",
+    "consent.html",
+    "outside.html",
+    "home.html",
+    "notice.html",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +58,32 @@ class ScopeText:
 
 
 @dataclass(frozen=True, slots=True)
+class DevicePage:
+    """The form for a user code, prefilled if a link carried one; `error` explains why it is shown again."""
+
+    action: str
+    csrf: str
+    user_code: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceText:
+    """What is known of a device that waits: the code it shows, when it asked, from which network address."""
+
+    user_code: str
+    asked: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentPage:
     """The question whether a client may act for the person; every text is already fit to be shown.
 
     `sign_out` is where the form "use another account" posts to. `client_host` is the host that vouches for the client,
     empty if none does. `redirect_host` is where the answer goes: a site, a program on this computer, or an app that
-    claimed a scheme; `to_another_site` says that it is not the client's own. Of several `workspaces` the person chooses
-    one; `error` explains why the page is shown again, empty at first.
+    claimed a scheme; `to_another_site` says that it is not the client's own. Where a `device` waits, there is no such
+    host. Of several `workspaces` the person chooses one; `error` explains why the page is shown again, empty at first.
     """
 
     action: str
@@ -74,6 +102,7 @@ class ConsentPage:
     to_this_computer: bool
     to_an_app: bool
     error: str = ""
+    device: DeviceText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +161,10 @@ class Notice:
     reference: str = ""
 
 
-Page = LoginPage | ConsentPage | OutsidePage | HomePage | Notice
+Page = LoginPage | DevicePage | ConsentPage | OutsidePage | HomePage | Notice
 _TEMPLATE_OF: Mapping[type[Page], str] = {
     LoginPage: "login.html",
+    DevicePage: "device.html",
     ConsentPage: "consent.html",
     OutsidePage: "outside.html",
     HomePage: "home.html",

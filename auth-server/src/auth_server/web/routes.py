@@ -14,6 +14,8 @@ from auth_server.web.authorize import authorize
 from auth_server.web.browser import Browser
 from auth_server.web.client_info import client_info
 from auth_server.web.consent import consent
+from auth_server.web.device import device
+from auth_server.web.device_authorization import device_authorization
 from auth_server.web.documents import Document, document_endpoint, fixed, key_set
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.home import disconnect, home
@@ -64,6 +66,8 @@ def endpoints(
         f"{base}/par": api(par(flows.push)),
         f"{base}/login": sign_in(flows.sign_in, browser),
         f"{base}/consent": consent(flows.consent, browser),
+        f"{base}/device": device(flows.device, browser),
+        f"{base}/device_authorization": api(device_authorization(flows.device_authorization)),
         f"{base}/sign-out": sign_out(flows.sign_out, browser),
         f"{base}/": home(flows.sign_out, flows.connections, browser),
         f"{base}/disconnect": disconnect(flows.connections, browser),

@@ -12,10 +12,12 @@ from auth_server.flows.client_request import ClientRequest
 from auth_server.flows.possession import Possession
 from auth_server.flows.token.authorization_code import AuthorizationCode
 from auth_server.flows.token.client_credentials import ClientCredentials
+from auth_server.flows.token.device_code import DeviceCode
 from auth_server.flows.token.issuing import Issuing
 from auth_server.flows.token.refresh_token import Refresh
 from auth_server.ports.authorizations import CodeStore
 from auth_server.ports.clients import ClientStore
+from auth_server.ports.devices import DeviceStore
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import KeyRing
 from auth_server.protocol import token
@@ -37,6 +39,7 @@ class TokenExchange:
         deployment: Deployment,
         clients: ClientStore,
         codes: CodeStore,
+        devices: DeviceStore,
         refresh_tokens: RefreshStore,
         grants: GrantStore,
         keys: KeyRing,
@@ -50,6 +53,9 @@ class TokenExchange:
         self._grants: Mapping[str, _Grant] = {
             GrantType.CLIENT_CREDENTIALS: self._client_credentials,
             GrantType.AUTHORIZATION_CODE: AuthorizationCode(deployment=deployment, codes=codes, issuing=issuing),
+            GrantType.DEVICE_CODE: DeviceCode(
+                deployment=deployment, devices=devices, refresh_tokens=refresh_tokens, issuing=issuing, entropy=entropy
+            ),
             GrantType.REFRESH_TOKEN: Refresh(
                 deployment=deployment,
                 refresh_tokens=refresh_tokens,

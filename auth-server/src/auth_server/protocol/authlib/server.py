@@ -17,6 +17,7 @@ from auth_server.domain.client import Client, GrantType
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import redirect_uri
 from auth_server.protocol.client_auth import Method
+from auth_server.protocol.narrowing import narrowed
 from shared_kernel import scope
 
 # Authlib wants an https URI to believe in secure transport; where the server listens is not its concern.
@@ -117,9 +118,7 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
 
     def get_allowed_scope(self, requested: str | None) -> str | None:
         """The scopes that are left of those requested."""
-        asked = scope.parse(requested) if requested else self.client.scopes - {scope.OFFLINE_ACCESS}
-        # Clients ask for everything in scopes_supported, so narrowing beats refusing while something is left.
-        return scope.join(asked & self.client.scopes) or None
+        return scope.join(narrowed(requested, self.client)) or None
 
     def check_redirect_uri(self, uri: str) -> bool:
         """Whether the redirect URI is registered."""
