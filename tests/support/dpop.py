@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import json
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
@@ -82,3 +84,28 @@ class DpopKey:
                 return self.private.sign(text, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
             case _:
                 return self.private.sign(text)
+
+
+class Proving(httpx2.Auth):
+    """Has any HTTP client send a fresh proof with every request, and the nonce that the server gave last.
+
+    Beside a token the proof is for a resource, without one for an endpoint of the authorization server. A request that
+    was refused for want of a nonce is sent once more. `sent` are the proofs.
+    """
+
+    def __init__(self, key: DpopKey, token: str | None = None) -> None:
+        self.key, self.token = key, token
+        self.sent: list[str] = []
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """See httpx2.Auth."""
+        for _ in range(2):
+            self.sent.append(self.key.proof(request.method, str(request.url), self.token))
+            request.headers["DPoP"] = self.sent[-1]
+            if self.token is not None:
+                request.headers["Authorization"] = f"DPoP {self.token}"
+            answer = yield request
+            asked = self.key.nonce
+            self.key.nonce = answer.headers.get("DPoP-Nonce", self.key.nonce)
+            if answer.status_code not in {400, 401} or self.key.nonce == asked:
+                return

@@ -46,11 +46,13 @@ from mcp_server.surface.tools.list_tables import list_tables
 from mcp_server.surface.tools.run_sql import run_sql
 from mcp_server.surface.tools.served_tool import ServedTool
 from mcp_server.web import guard, health, metadata
+from mcp_server.web.possession import ProofVerifier
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel import http_server, logs, resource, scope
 from shared_kernel.asgi import App
 from shared_kernel.client_address import behind_proxies
 from shared_kernel.clock import Clock, SystemClock
+from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.key_file import UnusableKeyFile, read_key_file
@@ -62,6 +64,7 @@ _HEADERS_FOR_BROWSER_CLIENTS = (
     "Mcp-Session-Id",
     "MCP-Protocol-Version",
     "WWW-Authenticate",
+    "DPoP-Nonce",
     "Retry-After",
     "X-Request-Id",
 )
@@ -169,7 +172,15 @@ def create_app(settings: Settings) -> App:
         explain_sql(engine.queries),
     ]
     return http_app(
-        settings, tools, keys, revocations, running=running, ready=engine.is_warm, clock=clock, entropy=entropy
+        settings,
+        tools,
+        keys,
+        revocations,
+        nonces=Nonces(read_files(settings).cursor_key, "mcp-server"),
+        running=running,
+        ready=engine.is_warm,
+        clock=clock,
+        entropy=entropy,
     )
 
 
@@ -179,6 +190,7 @@ def http_app(
     keys: KeySet,
     revocations: Revocations,
     *,
+    nonces: Nonces,
     running: Callable[[], AbstractAsyncContextManager[None]],
     ready: Callable[[], bool],
     clock: Clock,
@@ -191,6 +203,13 @@ def http_app(
     endpoint: App = guard.Guard(
         Exchange(server),
         verifier=TokenVerifier(keys, revocations, issuer=settings.issuer, audience=settings.resource, clock=clock),
+        proofs=ProofVerifier(
+            resource=settings.resource,
+            nonces=nonces,
+            nonce_required=settings.dpop_nonce_required,
+            clock=clock,
+        ),
+        dpop_required=settings.dpop_required,
         transport=transport,
         metadata_url=metadata.metadata_url(settings.resource),
         tool_scopes=surface.scopes(),
@@ -213,7 +232,12 @@ def http_app(
 
     routes = [
         Route(urlsplit(settings.resource).path or "/", endpoint),
-        *metadata.routes(resource=settings.resource, issuer=settings.issuer, name=settings.brand_name),
+        *metadata.routes(
+            resource=settings.resource,
+            issuer=settings.issuer,
+            name=settings.brand_name,
+            dpop_required=settings.dpop_required,
+        ),
         *health.routes(ready),
     ]
     application = Starlette(routes=routes, lifespan=lifespan)

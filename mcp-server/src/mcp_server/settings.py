@@ -51,12 +51,23 @@ class Settings(ServiceSettings):
         description="Whether every request is answered 503 while the issuer's revocations have not been heard of for "
         "30 seconds. Otherwise tokens go on being taken until they expire, with an alarm in the log.",
     )
+    dpop_required: bool = Field(
+        default=False,
+        description="Whether only tokens that are bound to a key are taken, with a DPoP proof (RFC 9449). "
+        "Few MCP clients can do that today.",
+    )
+    dpop_nonce_required: bool = Field(
+        default=False,
+        description="Whether a DPoP proof must hold a nonce of this server, which comes with the answer to the first; "
+        "otherwise it may.",
+    )
     schemas_file: Path = Field(
         description="TOML file with the schemas: which DynamoDB tables there are, and whose.",
         examples=["/etc/mcp/schemas.toml"],
     )
     cursor_key_file: Path = Field(
-        description="File (mode 0600) with the 32-byte key, base64url, that seals cursors.",
+        description="File (mode 0600) with the 32-byte key, base64url, that seals cursors and makes nonces for DPoP; "
+        "replicas share it.",
         examples=["/etc/mcp/cursor.key"],
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")

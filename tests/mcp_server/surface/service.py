@@ -17,6 +17,7 @@ from mcp_server.settings import Settings
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
 from shared_kernel.clock import SystemClock
+from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.http_server import Server
 from tests.mcp_server.web.serving import Issuer, follower, listening, origin_of, serving
@@ -81,6 +82,7 @@ async def running_service(tools: Sequence[ServedTool]) -> AsyncIterator[Service]
                 tools,
                 keys,
                 follower(issuer, fetching, keys),
+                nonces=Nonces(b"k" * 32, "mcp-server"),
                 running=_nothing,
                 ready=lambda: True,
                 clock=SystemClock(),

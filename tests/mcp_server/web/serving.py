@@ -134,6 +134,7 @@ class Issuer:
         issuer: str | None = None,
         subject: str = "usr_1",
         now: float | None = None,
+        key_thumbprint: str | None = None,
     ) -> str:
         """A token as auth-server mints it, but for what is given."""
         claims = Claims(
@@ -145,6 +146,7 @@ class Issuer:
             tenant="default",
             grant_handle="gid-1",
             token_id="jti-1",
+            key_thumbprint=key_thumbprint,
         )
         return access_token.issue(Signer(key or self.key), claims, SystemClock().now() if now is None else now)
 

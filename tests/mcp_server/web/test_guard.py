@@ -20,10 +20,15 @@ from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.domain.principal import Principal
 from mcp_server.web.guard import BODY_LIMIT, Guard
+from mcp_server.web.possession import ProofVerifier
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel.access_token import CLOCK_SKEW, LIFETIME, TokenRefused
 from shared_kernel.asgi import Message, Receive, Scope, Send, send_json
 from shared_kernel.clock import SystemClock
+from shared_kernel.dpop import ALGORITHMS
+from shared_kernel.dpop_nonce import Nonces
+from shared_kernel.entropy import SystemEntropy
+from shared_kernel.request_log import RequestLog
 from tests.mcp_server.web.conftest import RESOURCE
 from tests.mcp_server.web.serving import Issuer, follower, new_key
 from tests.support.clock import SettableClock
@@ -62,7 +67,15 @@ class Inner:
 class Fixture:
     """A guard before an Inner, and a client for it."""
 
-    def __init__(self, issuer: Issuer, fetching: httpx2.AsyncClient) -> None:
+    def __init__(
+        self,
+        issuer: Issuer,
+        fetching: httpx2.AsyncClient,
+        *,
+        nonce_required: bool = False,
+        dpop_required: bool = False,
+        capacity: int = 1000,
+    ) -> None:
         self.issuer, self.inner = issuer, Inner()
         self.keys = PublishedKeys(fetching, f"{issuer.url}/.well-known/jwks.json", clock=SystemClock())
         self.revocations = follower(issuer, fetching, self.keys)
@@ -70,6 +83,14 @@ class Fixture:
         self.guard = Guard(
             self.inner,
             verifier=verifier,
+            proofs=ProofVerifier(
+                resource=RESOURCE,
+                nonces=Nonces(b"k" * 32, "tests"),
+                nonce_required=nonce_required,
+                clock=SystemClock(),
+                capacity=capacity,
+            ),
+            dpop_required=dpop_required,
             transport=TransportSecuritySettings(
                 allowed_hosts=["localhost:*"], allowed_origins=["http://localhost:8000", "http://localhost:*"]
             ),
@@ -77,7 +98,8 @@ class Fixture:
             tool_scopes=TOOL_SCOPES,
             common_scopes=frozenset({"schemas:read", "query"}),
         )
-        self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(self.guard), base_url="http://localhost:8000")
+        logged = RequestLog(self.guard, clock=SystemClock(), entropy=SystemEntropy())
+        self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(logged), base_url="http://localhost:8000")
 
     async def post(self, token: str, message: object = LIST) -> httpx2.Response:
         return await self.client.post("/mcp", json=message, headers={"Authorization": f"Bearer {token}"})
@@ -133,7 +155,10 @@ async def test_a_valid_token_reaches_the_application_with_principal_and_message(
 async def test_without_a_token_every_method_is_challenged_and_no_error_is_named(fixture: Fixture, method: str) -> None:
     response = await fixture.client.request(method, "/mcp")
     assert response.status_code == 401
-    assert response.headers["www-authenticate"] == f'Bearer scope="schemas:read query", resource_metadata="{METADATA}"'
+    assert response.headers.get_list("www-authenticate") == [
+        f'Bearer scope="schemas:read query", resource_metadata="{METADATA}"',
+        f'DPoP algs="{" ".join(ALGORITHMS)}"',
+    ]
     assert fixture.inner.principals == []
 
 
@@ -232,7 +257,8 @@ async def test_f22_no_answer_repeats_the_token(fixture: Fixture, scopes: tuple[s
 async def test_a_forged_token_is_invalid_token(fixture: Fixture, forgery: Forgery) -> None:
     response = await fixture.post(forgery(fixture.issuer))
     assert response.status_code == 401
-    challenge = response.headers["www-authenticate"]
+    challenge, offer = response.headers.get_list("www-authenticate")
+    assert offer.startswith("DPoP algs=")
     assert challenge.startswith('Bearer error="invalid_token", error_description="')
     assert challenge.endswith(f'scope="schemas:read query", resource_metadata="{METADATA}"')
     assert fixture.inner.principals == []
@@ -385,12 +411,12 @@ async def test_a_remembered_token_expires(issuer: Issuer) -> None:
         revocations = follower(issuer, fetching, keys)
         verifier = TokenVerifier(keys, revocations, issuer=issuer.url, audience=RESOURCE, clock=clock)
         token = issuer.token(now=clock.time)
-        assert (await verifier.principal(token)).subject == "usr_1"
+        assert (await verifier.claims(token)).subject == "usr_1"
         clock.time += LIFETIME + CLOCK_SKEW - 1
-        assert (await verifier.principal(token)).subject == "usr_1"
+        assert (await verifier.claims(token)).subject == "usr_1"
         clock.time += 2
         with pytest.raises(TokenRefused, match="expired"):
-            await verifier.principal(token)
+            await verifier.claims(token)
 
 
 async def test_remembered_tokens_are_bounded_and_still_right(issuer: Issuer) -> None:
@@ -401,7 +427,7 @@ async def test_remembered_tokens_are_bounded_and_still_right(issuer: Issuer) -> 
         tokens = [issuer.token(subject=f"usr_{number}") for number in range(5)]
         for _ in range(2):
             for number, token in enumerate(tokens):
-                assert (await verifier.principal(token)).subject == f"usr_{number}"
+                assert (await verifier.claims(token)).subject == f"usr_{number}"
         assert len(verifier._verified) == 2
 
 

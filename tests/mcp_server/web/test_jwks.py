@@ -37,7 +37,7 @@ class Reader:
 
     async def refusal(self, token: str) -> Refusal | None:
         try:
-            await self.verifier.principal(token)
+            await self.verifier.claims(token)
         except TokenRefused as refused:
             return refused.reason
         return None

@@ -13,6 +13,8 @@ from mcp_server.app import http_app
 from mcp_server.settings import Settings
 from shared_kernel.asgi import App
 from shared_kernel.clock import SystemClock
+from shared_kernel.dpop import ALGORITHMS
+from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import SystemEntropy
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +44,7 @@ def application(*, ready: bool = True, **settings: object) -> App:
         [],
         keys,
         FollowedRevocations(fetching, loaded.feed_url, keys=keys, issuer=ISSUER, strict=False, clock=clock),
+        nonces=Nonces(b"k" * 32, "mcp-server"),
         running=nothing,
         ready=lambda: ready,
         clock=SystemClock(),
@@ -63,6 +66,8 @@ async def test_both_forms_describe_the_resource_in_exact_strings(path: str) -> N
         "authorization_servers": [ISSUER],
         "scopes_supported": ["schemas:read", "query"],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "dpop_bound_access_tokens_required": False,
         "resource_name": "DynamoSQL",
     }
     assert response.headers["access-control-allow-origin"] == "*"
@@ -163,4 +168,4 @@ async def test_a_web_page_may_call_from_exactly_the_origins_that_are_admitted(
     assert challenged.status_code == 401
     assert challenged.headers["access-control-allow-origin"] == origin
     exposed = {name.strip() for name in challenged.headers["access-control-expose-headers"].split(",")}
-    assert {"WWW-Authenticate", "Mcp-Session-Id", "MCP-Protocol-Version"} <= exposed
+    assert {"WWW-Authenticate", "DPoP-Nonce", "Mcp-Session-Id", "MCP-Protocol-Version"} <= exposed

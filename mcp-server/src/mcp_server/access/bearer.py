@@ -1,15 +1,16 @@
-"""Bearer tokens over HTTP (RFC 6750): how a credential is presented, what a refusal says, which scopes a call needs.
+"""Access tokens over HTTP: how one is presented, what a refusal says, which scopes a call needs.
 
-A refusal's text is fixed per situation, so that nothing of a token can come back in it.
+A bearer presents a token alone (RFC 6750), the holder of a key a proof beside it (RFC 9449, DPoP). A refusal's text is
+fixed per situation, so that nothing of a token can come back in it.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from urllib.parse import parse_qsl
 
-from shared_kernel import scope
+from shared_kernel import dpop, scope
 
 # RFC 6750 §2.1: 'b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="'
 _B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
@@ -22,7 +23,26 @@ MESSAGE_KEY = "message"
 
 
 class MalformedCredentials(Exception):
-    """The request presents credentials in a way that RFC 6750 does not have."""
+    """The request presents credentials in a way that RFC 6750 and RFC 9449 do not have."""
+
+
+class Scheme(StrEnum):
+    """The authentication scheme of a request, or of a challenge."""
+
+    BEARER = "Bearer"
+    DPOP = "DPoP"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A token as it was presented; nothing is verified yet."""
+
+    token: str
+    scheme: Scheme
+
+
+_SCHEMES = {scheme.lower(): scheme for scheme in Scheme}
+_ALGORITHMS = ("algs", " ".join(dpop.ALGORITHMS))
 
 
 class Denial(Enum):
@@ -32,7 +52,12 @@ class Denial(Enum):
     # an error code or other error information."
     NO_TOKEN = (401, None, "Sign in and send an access token in the Authorization header.")
     INVALID_TOKEN = (401, "invalid_token", "The access token is expired, revoked, malformed or not for this resource.")
-    MALFORMED = (400, "invalid_request", "Send exactly one access token, in one Authorization: Bearer header.")
+    # RFC 9449 §7.2: "such a protected resource MUST reject a DPoP-bound access token received as a bearer token"
+    BOUND_TOKEN = (401, "invalid_token", "The access token is bound to a key: send it as DPoP, with a proof.")
+    UNBOUND_TOKEN = (401, "invalid_token", "The access token is not bound to a key.")
+    INVALID_PROOF = (401, "invalid_dpop_proof", "The DPoP proof is missing or not valid for this request.")
+    NONCE_REQUIRED = (401, "use_dpop_nonce", "The DPoP proof must hold the nonce of the DPoP-Nonce header.")
+    MALFORMED = (400, "invalid_request", "Send exactly one access token, in one Authorization header.")
     INSUFFICIENT_SCOPE = (403, "insufficient_scope", "This operation needs an access token with more scopes.")
 
     def __init__(self, status: int, error: str | None, description: str) -> None:
@@ -43,18 +68,32 @@ class Denial(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One `WWW-Authenticate` value; `scopes` are all that the request needs, `metadata_url` is RFC 9728's document."""
+    """What a refused client is told in `WWW-Authenticate`.
+
+    `scopes` are all that the request needs, `metadata_url` is RFC 9728's document. `scheme` is that of the request, and
+    `defect` says what is wrong with its proof. `is_dpop_required` keeps bearers away.
+    """
 
     denial: Denial
     scopes: frozenset[str]
     metadata_url: str
+    scheme: Scheme = Scheme.BEARER
+    defect: str = ""
+    is_dpop_required: bool = False
 
     @property
-    def header(self) -> str:
-        """The header's value."""
+    def headers(self) -> list[str]:
+        """The headers' values: that of the scheme in question, and an offer of the other one where it would help."""
+        if self.scheme is Scheme.DPOP or self.is_dpop_required:
+            return [f"{Scheme.DPOP} {_listed([*self._parameters(), _ALGORITHMS])}"]
+        # RFC 9449 §7.1 shows both. Clients that know none but the first find their scheme there.
+        offer = [f"{Scheme.DPOP} {_listed([_ALGORITHMS])}"] if self.denial.status == 401 else []
+        return [f"{Scheme.BEARER} {_listed(self._parameters())}", *offer]
+
+    def _parameters(self) -> list[tuple[str, str]]:
         parameters: list[tuple[str, str]] = []
         if self.denial.error is not None:
-            description = self.denial.description
+            description = self.defect or self.denial.description
             if self.denial is Denial.INSUFFICIENT_SCOPE:
                 description = f"{description} Needed: {scope.join(self.scopes)}"
             parameters += [("error", self.denial.error), ("error_description", description)]
@@ -62,27 +101,28 @@ class Challenge:
             parameters.append(("scope", scope.join(self.scopes)))
         # RFC 9728 §5.1: "resource_metadata: The URL of the protected resource metadata."
         parameters.append(("resource_metadata", self.metadata_url))
-        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters)
+        return parameters
 
 
-def presented_token(authorization: Sequence[str], query: str) -> str | None:
+def presented_token(authorization: Sequence[str], query: str) -> Presented | None:
     """The token of a request, from the values of its Authorization headers; None when it presents none.
 
-    Another scheme than Bearer presents none. Raises MalformedCredentials for several headers, for a Bearer header that
-    is not scheme, space, token, and for a token in the query, which logs and histories would keep.
+    Other schemes than Bearer and DPoP present none. Raises MalformedCredentials for several headers, for one that is
+    not scheme, space, token, and for a token in the query, which logs and histories would keep.
     """
     if _names_token(query) or len(authorization) > 1:
         raise MalformedCredentials
     if not authorization:
         return None
-    scheme, _, credentials = authorization[0].partition(" ")
+    name, _, credentials = authorization[0].partition(" ")
     # RFC 9110 §11.1: "It uses a case-insensitive token to identify the authentication scheme"
-    if scheme.lower() != "bearer":
+    scheme = _SCHEMES.get(name.lower())
+    if scheme is None:
         return None
     token = credentials.strip(" ")
     if not _B64TOKEN.fullmatch(token):
         raise MalformedCredentials
-    return token
+    return Presented(token, scheme)
 
 
 def needed_scopes(method: str, tool: str | None, tool_scopes: Mapping[str, frozenset[str]]) -> frozenset[str]:
@@ -93,6 +133,10 @@ def needed_scopes(method: str, tool: str | None, tool_scopes: Mapping[str, froze
     if method != "tools/call" or tool is None:
         return frozenset()
     return tool_scopes.get(tool, frozenset())
+
+
+def _listed(parameters: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f'{name}="{value}"' for name, value in parameters)
 
 
 def _names_token(query: str) -> bool:

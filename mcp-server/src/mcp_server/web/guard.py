@@ -5,8 +5,7 @@ comes from the request, so none can echo a token.
 """
 
 import asyncio
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 
 import structlog
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
@@ -18,6 +17,8 @@ from mcp_server.access.bearer import (
     Challenge,
     Denial,
     MalformedCredentials,
+    Presented,
+    Scheme,
     needed_scopes,
     presented_token,
 )
@@ -25,8 +26,10 @@ from mcp_server.domain.principal import Principal
 from mcp_server.ports.keys import KeySetUnavailable
 from mcp_server.ports.revocations import RevocationsUnknown
 from mcp_server.web import message
+from mcp_server.web.possession import ProofVerifier, Unproven
 from mcp_server.web.verification import TokenVerifier
-from shared_kernel.access_token import TokenRefused
+from shared_kernel import dpop
+from shared_kernel.access_token import AccessToken, TokenRefused
 from shared_kernel.asgi import (
     App,
     BodyTooLarge,
@@ -34,6 +37,7 @@ from shared_kernel.asgi import (
     Receive,
     Scope,
     Send,
+    answer_headers,
     header_values,
     read_body,
     send_json,
@@ -51,7 +55,9 @@ _log = structlog.get_logger("guard")
 class _Refused(Exception):
     """The answer to a request that is not admitted; `reason` is for the log."""
 
-    def __init__(self, status: int, reason: str, document: dict[str, object], headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, status: int, reason: str, document: dict[str, object], headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
         super().__init__(reason)
         self.status, self.reason, self.document, self.headers = status, reason, document, headers
 
@@ -60,7 +66,7 @@ class Guard:
     """Admits requests to the MCP endpoint and leaves their Principal and their message in the scope's state.
 
     `tool_scopes` maps each tool to the scopes it needs, `common_scopes` are what a client without a token is told to
-    ask for, and `metadata_url` is where it learns of the authorization server.
+    ask for, and `metadata_url` is where it learns of the authorization server. `dpop_required` refuses bearers.
     """
 
     def __init__(
@@ -68,12 +74,15 @@ class Guard:
         app: App,
         *,
         verifier: TokenVerifier,
+        proofs: ProofVerifier,
+        dpop_required: bool,
         transport: TransportSecuritySettings,
         metadata_url: str,
         tool_scopes: Mapping[str, frozenset[str]],
         common_scopes: frozenset[str],
     ) -> None:
         self._app, self._verifier, self._metadata_url = app, verifier, metadata_url
+        self._proofs, self._dpop_required = proofs, dpop_required
         self._transport = TransportSecurityMiddleware(transport)
         self._tool_scopes, self._common_scopes = tool_scopes, common_scopes
 
@@ -89,31 +98,45 @@ class Guard:
             await self._admit(scope, receive)
         except _Refused as refused:
             _log.info("request_denied", reason=refused.reason, status=refused.status, address=client_address(scope))
-            return await send_json(send, refused.status, refused.document, refused.headers.items())
+            return await send_json(send, refused.status, refused.document, refused.headers)
         except ClientDisconnected:
             return None
         return await self._app(scope, receive, send)
 
     async def _admit(self, scope: Scope, receive: Receive) -> None:
-        principal = await self._authenticate(scope)
+        presented = self._presented(scope)
+        principal = await self._authenticate(presented, scope)
         _check_method(scope)
         _check_content_type(scope)
         request = _parse(await _read_body(receive))
-        self._authorize(principal, request)
+        self._authorize(principal, request, presented.scheme)
         scope.setdefault("state", {}).update({PRINCIPAL_KEY: principal, MESSAGE_KEY: request.document})
 
-    async def _authenticate(self, scope: Scope) -> Principal:
-        """MCP, Authorization: "MCP servers [...] MUST validate access tokens", on every request of every method."""
+    def _presented(self, scope: Scope) -> Presented:
         try:
-            token = presented_token(header_values(scope, "authorization"), scope["query_string"].decode("latin-1"))
+            presented = presented_token(header_values(scope, "authorization"), scope["query_string"].decode("latin-1"))
         except MalformedCredentials:
             raise self._denied(Denial.MALFORMED, self._common_scopes, "malformed_credentials") from None
-        if token is None:
+        if presented is None:
             raise self._denied(Denial.NO_TOKEN, self._common_scopes, "no_token")
+        if presented.scheme is Scheme.DPOP:
+            # RFC 9449 §8.2: a nonce may come with any answer.
+            answer_headers(scope).append((b"dpop-nonce", self._proofs.nonce().encode()))
+        elif self._dpop_required:
+            raise self._denied(Denial.INVALID_TOKEN, self._common_scopes, "dpop_required")
+        return presented
+
+    async def _authenticate(self, presented: Presented, scope: Scope) -> Principal:
+        """MCP, Authorization: "MCP servers [...] MUST validate access tokens", on every request of every method."""
         try:
-            return await self._verifier.principal(token)
+            claims = await self._verifier.claims(presented.token)
+            self._check_binding(presented, claims, scope)
         except TokenRefused as refused:
-            raise self._denied(Denial.INVALID_TOKEN, self._common_scopes, refused.reason.value) from None
+            denial, scheme = Denial.INVALID_TOKEN, presented.scheme
+            raise self._denied(denial, self._common_scopes, refused.reason.value, scheme) from None
+        except Unproven as unproven:
+            reason, scheme = str(unproven), presented.scheme
+            raise self._denied(unproven.denial, self._common_scopes, reason, scheme, unproven.defect) from None
         except (KeySetUnavailable, RevocationsUnknown) as error:
             # A 401 would make clients throw away a good token.
             document: dict[str, object] = {
@@ -121,25 +144,55 @@ class Guard:
                 "error_description": "Tokens cannot be verified at the moment. Try again in a few seconds.",
             }
             reason = "key_set_unavailable" if isinstance(error, KeySetUnavailable) else "revocations_unknown"
-            raise _Refused(503, reason, document, {"Retry-After": _RETRY_AFTER_SECONDS}) from None
+            raise _Refused(503, reason, document, [("Retry-After", _RETRY_AFTER_SECONDS)]) from None
+        return Principal(
+            tenant=claims.tenant,
+            subject=claims.subject,
+            client_id=claims.client_id,
+            scopes=claims.scopes,
+            grant=claims.grant_handle,
+            roles=claims.roles,
+        )
 
-    def _authorize(self, principal: Principal, request: message.Message) -> None:
+    def _check_binding(self, presented: Presented, claims: AccessToken, scope: Scope) -> None:
+        """Raises Unproven unless a bound token comes with its proof, and another as a bearer's."""
+        # RFC 9449 §4.3: "confirm that the public key to which the access token is bound matches the public key from the
+        # DPoP proof"
+        thumbprint = claims.key_thumbprint
+        if thumbprint is None:
+            if presented.scheme is Scheme.DPOP:
+                raise Unproven(Denial.UNBOUND_TOKEN, "unbound_token")
+            return
+        if presented.scheme is Scheme.BEARER:
+            raise Unproven(Denial.BOUND_TOKEN, "bound_token")
+        proofs = header_values(scope, dpop.HEADER)
+        self._proofs.check(proofs, method=scope["method"], token=presented.token, thumbprint=thumbprint)
+
+    def _authorize(self, principal: Principal, request: message.Message, scheme: Scheme) -> None:
         # MCP, Authorization: every scope the operation needs in one challenge, so that one step-up is enough.
         needed = needed_scopes(request.method, request.tool, self._tool_scopes)
         if not needed <= principal.scopes:
-            raise self._denied(Denial.INSUFFICIENT_SCOPE, needed, "insufficient_scope")
+            raise self._denied(Denial.INSUFFICIENT_SCOPE, needed, "insufficient_scope", scheme)
 
-    def _denied(self, denial: Denial, scopes: frozenset[str], reason: str) -> _Refused:
-        challenge = Challenge(denial, scopes, self._metadata_url)
-        document: dict[str, object] = {"error": denial.error or "unauthorized", "error_description": denial.description}
-        headers = {"WWW-Authenticate": challenge.header, "Cache-Control": "no-store"}
-        return _Refused(denial.status, reason, document, headers)
+    def _denied(
+        self,
+        denial: Denial,
+        scopes: frozenset[str],
+        reason: str,
+        scheme: Scheme = Scheme.BEARER,
+        defect: str = "",
+    ) -> _Refused:
+        challenge = Challenge(denial, scopes, self._metadata_url, scheme, defect, self._dpop_required)
+        description = defect or denial.description
+        document: dict[str, object] = {"error": denial.error or "unauthorized", "error_description": description}
+        headers = [("WWW-Authenticate", value) for value in challenge.headers]
+        return _Refused(denial.status, reason, document, [*headers, ("Cache-Control", "no-store")])
 
 
 def _check_method(scope: Scope) -> None:
     # Stateless: there is no stream to GET and no session to DELETE.
     if scope["method"] != "POST":
-        raise _rpc_error(405, "method_not_allowed", message.INVALID_REQUEST, "Method not allowed", {"Allow": "POST"})
+        raise _rpc_error(405, "method_not_allowed", message.INVALID_REQUEST, "Method not allowed", [("Allow", "POST")])
 
 
 def _check_content_type(scope: Scope) -> None:
@@ -169,7 +222,5 @@ def _parse(body: bytes) -> message.Message:
         raise _rpc_error(400, "invalid_message", invalid.code, invalid.message) from None
 
 
-def _rpc_error(
-    status: int, reason: str, code: int, text: str, headers: Mapping[str, str] = MappingProxyType({})
-) -> _Refused:
+def _rpc_error(status: int, reason: str, code: int, text: str, headers: Sequence[tuple[str, str]] = ()) -> _Refused:
     return _Refused(status, reason, message.error_document(code, text), headers)

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from shared_kernel import dpop, scope
 from shared_kernel import resource as resources
-from shared_kernel import scope
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
@@ -25,16 +25,18 @@ def metadata_url(resource: str) -> str:
     return f"{resources.origin(resource)}{_WELL_KNOWN}{urlsplit(resource).path}"
 
 
-def routes(*, resource: str, issuer: str, name: str) -> list[Route]:
+def routes(*, resource: str, issuer: str, name: str, dpop_required: bool) -> list[Route]:
     """Protected-resource metadata under both of its URLs, and the way to the issuer's metadata.
 
-    `name` is what a client may show to people.
+    `name` is what a client may show to people; `dpop_required` says that bearers are refused.
     """
     document = {
         "resource": resource,
         "authorization_servers": [issuer],
         "scopes_supported": list(scope.RESOURCE_SCOPES),
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
+        "dpop_bound_access_tokens_required": dpop_required,
         "resource_name": name,
     }
 

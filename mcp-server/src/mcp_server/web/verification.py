@@ -1,11 +1,10 @@
-"""Turns an access token into a principal, remembering tokens that were verified a moment ago."""
+"""Verifies access tokens, remembering those that were verified a moment ago."""
 
 import hashlib
 from collections import OrderedDict
 
 from joserfc.jwk import ECKey
 
-from mcp_server.domain.principal import Principal
 from mcp_server.ports.keys import KeySet
 from mcp_server.ports.revocations import Revocations
 from shared_kernel import access_token
@@ -34,8 +33,11 @@ class TokenVerifier:
         self._issuer, self._audience, self._capacity = issuer, audience, capacity
         self._verified: OrderedDict[bytes, tuple[AccessToken, ECKey]] = OrderedDict()
 
-    async def principal(self, token: str) -> Principal:
-        """Who bears the token. Raises TokenRefused, KeySetUnavailable, RevocationsUnknown."""
+    async def claims(self, token: str) -> AccessToken:
+        """What a good token says; one that is bound to a key still needs its proof.
+
+        Raises TokenRefused, KeySetUnavailable, RevocationsUnknown.
+        """
         if len(token) > access_token.MAX_LENGTH:  # before it is hashed
             raise TokenRefused(Refusal.TOO_LONG)
         digest = hashlib.sha256(token.encode()).digest()
@@ -61,11 +63,4 @@ class TokenVerifier:
         self._verified.move_to_end(digest)
         if len(self._verified) > self._capacity:
             self._verified.popitem(last=False)
-        return Principal(
-            tenant=claims.tenant,
-            subject=claims.subject,
-            client_id=claims.client_id,
-            scopes=claims.scopes,
-            grant=claims.grant_handle,
-            roles=claims.roles,
-        )
+        return claims
