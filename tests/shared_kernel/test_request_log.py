@@ -8,25 +8,27 @@ import pytest
 import structlog
 
 from shared_kernel.asgi import App, Message, Receive, Scope, Send, send_json
+from shared_kernel.entropy import SystemEntropy
+from shared_kernel.request_id import new_request_id, request_time
 from shared_kernel.request_log import RequestLog
 
 pytestmark = pytest.mark.anyio
 
 
 class Ticks:
-    """A clock that moves on by 250 ms at each look."""
+    """A clock that moves on by 250 ms at each look for a duration."""
 
     def __init__(self) -> None:
-        self._now = 1000.0
+        self._moment = 1000.0
 
     def now(self) -> float:
-        """See Clock; not asked for a duration."""
-        raise AssertionError
+        """See Clock; another number than the durations are taken from."""
+        return 1_700_000_000.5
 
     def monotonic(self) -> float:
         """See Clock."""
-        self._now += 0.25
-        return self._now
+        self._moment += 0.25
+        return self._moment
 
 
 class Counted:
@@ -89,26 +91,41 @@ async def greeting(scope: Scope, _receive: Receive, send: Send) -> None:
     await send_json(send, 201, {"id": scope["state"]["request_id"]}, [("X-Other", "yes")])
 
 
+ID = f"{1_700_000_000:08x}-generated-72"
+
+
 async def test_a_request_gets_an_id_that_the_answer_repeats() -> None:
     exchange = Exchange()
     await exchange(logged(greeting))
-    assert exchange.document == {"id": "generated-96"}
-    assert exchange.headers["x-request-id"] == "generated-96"
+    assert exchange.document == {"id": ID}
+    assert exchange.headers["x-request-id"] == ID
 
 
-async def test_a_well_formed_id_of_the_request_is_kept() -> None:
+async def test_the_callers_own_id_stands_beside_ours_in_the_line() -> None:
+    """Taken as ours, it would let a caller give one request the id of another."""
     exchange = Exchange()
-    await exchange(logged(greeting), [(b"x-request-id", b"abc-123_DEF.4")])
-    assert exchange.headers["x-request-id"] == "abc-123_DEF.4"
+    with structlog.testing.capture_logs() as lines:
+        await exchange(logged(greeting), [(b"x-request-id", b"abc-123_DEF.4")])
+    assert exchange.headers["x-request-id"] == ID
+    assert [line["caller_id"] for line in lines] == ["abc-123_DEF.4"]
+
+
+def test_an_id_tells_when_its_request_came() -> None:
+    made = new_request_id(1_700_000_000.9, SystemEntropy())
+    assert request_time(made) == 1_700_000_000
+    assert request_time(made) != request_time(new_request_id(1_700_000_001, SystemEntropy()))
+    for other in ("", "abc-123_DEF.4", made + "x", made.upper(), SystemEntropy().token(128)):
+        assert request_time(other) is None, other
 
 
 @pytest.mark.parametrize(
     "given", [b"", b"short", b"x" * 65, b'"},{"forged":"line', b"abcdefgh\r\nset-cookie: x", b"\xff" * 9]
 )
-async def test_an_id_that_could_forge_a_log_line_or_header_is_replaced(given: bytes) -> None:
+async def test_an_id_that_could_forge_a_log_line_is_not_written(given: bytes) -> None:
     exchange = Exchange()
-    await exchange(logged(greeting), [(b"x-request-id", given)])
-    assert exchange.headers["x-request-id"] == "generated-96"
+    with structlog.testing.capture_logs() as lines:
+        await exchange(logged(greeting), [(b"x-request-id", given)])
+    assert ["caller_id" in line for line in lines] == [False]
 
 
 async def crashing(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -121,7 +138,7 @@ async def test_a_crash_becomes_a_plain_500_that_shows_nothing_of_it() -> None:
     with structlog.testing.capture_logs():
         await exchange(logged(crashing))
     assert exchange.sent[0]["status"] == 500
-    assert exchange.document == {"error": "server_error", "request_id": "generated-96"}
+    assert exchange.document == {"error": "server_error", "request_id": ID}
 
 
 async def crashing_late(_scope: Scope, _receive: Receive, send: Send) -> None:

@@ -15,6 +15,7 @@ import structlog
 import uvloop
 
 from auth_server.adapters.attempt_limits import StoreAttemptLimiter
+from auth_server.adapters.audit_trail import StoreAuditTrail
 from auth_server.adapters.backup_file import new_backup, open_backup
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
@@ -33,7 +34,7 @@ from auth_server.flows.doctor.doctor import Doctor
 from auth_server.flows.flows import compose
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.people import PasswordHasher
-from auth_server.ports.store import Maintenance, Store, UnusableStore
+from auth_server.ports.store import Store, UnusableStore
 from auth_server.settings import Settings
 from auth_server.web.service import Service
 from shared_kernel import http_server, logs
@@ -97,7 +98,7 @@ _BACKENDS: Mapping[str, _Backend] = {
 }
 """By the scheme of AUTH_STORE_URL."""
 HOUSEKEEPING_SECONDS = 600.0
-"""Time between two clearings of expired rows, and two looks at the age of the signing key."""
+"""Time between two clearings of what is over, and two looks at the age of the signing key."""
 _DAY_SECONDS = 86400
 SHUTDOWN_SECONDS = 20
 _log = structlog.get_logger("auth_server")
@@ -124,6 +125,7 @@ async def service(
         clients = RememberedClients(
             store, clock, freshness=_backend(settings.store_url).client_freshness, outage=settings.outage_seconds
         )
+        trail = StoreAuditTrail(store, clock, entropy, keeps=settings.audit_days > 0)
         deployment = _deployment(settings)
         flows = compose(
             deployment,
@@ -134,6 +136,7 @@ async def service(
             passwords=passwords,
             limiter=StoreAttemptLimiter(store, clock),
             nonces=Nonces(master_key, "auth-server"),
+            trail=trail,
             clock=clock,
             entropy=entropy,
         )
@@ -141,15 +144,18 @@ async def service(
             flows,
             store=store,
             keys=keys,
+            trail=trail,
             deployment=deployment,
             brand=settings.brand_name,
         )
         async with anyio.create_task_group() as housekeeping:
-            housekeeping.start_soon(_keep_house, store, keys, settings.key_rotation_days, clock)
+            housekeeping.start_soon(_keep_house, store, keys, settings, clock)
+            housekeeping.start_soon(trail.run)
             hosts = host_names([settings.issuer, *settings.resources]) | {*settings.allowed_hosts}
             door = FrontDoor(site, hosts=hosts, limit=settings.max_concurrent_requests)
             yield behind_proxies(RequestLog(door, clock=clock, entropy=entropy), settings.trusted_proxies)
             housekeeping.cancel_scope.cancel()
+        await trail.close()
 
 
 @asynccontextmanager
@@ -301,7 +307,7 @@ async def _open_keys(
         raise CannotStart(message) from error
 
 
-async def _keep_house(store: Maintenance, keys: KeyRing, rotation_days: float, clock: Clock) -> None:
+async def _keep_house(store: Store, keys: KeyRing, settings: Settings, clock: Clock) -> None:
     while True:
         # Whatever goes wrong, the next time may do better; an exception from here would end the service.
         try:
@@ -309,10 +315,17 @@ async def _keep_house(store: Maintenance, keys: KeyRing, rotation_days: float, c
         except Exception:
             _log.exception("sweep_failed")
         try:
-            if rotation_days and await keys.rotate_older(rotation_days * _DAY_SECONDS):
+            if settings.key_rotation_days and await keys.rotate_older(settings.key_rotation_days * _DAY_SECONDS):
                 _log.info("signing_key_rotated", key_id=(await keys.signing_key()).key_id)
         except Exception:
             _log.exception("rotation_failed")
+        try:
+            await store.forget_audit(clock.now() - settings.audit_days * _DAY_SECONDS)
+            # Noted where whoever can write the store cannot change it.
+            head = await store.audit_head()
+            _log.info("audit_head", sequence=head.sequence, hash=head.hash.hex())
+        except Exception:
+            _log.exception("audit_not_forgotten")
         await anyio.sleep(HOUSEKEEPING_SECONDS)
 
 

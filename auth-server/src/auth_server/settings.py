@@ -142,6 +142,12 @@ class Settings(ServiceSettings):
         description="After how many days another key signs, without anybody's doing; 0 leaves that to "
         "`auth-server key rotate`.",
     )
+    audit_days: float = Field(
+        default=30.0,
+        ge=0,
+        le=3650,
+        description="For how many days the audit trail is kept; 0 keeps none, and leaves only the log.",
+    )
     max_concurrent_requests: MaxConcurrentRequests = 256
     shutdown_delay_seconds: ShutdownDelaySeconds = 5.0
     redirect_schemes: CommaSeparated = Field(

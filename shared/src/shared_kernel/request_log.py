@@ -9,9 +9,10 @@ from shared_kernel.client_address import client_address
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 from shared_kernel.logs import REQUEST_ID
+from shared_kernel.request_id import new_request_id
 
 # Not in the form of our own secrets: the id is logged.
-_REQUEST_ID = re.compile(r"(?!(?:ac|rt|cs|ses|brw|txn)_)[A-Za-z0-9._-]{8,64}")
+_CALLERS_ID = re.compile(r"(?!(?:ac|rt|cs|ses|brw|txn)_)[A-Za-z0-9._-]{8,64}")
 _log = structlog.get_logger("http")
 
 
@@ -21,7 +22,8 @@ class RequestLog:
     The line never holds the query or a header. After an answer has begun, a crash only cuts the connection.
 
     The id is in `scope["state"]["request_id"]`, in the log context as `request_id`, and in the `X-Request-Id` response
-    header; a well-formed `X-Request-Id` of the request is kept. With it go the other `answer_headers` of the request.
+    header; with it go the other `answer_headers` of the request. It is always our own, or a caller could give one
+    request the id of another; a well-formed `X-Request-Id` of the request stands beside it in the line, as `caller_id`.
     """
 
     def __init__(self, app: App, *, clock: Clock, entropy: Entropy) -> None:
@@ -31,13 +33,8 @@ class RequestLog:
         """Serves one connection scope."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        request_id = ""
-        for name, value in scope["headers"]:
-            if name == b"x-request-id":
-                request_id = value.decode("latin-1").strip(" \t")
-                break
-        if not _REQUEST_ID.fullmatch(request_id):
-            request_id = self._entropy.token(96)
+        caller_id = _callers_id(scope)
+        request_id = new_request_id(self._clock.now(), self._entropy)
         headers = answer_headers(scope)
         headers.append((b"x-request-id", request_id.encode()))
         scope["state"]["request_id"] = request_id
@@ -71,6 +68,16 @@ class RequestLog:
                 status=status,
                 ms=milliseconds,
                 address=client_address(scope),
+                **caller_id,
             )
             REQUEST_ID.reset(context)
         return None
+
+
+def _callers_id(scope: Scope) -> dict[str, str]:
+    """What the caller calls the request, if it says so."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = value.decode("latin-1").strip(" \t")
+            return {"caller_id": given} if _CALLERS_ID.fullmatch(given) else {}
+    return {}

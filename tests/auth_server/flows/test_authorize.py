@@ -8,6 +8,7 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Refused
 from auth_server.flows.authorize import Continue, ErrorRedirect
 from tests.auth_server.flows.world import (
+    ADDRESS,
     ISSUER,
     OTHER_RESOURCE,
     REDIRECT_URI,
@@ -313,7 +314,7 @@ async def test_a39_forced_sign_in(world: World, changes: dict[str, str]) -> None
     outcome = await world.begin(client_id, **changes)
     assert isinstance(outcome, Continue)
     assert outcome.needs_sign_in
-    consent = await world.flows.consent.view(outcome.transaction_id, world.browser_id, world.session_id)
+    consent = await world.flows.consent.view(outcome.transaction_id, world.browser_id, world.session_id, ADDRESS)
     assert type(consent).__name__ == "NeedsSignIn"
     await world.signed_in(outcome.transaction_id)
     assert "code=" in await world.decided(outcome.transaction_id)
@@ -338,5 +339,5 @@ async def test_a42_session_id_changes_at_sign_in(world: World) -> None:
     first = world.session_id
     again = await world.began(client_id, prompt="login")
     await world.signed_in(again)
-    ended = await world.flows.consent.view(again, world.browser_id, first)
+    ended = await world.flows.consent.view(again, world.browser_id, first, ADDRESS)
     assert type(ended).__name__ == "NeedsSignIn"

@@ -79,7 +79,7 @@ async def test_b03_another_browser(world: World) -> None:
     page = await world.consent_page(transaction_id)
     for browser_id in (None, "brw_other"):
         assert (
-            await outcome(world.flows.consent.view(transaction_id, browser_id, world.session_id))
+            await outcome(world.flows.consent.view(transaction_id, browser_id, world.session_id, ADDRESS))
             == Reason.UNKNOWN_TRANSACTION
         )
         decided = await outcome(
@@ -151,7 +151,7 @@ async def test_b06_b17_a_decision_is_final(world: World, approve: bool) -> None:
     for second in (True, False):
         assert await _decide(world, transaction_id, page.csrf_token, second) == Reason.DECIDED_TRANSACTION
     assert (
-        await outcome(world.flows.consent.view(transaction_id, world.browser_id, world.session_id))
+        await outcome(world.flows.consent.view(transaction_id, world.browser_id, world.session_id, ADDRESS))
         == Reason.DECIDED_TRANSACTION
     )
 
@@ -167,7 +167,7 @@ async def test_b21_redirect_uri_withdrawn_meanwhile(world: World) -> None:
     page = await world.consent_page(transaction_id)
     world.sql("UPDATE clients SET redirect_uris = '[]'")
     assert (
-        await outcome(world.flows.consent.view(transaction_id, world.browser_id, world.session_id))
+        await outcome(world.flows.consent.view(transaction_id, world.browser_id, world.session_id, ADDRESS))
         == Reason.UNKNOWN_TRANSACTION
     )
     assert await _decide(world, transaction_id, page.csrf_token) == Reason.UNKNOWN_TRANSACTION
@@ -191,7 +191,10 @@ async def test_b21_client_deleted_meanwhile(world: World) -> None:
 async def test_not_signed_in(world: World) -> None:
     transaction_id = await world.began((await world.register()).client_id)
     for session_id in (None, "", "ses_unknown", "é"):
-        assert await outcome(world.flows.consent.view(transaction_id, world.browser_id, session_id)) == NeedsSignIn()
+        assert (
+            await outcome(world.flows.consent.view(transaction_id, world.browser_id, session_id, ADDRESS))
+            == NeedsSignIn()
+        )
 
 
 async def test_expired_transaction(world: World) -> None:
@@ -206,6 +209,8 @@ async def test_f12_a_session_is_no_token_and_a_token_no_session(world: World) ->
     body = await world.tokens(client.client_id)
     for cookie in (body["access_token"], body["refresh_token"]):
         transaction_id = await world.began(client.client_id)
-        assert await outcome(world.flows.consent.view(transaction_id, world.browser_id, cookie)) == NeedsSignIn()
+        assert (
+            await outcome(world.flows.consent.view(transaction_id, world.browser_id, cookie, ADDRESS)) == NeedsSignIn()
+        )
     assert error(await world.refresh(client.client_id, str(world.session_id))) == (400, "invalid_grant")
     ok(await world.refresh(client.client_id, body["refresh_token"]))

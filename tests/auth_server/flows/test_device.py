@@ -426,9 +426,11 @@ async def test_a_user_code_that_is_taken_is_not_given_twice(world: World) -> Non
             clients=world.store,
             source=world.documents,
             limiter=world.limiter,
+            trail=world.trail,
             clock=world.clock,
         ),
         limiter=world.limiter,
+        trail=world.trail,
         clock=world.clock,
         entropy=Repeating(),
     )

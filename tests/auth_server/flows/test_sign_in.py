@@ -21,7 +21,7 @@ Submit = Callable[..., Awaitable[object]]
 async def _page(world: World) -> tuple[str, Submit]:
     """A transaction id and the submission of its sign-in page, with changes."""
     transaction_id = await world.began((await world.register()).client_id)
-    page = await outcome(world.flows.sign_in.view(transaction_id, world.browser_id))
+    page = await outcome(world.flows.sign_in.view(transaction_id, world.browser_id, ADDRESS))
     assert isinstance(page, SignInPage)
 
     async def submit(browser_id: str | None = "", **changes: str) -> object:
@@ -36,14 +36,14 @@ async def _page(world: World) -> tuple[str, Submit]:
 
 async def test_page_names_the_client(world: World) -> None:
     transaction_id, _ = await _page(world)
-    page = await outcome(world.flows.sign_in.view(transaction_id, world.browser_id))
+    page = await outcome(world.flows.sign_in.view(transaction_id, world.browser_id, ADDRESS))
     assert isinstance(page, SignInPage)
     assert (page.client_name, page.client_verified) == ("Probe", False)
 
 
 async def test_loading_the_page_twice_and_sending_the_first_works(world: World) -> None:
     transaction_id, submit = await _page(world)
-    await outcome(world.flows.sign_in.view(transaction_id, world.browser_id))
+    await outcome(world.flows.sign_in.view(transaction_id, world.browser_id, ADDRESS))
     await world.began((await world.register()).client_id)  # another tab
     assert isinstance(await submit(), SignedIn)
 
@@ -102,30 +102,34 @@ async def test_i11_unknown_address_costs_as_much(world: World) -> None:
 async def test_csrf_token_of_nothing_or_of_another_transaction(world: World) -> None:
     first, submit = await _page(world)
     second = await world.began((await world.register()).client_id)
-    other = await outcome(world.flows.sign_in.view(second, world.browser_id))
+    other = await outcome(world.flows.sign_in.view(second, world.browser_id, ADDRESS))
     assert isinstance(other, SignInPage)
     for token in ("", "x", "é", other.csrf_token):
         assert await submit(csrf_token=token) == Reason.FORGED_FORM
-    assert isinstance(await outcome(world.flows.sign_in.view(first, world.browser_id)), SignInPage)
+    assert isinstance(await outcome(world.flows.sign_in.view(first, world.browser_id, ADDRESS)), SignInPage)
 
 
 @pytest.mark.parametrize("browser_id", [None, "brw_of-another-browser", "é"])
 async def test_b03_another_browser(world: World, browser_id: str | None) -> None:
     transaction_id, submit = await _page(world)
-    assert await outcome(world.flows.sign_in.view(transaction_id, browser_id)) == Reason.UNKNOWN_TRANSACTION
+    assert await outcome(world.flows.sign_in.view(transaction_id, browser_id, ADDRESS)) == Reason.UNKNOWN_TRANSACTION
     assert await submit(browser_id=browser_id) == Reason.UNKNOWN_TRANSACTION
 
 
 @pytest.mark.parametrize("transaction_id", ["", "txn_unknown", "\ud800"])
 async def test_unknown_transaction(world: World, transaction_id: str) -> None:
     await _page(world)
-    assert await outcome(world.flows.sign_in.view(transaction_id, world.browser_id)) == Reason.UNKNOWN_TRANSACTION
+    assert (
+        await outcome(world.flows.sign_in.view(transaction_id, world.browser_id, ADDRESS)) == Reason.UNKNOWN_TRANSACTION
+    )
 
 
 async def test_expired_transaction(world: World) -> None:
     transaction_id, submit = await _page(world)
     world.clock.time += TRANSACTION_LIFETIME
-    assert await outcome(world.flows.sign_in.view(transaction_id, world.browser_id)) == Reason.UNKNOWN_TRANSACTION
+    assert (
+        await outcome(world.flows.sign_in.view(transaction_id, world.browser_id, ADDRESS)) == Reason.UNKNOWN_TRANSACTION
+    )
     assert await submit() == Reason.UNKNOWN_TRANSACTION
 
 
@@ -133,7 +137,9 @@ async def test_decided_transaction(world: World) -> None:
     transaction_id, submit = await _page(world)
     await world.signed_in(transaction_id)
     await world.decided(transaction_id)
-    assert await outcome(world.flows.sign_in.view(transaction_id, world.browser_id)) == Reason.DECIDED_TRANSACTION
+    assert (
+        await outcome(world.flows.sign_in.view(transaction_id, world.browser_id, ADDRESS)) == Reason.DECIDED_TRANSACTION
+    )
     assert await submit() == Reason.DECIDED_TRANSACTION
 
 

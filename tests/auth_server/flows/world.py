@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from joserfc import jws
 
 from auth_server.adapters.attempt_limits import StoreAttemptLimiter
+from auth_server.adapters.audit_trail import StoreAuditTrail
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
 from auth_server.adapters.passwords import Argon2Passwords, open_passwords
@@ -139,6 +140,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.limiter = StoreAttemptLimiter(self.store, self.clock)
+        self.trail = StoreAuditTrail(self.store, self.clock, SystemEntropy())
         self.administration = Administration.over(
             self.store,
             resources=self.deployment.resources,
@@ -149,6 +151,7 @@ class World:
         self.deploy(self.deployment)
 
     limiter: StoreAttemptLimiter = field(init=False)
+    trail: StoreAuditTrail = field(init=False)
     flows: Flows = field(init=False)
     administration: Administration = field(init=False)
 
@@ -164,6 +167,7 @@ class World:
             passwords=self.passwords,
             limiter=self.limiter,
             nonces=Nonces(MASTER_KEY, "auth-server"),
+            trail=self.trail,
             clock=self.clock,
             entropy=SystemEntropy(),
         )
@@ -212,7 +216,7 @@ class World:
 
     async def signed_in(self, transaction_id: str, password: str = PASSWORD) -> None:
         """Fills in the sign-in page."""
-        page = await self.flows.sign_in.view(transaction_id, self.browser_id)
+        page = await self.flows.sign_in.view(transaction_id, self.browser_id, ADDRESS)
         assert isinstance(page, SignInPage), page
         outcome = await self.flows.sign_in.submit(
             transaction_id,
@@ -228,7 +232,7 @@ class World:
 
     async def consent_page(self, transaction_id: str) -> ConsentQuestion:
         """The consent page of a signed-in person."""
-        page = await self.flows.consent.view(transaction_id, self.browser_id, self.session_id)
+        page = await self.flows.consent.view(transaction_id, self.browser_id, self.session_id, ADDRESS)
         assert isinstance(page, ConsentQuestion), page
         return page
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from auth_server.domain import audit
+from auth_server.domain.audit import EMPTY, AuditEvent, EventName
 from auth_server.domain.authorization import PUSHED_LIFETIME, PushedRequest
 from auth_server.domain.client import AuthenticationMethod, ClientSecret, Registration
 from auth_server.domain.device import DeviceAuthorization
@@ -135,6 +137,13 @@ async def fill(store: Store) -> None:
     await store.count_attempt("limit", 2, MINUTE, NOW)
     await store.count_attempt("limit", 2, MINUTE, NOW + 1)
     await store.use_once("jti", NOW + 1000, NOW)
+    head = EMPTY
+    for number in range(3):
+        time_ms = int((NOW + number) * 1000)
+        event = AuditEvent(time_ms=time_ms, name=EventName.SIGNED_IN, flow_id="flow", user_id=USER.user_id)
+        batch = audit.following(head, audit.packed([event], "writer"), time_ms)
+        assert await store.append_audit(batch)
+        head = batch.head
 
 
 async def behaviour(store: Store) -> list[Any]:
@@ -204,6 +213,12 @@ async def behaviour(store: Store) -> list[Any]:
         await store.poll_device("denied", "dc-denied", CLIENT.client_id, at),
         await store.rotate(device("approved").first_token("device").key, _rotation("device", "rt1-device"), at),
         await store.grant_by_handle("handle-without-browser", at),
+        await store.audit_head(),
+        await store.audit_of("flow"),
+        await store.append_audit(audit.following(await store.audit_head(), b"next", int(at * 1000))),
+        await store.forget_audit(NOW + 1),
+        [batch.sequence async for batch in store.audit_batches()],
+        await store.audit_of("flow"),
     ]
 
 

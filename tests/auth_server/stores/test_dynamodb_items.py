@@ -53,6 +53,9 @@ PERMANENT = {
     ("client", "client"),
     ("user", "user"),
     ("email", "email"),
+    ("audit-head", "audit-head"),
+    ("audit", "batch"),
+    ("audit-of", "batch"),
 }
 DAY = 86400
 ITEM_LIMIT = 400 * 1024

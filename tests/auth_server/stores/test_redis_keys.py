@@ -34,8 +34,11 @@ PERMANENT = {
     "emails",
     "key",
     "keys",
+    "audit",
+    "audit-of",
 }
-"""What a store keeps once every grant, session and attempt has ended: clients of the operator's, people, keys."""
+"""What a store keeps once every grant, session and attempt has ended: clients of the operator's, people,
+keys, and the audit trail."""
 
 
 class _Keys:

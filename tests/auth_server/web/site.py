@@ -1,5 +1,6 @@
 """The whole service in this process, over ASGI and its real store, with a browser-like client."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -198,6 +199,11 @@ class Site:
             for name in names:
                 db.execute(f"ALTER TABLE gone_{name} RENAME TO {name}")
             db.close()
+
+
+def without_reference(text: str) -> str:
+    """A page or URL without the id of its request."""
+    return re.sub(r"Reference <code>[^<]+</code>|\+%28reference\+[^&]+%29", "", text)
 
 
 def redirect_parameters(response: httpx2.Response, uri: str = LOOPBACK_URI) -> dict[str, str]:

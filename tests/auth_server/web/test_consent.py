@@ -17,6 +17,7 @@ from tests.auth_server.web.site import (
     WEB_URI,
     Site,
     redirect_parameters,
+    without_reference,
 )
 from tests.support.people import Pkce, main_form
 
@@ -146,9 +147,9 @@ async def test_b04_either_word_of_the_browser_is_enough(site: Site, headers: dic
 
 async def test_b05_a_page_loaded_twice_can_be_sent_once_from_the_first(site: Site) -> None:
     login = await site.sign_in_page()
-    assert (await site.browser.get(login.url)).text == login.text
+    assert without_reference((await site.browser.get(login.url)).text) == without_reference(login.text)
     page = await site.sign_in(login)
-    assert (await site.browser.get(page.url)).text == page.text
+    assert without_reference((await site.browser.get(page.url)).text) == without_reference(page.text)
     assert redirect_parameters(await site.submit(page, decision="approve"))["code"]
 
 
@@ -158,7 +159,8 @@ async def test_b06_b17_a_decision_is_taken_once(site: Site, first: str) -> None:
     answer = await site.submit(page, decision=first)
     redirect_parameters(answer)
     second_click = await site.submit(page, decision=first)
-    assert (second_click.status_code, second_click.headers["location"]) == (303, answer.headers["location"])
+    assert second_click.status_code == 303
+    assert without_reference(second_click.headers["location"]) == without_reference(answer.headers["location"])
     for again in (
         await site.submit(page, decision="deny" if first == "approve" else "approve"),
         await site.browser.get(page.url),
@@ -310,8 +312,9 @@ async def test_i11_an_unknown_address_and_a_wrong_password_look_the_same(site: S
     unknown = await site.submit(page, email="nobody@example.com", password="wrong password")
     malformed = await site.submit(page, email=EMAIL, password="x")
     assert wrong.status_code == unknown.status_code == malformed.status_code == 400
-    assert wrong.text.replace(EMAIL, "") == unknown.text.replace("nobody@example.com", "")
-    assert wrong.text == malformed.text
+    texts = [without_reference(page.text) for page in (wrong, unknown, malformed)]
+    assert texts[0].replace(EMAIL, "") == texts[1].replace("nobody@example.com", "")
+    assert texts[0] == texts[2]
     assert set(wrong.headers) == set(unknown.headers)
     assert 'role="alert"' in wrong.text
     assert "set-cookie" not in wrong.headers

@@ -71,7 +71,7 @@ async def test_from_sign_in_to_revocation(site: Site, lines: list[Line]) -> None
 
 
 @pytest.mark.parametrize("what", ["code", "refresh token"])
-async def test_what_was_stolen_is_a_warning(site: Site, lines: list[Line], what: str) -> None:
+async def test_what_was_stolen_is_an_alarm(site: Site, lines: list[Line], what: str) -> None:
     """With the person and the grant, which is over."""
     pkce = Pkce()
     code = await _code(site, pkce)
@@ -84,7 +84,7 @@ async def test_what_was_stolen_is_a_warning(site: Site, lines: list[Line], what:
         answer = await _refreshed(site, tokens["refresh_token"])
     assert answer.json()["error"] == "invalid_grant"
     (given,), (refused,) = _of(lines, "consent_given"), _of(lines, "refused")
-    assert refused["log_level"] == "warning"
+    assert (refused["log_level"], refused["alarm"]) == ("error", True)
     for name in ("user_id", "client_id", "grant", "address"):
         assert refused[name] == given[name], name
     assert given["address"] == ADDRESS

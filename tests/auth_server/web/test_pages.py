@@ -107,7 +107,7 @@ async def test_a01_a_person_learns_how_to_reset_an_unknown_client(site: Site) ->
     assert "not registered here" in page.text
     for app_name in ("Claude Code", "Codex", "Cursor", "VS Code"):
         assert app_name in page.text
-    assert re.search(r"Reference <code>[A-Za-z0-9_-]{16}</code>", page.text)
+    assert re.search(r"Reference <code>[0-9a-f]{8}-[A-Za-z0-9_-]{12}</code>", page.text)
     assert page.headers["x-request-id"] in page.text
 
 

@@ -11,9 +11,13 @@ from auth_server.web import refusals
 
 @pytest.mark.parametrize("reason", Reason)
 def test_answers_are_what_rfc_6749_allows(reason: Reason) -> None:
-    """RFC 6749 §5.2: the two members of the document, the header with 401, no caching."""
-    answer = refusals.as_json(Request({"type": "http"}), Refused(reason, Facts(retry_after=7)))
-    assert set(json.loads(bytes(answer.body))) == {"error", "error_description"}
+    """RFC 6749 §5.2: the two members of the document and ours, the header with 401, no caching."""
+    answer = refusals.as_json(
+        Request({"type": "http", "state": {"request_id": "r"}}), Refused(reason, Facts(retry_after=7))
+    )
+    document = json.loads(bytes(answer.body))
+    assert set(document) == {"error", "error_description", "request_id"}
+    assert document["request_id"] == "r"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Pragma"] == "no-cache"
     assert ("WWW-Authenticate" in answer.headers) == (answer.status_code == 401)

@@ -57,7 +57,8 @@ class PushedRequest:
 class Transaction:
     """An authorization request waiting for its person, by the SHA-256 of its id and bound to one browser.
 
-    `authenticated_since` is the earliest sign-in that will do (`prompt=login`, `max_age`), 0 when any will.
+    `authenticated_since` is the earliest sign-in that will do (`prompt=login`, `max_age`), 0 when any will. `flow_id`
+    is the handle of the grant that it may lead to; empty in one of an earlier release.
     """
 
     digest: str
@@ -65,6 +66,7 @@ class Transaction:
     request: AuthorizationRequest
     authenticated_since: float
     expires_at: float
+    flow_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

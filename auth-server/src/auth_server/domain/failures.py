@@ -78,6 +78,7 @@ class Reason(StrEnum):
     WRONG_VERIFIER = "wrong_verifier"
     CODE_NOT_VALID = "code_not_valid"
     CODE_REUSED = "code_reused"
+    CODE_OF_ANOTHER_CLIENT = "code_of_another_client"
     REFRESH_TOKEN_NOT_VALID = "refresh_token_not_valid"  # noqa: S105 (a reason, not a secret)
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 (a reason, not a secret)
     REFRESH_TOKEN_STOLEN = "refresh_token_stolen"  # noqa: S105 (a reason, not a secret)
@@ -103,6 +104,18 @@ class Reason(StrEnum):
     TOO_MANY_REQUESTS = "too_many_requests"
     STORE_UNAVAILABLE = "store_unavailable"
     CRASHED = "crashed"
+
+
+ALARMS = frozenset(
+    {
+        Reason.CODE_REUSED,
+        Reason.CODE_OF_ANOTHER_CLIENT,
+        Reason.DEVICE_CODE_REUSED,
+        Reason.REFRESH_TOKEN_REUSED,
+        Reason.REFRESH_TOKEN_STOLEN,
+    }
+)
+"""Somebody holds what was given to somebody else: the operator must look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +243,7 @@ WIRE: dict[Reason, WireError] = {
     Reason.WRONG_VERIFIER: _CODE,
     Reason.CODE_NOT_VALID: _CODE,
     Reason.CODE_REUSED: _CODE,
+    Reason.CODE_OF_ANOTHER_CLIENT: _CODE,
     Reason.REFRESH_TOKEN_NOT_VALID: _REFRESH,
     Reason.REFRESH_TOKEN_REUSED: _REFRESH,
     Reason.REFRESH_TOKEN_STOLEN: _REFRESH,

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, replace
 
 from auth_server.domain import credentials
+from auth_server.domain.audit import EventName
 from auth_server.domain.authorization import TRANSACTION_LIFETIME, PushedRequest, Transaction
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.domain.user import Session
 from auth_server.flows.client_documents import ClientDocuments
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore
@@ -17,6 +19,7 @@ from auth_server.ports.people import SessionStore
 from auth_server.ports.pushed_requests import PushedRequestStore, Started
 from auth_server.protocol import authorize, client_documents, pushed_requests, redirect_uri
 from auth_server.protocol.parameters import Pairs
+from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -27,7 +30,6 @@ class ErrorRedirect:
 
     url: str
     reason: Reason
-    client_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,14 @@ class Authorize:
         sessions: SessionStore,
         grants: GrantStore,
         limiter: AttemptLimiter,
+        trail: AuditTrail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._deployment = deployment
         self._clients, self._documents, self._transactions = clients, documents, transactions
         self._pushed_requests, self._sessions, self._grants = pushed_requests, sessions, grants
-        self._limiter, self._clock, self._entropy = limiter, clock, entropy
+        self._limiter, self._trail, self._clock, self._entropy = limiter, trail, clock, entropy
 
     async def begin(
         self,
@@ -99,8 +102,7 @@ class Authorize:
         except Refused as refusal:
             if not await self._is_trusted(proven, session_id, now):
                 raise Refused(refusal.reason, replace(refusal.facts, client_id=proven.client.client_id)) from refusal
-            url = authorize.error_redirect(proven.redirect_uri, proven.state, refusal, self._deployment.issuer)
-            return ErrorRedirect(url, refusal.reason, proven.client.client_id)
+            return self._sent_back(proven, refusal, address)
         browser_id = browser_id or credentials.new_browser_id(self._entropy)
         transaction_id = self._transaction_id(pushed, browser_id)
         transaction = Transaction(
@@ -109,12 +111,39 @@ class Authorize:
             request=accepted.request,
             authenticated_since=accepted.authenticated_since,
             expires_at=now + TRANSACTION_LIFETIME,
+            flow_id=credentials.new_identifier(self._entropy),
         )
         if pushed is None:
             await self._transactions.start_transaction(transaction)
         elif not await self._pushed_requests.start_pushed(pushed.digest, transaction, now):
             raise Refused(Reason.USED_REQUEST_URI, Facts(client_id=pushed.client_id))
+        self._record_start(transaction, session, address)
         return Continue(transaction_id, browser_id, needs_sign_in=session is None)
+
+    def _sent_back(self, proven: authorize.Proven, refusal: Refused, address: str) -> ErrorRedirect:
+        reference = self._trail.record(
+            EventName.AUTHORIZATION_REFUSED,
+            client_id=proven.client.client_id,
+            address=address,
+            reason=refusal.reason.value,
+        )
+        issuer = self._deployment.issuer
+        return ErrorRedirect(
+            authorize.error_redirect(proven.redirect_uri, proven.state, refusal, issuer, reference), refusal.reason
+        )
+
+    def _record_start(self, transaction: Transaction, session: Session | None, address: str) -> None:
+        request = transaction.request
+        self._trail.record(
+            EventName.AUTHORIZATION_STARTED,
+            flow_id=transaction.flow_id,
+            client_id=request.client_id,
+            user_id=session.user_id if session else None,
+            address=address,
+            scope=scope.join(request.scopes),
+            resource=request.resource,
+            redirect=redirect_uri.shown_host(request.redirect_uri),
+        )
 
     async def _pushed_request(
         self, pairs: Pairs, browser_id: str | None, now: float

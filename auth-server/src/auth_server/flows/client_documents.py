@@ -6,11 +6,12 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 import anyio
-import structlog
 
+from auth_server.domain.audit import EventName
 from auth_server.domain.client import Client, Registration
 from auth_server.domain.deployment import Deployment, DocumentPolicy
 from auth_server.domain.failures import Facts, Reason, Refused
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.clients import Addition, ClientStore
 from auth_server.ports.documents import DocumentSource, DocumentUnavailable, Obstacle
 from auth_server.ports.limits import AttemptLimiter
@@ -32,7 +33,6 @@ _TEXTS = {
     Obstacle.CONTENT_ENCODING: "It came compressed, which was not asked for.",
     Obstacle.TOO_LONG: "It is longer than 5 KB.",
 }
-_log = structlog.get_logger("client_documents")
 
 
 class ClientDocuments:
@@ -50,10 +50,11 @@ class ClientDocuments:
         clients: ClientStore,
         source: DocumentSource,
         limiter: AttemptLimiter,
+        trail: AuditTrail,
         clock: Clock,
     ) -> None:
         self._deployment, self._clients, self._source = deployment, clients, source
-        self._limiter, self._clock = limiter, clock
+        self._limiter, self._trail, self._clock = limiter, trail, clock
         self._turns: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self._refusals: OrderedDict[str, tuple[float, Refused]] = OrderedDict()
 
@@ -99,16 +100,27 @@ class ClientDocuments:
             now = self._clock.now()
             client = client_documents.client(client_id, document, self._deployment.redirect_schemes, now)
         except DocumentUnavailable as obstacle:
-            _log.warning("client_document_unavailable", client_id=client_id, reason=str(obstacle))
             reason = Reason.CLIENT_DOCUMENT_UNAVAILABLE if obstacle.may_pass else Reason.CLIENT_DOCUMENT_REFUSED
             facts = Facts(client_id=client_id, retry_after=RETRY_SECONDS, defect=_TEXTS[obstacle.obstacle])
+            unavailable = EventName.CLIENT_DOCUMENT_UNAVAILABLE
+            self._trail.record(
+                unavailable, client_id=client_id, address=address, reason=reason.value, detail=str(obstacle)
+            )
             raise self._remembered(client_id, Refused(reason, facts)) from obstacle
         except Refused as refused:
-            _log.warning("client_document_invalid", client_id=client_id, reason=refused.facts.defect)
+            self._trail.record(
+                EventName.CLIENT_DOCUMENT_INVALID,
+                client_id=client_id,
+                address=address,
+                reason=refused.reason.value,
+                detail=refused.facts.defect,
+            )
             raise self._remembered(client_id, refused) from refused
         if await self._clients.add_client(client) is Addition.DELETED:
             raise Refused(Reason.CLIENT_DELETED, Facts(client_id=client_id))
-        _log.info("client_document_read", client_id=client_id, name=client.name)
+        self._trail.record(
+            EventName.CLIENT_DOCUMENT_READ, client_id=client_id, address=address, client_name=client.name
+        )
         return client
 
     def _remembered(self, client_id: str, refused: Refused) -> Refused:

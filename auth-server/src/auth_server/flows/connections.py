@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from auth_server.domain import credentials
+from auth_server.domain.audit import EventName
 from auth_server.domain.client import Client
 from auth_server.domain.failures import Reason, Refused
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore
 from auth_server.ports.people import SessionStore
 from shared_kernel.clock import Clock
-
-_log = structlog.get_logger("connections")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +26,11 @@ class Connection:
 class Connections:
     """Shows and ends connections. One is all the grants that a client has of a person."""
 
-    def __init__(self, *, clients: ClientStore, sessions: SessionStore, grants: GrantStore, clock: Clock) -> None:
-        self._clients, self._sessions, self._grants, self._clock = clients, sessions, grants, clock
+    def __init__(
+        self, *, clients: ClientStore, sessions: SessionStore, grants: GrantStore, trail: AuditTrail, clock: Clock
+    ) -> None:
+        self._clients, self._sessions, self._grants = clients, sessions, grants
+        self._trail, self._clock = trail, clock
 
     async def of(self, session_id: str | None) -> Sequence[Connection]:
         """The connections of the signed-in person, oldest first. Raises StoreUnavailable."""
@@ -59,7 +60,13 @@ class Connections:
         for grant in await self._grants.grants(now, user_id):
             if grant.client_id == client_id:
                 await self._grants.revoke_grant(grant.grant_id, now)
-                _log.info("disconnected", user_id=user_id, client_id=client_id, grant=grant.handle, address=address)
+                self._trail.record(
+                    EventName.DISCONNECTED,
+                    flow_id=grant.handle,
+                    client_id=client_id,
+                    user_id=user_id,
+                    address=address,
+                )
 
     async def _person(self, session_id: str | None, now: float) -> str | None:
         session = await self._sessions.session(credentials.digest(session_id), now) if session_id else None

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import structlog
-
 from auth_server.domain import credentials
+from auth_server.domain.audit import EventName
 from auth_server.domain.authorization import CODE_LIFETIME, REPEAT_SECONDS, AuthorizationCode, Transaction
 from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
@@ -15,6 +14,7 @@ from auth_server.domain.workspace import Membership, Workspace
 from auth_server.flows import transactions, workspace_choice
 from auth_server.flows.device_decision import DeviceDecisions, DeviceQuestion
 from auth_server.flows.sign_out import sign_out_token
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.authorizations import Decided, TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.people import SessionStore, UserStore
@@ -23,8 +23,6 @@ from auth_server.protocol import authorize, redirect_uri
 from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
-
-_log = structlog.get_logger("consent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +106,18 @@ class Consent:
         sessions: SessionStore,
         workspaces: WorkspaceStore,
         devices: DeviceDecisions,
+        trail: AuditTrail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._deployment, self._workspaces, self._devices = deployment, workspaces, devices
         self._clients, self._transactions, self._users, self._sessions = clients, transactions, users, sessions
-        self._clock, self._entropy = clock, entropy
+        self._trail, self._clock, self._entropy = trail, clock, entropy
 
     async def view(
-        self, transaction_id: str, browser_id: str | None, session_id: str | None
+        self, transaction_id: str, browser_id: str | None, session_id: str | None, address: str
     ) -> ConsentQuestion | NoWorkspace | NeedsSignIn:
-        """What to show; without side effects.
+        """What to show.
 
         Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
         """
@@ -128,6 +127,7 @@ class Consent:
         if not isinstance(checked, _Checked):
             return checked
         if not checked.memberships:
+            self._record(EventName.NO_WORKSPACE, checked, address)
             return NoWorkspace(
                 client_name=checked.client.name,
                 client_verified=checked.client.is_verified,
@@ -135,6 +135,7 @@ class Consent:
                 csrf_token=checked.csrf_token,
                 sign_out_token=checked.sign_out_token,
             )
+        self._record(EventName.CONSENT_SHOWN, checked, address)
         request = checked.transaction.request
         kind = redirect_uri.kind(request.redirect_uri) if request.device_id is None else None
         device = await self._devices.question(request.device_id, transaction_id, now) if request.device_id else None
@@ -175,12 +176,12 @@ class Consent:
         now = self._clock.now()
         found = await transactions.find(self._transactions, transaction_id, browser_id, now)
         if isinstance(found, Decided):
-            return self._again(found, transaction_id, session_id, csrf_token, approve=approve, now=now)
+            return self._again(found, transaction_id, session_id, csrf_token, address, approve=approve, now=now)
         checked = await self._checked(found, transaction_id, session_id, now)
         if not isinstance(checked, _Checked) or session_id is None:
             return NeedsSignIn()
         if not credentials.same_digest(csrf_token, checked.csrf_token):
-            raise Refused(Reason.FORGED_FORM)
+            raise Refused(Reason.FORGED_FORM, transactions.facts(checked.transaction))
         membership = workspace_choice.chosen(checked.memberships, workspace)
         if approve and membership is None:
             return Unchosen()
@@ -195,8 +196,8 @@ class Consent:
         if url is None:  # somebody else was faster, if it was not the person's end or the client's
             found = await transactions.find(self._transactions, transaction_id, browser_id, now)
             if not isinstance(found, Decided):
-                raise Refused(Reason.DECIDED_TRANSACTION)
-            return self._again(found, transaction_id, session_id, csrf_token, approve=approve, now=now)
+                raise Refused(Reason.DECIDED_TRANSACTION, transactions.facts(found))
+            return self._again(found, transaction_id, session_id, csrf_token, address, approve=approve, now=now)
         return Redirect(url)
 
     async def _approved(
@@ -222,20 +223,44 @@ class Consent:
         )
         if not await self._transactions.approve(checked.transaction.digest, grant, stored, now):
             return None
-        _log_given(grant, address)
+        self._record_given(grant, address)
         return authorize.code_redirect(request, code, self._deployment.issuer)
 
     async def _denied(self, checked: "_Checked", address: str, now: float) -> str | None:
         if not await self._transactions.deny(checked.transaction.digest, now):
             return None
-        _log_denied(checked, address)
-        return self._denial(checked.transaction)
+        reference = self._record(EventName.CONSENT_DENIED, checked, address)
+        return self._denial(checked.transaction, reference)
+
+    def _record_given(self, grant: Grant, address: str) -> None:
+        self._trail.record(
+            EventName.CONSENT_GIVEN,
+            flow_id=grant.handle,
+            client_id=grant.client_id,
+            user_id=grant.user_id,
+            address=address,
+            scope=scope.join(grant.scopes),
+            resource=grant.resource,
+            tenant=grant.tenant,
+        )
+
+    def _record(self, name: EventName, checked: "_Checked", address: str) -> str:
+        return self._trail.record(
+            name,
+            flow_id=checked.transaction.flow_id,
+            client_id=checked.client.client_id,
+            user_id=checked.user.user_id,
+            address=address,
+        )
 
     async def _decided_device(
         self, device_id: str, checked: "_Checked", grant: Grant | None, address: str, now: float
     ) -> DeviceDecided:
         if await self._devices.decide(device_id, grant, now):
-            _log_given(grant, address) if grant else _log_denied(checked, address)
+            if grant:
+                self._record_given(grant, address)
+            else:
+                self._record(EventName.CONSENT_DENIED, checked, address)
         return DeviceDecided(checked.client.name, checked.client.is_verified, grant is not None)
 
     def _again(
@@ -244,6 +269,7 @@ class Consent:
         transaction_id: str,
         session_id: str | None,
         csrf_token: str,
+        address: str,
         *,
         approve: bool,
         now: float,
@@ -255,20 +281,25 @@ class Consent:
             or approve != (decided.grant_id is not None)
             or now >= decided.decided_at + REPEAT_SECONDS
         ):
-            raise Refused(Reason.DECIDED_TRANSACTION)
+            raise Refused(Reason.DECIDED_TRANSACTION, transactions.facts(decided.transaction))
+        flow_id, client_id = decided.transaction.flow_id, decided.transaction.request.client_id
+        reference = self._trail.record(
+            EventName.DECISION_REPEATED, flow_id=flow_id, client_id=client_id, address=address
+        )
         if decided.grant_id is None:
-            return Redirect(self._denial(decided.transaction))
+            return Redirect(self._denial(decided.transaction, reference))
         code = credentials.authorization_code(
             session_id=session_id, transaction_id=transaction_id, grant_id=decided.grant_id
         )
         return Redirect(authorize.code_redirect(decided.transaction.request, code, self._deployment.issuer))
 
-    def _denial(self, transaction: Transaction) -> str:
+    def _denial(self, transaction: Transaction, reference: str) -> str:
         return authorize.error_redirect(
             transaction.request.redirect_uri,
             transaction.request.state,
             Refused(Reason.ACCESS_DENIED),
             self._deployment.issuer,
+            reference,
         )
 
     async def _checked(
@@ -295,7 +326,7 @@ class Consent:
         request, client = checked.transaction.request, checked.client
         return Grant(
             grant_id=credentials.new_identifier(self._entropy),
-            handle=credentials.new_identifier(self._entropy),
+            handle=checked.transaction.flow_id or credentials.new_identifier(self._entropy),
             client_id=client.client_id,
             user_id=checked.user.user_id,
             tenant=membership.workspace,
@@ -318,23 +349,6 @@ class _Checked:
     memberships: tuple[Membership, ...]
     csrf_token: str
     sign_out_token: str
-
-
-def _log_given(grant: Grant, address: str) -> None:
-    _log.info(
-        "consent_given",
-        user_id=grant.user_id,
-        client_id=grant.client_id,
-        grant=grant.handle,
-        scope=scope.join(grant.scopes),
-        resource=grant.resource,
-        tenant=grant.tenant,
-        address=address,
-    )
-
-
-def _log_denied(checked: _Checked, address: str) -> None:
-    _log.info("consent_denied", user_id=checked.user.user_id, client_id=checked.client.client_id, address=address)
 
 
 def _csrf_token(session_id: str, transaction_id: str) -> str:

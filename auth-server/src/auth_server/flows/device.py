@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 
 from auth_server.domain import credentials, device_codes
+from auth_server.domain.audit import EventName
 from auth_server.domain.authorization import AuthorizationRequest, Transaction
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.authorize import Continue
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.devices import DecidedDevice, DeviceStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import SessionStore
+from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -47,12 +50,13 @@ class Device:
         transactions: TransactionStore,
         sessions: SessionStore,
         limiter: AttemptLimiter,
+        trail: AuditTrail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._deployment = deployment
         self._devices, self._transactions, self._sessions = devices, transactions, sessions
-        self._limiter, self._clock, self._entropy = limiter, clock, entropy
+        self._limiter, self._trail, self._clock, self._entropy = limiter, trail, clock, entropy
 
     def form(self, browser_id: str | None) -> CodeForm:
         """What to show; without side effects."""
@@ -84,12 +88,22 @@ class Device:
         if retry_after is not None:
             return TooManyCodes(retry_after)
         transaction_id = device_codes.new_transaction_id(self._entropy, user_code)
-        await self._transactions.start_transaction(_transaction(found, transaction_id, browser_id))
+        flow_id = credentials.new_identifier(self._entropy)
+        await self._transactions.start_transaction(_transaction(found, transaction_id, browser_id, flow_id))
         session = await self._sessions.session(credentials.digest(session_id), now) if session_id else None
+        self._trail.record(
+            EventName.DEVICE_CODE_ENTERED,
+            flow_id=flow_id,
+            client_id=found.client_id,
+            user_id=session.user_id if session else None,
+            address=address,
+            scope=scope.join(found.scopes),
+            resource=found.resource,
+        )
         return Continue(transaction_id, browser_id, needs_sign_in=session is None)
 
 
-def _transaction(device: DeviceAuthorization, transaction_id: str, browser_id: str) -> Transaction:
+def _transaction(device: DeviceAuthorization, transaction_id: str, browser_id: str, flow_id: str) -> Transaction:
     request = AuthorizationRequest(
         client_id=device.client_id,
         redirect_uri="",
@@ -105,6 +119,7 @@ def _transaction(device: DeviceAuthorization, transaction_id: str, browser_id: s
         request=request,
         authenticated_since=0.0,
         expires_at=device.expires_at,
+        flow_id=flow_id,
     )
 
 

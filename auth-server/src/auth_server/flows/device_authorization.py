@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
 from auth_server.domain import device_codes
+from auth_server.domain.audit import EventName
 from auth_server.domain.client import Client
 from auth_server.domain.credentials import digest
 from auth_server.domain.deployment import Deployment
@@ -14,6 +13,7 @@ from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_documents import ClientDocuments
 from auth_server.flows.client_request import ClientRequest
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.devices import DeviceStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.protocol import client_documents, device
@@ -21,8 +21,6 @@ from auth_server.protocol.device import DeviceRequest
 from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
-
-_log = structlog.get_logger("device")
 
 
 class DeviceAuthorizations:
@@ -36,12 +34,13 @@ class DeviceAuthorizations:
         authentication: ClientAuthentication,
         documents: ClientDocuments,
         limiter: AttemptLimiter,
+        trail: AuditTrail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._deployment, self._devices = deployment, devices
         self._authentication, self._documents, self._limiter = authentication, documents, limiter
-        self._clock, self._entropy = clock, entropy
+        self._trail, self._clock, self._entropy = trail, clock, entropy
 
     async def begin(self, request: ClientRequest) -> Mapping[str, Any]:
         """The body of the response. The request's scope and resource are judged now.
@@ -59,12 +58,12 @@ class DeviceAuthorizations:
         client = await self._authentication.authenticate(request, now)
         asked = device.judge(request.parameters, client, self._deployment)
         user_code, device_code = await self._started(client, asked, request.address, now)
-        _log.info(
-            "device_authorization_started",
+        self._trail.record(
+            EventName.DEVICE_AUTHORIZATION_STARTED,
             client_id=client.client_id,
+            address=request.address,
             scope=scope.join(asked.scopes),
             resource=asked.resource,
-            address=request.address,
         )
         return device.answer(self._deployment, device_code, user_code)
 

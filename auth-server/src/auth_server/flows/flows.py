@@ -22,6 +22,7 @@ from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.sign_out import SignOut
 from auth_server.flows.token.exchange import TokenExchange
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.documents import DocumentSource
 from auth_server.ports.keys import KeyRing
@@ -63,6 +64,7 @@ def compose(
     passwords: PasswordHasher,
     limiter: AttemptLimiter,
     nonces: Nonces,
+    trail: AuditTrail,
     clock: Clock,
     entropy: Entropy,
 ) -> Flows:
@@ -71,7 +73,7 @@ def compose(
     living_tokens = LivingTokens(deployment=deployment, clients=clients, grants=store, revocations=store, keys=keys)
     possession = Possession(deployment=deployment, replays=store, nonces=nonces, clock=clock)
     client_documents = ClientDocuments(
-        deployment=deployment, clients=clients, source=documents, limiter=limiter, clock=clock
+        deployment=deployment, clients=clients, source=documents, limiter=limiter, trail=trail, clock=clock
     )
     return Flows(
         authorize=Authorize(
@@ -83,6 +85,7 @@ def compose(
             sessions=store,
             grants=store,
             limiter=limiter,
+            trail=trail,
             clock=clock,
             entropy=entropy,
         ),
@@ -93,6 +96,7 @@ def compose(
             authentication=authentication,
             possession=possession,
             limiter=limiter,
+            trail=trail,
             clock=clock,
             entropy=entropy,
         ),
@@ -103,10 +107,11 @@ def compose(
             sessions=store,
             passwords=passwords,
             limiter=limiter,
+            trail=trail,
             clock=clock,
             entropy=entropy,
         ),
-        sign_out=SignOut(users=store, sessions=store, clock=clock),
+        sign_out=SignOut(users=store, sessions=store, trail=trail, clock=clock),
         consent=Consent(
             deployment=deployment,
             clients=clients,
@@ -115,6 +120,7 @@ def compose(
             sessions=store,
             workspaces=store,
             devices=DeviceDecisions(devices=store, grants=store),
+            trail=trail,
             clock=clock,
             entropy=entropy,
         ),
@@ -124,6 +130,7 @@ def compose(
             transactions=store,
             sessions=store,
             limiter=limiter,
+            trail=trail,
             clock=clock,
             entropy=entropy,
         ),
@@ -133,10 +140,11 @@ def compose(
             authentication=authentication,
             documents=client_documents,
             limiter=limiter,
+            trail=trail,
             clock=clock,
             entropy=entropy,
         ),
-        connections=Connections(clients=clients, sessions=store, grants=store, clock=clock),
+        connections=Connections(clients=clients, sessions=store, grants=store, trail=trail, clock=clock),
         client_info=ClientInfo(clients=clients, authentication=authentication, limiter=limiter, clock=clock),
         token=TokenExchange(
             deployment=deployment,
@@ -148,10 +156,11 @@ def compose(
             keys=keys,
             authentication=authentication,
             possession=possession,
+            trail=trail,
             clock=clock,
             entropy=entropy,
         ),
-        register=Register(deployment=deployment, clients=clients, limiter=limiter, clock=clock),
+        register=Register(deployment=deployment, clients=clients, limiter=limiter, trail=trail, clock=clock),
         revoke=Revoke(
             deployment=deployment,
             refresh_tokens=store,
@@ -159,6 +168,7 @@ def compose(
             revocations=store,
             keys=keys,
             authentication=authentication,
+            trail=trail,
             clock=clock,
         ),
         introspect=Introspect(

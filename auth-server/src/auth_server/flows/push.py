@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import structlog
-
 from auth_server.domain import credentials
+from auth_server.domain.audit import EventName
 from auth_server.domain.authorization import PUSHED_LIFETIME, PushedRequest
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
@@ -14,13 +13,12 @@ from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_documents import ClientDocuments
 from auth_server.flows.client_request import ClientRequest
 from auth_server.flows.possession import Possession
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.pushed_requests import PushedRequestStore
 from auth_server.protocol import authorize, client_documents, pushed_requests
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
-
-_log = structlog.get_logger("push")
 
 
 class Push:
@@ -35,12 +33,13 @@ class Push:
         authentication: ClientAuthentication,
         possession: Possession,
         limiter: AttemptLimiter,
+        trail: AuditTrail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._deployment, self._documents, self._pushed_requests = deployment, documents, pushed_requests
         self._authentication, self._possession, self._limiter = authentication, possession, limiter
-        self._clock, self._entropy = clock, entropy
+        self._trail, self._clock, self._entropy = trail, clock, entropy
 
     def nonce(self) -> str:
         """The nonce for the next proof of possession."""
@@ -73,5 +72,5 @@ class Push:
         await self._pushed_requests.push(
             PushedRequest(credentials.digest(uri), client.client_id, kept, now + PUSHED_LIFETIME)
         )
-        _log.info("request_pushed", client_id=client.client_id, address=request.address)
+        self._trail.record(EventName.REQUEST_PUSHED, client_id=client.client_id, address=request.address)
         return pushed_requests.body(uri)

@@ -3,23 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
+from auth_server.domain.audit import EventName
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.clients import Addition, ClientStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.protocol import registration
 from shared_kernel.clock import Clock
 
-_log = structlog.get_logger("register")
-
 
 class Register:
     """Registers clients."""
 
-    def __init__(self, *, deployment: Deployment, clients: ClientStore, limiter: AttemptLimiter, clock: Clock) -> None:
-        self._deployment, self._clients, self._limiter, self._clock = deployment, clients, limiter, clock
+    def __init__(
+        self,
+        *,
+        deployment: Deployment,
+        clients: ClientStore,
+        limiter: AttemptLimiter,
+        trail: AuditTrail,
+        clock: Clock,
+    ) -> None:
+        self._deployment, self._clients, self._limiter = deployment, clients, limiter
+        self._trail, self._clock = trail, clock
 
     async def register(self, metadata: object, address: str) -> Mapping[str, Any]:
         """Registers a client; gives the body of the answer (RFC 7591 §3.2.1).
@@ -38,5 +45,5 @@ class Register:
         if addition is Addition.DELETED:
             raise Refused(Reason.CLIENT_DELETED, Facts(client_id=registered.client.client_id))
         if addition is Addition.ADDED:
-            _log.info("client_registered", client_id=registered.client.client_id, address=address)
+            self._trail.record(EventName.CLIENT_REGISTERED, client_id=registered.client.client_id, address=address)
         return registered.answer

@@ -1,20 +1,18 @@
 """`/revoke`: token revocation (RFC 7009)."""
 
-import structlog
-
 from auth_server.domain import credentials
+from auth_server.domain.audit import EventName
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.revocation import Revocation, Revoked
 from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_request import ClientRequest
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.revocations import RevocationStore
 from auth_server.protocol import revocation
 from shared_kernel.clock import Clock
-
-_log = structlog.get_logger("revoke")
 
 
 class Revoke:
@@ -29,11 +27,12 @@ class Revoke:
         revocations: RevocationStore,
         keys: KeyRing,
         authentication: ClientAuthentication,
+        trail: AuditTrail,
         clock: Clock,
     ) -> None:
         self._deployment, self._refresh_tokens, self._grants = deployment, refresh_tokens, grants
         self._revocations, self._keys = revocations, keys
-        self._authentication, self._clock = authentication, clock
+        self._authentication, self._trail, self._clock = authentication, trail, clock
 
     async def revoke(self, request: ClientRequest) -> None:
         """Ends what the token stands for, if it is the client's own.
@@ -67,4 +66,6 @@ class Revoke:
                 user_id = None
             elif not await self._grants.revoke_grant_by_handle(handle, client.client_id, now):
                 return
-        _log.info("grant_revoked", user_id=user_id, client_id=client.client_id, grant=handle, address=address)
+        self._trail.record(
+            EventName.GRANT_REVOKED, flow_id=handle, client_id=client.client_id, user_id=user_id, address=address
+        )

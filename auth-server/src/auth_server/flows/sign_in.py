@@ -2,21 +2,19 @@
 
 from dataclasses import dataclass
 
-import structlog
-
 from auth_server.domain import credentials
-from auth_server.domain.authorization import SESSION_LIFETIME
+from auth_server.domain.audit import EventName
+from auth_server.domain.authorization import SESSION_LIFETIME, Transaction
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.user import MalformedEmail, Session, UnusablePassword, normalise_email, prepare_password
 from auth_server.flows import transactions
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import PasswordHasher, PasswordsBusy, SessionStore, UserStore
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
-
-_log = structlog.get_logger("sign_in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +63,16 @@ class SignIn:
         sessions: SessionStore,
         passwords: PasswordHasher,
         limiter: AttemptLimiter,
+        trail: AuditTrail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._clients, self._transactions, self._users, self._sessions = clients, transactions, users, sessions
-        self._passwords, self._limiter = passwords, limiter
+        self._passwords, self._limiter, self._trail = passwords, limiter, trail
         self._clock, self._entropy = clock, entropy
 
-    async def view(self, transaction_id: str, browser_id: str | None) -> SignInPage:
-        """What to show; without side effects.
+    async def view(self, transaction_id: str, browser_id: str | None, address: str) -> SignInPage:
+        """What to show.
 
         Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
         """
@@ -81,6 +80,7 @@ class SignIn:
         client = await self._clients.client(transaction.request.client_id)
         if client is None or browser_id is None:
             raise Refused(Reason.UNKNOWN_TRANSACTION)
+        self._record(EventName.SIGN_IN_SHOWN, transaction, address)
         return SignInPage(client.name, client.is_verified, _csrf_token(browser_id, transaction_id))
 
     async def submit(
@@ -100,22 +100,21 @@ class SignIn:
         """
         now = self._clock.now()
         transaction = await transactions.load(self._transactions, transaction_id, browser_id, now)
-        log = _log.bind(client_id=transaction.request.client_id, address=address)
         if browser_id is None or not credentials.same_digest(csrf_token, _csrf_token(browser_id, transaction_id)):
-            raise Refused(Reason.FORGED_FORM)
+            raise Refused(Reason.FORGED_FORM, transactions.facts(transaction))
         account = _account(email)
         retry_after = await self._limiter.sign_in_attempt(account, address)
         if retry_after is not None:
-            log.warning("sign_in_throttled", retry_after=retry_after)
+            self._record(EventName.SIGN_IN_THROTTLED, transaction, address)
             return TooManyAttempts(retry_after)
         user = await self._users.user_by_email(account)
         try:
             match = await self._passwords.verify(user.password_hash if user else None, _password(password), address)
         except PasswordsBusy:
-            log.warning("sign_in_shed")
+            self._record(EventName.SIGN_IN_SHED, transaction, address)
             return TooBusy()
         if match is None or user is None:
-            log.info("sign_in_failed", user_id=user.user_id if user else None)
+            self._record(EventName.SIGN_IN_FAILED, transaction, address, user_id=user.user_id if user else None)
             return WrongCredentials()
         if match.renewed_hash is not None:
             await self._users.renew_password_hash(user.user_id, user.password_hash, match.renewed_hash)
@@ -127,11 +126,21 @@ class SignIn:
             replaces=credentials.digest(session_id) if session_id else None,
         )
         if not started:  # disabled, or given another password a moment ago
-            log.info("sign_in_failed", user_id=user.user_id)
+            self._record(EventName.SIGN_IN_FAILED, transaction, address, user_id=user.user_id)
             return WrongCredentials()
         await self._limiter.sign_in_succeeded(account, address)
-        log.info("signed_in", user_id=user.user_id)
+        self._record(EventName.SIGNED_IN, transaction, address, user_id=user.user_id)
         return SignedIn(new_session_id, SESSION_LIFETIME)
+
+    def _record(
+        self,
+        name: EventName,
+        transaction: Transaction,
+        address: str,
+        user_id: str | None = None,
+    ) -> None:
+        flow_id, client_id = transaction.flow_id, transaction.request.client_id
+        self._trail.record(name, flow_id=flow_id, client_id=client_id, user_id=user_id, address=address)
 
 
 def _csrf_token(browser_id: str, transaction_id: str) -> str:

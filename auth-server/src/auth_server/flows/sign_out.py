@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-import structlog
-
 from auth_server.domain import credentials
+from auth_server.domain.audit import EventName
 from auth_server.domain.failures import Reason, Refused
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.people import SessionStore, UserStore
 from shared_kernel.clock import Clock
-
-_log = structlog.get_logger("sign_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +21,8 @@ class Account:
 class SignOut:
     """Signs people out. What they have allowed clients stays allowed."""
 
-    def __init__(self, *, users: UserStore, sessions: SessionStore, clock: Clock) -> None:
-        self._users, self._sessions, self._clock = users, sessions, clock
+    def __init__(self, *, users: UserStore, sessions: SessionStore, trail: AuditTrail, clock: Clock) -> None:
+        self._users, self._sessions, self._trail, self._clock = users, sessions, trail, clock
 
     async def account(self, session_id: str | None) -> Account | None:
         """Who is signed in; None if nobody is. Raises StoreUnavailable."""
@@ -43,7 +41,7 @@ class SignOut:
         digest = credentials.digest(session_id)
         session = await self._sessions.session(digest, self._clock.now())
         if await self._sessions.end_session(digest) and session:
-            _log.info("signed_out", user_id=session.user_id, address=address)
+            self._trail.record(EventName.SIGNED_OUT, user_id=session.user_id, address=address)
 
 
 def sign_out_token(session_id: str) -> str:

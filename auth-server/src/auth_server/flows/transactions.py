@@ -2,7 +2,7 @@
 
 from auth_server.domain import credentials
 from auth_server.domain.authorization import Transaction
-from auth_server.domain.failures import Reason, Refused
+from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.ports.authorizations import Decided, TransactionStore
 
 
@@ -13,7 +13,7 @@ async def load(transactions: TransactionStore, transaction_id: str, browser_id: 
     """
     found = await find(transactions, transaction_id, browser_id, now)
     if isinstance(found, Decided):
-        raise Refused(Reason.DECIDED_TRANSACTION)
+        raise Refused(Reason.DECIDED_TRANSACTION, facts(found.transaction))
     return found
 
 
@@ -32,3 +32,8 @@ async def find(
     if not credentials.same_digest(transaction.browser_digest, credentials.digest(browser_id)):
         raise Refused(Reason.UNKNOWN_TRANSACTION)
     return found
+
+
+def facts(transaction: Transaction) -> Facts:
+    """What is known of a request about this transaction that is refused."""
+    return Facts(client_id=transaction.request.client_id, grant_handle=transaction.flow_id)

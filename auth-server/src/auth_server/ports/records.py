@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import AuthorizationCode, PushedRequest, Transaction
 from auth_server.domain.client import Client
 from auth_server.domain.device import DeviceAuthorization
@@ -134,6 +135,7 @@ Record = (
     | AttemptWindow
     | UsedOnce
     | Revocation
+    | AuditBatch
     | SealedKey
 )
 """One thing that a store remembers."""

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from auth_server.ports.audit import AuditStore
 from auth_server.ports.authorizations import CodeStore, TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.devices import DeviceStore
@@ -55,6 +56,7 @@ class Store(
     LimitStore,
     ReplayStore,
     RevocationStore,
+    AuditStore,
     RecordStore,
     Maintenance,
     Protocol,

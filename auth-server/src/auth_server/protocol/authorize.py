@@ -119,12 +119,15 @@ def code_redirect(request: AuthorizationRequest, code: str, issuer: str) -> str:
     )
 
 
-def error_redirect(uri: str, state: str | None, refused: Refused, issuer: str) -> str:
-    """Where the browser goes with an error; nothing in it is the client's own text but `state`."""
+def error_redirect(uri: str, state: str | None, refused: Refused, issuer: str, reference: str) -> str:
+    """Where the browser goes with an error; nothing in it is the client's own text but `state`.
+
+    `reference` is the request's id, under which the operator finds what happened.
+    """
     wire = refused.wire
+    description = f"{wire.description} (reference {reference})" if reference else wire.description
     return redirect_uri.with_parameters(
-        uri,
-        [("error", wire.error), ("error_description", wire.description), ("state", state), ("iss", issuer)],
+        uri, [("error", wire.error), ("error_description", description), ("state", state), ("iss", issuer)]
     )
 
 

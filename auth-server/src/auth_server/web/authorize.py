@@ -1,6 +1,5 @@
 """`/authorize`: where a client sends the browser."""
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -13,8 +12,6 @@ from auth_server.web.endpoint import Endpoint
 from auth_server.web.parameters import BODY_LIMIT, parse_form
 from shared_kernel.asgi import header_values
 from shared_kernel.client_address import client_address
-
-_log = structlog.get_logger("web")
 
 
 def authorize(flow: Authorize, browser: Browser) -> Endpoint:
@@ -45,8 +42,7 @@ def authorize(flow: Authorize, browser: Browser) -> Endpoint:
             workspace=_workspace(request),
         )
         match outcome:
-            case ErrorRedirect(url, reason, client_id):
-                _log.info("authorization_refused", reason=reason.value, client_id=client_id, address=address)
+            case ErrorRedirect(url):
                 return browser.redirect(url)
             case Continue(transaction_id, browser_id, needs_sign_in):
                 response = browser.to_transaction("login" if needs_sign_in else "consent", transaction_id)

@@ -1,6 +1,5 @@
 """The rules of the pages people use: cookies, forgery, the address of the answer."""
 
-from dataclasses import replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -10,7 +9,7 @@ from auth_server.domain.failures import WIRE, Reason, Refused
 from auth_server.protocol import parameters
 from auth_server.protocol.parameters import Pairs
 from auth_server.web import notices, pages, refusals
-from auth_server.web.endpoint import Endpoint, Handler, request_id
+from auth_server.web.endpoint import Endpoint, Handler
 from auth_server.web.pages import ClientLabel, Renderer
 from auth_server.web.parameters import bounded_body, media_type, parse_form
 from shared_kernel import resource
@@ -40,12 +39,11 @@ class Browser:
         given = {method: handler for method, handler in handlers.items() if handler}
         return Endpoint(given, self.refuse, cross_origin=False)
 
-    def refuse(self, request: Request, refused: Refused) -> Response:
+    def refuse(self, _request: Request, refused: Refused) -> Response:
         """A refusal as a page."""
         status = WIRE[refused.reason].status
-        page = replace(notices.notice(refused), reference=request_id(request))
         # 401 would need a challenge, and there is none that a browser could meet.
-        response = self.render(page, 400 if status == 401 else status)
+        response = self.render(notices.notice(refused), 400 if status == 401 else status)
         response.headers.update(refusals.headers(refused))
         return response
 

@@ -24,7 +24,8 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
         return await show(request, request.query_params.get("transaction", ""))
 
     async def show(request: Request, transaction_id: str, *, error: str = "", status: int = 200) -> Response:
-        match await flow.view(transaction_id, browser.browser_id(request), browser.session_id(request)):
+        address = client_address(request.scope)
+        match await flow.view(transaction_id, browser.browser_id(request), browser.session_id(request), address):
             case flows.ConsentQuestion() as question:
                 return browser.render(_page(question, transaction_id, browser, error), status)
             case flows.NoWorkspace() as outside:

@@ -1,26 +1,21 @@
 """One path: a handler per method, and how it says no."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_server.domain.audit import EventName
 from auth_server.domain.failures import Facts, Reason, Refused
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.store import StoreUnavailable
 from shared_kernel.asgi import ClientDisconnected, Receive, Scope, Send
 from shared_kernel.client_address import client_address
 
 _LOGGED_ID = 128
-# Somebody holds what was given to somebody else; what it stood for is revoked.
-_SUSPICIOUS = frozenset(
-    {Reason.CODE_REUSED, Reason.REFRESH_TOKEN_REUSED, Reason.REFRESH_TOKEN_STOLEN, Reason.DEVICE_CODE_REUSED}
-)
-_log = structlog.get_logger("web")
 
 T = TypeVar("T")
 
@@ -34,11 +29,19 @@ Refuse = Callable[[Request, Refused], Response]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path: one handler per method, and how it says no. Scripts of any site may call it if it is `cross_origin`."""
+    """One path: one handler per method, and how it says no. Scripts of any site may call it if it is `cross_origin`.
+
+    What it refuses is recorded once it has a trail.
+    """
 
     handlers: Mapping[str, Handler]
     refuse: Refuse
     cross_origin: bool
+    trail: AuditTrail | None = None
+
+    def recorded(self, trail: AuditTrail) -> "Endpoint":
+        """The same endpoint, which records what it refuses."""
+        return replace(self, trail=trail)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request, whatever comes of it; one whose sender went away gets no answer."""
@@ -49,15 +52,18 @@ class Endpoint:
         except ClientDisconnected:
             return
         except Refused as refused:
-            response = refusal(request, refused, self.refuse)
+            response = self._refusal(request, refused)
         except StoreUnavailable:
-            response = refusal(request, Refused(Reason.STORE_UNAVAILABLE), self.refuse)
+            response = self._refusal(request, Refused(Reason.STORE_UNAVAILABLE))
         except Exception as error:
             crash = error
-            response = refusal(request, Refused(Reason.CRASHED), self.refuse)
+            response = self._refusal(request, Refused(Reason.CRASHED))
         await response(scope, receive, send)
         if crash is not None:
             raise crash  # answered, and for the request log to tell
+
+    def _refusal(self, request: Request, refused: Refused) -> Response:
+        return refusal(request, refused, self.refuse, self.trail) if self.trail else self.refuse(request, refused)
 
     def _handler(self, scope: Scope) -> Handler:
         handler = self.handlers.get(scope["method"])
@@ -66,20 +72,21 @@ class Endpoint:
         return handler
 
 
-def refusal(request: Request, refused: Refused, refuse: Refuse) -> Response:
-    """The answer to a request that is refused, whose reason is logged."""
+def refusal(request: Request, refused: Refused, refuse: Refuse, trail: AuditTrail) -> Response:
+    """The answer to a request that is refused, whose reason is recorded."""
     response = refuse(request, refused)
+    if refused.reason is Reason.AUTHORIZATION_PENDING:
+        return response  # the device asks again and again, and the person has not answered yet
     facts = refused.facts
-    _log.log(
-        logging.WARNING if refused.reason in _SUSPICIOUS else logging.INFO,
-        "refused",
-        path=request.scope["path"],
-        status=response.status_code,
-        reason=refused.reason.value,
+    trail.record(
+        EventName.REFUSED,
+        flow_id=facts.grant_handle,
         client_id=facts.client_id[:_LOGGED_ID] if facts.client_id else None,
         user_id=facts.user_id,
-        grant=facts.grant_handle,
         address=client_address(request.scope),
+        reason=refused.reason.value,
+        path=request.scope["path"],
+        status=response.status_code,
     )
     return response
 
@@ -104,8 +111,3 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def request_id(request: Request) -> str:
-    """The id under which the request is logged."""
-    return str(request.scope.get("state", {}).get("request_id", ""))

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from auth_server.domain.client_name import UNNAMED, imitates, mixes_alphabets, safe_name
 from auth_server.domain.workspace import Workspace
 from shared_kernel import scope as scopes
+from shared_kernel.logs import REQUEST_ID
 
 _TEMPLATES = (
     "base.html",
@@ -152,13 +153,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A page that only tells something. `reference` is the request id, to be found in the logs."""
+    """A page that only tells something."""
 
     title: str
     paragraphs: tuple[str, ...]
     steps_title: str = ""
     steps: tuple[Step, ...] = ()
-    reference: str = ""
 
 
 Page = LoginPage | DevicePage | ConsentPage | OutsidePage | HomePage | Notice
@@ -223,8 +223,8 @@ class Renderer:
         self._headers = _page_headers(stylesheet)
 
     def __call__(self, page: Page, status: int = 200) -> HTMLResponse:
-        """The page as a response."""
-        text = self._environment.get_template(_TEMPLATE_OF[type(page)]).render(page=page)
+        """The page as a response. At its foot stands the id of the request, which an operator can look up."""
+        text = self._environment.get_template(_TEMPLATE_OF[type(page)]).render(page=page, reference=REQUEST_ID.get())
         return HTMLResponse(text, status, headers=self._headers)
 
 

@@ -25,15 +25,24 @@ def headers(refused: Refused) -> dict[str, str]:
     return result
 
 
-def as_json(_request: Request, refused: Refused, *, invalid_request: str = "invalid_request") -> Response:
-    """The refusal as an OAuth error document (RFC 6749 §5.2); `invalid_request` is the endpoint's word for that."""
+def request_id(request: Request) -> str:
+    """The id under which the request is logged, and its events are found."""
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+def as_json(request: Request, refused: Refused, *, invalid_request: str = "invalid_request") -> Response:
+    """The refusal as an OAuth error document (RFC 6749 §5.2), and the request's id for whoever is asked about it.
+
+    `invalid_request` is the endpoint's word for that.
+    """
     wire = refused.wire
     sent = {**NOT_STORED, **headers(refused)}
     if wire.status == 401:
         # RFC 6749 §5.2: 'the response MUST include the "WWW-Authenticate" response header field'
         sent["WWW-Authenticate"] = 'Basic realm="authorization server", charset="UTF-8"'
     error = invalid_request if wire.error == "invalid_request" else wire.error
-    return JSONResponse({"error": error, "error_description": wire.description}, wire.status, sent)
+    document = {"error": error, "error_description": wire.description, "request_id": request_id(request)}
+    return JSONResponse(document, wire.status, sent)
 
 
 def registration_as_json(request: Request, refused: Refused) -> Response:

@@ -10,6 +10,7 @@ from starlette.routing import Match, Route, Router
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.flows import Flows
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance
 from auth_server.web import refusals
@@ -32,14 +33,15 @@ class Service:
         *,
         store: Maintenance,
         keys: KeyRing,
+        trail: AuditTrail,
         deployment: Deployment,
         brand: str,
     ) -> None:
-        issuer = deployment.issuer
+        issuer, self._trail = deployment.issuer, trail
         self._browser = Browser(issuer=issuer, render=Renderer(brand=brand, issuer=issuer))
         documents = published(deployment, keys)
         table = endpoints(flows, documents, store=store, keys=keys, issuer=issuer, browser=self._browser)
-        routes = [_ExactRoute(path, endpoint) for path, endpoint in table.items()]
+        routes = [_ExactRoute(path, endpoint.recorded(trail)) for path, endpoint in table.items()]
         router = Router(routes, redirect_slashes=False, default=self._missing)
         public = {path: endpoint.handlers for path, endpoint in table.items() if endpoint.cross_origin}
         self._app: App = CrossOrigin(Documents(router, documents), public, urlsplit(issuer).path)
@@ -54,7 +56,7 @@ class Service:
         request = Request(scope, receive)
         wants_page = any("text/html" in value for value in header_values(scope, "accept"))
         refuse = self._browser.refuse if wants_page else refusals.as_json
-        await refusal(request, Refused(Reason.NOT_FOUND), refuse)(scope, receive, send)
+        await refusal(request, Refused(Reason.NOT_FOUND), refuse, self._trail)(scope, receive, send)
 
 
 class _ExactRoute(Route):

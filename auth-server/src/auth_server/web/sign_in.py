@@ -24,7 +24,7 @@ def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
     async def show(
         request: Request, transaction_id: str, *, email: str = "", error: str = "", status: int = 200
     ) -> Response:
-        page = await flow.view(transaction_id, browser.browser_id(request))
+        page = await flow.view(transaction_id, browser.browser_id(request), client_address(request.scope))
         form = LoginPage(
             action=browser.path("login"),
             transaction=transaction_id,

@@ -170,6 +170,7 @@ def transaction_put(transaction: Transaction, decided_at: float | None = None, g
             "request": {**asdict(transaction.request), "scopes": scope.join(transaction.request.scopes)},
             "authenticated_since": transaction.authenticated_since,
             "expires_at": transaction.expires_at,
+            "flow_id": transaction.flow_id or None,
             "decided_at": decided_at,
             "grant_id": grant_id,
             "queue": queue(KIND, key),
@@ -182,7 +183,14 @@ def transaction_of(item: Item) -> Transaction:
     """The transaction in an item."""
     fields = {"state": None, **item["request"]}
     request = AuthorizationRequest(**{**fields, "scopes": scope.parse(fields["scopes"])})
-    return Transaction(item["digest"], item["browser_digest"], request, item["authenticated_since"], item["expires_at"])
+    return Transaction(
+        item["digest"],
+        item["browser_digest"],
+        request,
+        item["authenticated_since"],
+        item["expires_at"],
+        item.get("flow_id", ""),
+    )
 
 
 def _redemption(

@@ -22,6 +22,8 @@ SHARDS = 4
 """Parts of a queue that many requests write to: one index partition takes 1,000 writes a second."""
 REVOCATIONS = "revocations#"
 """What the partition keys of revocations begin with."""
+AUDIT = "audit#"
+"""What the partition keys of the audit trail's hours begin with."""
 _PLAIN = re.compile(r'[!"$-}]{1,400}')
 
 
@@ -34,6 +36,7 @@ class Key(NamedTuple):
 
 STORE = Key("store", "store")
 SIGNING_KEYS = Key("signing-keys", "signing-keys")
+AUDIT_HEAD = Key("audit-head", "audit-head")
 
 
 def workspace_key(name: str) -> Key:
@@ -104,6 +107,21 @@ def mark_key(name: str) -> Key:
 def revocation_key(period: int, revoked: str, name: str) -> Key:
     """Of the note that something was revoked in that period."""
     return Key(f"{REVOCATIONS}{period}", f"revocation#{revoked}#{_part(name)}")
+
+
+def audit_key(hour: int, sequence: int) -> Key:
+    """Of a batch of the audit trail."""
+    return Key(f"{AUDIT}{hour}", f"batch#{sequence:015d}")
+
+
+def audited_flow(flow_id: str) -> str:
+    """The partition of the pointers to the batches that tell of a flow."""
+    return f"audit-of#{_part(flow_id)}"
+
+
+def audit_pointer_key(flow_id: str, sequence: int) -> Key:
+    """Of the pointer from a flow to a batch that tells of it."""
+    return Key(audited_flow(flow_id), f"batch#{sequence:015d}")
 
 
 def client_grant_key(client_id: str, grant_id: str) -> Key:

@@ -6,6 +6,7 @@ one moment. A grant that ended with its client or person, and has not been clear
 
 from collections.abc import AsyncIterator, Sequence
 
+from auth_server.adapters.dynamodb_store.audit import DynamoDbAudit
 from auth_server.adapters.dynamodb_store.authorizations import transaction_of
 from auth_server.adapters.dynamodb_store.client_items import client_of, has_random_id
 from auth_server.adapters.dynamodb_store.devices import stored_device_of
@@ -150,6 +151,8 @@ async def _short_lived(table: Table) -> AsyncIterator[Record]:
         yield UsedOnce(item["name"], item["expires_at"])
     async for revocation in every_revocation(table):
         yield revocation
+    async for batch in DynamoDbAudit(table).audit_batches():
+        yield batch
 
 
 async def _all_of(table: Table, sk: str) -> AsyncIterator[Item]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
+from auth_server.adapters.dynamodb_store import audit
 from auth_server.adapters.dynamodb_store.authorizations import transaction_put
 from auth_server.adapters.dynamodb_store.client_items import client_item, deletion_mark
 from auth_server.adapters.dynamodb_store.devices import device_put
@@ -36,6 +37,7 @@ from auth_server.adapters.dynamodb_store.revocations import note
 from auth_server.adapters.dynamodb_store.table import Table
 from auth_server.adapters.dynamodb_store.workspaces import workspace_put
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Put, Update
+from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
@@ -78,6 +80,8 @@ async def _restore_alike(table: Table, records: Sequence[Record]) -> None:
     owners = await table.get_many([key for record in records for key in _owner_keys(record)])
     await table.put_all([put for record in records for put in _puts(record, owners, table.new_name)])
     updates = [update for record in records for update in _updates(record)]
+    batches = [record for record in records if isinstance(record, AuditBatch)]
+    updates += [audit.restored_head(batches)] if batches else []
     for start in range(0, len(updates), _AT_ONCE):
         await asyncio.gather(*(table.write(update) for update in updates[start : start + _AT_ONCE]))
 
@@ -112,6 +116,8 @@ def _puts(record: Record, owners: _Owners, new_name: Callable[[], str]) -> Seque
         case StoredCode(code):
             ttl = expiring(code.expires_at + USED_CODE_MEMORY)["ttl"]
             return [Put(code_key(code.digest), {"grant_id": code.grant_id, "ttl": ttl})]
+        case AuditBatch():
+            return audit.restored(record)
         case StoredDevice() | AttemptWindow() | UsedOnce() | Revocation():
             return [_short_lived_put(record, new_name)]
         case _:

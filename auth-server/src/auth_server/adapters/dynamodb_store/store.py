@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from auth_server.adapters.dynamodb_store import sweeping
 from auth_server.adapters.dynamodb_store.address import address_in
+from auth_server.adapters.dynamodb_store.audit import DynamoDbAudit
 from auth_server.adapters.dynamodb_store.authorizations import DynamoDbAuthorizations
 from auth_server.adapters.dynamodb_store.clients import DynamoDbClients
 from auth_server.adapters.dynamodb_store.connection import connected
@@ -45,6 +46,7 @@ class DynamoDbStore(
     DynamoDbLimits,
     DynamoDbReplays,
     DynamoDbRevocations,
+    DynamoDbAudit,
     DynamoDbRecords,
 ):
     """Implements Store."""
@@ -61,6 +63,7 @@ class DynamoDbStore(
         DynamoDbLimits.__init__(self, table)
         DynamoDbReplays.__init__(self, table)
         DynamoDbRevocations.__init__(self, table)
+        DynamoDbAudit.__init__(self, table)
         DynamoDbRecords.__init__(self, table)
 
     async def check(self) -> None:

@@ -177,6 +177,7 @@ def transaction_fields(transaction: Transaction) -> dict[str, Argument]:
         "request": json.dumps(text),
         "authenticated_since": transaction.authenticated_since,
         "expires_at": transaction.expires_at,
+        "flow_id": transaction.flow_id,
     }
 
 
@@ -189,6 +190,7 @@ def transaction_from(found: Fields) -> Transaction:
         request=AuthorizationRequest(**{**request, "scopes": scope.parse(request["scopes"])}),
         authenticated_since=float(found["authenticated_since"]),
         expires_at=float(found["expires_at"]),
+        flow_id=found.get("flow_id", b"").decode(),
     )
 
 

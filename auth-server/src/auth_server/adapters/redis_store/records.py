@@ -6,6 +6,7 @@ left out.
 
 from collections.abc import AsyncIterator, Sequence
 
+from auth_server.adapters.redis_store.audit import RedisAudit
 from auth_server.adapters.redis_store.database import Database
 from auth_server.adapters.redis_store.fields import (
     Fields,
@@ -117,6 +118,8 @@ class RedisRecords:
                     yield UsedOnce(key, float(expires_at))
         for revocation in await RedisRevocations(self._database).revocations(0):
             yield revocation
+        async for batch in RedisAudit(self._database).audit_batches():
+            yield batch
 
     async def _keys(self) -> AsyncIterator[Record]:
         for each in await self._database.run("signing_keys"):

@@ -6,6 +6,7 @@ What a record adds lives until it is swept; only what no sweeper looks at expire
 import math
 from collections.abc import Callable, Iterator
 
+from auth_server.adapters.redis_store.audit import batch_fields, head_fields, stream_id
 from auth_server.adapters.redis_store.database import Argument
 from auth_server.adapters.redis_store.fields import (
     client_fields,
@@ -22,6 +23,7 @@ from auth_server.adapters.redis_store.fields import (
     workspace_fields,
 )
 from auth_server.adapters.redis_store.scripts import SLACK
+from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import TRANSACTION_LIFETIME, USED_CODE_MEMORY
 from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME, Registration
 from auth_server.domain.device import DEVICE_MEMORY
@@ -69,7 +71,7 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
             yield ["HSET", key("code", code.digest), *pairs(values)]
             yield ["HSET", key("grant", code.grant_id), "code", code.digest]
             yield _review(key, "code", code.digest, (used_at or code.expires_at) + USED_CODE_MEMORY)
-        case StoredDevice() | AttemptWindow() | UsedOnce() | Revocation():
+        case StoredDevice() | AttemptWindow() | UsedOnce() | Revocation() | AuditBatch():
             yield from _short_lived(record, key, now)
         case SealedKey(key_id):
             yield ["HSET", key("key", key_id), *pairs(key_fields(record))]
@@ -93,9 +95,14 @@ def _owner(record: Workspace | StoredClient | DeletedClient | User, key: KeyOf) 
 
 
 def _short_lived(
-    record: StoredDevice | AttemptWindow | UsedOnce | Revocation, key: KeyOf, now: float
+    record: StoredDevice | AttemptWindow | UsedOnce | Revocation | AuditBatch, key: KeyOf, now: float
 ) -> Iterator[Command]:
     match record:
+        case AuditBatch():
+            yield ["XADD", key("audit", None), stream_id(record), *pairs(batch_fields(record))]
+            yield ["HSET", key("store", None), *pairs(head_fields(record.head))]
+            for flow_id in record.flow_ids():
+                yield ["RPUSH", key("audit-of", flow_id), stream_id(record)]
         case StoredDevice(device, poll_interval, polled_at, decided_at, grant_id):
             fate: dict[str, Argument] = {"polled_at": polled_at, "decided_at": decided_at, "grant_id": grant_id}
             values = device_fields(device) | {"poll_interval": poll_interval} | _known(fate)

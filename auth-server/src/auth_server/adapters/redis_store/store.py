@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from auth_server.adapters.redis_store.address import parse
+from auth_server.adapters.redis_store.audit import RedisAudit
 from auth_server.adapters.redis_store.authorizations import RedisAuthorizations
 from auth_server.adapters.redis_store.clients import RedisClients
 from auth_server.adapters.redis_store.database import Database
@@ -35,6 +36,7 @@ class RedisStore(
     RedisSigningKeys,
     RedisLimits,
     RedisRevocations,
+    RedisAudit,
     RedisRecords,
 ):
     """Implements Store."""
@@ -50,6 +52,7 @@ class RedisStore(
         RedisSigningKeys.__init__(self, database)
         RedisLimits.__init__(self, database)
         RedisRevocations.__init__(self, database)
+        RedisAudit.__init__(self, database)
         RedisRecords.__init__(self, database, clock)
 
     async def check(self) -> None:

@@ -22,7 +22,7 @@ from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
 from auth_server.ports.grants import Gone, Reused
 from shared_kernel import scope
 
-TRANSACTION_COLUMNS = "digest, browser_digest, request, authenticated_since, expires_at"
+TRANSACTION_COLUMNS = "digest, browser_digest, request, authenticated_since, expires_at, flow_id"
 """What transaction_from_row() takes."""
 CODE_COLUMNS = "digest, codes.grant_id, redirect_uri, code_challenge, codes.expires_at, nonce, codes.key_thumbprint"
 """The fields of an AuthorizationCode, in order."""
@@ -82,14 +82,15 @@ def insert_transaction(
     """Inserts a transaction, decided or not."""
     request = {**asdict(transaction.request), "scopes": scope.join(transaction.request.scopes)}
     db.execute(
-        "INSERT INTO transactions (digest, browser_digest, request, authenticated_since, expires_at, decided_at,"
-        " grant_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO transactions (digest, browser_digest, request, authenticated_since, expires_at, flow_id,"
+        " decided_at, grant_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             transaction.digest,
             transaction.browser_digest,
             json.dumps(request),
             transaction.authenticated_since,
             transaction.expires_at,
+            transaction.flow_id,
             decided_at,
             grant_id,
         ),
@@ -110,10 +111,10 @@ def _transaction(db: sqlite3.Connection, digest: str, now: float) -> Transaction
 
 def transaction_from_row(row: Sequence[Any]) -> Transaction:
     """The transaction in TRANSACTION_COLUMNS."""
-    digest, browser_digest, text, authenticated_since, expires_at = row
+    digest, browser_digest, text, *rest = row
     fields = json.loads(text)
     request = AuthorizationRequest(**{**fields, "scopes": scope.parse(fields["scopes"])})
-    return Transaction(digest, browser_digest, request, authenticated_since, expires_at)
+    return Transaction(digest, browser_digest, request, *rest)
 
 
 def _consume(db: sqlite3.Connection, digest: str, now: float, grant_id: str | None = None) -> bool:

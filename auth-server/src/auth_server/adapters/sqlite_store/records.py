@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import astuple
 
+from auth_server.adapters.sqlite_store.audit import BATCH_COLUMNS, insert_batch
 from auth_server.adapters.sqlite_store.authorizations import (
     CODE_COLUMNS,
     TRANSACTION_COLUMNS,
@@ -21,6 +22,7 @@ from auth_server.adapters.sqlite_store.people import SESSION_COLUMNS, USER_COLUM
 from auth_server.adapters.sqlite_store.pushed_requests import insert_pushed, stored_pushed_requests
 from auth_server.adapters.sqlite_store.revocations import REVOCATION_COLUMNS, note, revocation_from_row
 from auth_server.adapters.sqlite_store.workspaces import WORKSPACE_COLUMNS
+from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import AuthorizationCode
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
@@ -81,6 +83,11 @@ def _records(db: sqlite3.Connection) -> Iterator[Record]:
         f"SELECT {CODE_COLUMNS}, used_at, wrong_verifiers FROM codes ORDER BY rowid"
     ):
         yield StoredCode(AuthorizationCode(*columns), used_at, wrong_verifiers)
+    yield from _short_lived(db)
+    yield from every_key(db)
+
+
+def _short_lived(db: sqlite3.Connection) -> Iterator[Record]:
     yield from stored_devices(db)
     for key, attempts, ends_at in db.execute("SELECT key, attempts, ends_at FROM attempt_windows ORDER BY rowid"):
         yield AttemptWindow(key, tuple(json.loads(attempts)), ends_at)
@@ -88,7 +95,8 @@ def _records(db: sqlite3.Connection) -> Iterator[Record]:
         yield UsedOnce(*row)
     for row in db.execute(f"SELECT {REVOCATION_COLUMNS} FROM revocations ORDER BY rowid"):
         yield revocation_from_row(row)
-    yield from every_key(db)
+    for row in db.execute(f"SELECT {BATCH_COLUMNS} FROM audit ORDER BY sequence"):
+        yield AuditBatch(*row)
 
 
 def _restore(db: sqlite3.Connection, records: Sequence[Record]) -> None:
@@ -112,7 +120,7 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
             restore_grant(db, record)
         case StoredCode(code, used_at, wrong_verifiers):
             insert_code(db, code, used_at, wrong_verifiers)
-        case StoredDevice() | AttemptWindow() | UsedOnce() | Revocation():
+        case StoredDevice() | AttemptWindow() | UsedOnce() | Revocation() | AuditBatch():
             _add_short_lived(db, record)
         case SealedKey():
             insert_key(db, record)
@@ -130,8 +138,12 @@ def _add_owner(db: sqlite3.Connection, record: Workspace | StoredClient | Delete
             insert_user(db, record)
 
 
-def _add_short_lived(db: sqlite3.Connection, record: StoredDevice | AttemptWindow | UsedOnce | Revocation) -> None:
+def _add_short_lived(
+    db: sqlite3.Connection, record: StoredDevice | AttemptWindow | UsedOnce | Revocation | AuditBatch
+) -> None:
     match record:
+        case AuditBatch():
+            insert_batch(db, record)
         case StoredDevice():
             insert_device(db, record)
         case AttemptWindow(key, attempts, ends_at):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from auth_server.adapters.sqlite_store.audit import SqliteAudit
 from auth_server.adapters.sqlite_store.authorizations import SqliteAuthorizations
 from auth_server.adapters.sqlite_store.clients import SqliteClients
 from auth_server.adapters.sqlite_store.database import PATIENCE, Database, open_database
@@ -37,6 +38,7 @@ class SqliteStore(
     SqliteLimits,
     SqliteReplays,
     SqliteRevocations,
+    SqliteAudit,
     SqliteRecords,
 ):
     """Implements Store."""
@@ -53,6 +55,7 @@ class SqliteStore(
         SqliteLimits.__init__(self, database)
         SqliteReplays.__init__(self, database)
         SqliteRevocations.__init__(self, database)
+        SqliteAudit.__init__(self, database)
         SqliteRecords.__init__(self, database)
 
     @classmethod

@@ -5,7 +5,7 @@ from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.client_request import ClientRequest
-from auth_server.flows.token.issuing import Issuing, about, family_key, log_issued, stored
+from auth_server.flows.token.issuing import Issuing, about, family_key, stored
 from auth_server.ports.authorizations import CodeStore, LoadedCode, Redeemed
 from auth_server.ports.grants import Reused
 from auth_server.protocol import resource_indicator
@@ -48,7 +48,8 @@ class AuthorizationCode:
         if not isinstance(outcome, Redeemed):
             reason = Reason.CODE_REUSED if isinstance(outcome, Reused) else Reason.CODE_NOT_VALID
             raise about(Refused(reason), grant)
-        log_issued(issued, GrantType.AUTHORIZATION_CODE, grant.client_id, request.address, user_id=grant.user_id)
+        kind, address = GrantType.AUTHORIZATION_CODE, request.address
+        self._issuing.record(issued, kind, grant.client_id, address, user_id=grant.user_id)
         return issued
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.flows.client_request import ClientRequest
-from auth_server.flows.token.issuing import Issuing, log_issued
+from auth_server.flows.token.issuing import Issuing
 from auth_server.ports.clients import ClientStore
 from auth_server.protocol import resource_indicator
 from auth_server.protocol.authlib import client_credentials
@@ -72,5 +72,5 @@ class ClientCredentials:
     async def _issue(self, granted: _Granted, address: str, proof: Proof | None, now: float) -> IssuedTokens:
         client = granted.client
         issued = await self._issuing.for_client(client, granted.scopes, granted.resource, proof, now)
-        log_issued(issued, GrantType.CLIENT_CREDENTIALS, client.client_id, address)
+        self._issuing.record(issued, GrantType.CLIENT_CREDENTIALS, client.client_id, address)
         return issued

@@ -13,7 +13,7 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import Grant, RefreshToken, RefreshTokenKey
 from auth_server.flows.client_request import ClientRequest
-from auth_server.flows.token.issuing import Issuing, about, family_key, log_issued, stored
+from auth_server.flows.token.issuing import Issuing, about, family_key, stored
 from auth_server.ports.devices import Approved, Denied, DeviceStore, Expired, Pending, TooFast, Unknown
 from auth_server.ports.grants import OtherKey, RefreshStore, Replay, Reused, Rotated, Rotation
 from auth_server.protocol import resource_indicator, sealed_response
@@ -84,12 +84,12 @@ class DeviceCode:
         )
         match await self._refresh_tokens.rotate(key, rotation, now):
             case Rotated():
-                _log(issued, grant, request.address, replayed=False)
+                self._record(issued, grant, request.address, replayed=False)
                 return issued
             case Replay(sealed):
                 known = _unsealed(code, sealed)
                 replayed = replace(known, grant_handle=grant.handle, token_type=issued.token_type)
-                _log(replayed, grant, request.address, replayed=True)
+                self._record(replayed, grant, request.address, replayed=True)
                 return replayed
             case OtherKey() if request.proof is None:
                 raise Refused(Reason.DPOP_PROOF_MISSING)
@@ -98,13 +98,13 @@ class DeviceCode:
             case _:
                 raise Refused(Reason.DEVICE_CODE_NOT_VALID)
 
+    def _record(self, issued: IssuedTokens, grant: Grant, address: str, *, replayed: bool) -> None:
+        kind, user_id = GrantType.DEVICE_CODE, grant.user_id
+        self._issuing.record(issued, kind, grant.client_id, address, user_id=user_id, replayed=replayed)
+
     def _spent(self, key: RefreshTokenKey, now: float) -> RefreshToken:
         """Takes the code's place where no refresh token is given: a token that nobody has."""
         return RefreshToken(replace(key, digest=digest(self._entropy.token())), now + USED_CODE_MEMORY)
-
-
-def _log(issued: IssuedTokens, grant: Grant, address: str, *, replayed: bool) -> None:
-    log_issued(issued, GrantType.DEVICE_CODE, grant.client_id, address, user_id=grant.user_id, replayed=replayed)
 
 
 def _unsealed(code: str, sealed: bytes) -> IssuedTokens:

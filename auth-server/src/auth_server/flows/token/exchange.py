@@ -15,6 +15,7 @@ from auth_server.flows.token.client_credentials import ClientCredentials
 from auth_server.flows.token.device_code import DeviceCode
 from auth_server.flows.token.issuing import Issuing
 from auth_server.flows.token.refresh_token import Refresh
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.authorizations import CodeStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.devices import DeviceStore
@@ -45,10 +46,11 @@ class TokenExchange:
         keys: KeyRing,
         authentication: ClientAuthentication,
         possession: Possession,
+        trail: AuditTrail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        issuing = Issuing(deployment=deployment, keys=keys, possession=possession, entropy=entropy)
+        issuing = Issuing(deployment=deployment, keys=keys, possession=possession, trail=trail, entropy=entropy)
         self._client_credentials = ClientCredentials(deployment=deployment, clients=clients, issuing=issuing)
         self._grants: Mapping[str, _Grant] = {
             GrantType.CLIENT_CREDENTIALS: self._client_credentials,

@@ -2,22 +2,20 @@
 
 from dataclasses import replace
 
-import structlog
-
 from auth_server.domain import credentials
+from auth_server.domain.audit import EventName
 from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Refused
 from auth_server.domain.grant import REFRESH_IDLE_LIFETIME, Grant, RefreshToken
 from auth_server.flows.possession import Possession
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.keys import KeyRing
 from auth_server.protocol.token import BEARER, BOUND, IssuedTokens
 from shared_kernel import access_token, scope
 from shared_kernel.access_token import Claims
 from shared_kernel.dpop import Proof
 from shared_kernel.entropy import Entropy
-
-_log = structlog.get_logger("token")
 
 
 class Issuing:
@@ -27,8 +25,11 @@ class Issuing:
     two answers for one proof.
     """
 
-    def __init__(self, *, deployment: Deployment, keys: KeyRing, possession: Possession, entropy: Entropy) -> None:
-        self._deployment, self._keys, self._possession, self._entropy = deployment, keys, possession, entropy
+    def __init__(
+        self, *, deployment: Deployment, keys: KeyRing, possession: Possession, trail: AuditTrail, entropy: Entropy
+    ) -> None:
+        self._deployment, self._keys, self._possession = deployment, keys, possession
+        self._trail, self._entropy = trail, entropy
 
     async def for_client(
         self, client: Client, scopes: frozenset[str], resource: str, proof: Proof | None, now: float
@@ -78,6 +79,27 @@ class Issuing:
         """The first refresh token of that grant."""
         return credentials.new_refresh_token(self._entropy, grant.grant_id)
 
+    def record(
+        self,
+        issued: IssuedTokens,
+        grant_type: GrantType,
+        client_id: str,
+        address: str,
+        *,
+        user_id: str | None = None,
+        replayed: bool = False,
+    ) -> None:
+        """Records who was given tokens, and under which grant: mcp-server's lines name the same one."""
+        self._trail.record(
+            EventName.TOKENS_REPLAYED if replayed else EventName.TOKENS_ISSUED,
+            flow_id=issued.grant_handle,
+            client_id=client_id,
+            user_id=user_id,
+            address=address,
+            grant_type=grant_type.value,
+            scope=issued.scope,
+        )
+
     async def _signed(
         self, claims: Claims, proof: Proof | None, now: float, refresh_token: str | None = None
     ) -> IssuedTokens:
@@ -106,27 +128,6 @@ def family_key(client: Client, proof: Proof | None) -> str | None:
     # RFC 9449 §5: "Refresh tokens issued to confidential clients [...] are not bound to the DPoP proof public key
     # because they are already sender-constrained with a different existing mechanism."
     return proof.thumbprint if proof is not None and not client.confidential else None
-
-
-def log_issued(
-    issued: IssuedTokens,
-    grant_type: GrantType,
-    client_id: str,
-    address: str,
-    *,
-    user_id: str | None = None,
-    replayed: bool = False,
-) -> None:
-    """Writes who was given tokens, and under which grant: mcp-server's lines name the same one."""
-    _log.info(
-        "tokens_replayed" if replayed else "tokens_issued",
-        grant_type=grant_type.value,
-        client_id=client_id,
-        user_id=user_id,
-        grant=issued.grant_handle,
-        scope=issued.scope,
-        address=address,
-    )
 
 
 def about(refused: Refused, grant: Grant | None) -> Refused:

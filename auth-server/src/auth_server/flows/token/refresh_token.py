@@ -8,7 +8,7 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import Grant
 from auth_server.flows.client_request import ClientRequest
-from auth_server.flows.token.issuing import Issuing, about, family_key, log_issued, stored
+from auth_server.flows.token.issuing import Issuing, about, family_key, stored
 from auth_server.ports.grants import (
     GrantStore,
     OtherKey,
@@ -71,12 +71,12 @@ class Refresh:
         )
         match await self._refresh_tokens.rotate(key, rotation, now):
             case Rotated():
-                _log(issued, grant, request, replayed=False)
+                self._record(issued, grant, request, replayed=False)
                 return issued
             case Replay(sealed):
                 known = _unsealed(old, sealed)
                 replayed = replace(known, grant_handle=grant.handle, token_type=issued.token_type)
-                _log(replayed, grant, request, replayed=True)
+                self._record(replayed, grant, request, replayed=True)
                 return replayed
             case ReplayDiffers():
                 reason = Reason.REPLAY_DIFFERS
@@ -88,14 +88,13 @@ class Refresh:
                 reason = Reason.REFRESH_TOKEN_NOT_VALID
         raise about(Refused(reason), grant)
 
+    def _record(self, issued: IssuedTokens, grant: Grant, request: ClientRequest, *, replayed: bool) -> None:
+        kind, address = GrantType.REFRESH_TOKEN, request.address
+        self._issuing.record(issued, kind, grant.client_id, address, user_id=grant.user_id, replayed=replayed)
+
 
 def _of_another_key(grant: Grant, proof: Proof | None) -> Refused:
     return about(Refused(Reason.REFRESH_TOKEN_OF_ANOTHER_KEY if proof else Reason.DPOP_PROOF_MISSING), grant)
-
-
-def _log(issued: IssuedTokens, grant: Grant, request: ClientRequest, *, replayed: bool) -> None:
-    kind, address = GrantType.REFRESH_TOKEN, request.address
-    log_issued(issued, kind, grant.client_id, address, user_id=grant.user_id, replayed=replayed)
 
 
 def _unsealed(old: str, sealed: bytes) -> IssuedTokens:

@@ -52,7 +52,7 @@ def decide(request: TokenRequest, code: StoredCode | None) -> TokenDecision:
     """Judges a redemption; `code` is the code it names, if there is one.
 
     Raises Refused: CLIENT_NOT_AUTHENTICATED, GRANT_TYPE_NOT_ALLOWED, MISSING_PARAMETER, SCOPE_NOT_ALLOWED,
-    CODE_NOT_VALID, MALFORMED_VERIFIER, WRONG_VERIFIER.
+    CODE_NOT_VALID, CODE_OF_ANOTHER_CLIENT, MALFORMED_VERIFIER, WRONG_VERIFIER.
     """
     client = server.token_client(request, refreshable=code.grant.refreshable if code else None)
     grant = Server(client, _Grant, [_S256Only(required=True)], loaded=code, invalid_grant=Reason.CODE_NOT_VALID)
@@ -100,7 +100,9 @@ class _Grant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is
 
     def query_authorization_code(self, _code: str, client: RegisteredClient) -> _Code | None:
         code = self.server.loaded
-        return _Code(code) if code is not None and code.grant.client_id == client.get_client_id() else None
+        if code is not None and code.grant.client_id != client.get_client_id():
+            raise Refused(Reason.CODE_OF_ANOTHER_CLIENT)
+        return _Code(code) if code is not None else None
 
     def authenticate_user(self, _code: _Code) -> str:
         return str(self.server.loaded.grant.user_id)
