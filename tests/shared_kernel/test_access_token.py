@@ -136,6 +136,22 @@ def test_what_is_minted_today_has_the_golden_tokens_form() -> None:
     assert token.split(".")[:2] == GOLDEN_TOKEN.split(".")[:2]
 
 
+@pytest.mark.parametrize(("lifetime", "lives"), [(1, 1), (200, 200), (600, 600), (601, 600)])
+def test_a_token_may_live_shorter_and_never_longer(lifetime: int, lives: int) -> None:
+    claims = Claims(
+        issuer=ISSUER,
+        subject="usr_1",
+        audience=AUDIENCE,
+        client_id="client_1",
+        scopes=frozenset({"query"}),
+        tenant="default",
+        grant_handle="gid_1",
+        token_id="jti_1",
+    )
+    token = verified(access_token.issue(Signer(KEY), claims, MINTED_AT, lifetime))
+    assert token.expires_at - token.issued_at == lives
+
+
 THUMBPRINT = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 
 

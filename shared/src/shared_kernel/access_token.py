@@ -100,8 +100,8 @@ class Claims:
     roles: frozenset[str] = frozenset()
 
 
-def issue(signer: Signer, claims: Claims, now: float) -> str:
-    """A signed token, valid for LIFETIME seconds from `now`."""
+def issue(signer: Signer, claims: Claims, now: float, lifetime: int = LIFETIME) -> str:
+    """A signed token, valid from `now` for `lifetime` seconds, at most LIFETIME."""
     issued_at = int(now)
     payload: dict[str, Any] = {
         "iss": claims.issuer,
@@ -111,7 +111,7 @@ def issue(signer: Signer, claims: Claims, now: float) -> str:
         "scope": scope.join(claims.scopes),
         "iat": issued_at,
         "nbf": issued_at,
-        "exp": issued_at + LIFETIME,
+        "exp": issued_at + min(lifetime, LIFETIME),
         "jti": claims.token_id,
         "gid": claims.grant_handle,
         "tenant": claims.tenant,

@@ -61,6 +61,7 @@ class Feed:
         return (
             token.grant_handle in self.grants
             or token.client_id in self.clients
+            or token.subject in self.clients  # whose own token another client has exchanged
             or self.users.get(token.subject, -math.inf) >= since
             or self.members.get(member(token.tenant, token.subject), -math.inf) >= since
         )

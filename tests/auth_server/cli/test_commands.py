@@ -112,6 +112,28 @@ def test_what_kind_of_client_must_be_said(run: CommandLine) -> None:
     assert "--confidential" in outcome.err
 
 
+def test_a_client_gets_the_grants_that_the_operator_names(run: CommandLine) -> None:
+    create = ("client", "create", "--name", "App", "--json")
+    prefix = "urn:ietf:params:oauth:grant-type:"
+    device = run(*create, "--public", "--grant", "device-code").document
+    assert run("client", "get", device["client_id"], "--json").document["grant_types"] == [
+        "refresh_token",
+        f"{prefix}device_code",
+    ]
+    gateway = run(*create, "--confidential", "--grant", "token-exchange", "--grant", "device-code").document
+    kept = ["--redirect-uri", "https://a.example/cb", "--json"]
+    assert run("client", "update", gateway["client_id"], *kept).document["grant_types"] == [
+        "authorization_code",
+        "client_credentials",
+        "refresh_token",
+        f"{prefix}device_code",
+        f"{prefix}token-exchange",
+    ]
+    public = ("client", "create", "--public", "--name", "App", "--redirect-uri", "http://127.0.0.1/callback")
+    assert_failed(run(*public, "--grant", "token-exchange"), "confidential")
+    assert run(*public, "--grant", "password").status == 2
+
+
 def test_a_resource_server_gets_credentials_and_no_grants(run: CommandLine) -> None:
     create = ("client", "create", "--confidential", "--name", "API", "--resource-server")
     made = run(*create, f"{RESOURCE}/", "--json").document
@@ -123,7 +145,7 @@ def test_a_resource_server_gets_credentials_and_no_grants(run: CommandLine) -> N
     assert_failed(run("client", "update", made["client_id"], "--scope", "query"), "resource server")
     for unknown in ("https://mcp.example.com/unknown", "nonsense"):
         assert_failed(run(*create, unknown), "AUTH_RESOURCES")
-    for more in (["--scope", "query"], ["--redirect-uri", "https://a.example/cb"]):
+    for more in (["--scope", "query"], ["--redirect-uri", "https://a.example/cb"], ["--grant", "device-code"]):
         outcome = run(*create, RESOURCE, *more)
         assert outcome.status == 2
         assert "--resource-server" in outcome.err

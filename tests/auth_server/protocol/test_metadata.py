@@ -22,6 +22,7 @@ def test_metadata_is_valid(issuer: str) -> None:
         "client_credentials",
         "refresh_token",
         "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
     }
     endpoints = [value for name, value in document.items() if name.endswith(("_endpoint", "jwks_uri"))]
     assert all(value.startswith(f"{issuer}/") for value in endpoints)

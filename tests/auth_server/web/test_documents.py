@@ -65,6 +65,7 @@ async def test_every_grant_in_the_metadata_is_served_and_no_other(site: Site) ->
         "client_credentials",
         "refresh_token",
         "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
     ]
     for grant_type in metadata["grant_types_supported"]:
         answer = await site.bot_token(grant_type=grant_type)

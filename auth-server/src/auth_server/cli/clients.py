@@ -1,5 +1,6 @@
 """`auth-server client`."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +9,7 @@ from auth_server.cli.output import moment, show, show_list, show_one
 from auth_server.cli.running import administer
 from auth_server.cli.style import AsJson, group
 from auth_server.cli.users import InWorkspace
-from auth_server.domain.client import Client
+from auth_server.domain.client import Client, GrantType
 from auth_server.domain.workspace import DEFAULT_WORKSPACE
 
 commands = group("Manage the applications that ask for tokens.")
@@ -20,6 +21,17 @@ RedirectUris = Annotated[
         "--redirect-uri", metavar="URI", help="Where browsers may be sent back to; repeatable.", show_default=False
     ),
 ]
+
+
+class _Grant(StrEnum):
+    DEVICE_CODE = "device-code"
+    TOKEN_EXCHANGE = "token-exchange"  # noqa: S105 (the name of a grant, not a secret)
+
+
+_GRANT_TYPES = {
+    _Grant.DEVICE_CODE: GrantType.DEVICE_CODE,
+    _Grant.TOKEN_EXCHANGE: GrantType.TOKEN_EXCHANGE,
+}
 _KINDS = {True: "confidential", False: "public"}
 _KEEP = "Keep the secret now. It is shown only once."
 
@@ -40,6 +52,15 @@ def create(
         str | None,
         typer.Option(help='Scopes it may ask for, as in "query schemas:read"; all, if left out.', show_default=False),
     ] = None,
+    grants: Annotated[
+        list[_Grant] | None,
+        typer.Option(
+            "--grant",
+            help="What it may use besides: device-code on devices without a browser, token-exchange to make tokens of"
+            " its workspace narrower; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     resource_server: Annotated[
         str | None,
         typer.Option(
@@ -53,8 +74,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Add a client. A confidential one can use client_credentials; with redirect URIs, people can sign in as well."""
-    if resource_server is not None and (not confidential or redirect_uris or scope is not None):
-        message = "--resource-server goes with --confidential, and with neither --redirect-uri nor --scope."
+    if resource_server is not None and (not confidential or redirect_uris or scope is not None or grants):
+        message = "--resource-server goes with --confidential, and with none of --redirect-uri, --scope and --grant."
         raise typer.BadParameter(message)
     made = administer(
         lambda administration: (
@@ -64,6 +85,7 @@ def create(
                 redirect_uris=redirect_uris or (),
                 scope=scope,
                 workspace=workspace,
+                grants=[_GRANT_TYPES[grant] for grant in grants or ()],
             )
             if resource_server is None
             else administration.clients.create_resource_server(name=name, resource=resource_server)

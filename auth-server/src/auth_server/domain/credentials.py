@@ -72,6 +72,11 @@ def new_user_id(entropy: Entropy) -> str:
     return f"usr_{entropy.token(_IDENTIFIER_BITS)}"
 
 
+def is_user_id(subject: str) -> bool:
+    """Whether the `sub` of a token is a person; else it is a client that acts for itself."""
+    return subject.startswith("usr_")
+
+
 def new_client_id(entropy: Entropy) -> str:
     """A fresh id for a client that the operator registers."""
     return f"client_{entropy.token(_IDENTIFIER_BITS)}"

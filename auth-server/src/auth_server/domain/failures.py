@@ -89,6 +89,11 @@ class Reason(StrEnum):
     DEVICE_CODE_EXPIRED = "device_code_expired"
     DEVICE_CODE_NOT_VALID = "device_code_not_valid"
     DEVICE_CODE_REUSED = "device_code_reused"
+    # Exchange of tokens
+    SUBJECT_TOKEN_NOT_VALID = "subject_token_not_valid"  # noqa: S105 (a reason, not a secret)
+    TOKEN_TYPE_NOT_EXCHANGED = "token_type_not_exchanged"  # noqa: S105 (a reason, not a secret)
+    TOKEN_TYPE_NOT_ISSUED = "token_type_not_issued"  # noqa: S105 (a reason, not a secret)
+    ACTOR_TOKEN_NOT_SUPPORTED = "actor_token_not_supported"  # noqa: S105 (a reason, not a secret)
     # Registration
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
@@ -253,6 +258,16 @@ WIRE: dict[Reason, WireError] = {
     Reason.DEVICE_CODE_EXPIRED: WireError(400, "expired_token", "The device code has expired; start again."),
     Reason.DEVICE_CODE_NOT_VALID: _DEVICE,
     Reason.DEVICE_CODE_REUSED: _DEVICE,
+    # RFC 8693 §2.2.2: "If either the subject_token or actor_token are invalid for any reason, or are unacceptable based
+    # on policy [...] The value of the error parameter MUST be the invalid_request error code."
+    Reason.SUBJECT_TOKEN_NOT_VALID: WireError(
+        400, "invalid_request", "The subject token is not valid for this request."
+    ),
+    Reason.TOKEN_TYPE_NOT_EXCHANGED: WireError(
+        400, "invalid_request", "Only access tokens of this server can be exchanged."
+    ),
+    Reason.TOKEN_TYPE_NOT_ISSUED: WireError(400, "invalid_request", "Only access tokens are issued in exchange."),
+    Reason.ACTOR_TOKEN_NOT_SUPPORTED: WireError(400, "invalid_request", "Actor tokens are not served."),
     Reason.INVALID_REDIRECT_URI: WireError(400, "invalid_redirect_uri", "A redirect URI is missing or not acceptable."),
     Reason.INVALID_CLIENT_METADATA: WireError(400, "invalid_client_metadata", "The client metadata is not acceptable."),
     Reason.CLIENT_DELETED: WireError(400, "invalid_client_metadata", "The operator has deleted this client."),

@@ -153,6 +153,7 @@ def compose(
             devices=store,
             refresh_tokens=store,
             grants=store,
+            tokens=living_tokens,
             keys=keys,
             authentication=authentication,
             possession=possession,

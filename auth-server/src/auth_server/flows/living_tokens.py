@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from auth_server.domain.credentials import is_user_id
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.grant import Grant
 from auth_server.domain.revocation import Revoked
@@ -46,17 +47,20 @@ class LivingTokens:
         # The clocks of resource servers differ from ours; our own is no reason for patience.
         if token is None or now >= token.expires_at:
             return None
-        if token.subject == token.client_id:
+        if not is_user_id(token.subject):
             return Living(token, None) if await self._counts(token, now) else None
         grant = await self._grants.grant_by_handle(token.grant_handle, now)
         if grant is None or await self._was_barred(token, now):
             return None
+        if token.client_id != grant.client_id and await self._clients.client(token.client_id) is None:
+            return None  # exchanged for a client that is gone
         return Living(token, grant)
 
     async def _counts(self, token: AccessToken, now: float) -> bool:
         """Whether a client's own token does, which has no grant."""
-        if await self._clients.client(token.client_id) is None:
-            return False
+        for client_id in {token.client_id, token.subject}:
+            if await self._clients.client(client_id) is None:
+                return False
         since = now - revocations.MEMORY
         return await self._revocations.revoked_at(Revoked.GRANT, token.grant_handle, since) is None
 

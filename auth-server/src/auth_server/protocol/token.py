@@ -11,7 +11,8 @@ BEARER, BOUND = "Bearer", "DPoP"
 class IssuedTokens:
     """What a token request is given. `scope` is the wire form, `expires_at` the access token's `exp`.
 
-    `grant_handle` is the access token's `gid`, for logs; the response does not show it.
+    `grant_handle` is the access token's `gid`, for logs; the response does not show it. `issued_token_type` is part of
+    the answer to an exchange (RFC 8693 §2.2.1).
     """
 
     access_token: str
@@ -20,6 +21,7 @@ class IssuedTokens:
     refresh_token: str | None = None
     grant_handle: str = ""
     token_type: str = BEARER
+    issued_token_type: str | None = None
 
 
 def body(issued: IssuedTokens, now: float) -> dict[str, Any]:
@@ -30,6 +32,8 @@ def body(issued: IssuedTokens, now: float) -> dict[str, Any]:
         "expires_in": max(0, issued.expires_at - int(now)),
         "scope": issued.scope,
     }
+    if issued.issued_token_type is not None:
+        answer["issued_token_type"] = issued.issued_token_type
     if issued.refresh_token is not None:
         answer["refresh_token"] = issued.refresh_token
     return answer

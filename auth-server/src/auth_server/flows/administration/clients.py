@@ -1,6 +1,6 @@
 """What the operator does about clients."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from auth_server.domain import credentials
@@ -18,6 +18,10 @@ from shared_kernel.scope import MalformedScope, parse
 
 SECRET_OVERLAP = 24 * 3600
 """Seconds for which the previous client secret keeps working after a rotation."""
+
+EXTRA_GRANTS = frozenset({GrantType.DEVICE_CODE, GrantType.TOKEN_EXCHANGE})
+"""What a client may use only if the operator says so."""
+_OF_CONFIDENTIAL_CLIENTS = frozenset({GrantType.TOKEN_EXCHANGE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,12 @@ class Clients:
         redirect_uris: Sequence[str] = (),
         scope: str | None = None,
         workspace: str = DEFAULT_WORKSPACE.name,
+        grants: Collection[GrantType] = (),
     ) -> NewClient:
         """Adds a client of that workspace. `scope` is a space-separated list; None allows every scope.
 
         A confidential client gets client_credentials, and with redirect URIs the browser flow as well; a public one
-        needs redirect URIs.
+        needs redirect URIs, or the device grant. `grants` are those of EXTRA_GRANTS that it gets, too.
         """
         now = self._clock.now()
         secret = credentials.new_client_secret(self._entropy) if confidential else None
@@ -55,7 +60,7 @@ class Clients:
             name=_display_name(name),
             registration=Registration.OPERATOR,
             redirect_uris=_canonical(redirect_uris),
-            grant_types=_grant_types(confidential, redirect_uris),
+            grant_types=_grant_types(confidential, redirect_uris, grants),
             scopes=_known_scopes(scope),
             tenant=workspace,
             created_at=now,
@@ -130,7 +135,11 @@ class Clients:
             client,
             name=client.name if name is None else _display_name(name),
             redirect_uris=uris,
-            grant_types=client.grant_types if redirect_uris is None else _grant_types(client.confidential, uris),
+            grant_types=(
+                client.grant_types
+                if redirect_uris is None
+                else _grant_types(client.confidential, uris, client.grant_types & EXTRA_GRANTS)
+            ),
             scopes=client.scopes if scope is None else _known_scopes(scope),
         )
         if not await self._clients.update_client(changed):
@@ -170,12 +179,18 @@ def _canonical(redirect_uris: Sequence[str]) -> tuple[str, ...]:
         raise CannotDo(Problem.UNUSABLE_REDIRECT_URI) from error
 
 
-def _grant_types(confidential: bool, redirect_uris: Sequence[str]) -> frozenset[GrantType]:
-    if not confidential and not redirect_uris:
+def _grant_types(
+    confidential: bool, redirect_uris: Sequence[str], extra: Collection[GrantType]
+) -> frozenset[GrantType]:
+    if not confidential and not redirect_uris and GrantType.DEVICE_CODE not in extra:
         raise CannotDo(Problem.REDIRECT_URI_REQUIRED)
-    grant_types = {GrantType.CLIENT_CREDENTIALS} if confidential else set()
+    if not confidential and _OF_CONFIDENTIAL_CLIENTS & frozenset(extra):
+        raise CannotDo(Problem.CONFIDENTIAL_GRANT)
+    grant_types = {GrantType.CLIENT_CREDENTIALS, *extra} if confidential else {*extra}
     if redirect_uris:
         grant_types |= {GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN}
+    if GrantType.DEVICE_CODE in extra:
+        grant_types |= {GrantType.REFRESH_TOKEN}
     return frozenset(grant_types)
 
 

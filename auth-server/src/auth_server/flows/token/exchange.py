@@ -9,10 +9,12 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_request import ClientRequest
+from auth_server.flows.living_tokens import LivingTokens
 from auth_server.flows.possession import Possession
 from auth_server.flows.token.authorization_code import AuthorizationCode
 from auth_server.flows.token.client_credentials import ClientCredentials
 from auth_server.flows.token.device_code import DeviceCode
+from auth_server.flows.token.down_scoping import DownScoping
 from auth_server.flows.token.issuing import Issuing
 from auth_server.flows.token.refresh_token import Refresh
 from auth_server.ports.audit import AuditTrail
@@ -43,6 +45,7 @@ class TokenExchange:
         devices: DeviceStore,
         refresh_tokens: RefreshStore,
         grants: GrantStore,
+        tokens: LivingTokens,
         keys: KeyRing,
         authentication: ClientAuthentication,
         possession: Possession,
@@ -55,6 +58,7 @@ class TokenExchange:
         self._grants: Mapping[str, _Grant] = {
             GrantType.CLIENT_CREDENTIALS: self._client_credentials,
             GrantType.AUTHORIZATION_CODE: AuthorizationCode(deployment=deployment, codes=codes, issuing=issuing),
+            GrantType.TOKEN_EXCHANGE: DownScoping(deployment=deployment, tokens=tokens, issuing=issuing),
             GrantType.DEVICE_CODE: DeviceCode(
                 deployment=deployment, devices=devices, refresh_tokens=refresh_tokens, issuing=issuing, entropy=entropy
             ),

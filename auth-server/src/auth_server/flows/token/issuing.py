@@ -12,8 +12,9 @@ from auth_server.flows.possession import Possession
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.keys import KeyRing
 from auth_server.protocol.token import BEARER, BOUND, IssuedTokens
+from auth_server.protocol.token_exchange import ACCESS_TOKEN
 from shared_kernel import access_token, scope
-from shared_kernel.access_token import Claims
+from shared_kernel.access_token import AccessToken, Claims
 from shared_kernel.dpop import Proof
 from shared_kernel.entropy import Entropy
 
@@ -75,6 +76,28 @@ class Issuing:
         )
         return await self._signed(claims, proof, now, refresh_token)
 
+    async def in_place_of(
+        self, token: AccessToken, client: Client, scopes: frozenset[str], proof: Proof | None, now: float
+    ) -> IssuedTokens:
+        """A token for that client with no more rights and no longer life than another one. Raises as for_client() does.
+
+        Its `client_id` says who holds it; the grant's own client is known by the `gid`, which stays the same.
+        """
+        claims = Claims(
+            issuer=self._deployment.issuer,
+            subject=token.subject,
+            audience=token.audience,
+            client_id=client.client_id,
+            scopes=scopes,
+            tenant=token.tenant,
+            grant_handle=token.grant_handle,
+            token_id=credentials.new_identifier(self._entropy),
+            key_thumbprint=proof.thumbprint if proof else None,
+            roles=token.roles,
+        )
+        issued = await self._signed(claims, proof, now, lifetime=token.expires_at - int(now))
+        return replace(issued, issued_token_type=ACCESS_TOKEN)
+
     def new_refresh_token(self, grant: Grant) -> str:
         """The first refresh token of that grant."""
         return credentials.new_refresh_token(self._entropy, grant.grant_id)
@@ -101,14 +124,19 @@ class Issuing:
         )
 
     async def _signed(
-        self, claims: Claims, proof: Proof | None, now: float, refresh_token: str | None = None
+        self,
+        claims: Claims,
+        proof: Proof | None,
+        now: float,
+        refresh_token: str | None = None,
+        lifetime: int = access_token.LIFETIME,
     ) -> IssuedTokens:
         await self._possession.use(proof, now)
-        token = access_token.issue(await self._keys.signing_key(), claims, now)
+        token = access_token.issue(await self._keys.signing_key(), claims, now, lifetime)
         return IssuedTokens(
             token,
             scope.join(claims.scopes),
-            int(now) + access_token.LIFETIME,
+            int(now) + min(lifetime, access_token.LIFETIME),
             refresh_token,
             claims.grant_handle,
             token_type=BOUND if proof else BEARER,
