@@ -14,7 +14,6 @@ from mcp_server.access.bearer import (
 from shared_kernel.dpop import ALGORITHMS
 
 _METADATA = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
-_OFFER = f'DPoP algs="{" ".join(ALGORITHMS)}"'
 _TOOLS = {"run_sql": frozenset({"query"}), "list_tables": frozenset({"schemas:read"})}
 
 
@@ -77,7 +76,7 @@ def test_other_query_parameters_are_let_be() -> None:
 
 def test_a_challenge_without_a_token_names_scopes_and_metadata_but_no_error() -> None:
     headers = Challenge(Denial.NO_TOKEN, frozenset({"query", "schemas:read"}), _METADATA).headers
-    assert headers == [f'Bearer scope="schemas:read query", resource_metadata="{_METADATA}"', _OFFER]
+    assert headers == [f'Bearer scope="schemas:read query", resource_metadata="{_METADATA}"']
 
 
 def test_a_step_up_challenge_names_every_scope_and_says_so_to_people() -> None:

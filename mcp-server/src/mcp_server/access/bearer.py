@@ -83,11 +83,14 @@ class Challenge:
 
     @property
     def headers(self) -> list[str]:
-        """The headers' values: that of the scheme in question, and an offer of the other one where it would help."""
+        """The headers' values: that of the scheme in question, and the other one where only that would help.
+
+        Most clients know bearers only, and some read but one header, the first or the last. Those that can prove a key
+        learn of it from the metadata.
+        """
         if self.scheme is Scheme.DPOP or self.is_dpop_required:
             return [f"{Scheme.DPOP} {_listed([*self._parameters(), _ALGORITHMS])}"]
-        # RFC 9449 §7.1 shows both. Clients that know none but the first find their scheme there.
-        offer = [f"{Scheme.DPOP} {_listed([_ALGORITHMS])}"] if self.denial.status == 401 else []
+        offer = [f"{Scheme.DPOP} {_listed([_ALGORITHMS])}"] if self.denial is Denial.BOUND_TOKEN else []
         return [f"{Scheme.BEARER} {_listed(self._parameters())}", *offer]
 
     def _parameters(self) -> list[tuple[str, str]]:
