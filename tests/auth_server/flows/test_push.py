@@ -7,7 +7,7 @@ import pytest
 
 from auth_server.domain.authorization import PUSHED_LIFETIME
 from auth_server.domain.failures import Reason, Refused
-from auth_server.flows.authorize import Continue, ErrorRedirect
+from auth_server.flows.authorize import Answered, Continue, ErrorRedirect
 from tests.auth_server.flows.world import (
     ISSUER,
     OTHER_RESOURCE,
@@ -35,7 +35,7 @@ async def pushed(world: World, client_id: str, **changes: Any) -> str:
     return str(answer["request_uri"])
 
 
-async def begin(world: World, client_id: str, uri: str, **beside: str) -> Refused | ErrorRedirect | Continue:
+async def begin(world: World, client_id: str, uri: str, **beside: str) -> Refused | ErrorRedirect | Continue | Answered:
     """GET /authorize with a `request_uri`, and what stands beside it; keeps the browser's cookie."""
     given = {"client_id": client_id, "request_uri": uri, **beside}
     outcome = await world.begin_with([*given.items()])

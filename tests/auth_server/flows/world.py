@@ -29,7 +29,7 @@ from auth_server.flows import client_request
 from auth_server.flows.administration.clients import NewClient
 from auth_server.flows.administration.problems import CannotDo
 from auth_server.flows.administration.verbs import Administration
-from auth_server.flows.authorize import Continue, ErrorRedirect
+from auth_server.flows.authorize import Answered, Continue, ErrorRedirect
 from auth_server.flows.consent import ConsentQuestion, DeviceDecided, NeedsSignIn, Redirect, Unchosen
 from auth_server.flows.device import TooManyCodes, UnknownCode
 from auth_server.flows.flows import Flows, compose
@@ -189,21 +189,29 @@ class World:
             name="Nightly report", confidential=True, redirect_uris=redirect_uris, scope=scope
         )
 
-    async def begin(self, client_id: str, **changes: Any) -> Refused | ErrorRedirect | Continue:
-        """GET /authorize with a good request, changed as authorization_request() does.
+    async def begin(
+        self, client_id: str, workspace: str | None = None, **changes: Any
+    ) -> Refused | ErrorRedirect | Continue | Answered:
+        """GET /authorize, or /authorize/{workspace}, with a good request, changed as authorization_request() does.
 
         Gives the Refused, where that is raised, as a value.
         """
-        outcome = await self.begin_with(authorization_request(client_id, **changes))
-        if isinstance(outcome, Continue):
+        outcome = await self.begin_with(authorization_request(client_id, **changes), workspace)
+        if isinstance(outcome, Continue | Answered):
             self.browser_id = outcome.browser_id
         return outcome
 
-    async def begin_with(self, pairs: Pairs) -> Refused | ErrorRedirect | Continue:
+    async def begin_with(
+        self, pairs: Pairs, workspace: str | None = None
+    ) -> Refused | ErrorRedirect | Continue | Answered:
         """As begin, with these very parameters."""
         try:
             return await self.flows.authorize.begin(
-                pairs, browser_id=self.browser_id, session_id=self.session_id, address=ADDRESS
+                pairs,
+                browser_id=self.browser_id,
+                session_id=self.session_id,
+                address=ADDRESS,
+                workspace=workspace,
             )
         except Refused as refused:
             return refused
@@ -236,14 +244,14 @@ class World:
         assert isinstance(page, ConsentQuestion), page
         return page
 
-    async def decided(self, transaction_id: str, *, approve: bool = True) -> str:
+    async def decided(self, transaction_id: str, *, approve: bool = True, workspace: str | None = None) -> str:
         """Decides on the consent page; gives the URL to go to."""
-        outcome = await self.decide(transaction_id, approve=approve)
+        outcome = await self.decide(transaction_id, approve=approve, workspace=workspace)
         assert isinstance(outcome, Redirect), outcome
         return outcome.url
 
     async def decide(
-        self, transaction_id: str, *, approve: bool = True
+        self, transaction_id: str, *, approve: bool = True, workspace: str | None = None
     ) -> Redirect | DeviceDecided | NeedsSignIn | Unchosen:
         """As decided, for whatever comes of it."""
         page = await self.consent_page(transaction_id)
@@ -254,6 +262,7 @@ class World:
             csrf_token=page.csrf_token,
             approve=approve,
             address=ADDRESS,
+            workspace=workspace,
         )
 
     async def code(self, client_id: str, **changes: Any) -> str:

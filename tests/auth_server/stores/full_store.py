@@ -7,6 +7,7 @@ from auth_server.domain import audit
 from auth_server.domain.audit import EMPTY, AuditEvent, EventName
 from auth_server.domain.authorization import PUSHED_LIFETIME, PushedRequest
 from auth_server.domain.client import AuthenticationMethod, ClientSecret, Registration
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
@@ -15,7 +16,7 @@ from auth_server.domain.workspace import Membership, Role, Workspace
 from auth_server.ports.grants import Rotation
 from auth_server.ports.records import Record
 from auth_server.ports.store import Store
-from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
+from tests.auth_server.stores.test_contract import CLIENT, CODE, CONSENT, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
 from tests.auth_server.stores.test_devices_contract import DEVICE
 
 DOCUMENT = replace(
@@ -67,13 +68,15 @@ def _device_grant(name: str) -> Grant:
     return replace(GRANT, grant_id=name, handle=f"handle-{name}")
 
 
-async def _approved(store: Store, name: str, client_id: str = CLIENT.client_id) -> Grant:
+async def _approved(
+    store: Store, name: str, client_id: str = CLIENT.client_id, remember: RememberedConsent | None = None
+) -> Grant:
     """A grant with that id, whose code is `code-<name>`."""
     grant = replace(GRANT, grant_id=name, handle=f"handle-{name}", client_id=client_id)
     await store.start_transaction(replace(TRANSACTION, digest=f"txn-{name}"))
     thumbprint = "thumbprint" if name == "bound" else None
     code = replace(CODE, digest=f"code-{name}", grant_id=name, key_thumbprint=thumbprint)
-    assert await store.approve(f"txn-{name}", grant, code, NOW + 1)
+    assert await store.approve(f"txn-{name}", grant, code, NOW + 1, remember=remember)
     return grant
 
 
@@ -114,6 +117,7 @@ async def fill(store: Store) -> None:
     for name in ("unused", "burnt", "used", "fresh", "rotated", "revoked", "bound"):
         await _approved(store, name)
     await _approved(store, "dynamic", PUBLIC.client_id)
+    await _approved(store, "remembered", remember=CONSENT)
     for _ in range(3):
         await store.count_wrong_verifier("code-burnt")
     await store.redeem("code-used", None, NOW + 2)
@@ -185,6 +189,10 @@ async def behaviour(store: Store) -> list[Any]:
         await store.transaction("txn-unused", at),
         await store.deny("txn-denied", at),
         [grant.grant_id for grant in await store.grants(at)],
+        await store.consent(CONSENT.key, at),
+        list(await store.consents(USER.user_id, at)),
+        await store.end_consents(CLIENT.client_id),
+        await store.consent(CONSENT.key, at),
         await store.has_grant(USER.user_id, PUBLIC.client_id, at),
         await store.redeem("code-burnt", None, at),
         await store.redeem("code-unused", _refresh("unused", "rt1-unused"), at),

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from auth_server.domain.client import ClientSecret, Registration
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.grant import Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.revocation import Revoked
@@ -18,7 +19,7 @@ from auth_server.ports.devices import Approved
 from auth_server.ports.grants import Rotated, Rotation
 from auth_server.ports.store import Store
 from shared_kernel.revocations import MEMORY
-from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, NOW, PUBLIC, TRANSACTION, USER
+from tests.auth_server.stores.test_contract import CLIENT, CODE, CONSENT, GRANT, NOW, PUBLIC, TRANSACTION, USER
 
 CLIENTS = (
     CLIENT,
@@ -41,6 +42,7 @@ STEPS = st.lists(
             + ["add_user", "disable", "enable", "delete_user", "set_password", "renew_password", "user", "users"]
             + ["sign_in", "session", "sessions", "sign_out", "deny", "transaction", "wrong_verifier"]
             + ["grants", "has_grant", "by_handle", "live", "revoked_at", "revoke", "revoke_by_handle"]
+            + ["consented", "consented", "consents", "end_consents"]
             + ["add_workspace", "workspaces", "remove_workspace", "join", "join", "leave"]
             + ["device", "poll", "poll", "approve_device", "deny_device", "fetch", "add_grant"]
             + ["ensure_keys", "promote", "withdraw", "keys", "attempt", "forget", "use_once", "sweep"]
@@ -192,7 +194,15 @@ class Use:
         grant = self._new_grant(CLIENTS[two % 3].client_id, self.users[two % 2].user_id, one)
         name = grant.grant_id
         code = replace(CODE, digest=f"code {name}", grant_id=name, expires_at=self.now + 60)
-        return await self.store.approve(self._transaction_of(one), grant, code, self.now)
+        consent = self._remembered(one, two)
+        return await self.store.approve(
+            self._transaction_of(one),
+            grant,
+            code,
+            self.now,
+            remember=consent if two < 3 else None,
+            rest_on=await self.store.consent(consent.key, self.now) if two == 4 else None,
+        )
 
     async def _device(self, one: int, two: int) -> Any:
         name = f"device {one % 3} {self.names // 10 if two else 0}"
@@ -255,6 +265,25 @@ class Use:
 
     def _some_device(self, number: int) -> DeviceAuthorization:
         return self.devices[-1 - number % len(self.devices)]
+
+    def _remembered(self, one: int, two: int) -> RememberedConsent:
+        key = replace(
+            CONSENT.key,
+            user_id=self.users[two % 2].user_id,
+            client_id=CLIENTS[two % 3].client_id,
+            workspace=WHERE[one % 4],
+        )
+        return replace(CONSENT, key=key, given_at=self.now, expires_at=self.now + 4000)
+
+    async def _consented(self, one: int, two: int) -> Any:
+        return await self.store.consent(self._remembered(one, two).key, self.now)
+
+    async def _consents(self, one: int, two: int) -> Any:
+        return list(await self.store.consents(self.users[one % 2].user_id, self.now))
+
+    async def _end_consents(self, one: int, two: int) -> Any:
+        user_id = self.users[one % 2].user_id if two else None
+        return await self.store.end_consents(CLIENTS[two % 3].client_id, user_id)
 
     async def _wrong_verifier(self, one: int, two: int) -> None:
         for _ in range(1 + two % 3):

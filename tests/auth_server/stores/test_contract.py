@@ -16,6 +16,7 @@ from auth_server.domain.authorization import (
     Transaction,
 )
 from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
+from auth_server.domain.consent import ConsentKey, RememberedConsent
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
 from auth_server.domain.signing_key import PUBLICATION_LEAD, RETIRED_LIFETIME, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
@@ -70,6 +71,15 @@ GRANT = Grant(
 )
 CODE = AuthorizationCode("code", "g", "http://localhost:1/cb", "c" * 43, NOW + CODE_LIFETIME)
 CODE = replace(CODE, nonce="nönce")
+
+
+CONSENT = RememberedConsent(
+    ConsentKey("usr_a", "client_a", "https://app.example", "https://r/mcp", "default"),
+    scopes=frozenset({"query", "schemas:read"}),
+    document="d" * 64,
+    given_at=NOW,
+    expires_at=NOW + 5000,
+)
 
 
 def key(digest: str, family: str = "family") -> RefreshTokenKey:

@@ -39,15 +39,15 @@ def revoke(
     client_id: OfClient = None,
     as_json: AsJson = False,
 ) -> None:
-    """End one grant, or all of a person or to a client. Access tokens end within 600 seconds."""
+    """End one grant, or all of a person or to a client, and ask again. Access tokens end within 600 seconds."""
     if (gid is None) == (user is None and client_id is None):
         raise typer.BadParameter("give either a GID, or --user or --client or both")
 
     async def end(administration: Administration) -> list[str]:
-        handles = [gid] if gid else [grant.handle for grant in await administration.people.grants(user, client_id)]
-        for handle in handles:
-            await administration.people.revoke_grant(handle)
-        return handles
+        if gid is None:
+            return [*await administration.people.revoke_grants(user, client_id)]
+        await administration.people.revoke_grant(gid)
+        return [gid]
 
     ended = administer(end)
     show(as_json, {"revoked": ended}, f"Revoked {len(ended)}. Access tokens that are out end within 600 seconds.")

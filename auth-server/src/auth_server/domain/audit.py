@@ -39,6 +39,8 @@ class EventName(StrEnum):
     CONSENT_SHOWN = "consent_shown"
     NO_WORKSPACE = "no_workspace"
     CONSENT_GIVEN = "consent_given"
+    CONSENT_REMEMBERED = "consent_remembered"
+    CONSENT_ENDED = "consent_ended"
     CONSENT_DENIED = "consent_denied"
     DECISION_REPEATED = "decision_repeated"
     DISCONNECTED = "disconnected"

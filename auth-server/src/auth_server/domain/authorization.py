@@ -23,7 +23,8 @@ class AuthorizationRequest:
     client expects to sign in. `key_thumbprint` (`dpop_jkt`) is that of the one key by which the code may be redeemed,
     None for any or none. `workspace` is the one that the request's URL names, if it names one; nobody has looked
     whether it exists. `device_id` is that of the DeviceAuthorization that is decided here, if it is one: then there is
-    neither redirect URI nor challenge.
+    neither redirect URI nor challenge. `asks_consent` (`prompt=consent`) has the person asked, whatever they have
+    allowed before.
     """
 
     client_id: str
@@ -37,6 +38,7 @@ class AuthorizationRequest:
     key_thumbprint: str | None = None
     workspace: str | None = None
     device_id: str | None = None
+    asks_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.domain.user import Session
 from auth_server.flows.client_documents import ClientDocuments
+from auth_server.flows.consent import Consent
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
@@ -17,7 +18,7 @@ from auth_server.ports.grants import GrantStore
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import SessionStore
 from auth_server.ports.pushed_requests import PushedRequestStore, Started
-from auth_server.protocol import authorize, client_documents, pushed_requests, redirect_uri
+from auth_server.protocol import authorize, client_documents, pushed_requests, redirect_uri, remembered_consent
 from auth_server.protocol.parameters import Pairs
 from shared_kernel import scope
 from shared_kernel.clock import Clock
@@ -41,6 +42,14 @@ class Continue:
     needs_sign_in: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The person has allowed as much before: 303 to `url` with a code. `browser_id` as in Continue."""
+
+    url: str
+    browser_id: str
+
+
 class Authorize:
     """Starts authorizations."""
 
@@ -54,6 +63,7 @@ class Authorize:
         transactions: TransactionStore,
         sessions: SessionStore,
         grants: GrantStore,
+        consent: Consent,
         limiter: AttemptLimiter,
         trail: AuditTrail,
         clock: Clock,
@@ -63,6 +73,7 @@ class Authorize:
         self._clients, self._documents, self._transactions = clients, documents, transactions
         self._pushed_requests, self._sessions, self._grants = pushed_requests, sessions, grants
         self._limiter, self._trail, self._clock, self._entropy = limiter, trail, clock, entropy
+        self._consent = consent
 
     async def begin(
         self,
@@ -72,14 +83,14 @@ class Authorize:
         session_id: str | None,
         address: str,
         workspace: str | None = None,
-    ) -> ErrorRedirect | Continue:
-        """Judges the request's parameters and starts a transaction if they are good.
+    ) -> ErrorRedirect | Continue | Answered:
+        """Judges the request's parameters and starts a transaction if they are good; approves it if no page is needed.
 
         `browser_id` and `session_id` are the cookies' values, `address` is the browser's network address, `workspace`
-        the one that the URL names: consent finds out whether it is one of the person's. Only Continue has a side
-        effect: one row. Raises StoreUnavailable, and Refused when the error must not be redirected: client
-        or redirect URI are not proven, the request is absurd, the address sends too many, or nobody here knows the
-        client.
+        the one that the URL names: consent finds out whether it is one of the person's. An error that shows in the
+        request and the session alone has no side effect. Raises StoreUnavailable, and Refused when the error must not
+        be redirected: client or redirect URI are not proven, the request is absurd, the address sends too many, or
+        nobody here knows the client.
         """
         retry_after = await self._limiter.authorization_attempt(address)
         if retry_after is not None:
@@ -97,12 +108,11 @@ class Authorize:
                 pairs, proven, self._deployment, now, pushed=pushed is not None, workspace=workspace
             )
             session = await self._live_session(session_id, accepted.authenticated_since, now)
-            if accepted.silent:
+            may_answer = session is not None and remembered_consent.is_remembered(accepted.request, proven.client)
+            if accepted.silent and not may_answer:
                 raise Refused(Reason.CONSENT_REQUIRED if session else Reason.LOGIN_REQUIRED)
         except Refused as refusal:
-            if not await self._is_trusted(proven, session_id, now):
-                raise Refused(refusal.reason, replace(refusal.facts, client_id=proven.client.client_id)) from refusal
-            return self._sent_back(proven, refusal, address)
+            return await self._error(refusal, proven, session_id, address, now)
         browser_id = browser_id or credentials.new_browser_id(self._entropy)
         transaction_id = self._transaction_id(pushed, browser_id)
         transaction = Transaction(
@@ -118,7 +128,21 @@ class Authorize:
         elif not await self._pushed_requests.start_pushed(pushed.digest, transaction, now):
             raise Refused(Reason.USED_REQUEST_URI, Facts(client_id=pushed.client_id))
         self._record_start(transaction, session, address)
+        if may_answer:
+            answer = await self._consent.automatic(transaction_id, browser_id, session_id, address)
+            if answer is not None:
+                return Answered(answer.url, browser_id)
+        if accepted.silent:
+            return await self._error(Refused(Reason.CONSENT_REQUIRED), proven, session_id, address, now)
         return Continue(transaction_id, browser_id, needs_sign_in=session is None)
+
+    async def _error(
+        self, refusal: Refused, proven: authorize.Proven, session_id: str | None, address: str, now: float
+    ) -> ErrorRedirect:
+        """Tells the client. Raises the refusal where the browser must not be sent to it."""
+        if not await self._is_trusted(proven, session_id, now):
+            raise Refused(refusal.reason, replace(refusal.facts, client_id=proven.client.client_id)) from refusal
+        return self._sent_back(proven, refusal, address)
 
     def _sent_back(self, proven: authorize.Proven, refusal: Refused, address: str) -> ErrorRedirect:
         reference = self._trail.record(

@@ -9,6 +9,7 @@ from auth_server.domain.client import Client
 from auth_server.domain.failures import Reason, Refused
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.clients import ClientStore
+from auth_server.ports.consents import ConsentStore
 from auth_server.ports.grants import GrantStore
 from auth_server.ports.people import SessionStore
 from shared_kernel.clock import Clock
@@ -24,12 +25,19 @@ class Connection:
 
 
 class Connections:
-    """Shows and ends connections. One is all the grants that a client has of a person."""
+    """Shows and ends connections. One is all that a client has of a person: grants, and remembered consents."""
 
     def __init__(
-        self, *, clients: ClientStore, sessions: SessionStore, grants: GrantStore, trail: AuditTrail, clock: Clock
+        self,
+        *,
+        clients: ClientStore,
+        sessions: SessionStore,
+        grants: GrantStore,
+        consents: ConsentStore,
+        trail: AuditTrail,
+        clock: Clock,
     ) -> None:
-        self._clients, self._sessions, self._grants = clients, sessions, grants
+        self._clients, self._sessions, self._grants, self._consents = clients, sessions, grants, consents
         self._trail, self._clock = trail, clock
 
     async def of(self, session_id: str | None) -> Sequence[Connection]:
@@ -38,7 +46,8 @@ class Connections:
         user_id = await self._person(session_id, now)
         if user_id is None or session_id is None:
             return ()
-        since = {grant.client_id: grant.created_at for grant in await self._grants.grants(now, user_id)}
+        since = {each.key.client_id: each.given_at for each in await self._consents.consents(user_id, now)}
+        since |= {grant.client_id: grant.created_at for grant in await self._grants.grants(now, user_id)}
         clients = [(await self._clients.client(client_id), moment) for client_id, moment in since.items()]
         return [
             Connection(client, moment, _csrf_token(session_id, client.client_id))
@@ -57,6 +66,9 @@ class Connections:
             return
         if not credentials.same_digest(csrf_token, _csrf_token(session_id, client_id)):
             raise Refused(Reason.FORGED_FORM)
+        # Before the grants: what rests on a consent meanwhile is one of those.
+        if await self._consents.end_consents(client_id, user_id):
+            self._trail.record(EventName.CONSENT_ENDED, client_id=client_id, user_id=user_id, address=address)
         for grant in await self._grants.grants(now, user_id):
             if grant.client_id == client_id:
                 await self._grants.revoke_grant(grant.grant_id, now)

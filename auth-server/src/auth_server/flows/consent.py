@@ -6,6 +6,7 @@ from auth_server.domain import credentials
 from auth_server.domain.audit import EventName
 from auth_server.domain.authorization import CODE_LIFETIME, REPEAT_SECONDS, AuthorizationCode, Transaction
 from auth_server.domain.client import Client, GrantType
+from auth_server.domain.consent import CONSENT_LIFETIME, ConsentKey, RememberedConsent, document_digest
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import GRANT_LIFETIME, Grant
@@ -17,9 +18,10 @@ from auth_server.flows.sign_out import sign_out_token
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.authorizations import Decided, TransactionStore
 from auth_server.ports.clients import ClientStore
+from auth_server.ports.consents import ConsentStore
 from auth_server.ports.people import SessionStore, UserStore
 from auth_server.ports.workspaces import WorkspaceStore
-from auth_server.protocol import authorize, redirect_uri
+from auth_server.protocol import authorize, redirect_uri, remembered_consent
 from shared_kernel import scope
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
@@ -35,7 +37,7 @@ class ConsentQuestion:
     `redirect_is_loopback` asks for the warning that any program on this computer could be the client;
     `redirect_is_private_scheme` for the one that any installed app could have claimed the scheme. Of several
     `workspaces` the person chooses one. Where a device waits for the decision, `device` tells of it and `redirect_host`
-    is empty.
+    is empty. `remembered_days` is for how long an answer is remembered, 0 if it is not.
     """
 
     client_name: str
@@ -51,6 +53,7 @@ class ConsentQuestion:
     csrf_token: str
     sign_out_token: str
     device: DeviceQuestion | None = None
+    remembered_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +109,13 @@ class Consent:
         sessions: SessionStore,
         workspaces: WorkspaceStore,
         devices: DeviceDecisions,
+        consents: ConsentStore,
         trail: AuditTrail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self._deployment, self._workspaces, self._devices = deployment, workspaces, devices
+        self._deployment, self._workspaces = deployment, workspaces
+        self._devices, self._consents = devices, consents
         self._clients, self._transactions, self._users, self._sessions = clients, transactions, users, sessions
         self._trail, self._clock, self._entropy = trail, clock, entropy
 
@@ -153,7 +158,37 @@ class Consent:
             csrf_token=checked.csrf_token,
             sign_out_token=checked.sign_out_token,
             device=device,
+            remembered_days=_remembered_days(checked),
         )
+
+    async def automatic(
+        self, transaction_id: str, browser_id: str | None, session_id: str | None, address: str
+    ) -> Redirect | None:
+        """Approves the request if the person has allowed as much before, and may be taken at that; None if not.
+
+        Whoever makes a browser come here gains nothing by it: the code goes to the client that the person has allowed
+        it to, at an address on the web that is the client's own, and is of use only with the verifier of whoever began.
+        Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
+        """
+        now = self._clock.now()
+        transaction = await transactions.load(self._transactions, transaction_id, browser_id, now)
+        if transaction.request.asks_consent:
+            return None
+        checked = await self._checked(transaction, transaction_id, session_id, now)
+        if not isinstance(checked, _Checked) or session_id is None:
+            return None
+        # Of several workspaces only the person can say which.
+        membership = workspace_choice.chosen(checked.memberships, None)
+        about = self._about(checked, membership) if membership else None
+        consent = await self._consents.consent(about, now) if about else None
+        if (
+            not membership
+            or not consent
+            or not consent.covers(transaction.request.scopes, document_digest(checked.client))
+        ):
+            return None
+        url = await self._approved(checked, membership, transaction_id, session_id, address, now, rest_on=consent)
+        return Redirect(url) if url else None
 
     async def decide(
         self,
@@ -208,8 +243,11 @@ class Consent:
         session_id: str,
         address: str,
         now: float,
+        rest_on: RememberedConsent | None = None,
     ) -> str | None:
         request, grant = checked.transaction.request, self._grant(checked, membership, now)
+        about = self._about(checked, membership) if rest_on is None else None
+        remember = remembered_consent.given(request, checked.client, about, now) if about else None
         code = credentials.authorization_code(
             session_id=session_id, transaction_id=transaction_id, grant_id=grant.grant_id
         )
@@ -221,9 +259,10 @@ class Consent:
             expires_at=now + CODE_LIFETIME,
             key_thumbprint=request.key_thumbprint,
         )
-        if not await self._transactions.approve(checked.transaction.digest, grant, stored, now):
+        digest = checked.transaction.digest
+        if not await self._transactions.approve(digest, grant, stored, now, remember=remember, rest_on=rest_on):
             return None
-        self._record_given(grant, address)
+        self._record_given(grant, address, remembered=rest_on is not None)
         return authorize.code_redirect(request, code, self._deployment.issuer)
 
     async def _denied(self, checked: "_Checked", address: str, now: float) -> str | None:
@@ -232,9 +271,9 @@ class Consent:
         reference = self._record(EventName.CONSENT_DENIED, checked, address)
         return self._denial(checked.transaction, reference)
 
-    def _record_given(self, grant: Grant, address: str) -> None:
+    def _record_given(self, grant: Grant, address: str, *, remembered: bool = False) -> None:
         self._trail.record(
-            EventName.CONSENT_GIVEN,
+            EventName.CONSENT_REMEMBERED if remembered else EventName.CONSENT_GIVEN,
             flow_id=grant.handle,
             client_id=grant.client_id,
             user_id=grant.user_id,
@@ -322,6 +361,11 @@ class Consent:
             sign_out_token(session_id),
         )
 
+    def _about(self, checked: "_Checked", membership: Membership) -> ConsentKey | None:
+        """What the person's consent is about; None if it is not remembered."""
+        request, user_id = checked.transaction.request, checked.user.user_id
+        return remembered_consent.key(request, checked.client, user_id, membership.workspace)
+
     def _grant(self, checked: "_Checked", membership: Membership, now: float) -> Grant:
         request, client = checked.transaction.request, checked.client
         return Grant(
@@ -349,6 +393,11 @@ class _Checked:
     memberships: tuple[Membership, ...]
     csrf_token: str
     sign_out_token: str
+
+
+def _remembered_days(checked: _Checked) -> int:
+    is_remembered = remembered_consent.is_remembered(checked.transaction.request, checked.client)
+    return CONSENT_LIFETIME // 86400 if is_remembered else 0
 
 
 def _csrf_token(session_id: str, transaction_id: str) -> str:

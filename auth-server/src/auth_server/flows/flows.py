@@ -75,6 +75,19 @@ def compose(
     client_documents = ClientDocuments(
         deployment=deployment, clients=clients, source=documents, limiter=limiter, trail=trail, clock=clock
     )
+    consent = Consent(
+        deployment=deployment,
+        clients=clients,
+        transactions=store,
+        users=store,
+        sessions=store,
+        workspaces=store,
+        devices=DeviceDecisions(devices=store, grants=store),
+        consents=store,
+        trail=trail,
+        clock=clock,
+        entropy=entropy,
+    )
     return Flows(
         authorize=Authorize(
             deployment=deployment,
@@ -84,6 +97,7 @@ def compose(
             transactions=store,
             sessions=store,
             grants=store,
+            consent=consent,
             limiter=limiter,
             trail=trail,
             clock=clock,
@@ -112,18 +126,7 @@ def compose(
             entropy=entropy,
         ),
         sign_out=SignOut(users=store, sessions=store, trail=trail, clock=clock),
-        consent=Consent(
-            deployment=deployment,
-            clients=clients,
-            transactions=store,
-            users=store,
-            sessions=store,
-            workspaces=store,
-            devices=DeviceDecisions(devices=store, grants=store),
-            trail=trail,
-            clock=clock,
-            entropy=entropy,
-        ),
+        consent=consent,
         device=Device(
             deployment=deployment,
             devices=store,
@@ -144,7 +147,9 @@ def compose(
             clock=clock,
             entropy=entropy,
         ),
-        connections=Connections(clients=clients, sessions=store, grants=store, trail=trail, clock=clock),
+        connections=Connections(
+            clients=clients, sessions=store, grants=store, consents=store, trail=trail, clock=clock
+        ),
         client_info=ClientInfo(clients=clients, authentication=authentication, limiter=limiter, clock=clock),
         token=TokenExchange(
             deployment=deployment,

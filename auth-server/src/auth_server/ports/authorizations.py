@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from auth_server.domain.authorization import AuthorizationCode, Transaction
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.ports.grants import Gone, Reused
 
@@ -41,11 +42,21 @@ class TransactionStore(Protocol):
         """The transaction; Decided once it was approved or denied; None if unknown or expired."""
         ...
 
-    async def approve(self, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float) -> bool:
+    async def approve(
+        self,
+        transaction_digest: str,
+        grant: Grant,
+        code: AuthorizationCode,
+        now: float,
+        *,
+        remember: RememberedConsent | None = None,
+        rest_on: RememberedConsent | None = None,
+    ) -> bool:
         """Consumes the transaction and adds grant and code, in one step; False if it was not there to consume.
 
         Also False if client or person are gone, the person is disabled, or does not have the grant's role in its
-        workspace.
+        workspace. `remember` is added in the same step, in place of an earlier one of its key. An approval that rests
+        on an earlier consent is False if that has ended, expired or been replaced.
         """
         ...
 

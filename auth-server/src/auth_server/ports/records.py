@@ -7,6 +7,7 @@ from typing import Protocol
 from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import AuthorizationCode, PushedRequest, Transaction
 from auth_server.domain.client import Client
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.domain.revocation import Revocation
@@ -126,6 +127,7 @@ Record = (
     | StoredClient
     | DeletedClient
     | User
+    | RememberedConsent
     | Session
     | StoredPushedRequest
     | StoredTransaction

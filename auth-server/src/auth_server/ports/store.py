@@ -5,6 +5,7 @@ from typing import Protocol
 from auth_server.ports.audit import AuditStore
 from auth_server.ports.authorizations import CodeStore, TransactionStore
 from auth_server.ports.clients import ClientStore
+from auth_server.ports.consents import ConsentStore
 from auth_server.ports.devices import DeviceStore
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import SigningKeyStore
@@ -49,6 +50,7 @@ class Store(
     PushedRequestStore,
     TransactionStore,
     CodeStore,
+    ConsentStore,
     DeviceStore,
     RefreshStore,
     GrantStore,

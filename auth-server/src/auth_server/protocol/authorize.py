@@ -87,7 +87,7 @@ def judge(
         raise Refused(Reason.PUSHED_REQUEST_REQUIRED)
     scopes = authorization_code.allowed_scopes(proven.client, given.values)
     resource = resource_indicator.resolve(given.resources, deployment)
-    silent, authenticated_since = _prompt(given, now)
+    prompts, authenticated_since = _prompt(given, now)
     request = AuthorizationRequest(
         client_id=proven.client.client_id,
         redirect_uri=proven.redirect_uri,
@@ -97,8 +97,9 @@ def judge(
         code_challenge=given.required("code_challenge"),
         key_thumbprint=_key_thumbprint(given),
         workspace=workspace,
+        asks_consent="consent" in prompts,
     )
-    return Accepted(request, silent, authenticated_since)
+    return Accepted(request, "none" in prompts, authenticated_since)
 
 
 def still_allowed(request: AuthorizationRequest, client: Client | None, deployment: Deployment) -> bool:
@@ -169,11 +170,8 @@ def _key_thumbprint(given: Parameters) -> str | None:
     return thumbprint
 
 
-def _prompt(given: Parameters, now: float) -> tuple[bool, float]:
-    """`prompt` and `max_age` (OpenID Connect Core §3.1.2.1): whether to be silent, and the oldest sign-in that will do.
-
-    Values we do not know are ignored; consent is asked every time anyway.
-    """
+def _prompt(given: Parameters, now: float) -> tuple[frozenset[str], float]:
+    """`prompt` and `max_age` (OpenID Connect Core §3.1.2.1): the prompts, and the oldest sign-in that will do."""
     prompts = frozenset((given.get("prompt") or "").split())
     if "none" in prompts and len(prompts) > 1:
         raise Refused(Reason.MALFORMED_PROMPT)
@@ -183,4 +181,4 @@ def _prompt(given: Parameters, now: float) -> tuple[bool, float]:
         if not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 10):
             raise Refused(Reason.MALFORMED_PROMPT)
         since = max(since, now - int(max_age))
-    return "none" in prompts, since
+    return prompts, since

@@ -5,7 +5,7 @@ from starlette.responses import HTMLResponse, Response
 
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.workspace import is_workspace_name
-from auth_server.flows.authorize import Authorize, Continue, ErrorRedirect
+from auth_server.flows.authorize import Answered, Authorize, Continue, ErrorRedirect
 from auth_server.protocol.parameters import Pairs
 from auth_server.web.browser import Browser, form_pairs
 from auth_server.web.endpoint import Endpoint
@@ -44,11 +44,13 @@ def authorize(flow: Authorize, browser: Browser) -> Endpoint:
         match outcome:
             case ErrorRedirect(url):
                 return browser.redirect(url)
+            case Answered(url, browser_id):
+                response = browser.redirect(url)
             case Continue(transaction_id, browser_id, needs_sign_in):
                 response = browser.to_transaction("login" if needs_sign_in else "consent", transaction_id)
-                if browser_id != known:
-                    browser.set_browser_id(response, browser_id)
-                return response
+        if browser_id != known:
+            browser.set_browser_id(response, browser_id)
+        return response
 
     return browser.endpoint(get=get, head=head, post=post)
 

@@ -93,6 +93,7 @@ def _page(question: flows.ConsentQuestion, transaction_id: str, browser: Browser
         to_an_app=question.redirect_is_private_scheme,
         error=error,
         device=_device(question.device) if question.device else None,
+        remembered_days=question.remembered_days,
     )
 
 

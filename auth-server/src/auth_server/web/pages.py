@@ -85,6 +85,7 @@ class ConsentPage:
     empty if none does. `redirect_host` is where the answer goes: a site, a program on this computer, or an app that
     claimed a scheme; `to_another_site` says that it is not the client's own. Where a `device` waits, there is no such
     host. Of several `workspaces` the person chooses one; `error` explains why the page is shown again, empty at first.
+    `remembered_days` as in ConsentQuestion.
     """
 
     action: str
@@ -104,6 +105,7 @@ class ConsentPage:
     to_an_app: bool
     error: str = ""
     device: DeviceText | None = None
+    remembered_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def endpoints(
         f"{base}/authorize": authorize(flows.authorize, browser),
         f"{base}/authorize/{{workspace}}": authorize(flows.authorize, browser),
         f"{base}/par": api(par(flows.push)),
-        f"{base}/login": sign_in(flows.sign_in, browser),
+        f"{base}/login": sign_in(flows.sign_in, flows.consent, browser),
         f"{base}/consent": consent(flows.consent, browser),
         f"{base}/device": device(flows.device, browser),
         f"{base}/device_authorization": api(device_authorization(flows.device_authorization)),

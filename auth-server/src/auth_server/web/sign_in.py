@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_server.flows.consent import Consent
 from auth_server.flows.sign_in import SignedIn, SignIn, TooBusy, TooManyAttempts, WrongCredentials
 from auth_server.web.browser import Browser, form_fields
 from auth_server.web.endpoint import Endpoint, while_connected
@@ -14,8 +15,8 @@ _BUSY = "Many people are signing in right now. Try again in a few seconds."
 _BUSY_SECONDS = 2
 
 
-def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
-    """Shows the form and takes it."""
+def sign_in(flow: SignIn, consent: Consent, browser: Browser) -> Endpoint:
+    """Shows the form and takes it; whom it need not ask about consent goes straight to the client."""
 
     async def get(request: Request) -> Response:
         transaction_id = request.query_params.get("transaction", "")
@@ -54,7 +55,9 @@ def sign_in(flow: SignIn, browser: Browser) -> Endpoint:
         )
         match outcome:
             case SignedIn(session_id, lifetime):
-                response = browser.to_transaction("consent", transaction_id)
+                known, address = browser.browser_id(request), client_address(request.scope)
+                answer = await consent.automatic(transaction_id, known, session_id, address)
+                response = browser.redirect(answer.url) if answer else browser.to_transaction("consent", transaction_id)
                 browser.set_session_id(response, session_id, lifetime)
                 return response
             case WrongCredentials():

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from auth_server.adapters.dynamodb_store.consents import consent_put, standing
 from auth_server.adapters.dynamodb_store.giving import givable
 from auth_server.adapters.dynamodb_store.grant_items import Owners, code_of, grant_items, grant_of, owners_of
 from auth_server.adapters.dynamodb_store.grants import revoke
@@ -24,6 +25,7 @@ from auth_server.domain.authorization import (
     AuthorizationRequest,
     Transaction,
 )
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
 from auth_server.ports.grants import Gone, Reused
@@ -58,7 +60,16 @@ class DynamoDbAuthorizations:
             decided_at = item.get("decided_at")
             return transaction if decided_at is None else Decided(transaction, decided_at, item.get("grant_id"))
 
-    async def approve(self, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float) -> bool:
+    async def approve(
+        self,
+        transaction_digest: str,
+        grant: Grant,
+        code: AuthorizationCode,
+        now: float,
+        *,
+        remember: RememberedConsent | None = None,
+        rest_on: RememberedConsent | None = None,
+    ) -> bool:
         """See TransactionStore."""
         async with self._table.in_time():
             given = await givable(self._table, grant, now)
@@ -74,6 +85,10 @@ class DynamoDbAuthorizations:
                 *given.uses,
                 *grant_items(grant, given.owners, code=code),
             ]
+            if remember is not None:
+                writes.append(consent_put(remember, given.owners.membership_generation))
+            if rest_on is not None:
+                writes.append(standing(rest_on, given.owners.membership_generation, now))
             try:
                 await self._table.transact(writes)
             except TransactionFailed:

@@ -5,9 +5,12 @@ and plain, else as `~` and their SHA-256: a key has at most 1,024 bytes, and `#`
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from auth_server.domain.consent import ConsentKey
 
 Item = Mapping[str, Any]
 """An item's attributes as str, float, bool, bytes, lists and mappings."""
@@ -20,6 +23,8 @@ TTL_DELAY = 86_400
 """Seconds after which DynamoDB may delete by itself what the sweeper has missed."""
 SHARDS = 4
 """Parts of a queue that many requests write to: one index partition takes 1,000 writes a second."""
+CONSENT = "consent#"
+"""What the sort keys of consents begin with."""
 REVOCATIONS = "revocations#"
 """What the partition keys of revocations begin with."""
 AUDIT = "audit#"
@@ -137,6 +142,17 @@ def user_grant_key(user_id: str, client_id: str, grant_id: str) -> Key:
 def user_grants(client_id: str | None = None) -> str:
     """What the sort keys of a person's pointers begin with; to grants of one client, or of all."""
     return "grant#" if client_id is None else f"grant#{_part(client_id)}#"
+
+
+def consent_key(key: ConsentKey) -> Key:
+    """Of a consent."""
+    about = json.dumps(key.parts)
+    return Key(user_key(key.user_id).pk, f"{user_consents(key.client_id)}{hashlib.sha256(about.encode()).hexdigest()}")
+
+
+def user_consents(client_id: str | None = None) -> str:
+    """What the sort keys of a person's consents begin with; to one client, or to all."""
+    return CONSENT if client_id is None else f"{CONSENT}{_part(client_id)}#"
 
 
 def queue(kind: str, key: Key) -> str:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from auth_server.adapters.dynamodb_store.audit import DynamoDbAudit
 from auth_server.adapters.dynamodb_store.authorizations import transaction_of
 from auth_server.adapters.dynamodb_store.client_items import client_of, has_random_id
+from auth_server.adapters.dynamodb_store.consents import every_consent
 from auth_server.adapters.dynamodb_store.devices import stored_device_of
 from auth_server.adapters.dynamodb_store.grant_items import (
     code_of,
@@ -31,7 +32,7 @@ from auth_server.adapters.dynamodb_store.revocations import every_revocation
 from auth_server.adapters.dynamodb_store.table import LISTING, Table
 from auth_server.adapters.dynamodb_store.workspaces import workspace_of
 from auth_server.domain.grant import RefreshToken, RefreshTokenKey
-from auth_server.domain.user import Session, User
+from auth_server.domain.user import Session
 from auth_server.ports.records import (
     AttemptWindow,
     DeletedClient,
@@ -58,18 +59,10 @@ class DynamoDbRecords:
         found = await self._table.get_many([STORE, SIGNING_KEYS])
         if found.get(STORE, {}).get("had_keys"):
             yield HadKeys()
-        async for workspace in _workspaces(self._table):
-            yield workspace
-        async for record in _clients(self._table):
-            yield record
-        user_ids, codes = set[str](), list[StoredCode]()
-        async for user in _users(self._table):
-            user_ids.add(user.user_id)
-            yield user
-        # What was added after the pass over what it refers to would be in nobody's copy.
-        async for session in _sessions(self._table):
-            if session.user_id in user_ids:
-                yield session
+        for part in (_workspaces, _clients, _people):
+            async for record in part(self._table):
+                yield record
+        codes = list[StoredCode]()
         async for record in _transactions(self._table):
             yield record
         async for record in _grants(self._table, codes):
@@ -101,10 +94,19 @@ async def _clients(table: Table) -> AsyncIterator[Record]:
             yield DeletedClient(item["client_id"], item["deleted_at"])
 
 
-async def _users(table: Table) -> AsyncIterator[User]:
+async def _people(table: Table) -> AsyncIterator[Record]:
+    user_ids = set[str]()
     async for item in _all_of(table, "user"):
         if "generation" in item:
+            user_ids.add(item["user_id"])
             yield user_of(item)
+    # What was added after the pass over what it refers to would be in nobody's copy.
+    async for consent in every_consent(table):
+        if consent.key.user_id in user_ids:
+            yield consent
+    async for session in _sessions(table):
+        if session.user_id in user_ids:
+            yield session
 
 
 async def _sessions(table: Table) -> AsyncIterator[Session]:

@@ -7,6 +7,7 @@ from itertools import groupby
 from auth_server.adapters.dynamodb_store import audit
 from auth_server.adapters.dynamodb_store.authorizations import transaction_put
 from auth_server.adapters.dynamodb_store.client_items import client_item, deletion_mark
+from auth_server.adapters.dynamodb_store.consents import consent_put
 from auth_server.adapters.dynamodb_store.devices import device_put
 from auth_server.adapters.dynamodb_store.grant_items import (
     Owners,
@@ -39,6 +40,7 @@ from auth_server.adapters.dynamodb_store.workspaces import workspace_put
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Put, Update
 from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import USED_CODE_MEMORY
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
@@ -95,6 +97,8 @@ def _owner_keys(record: Record) -> Sequence[Key]:
     match record:
         case Session():
             return [user_key(record.user_id)]
+        case RememberedConsent():
+            return [user_key(record.key.user_id)]
         case StoredGrant():
             return [client_key(record.grant.client_id), user_key(record.grant.user_id)]
         case _:
@@ -105,6 +109,9 @@ def _puts(record: Record, owners: _Owners, new_name: Callable[[], str]) -> Seque
     match record:
         case Workspace() | StoredClient() | DeletedClient() | User():
             return _owner_puts(record, new_name)
+        case RememberedConsent(key):
+            user = owners.get(user_key(key.user_id), {})
+            return [consent_put(record, generation_in(user, key.workspace) or _NOBODY)]
         case Session():
             return [session_put(record, owners.get(user_key(record.user_id), {}).get("sessions", _NOBODY))]
         case StoredPushedRequest(request, started):

@@ -9,6 +9,7 @@ from auth_server.adapters.dynamodb_store.audit import DynamoDbAudit
 from auth_server.adapters.dynamodb_store.authorizations import DynamoDbAuthorizations
 from auth_server.adapters.dynamodb_store.clients import DynamoDbClients
 from auth_server.adapters.dynamodb_store.connection import connected
+from auth_server.adapters.dynamodb_store.consents import DynamoDbConsents
 from auth_server.adapters.dynamodb_store.devices import DynamoDbDevices
 from auth_server.adapters.dynamodb_store.grants import DynamoDbGrants
 from auth_server.adapters.dynamodb_store.items import STORE
@@ -40,6 +41,7 @@ class DynamoDbStore(
     DynamoDbPeople,
     DynamoDbPushedRequests,
     DynamoDbAuthorizations,
+    DynamoDbConsents,
     DynamoDbDevices,
     DynamoDbGrants,
     DynamoDbSigningKeys,
@@ -57,6 +59,7 @@ class DynamoDbStore(
         DynamoDbPeople.__init__(self, table)
         DynamoDbPushedRequests.__init__(self, table)
         DynamoDbAuthorizations.__init__(self, table)
+        DynamoDbConsents.__init__(self, table)
         DynamoDbDevices.__init__(self, table)
         DynamoDbGrants.__init__(self, table)
         DynamoDbSigningKeys.__init__(self, table)

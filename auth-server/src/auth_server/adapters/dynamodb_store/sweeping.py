@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from auth_server.adapters.dynamodb_store import (
     authorizations,
+    consents,
     devices,
     grant_items,
     limits,
@@ -20,7 +21,7 @@ from auth_server.adapters.dynamodb_store import (
 from auth_server.adapters.dynamodb_store.client_items import NEVER_USED, QUEUE, has_random_id, schedule
 from auth_server.adapters.dynamodb_store.grant_items import owners_of, review
 from auth_server.adapters.dynamodb_store.grants import revoke
-from auth_server.adapters.dynamodb_store.items import NEVER, Item, Key, grant_key, queues, user_grants
+from auth_server.adapters.dynamodb_store.items import NEVER, Item, Key, grant_key, queues, user_consents, user_grants
 from auth_server.adapters.dynamodb_store.memberships import unchanged_memberships
 from auth_server.adapters.dynamodb_store.table import ConditionFailed, Table, TransactionFailed
 from auth_server.adapters.dynamodb_store.writes import CHANGED, Delete, Update, Write
@@ -41,6 +42,7 @@ async def sweep(table: Table, now: float) -> int:
         people.SESSION,
         pushed_requests.KIND,
         authorizations.KIND,
+        consents.KIND,
         devices.KIND,
         limits.KIND,
         replays.KIND,
@@ -114,10 +116,20 @@ async def _review_user(table: Table, key: Key, now: float) -> int:
     if "generation" in item:
         # A membership has ended.
         await _revoke_grants(table, key, now, user=item)
+        await _forget_consents(table, key, item)
         await _done(table, Update(key, {"due": NEVER}, *unchanged_memberships(item)))
         return 0
     await _revoke_grants(table, key, item["deleted_at"])
+    await _forget_consents(table, key, item)
     return await _done(table, Delete(key, "attribute_not_exists(#generation)"))
+
+
+async def _forget_consents(table: Table, owner: Key, user: Item) -> None:
+    """Deletes what ended with the person, or with one of their memberships."""
+    async for page in table.children(owner.pk, user_consents()):
+        for item in page:
+            if not consents.is_alive(item, user):
+                await table.write(Delete(Key(item["pk"], item["sk"])))
 
 
 async def _revoke_grants(table: Table, owner: Key, ended_at: float, *, user: Item | None = None) -> None:

@@ -180,6 +180,10 @@ class Table:
         """All items whose partition key begins so, in pages. Reads the whole table."""
         return self._scanned("begins_with(#key, :text)", "pk", prefix)
 
+    def all_beginning(self, prefix: str) -> AsyncIterator[list[Item]]:
+        """All items whose sort key begins so, in pages. Reads the whole table."""
+        return self._scanned("begins_with(#key, :text)", "sk", prefix)
+
     def _scanned(self, condition: str, key: str, text: str) -> AsyncIterator[list[Item]]:
         return self._pages(
             "scan",

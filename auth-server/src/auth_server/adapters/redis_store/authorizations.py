@@ -4,6 +4,8 @@ from auth_server.adapters.redis_store.database import Database
 from auth_server.adapters.redis_store.fields import (
     code_fields,
     code_from,
+    consent_field,
+    consent_text,
     fields,
     grant_fields,
     grant_from,
@@ -14,6 +16,7 @@ from auth_server.adapters.redis_store.fields import (
 from auth_server.adapters.redis_store.reading import read
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.authorization import AuthorizationCode, Transaction
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
 from auth_server.ports.grants import Gone, Reused
@@ -48,8 +51,22 @@ class RedisAuthorizations:
         grant_id = found.get("grant_id")
         return Decided(transaction, float(found["decided_at"]), grant_id.decode() if grant_id else None)
 
-    async def approve(self, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float) -> bool:
+    async def approve(
+        self,
+        transaction_digest: str,
+        grant: Grant,
+        code: AuthorizationCode,
+        now: float,
+        *,
+        remember: RememberedConsent | None = None,
+        rest_on: RememberedConsent | None = None,
+    ) -> bool:
         """See TransactionStore."""
+        consent = remember or rest_on
+        todo = ("remember" if remember else "rest_on") if consent else None
+        of_consent = (
+            (consent_field(consent.key), consent_text(consent), consent.expires_at) if consent else ("", "", "")
+        )
         of_code = code_fields(code)
         approved = await self._database.run(
             "approve",
@@ -62,6 +79,8 @@ class RedisAuthorizations:
             grant.expires_at,
             grant.tenant,
             grant.role,
+            todo,
+            *of_consent,
             code.digest,
             code.expires_at,
             len(of_code),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from auth_server.adapters.redis_store.database import Argument
 from auth_server.domain.authorization import AuthorizationCode, AuthorizationRequest, PushedRequest, Transaction
 from auth_server.domain.client import AuthenticationMethod, Client, ClientSecret, GrantType, Registration
+from auth_server.domain.consent import ConsentKey, RememberedConsent
 from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.domain.signing_key import KeyStage, SealedKey
@@ -146,6 +147,29 @@ def user_from(found: Fields) -> User:
             if name.startswith(_ROLE)
         ),
     )
+
+
+def consent_field(key: ConsentKey) -> str:
+    """What a person's consent is about, as the name of a field."""
+    return json.dumps(key.parts)
+
+
+def consent_text(consent: RememberedConsent) -> str:
+    """What a consent says, as the value of that field."""
+    said = {
+        "scopes": scope.join(consent.scopes),
+        "document": consent.document,
+        "given_at": consent.given_at,
+        "expires_at": consent.expires_at,
+    }
+    return json.dumps(said)
+
+
+def consent_from(user_id: str, field: str, text: bytes) -> RememberedConsent:
+    """The consent in a field of that person's."""
+    said = json.loads(text)
+    key = ConsentKey(user_id, *json.loads(field))
+    return RememberedConsent(key, scope.parse(said["scopes"]), said["document"], said["given_at"], said["expires_at"])
 
 
 def session_fields(session: Session) -> dict[str, Argument]:

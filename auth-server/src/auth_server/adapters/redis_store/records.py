@@ -12,6 +12,7 @@ from auth_server.adapters.redis_store.fields import (
     Fields,
     client_from,
     code_from,
+    consent_from,
     device_from,
     fields,
     grant_from,
@@ -79,6 +80,10 @@ class RedisRecords:
         async for found in read_all(self._database, "user"):
             user_ids.add(found["user_id"])
             yield user_from(found)
+        for user_id in await self._database.scan("user-consents"):
+            if user_id.encode() in user_ids:
+                for field, value in fields((await self._database.run("read", "user-consents", user_id))[0]).items():
+                    yield consent_from(user_id, field, value)
         async for found in self._scanned("session"):
             if found["user_id"] in user_ids:
                 yield session_from(found)

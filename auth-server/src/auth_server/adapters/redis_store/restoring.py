@@ -11,6 +11,8 @@ from auth_server.adapters.redis_store.database import Argument
 from auth_server.adapters.redis_store.fields import (
     client_fields,
     code_fields,
+    consent_field,
+    consent_text,
     device_fields,
     first_token_fields,
     grant_fields,
@@ -26,6 +28,7 @@ from auth_server.adapters.redis_store.scripts import SLACK
 from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import TRANSACTION_LIFETIME, USED_CODE_MEMORY
 from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME, Registration
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.device import DEVICE_MEMORY
 from auth_server.domain.grant import REVOKED_GRANT_MEMORY
 from auth_server.domain.revocation import Revocation
@@ -56,7 +59,7 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
     match record:
         case HadKeys():
             yield ["HSET", key("store", None), "had_keys", "1"]
-        case Workspace() | StoredClient() | DeletedClient() | User():
+        case Workspace() | StoredClient() | DeletedClient() | User() | RememberedConsent():
             yield from _owner(record, key)
         case Session(digest):
             yield ["HSET", key("session", digest), *pairs(session_fields(record))]
@@ -80,7 +83,9 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
                 yield _review(key, "key", key_id, record.changed_at + RETIRED_LIFETIME)
 
 
-def _owner(record: Workspace | StoredClient | DeletedClient | User, key: KeyOf) -> Iterator[Command]:
+def _owner(
+    record: Workspace | StoredClient | DeletedClient | User | RememberedConsent, key: KeyOf
+) -> Iterator[Command]:
     match record:
         case Workspace(name):
             values = workspace_fields(record) | {"members": 0, "clients": 0}
@@ -92,6 +97,10 @@ def _owner(record: Workspace | StoredClient | DeletedClient | User, key: KeyOf) 
             yield ["HSET", key("clients-deleted", None), client_id, deleted_at]
         case User():
             yield from _user(record, key)
+        case RememberedConsent():
+            user_id = record.key.user_id
+            yield ["HSET", key("user-consents", user_id), consent_field(record.key), consent_text(record)]
+            yield ["ZADD", key("reviews", None), "LT", record.expires_at, f"consents:{user_id}"]
 
 
 def _short_lived(

@@ -7,6 +7,7 @@ from auth_server.adapters.redis_store.address import parse
 from auth_server.adapters.redis_store.audit import RedisAudit
 from auth_server.adapters.redis_store.authorizations import RedisAuthorizations
 from auth_server.adapters.redis_store.clients import RedisClients
+from auth_server.adapters.redis_store.consents import RedisConsents
 from auth_server.adapters.redis_store.database import Database
 from auth_server.adapters.redis_store.devices import RedisDevices
 from auth_server.adapters.redis_store.grants import RedisGrants
@@ -31,6 +32,7 @@ class RedisStore(
     RedisPeople,
     RedisPushedRequests,
     RedisAuthorizations,
+    RedisConsents,
     RedisDevices,
     RedisGrants,
     RedisSigningKeys,
@@ -47,6 +49,7 @@ class RedisStore(
         RedisPeople.__init__(self, database)
         RedisPushedRequests.__init__(self, database)
         RedisAuthorizations.__init__(self, database)
+        RedisConsents.__init__(self, database)
         RedisDevices.__init__(self, database)
         RedisGrants.__init__(self, database)
         RedisSigningKeys.__init__(self, database)

@@ -7,6 +7,7 @@ from dataclasses import asdict, astuple, fields
 from typing import Any
 
 from auth_server.adapters.remembered import Remembered
+from auth_server.adapters.sqlite_store.consents import insert_consent, stands
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import (
     GRANT_COLUMNS,
@@ -17,6 +18,7 @@ from auth_server.adapters.sqlite_store.grants import (
     revoke,
 )
 from auth_server.domain.authorization import MAX_WRONG_VERIFIERS, AuthorizationCode, AuthorizationRequest, Transaction
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.grant import Grant, RefreshToken
 from auth_server.ports.authorizations import Decided, LoadedCode, Redeemed
 from auth_server.ports.grants import Gone, Reused
@@ -47,9 +49,18 @@ class SqliteAuthorizations:
         """See TransactionStore."""
         return await self._database.read(_transaction, digest, now)
 
-    async def approve(self, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float) -> bool:
+    async def approve(
+        self,
+        transaction_digest: str,
+        grant: Grant,
+        code: AuthorizationCode,
+        now: float,
+        *,
+        remember: RememberedConsent | None = None,
+        rest_on: RememberedConsent | None = None,
+    ) -> bool:
         """See TransactionStore."""
-        approved = await self._database.write(_approve, transaction_digest, grant, code, now)
+        approved = await self._database.write(_approve, transaction_digest, grant, code, now, remember, rest_on)
         if approved:
             self._codes.put(code.digest, LoadedCode(code, grant))
         return approved
@@ -127,12 +138,22 @@ def _consume(db: sqlite3.Connection, digest: str, now: float, grant_id: str | No
 
 
 def _approve(
-    db: sqlite3.Connection, transaction_digest: str, grant: Grant, code: AuthorizationCode, now: float
+    db: sqlite3.Connection,
+    transaction_digest: str,
+    grant: Grant,
+    code: AuthorizationCode,
+    now: float,
+    remember: RememberedConsent | None,
+    rest_on: RememberedConsent | None,
 ) -> bool:
+    if rest_on is not None and not stands(db, rest_on, now):
+        return False
     if not may_be_given(db, grant) or not _consume(db, transaction_digest, now, grant.grant_id):
         return False
     give(db, grant, None, now)
     insert_code(db, code)
+    if remember is not None:
+        insert_consent(db, remember)
     return True
 
 

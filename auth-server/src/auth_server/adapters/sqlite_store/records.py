@@ -14,6 +14,7 @@ from auth_server.adapters.sqlite_store.authorizations import (
     transaction_from_row,
 )
 from auth_server.adapters.sqlite_store.clients import CLIENT_COLUMNS, client_from_row, insert_client
+from auth_server.adapters.sqlite_store.consents import insert_consent, stored_consents
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.devices import insert_device, stored_devices
 from auth_server.adapters.sqlite_store.grants import restore_grant, stored_grants
@@ -24,6 +25,7 @@ from auth_server.adapters.sqlite_store.revocations import REVOCATION_COLUMNS, no
 from auth_server.adapters.sqlite_store.workspaces import WORKSPACE_COLUMNS
 from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import AuthorizationCode
+from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
@@ -71,6 +73,7 @@ def _records(db: sqlite3.Connection) -> Iterator[Record]:
         yield DeletedClient(*row)
     for row in db.execute(f"SELECT {USER_COLUMNS} FROM users ORDER BY rowid"):
         yield user_from_row(row)
+    yield from stored_consents(db)
     for row in db.execute(f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY rowid"):
         yield Session(*row)
     yield from stored_pushed_requests(db)
@@ -108,7 +111,7 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
     match record:
         case HadKeys():
             db.execute("UPDATE store SET had_keys = 1")
-        case Workspace() | StoredClient() | DeletedClient() | User():
+        case Workspace() | StoredClient() | DeletedClient() | User() | RememberedConsent():
             _add_owner(db, record)
         case Session():
             _insert(db, "sessions", SESSION_COLUMNS, astuple(record))
@@ -126,7 +129,9 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
             insert_key(db, record)
 
 
-def _add_owner(db: sqlite3.Connection, record: Workspace | StoredClient | DeletedClient | User) -> None:
+def _add_owner(
+    db: sqlite3.Connection, record: Workspace | StoredClient | DeletedClient | User | RememberedConsent
+) -> None:
     match record:
         case Workspace():
             _insert(db, "workspaces", WORKSPACE_COLUMNS, astuple(record))
@@ -136,6 +141,8 @@ def _add_owner(db: sqlite3.Connection, record: Workspace | StoredClient | Delete
             _insert(db, "deleted_clients", "client_id, deleted_at", astuple(record))
         case User():
             insert_user(db, record)
+        case RememberedConsent():
+            insert_consent(db, record)
 
 
 def _add_short_lived(

@@ -8,6 +8,7 @@ from pathlib import Path
 from auth_server.adapters.sqlite_store.audit import SqliteAudit
 from auth_server.adapters.sqlite_store.authorizations import SqliteAuthorizations
 from auth_server.adapters.sqlite_store.clients import SqliteClients
+from auth_server.adapters.sqlite_store.consents import SqliteConsents
 from auth_server.adapters.sqlite_store.database import PATIENCE, Database, open_database
 from auth_server.adapters.sqlite_store.devices import SqliteDevices
 from auth_server.adapters.sqlite_store.grants import SqliteGrants
@@ -32,6 +33,7 @@ class SqliteStore(
     SqlitePeople,
     SqlitePushedRequests,
     SqliteAuthorizations,
+    SqliteConsents,
     SqliteDevices,
     SqliteGrants,
     SqliteSigningKeys,
@@ -49,6 +51,7 @@ class SqliteStore(
         SqlitePeople.__init__(self, database)
         SqlitePushedRequests.__init__(self, database)
         SqliteAuthorizations.__init__(self, database)
+        SqliteConsents.__init__(self, database)
         SqliteDevices.__init__(self, database)
         SqliteGrants.__init__(self, database)
         SqliteSigningKeys.__init__(self, database)

@@ -61,6 +61,7 @@ STEPS: tuple[Step, ...] = (
     _delete("transactions", "expires_at <= :limit"),
     _delete("device_authorizations", "expires_at <= :limit", DEVICE_MEMORY),
     _delete("client_secrets", "expires_at <= :limit"),
+    _delete("consents", "expires_at <= :limit"),
     _delete("attempt_windows", "ends_at <= :limit"),
     _delete("used_once", "expires_at <= :limit"),
     _delete("revocations", "at <= :limit", revocations.MEMORY),

@@ -97,5 +97,6 @@ def _leave(db: sqlite3.Connection, user_id: str, workspace: str, now: float) -> 
     if not left.rowcount:
         return False
     revoke(db, now, user_id=user_id, tenant=workspace)
+    db.execute("DELETE FROM consents WHERE user_id = ? AND workspace = ?", (user_id, workspace))
     note(db, of_membership(workspace, user_id, now))
     return True

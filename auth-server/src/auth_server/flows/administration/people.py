@@ -15,6 +15,7 @@ from auth_server.domain.user import (
 )
 from auth_server.domain.workspace import DEFAULT_WORKSPACE, Membership, Role
 from auth_server.flows.administration.problems import CannotDo, Problem
+from auth_server.ports.consents import ConsentStore
 from auth_server.ports.grants import GrantStore
 from auth_server.ports.people import PasswordHasher, SessionStore, UserStore
 from shared_kernel.clock import Clock
@@ -30,12 +31,13 @@ class People:
         users: UserStore,
         sessions: SessionStore,
         grants: GrantStore,
+        consents: ConsentStore,
         passwords: PasswordHasher,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self._users, self._sessions, self._grants, self._passwords = users, sessions, grants, passwords
-        self._clock, self._entropy = clock, entropy
+        self._users, self._sessions, self._grants, self._consents = users, sessions, grants, consents
+        self._passwords, self._clock, self._entropy = passwords, clock, entropy
 
     async def create(
         self, email: str, password: str, workspace: str = DEFAULT_WORKSPACE.name, role: Role = Role.MEMBER
@@ -109,9 +111,34 @@ class People:
         ]
 
     async def revoke_grant(self, handle: str) -> None:
-        """Ends a grant; `handle` is the `gid` of its tokens."""
-        if not await self._grants.revoke_grant_by_handle(handle, None, self._clock.now()):
+        """Ends a grant, and with it what its person need not be asked about its client again.
+
+        `handle` is the `gid` of its tokens.
+        """
+        now = self._clock.now()
+        # That of somebody who is disabled is found among all only.
+        found = await self._grants.grant_by_handle(handle, now)
+        alive = [found] if found else [grant for grant in await self._grants.grants(now) if grant.handle == handle]
+        for grant in alive:
+            await self._consents.end_consents(grant.client_id, grant.user_id)
+        if not await self._grants.revoke_grant_by_handle(handle, None, now):
             raise CannotDo(Problem.NO_SUCH_GRANT)
+
+    async def revoke_grants(self, name: str | None = None, client_id: str | None = None) -> Sequence[str]:
+        """Ends what a person has allowed, or what a client has been allowed, remembered consents included.
+
+        Gives the handles of the grants that were alive.
+        """
+        user, now = await self.find(name) if name else None, self._clock.now()
+        user_id = user.user_id if user else None
+        # Before the grants: what rests on a consent meanwhile is one of those.
+        clients = {each.key.client_id for each in await self._consents.consents(user_id, now)} if user_id else set()
+        for each in clients if client_id is None else {client_id}:
+            await self._consents.end_consents(each, user_id)
+        handles = [grant.handle for grant in await self.grants(name, client_id)]
+        for handle in handles:
+            await self._grants.revoke_grant_by_handle(handle, None, now)
+        return handles
 
 
 def _normal(email: str) -> str:

@@ -26,7 +26,15 @@ class Administration:
         cls, store: Store, *, resources: Sequence[str], passwords: PasswordHasher, clock: Clock, entropy: Entropy
     ) -> Self:
         """The verbs over a store; `resources` are those of the server."""
-        people = People(users=store, sessions=store, grants=store, passwords=passwords, clock=clock, entropy=entropy)
+        people = People(
+            users=store,
+            sessions=store,
+            grants=store,
+            consents=store,
+            passwords=passwords,
+            clock=clock,
+            entropy=entropy,
+        )
         return cls(
             people=people,
             clients=Clients(clients=store, resources=resources, clock=clock, entropy=entropy),

@@ -100,6 +100,18 @@ local function revoke(grant_id, now)
     return true
 end
 
+-- Forgets what a person has allowed a client (part 1 of what a consent is about) or in a workspace (part 4); gives how
+-- many consents that was.
+local function forget_consents(user_id, part, value)
+    local key, forgotten = name('user-consents', user_id), 0
+    for _, field in ipairs(redis.call('HKEYS', key)) do
+        if cjson.decode(field)[part] == value then
+            forgotten = forgotten + redis.call('HDEL', key, field)
+        end
+    end
+    return forgotten
+end
+
 -- Takes a person out of a workspace. `membership` is what resource servers call that.
 local function leave(user_id, workspace, now, membership)
     for _, grant_id in ipairs(redis.call('SMEMBERS', name('user-grants', user_id))) do
@@ -107,6 +119,7 @@ local function leave(user_id, workspace, now, membership)
             revoke(grant_id, now)
         end
     end
+    forget_consents(user_id, 4, workspace)
     redis.call('HDEL', name('user', user_id), 'role:' .. workspace)
     count_in(workspace, 'members', -1)
     note_revocation('membership', membership, now)

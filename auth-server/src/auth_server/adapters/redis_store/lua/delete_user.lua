@@ -12,6 +12,7 @@ end
 end_sessions(A[1])
 redis.call('HDEL', PREFIX .. 'emails', email)
 redis.call('ZREM', PREFIX .. 'users', A[1])
-redis.call('DEL', name('user', A[1]), name('user-grants', A[1]))
+redis.call('DEL', name('user', A[1]), name('user-grants', A[1]), name('user-consents', A[1]))
+forget_review('consents', A[1])
 note_revocation('user', A[1], A[2])
 return 1

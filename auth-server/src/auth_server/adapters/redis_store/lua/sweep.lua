@@ -24,6 +24,21 @@ function sweeps.code(digest)
     redis.call('DEL', name('code', digest))
 end
 
+-- Forgets consents that have expired; gives the time at which the next one does.
+function sweeps.consents(user_id)
+    local key, next_end = name('user-consents', user_id), nil
+    local stored = redis.call('HGETALL', key)
+    for number = 1, #stored, 2 do
+        local ends = cjson.decode(stored[number + 1]).expires_at
+        if ends <= now then
+            redis.call('HDEL', key, stored[number])
+        else
+            next_end = math.min(next_end or ends, ends)
+        end
+    end
+    return next_end
+end
+
 function sweeps.secret(client_id)
     redis.call('HDEL', name('client', client_id), 'previous_secret')
 end
