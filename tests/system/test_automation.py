@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.client.auth.extensions.client_credentials import PrivateKeyJWTOAuthProvider, SignedJWTParameters
 
 from tests.support import demo_data
+from tests.support.client_keys import ClientKey
 from tests.support.mcp_wire import ERAS, Era, message
+from tests.support.official_client import MODES, Storage, connected
 from tests.support.services import AuthServer, McpServer, claims
 
 pytestmark = pytest.mark.slow
@@ -106,3 +109,31 @@ def test_a_confidential_clients_token_is_revoked_by_curl(auth_server: AuthServer
             "-u", f"{client.id}:{client.secret}", "-d", f"token={token}", f"{auth_server.issuer}/revoke"
         )
         assert status == 200
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("algorithm", "version"), [*zip(("ES256", "RS256"), MODES, strict=True)])
+async def test_the_official_python_client_proves_who_it_is_by_a_key(
+    algorithm: str, version: str, auth_server: AuthServer, mcp_server: McpServer, tmp_path: Path
+) -> None:
+    """MCP's oauth-client-credentials extension: no secret leaves the client's machine."""
+    key = ClientKey(algorithm, key_id=None)
+    file = tmp_path / "jwks.json"
+    file.write_bytes(key.jwks())
+    agent = auth_server.create_client("--name", "Agent", "--scope", "schemas:read query", "--jwks", str(file))
+    assert agent.secret == ""
+    signing = SignedJWTParameters(
+        issuer=agent.id,
+        subject=agent.id,
+        signing_key=key.key.as_pem(private=True).decode(),
+        signing_algorithm=algorithm,
+    )
+    storage = Storage()
+    provider = PrivateKeyJWTOAuthProvider(
+        mcp_server.resource, storage, agent.id, signing.create_assertion_provider(), issuer=auth_server.issuer
+    )
+    async with connected(mcp_server.resource, provider, version) as client:
+        listed = await client.call_tool("list_tables", {})
+        assert not listed.is_error
+    assert storage.tokens is not None
+    assert claims(storage.tokens.access_token)["sub"] == agent.id

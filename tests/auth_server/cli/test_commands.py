@@ -12,6 +12,7 @@ from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import write_key_file
 from tests.auth_server.cli.command_line import CommandLine, assert_failed
 from tests.auth_server.flows.world import EMAIL, open_world
+from tests.support.client_keys import ClientKey
 from tests.support.clock import SettableClock
 
 PASSWORD = "correct horse battery staple"
@@ -78,6 +79,8 @@ def test_a_secret_is_shown_once(run: CommandLine) -> None:
         "scopes": ["query"],
         "resource_server": None,
         "created_at": client["created_at"],
+        "authentication_methods": ["client_secret_basic", "client_secret_post"],
+        "jwks_uri": None,
         "secrets_expire_at": ["never"],
     }
     assert run("client", "get", made["client_id"], "--json").document == client
@@ -104,6 +107,35 @@ def test_a_public_client_has_no_secret(run: CommandLine) -> None:
     assert_failed(run("client", "rotate-secret", made.document["client_id"]), "no secret")
     assert_failed(run(*create), "redirect URI")
     assert_failed(run(*create, "--redirect-uri", "javascript:alert(1)"), "redirect URI")
+
+
+def test_a_client_with_keys_has_no_secret(run: CommandLine) -> None:
+    file = run.directory / "jwks.json"
+    file.write_bytes(ClientKey().jwks())
+    made = run("client", "create", "--name", "Agent", "--jwks", str(file), "--json").document
+    assert set(made) == {"client_id"}
+    shown = run("client", "get", made["client_id"], "--json").document
+    assert (shown["authentication_methods"], shown["confidential"]) == (["private_key_jwt"], True)
+    assert_failed(run("client", "rotate-secret", made["client_id"]), "by a key")
+    elsewhere = run("client", "update", made["client_id"], "--jwks-uri", "https://agent.example/jwks.json", "--json")
+    assert elsewhere.document["jwks_uri"] == "https://agent.example/jwks.json"
+    back = run("client", "update", made["client_id"], "--jwks", "-", "--json", stdin=ClientKey().jwks().decode())
+    assert back.document["jwks_uri"] is None
+    assert back.document["authentication_methods"] == ["private_key_jwt"]
+    named = run("client", "update", made["client_id"], "--name", "Other", "--json").document
+    assert named["authentication_methods"] == ["private_key_jwt"]
+
+
+def test_keys_that_are_of_no_use_are_refused(run: CommandLine) -> None:
+    file = run.directory / "jwks.json"
+    create = ("client", "create", "--name", "Agent")
+    assert_failed(run(*create, "--jwks", str(file)), str(file))
+    file.write_text("{}")
+    assert_failed(run(*create, "--jwks", str(file)), "JWK set")
+    file.write_bytes(ClientKey().jwks())
+    assert_failed(run(*create, "--jwks", str(file), "--public"), "public")
+    assert_failed(run(*create, "--jwks-uri", "http://agent.example/jwks.json"), "https")
+    assert_failed(run(*create, "--jwks", str(file), "--jwks-uri", "https://agent.example/jwks.json"), "not both")
 
 
 def test_what_kind_of_client_must_be_said(run: CommandLine) -> None:

@@ -108,15 +108,6 @@ async def test_d11_no_more_than_two_secrets(world: World) -> None:
     assert works == [False, True, True]
 
 
-async def test_d16_assertions_are_not_known(world: World) -> None:
-    made = await world.machine()
-    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    answer = await _grant(
-        world, client_id=made.client.client_id, client_assertion="e30.e30.", client_assertion_type=kind
-    )
-    assert error(answer) == INVALID_CLIENT
-
-
 async def test_scope_of_client_credentials(world: World) -> None:
     made = await world.machine("query")
     header = basic(made.client.client_id, str(made.client_secret))

@@ -20,6 +20,7 @@ from auth_server.flows.consent import DeviceDecided
 from auth_server.flows.device import TooManyCodes, UnknownCode
 from auth_server.flows.device_authorization import DeviceAuthorizations
 from auth_server.flows.device_decision import DeviceQuestion
+from auth_server.flows.key_sets import KeySets
 from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.flows.world import (
     ADDRESS,
@@ -417,18 +418,27 @@ async def test_a_user_code_that_is_taken_is_not_given_twice(world: World) -> Non
             return self.system.token(bits)
 
     client = await device_client(world)
+    documents = ClientDocuments(
+        deployment=world.deployment,
+        clients=world.store,
+        source=world.documents,
+        limiter=world.limiter,
+        trail=world.trail,
+        clock=world.clock,
+    )
     flow = DeviceAuthorizations(
         deployment=world.deployment,
         devices=world.store,
-        authentication=ClientAuthentication(clients=world.store, limiter=world.limiter),
-        documents=ClientDocuments(
+        authentication=ClientAuthentication(
             deployment=world.deployment,
             clients=world.store,
-            source=world.documents,
+            documents=documents,
+            key_sets=KeySets(source=world.documents, limiter=world.limiter, trail=world.trail, clock=world.clock),
+            replays=world.store,
             limiter=world.limiter,
             trail=world.trail,
-            clock=world.clock,
         ),
+        documents=documents,
         limiter=world.limiter,
         trail=world.trail,
         clock=world.clock,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
+from auth_server.domain.client import AuthenticationMethod, Client, ClientSecret, GrantType, Registration
 from auth_server.domain.credentials import digest
 from auth_server.domain.failures import Refused
 from auth_server.domain.grant import Grant
@@ -19,6 +19,7 @@ from auth_server.protocol.client_auth import PresentedCredentials
 from tests.auth_server.flows.world import PKCE, basic
 
 NOW = 100.0
+POST = AuthenticationMethod.CLIENT_SECRET_POST
 CLIENT = Client(
     client_id="client_a",
     name="A",
@@ -109,7 +110,7 @@ def test_d05_basic_is_form_decoded(client_id: str, secret: str) -> None:
     encoded = [part.replace("%", "%25").replace("+", "%2B").replace(":", "%3A") for part in (client_id, secret)]
     spaced = basic(*(part.replace(" ", "+") for part in encoded))
     presented = client_auth.presented(spaced, parameters.parse([]))
-    assert presented == PresentedCredentials("client_secret_basic", client_id, secret)
+    assert presented == PresentedCredentials(AuthenticationMethod.CLIENT_SECRET_BASIC, client_id, secret)
 
 
 def test_d03_every_live_secret_is_compared_and_no_other() -> None:
@@ -133,7 +134,7 @@ def test_authlib_logs_no_token(caplog: pytest.LogCaptureFixture) -> None:
             "redirect_uri": "http://localhost:1/cb",
             "code_verifier": "v" * 43,
         }
-        authorization_code.decide(TokenRequest(CLIENT, "client_secret_post", values), CODE)
+        authorization_code.decide(TokenRequest(CLIENT, POST, values), CODE)
     assert caplog.records
     assert not any(secret in caplog.text for secret in ("cs_right", "ac_secret", "v" * 43))
 
@@ -150,11 +151,11 @@ def test_rfc_7636_appendix_b() -> None:
         "redirect_uri": "http://localhost:1/cb",
         "code_verifier": verifier,
     }
-    decision = authorization_code.decide(TokenRequest(CLIENT, "client_secret_post", request), code)
+    decision = authorization_code.decide(TokenRequest(CLIENT, POST, request), code)
     assert decision.scopes == {"query"}
     wrong = {**request, "code_verifier": hashlib.sha256(b"x").hexdigest()}
     with pytest.raises(Refused):
-        authorization_code.decide(TokenRequest(CLIENT, "client_secret_post", wrong), code)
+        authorization_code.decide(TokenRequest(CLIENT, POST, wrong), code)
 
 
 def test_insecure_transport_setting_is_of_no_consequence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,5 +163,7 @@ def test_insecure_transport_setting_is_of_no_consequence(monkeypatch: pytest.Mon
     decisions = []
     for value in ("", "1"):
         monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", value)
-        decisions.append(client_credentials.decide(TokenRequest(CLIENT, "client_secret_basic", request)))
+        decisions.append(
+            client_credentials.decide(TokenRequest(CLIENT, AuthenticationMethod.CLIENT_SECRET_BASIC, request))
+        )
     assert decisions[0] == decisions[1]

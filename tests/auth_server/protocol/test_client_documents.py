@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from auth_server.domain import credentials
-from auth_server.domain.client import Client, GrantType, Registration
+from auth_server.domain.client import AuthenticationMethod, Client, GrantType, Registration
 from auth_server.domain.failures import Reason, Refused
-from auth_server.protocol import client_documents, registration
+from auth_server.protocol import client_documents, document_url, registration
 from auth_server.protocol.client_documents import LEAST_AGE, MOST_AGE, Defect, Document
 from shared_kernel.entropy import SystemEntropy
 
@@ -46,7 +46,7 @@ def defect(metadata: Any) -> str | None:
 def test_a_url_can_be_a_client_id(client_id: str, origin: str) -> None:
     """What counts against a budget is its origin."""
     assert client_documents.is_document_id(client_id)
-    assert client_documents.check_id(client_id, ISSUER) == origin
+    assert document_url.foreign_origin(client_id, ISSUER) == origin
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_url_can_be_a_client_id(client_id: str, origin: str) -> None:
 def test_g02_g03_g05_g22_g24_any_other_cannot(client_id: str) -> None:
     """Nothing of it is ever fetched."""
     with pytest.raises(Refused) as refused:
-        client_documents.check_id(client_id, ISSUER)
+        document_url.foreign_origin(client_id, ISSUER)
     assert refused.value.reason is Reason.CLIENT_DOCUMENT_URL
 
 
@@ -160,11 +160,77 @@ def test_g15_a_document_holds_no_secret(member: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"]
+    "method", ["client_secret_basic", "client_secret_post", "client_secret_jwt", "tls_client_auth", "x"]
 )
-def test_g15_a_document_of_a_client_that_must_authenticate_is_not_served(method: str) -> None:
-    """Shared secrets never; keys not yet."""
+def test_g15_a_document_of_a_client_that_authenticates_otherwise_is_not_served(method: str) -> None:
+    """Shared secrets never."""
     assert defect({**METADATA, "token_endpoint_auth_method": method}) == Defect.AUTHENTICATION
+    assert defect({**METADATA, "token_endpoint_auth_methods_supported": [method]}) == Defect.AUTHENTICATION
+
+
+KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "kid": "a",
+    "use": "sig",
+    "x5t": "x",
+    "x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+    "y": "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+}
+KEYS = {"jwks": {"keys": [KEY]}}
+JWKS_URI = {"jwks_uri": "https://app.example/jwks.json"}
+NONE, PRIVATE_KEY_JWT = AuthenticationMethod.NONE, AuthenticationMethod.PRIVATE_KEY_JWT
+
+
+@pytest.mark.parametrize(
+    ("singular", "plural", "methods"),
+    [
+        (None, None, {NONE}),
+        ("none", None, {NONE}),
+        ("private_key_jwt", None, {PRIVATE_KEY_JWT}),
+        (None, ["private_key_jwt"], {PRIVATE_KEY_JWT}),
+        (None, ["private_key_jwt", "none"], {NONE, PRIVATE_KEY_JWT}),
+        ("private_key_jwt", ["private_key_jwt", "none"], {NONE, PRIVATE_KEY_JWT}),
+        ("none", ["private_key_jwt"], {NONE, PRIVATE_KEY_JWT}),
+        ("private_key_jwt", ["client_secret_post", 7], {PRIVATE_KEY_JWT}),
+        ("none", ["client_secret_post"], {NONE}),
+        (None, [], None),
+    ],
+)
+def test_a_client_authenticates_as_its_document_says(singular: Any, plural: Any, methods: Any) -> None:
+    """One that lists several ways may use any that is served here."""
+    said = {"token_endpoint_auth_method": singular, "token_endpoint_auth_methods_supported": plural}
+    for keys in (KEYS, JWKS_URI):
+        if methods is None:
+            assert defect({**METADATA, **said, **keys}) == Defect.AUTHENTICATION
+        else:
+            assert read({**METADATA, **said, **keys}).methods == methods
+
+
+def test_the_keys_of_a_document_are_kept_without_what_is_of_no_use() -> None:
+    """And those of a client that does not authenticate by them not at all."""
+    client = read({**METADATA, **KEYS, "token_endpoint_auth_method": "private_key_jwt"})
+    assert json.loads(str(client.jwks)) == {"keys": [{name: KEY[name] for name in ("kty", "crv", "x", "y", "kid")}]}
+    assert (
+        read({**METADATA, **JWKS_URI, "token_endpoint_auth_method": "private_key_jwt"}).jwks_uri
+        == (JWKS_URI["jwks_uri"])
+    )
+    assert not read({**METADATA, **KEYS}).has_keys
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{}, {"jwks": {"keys": []}}, {"jwks": {"keys": [{"kty": "EC"}]}}, {**KEYS, **JWKS_URI}, {"jwks": {}},
+     *({"jwks_uri": uri} for uri in (
+         7, "http://app.example/jwks.json", "https://127.0.0.1/jwks.json", "https://App.example/jwks.json",
+         "https://app.example", "https://app.example/../jwks.json", "https://a@app.example/jwks.json"))],
+    ids=str,
+)  # fmt: skip
+def test_g28_a_client_with_keys_that_are_of_no_use_must_do_without(keys: dict[str, Any]) -> None:
+    """If it can."""
+    must = {**METADATA, **keys, "token_endpoint_auth_method": "private_key_jwt"}
+    assert defect(must) == Defect.KEYS
+    assert read({**must, "token_endpoint_auth_methods_supported": ["none"]}).methods == {NONE}
 
 
 def test_a_client_that_can_go_without_authentication_is_served() -> None:

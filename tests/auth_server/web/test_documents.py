@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from auth_server import app
-from tests.auth_server.web.site import Site
+from tests.auth_server.web.site import Site, quick_passwords
+from tests.support.client_keys import ClientKey, presented
 from tests.support.people import Pkce
 
 pytestmark = pytest.mark.anyio
@@ -80,12 +81,26 @@ async def test_every_authentication_method_in_the_metadata_works(site: Site) -> 
     with_secret = {"client_secret_basic", "client_secret_post"}
     for endpoint, without in {"token": {"none"}, "revocation": {"none"}, "introspection": set[str]()}.items():
         methods = set(metadata[f"{endpoint}_endpoint_auth_methods_supported"])
-        assert methods == with_secret | without
+        assert methods == {*with_secret, "private_key_jwt"} | without
+        algorithms = metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"]
+        assert algorithms == ["ES256", "RS256", "PS256", "EdDSA", "Ed25519"]
     secret = {"client_id": site.seed.bot_id, "client_secret": site.seed.bot_secret}
     assert (await site.bot_token()).status_code == 200
     assert (await site.token(grant_type="client_credentials", **secret)).status_code == 200
     nobody = {"token": "rt_x.y", "client_id": site.seed.app_id}
     assert (await site.browser.post("/revoke", data=nobody)).status_code == 200
+    key = ClientKey()
+    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+        made = await administration.clients.create(name="Agent", confidential=True, jwks=key.jwks())
+    requests = {
+        "/token": {"grant_type": "client_credentials"},
+        "/revoke": {"token": "rt_x.y"},
+        "/introspect": {"token": "rt_x.y"},
+    }
+    for path, parameters in requests.items():
+        proof = presented(key.assertion(made.client.client_id, site.issuer, site.clock.now()))
+        assert (await site.browser.post(path, data={**parameters, **proof})).status_code == 200
+        assert (await site.browser.post(path, data={**parameters, **proof})).status_code == 401
 
 
 async def test_documents_are_cached_and_validated(any_site: Site) -> None:

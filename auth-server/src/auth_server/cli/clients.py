@@ -1,11 +1,13 @@
 """`auth-server client`."""
 
+import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from auth_server.cli.output import moment, show, show_list, show_one
+from auth_server.cli.output import fail, moment, show, show_list, show_one
 from auth_server.cli.running import administer
 from auth_server.cli.style import AsJson, group
 from auth_server.cli.users import InWorkspace
@@ -19,6 +21,21 @@ RedirectUris = Annotated[
     list[str] | None,
     typer.Option(
         "--redirect-uri", metavar="URI", help="Where browsers may be sent back to; repeatable.", show_default=False
+    ),
+]
+JwksFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--jwks",
+        metavar="FILE",
+        help="Public keys by which it proves who it is: a JWK set; - reads standard input.",
+        show_default=False,
+    ),
+]
+JwksUri = Annotated[
+    str | None,
+    typer.Option(
+        "--jwks-uri", metavar="URL", help="Where it publishes such a JWK set, over https.", show_default=False
     ),
 ]
 
@@ -40,13 +57,13 @@ _KEEP = "Keep the secret now. It is shown only once."
 def create(
     name: Annotated[str, typer.Option(help="Name that people read on the consent page.", show_default=False)],
     confidential: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--confidential/--public",
-            help="With a secret, for servers and automation; or without one, for apps on people's machines.",
+            help="With a secret or keys, for servers and automation; or without, for apps on people's machines.",
             show_default=False,
         ),
-    ],
+    ] = None,
     redirect_uris: RedirectUris = None,
     scope: Annotated[
         str | None,
@@ -71,21 +88,32 @@ def create(
         ),
     ] = None,
     workspace: InWorkspace = DEFAULT_WORKSPACE.name,
+    jwks: JwksFile = None,
+    jwks_uri: JwksUri = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a client. A confidential one can use client_credentials; with redirect URIs, people can sign in as well."""
-    if resource_server is not None and (not confidential or redirect_uris or scope is not None or grants):
-        message = "--resource-server goes with --confidential, and with none of --redirect-uri, --scope and --grant."
+    """Add a client. A confidential one can use client_credentials; with redirect URIs, people can sign in as well.
+
+    With keys it is confidential and has no secret.
+    """
+    keys, has_keys = _content(jwks), jwks is not None or jwks_uri is not None
+    if confidential is None and not has_keys:
+        raise typer.BadParameter("one is needed", param_hint="--confidential / --public")
+    has_more = redirect_uris or scope is not None or grants or has_keys
+    if resource_server is not None and (not confidential or has_more):
+        message = "--resource-server goes with --confidential, and without redirect URIs, scopes, grants and keys."
         raise typer.BadParameter(message)
     made = administer(
         lambda administration: (
             administration.clients.create(
                 name=name,
-                confidential=confidential,
+                confidential=confidential is not False,
                 redirect_uris=redirect_uris or (),
                 scope=scope,
                 workspace=workspace,
                 grants=[_GRANT_TYPES[grant] for grant in grants or ()],
+                jwks=keys,
+                jwks_uri=jwks_uri,
             )
             if resource_server is None
             else administration.clients.create_resource_server(name=name, resource=resource_server)
@@ -121,12 +149,18 @@ def update(
     scope: Annotated[
         str | None, typer.Option(help="All scopes it may ask for from now on.", show_default=False)
     ] = None,
+    jwks: JwksFile = None,
+    jwks_uri: JwksUri = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a client that an operator made. What is given replaces what was; the rest stays."""
+    """Change a client that an operator made. What is given replaces what was; the rest stays.
+
+    With keys, its secrets end.
+    """
+    keys = _content(jwks)
     changed = administer(
         lambda administration: administration.clients.update(
-            client_id, name=name, redirect_uris=redirect_uris or None, scope=scope
+            client_id, name=name, redirect_uris=redirect_uris or None, scope=scope, jwks=keys, jwks_uri=jwks_uri
         )
     )
     show_one(as_json, _document(changed))
@@ -147,6 +181,16 @@ def delete(client_id: ClientId, as_json: AsJson = False) -> None:
     show(as_json, {"client_id": client_id, "deleted": True}, f"Deleted {client_id}.")
 
 
+def _content(file: Path | None) -> bytes | None:
+    """What is in a file, or on standard input."""
+    if file is None:
+        return None
+    try:
+        return sys.stdin.read().encode() if file == Path("-") else file.read_bytes()
+    except OSError as error:
+        fail(f"cannot read {file}: {error.strerror}", "unreadable_file")
+
+
 def _document(client: Client) -> dict[str, Any]:
     return {
         "client_id": client.client_id,
@@ -159,5 +203,7 @@ def _document(client: Client) -> dict[str, Any]:
         "scopes": sorted(client.scopes),
         "resource_server": client.resource_server,
         "created_at": moment(client.created_at),
+        "authentication_methods": sorted(client.methods),
+        "jwks_uri": client.jwks_uri,
         "secrets_expire_at": [moment(secret.expires_at) or "never" for secret in client.secrets],
     }

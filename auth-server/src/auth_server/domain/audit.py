@@ -51,6 +51,9 @@ class EventName(StrEnum):
     CLIENT_DOCUMENT_READ = "client_document_read"
     CLIENT_DOCUMENT_UNAVAILABLE = "client_document_unavailable"
     CLIENT_DOCUMENT_INVALID = "client_document_invalid"
+    CLIENT_ASSERTION_REFUSED = "client_assertion_refused"
+    KEY_SET_UNAVAILABLE = "key_set_unavailable"
+    KEY_SET_INVALID = "key_set_invalid"
     REFUSED = "refused"
     AUDIT_COUNTED = "audit_counted"
     AUDIT_GAP = "audit_gap"
@@ -69,6 +72,8 @@ _LEVELS: Mapping[str, str] = {
     EventName.SIGN_IN_THROTTLED: "warning",
     EventName.CLIENT_DOCUMENT_UNAVAILABLE: "warning",
     EventName.CLIENT_DOCUMENT_INVALID: "warning",
+    EventName.KEY_SET_UNAVAILABLE: "warning",
+    EventName.KEY_SET_INVALID: "warning",
     EventName.AUDIT_GAP: "error",
 }
 

@@ -87,6 +87,18 @@ class Client:
     resource_server: str | None = None
 
     @property
+    def methods(self) -> frozenset[AuthenticationMethod]:
+        """How the client may prove who it is."""
+        found = set[AuthenticationMethod]()
+        if not self.confidential:
+            found.add(AuthenticationMethod.NONE)
+        if self.has_keys:
+            found.add(AuthenticationMethod.PRIVATE_KEY_JWT)
+        elif self.confidential:
+            found |= {AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.CLIENT_SECRET_POST}
+        return frozenset(found)
+
+    @property
     def has_keys(self) -> bool:
         """Whether the client may prove who it is by a key."""
         return self.jwks is not None or self.jwks_uri is not None

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     CLIENT_NOT_AUTHENTICATED = "client_not_authenticated"
     GRANT_TYPE_NOT_ALLOWED = "grant_type_not_allowed"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    KEY_SET_UNAVAILABLE = "key_set_unavailable"
     # Proof of possession
     DPOP_PROOF_NOT_VALID = "dpop_proof_not_valid"
     DPOP_PROOF_REUSED = "dpop_proof_reused"
@@ -208,6 +209,9 @@ WIRE: dict[Reason, WireError] = {
     Reason.SEVERAL_AUTHENTICATIONS: WireError(400, "invalid_request", "Use one client authentication method only."),
     Reason.UNKNOWN_CLIENT: _CLIENT,
     Reason.CLIENT_NOT_AUTHENTICATED: _CLIENT,
+    Reason.KEY_SET_UNAVAILABLE: WireError(
+        503, "temporarily_unavailable", "The client's keys cannot be fetched right now."
+    ),
     Reason.GRANT_TYPE_NOT_ALLOWED: WireError(400, "unauthorized_client", "The client may not use this grant type."),
     Reason.UNSUPPORTED_GRANT_TYPE: WireError(400, "unsupported_grant_type", "The grant type is not supported."),
     Reason.DPOP_PROOF_NOT_VALID: WireError(400, "invalid_dpop_proof", "The DPoP proof is not valid for this request."),

@@ -9,13 +9,13 @@ import anyio
 
 from auth_server.domain.audit import EventName
 from auth_server.domain.client import Client, Registration
-from auth_server.domain.deployment import Deployment, DocumentPolicy
+from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.clients import Addition, ClientStore
 from auth_server.ports.documents import DocumentSource, DocumentUnavailable, Obstacle
 from auth_server.ports.limits import AttemptLimiter
-from auth_server.protocol import client_documents
+from auth_server.protocol import client_documents, document_url
 from shared_kernel.clock import Clock
 
 STALE_SECONDS = 86400.0
@@ -68,8 +68,11 @@ class ClientDocuments:
         known = await self._clients.client(client_id)
         if known and known.registration is not Registration.DOCUMENT:
             return known
-        origin = client_documents.check_id(client_id, self._deployment.issuer)
-        self._check_policy(client_id, origin)
+        origin = document_url.foreign_origin(client_id, self._deployment.issuer)
+        try:
+            document_url.check_policy(origin, self._deployment)
+        except Refused as refused:
+            raise Refused(refused.reason, Facts(client_id=client_id)) from refused
         if known and _is_current(known, asked_at):
             return known
         turn = self._turns.setdefault(client_id, anyio.Lock())
@@ -83,13 +86,6 @@ class ClientDocuments:
                 return await self._fetched(client_id, origin, address)
             except Refused as refused:
                 return self._stale(known, refused)
-
-    def _check_policy(self, client_id: str, origin: str) -> None:
-        match self._deployment.client_documents:
-            case DocumentPolicy.OFF:
-                raise Refused(Reason.UNKNOWN_CLIENT, Facts(client_id=client_id))
-            case DocumentPolicy.NAMED if origin not in self._deployment.document_origins:
-                raise Refused(Reason.CLIENT_DOCUMENT_NOT_ALLOWED, Facts(client_id=client_id))
 
     async def _fetched(self, client_id: str, origin: str, address: str) -> Client:
         wait = await self._limiter.document_fetch(origin, address)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from auth_server.domain.client import AuthenticationMethod
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_request import ClientRequest
@@ -37,6 +38,8 @@ class ClientInfo:
         Raises StoreUnavailable, Refused (CLIENT_NOT_AUTHENTICATED, TOO_MANY_REQUESTS).
         """
         client = await self._authentication.authenticate(request, self._clock.now())
-        if not client.confidential:  # it has proved nothing, and is told what anyone is told
+        if (
+            request.credentials.method is AuthenticationMethod.NONE
+        ):  # it has proved nothing, and is told what anyone is told
             return await self.public(client.client_id, request.address)
         return client_info.own(client)

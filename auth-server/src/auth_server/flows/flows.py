@@ -13,6 +13,7 @@ from auth_server.flows.device import Device
 from auth_server.flows.device_authorization import DeviceAuthorizations
 from auth_server.flows.device_decision import DeviceDecisions
 from auth_server.flows.introspect import Introspect
+from auth_server.flows.key_sets import KeySets
 from auth_server.flows.living_tokens import LivingTokens
 from auth_server.flows.possession import Possession
 from auth_server.flows.push import Push
@@ -69,12 +70,20 @@ def compose(
     entropy: Entropy,
 ) -> Flows:
     """The flows of a running server; `clients` are those of the store, remembered or not."""
-    authentication = ClientAuthentication(clients=clients, limiter=limiter)
-    living_tokens = LivingTokens(deployment=deployment, clients=clients, grants=store, revocations=store, keys=keys)
-    possession = Possession(deployment=deployment, replays=store, nonces=nonces, clock=clock)
     client_documents = ClientDocuments(
         deployment=deployment, clients=clients, source=documents, limiter=limiter, trail=trail, clock=clock
     )
+    authentication = ClientAuthentication(
+        deployment=deployment,
+        clients=clients,
+        documents=client_documents,
+        key_sets=KeySets(source=documents, limiter=limiter, trail=trail, clock=clock),
+        replays=store,
+        limiter=limiter,
+        trail=trail,
+    )
+    living_tokens = LivingTokens(deployment=deployment, clients=clients, grants=store, revocations=store, keys=keys)
+    possession = Possession(deployment=deployment, replays=store, nonces=nonces, clock=clock)
     consent = Consent(
         deployment=deployment,
         clients=clients,

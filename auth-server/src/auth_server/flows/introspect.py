@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auth_server.domain import credentials
-from auth_server.domain.client import Client
+from auth_server.domain.client import AuthenticationMethod, Client
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.flows.client_authentication import ClientAuthentication
@@ -51,7 +51,7 @@ class Introspect:
         client = await self._authentication.authenticate(request, now)
         # RFC 7662 §2.1: "To prevent token scanning attacks, the endpoint MUST also require some form of authorization".
         # A public client has none: whoever stole a token of its could learn unnoticed whether it still works.
-        if not client.confidential:
+        if request.credentials.method is AuthenticationMethod.NONE:
             raise Refused(Reason.CLIENT_NOT_AUTHENTICATED, Facts(client_id=client.client_id))
         # RFC 7662 §2.1: token_type_hint only speeds up the search; we look at the token alone.
         text = request.parameters.required("token")

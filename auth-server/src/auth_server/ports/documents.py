@@ -1,9 +1,9 @@
-"""Client ID Metadata Documents, as clients publish them."""
+"""What clients publish: their metadata documents and key sets."""
 
 from enum import StrEnum
 from typing import Protocol
 
-from auth_server.protocol.client_documents import Document
+from auth_server.protocol.client_documents import MAX_BYTES, Document
 
 
 class Obstacle(StrEnum):
@@ -39,8 +39,8 @@ class DocumentUnavailable(Exception):
 class DocumentSource(Protocol):
     """Where documents come from."""
 
-    async def document(self, url: str) -> Document:
-        """The document at a URL that `client_documents.check_id` let through. Raises DocumentUnavailable.
+    async def document(self, url: str, most_bytes: int = MAX_BYTES) -> Document:
+        """The document at a URL that `document_url.origin` let through. Raises DocumentUnavailable.
 
         Every call is one request to the host; who may cause how many is the caller's business.
         """

@@ -1,4 +1,4 @@
-"""How a client proves who it is at `/token` and `/revoke` (RFC 6749 §2.3): Basic, post, or public.
+"""How a client proves who it is where it calls by itself (RFC 6749 §2.3): Basic, post, an assertion, or public.
 
 Authlib's own reading of Basic is lenient about base64 and crashes on what is not UTF-8, so it only ever sees
 credentials that were read here.
@@ -7,15 +7,15 @@ credentials that were read here.
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import unquote_plus
 
-from auth_server.domain.client import Client
+from auth_server.domain.client import AuthenticationMethod, Client
 from auth_server.domain.credentials import digest, same_digest
 from auth_server.domain.failures import Reason, Refused
+from auth_server.protocol import client_assertion
+from auth_server.protocol.client_assertion import Assertion, Defect
 from auth_server.protocol.parameters import Parameters
 
-Method = Literal["client_secret_basic", "client_secret_post", "none"]
 _NO_SECRET = digest("")
 
 
@@ -23,9 +23,10 @@ _NO_SECRET = digest("")
 class PresentedCredentials:
     """Who the request says it comes from, and how it wants to prove it; nothing is verified yet."""
 
-    method: Method
+    method: AuthenticationMethod
     unverified_client_id: str
-    secret: str | None
+    secret: str | None = None
+    assertion: Assertion | None = None
 
 
 def presented(authorization: str | None, parameters: Parameters) -> PresentedCredentials:
@@ -34,21 +35,34 @@ def presented(authorization: str | None, parameters: Parameters) -> PresentedCre
     Raises Refused: SEVERAL_AUTHENTICATIONS, or CLIENT_NOT_AUTHENTICATED if there is none that we read.
     """
     client_id, secret = parameters.get("client_id"), parameters.get("client_secret")
-    asserts = parameters.get("client_assertion") is not None or parameters.get("client_assertion_type") is not None
+    assertion, assertion_type = parameters.get("client_assertion"), parameters.get("client_assertion_type")
+    asserts = assertion is not None or assertion_type is not None
     # RFC 6749 §2.3: "The client MUST NOT use more than one authentication method in each request."
     if (authorization is not None) + (secret is not None) + asserts > 1:
         raise Refused(Reason.SEVERAL_AUTHENTICATIONS)
     if asserts:
-        raise Refused(Reason.CLIENT_NOT_AUTHENTICATED)
+        return _asserted(assertion, assertion_type, client_id)
     if authorization is not None:
         basic_id, basic_secret = _basic(authorization)
         # Two ids would let one part of the server judge one client and another part the other.
         if client_id is not None and client_id != basic_id:
             raise Refused(Reason.SEVERAL_AUTHENTICATIONS)
-        return PresentedCredentials("client_secret_basic", basic_id, basic_secret)
+        return PresentedCredentials(AuthenticationMethod.CLIENT_SECRET_BASIC, basic_id, basic_secret)
     if client_id is None:
         raise Refused(Reason.CLIENT_NOT_AUTHENTICATED)
-    return PresentedCredentials("none" if secret is None else "client_secret_post", client_id, secret)
+    if secret is None:
+        return PresentedCredentials(AuthenticationMethod.NONE, client_id)
+    return PresentedCredentials(AuthenticationMethod.CLIENT_SECRET_POST, client_id, secret)
+
+
+def _asserted(assertion: str | None, assertion_type: str | None, client_id: str | None) -> PresentedCredentials:
+    if assertion is None or assertion_type != client_assertion.ASSERTION_TYPE:
+        raise client_assertion.refused(Defect.WRONG_KIND)
+    read = client_assertion.read(assertion)
+    # RFC 7521 §4.2: the client_id "MUST identify the same client as is identified by the client assertion"
+    if client_id is not None and client_id != read.client_id:
+        raise client_assertion.refused(Defect.OTHER_CLIENT)
+    return PresentedCredentials(AuthenticationMethod.PRIVATE_KEY_JWT, read.client_id, assertion=read)
 
 
 def secret_matches(client: Client | None, secret: str, now: float) -> bool:
@@ -60,12 +74,9 @@ def secret_matches(client: Client | None, secret: str, now: float) -> bool:
 
 
 def authenticate(client: Client | None, credentials: PresentedCredentials, now: float) -> Client:
-    """The client, if the credentials are its own. Raises Refused (CLIENT_NOT_AUTHENTICATED)."""
-    if credentials.secret is None:
-        authentic = client is not None and not client.confidential
-    else:
-        authentic = secret_matches(client, credentials.secret, now)
-    if client is None or not authentic:
+    """The client, if it is public or the secret is its own. Raises Refused (CLIENT_NOT_AUTHENTICATED)."""
+    authentic = credentials.secret is None or secret_matches(client, credentials.secret, now)
+    if client is None or credentials.method not in client.methods or not authentic:
         raise Refused(Reason.CLIENT_NOT_AUTHENTICATED)
     return client
 

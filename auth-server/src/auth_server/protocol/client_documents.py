@@ -1,36 +1,27 @@
-"""Client ID Metadata Documents: which URLs can be client ids, and what a client is by its document.
+"""Client ID Metadata Documents: what a client is by its document.
 
 draft-ietf-oauth-client-id-metadata-document-02, in the profile that MCP makes of it (Authorization, revision
 2026-07-28, Client ID Metadata Documents).
 """
 
-import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from auth_server.domain.client import Client, GrantType, Registration
+from auth_server.domain.client import AuthenticationMethod, Client, GrantType, Registration
 from auth_server.domain.client_name import safe_name
 from auth_server.domain.failures import Facts, Reason, Refused
-from auth_server.protocol import redirect_uri, registration
+from auth_server.protocol import client_keys, document_url, public_keys, redirect_uri, registration
+from auth_server.protocol.client_keys import ClientKeys
 from shared_kernel import strict_json
 
-MAX_ID_LENGTH = 1024
+MAX_BYTES = 5 * 1024
+"""§6.6: "limit the response size [...] to 5 kilobytes"."""
 LEAST_AGE, MOST_AGE = 300.0, 86400.0
 """Seconds for which a document is kept, whatever its server says of it; §4.4 lets us choose."""
-_PREFIX = "https://"
-_ID = re.compile(
-    r"https://(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)"
-    r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*)(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*)?"
-)
-_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# The last label of a name is never a number; such a host is an address in one of its many spellings (WHATWG URL, "ends
-# in a number"), and addresses are nobody's identity.
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_SERVED = (AuthenticationMethod.NONE, AuthenticationMethod.PRIVATE_KEY_JWT)
 _SHARED_SECRET_METHODS = frozenset({"client_secret_basic", "client_secret_post", "client_secret_jwt"})
-_PRIVATE_KEY_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +43,15 @@ class Defect(StrEnum):
     NO_NAME = "It has no client_name."
     NO_REDIRECT_URI = "It has no redirect_uris that this server may redirect to."
     SECRET = "It holds a secret, or a key that is not public."  # noqa: S105 (a sentence)
-    AUTHENTICATION = "Its token_endpoint_auth_method is none that this server takes from a document; publish none."
+    AUTHENTICATION = "Its token_endpoint_auth_method is neither none nor private_key_jwt."
+    KEYS = "It has no jwks or jwks_uri with a key for ES256, RS256, PS256 or EdDSA, as private_key_jwt needs."
     GRANT_TYPES = "Its grant_types or response_types leave out the authorization code."
     WRONG_TYPE = "One of its members has the wrong type."
 
 
 def is_document_id(client_id: str) -> bool:
     """Whether a client id means a document; no id that this server gives begins so."""
-    return client_id.startswith(_PREFIX)
-
-
-def check_id(client_id: str, issuer: str) -> str:
-    """The origin of a URL that can be a client id, to count by. Raises Refused (CLIENT_DOCUMENT_URL).
-
-    One spelling is accepted: lower-case host, no default port. Ids are compared character by character.
-    """
-    found = _ID.fullmatch(client_id) if len(client_id) <= MAX_ID_LENGTH else None
-    if found is None or _PERCENT.search(client_id):
-        raise Refused(Reason.CLIENT_DOCUMENT_URL)
-    host, port = found["host"], found["port"]
-    # §3: "MUST NOT contain single-dot or double-dot path segments"
-    segments = [unquote(segment) for segment in found["path"].split("/")]
-    if any(segment in {".", ".."} for segment in segments) or _NUMBER.fullmatch(host.rpartition(".")[2]):
-        raise Refused(Reason.CLIENT_DOCUMENT_URL)
-    if port == "443" or int(port or 1) > 65535 or len(host) > 253:
-        raise Refused(Reason.CLIENT_DOCUMENT_URL)
-    origin = _PREFIX + (f"{host}:{port}" if port else host)
-    # Whoever asks this server to ask itself waits for both.
-    if urlsplit(issuer).netloc == origin.removeprefix(_PREFIX):
-        raise Refused(Reason.CLIENT_DOCUMENT_URL)
-    return origin
+    return client_id.startswith(document_url.PREFIX)
 
 
 def client(client_id: str, document: Document, redirect_schemes: Container[str], now: float) -> Client:
@@ -99,7 +69,8 @@ def client(client_id: str, document: Document, redirect_schemes: Container[str],
         raise _invalid(client_id, Defect.OTHER_CLIENT_ID)
     given = {name: value for name, value in metadata.items() if value is not None}
     _check_secrets(client_id, given)
-    _check_authentication(client_id, given)
+    methods = _methods(client_id, given)
+    keys = _keys(client_id, given, methods)
     name = given.get("client_name")
     if not isinstance(name, str) or not safe_name(name):
         raise _invalid(client_id, Defect.NO_NAME)
@@ -112,7 +83,10 @@ def client(client_id: str, document: Document, redirect_schemes: Container[str],
         scopes=registration.ALLOWED_SCOPES,
         tenant=None,
         created_at=now,
+        confidential=AuthenticationMethod.NONE not in methods,
         document_expires_at=now + _lifetime(document.max_age),
+        jwks=keys.jwks,
+        jwks_uri=keys.jwks_uri,
     )
 
 
@@ -130,23 +104,37 @@ def _check_secrets(client_id: str, given: Mapping[str, Any]) -> None:
     keys = jwks.get("keys", []) if isinstance(jwks, dict) else None
     if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
         raise _invalid(client_id, Defect.WRONG_TYPE)
-    if any(_PRIVATE_KEY_MEMBERS & key.keys() or key.get("kty") == "oct" for key in keys):
+    if any(map(public_keys.is_secret, keys)):
         raise _invalid(client_id, Defect.SECRET)
 
 
-def _check_authentication(client_id: str, given: Mapping[str, Any]) -> None:
-    """A client that can go without authentication says so; one that cannot is not served.
+def _methods(client_id: str, given: Mapping[str, Any]) -> frozenset[AuthenticationMethod]:
+    """How the client may prove who it is: what it publishes, as far as it is served here; at least one method.
 
-    The plural member is what clients publish who can do several; without either, a client that publishes no key has
-    nothing to authenticate with.
+    The plural member is what clients publish that can do several; without either, a client authenticates by nothing.
     """
-    method = given.get("token_endpoint_auth_method", "none")
-    methods = given.get("token_endpoint_auth_methods_supported", [])
-    if not isinstance(method, str) or not isinstance(methods, list):
+    method = given.get("token_endpoint_auth_method")
+    methods = given.get("token_endpoint_auth_methods_supported", [] if method else [AuthenticationMethod.NONE])
+    if not (method is None or isinstance(method, str)) or not isinstance(methods, list):
         raise _invalid(client_id, Defect.WRONG_TYPE)
+    served = {served for served in _SERVED if served == method or served in methods}
     # §4.1: "MUST NOT be [...] any [...] method based around a shared symmetric secret"
-    if method in _SHARED_SECRET_METHODS or (method != "none" and "none" not in methods):
+    if method in _SHARED_SECRET_METHODS or not served:
         raise _invalid(client_id, Defect.AUTHENTICATION)
+    return frozenset(served)
+
+
+def _keys(client_id: str, given: Mapping[str, Any], methods: frozenset[AuthenticationMethod]) -> ClientKeys:
+    """The keys of a client that may prove who it is by one. Without keys of use it must be able to do otherwise."""
+    if AuthenticationMethod.PRIVATE_KEY_JWT not in methods:
+        return ClientKeys()
+    try:
+        keys = client_keys.read(given)
+    except public_keys.UnusableKeySet:
+        keys = ClientKeys()
+    if keys == ClientKeys() and AuthenticationMethod.NONE not in methods:
+        raise _invalid(client_id, Defect.KEYS)
+    return keys
 
 
 def _redirect_uris(client_id: str, value: object, schemes: Container[str]) -> tuple[str, ...]:

@@ -1,13 +1,16 @@
 """What the server says about itself: RFC 8414 metadata, its openid-configuration, and the JWK set."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from joserfc.jwk import ECKey, RSAKey
 
-from auth_server.domain.client import GrantType
+from auth_server.domain.client import AuthenticationMethod, GrantType
 from auth_server.domain.deployment import Deployment, DocumentPolicy
+from auth_server.protocol import public_keys
 from shared_kernel import dpop, scope, signer
+
+_PROVEN = [method for method in AuthenticationMethod if method is not AuthenticationMethod.NONE]
 
 
 def server_metadata(deployment: Deployment) -> dict[str, Any]:
@@ -28,15 +31,23 @@ def server_metadata(deployment: Deployment) -> dict[str, Any]:
         "response_modes_supported": ["query"],
         "grant_types_supported": sorted(GrantType),
         "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
-        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        **_authentication("token_endpoint", AuthenticationMethod),
+        **_authentication("revocation_endpoint", AuthenticationMethod),
+        **_authentication("introspection_endpoint", _PROVEN),
         "introspection_signing_alg_values_supported": [signer.ALGORITHM],
         "scopes_supported": [*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS],
         "authorization_response_iss_parameter_supported": True,
         "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         # Clients take up the offer only where `none` is among the authentication methods, too.
         "client_id_metadata_document_supported": deployment.client_documents is not DocumentPolicy.OFF,
+    }
+
+
+def _authentication(endpoint: str, methods: Iterable[AuthenticationMethod]) -> dict[str, Any]:
+    """How clients prove who they are at an endpoint (RFC 8414 §2)."""
+    return {
+        f"{endpoint}_auth_methods_supported": list(methods),
+        f"{endpoint}_auth_signing_alg_values_supported": list(public_keys.ALGORITHMS),
     }
 
 

@@ -9,9 +9,10 @@ import pytest
 import trustme
 
 from auth_server.adapters.client_documents import https_documents
-from auth_server.adapters.client_documents.https_documents import DOCUMENT_BYTES, HttpsDocuments
+from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections, SystemResolver
 from auth_server.ports.documents import DocumentUnavailable, Obstacle
+from auth_server.protocol.client_documents import MAX_BYTES
 from tests.support.document_lab import (
     ADDRESS,
     Answer,
@@ -207,8 +208,8 @@ async def test_g11_any_other_type_is_not(lab: Lab, headers: list[str]) -> None:
 
 async def test_g09_a_document_of_five_kilobytes_is_taken(lab: Lab) -> None:
     """The limit itself is within it."""
-    async with lab.site(HOST, answer=text("200 OK", b" " * DOCUMENT_BYTES, JSON)) as site:
-        assert len((await lab.source.document(f"https://{HOST}:{site.port}/client.json")).content) == DOCUMENT_BYTES
+    async with lab.site(HOST, answer=text("200 OK", b" " * MAX_BYTES, JSON)) as site:
+        assert len((await lab.source.document(f"https://{HOST}:{site.port}/client.json")).content) == MAX_BYTES
 
 
 def head(*headers: str) -> bytes:
@@ -229,9 +230,9 @@ def _endless(head: bytes, chunk: bytes) -> Answer:
 @pytest.mark.parametrize(
     "answer",
     [
-        text("200 OK", b" " * (DOCUMENT_BYTES + 1), JSON),
+        text("200 OK", b" " * (MAX_BYTES + 1), JSON),
         raw(head("Content-Length: 1000000")),
-        raw(head() + b" " * (DOCUMENT_BYTES + 1)),
+        raw(head() + b" " * (MAX_BYTES + 1)),
         _endless(head("Transfer-Encoding: chunked"), b"1000\r\n" + b" " * 4096 + b"\r\n"),
         _endless(head(), b" " * 4096),
     ],

@@ -1,4 +1,4 @@
-"""Fetches client documents over HTTPS: no redirect, no proxy, no cookie, five seconds and five kilobytes in all."""
+"""Fetches documents of clients over HTTPS: no redirect, no proxy, no cookie, five seconds and few kilobytes in all."""
 
 import re
 import ssl
@@ -9,10 +9,8 @@ import httpcore2
 
 from auth_server.adapters.client_documents.public_connections import ForbiddenAddress, PublicConnections
 from auth_server.ports.documents import DocumentUnavailable, Obstacle
-from auth_server.protocol.client_documents import Document
+from auth_server.protocol.client_documents import MAX_BYTES, Document
 
-DOCUMENT_BYTES = 5 * 1024
-"""draft-ietf-oauth-client-id-metadata-document §6.6: "limit the response size [...] to 5 kilobytes"."""
 FETCH_SECONDS = 5.0
 """Most time for everything, from the name's resolution to the last byte."""
 _USER_AGENT = "dynamosql-auth-server (client metadata document)"
@@ -34,11 +32,11 @@ class HttpsDocuments:
     def __init__(self, connections: PublicConnections, *, certificates: ssl.SSLContext | None = None) -> None:
         self._connections, self._certificates = connections, certificates or ssl.create_default_context()
 
-    async def document(self, url: str) -> Document:
+    async def document(self, url: str, most_bytes: int = MAX_BYTES) -> Document:
         """See DocumentSource."""
         try:
             with anyio.fail_after(FETCH_SECONDS):
-                return await self._fetch(url)
+                return await self._fetch(url, most_bytes)
         except TimeoutError as error:
             raise DocumentUnavailable(Obstacle.TOO_SLOW) from error
         except ForbiddenAddress as error:
@@ -46,22 +44,22 @@ class HttpsDocuments:
         except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, OSError) as error:
             raise DocumentUnavailable(Obstacle.UNREACHABLE, type(error).__name__) from error
 
-    async def _fetch(self, url: str) -> Document:
+    async def _fetch(self, url: str, most_bytes: int) -> Document:
         # A pool of its own: no connection outlives the fetch, and none is shared with what another URL led to.
         async with (
             httpcore2.AsyncConnectionPool(self._certificates, network_backend=self._connections) as pool,
             pool.stream("GET", url, headers=_HEADERS) as response,
         ):
-            _check(response)
+            _check(response, most_bytes)
             content = bytearray()
             async for chunk in response.aiter_stream():
                 content += chunk
-                if len(content) > DOCUMENT_BYTES:
+                if len(content) > most_bytes:
                     raise DocumentUnavailable(Obstacle.TOO_LONG)
             return Document(bytes(content), _max_age(response.headers))
 
 
-def _check(response: httpcore2.Response) -> None:
+def _check(response: httpcore2.Response, most_bytes: int) -> None:
     """Raises DocumentUnavailable for an answer that cannot be a document."""
     if response.status >= 500 or response.status == 429:
         raise DocumentUnavailable(Obstacle.SERVER_ERROR, str(response.status))
@@ -74,7 +72,7 @@ def _check(response: httpcore2.Response) -> None:
     if any(value.strip().lower() not in (b"", b"identity") for value in _values(response.headers, b"content-encoding")):
         raise DocumentUnavailable(Obstacle.CONTENT_ENCODING)
     lengths = _values(response.headers, b"content-length")
-    if any(int(length) > DOCUMENT_BYTES for length in lengths):  # h11 has checked that it is a number
+    if any(int(length) > most_bytes for length in lengths):  # h11 has checked that it is a number
         raise DocumentUnavailable(Obstacle.TOO_LONG)
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from auth_server.domain import credentials
 from auth_server.domain.client import Client, ClientSecret, GrantType, Registration
 from auth_server.domain.client_name import safe_name
+from auth_server.domain.failures import Refused
 from auth_server.domain.workspace import DEFAULT_WORKSPACE
 from auth_server.flows.administration.problems import CannotDo, Problem
 from auth_server.ports.clients import Addition, ClientStore
-from auth_server.protocol import redirect_uri
+from auth_server.protocol import document_url, public_keys, redirect_uri
 from auth_server.protocol.registration import ALLOWED_SCOPES
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
@@ -47,14 +48,20 @@ class Clients:
         scope: str | None = None,
         workspace: str = DEFAULT_WORKSPACE.name,
         grants: Collection[GrantType] = (),
+        jwks: bytes | None = None,
+        jwks_uri: str | None = None,
     ) -> NewClient:
         """Adds a client of that workspace. `scope` is a space-separated list; None allows every scope.
 
         A confidential client gets client_credentials, and with redirect URIs the browser flow as well; a public one
-        needs redirect URIs, or the device grant. `grants` are those of EXTRA_GRANTS that it gets, too.
+        needs redirect URIs, or the device grant. `grants` are those of EXTRA_GRANTS that it gets, too. A client that
+        proves who it is by a key, of a JWK set or of one that is published, gets no secret.
         """
         now = self._clock.now()
-        secret = credentials.new_client_secret(self._entropy) if confidential else None
+        keys = _keys(jwks, jwks_uri)
+        if any(keys) and not confidential:
+            raise CannotDo(Problem.KEYS_ARE_CONFIDENTIAL)
+        secret = credentials.new_client_secret(self._entropy) if confidential and not any(keys) else None
         client = Client(
             client_id=credentials.new_client_id(self._entropy),
             name=_display_name(name),
@@ -66,6 +73,8 @@ class Clients:
             created_at=now,
             confidential=confidential,
             secrets=(ClientSecret(credentials.digest(secret), now),) if secret else (),
+            jwks=keys[0],
+            jwks_uri=keys[1],
         )
         added = await self._clients.add_client(client)
         if added is Addition.NO_WORKSPACE:
@@ -123,24 +132,35 @@ class Clients:
         name: str | None = None,
         redirect_uris: Sequence[str] | None = None,
         scope: str | None = None,
+        jwks: bytes | None = None,
+        jwks_uri: str | None = None,
     ) -> Client:
-        """Changes what is given of a client that the operator made. Grants keep the scopes that people allowed."""
+        """Changes what is given of a client that the operator made. Grants keep the scopes that people allowed.
+
+        Keys replace those that it had, or its secrets, which end.
+        """
         client = await self.find(client_id)
         if client.registration is not Registration.OPERATOR:
             raise CannotDo(Problem.NOT_OPERATORS)
         if client.resource_server is not None and (redirect_uris is not None or scope is not None):
             raise CannotDo(Problem.RESOURCE_SERVER)
         uris = client.redirect_uris if redirect_uris is None else _canonical(redirect_uris)
+        new_keys = _keys(jwks, jwks_uri)
+        keys = new_keys if any(new_keys) else (client.jwks, client.jwks_uri)
+        confidential = client.confidential or any(keys)
         changed = replace(
             client,
             name=client.name if name is None else _display_name(name),
             redirect_uris=uris,
             grant_types=(
                 client.grant_types
-                if redirect_uris is None
-                else _grant_types(client.confidential, uris, client.grant_types & EXTRA_GRANTS)
+                if client.resource_server is not None
+                else _grant_types(confidential, uris, client.grant_types & EXTRA_GRANTS)
             ),
             scopes=client.scopes if scope is None else _known_scopes(scope),
+            confidential=confidential,
+            jwks=keys[0],
+            jwks_uri=keys[1],
         )
         if not await self._clients.update_client(changed):
             raise CannotDo(Problem.NO_SUCH_CLIENT)
@@ -149,7 +169,10 @@ class Clients:
     async def rotate_secret(self, client_id: str) -> str:
         """A new secret, shown only once; the previous one works for SECRET_OVERLAP more seconds, older ones end."""
         now = self._clock.now()
-        if not (await self.find(client_id)).confidential:
+        client = await self.find(client_id)
+        if client.has_keys:
+            raise CannotDo(Problem.HAS_KEYS)
+        if not client.confidential:
             raise CannotDo(Problem.NOT_CONFIDENTIAL)
         secret = credentials.new_client_secret(self._entropy)
         stored = ClientSecret(credentials.digest(secret), now)
@@ -161,6 +184,20 @@ class Clients:
         """Removes a client for good and revokes its grants."""
         if not await self._clients.delete_client(client_id, self._clock.now()):
             raise CannotDo(Problem.NO_SUCH_CLIENT)
+
+
+def _keys(jwks: bytes | None, jwks_uri: str | None) -> tuple[str | None, str | None]:
+    """The keys of a client as they are kept, and where they are published; at most one of the two is given."""
+    if jwks is not None and jwks_uri is not None:
+        raise CannotDo(Problem.KEYS_TWICE)
+    try:
+        if jwks_uri is not None:
+            document_url.origin(jwks_uri)
+        return None if jwks is None else public_keys.as_text(public_keys.parse(jwks)), jwks_uri
+    except public_keys.UnusableKeySet as error:
+        raise CannotDo(Problem.UNUSABLE_KEYS) from error
+    except Refused as error:
+        raise CannotDo(Problem.UNUSABLE_KEYS_URL) from error
 
 
 def _display_name(name: str) -> str:

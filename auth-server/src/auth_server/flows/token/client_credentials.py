@@ -44,7 +44,8 @@ class ClientCredentials:
         decision = client_credentials.decide(TokenRequest(client, request.credentials.method, given.values))
         resource = resource_indicator.resolve(given.resources, self._deployment)
         granted = _Granted(decision.client, decision.scopes, resource)
-        if request.proof is None:  # each proof is judged, and good for one token
+        # An assertion and a proof are judged each time, and good for one token.
+        if request.credentials.assertion is None and request.proof is None:
             self._remember(request.fingerprint, granted)
         return await self._issue(granted, request.address, request.proof, now)
 

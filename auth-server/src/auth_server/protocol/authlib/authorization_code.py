@@ -10,7 +10,7 @@ from typing import Any
 from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Error, grants
 from authlib.oauth2.rfc7636 import CodeChallenge
 
-from auth_server.domain.client import Client
+from auth_server.domain.client import AuthenticationMethod, Client
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import Grant
 from auth_server.protocol import pkce, redirect_uri
@@ -96,7 +96,7 @@ class _S256Only(CodeChallenge):  # type: ignore[misc]  # Authlib is untyped
 
 
 class _Grant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is untyped
-    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+    TOKEN_ENDPOINT_AUTH_METHODS = tuple(AuthenticationMethod)
 
     def query_authorization_code(self, _code: str, client: RegisteredClient) -> _Code | None:
         code = self.server.loaded

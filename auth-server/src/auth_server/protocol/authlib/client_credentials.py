@@ -2,7 +2,7 @@
 
 from authlib.oauth2.rfc6749 import InvalidScopeError, grants
 
-from auth_server.domain.client import Client
+from auth_server.domain.client import AuthenticationMethod, Client
 from auth_server.protocol.authlib import server
 from auth_server.protocol.authlib.server import Server, TokenDecision, TokenRequest
 from shared_kernel import scope
@@ -18,7 +18,7 @@ def decide(request: TokenRequest) -> TokenDecision:
 
 
 class _Grant(grants.ClientCredentialsGrant):  # type: ignore[misc]  # Authlib is untyped
-    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post")
+    TOKEN_ENDPOINT_AUTH_METHODS = tuple(set(AuthenticationMethod) - {AuthenticationMethod.NONE})
 
     def validate_requested_scope(self) -> None:
         # The operator granted these scopes one by one; asking for another is a mistake worth hearing about.

@@ -2,6 +2,7 @@
 
 from authlib.oauth2.rfc6749 import grants
 
+from auth_server.domain.client import AuthenticationMethod
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import Grant
 from auth_server.protocol.authlib import server
@@ -36,7 +37,7 @@ class _RefreshToken:
 
 
 class _Grant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib is untyped
-    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+    TOKEN_ENDPOINT_AUTH_METHODS = tuple(AuthenticationMethod)
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     def authenticate_refresh_token(self, _token: str) -> _RefreshToken | None:

@@ -13,10 +13,9 @@ from typing import Any, NoReturn
 from authlib.oauth2 import AuthorizationServer, OAuth2Request
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, OAuth2Error, OAuth2Payload
 
-from auth_server.domain.client import Client, GrantType
+from auth_server.domain.client import AuthenticationMethod, Client, GrantType
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol import redirect_uri
-from auth_server.protocol.client_auth import Method
 from auth_server.protocol.narrowing import narrowed
 from shared_kernel import scope
 
@@ -38,7 +37,7 @@ class TokenRequest:
     """A token request of a client that has proved who it is, and by which method."""
 
     client: Client
-    method: Method
+    method: AuthenticationMethod
     parameters: Mapping[str, str]
 
 
@@ -106,7 +105,9 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
     exists.
     """
 
-    def __init__(self, client: Client, *, proven_by: Method | None = None, refreshable: bool | None = None) -> None:
+    def __init__(
+        self, client: Client, *, proven_by: AuthenticationMethod | None = None, refreshable: bool | None = None
+    ) -> None:
         self.client, self.proven_by, self._refreshable = client, proven_by, refreshable
 
     def get_client_id(self) -> str:
