@@ -193,7 +193,7 @@ def test_a_key_is_rotated_and_the_next_one_needs_time(run: CommandLine) -> None:
     rotated = run("key", "rotate", "--json")
     assert rotated.status == 0
     assert len(rotated.document["active_key_id"]) == 43
-    assert_failed(run("key", "rotate"), "too new", "600 s")
+    assert_failed(run("key", "rotate"), "too new", "try again in")
 
 
 def test_bad_settings_and_files_are_one_line(run: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +331,7 @@ def test_errors_are_json_for_programs(run: CommandLine, monkeypatch: pytest.Monk
     assert (unknown.status, unknown.out) == (1, "")
     assert json.loads(unknown.err) == {"error": "no_such_client", "message": "there is no such client"}
     run("key", "rotate")
-    assert json.loads(run("key", "rotate", "--json").err)["retry_after"] == 600
+    assert json.loads(run("key", "rotate", "--json").err)["retry_after"] in range(500, 601)
     monkeypatch.delenv("AUTH_ISSUER")
     assert json.loads(run("client", "list", "--json").err)["error"] == "bad_settings"
 
