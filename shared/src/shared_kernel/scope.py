@@ -7,9 +7,12 @@ from functools import lru_cache
 SCHEMAS_READ = "schemas:read"
 QUERY = "query"
 OFFLINE_ACCESS = "offline_access"
+OPENID, PROFILE, EMAIL = "openid", "profile", "email"
 
 RESOURCE_SCOPES = (SCHEMAS_READ, QUERY)
 """What a resource server can demand, in the order in which it is shown and written."""
+IDENTITY_SCOPES = (OPENID, PROFILE, EMAIL)
+"""What lets a client know who its person is (OpenID Connect Core §5.4); resource servers have no use for them."""
 
 # RFC 6749 §3.3: "scope-token = 1*( %x21 / %x23-5B / %x5D-7E )"
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
@@ -36,5 +39,5 @@ def join(scopes: Iterable[str]) -> str:
 
 @lru_cache(maxsize=256)
 def _join(wanted: frozenset[str]) -> str:
-    known = [name for name in (*RESOURCE_SCOPES, OFFLINE_ACCESS) if name in wanted]
+    known = [name for name in (*RESOURCE_SCOPES, OFFLINE_ACCESS, *IDENTITY_SCOPES) if name in wanted]
     return " ".join([*known, *sorted(wanted.difference(known))])

@@ -246,7 +246,8 @@ async def test_resource_left_out_means_the_first(world: World) -> None:
     ("scope", "granted"),
     [
         ("query admin", "query"),
-        ("query schemas:read offline_access openid profile", "schemas:read query offline_access"),
+        ("query schemas:read offline_access openid phone", "schemas:read query offline_access openid"),
+        ("openid", "openid"),
         (None, "schemas:read query"),
         ("", "schemas:read query"),
     ],

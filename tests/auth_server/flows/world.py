@@ -222,7 +222,7 @@ class World:
         assert isinstance(outcome, Continue), outcome
         return outcome.transaction_id
 
-    async def signed_in(self, transaction_id: str, password: str = PASSWORD) -> None:
+    async def signed_in(self, transaction_id: str, password: str = PASSWORD, email: str = EMAIL) -> None:
         """Fills in the sign-in page."""
         page = await self.flows.sign_in.view(transaction_id, self.browser_id, ADDRESS)
         assert isinstance(page, SignInPage), page
@@ -230,7 +230,7 @@ class World:
             transaction_id,
             self.browser_id,
             csrf_token=page.csrf_token,
-            email=EMAIL,
+            email=email,
             password=password,
             address=ADDRESS,
             session_id=self.session_id,

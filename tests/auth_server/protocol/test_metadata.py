@@ -2,10 +2,12 @@
 
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+from authlib.oidc.discovery import OpenIDProviderMetadata
 from joserfc.jwk import ECKey
 
 from auth_server.domain.deployment import Deployment, DocumentPolicy
 from auth_server.protocol import metadata
+from tests.support.rsa_keys import an_rsa_key
 
 RESOURCE = "https://mcp.example.com/mcp"
 
@@ -42,3 +44,31 @@ def test_key_set_shows_public_parts_only() -> None:
     (shown,) = metadata.jwk_set({"k1": key})["keys"]
     assert shown.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
     assert (shown["kid"], shown["alg"]) == ("k1", "ES256")
+
+
+@pytest.mark.parametrize("issuer", ["https://auth.example.com", "https://example.com/tenant"])
+def test_the_openid_configuration_is_valid(issuer: str) -> None:
+    """For Authlib's validator, and by Discovery §3's own list."""
+    document = metadata.openid_configuration(Deployment(issuer, (RESOURCE,), frozenset()), "RS256")
+    OpenIDProviderMetadata(document).validate()
+    required = {
+        "issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "response_types_supported",
+        "subject_types_supported", "id_token_signing_alg_values_supported",
+    }  # fmt: skip
+    assert document.keys() >= required | {"userinfo_endpoint", "scopes_supported", "claims_supported"}
+    assert document["id_token_signing_alg_values_supported"] == ["RS256"]
+    assert "openid" in document["scopes_supported"]
+    assert document["request_uri_parameter_supported"] is False
+    assert "code" in document["response_types_supported"]
+
+
+def test_clients_of_mcp_find_no_scope_that_tells_who_somebody_is() -> None:
+    """They ask for every scope in this document."""
+    document = metadata.server_metadata(Deployment("https://auth.example.com", (RESOURCE,), frozenset()))
+    assert document["scopes_supported"] == ["schemas:read", "query", "offline_access"]
+
+
+def test_key_set_names_each_key_s_own_algorithm() -> None:
+    shown = metadata.jwk_set({"ec": ECKey.generate_key("P-256"), "rsa": an_rsa_key()})["keys"]
+    assert [(entry["kid"], entry["alg"]) for entry in shown] == [("ec", "ES256"), ("rsa", "RS256")]
+    assert shown[1].keys() == {"kty", "n", "e", "kid", "use", "alg"}

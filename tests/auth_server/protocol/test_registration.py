@@ -264,3 +264,23 @@ def test_any_json_is_judged_without_a_crash(metadata: object) -> None:
     except Refused:
         return
     json.dumps(registered.answer).encode()
+
+
+@pytest.mark.parametrize(
+    ("scope", "answered"),
+    [
+        (None, "schemas:read query offline_access"),
+        ("query", "schemas:read query offline_access"),
+        ("query openid email phone", "schemas:read query offline_access openid email"),
+    ],
+)
+def test_scopes_that_tell_who_somebody_is_are_answered_to_who_speaks_of_them(scope: str | None, answered: str) -> None:
+    """Some clients ask for whatever scopes the answer names."""
+    assert _register(scope=scope).answer["scope"] == answered
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "none"])
+def test_id_tokens_are_signed_with_one_algorithm_whatever_is_asked_for(algorithm: str) -> None:
+    answer = _register(id_token_signed_response_alg=algorithm).answer
+    assert answer["id_token_signed_response_alg"] == "RS256"
+    assert "id_token_signed_response_alg" not in _register().answer

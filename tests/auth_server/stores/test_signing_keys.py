@@ -14,6 +14,7 @@ from auth_server.ports.store import StoreUnavailable
 from auth_server.protocol import metadata
 from shared_kernel import access_token
 from shared_kernel.entropy import SystemEntropy
+from tests.auth_server.flows.old_keys import made_by_the_first_release
 from tests.auth_server.flows.world import (
     ISSUER,
     MASTER_KEY,
@@ -222,20 +223,10 @@ async def test_of_many_processes_that_find_a_key_old_one_rotates(tmp_path: Path)
         assert not await other.keys.rotate_older(1000)
 
 
-async def _made_by_the_first_release(world: World) -> None:
-    """Turns the keys in the store into those of a release that knew no ID tokens."""
-    for key_id, sealed, public in world.sql("SELECT key_id, sealed, public_jwk FROM signing_keys"):
-        opened = AESGCM(MASTER_KEY).decrypt(sealed[:12], sealed[12:], key_id.encode())
-        alone = json.dumps(json.loads(opened)["keys"][0]).encode()
-        again = (b"n" * 12 + AESGCM(MASTER_KEY).encrypt(b"n" * 12, alone, key_id.encode())).hex()
-        shown = json.dumps(json.loads(public)["keys"][0])
-        world.sql(f"UPDATE signing_keys SET sealed = x'{again}', public_jwk = '{shown}' WHERE key_id = '{key_id}'")
-
-
 async def test_keys_of_the_first_release_sign_everything_until_they_are_rotated_out(tmp_path: Path) -> None:
     path = tmp_path / "store"
     async with open_world(path) as world:
-        await _made_by_the_first_release(world)
+        await made_by_the_first_release(world)
     async with open_world(path) as world:
         authorization = await _authorization(world)
         token = await _token(world, authorization)

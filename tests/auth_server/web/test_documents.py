@@ -1,11 +1,15 @@
 """Metadata, key set and health. Case numbers are those of the attack list."""
 
+import contextlib
 import json
+import sqlite3
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from auth_server import app
+from shared_kernel.key_file import read_key_file
 from tests.auth_server.web.site import Site, quick_passwords
 from tests.support.client_keys import ClientKey, presented
 from tests.support.people import Pkce
@@ -31,10 +35,13 @@ async def test_the_metadata_is_the_same_wherever_clients_look(any_site: Site) ->
     assert len(oauth) == len(openid) == 1
     document = json.loads(oauth.pop())
     assert document["issuer"] == any_site.issuer
-    # What OpenID Connect Discovery §3 requires beyond RFC 8414. No scope `openid`: there are no ID tokens.
-    required = {"subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"]}
-    assert json.loads(openid.pop()) == document | required
-    assert "openid" not in document["scopes_supported"]
+    configuration = json.loads(openid.pop())
+    assert {name: configuration[name] for name in document if name != "scopes_supported"} == {
+        name: value for name, value in document.items() if name != "scopes_supported"
+    }
+    # Clients of MCP ask for all scopes that they find in the first; those of OpenID Connect look into the second.
+    assert document["scopes_supported"] == ["schemas:read", "query", "offline_access"]
+    assert configuration["scopes_supported"] == ["openid", "profile", "email", *document["scopes_supported"]]
     if any_site.base:
         assert (await any_site.browser.get("/.well-known/oauth-authorization-server")).status_code == 404
 
@@ -57,6 +64,14 @@ async def test_every_endpoint_in_the_metadata_answers(any_site: Site) -> None:
             answer = await any_site.browser.post(path)
             assert answer.status_code == 400, name
             assert answer.json()["error"].startswith("invalid_"), name
+
+
+async def test_the_userinfo_endpoint_of_the_metadata_answers(any_site: Site) -> None:
+    configuration = (await any_site.browser.get(f"{any_site.base}/.well-known/openid-configuration")).json()
+    assert configuration["userinfo_endpoint"] == f"{any_site.issuer}/userinfo"
+    for method in ("GET", "POST"):
+        answer = await any_site.browser.request(method, urlsplit(configuration["userinfo_endpoint"]).path)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
 async def test_every_grant_in_the_metadata_is_served_and_no_other(site: Site) -> None:
@@ -212,6 +227,27 @@ async def test_the_key_set_changes_with_the_keys(site: Site) -> None:
     rotated = await site.browser.get(path)
     assert [key["alg"] for key in rotated.json()["keys"]] == ["ES256", "RS256"] * 3
     assert rotated.headers["etag"] != first.headers["etag"]
+
+
+async def test_the_metadata_name_the_algorithm_that_id_tokens_are_signed_with(site: Site) -> None:
+    """An older store's keys have none for RS256, until two rotations have replaced them."""
+    with contextlib.closing(sqlite3.connect(site.database)) as db, db:
+        for key_id, sealed, public in db.execute("SELECT key_id, sealed, public_jwk FROM signing_keys").fetchall():
+            master = AESGCM(read_key_file(site.settings.master_key_file))
+            alone = json.dumps(json.loads(master.decrypt(sealed[:12], sealed[12:], key_id.encode()))["keys"][0])
+            again = b"n" * 12 + master.encrypt(b"n" * 12, alone.encode(), key_id.encode())
+            shown = json.dumps(json.loads(public)["keys"][0])
+            db.execute("UPDATE signing_keys SET sealed = ?, public_jwk = ? WHERE key_id = ?", (again, shown, key_id))
+    told = []
+    for wait in (30, 700, 700):
+        site.clock.time += wait
+        configuration = (await site.browser.get("/.well-known/openid-configuration")).json()
+        told.append(configuration["id_token_signing_alg_values_supported"])
+        async with app.key_administration(site.settings) as keys:
+            await keys.rotate()
+        with contextlib.closing(sqlite3.connect(site.database)) as db, db:
+            db.execute("UPDATE signing_keys SET promotable_at = 0")
+    assert told == [["ES256"], ["ES256"], ["RS256"]]
 
 
 async def test_health(site: Site) -> None:

@@ -231,3 +231,40 @@ async def test_the_brand_and_the_host_are_shown(site: Site) -> None:
     assert "DynamoSQL" in page.text
     assert "<strong>localhost:9000</strong>" in page.text
     assert main_form(page).action == "/login"
+
+
+async def test_a_login_hint_fills_in_the_address_and_is_encoded(site: Site) -> None:
+    page = await site.sign_in_page(login_hint='"><b>@example.com')
+    assert 'value="&#34;&gt;&lt;b&gt;@example.com"' in page.text
+    assert "<b>" not in page.text
+    page = await site.sign_in_page(login_hint="Bob@Example.com")
+    assert 'value="bob@example.com"' in page.text
+    again = await site.submit(page, email="other@example.com", password="wrong password")
+    assert 'value="other@example.com"' in again.text
+    assert "bob@example.com" not in again.text
+
+
+async def test_a_hint_that_is_no_address_is_not_shown(site: Site) -> None:
+    assert 'name="email" type="email" value=""' in (await site.sign_in_page(login_hint="+49 30 1234")).text
+
+
+@pytest.mark.parametrize(
+    ("scope", "titles"),
+    [
+        ("openid", ["Know who you are"]),
+        (
+            "openid profile email schemas:read query offline_access",
+            ["See your schemas and tables", "Run read-only SQL queries", "Stay connected", "Know who you are"],
+        ),
+        ("query email", ["Run read-only SQL queries", "Know who you are"]),
+    ],
+)
+async def test_consent_says_in_one_line_that_a_client_learns_who_somebody_is(
+    site: Site, scope: str, titles: list[str]
+) -> None:
+    """Also for clients that ask for everything there is."""
+    page = await site.consent_page(scope=scope)
+    listed = page.text.partition('<ul class="grants"')[2].partition("</ul>")[0]
+    assert re.findall(r"<strong>(.*?)</strong>", listed) == titles
+    assert ("Your email address" in page.text) is ("email" in scope.split())
+    assert ("Not your email address" in page.text) is ("email" not in scope.split())

@@ -18,10 +18,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc.jwk import ECKey, RSAKey
 
-from auth_server.adapters.key_generations import NewRsaKey, generation_from, new_generation, new_rsa_key
+from auth_server.adapters.key_generations import Generation, NewRsaKey, generation_from, new_generation, new_rsa_key
 from auth_server.domain.signing_key import LONGEST_OUTAGE, PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.ports.keys import PublicKey, SigningKeyStore
 from auth_server.ports.store import StoreUnavailable
+from auth_server.protocol import id_token
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 from shared_kernel.signer import Signer
@@ -86,6 +87,10 @@ class SealedKeyRing:
         """See KeyRing."""
         return (await self._fresh_enough()).id_token_key
 
+    async def id_token_algorithm(self) -> str:
+        """See KeyRing."""
+        return id_token.algorithm((await self._fresh_or_last()).id_token_key)
+
     async def published_keys(self) -> Mapping[str, ECKey]:
         """See KeyRing. An unreachable store leaves the last known set in place."""
         return (await self._fresh_or_last()).published
@@ -108,6 +113,10 @@ class SealedKeyRing:
 
     async def rotate(self) -> float | None:
         """See KeyRing."""
+        wait = max((key.promotable_at for key in await self.keys() if key.stage is KeyStage.NEXT), default=0.0)
+        wait -= self._clock.now()
+        if wait > 0:  # no reason to make a key; whether there is one to promote, the store decides
+            return wait
         following = await self._following()
         now = self._clock.now()
         promotable_at = await self._store.promote_next_key(following, now)
@@ -126,9 +135,10 @@ class SealedKeyRing:
 
     async def _following(self) -> SealedKey:
         """A key to be published next."""
+        generation = await _made(self._rsa_key)
         now = self._clock.now()
         lead = now + PUBLICATION_LEAD
-        return await _new_key(KeyStage.NEXT, self._master_key, self._entropy, self._rsa_key, now, promotable_at=lead)
+        return _sealed(generation, KeyStage.NEXT, self._master_key, self._entropy, now, promotable_at=lead)
 
     async def _generation_of(self, key_id: str) -> str:
         """The id under which a key is stored; an unknown one stays what it is."""
@@ -189,8 +199,8 @@ async def open_key_ring(
     if not any(key.stage is KeyStage.ACTIVE for key in keys):
         # Of two processes that get here at once, one stores its keys and both go on with those.
         keys = await store.ensure_signing_keys(
-            await _new_key(KeyStage.ACTIVE, master_key, entropy, rsa_key, now, promotable_at=now),
-            await _new_key(KeyStage.NEXT, master_key, entropy, rsa_key, now, promotable_at=now),
+            _sealed(await _made(rsa_key), KeyStage.ACTIVE, master_key, entropy, now, promotable_at=now),
+            _sealed(await _made(rsa_key), KeyStage.NEXT, master_key, entropy, now, promotable_at=now),
         )
     if not any(key.stage is KeyStage.ACTIVE for key in keys):
         raise KeysLost
@@ -219,11 +229,14 @@ def _open(keys: Sequence[SealedKey], master_key: bytes, taken_at: float) -> _Sna
     )
 
 
-async def _new_key(
-    stage: KeyStage, master_key: bytes, entropy: Entropy, rsa_key: NewRsaKey, now: float, *, promotable_at: float
-) -> SealedKey:
+async def _made(rsa_key: NewRsaKey) -> Generation:
     # Looking for two primes takes long enough for others to notice.
-    generation = await to_thread.run_sync(new_generation, rsa_key)
+    return await to_thread.run_sync(new_generation, rsa_key)
+
+
+def _sealed(
+    generation: Generation, stage: KeyStage, master_key: bytes, entropy: Entropy, now: float, *, promotable_at: float
+) -> SealedKey:
     nonce, private = entropy.bytes(_NONCE_BYTES), generation.to_json(private=True).encode()
     return SealedKey(
         key_id=generation.key_id,

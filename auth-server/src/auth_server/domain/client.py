@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from shared_kernel import scope
+
 MAX_NEVER_USED = 2_000
 """Most self-registered clients kept that nobody has allowed anything yet."""
 NEVER_USED_LIFETIME = 86400
@@ -102,6 +104,16 @@ class Client:
     def has_keys(self) -> bool:
         """Whether the client may prove who it is by a key."""
         return self.jwks is not None or self.jwks_uri is not None
+
+    @property
+    def allowed_scopes(self) -> frozenset[str]:
+        """What people may be asked for in the client's name.
+
+        One that came by itself may always ask who they are: it can have registered before that was served.
+        """
+        if self.registration is Registration.OPERATOR:
+            return self.scopes
+        return self.scopes.union(scope.IDENTITY_SCOPES)
 
     @property
     def is_verified(self) -> bool:

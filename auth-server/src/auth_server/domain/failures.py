@@ -59,12 +59,17 @@ class Reason(StrEnum):
     MALFORMED_PROMPT = "malformed_prompt"
     REQUEST_OBJECT_NOT_SUPPORTED = "request_object_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
     UNKNOWN_REQUEST_URI = "unknown_request_uri"
     USED_REQUEST_URI = "used_request_uri"
     PUSHED_REQUEST_REQUIRED = "pushed_request_required"
     LOGIN_REQUIRED = "login_required"
     CONSENT_REQUIRED = "consent_required"
     ACCESS_DENIED = "access_denied"
+    # UserInfo
+    BEARER_TOKEN_REQUIRED = "bearer_token_required"  # noqa: S105 (a reason, not a secret)
+    BEARER_TOKEN_NOT_VALID = "bearer_token_not_valid"  # noqa: S105 (a reason, not a secret)
+    OPENID_SCOPE_REQUIRED = "openid_scope_required"
     # The pages
     UNKNOWN_TRANSACTION = "unknown_transaction"
     DECIDED_TRANSACTION = "decided_transaction"
@@ -231,6 +236,9 @@ WIRE: dict[Reason, WireError] = {
     Reason.MALFORMED_PROMPT: WireError(400, "invalid_request", "The parameters prompt or max_age are malformed."),
     Reason.REQUEST_OBJECT_NOT_SUPPORTED: WireError(400, "request_not_supported", "Request objects are not served."),
     Reason.REQUEST_URI_NOT_SUPPORTED: WireError(400, "request_uri_not_supported", "Request URIs are not served."),
+    Reason.REGISTRATION_NOT_SUPPORTED: WireError(
+        400, "registration_not_supported", "Registration within a request is not served."
+    ),
     Reason.UNKNOWN_REQUEST_URI: WireError(400, "invalid_request_uri", "The request_uri is unknown, or has expired."),
     Reason.USED_REQUEST_URI: WireError(400, "invalid_request_uri", "The request_uri has been used."),
     Reason.PUSHED_REQUEST_REQUIRED: WireError(
@@ -239,6 +247,9 @@ WIRE: dict[Reason, WireError] = {
     Reason.LOGIN_REQUIRED: WireError(400, "login_required", "The user has to sign in."),
     Reason.CONSENT_REQUIRED: WireError(400, "consent_required", "The user has to consent."),
     Reason.ACCESS_DENIED: WireError(400, "access_denied", "The user denied the request."),
+    Reason.BEARER_TOKEN_REQUIRED: WireError(401, "invalid_token", "Send the access token in the Authorization header."),
+    Reason.BEARER_TOKEN_NOT_VALID: WireError(401, "invalid_token", "The access token is not valid, or no longer."),
+    Reason.OPENID_SCOPE_REQUIRED: WireError(403, "insufficient_scope", "The access token lacks the scope openid."),
     Reason.UNKNOWN_TRANSACTION: WireError(400, "invalid_request", "The page has expired."),
     Reason.DECIDED_TRANSACTION: WireError(409, "invalid_request", "The decision has been made already."),
     Reason.FORGED_FORM: WireError(403, "invalid_request", "The form was not sent by this server's own page."),

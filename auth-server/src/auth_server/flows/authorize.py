@@ -15,10 +15,18 @@ from auth_server.ports.audit import AuditTrail
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.grants import GrantStore
+from auth_server.ports.keys import KeyRing
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import SessionStore
 from auth_server.ports.pushed_requests import PushedRequestStore, Started
-from auth_server.protocol import authorize, client_documents, pushed_requests, redirect_uri, remembered_consent
+from auth_server.protocol import (
+    authorize,
+    client_documents,
+    id_token,
+    pushed_requests,
+    redirect_uri,
+    remembered_consent,
+)
 from auth_server.protocol.parameters import Pairs
 from shared_kernel import scope
 from shared_kernel.clock import Clock
@@ -64,6 +72,7 @@ class Authorize:
         sessions: SessionStore,
         grants: GrantStore,
         consent: Consent,
+        keys: KeyRing,
         limiter: AttemptLimiter,
         trail: AuditTrail,
         clock: Clock,
@@ -72,8 +81,8 @@ class Authorize:
         self._deployment = deployment
         self._clients, self._documents, self._transactions = clients, documents, transactions
         self._pushed_requests, self._sessions, self._grants = pushed_requests, sessions, grants
+        self._consent, self._keys = consent, keys
         self._limiter, self._trail, self._clock, self._entropy = limiter, trail, clock, entropy
-        self._consent = consent
 
     async def begin(
         self,
@@ -108,9 +117,10 @@ class Authorize:
                 pairs, proven, self._deployment, now, pushed=pushed is not None, workspace=workspace
             )
             session = await self._live_session(session_id, accepted.authenticated_since, now)
-            may_answer = session is not None and remembered_consent.is_remembered(accepted.request, proven.client)
+            is_expected = session is not None and await self._is_expected(session, accepted.unverified_hint)
+            may_answer = is_expected and remembered_consent.is_remembered(accepted.request, proven.client)
             if accepted.silent and not may_answer:
-                raise Refused(Reason.CONSENT_REQUIRED if session else Reason.LOGIN_REQUIRED)
+                raise Refused(Reason.CONSENT_REQUIRED if is_expected else Reason.LOGIN_REQUIRED)
         except Refused as refusal:
             return await self._error(refusal, proven, session_id, address, now)
         browser_id = browser_id or credentials.new_browser_id(self._entropy)
@@ -194,6 +204,17 @@ class Authorize:
                 raise Refused(Reason.USED_REQUEST_URI, Facts(client_id=client_id))
             case _:
                 raise Refused(Reason.UNKNOWN_REQUEST_URI, Facts(client_id=client_id))
+
+    async def _is_expected(self, session: Session, unverified_hint: str | None) -> bool:
+        """Whether the session is that of the person in the ID token that the client gives as a hint, if it gives one.
+
+        OpenID Connect Core §3.1.2.1: if another one is signed in, "an error, such as login_required", or a page, which
+        shows who is and lets them change that.
+        """
+        if unverified_hint is None:
+            return True
+        keys, issuer = await self._keys.key_set(), self._deployment.issuer
+        return id_token.hinted_subject(unverified_hint, keys, issuer) == session.user_id
 
     def _transaction_id(self, pushed: PushedRequest | None, browser_id: str) -> str:
         if pushed is None:

@@ -257,6 +257,7 @@ class Consent:
             redirect_uri=request.redirect_uri,
             code_challenge=request.code_challenge,
             expires_at=now + CODE_LIFETIME,
+            nonce=request.nonce,
             key_thumbprint=request.key_thumbprint,
         )
         digest = checked.transaction.digest
@@ -357,6 +358,7 @@ class Consent:
             client,
             user,
             workspace_choice.eligible(user, client, transaction.request.workspace),
+            session.authenticated_at,
             _csrf_token(session_id, transaction_id),
             sign_out_token(session_id),
         )
@@ -379,6 +381,7 @@ class Consent:
             refreshable=GrantType.REFRESH_TOKEN in client.grant_types or scope.OFFLINE_ACCESS in request.scopes,
             created_at=now,
             expires_at=now + GRANT_LIFETIME,
+            authenticated_at=checked.authenticated_at,
             role=membership.role,
         )
 
@@ -391,6 +394,7 @@ class _Checked:
     client: Client
     user: User
     memberships: tuple[Membership, ...]
+    authenticated_at: float
     csrf_token: str
     sign_out_token: str
 

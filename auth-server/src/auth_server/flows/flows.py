@@ -23,6 +23,7 @@ from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.sign_out import SignOut
 from auth_server.flows.token.exchange import TokenExchange
+from auth_server.flows.userinfo import UserInfo
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.documents import DocumentSource
@@ -52,6 +53,7 @@ class Flows:
     register: Register
     revoke: Revoke
     introspect: Introspect
+    userinfo: UserInfo
     revocation_feed: RevocationFeed
 
 
@@ -107,6 +109,7 @@ def compose(
             sessions=store,
             grants=store,
             consent=consent,
+            keys=keys,
             limiter=limiter,
             trail=trail,
             clock=clock,
@@ -194,5 +197,6 @@ def compose(
             authentication=authentication,
             clock=clock,
         ),
+        userinfo=UserInfo(tokens=living_tokens, users=store, possession=possession, clock=clock),
         revocation_feed=RevocationFeed(deployment=deployment, store=store, keys=keys, clock=clock),
     )

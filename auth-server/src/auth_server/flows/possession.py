@@ -29,20 +29,29 @@ class Possession:
         """
         if request.unverified_proof is None:
             return request
+        return replace(request, proof=self.verified(request.unverified_proof, "POST", endpoint, now))
+
+    def verified(
+        self, unverified_proof: str, method: str, endpoint: str, now: float, *, access_token: str | None = None
+    ) -> Proof:
+        """The proof, if it is one for a request of that method to that endpoint, with that access token if with any.
+
+        Raises Refused: DPOP_PROOF_NOT_VALID, DPOP_NONCE_REQUIRED.
+        """
         try:
-            proof = dpop.verify(
-                request.unverified_proof,
-                method="POST",
+            return dpop.verify(
+                unverified_proof,
+                method=method,
                 url=f"{self._deployment.issuer}{endpoint}",
                 nonces=self._nonces,
                 nonce_required=self._deployment.dpop_nonce_required,
                 now=now,
+                access_token=access_token,
             )
         except ProofRefused as refused:
             if refused.defect is Defect.NONCE:
                 raise Refused(Reason.DPOP_NONCE_REQUIRED) from refused
             raise Refused(Reason.DPOP_PROOF_NOT_VALID, Facts(defect=refused.defect.value)) from refused
-        return replace(request, proof=proof)
 
     async def use(self, proof: Proof | None, now: float) -> None:
         """Marks the proof as used, once all else about its request is good.

@@ -19,11 +19,15 @@ from shared_kernel.entropy import Entropy
 
 @dataclass(frozen=True, slots=True)
 class SignInPage:
-    """What the page shows, and the anti-forgery token of its form; both stay the same when it is loaded again."""
+    """What the page shows, and the anti-forgery token of its form; both stay the same when it is loaded again.
+
+    `login_hint` is the address that the client expects to sign in; empty if it expects none.
+    """
 
     client_name: str
     client_verified: bool
     csrf_token: str
+    login_hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,12 @@ class SignIn:
         if client is None or browser_id is None:
             raise Refused(Reason.UNKNOWN_TRANSACTION)
         self._record(EventName.SIGN_IN_SHOWN, transaction, address)
-        return SignInPage(client.name, client.is_verified, _csrf_token(browser_id, transaction_id))
+        return SignInPage(
+            client.name,
+            client.is_verified,
+            _csrf_token(browser_id, transaction_id),
+            transaction.request.login_hint or "",
+        )
 
     async def submit(
         self,

@@ -55,8 +55,12 @@ class KeyRing(Protocol):
     async def id_token_key(self) -> RSAKey | ECKey:
         """The one active private key for ID tokens; that of access tokens where there is none. Raises StoreUnavailable.
 
-        Its `alg` is the algorithm to sign with.
+        Its `kid` is set.
         """
+        ...
+
+    async def id_token_algorithm(self) -> str:
+        """The algorithm of id_token_key()'s signatures, or of that which was known last."""
         ...
 
     async def key_set(self) -> Mapping[str, PublicKey]:

@@ -9,15 +9,17 @@ from auth_server.domain.authorization import AuthorizationRequest
 from auth_server.domain.client import Client, GrantType, Registration
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
+from auth_server.domain.user import MalformedEmail, normalise_email
 from auth_server.protocol import parameters, redirect_uri, resource_indicator
 from auth_server.protocol.authlib import authorization_code
 from auth_server.protocol.parameters import Pairs, Parameters
 from shared_kernel import dpop
 
 MAX_STATE = 8192
+MAX_NONCE = 1024
 MAX_PARAMETERS = 64
 MAX_TOTAL = 32768
-"""Bounds on a request: the length of `state`, the number of parameters, the length of them all."""
+"""Bounds on a request: the lengths of `state` and `nonce`, the number of parameters, the length of them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,15 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A good request. `silent` forbids any page (`prompt=none`); `authenticated_since` as in Transaction."""
+    """A good request. `silent` forbids any page (`prompt=none`); `authenticated_since` as in Transaction.
+
+    `unverified_hint` is what the client gave as the ID token of the person that it expects.
+    """
 
     request: AuthorizationRequest
     silent: bool
     authenticated_since: float
+    unverified_hint: str | None
 
 
 def unverified_client_id(pairs: Pairs) -> str:
@@ -95,11 +101,13 @@ def judge(
         scopes=scopes,
         resource=resource,
         code_challenge=given.required("code_challenge"),
+        nonce=_nonce(given),
+        login_hint=_login_hint(given),
         key_thumbprint=_key_thumbprint(given),
         workspace=workspace,
         asks_consent="consent" in prompts,
     )
-    return Accepted(request, "none" in prompts, authenticated_since)
+    return Accepted(request, "none" in prompts, authenticated_since, given.get("id_token_hint"))
 
 
 def still_allowed(request: AuthorizationRequest, client: Client | None, deployment: Deployment) -> bool:
@@ -107,7 +115,7 @@ def still_allowed(request: AuthorizationRequest, client: Client | None, deployme
     return (
         client is not None
         and _may_ask(request, client, deployment)
-        and request.scopes <= client.scopes
+        and request.scopes <= client.allowed_scopes
         and request.resource in deployment.resources
     )
 
@@ -156,10 +164,30 @@ def _check_extensions(given: Parameters) -> None:
         raise Refused(Reason.REQUEST_OBJECT_NOT_SUPPORTED)
     if given.get("request_uri") is not None:
         raise Refused(Reason.REQUEST_URI_NOT_SUPPORTED)
+    # OpenID Connect Core §7: of a self-issued provider. What else it defines and is not served (claims, acr_values,
+    # display, ui_locales) only hints at what is wanted, and is ignored.
+    if given.get("registration") is not None:
+        raise Refused(Reason.REGISTRATION_NOT_SUPPORTED)
     if given.get("response_type") is None:
         raise Refused(Reason.MISSING_PARAMETER)
     if given.get("response_mode") not in (None, "query"):
         raise Refused(Reason.UNSUPPORTED_RESPONSE_MODE)
+
+
+def _nonce(given: Parameters) -> str | None:
+    """What the ID token is to repeat (OpenID Connect Core §3.1.2.1)."""
+    nonce = given.get("nonce")
+    if nonce is not None and len(nonce) > MAX_NONCE:
+        raise Refused(Reason.MALFORMED_REQUEST)
+    return nonce
+
+
+def _login_hint(given: Parameters) -> str | None:
+    """The address that the client expects to sign in; whatever else a hint may be means nothing here."""
+    try:
+        return normalise_email(given.get("login_hint") or "")
+    except MalformedEmail:
+        return None
 
 
 def _key_thumbprint(given: Parameters) -> str | None:

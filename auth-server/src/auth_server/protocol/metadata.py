@@ -7,7 +7,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from auth_server.domain.client import AuthenticationMethod, GrantType
 from auth_server.domain.deployment import Deployment, DocumentPolicy
-from auth_server.protocol import public_keys
+from auth_server.protocol import id_token, public_keys
 from shared_kernel import dpop, scope, signer
 
 _PROVEN = [method for method in AuthenticationMethod if method is not AuthenticationMethod.NONE]
@@ -51,29 +51,37 @@ def _authentication(endpoint: str, methods: Iterable[AuthenticationMethod]) -> d
     }
 
 
-def openid_configuration(deployment: Deployment) -> dict[str, Any]:
-    """The same for clients that look where OpenID Connect Discovery has it.
+def openid_configuration(deployment: Deployment, id_token_algorithm: str) -> dict[str, Any]:
+    """The same with what OpenID Connect Discovery adds. ID tokens are signed with that algorithm.
 
-    Discovery §3 requires two more members, and RS256 in the second. There are no ID tokens, and no scope `openid` to
-    ask for them: the members say what is true of the tokens there are, and RS256 is not promised.
+    The scopes that tell who somebody is stand here alone: clients of MCP, which read the other document, ask for all
+    that they find, and have no use for these.
     """
+    metadata = server_metadata(deployment)
     return {
-        **server_metadata(deployment),
+        **metadata,
+        "userinfo_endpoint": f"{deployment.issuer}/userinfo",
+        "scopes_supported": [*scope.IDENTITY_SCOPES, *metadata["scopes_supported"]],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [signer.ALGORITHM],
-    }
+        "id_token_signing_alg_values_supported": [id_token_algorithm],
+        "claim_types_supported": ["normal"],
+        "claims_supported": [
+            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash",
+            "email", "email_verified", "preferred_username", "updated_at",
+        ],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        # Discovery §3: "If omitted, the default value is true."
+        "request_uri_parameter_supported": False,
+    }  # fmt: skip
 
 
 def jwk_set(keys: Mapping[str, ECKey | RSAKey]) -> dict[str, Any]:
     """The JWK set of the published keys; public parts only, each with the one algorithm that it signs with."""
     return {
         "keys": [
-            {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": algorithm(key)}
+            {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": id_token.algorithm(key)}
             for key_id, key in keys.items()
         ]
     }
-
-
-def algorithm(key: ECKey | RSAKey) -> str:
-    """The algorithm of a key's signatures."""
-    return "RS256" if isinstance(key, RSAKey) else signer.ALGORITHM

@@ -6,10 +6,10 @@ from shared_kernel import scope
 
 
 def narrowed(requested: str | None, client: Client) -> frozenset[str]:
-    """The scopes that are left of those requested, which are well-formed; all but offline access if none were."""
-    asked = scope.parse(requested) if requested else client.scopes - {scope.OFFLINE_ACCESS}
+    """The scopes that are left of those requested, which are well-formed; those of resources if none were."""
+    asked = scope.parse(requested) if requested else frozenset(scope.RESOURCE_SCOPES)
     # Clients ask for everything in scopes_supported, so narrowing beats refusing while something is left.
-    return asked & client.scopes
+    return asked & client.allowed_scopes
 
 
 def allowed(requested: str | None, client: Client) -> frozenset[str]:

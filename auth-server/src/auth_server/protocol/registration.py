@@ -25,7 +25,7 @@ MAX_LIST = 50
 ALLOWED_GRANT_TYPES = frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN, GrantType.DEVICE_CODE})
 _WITHOUT_BROWSER = frozenset({GrantType.DEVICE_CODE})
 """Grants that need no redirect URI."""
-ALLOWED_SCOPES = frozenset({*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS})
+ALLOWED_SCOPES = frozenset({*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS, *scope.IDENTITY_SCOPES})
 """Every registered client may ask for every scope: the person decides, and step-up needs no new registration."""
 
 
@@ -64,7 +64,7 @@ def register(metadata: object, redirect_schemes: Container[str], now: float) -> 
         tenant=None,
         created_at=now,
     )
-    return Registered(client, _answer(client, uris))
+    return Registered(client, {**_answer(client, uris), **_openid_answer(given)})
 
 
 def _answer(client: Client, uris: tuple[str, ...]) -> dict[str, Any]:
@@ -79,6 +79,18 @@ def _answer(client: Client, uris: tuple[str, ...]) -> dict[str, Any]:
         "token_endpoint_auth_method": "none",
         "scope": scope.join(client.scopes),
     }
+
+
+def _openid_answer(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told about OpenID Connect (Dynamic Client Registration §3.2) to clients that speak of it.
+
+    Some clients ask for whatever scopes they read here, so those that tell who somebody is stand here for the asking.
+    """
+    asked = frozenset(_text(given, "scope").split()).intersection(scope.IDENTITY_SCOPES)
+    told: dict[str, Any] = {"scope": scope.join({*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS, *asked})}
+    if "id_token_signed_response_alg" in given:  # whatever it was
+        told["id_token_signed_response_alg"] = "RS256"  # noqa: S105 (an algorithm, not a secret)
+    return told
 
 
 def _client_id(name: str, uris: tuple[str, ...], grant_types: frozenset[GrantType]) -> str:

@@ -25,7 +25,7 @@ class Unreadable(Exception):
 def seal(old_token: str, issued: IssuedTokens, entropy: Entropy) -> bytes:
     """The tokens, encrypted for whoever holds the old refresh token."""
     nonce = entropy.bytes(_NONCE_BYTES)
-    fields = [issued.access_token, issued.refresh_token, issued.scope, issued.expires_at]
+    fields = [issued.access_token, issued.refresh_token, issued.scope, issued.expires_at, issued.id_token]
     return nonce + AESGCM(_key(old_token)).encrypt(nonce, json.dumps(fields).encode(), _INFO)
 
 
@@ -35,8 +35,9 @@ def unseal(old_token: str, sealed: bytes) -> IssuedTokens:
         plain = AESGCM(_key(old_token)).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _INFO)
     except (InvalidTag, ValueError) as error:
         raise Unreadable from error
-    access_token, refresh_token, scope, expires_at = json.loads(plain)
-    return IssuedTokens(access_token, scope, expires_at, refresh_token)
+    # A response that an earlier release has sealed holds no ID token.
+    access_token, refresh_token, scope, expires_at, *rest = json.loads(plain)
+    return IssuedTokens(access_token, scope, expires_at, refresh_token, id_token=next(iter(rest), None))
 
 
 def _key(old_token: str) -> bytes:

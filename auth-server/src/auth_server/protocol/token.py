@@ -22,6 +22,7 @@ class IssuedTokens:
     grant_handle: str = ""
     token_type: str = BEARER
     issued_token_type: str | None = None
+    id_token: str | None = None
 
 
 def body(issued: IssuedTokens, now: float) -> dict[str, Any]:
@@ -36,4 +37,6 @@ def body(issued: IssuedTokens, now: float) -> dict[str, Any]:
         answer["issued_token_type"] = issued.issued_token_type
     if issued.refresh_token is not None:
         answer["refresh_token"] = issued.refresh_token
+    if issued.id_token is not None:
+        answer["id_token"] = issued.id_token
     return answer

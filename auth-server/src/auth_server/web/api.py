@@ -71,7 +71,7 @@ async def arrived(request: Request) -> Arrived:
     # request URI."
     if request.scope["query_string"]:
         raise Refused(Reason.PARAMETERS_IN_URL)
-    authorization, proof = sole_authorization(request.scope), _sole_proof(request.scope)
+    authorization, proof = sole_authorization(request.scope), sole_proof(request.scope)
     kind = media_type(request.scope)
     if kind not in {"application/x-www-form-urlencoded", "application/json"}:
         raise Refused(Reason.FORM_REQUIRED)
@@ -94,7 +94,7 @@ def sole_authorization(scope: Scope) -> str | None:
     return values[0] if values else None
 
 
-def _sole_proof(scope: Scope) -> str | None:
+def sole_proof(scope: Scope) -> str | None:
     """The DPoP header; None without one. Raises Refused (SEVERAL_DPOP_HEADERS)."""
     values = header_values(scope, dpop.HEADER)
     # RFC 9449 §4.3: "There is not more than one DPoP HTTP request header field."

@@ -9,9 +9,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_server.domain.deployment import Deployment
 from auth_server.domain.signing_key import JWKS_MAX_AGE
 from auth_server.ports.keys import KeyRing
-from auth_server.protocol.metadata import jwk_set
+from auth_server.protocol.metadata import jwk_set, openid_configuration
 from auth_server.web import refusals
 from auth_server.web.endpoint import Endpoint
 from shared_kernel.asgi import App, Receive, Scope, Send, header_values
@@ -71,6 +72,19 @@ def fixed(content: Mapping[str, Any]) -> Document:
 
     async def document() -> _Encoded:
         return encoded
+
+    return document
+
+
+def openid_metadata(deployment: Deployment, keys: KeyRing) -> Document:
+    """The metadata of OpenID Connect, which name the algorithm that ID tokens are signed with now."""
+    encoded: dict[str, _Encoded] = {}
+
+    async def document() -> _Encoded:
+        algorithm = await keys.id_token_algorithm()
+        if algorithm not in encoded:
+            encoded[algorithm] = _encode(openid_configuration(deployment, algorithm))
+        return encoded[algorithm]
 
     return document
 

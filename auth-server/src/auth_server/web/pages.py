@@ -198,9 +198,19 @@ def client_label(name: str, *, verified: bool, brand: str) -> ClientLabel:
 
 
 def scope_texts(wanted: Iterable[str]) -> tuple[ScopeText, ...]:
-    """The permissions in words, in their fixed order; one that has no words of its own is shown by its name."""
+    """The permissions in words, in their fixed order; one that has no words of its own is shown by its name.
+
+    What tells who the person is becomes one permission: some clients ask for everything that a server knows.
+    """
     names = scopes.join(wanted).split()
-    return tuple(_SCOPE_TEXTS.get(item, ScopeText(item, item, "")) for item in names)
+    identity = frozenset(names).intersection(scopes.IDENTITY_SCOPES)
+    texts = [_SCOPE_TEXTS.get(item, ScopeText(item, item, "")) for item in names if item not in identity]
+    return (*texts, _identity_text(identity)) if identity else (*texts,)
+
+
+def _identity_text(asked: frozenset[str]) -> ScopeText:
+    told = "Your email address, and an id" if scopes.EMAIL in asked else "Not your email address, only an id"
+    return ScopeText(scopes.OPENID, "Know who you are", f"{told} that stays the same.")
 
 
 class Renderer:

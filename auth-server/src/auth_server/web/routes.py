@@ -7,7 +7,7 @@ from auth_server.domain.deployment import Deployment
 from auth_server.flows.flows import Flows
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.store import Maintenance
-from auth_server.protocol.metadata import openid_configuration, server_metadata
+from auth_server.protocol.metadata import server_metadata
 from auth_server.web import health, refusals
 from auth_server.web.api import api
 from auth_server.web.authorize import authorize
@@ -16,7 +16,7 @@ from auth_server.web.client_info import client_info
 from auth_server.web.consent import consent
 from auth_server.web.device import device
 from auth_server.web.device_authorization import device_authorization
-from auth_server.web.documents import Document, document_endpoint, fixed, key_set
+from auth_server.web.documents import Document, document_endpoint, fixed, key_set, openid_metadata
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.home import disconnect, home
 from auth_server.web.introspect import introspect
@@ -27,12 +27,13 @@ from auth_server.web.revoke import revoke
 from auth_server.web.sign_in import sign_in
 from auth_server.web.sign_out import sign_out
 from auth_server.web.token import token
+from auth_server.web.userinfo import userinfo
 
 
 def published(deployment: Deployment, keys: KeyRing) -> Mapping[str, Document]:
     """Every path with a document."""
     base = urlsplit(deployment.issuer).path
-    oauth, openid = fixed(server_metadata(deployment)), fixed(openid_configuration(deployment))
+    oauth, openid = fixed(server_metadata(deployment)), openid_metadata(deployment, keys)
     return {
         # RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4.1 after it.
         f"/.well-known/oauth-authorization-server{base}": oauth,
@@ -73,6 +74,7 @@ def endpoints(
         f"{base}/disconnect": disconnect(flows.connections, browser),
         f"{base}/register": api(register(flows.register), refusals.registration_as_json),
         f"{base}/revoke": api(revoke(flows.revoke)),
+        f"{base}/userinfo": userinfo(flows.userinfo),
         f"{base}/introspect": introspect(flows.introspect),
         f"{base}/oauth/client-info": client_info(flows.client_info),
         f"{base}/revocations": revocations(flows.revocation_feed),

@@ -23,7 +23,7 @@ def sign_in(flow: SignIn, consent: Consent, browser: Browser) -> Endpoint:
         return await show(request, transaction_id)
 
     async def show(
-        request: Request, transaction_id: str, *, email: str = "", error: str = "", status: int = 200
+        request: Request, transaction_id: str, *, email: str | None = None, error: str = "", status: int = 200
     ) -> Response:
         page = await flow.view(transaction_id, browser.browser_id(request), client_address(request.scope))
         form = LoginPage(
@@ -31,7 +31,7 @@ def sign_in(flow: SignIn, consent: Consent, browser: Browser) -> Endpoint:
             transaction=transaction_id,
             csrf=page.csrf_token,
             client=browser.client_label(page.client_name, page.client_verified),
-            email=email,
+            email=page.login_hint if email is None else email,
             error=error,
         )
         return browser.render(form, status)

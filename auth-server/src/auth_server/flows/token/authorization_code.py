@@ -43,6 +43,7 @@ class AuthorizationCode:
         resource_indicator.resolve(given.resources, self._deployment, grant.resource)
         refresh = self._issuing.new_refresh_token(grant) if decision.with_refresh_token else None
         issued = await self._issuing.for_grant(grant, grant.scopes, request.proof, now, refresh)
+        issued = await self._issuing.with_id_token(issued, grant, grant.scopes, now, nonce=loaded.code.nonce)
         first = stored(refresh, grant, now) if refresh else None
         outcome = await self._codes.redeem(digest, first, now, family_key(client, request.proof))
         if not isinstance(outcome, Redeemed):

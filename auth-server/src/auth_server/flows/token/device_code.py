@@ -75,6 +75,7 @@ class DeviceCode:
     ) -> IssuedTokens:
         refresh = device_codes.first_refresh_token(self._entropy, code, grant.grant_id) if grant.refreshable else None
         issued = await self._issuing.for_grant(grant, grant.scopes, request.proof, now, refresh)
+        issued = await self._issuing.with_id_token(issued, grant, grant.scopes, now)
         rotation = Rotation(
             successor=stored(refresh, grant, now) if refresh else self._spent(key, now),
             sealed=sealed_response.seal(code, issued, self._entropy),

@@ -11,6 +11,7 @@ from auth_server.domain.grant import REFRESH_IDLE_LIFETIME, Grant, RefreshToken
 from auth_server.flows.possession import Possession
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.keys import KeyRing
+from auth_server.protocol import id_token
 from auth_server.protocol.token import BEARER, BOUND, IssuedTokens
 from auth_server.protocol.token_exchange import ACCESS_TOKEN
 from shared_kernel import access_token, scope
@@ -97,6 +98,16 @@ class Issuing:
         )
         issued = await self._signed(claims, proof, now, lifetime=token.expires_at - int(now))
         return replace(issued, issued_token_type=ACCESS_TOKEN)
+
+    async def with_id_token(
+        self, issued: IssuedTokens, grant: Grant, scopes: frozenset[str], now: float, *, nonce: str | None = None
+    ) -> IssuedTokens:
+        """The tokens with an ID token, if the scopes ask for one. Raises StoreUnavailable."""
+        if scope.OPENID not in scopes:
+            return issued
+        key, issuer, token = await self._keys.id_token_key(), self._deployment.issuer, issued.access_token
+        made = id_token.issue(key, grant, issuer=issuer, access_token=token, nonce=nonce, now=now)
+        return replace(issued, id_token=made)
 
     def new_refresh_token(self, grant: Grant) -> str:
         """The first refresh token of that grant."""

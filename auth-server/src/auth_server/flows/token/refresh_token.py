@@ -62,6 +62,8 @@ class Refresh:
         resource = resource_indicator.resolve(given.resources, self._deployment, grant.resource)
         successor = credentials.next_refresh_token(self._entropy, old)
         issued = await self._issuing.for_grant(grant, decision.scopes, request.proof, now, successor)
+        # Core §12.2: the new ID token "SHOULD NOT have a nonce Claim".
+        issued = await self._issuing.with_id_token(issued, grant, decision.scopes, now)
         rotation = Rotation(
             successor=stored(successor, grant, now),
             sealed=sealed_response.seal(old, issued, self._entropy),

@@ -27,5 +27,5 @@ class _Grant(grants.ClientCredentialsGrant):  # type: ignore[misc]  # Authlib is
 
 
 def _machine_scopes(client: Client) -> frozenset[str]:
-    """What client_credentials may have: there is no user to be offline from."""
-    return client.scopes - {scope.OFFLINE_ACCESS}
+    """What client_credentials may have: there is no user to be offline from, or to know."""
+    return client.scopes & {*scope.RESOURCE_SCOPES}
