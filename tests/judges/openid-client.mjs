@@ -50,6 +50,36 @@ await client.tokenRevocation(config, renewed.refresh_token)
 await refused(client.refreshTokenGrant(config, renewed.refresh_token), invalidGrant)
 done('revocation')
 
+// As a relying party of OpenID Connect: it demands RS256, the nonce, a recent auth_time, and one subject everywhere.
+const party = await client.discovery(issuer, config.clientMetadata().client_id, undefined, client.None(), {
+  ...options,
+  algorithm: 'oidc',
+})
+const asked = {
+  pkceCodeVerifier: client.randomPKCECodeVerifier(),
+  expectedState: client.randomState(),
+  expectedNonce: client.randomNonce(),
+  maxAge: 3600,
+}
+const signIn = client.buildAuthorizationUrl(party, {
+  redirect_uri: person.redirectUri,
+  scope: 'openid profile email offline_access',
+  state: asked.expectedState,
+  nonce: asked.expectedNonce,
+  max_age: String(asked.maxAge),
+  code_challenge: await client.calculatePKCECodeChallenge(asked.pkceCodeVerifier),
+  code_challenge_method: 'S256',
+})
+const known = await client.authorizationCodeGrant(party, await person.visit(signIn), { ...asked, idTokenExpected: true })
+done('ID token')
+const subject = known.claims().sub
+const userInfo = await client.fetchUserInfo(party, known.access_token, subject)
+if (userInfo.email_verified !== false || !userInfo.email.includes('@')) throw new Error(JSON.stringify(userInfo))
+done('user info')
+const again = await client.refreshTokenGrant(party, known.refresh_token)
+if (again.claims().sub !== subject) throw new Error('somebody else was refreshed')
+done('ID token of a refresh')
+
 for (const authenticate of [client.ClientSecretBasic, client.ClientSecretPost]) {
   const program = await client.discovery(issuer, task.client_id, undefined, authenticate(task.client_secret), {
     ...options,

@@ -14,6 +14,9 @@ FLOWS = [
     "protected resource",
     "refresh",
     "revocation",
+    "ID token",
+    "user info",
+    "ID token of a refresh",
     "client credentials, ClientSecretBasic",
     "client credentials, ClientSecretPost",
 ]

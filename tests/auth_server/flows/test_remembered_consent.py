@@ -285,3 +285,24 @@ async def test_a_denial_is_not_remembered_and_forgets_nothing(world: World) -> N
     transaction_id = await world.began(client.client_id, redirect_uri=SITE, scope="query", prompt="consent")
     await world.decided(transaction_id, approve=False)
     assert isinstance(await _again(world, client), Answered)
+
+
+@VERIFIED
+async def test_a37_nobody_is_answered_for_in_another_s_place(world: World, made: Making) -> None:
+    """The client says by an ID token whom it expects; somebody else is signed in, and has allowed as much."""
+    client = await made(world)
+    transaction_id = await world.began(client.client_id, redirect_uri=SITE, scope="openid")
+    await world.signed_in(transaction_id)
+    code = query(await world.decided(transaction_id))["code"][0]
+    hint = ok(await world.redeem(client.client_id, code, redirect_uri=SITE))["id_token"]
+    assert isinstance(await _again(world, client, scope="openid", prompt="none", id_token_hint=hint), Answered)
+    await world.administration.people.create("bob@example.com", "correct horse battery", workspace="default")
+    world.clock.time += 1
+    other = await world.began(client.client_id, redirect_uri=SITE, scope="openid", prompt="login")
+    await world.signed_in(other, email="bob@example.com")
+    await world.decided(other)
+    assert isinstance(await _again(world, client, scope="openid"), Answered)
+    refused = await _again(world, client, scope="openid", prompt="none", id_token_hint=hint)
+    assert isinstance(refused, ErrorRedirect)
+    assert query(refused.url)["error"] == ["login_required"]
+    assert isinstance(await _again(world, client, scope="openid", id_token_hint=hint), Continue)
