@@ -219,7 +219,7 @@ async def test_a_client_with_very_many_grants_is_deleted_with_all_of_them(store:
 async def test_a_deletion_that_was_cut_short_is_finished_by_the_sweeper(store: RedisStore) -> None:
     """With the client's own record its grants give nothing any more."""
     await _many_grants(store, 1300)
-    await store._database.run("delete_client", "client_a", NOW)
+    await store._database.run("delete_client", "client_a", NOW, "")
     assert len(await store.grants(NOW)) == 1300
     for n in (0, 700, 1299):
         assert await store.rotate(replace(FIRST.key, grant_id=f"g{n}"), rotation("rt2"), NOW) == Gone()
