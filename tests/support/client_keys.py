@@ -36,7 +36,7 @@ class ClientKey:
         return json.dumps({"keys": [self.jwk()]}).encode()
 
     def assertion(
-        self, client_id: str, audience: Any, now: float, *, header: Mapping[str, Any] | None = None, **changes: Any
+        self, client_id: str, audience: Any, now: float, /, *, header: Mapping[str, Any] | None = None, **changes: Any
     ) -> str:
         """A good assertion, changed: None leaves a claim or a header out."""
         claims = {"iss": client_id, "sub": client_id, "aud": audience, "exp": int(now) + 60, "jti": str(uuid4())}

@@ -258,6 +258,7 @@ def _deployment(settings: Settings) -> Deployment:
         dpop_nonce_required=settings.dpop_nonce_required,
         par_required=settings.par_required,
         resource_aliases=settings.resource_aliases,
+        assertion_issuers=settings.assertion_issuers,
     )
 
 

@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from auth_server.domain.deployment import DocumentPolicy
+from auth_server.domain.deployment import AssertionIssuer, DocumentPolicy
+from auth_server.domain.failures import Refused
 from auth_server.domain.signing_key import LONGEST_OUTAGE
-from auth_server.protocol import redirect_uri
+from auth_server.domain.workspace import is_workspace_name
+from auth_server.protocol import document_url, redirect_uri
 from shared_kernel import resource
 from shared_kernel.key_file import UnusableKeyFile, read_private_file
 from shared_kernel.settings import (
@@ -57,6 +59,19 @@ def _pairs(value: Any) -> Any:
     return dict(pairs)
 
 
+def _assertion_issuers(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    triples = [item.split() for item in value.split(",") if item.strip()]
+    if any(len(triple) != 3 for triple in triples):
+        raise ValueError(
+            "must hold identity providers separated by commas, each a workspace, an issuer and the URL of its key set, "
+            "with spaces between"
+        )
+    return tuple(AssertionIssuer(*triple) for triple in triples)
+
+
+AssertionIssuers = Annotated[tuple[AssertionIssuer, ...], NoDecode, BeforeValidator(_assertion_issuers)]
 Aliases = Annotated[Mapping[str, str], NoDecode, BeforeValidator(_pairs)]
 Place = tuple[str, int]
 Origins = Annotated[Mapping[Place, Place], NoDecode, BeforeValidator(_origins)]
@@ -134,6 +149,13 @@ class Settings(ServiceSettings):
         default=False,
         description="Whether a DPoP proof must hold a nonce of this server (RFC 9449 §8), which comes with the answer "
         "to the first; otherwise it may.",
+    )
+    assertion_issuers: AssertionIssuers = Field(
+        default=(),
+        description="Identity providers whose assertions (ID-JAG) give clients tokens for people of one workspace "
+        "each: comma-separated triples of workspace, issuer and URL of the provider's key set, with spaces between. A "
+        "key set in a private network needs its origin in `AUTH_CLIENT_DOCUMENT_ORIGINS`.",
+        examples=["acme https://login.acme.example https://login.acme.example/jwks.json"],
     )
     key_rotation_days: float = Field(
         default=90,
@@ -213,6 +235,23 @@ class Settings(ServiceSettings):
             if meant not in resources:
                 raise ValueError(f"leads to {meant}, which is none of AUTH_RESOURCES")
         return canonical
+
+    @field_validator("assertion_issuers")
+    @classmethod
+    def _check_assertion_issuers(cls, value: tuple[AssertionIssuer, ...]) -> tuple[AssertionIssuer, ...]:
+        for each in value:
+            if not is_workspace_name(each.workspace):
+                raise ValueError(f"{each.workspace!r} is not the name of a workspace")
+            if not each.issuer.startswith("https://"):
+                raise ValueError(f"the issuer {each.issuer!r} is not an https URL")
+            try:
+                document_url.origin(each.jwks_uri)
+            except Refused:
+                raise ValueError(f"{each.jwks_uri!r} is not an https URL with a lower-case host and a path") from None
+        # One provider that spoke for two companies could speak of one's people to the other.
+        if len({each.issuer for each in value}) != len(value):
+            raise ValueError("names one issuer twice; each speaks for one workspace")
+        return value
 
     @field_validator("redirect_schemes")
     @classmethod

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from auth_server.adapters.sqlite_store.store import path_in
+from auth_server.domain.deployment import AssertionIssuer
 from auth_server.settings import Settings
 from shared_kernel.settings import BadSettings
 
@@ -68,6 +69,35 @@ def test_aliases_lead_to_resources_in_canonical_form(load: Loader) -> None:
 def test_aliases_that_lead_nowhere_are_named(load: Loader, value: str, problem: str) -> None:
     with pytest.raises(BadSettings, match=r"^AUTH_RESOURCE_ALIASES ") as raised:
         load(AUTH_RESOURCE_ALIASES=value)
+    assert problem in str(raised.value)
+
+
+def test_each_identity_provider_speaks_for_one_workspace(load: Loader) -> None:
+    acme, globex = "https://login.acme.example", "https://id.globex.example/tenant/1"
+    loaded = load(
+        AUTH_ASSERTION_ISSUERS=f"acme {acme} {acme}/jwks.json, globex  {globex} https://id.globex.example:8443/k"
+    )
+    assert loaded.assertion_issuers == (
+        AssertionIssuer("acme", acme, f"{acme}/jwks.json"),
+        AssertionIssuer("globex", globex, "https://id.globex.example:8443/k"),
+    )
+    assert load().assertion_issuers == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("https://login.acme.example https://login.acme.example/keys", "must hold identity providers"),
+        ("Acme! https://login.acme.example https://login.acme.example/keys", "'Acme!' is not the name of a workspace"),
+        ("acme login.acme.example https://login.acme.example/keys", "is not an https URL"),
+        ("acme https://login.acme.example http://login.acme.example/keys", "is not an https URL"),
+        ("acme https://login.acme.example https://10.0.0.7/keys", "is not an https URL"),
+        ("a https://i.example https://i.example/k, b https://i.example https://i.example/k", "names one issuer twice"),
+    ],
+)
+def test_identity_providers_that_are_not_clear_are_named(load: Loader, value: str, problem: str) -> None:
+    with pytest.raises(BadSettings, match=r"^AUTH_ASSERTION_ISSUERS ") as raised:
+        load(AUTH_ASSERTION_ISSUERS=value)
     assert problem in str(raised.value)
 
 

@@ -1,11 +1,13 @@
 """The metadata document, judged by Authlib's validator."""
 
+from dataclasses import replace
+
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from joserfc.jwk import ECKey
 
-from auth_server.domain.deployment import Deployment, DocumentPolicy
+from auth_server.domain.deployment import AssertionIssuer, Deployment, DocumentPolicy
 from auth_server.protocol import metadata
 from tests.support.rsa_keys import an_rsa_key
 
@@ -37,6 +39,17 @@ def test_documents_are_offered_where_they_are_taken(policy: DocumentPolicy) -> N
     document = metadata.server_metadata(deployment)
     assert document["client_id_metadata_document_supported"] is (policy is not DocumentPolicy.OFF)
     assert "none" in document["token_endpoint_auth_methods_supported"]
+
+
+def test_assertions_are_offered_where_a_provider_is_trusted() -> None:
+    without = Deployment("https://auth.example.com", (RESOURCE,), frozenset())
+    trusted = AssertionIssuer("acme", "https://login.acme.example", "https://login.acme.example/keys")
+    grant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    assert grant not in metadata.server_metadata(without)["grant_types_supported"]
+    assert "authorization_grant_profiles_supported" not in metadata.server_metadata(without)
+    document = metadata.server_metadata(replace(without, assertion_issuers=(trusted,)))
+    assert grant in document["grant_types_supported"]
+    assert document["authorization_grant_profiles_supported"] == ["urn:ietf:params:oauth:grant-profile:id-jag"]
 
 
 def test_key_set_shows_public_parts_only() -> None:

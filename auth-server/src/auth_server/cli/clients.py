@@ -43,11 +43,13 @@ JwksUri = Annotated[
 class _Grant(StrEnum):
     DEVICE_CODE = "device-code"
     TOKEN_EXCHANGE = "token-exchange"  # noqa: S105 (the name of a grant, not a secret)
+    JWT_BEARER = "jwt-bearer"
 
 
 _GRANT_TYPES = {
     _Grant.DEVICE_CODE: GrantType.DEVICE_CODE,
     _Grant.TOKEN_EXCHANGE: GrantType.TOKEN_EXCHANGE,
+    _Grant.JWT_BEARER: GrantType.JWT_BEARER,
 }
 _KINDS = {True: "confidential", False: "public"}
 _KEEP = "Keep the secret now. It is shown only once."
@@ -74,7 +76,7 @@ def create(
         typer.Option(
             "--grant",
             help="What it may use besides: device-code on devices without a browser, token-exchange to make tokens of"
-            " its workspace narrower; repeatable.",
+            " its workspace narrower, jwt-bearer to hand in assertions of an identity provider; repeatable.",
             show_default=False,
         ),
     ] = None,

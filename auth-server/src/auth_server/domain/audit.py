@@ -52,6 +52,7 @@ class EventName(StrEnum):
     CLIENT_DOCUMENT_UNAVAILABLE = "client_document_unavailable"
     CLIENT_DOCUMENT_INVALID = "client_document_invalid"
     CLIENT_ASSERTION_REFUSED = "client_assertion_refused"
+    IDENTITY_ASSERTION_REFUSED = "identity_assertion_refused"
     KEY_SET_UNAVAILABLE = "key_set_unavailable"
     KEY_SET_INVALID = "key_set_invalid"
     REFUSED = "refused"

@@ -21,6 +21,7 @@ class GrantType(StrEnum):
     CLIENT_CREDENTIALS = "client_credentials"
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 (the name of a grant, not a secret)
     TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 (the name of a grant, not a secret)
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 

@@ -15,6 +15,15 @@ class DocumentPolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AssertionIssuer:
+    """A company's identity provider, whose assertions are believed about people of that one workspace."""
+
+    workspace: str
+    issuer: str
+    jwks_uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """The values that settings fix for a running server.
 
@@ -23,7 +32,7 @@ class Deployment:
     canonical URIs to the resource that each means. `redirect_schemes` are the private-use URI schemes without a dot to
     which clients that registered themselves may be redirected. `document_origins` are those that the operator names for
     client documents. `dpop_nonce_required` demands a nonce in every proof of possession, `par_required` that every
-    authorization request is pushed.
+    authorization request is pushed. Each of `assertion_issuers` has another `issuer`.
     """
 
     issuer: str
@@ -34,3 +43,4 @@ class Deployment:
     resource_aliases: Mapping[str, str] = field(default_factory=dict)
     dpop_nonce_required: bool = False
     par_required: bool = False
+    assertion_issuers: tuple[AssertionIssuer, ...] = ()

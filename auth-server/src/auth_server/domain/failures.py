@@ -100,6 +100,8 @@ class Reason(StrEnum):
     TOKEN_TYPE_NOT_EXCHANGED = "token_type_not_exchanged"  # noqa: S105 (a reason, not a secret)
     TOKEN_TYPE_NOT_ISSUED = "token_type_not_issued"  # noqa: S105 (a reason, not a secret)
     ACTOR_TOKEN_NOT_SUPPORTED = "actor_token_not_supported"  # noqa: S105 (a reason, not a secret)
+    # Identity assertions
+    ASSERTION_NOT_VALID = "assertion_not_valid"
     # Registration
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
@@ -215,7 +217,7 @@ WIRE: dict[Reason, WireError] = {
     Reason.UNKNOWN_CLIENT: _CLIENT,
     Reason.CLIENT_NOT_AUTHENTICATED: _CLIENT,
     Reason.KEY_SET_UNAVAILABLE: WireError(
-        503, "temporarily_unavailable", "The client's keys cannot be fetched right now."
+        503, "temporarily_unavailable", "The keys that vouch for this request cannot be fetched right now."
     ),
     Reason.GRANT_TYPE_NOT_ALLOWED: WireError(400, "unauthorized_client", "The client may not use this grant type."),
     Reason.UNSUPPORTED_GRANT_TYPE: WireError(400, "unsupported_grant_type", "The grant type is not supported."),
@@ -283,6 +285,7 @@ WIRE: dict[Reason, WireError] = {
     ),
     Reason.TOKEN_TYPE_NOT_ISSUED: WireError(400, "invalid_request", "Only access tokens are issued in exchange."),
     Reason.ACTOR_TOKEN_NOT_SUPPORTED: WireError(400, "invalid_request", "Actor tokens are not served."),
+    Reason.ASSERTION_NOT_VALID: WireError(400, "invalid_grant", "The assertion is not valid for this request."),
     Reason.INVALID_REDIRECT_URI: WireError(400, "invalid_redirect_uri", "A redirect URI is missing or not acceptable."),
     Reason.INVALID_CLIENT_METADATA: WireError(400, "invalid_client_metadata", "The client metadata is not acceptable."),
     Reason.CLIENT_DELETED: WireError(400, "invalid_client_metadata", "The operator has deleted this client."),

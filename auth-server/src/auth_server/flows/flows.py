@@ -75,11 +75,12 @@ def compose(
     client_documents = ClientDocuments(
         deployment=deployment, clients=clients, source=documents, limiter=limiter, trail=trail, clock=clock
     )
+    key_sets = KeySets(source=documents, limiter=limiter, trail=trail, clock=clock)
     authentication = ClientAuthentication(
         deployment=deployment,
         clients=clients,
         documents=client_documents,
-        key_sets=KeySets(source=documents, limiter=limiter, trail=trail, clock=clock),
+        key_sets=key_sets,
         replays=store,
         limiter=limiter,
         trail=trail,
@@ -171,6 +172,9 @@ def compose(
             refresh_tokens=store,
             grants=store,
             tokens=living_tokens,
+            users=store,
+            replays=store,
+            key_sets=key_sets,
             keys=keys,
             authentication=authentication,
             possession=possession,

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from joserfc.util import urlsafe_b64decode
-
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
-from auth_server.protocol import public_keys
+from auth_server.protocol import compact_jws, public_keys
 from auth_server.protocol.public_keys import PublicKey
-from shared_kernel import strict_json
 from shared_kernel.access_token import CLOCK_SKEW
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -79,33 +76,23 @@ class Assertion:
 
 def read(text: str) -> Assertion:
     """The assertion in a compact JWS. Raises Refused (CLIENT_NOT_AUTHENTICATED)."""
-    segments = text.split(".")
-    if len(segments) != 3:
-        raise refused(Defect.MALFORMED)
     try:
-        header, payload, signature = (urlsafe_b64decode(segment.encode("ascii")) for segment in segments)
-        names, claims = strict_json.parse_object(header), strict_json.parse_object(payload)
-    except ValueError as error:
-        raise refused(Defect.MALFORMED) from error
-    key_id = names.get("kid")
-    # RFC 8725 §3.1: "Libraries MUST enable the caller to specify a supported set of algorithms"
-    if names.get("alg") not in public_keys.ALGORITHMS:
-        raise refused(Defect.ALGORITHM)
-    # RFC 7515 §4.1.11: no extension is understood here, so that "crit" makes the JWS invalid.
-    if "crit" in names or not (key_id is None or isinstance(key_id, str)):
-        raise refused(Defect.MALFORMED)
-    if _kind(names.get("typ")) not in _TYPES:
+        jws = compact_jws.read(text)
+    except compact_jws.Unreadable as error:
+        is_algorithm = isinstance(error, compact_jws.UnknownAlgorithm)
+        raise refused(Defect.ALGORITHM if is_algorithm else Defect.MALFORMED) from error
+    if jws.kind not in _TYPES:
         raise refused(Defect.TYPE)
     return Assertion(
-        client_id=_client_id(claims),
-        algorithm=names["alg"],
-        key_id=key_id,
-        audience=_audience(claims.get("aud")),
-        token_id=_token_id(claims.get("jti")),
-        expires_at=_time(claims, "exp", Defect.NO_EXPIRY),
-        not_before=max(_time(claims, name) for name in ("nbf", "iat")),
-        signed=f"{segments[0]}.{segments[1]}".encode("ascii"),
-        signature=signature,
+        client_id=_client_id(jws.claims),
+        algorithm=jws.algorithm,
+        key_id=jws.key_id,
+        audience=_audience(jws.claims.get("aud")),
+        token_id=_token_id(jws.claims.get("jti")),
+        expires_at=_time(jws.claims, "exp", Defect.NO_EXPIRY),
+        not_before=max(_time(jws.claims, name) for name in ("nbf", "iat")),
+        signed=jws.signed,
+        signature=jws.signature,
     )
 
 
@@ -135,10 +122,6 @@ def verify(assertion: Assertion, key: PublicKey | None, otherwise: Defect) -> No
 def refused(defect: Defect) -> Refused:
     """The refusal of an assertion."""
     return Refused(Reason.CLIENT_NOT_AUTHENTICATED, Facts(defect=defect.value))
-
-
-def _kind(value: object) -> str | None:
-    return value.lower() if isinstance(value, str) else None if value is None else ""
 
 
 def _client_id(claims: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from auth_server.domain.client import AuthenticationMethod, GrantType
 from auth_server.domain.deployment import Deployment, DocumentPolicy
-from auth_server.protocol import id_token, public_keys
+from auth_server.protocol import id_token, identity_assertion, public_keys
 from shared_kernel import dpop, scope, signer
 
 _PROVEN = [method for method in AuthenticationMethod if method is not AuthenticationMethod.NONE]
@@ -15,7 +15,7 @@ _PROVEN = [method for method in AuthenticationMethod if method is not Authentica
 
 def server_metadata(deployment: Deployment) -> dict[str, Any]:
     """The metadata document; it names only what answers."""
-    issuer = deployment.issuer
+    issuer, assertions = deployment.issuer, bool(deployment.assertion_issuers)
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -29,7 +29,9 @@ def server_metadata(deployment: Deployment) -> dict[str, Any]:
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": sorted(GrantType),
+        "grant_types_supported": [each for each in sorted(GrantType) if each is not GrantType.JWT_BEARER or assertions],
+        # draft-ietf-oauth-identity-assertion-authz-grant: whether assertions of an identity provider are taken.
+        **({"authorization_grant_profiles_supported": [identity_assertion.PROFILE]} if assertions else {}),
         "code_challenge_methods_supported": ["S256"],
         **_authentication("token_endpoint", AuthenticationMethod),
         **_authentication("revocation_endpoint", AuthenticationMethod),

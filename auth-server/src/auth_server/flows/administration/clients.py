@@ -20,9 +20,9 @@ from shared_kernel.scope import MalformedScope, parse
 SECRET_OVERLAP = 24 * 3600
 """Seconds for which the previous client secret keeps working after a rotation."""
 
-EXTRA_GRANTS = frozenset({GrantType.DEVICE_CODE, GrantType.TOKEN_EXCHANGE})
+EXTRA_GRANTS = frozenset({GrantType.DEVICE_CODE, GrantType.TOKEN_EXCHANGE, GrantType.JWT_BEARER})
 """What a client may use only if the operator says so."""
-_OF_CONFIDENTIAL_CLIENTS = frozenset({GrantType.TOKEN_EXCHANGE})
+_OF_CONFIDENTIAL_CLIENTS = frozenset({GrantType.TOKEN_EXCHANGE, GrantType.JWT_BEARER})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_request import ClientRequest
+from auth_server.flows.key_sets import KeySets
 from auth_server.flows.living_tokens import LivingTokens
 from auth_server.flows.possession import Possession
 from auth_server.flows.token.authorization_code import AuthorizationCode
 from auth_server.flows.token.client_credentials import ClientCredentials
 from auth_server.flows.token.device_code import DeviceCode
 from auth_server.flows.token.down_scoping import DownScoping
+from auth_server.flows.token.id_jag import IdentityAssertions
 from auth_server.flows.token.issuing import Issuing
 from auth_server.flows.token.refresh_token import Refresh
 from auth_server.ports.audit import AuditTrail
@@ -23,6 +25,8 @@ from auth_server.ports.clients import ClientStore
 from auth_server.ports.devices import DeviceStore
 from auth_server.ports.grants import GrantStore, RefreshStore
 from auth_server.ports.keys import KeyRing
+from auth_server.ports.people import UserStore
+from auth_server.ports.replays import ReplayStore
 from auth_server.protocol import token
 from auth_server.protocol.token import IssuedTokens
 from shared_kernel.clock import Clock
@@ -46,6 +50,9 @@ class TokenExchange:
         refresh_tokens: RefreshStore,
         grants: GrantStore,
         tokens: LivingTokens,
+        users: UserStore,
+        replays: ReplayStore,
+        key_sets: KeySets,
         keys: KeyRing,
         authentication: ClientAuthentication,
         possession: Possession,
@@ -55,7 +62,7 @@ class TokenExchange:
     ) -> None:
         issuing = Issuing(deployment=deployment, keys=keys, possession=possession, trail=trail, entropy=entropy)
         self._client_credentials = ClientCredentials(deployment=deployment, clients=clients, issuing=issuing)
-        self._grants: Mapping[str, _Grant] = {
+        self._grants: dict[str, _Grant] = {
             GrantType.CLIENT_CREDENTIALS: self._client_credentials,
             GrantType.AUTHORIZATION_CODE: AuthorizationCode(deployment=deployment, codes=codes, issuing=issuing),
             GrantType.TOKEN_EXCHANGE: DownScoping(deployment=deployment, tokens=tokens, issuing=issuing),
@@ -70,6 +77,17 @@ class TokenExchange:
                 entropy=entropy,
             ),
         }
+        if deployment.assertion_issuers:
+            self._grants[GrantType.JWT_BEARER] = IdentityAssertions(
+                deployment=deployment,
+                users=users,
+                grants=grants,
+                replays=replays,
+                key_sets=key_sets,
+                issuing=issuing,
+                trail=trail,
+                entropy=entropy,
+            )
         self._authentication, self._possession, self._clock = authentication, possession, clock
 
     async def exchange(self, request: ClientRequest) -> Mapping[str, Any]:
