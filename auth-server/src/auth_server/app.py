@@ -257,6 +257,7 @@ def _deployment(settings: Settings) -> Deployment:
         document_origins=frozenset(f"https://{origin}" for origin in origins),
         dpop_nonce_required=settings.dpop_nonce_required,
         par_required=settings.par_required,
+        registration=settings.registration,
         resource_aliases=settings.resource_aliases,
         assertion_issuers=settings.assertion_issuers,
     )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from auth_server.domain.deployment import AssertionIssuer, DocumentPolicy
+from auth_server.domain.deployment import AssertionIssuer, DocumentPolicy, RegistrationPolicy
 from auth_server.domain.failures import Refused
 from auth_server.domain.signing_key import LONGEST_OUTAGE
 from auth_server.domain.workspace import is_workspace_name
@@ -128,6 +128,11 @@ class Settings(ServiceSettings):
         default=(),
         description="Comma-separated networks (CIDR) of reverse proxies whose `X-Forwarded-For` is believed; "
         "decides which address rate limits and logs see.",
+    )
+    registration: RegistrationPolicy = Field(
+        default=RegistrationPolicy.OPEN,
+        description="Whether clients register themselves (`open`), or only the operator registers them (`off`); "
+        "client documents are a matter of their own.",
     )
     client_documents: DocumentPolicy = Field(
         default=DocumentPolicy.PUBLIC,

@@ -48,6 +48,8 @@ class EventName(StrEnum):
     TOKENS_REPLAYED = "tokens_replayed"
     GRANT_REVOKED = "grant_revoked"
     CLIENT_REGISTERED = "client_registered"
+    CLIENT_CHANGED = "client_changed"
+    CLIENT_DELETED = "client_deleted"
     CLIENT_DOCUMENT_READ = "client_document_read"
     CLIENT_DOCUMENT_UNAVAILABLE = "client_document_unavailable"
     CLIENT_DOCUMENT_INVALID = "client_document_invalid"

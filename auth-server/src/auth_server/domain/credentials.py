@@ -82,6 +82,16 @@ def new_client_id(entropy: Entropy) -> str:
     return f"client_{entropy.token(_IDENTIFIER_BITS)}"
 
 
+def new_registered_client_id(entropy: Entropy) -> str:
+    """A fresh id for a client that registers itself and presents keys."""
+    return f"dcr_{entropy.token(_IDENTIFIER_BITS)}"
+
+
+def new_registration_token(entropy: Entropy) -> str:
+    """A fresh token with which a client manages its registration."""
+    return f"rat_{entropy.token(_CREDENTIAL_BITS)}"
+
+
 def new_client_secret(entropy: Entropy) -> str:
     """A fresh client secret; the prefix lets secret scanners recognise it."""
     return f"cs_{entropy.token(_CREDENTIAL_BITS)}"

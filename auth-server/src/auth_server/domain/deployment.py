@@ -14,6 +14,15 @@ class DocumentPolicy(StrEnum):
     OFF = "off"
 
 
+class RegistrationPolicy(StrEnum):
+    """Who may register a client."""
+
+    OPEN = "open"
+    """Every client registers itself."""
+    OFF = "off"
+    """Only the operator does; and documents make clients, where their policy lets them."""
+
+
 @dataclass(frozen=True, slots=True)
 class AssertionIssuer:
     """A company's identity provider, whose assertions are believed about people of that one workspace."""
@@ -44,3 +53,4 @@ class Deployment:
     dpop_nonce_required: bool = False
     par_required: bool = False
     assertion_issuers: tuple[AssertionIssuer, ...] = ()
+    registration: RegistrationPolicy = RegistrationPolicy.OPEN

@@ -106,6 +106,8 @@ class Reason(StrEnum):
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
     CLIENT_DELETED = "client_deleted"
+    REGISTRATION_OFF = "registration_off"
+    REGISTRATION_TOKEN_NOT_VALID = "registration_token_not_valid"  # noqa: S105 (a reason, not a secret)
     # Client ID Metadata Documents
     CLIENT_DOCUMENT_URL = "client_document_url"
     CLIENT_DOCUMENT_NOT_ALLOWED = "client_document_not_allowed"
@@ -289,8 +291,18 @@ WIRE: dict[Reason, WireError] = {
     Reason.INVALID_REDIRECT_URI: WireError(400, "invalid_redirect_uri", "A redirect URI is missing or not acceptable."),
     Reason.INVALID_CLIENT_METADATA: WireError(400, "invalid_client_metadata", "The client metadata is not acceptable."),
     Reason.CLIENT_DELETED: WireError(400, "invalid_client_metadata", "The operator has deleted this client."),
+    Reason.REGISTRATION_OFF: WireError(
+        403,
+        "access_denied",
+        "Clients do not register themselves here; publish a metadata document or ask the operator.",
+    ),
+    Reason.REGISTRATION_TOKEN_NOT_VALID: WireError(
+        401, "invalid_token", "The registration access token is not valid for this client."
+    ),
     Reason.SOFTWARE_STATEMENT_NOT_APPROVED: WireError(
-        400, "unapproved_software_statement", "Software statements are not accepted."
+        400,
+        "unapproved_software_statement",
+        "Software statements are not accepted; send the metadata itself, without software_statement.",
     ),
     Reason.CLIENT_DOCUMENT_URL: WireError(
         400, "invalid_client", "The client id is not a URL that a document can have."

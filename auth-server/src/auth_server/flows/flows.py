@@ -18,6 +18,7 @@ from auth_server.flows.living_tokens import LivingTokens
 from auth_server.flows.possession import Possession
 from auth_server.flows.push import Push
 from auth_server.flows.register import Register
+from auth_server.flows.registration_management import RegistrationManagement
 from auth_server.flows.revocation_feed import RevocationFeed
 from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
@@ -51,6 +52,7 @@ class Flows:
     device_authorization: DeviceAuthorizations
     token: TokenExchange
     register: Register
+    registration_management: RegistrationManagement
     revoke: Revoke
     introspect: Introspect
     userinfo: UserInfo
@@ -182,7 +184,12 @@ def compose(
             clock=clock,
             entropy=entropy,
         ),
-        register=Register(deployment=deployment, clients=clients, limiter=limiter, trail=trail, clock=clock),
+        register=Register(
+            deployment=deployment, clients=clients, limiter=limiter, trail=trail, clock=clock, entropy=entropy
+        ),
+        registration_management=RegistrationManagement(
+            deployment=deployment, clients=clients, limiter=limiter, trail=trail, clock=clock, entropy=entropy
+        ),
         revoke=Revoke(
             deployment=deployment,
             refresh_tokens=store,

@@ -6,7 +6,7 @@ from typing import Any
 from joserfc.jwk import ECKey, RSAKey
 
 from auth_server.domain.client import AuthenticationMethod, GrantType
-from auth_server.domain.deployment import Deployment, DocumentPolicy
+from auth_server.domain.deployment import Deployment, DocumentPolicy, RegistrationPolicy
 from auth_server.protocol import id_token, identity_assertion, public_keys
 from shared_kernel import dpop, scope, signer
 
@@ -23,7 +23,9 @@ def server_metadata(deployment: Deployment) -> dict[str, Any]:
         "pushed_authorization_request_endpoint": f"{issuer}/par",
         "require_pushed_authorization_requests": deployment.par_required,
         "device_authorization_endpoint": f"{issuer}/device_authorization",
-        "registration_endpoint": f"{issuer}/register",
+        **(
+            {} if deployment.registration is RegistrationPolicy.OFF else {"registration_endpoint": f"{issuer}/register"}
+        ),
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",

@@ -2,7 +2,8 @@
 
 A registration is a pure function of its metadata: the same metadata gives the same client_id, so that a client which
 registers at every start leaves one row, and nothing can be changed afterwards. There is therefore no
-registration_access_token, and a secret method is answered with `none`.
+registration_access_token, and a secret method is answered with `none`. Those that present keys are in
+managed_registration.
 """
 
 import base64
@@ -64,10 +65,10 @@ def register(metadata: object, redirect_schemes: Container[str], now: float) -> 
         tenant=None,
         created_at=now,
     )
-    return Registered(client, {**_answer(client, uris), **_openid_answer(given)})
+    return Registered(client, {**answer(client, uris), **_openid_answer(given)})
 
 
-def _answer(client: Client, uris: tuple[str, ...]) -> dict[str, Any]:
+def answer(client: Client, uris: tuple[str, ...]) -> dict[str, Any]:
     """RFC 7591 §3.2.1. The redirect URIs are those that were sent: clients go on with what they read here."""
     return {
         "client_id": client.client_id,

@@ -22,6 +22,7 @@ from auth_server.web.home import disconnect, home
 from auth_server.web.introspect import introspect
 from auth_server.web.par import par
 from auth_server.web.register import register
+from auth_server.web.registration_management import registration_management
 from auth_server.web.revocations import revocations
 from auth_server.web.revoke import revoke
 from auth_server.web.sign_in import sign_in
@@ -73,6 +74,7 @@ def endpoints(
         f"{base}/": home(flows.sign_out, flows.connections, browser),
         f"{base}/disconnect": disconnect(flows.connections, browser),
         f"{base}/register": api(register(flows.register), refusals.registration_as_json),
+        f"{base}/register/{{client_id}}": registration_management(flows.registration_management),
         f"{base}/revoke": api(revoke(flows.revoke)),
         f"{base}/userinfo": userinfo(flows.userinfo),
         f"{base}/introspect": introspect(flows.introspect),
