@@ -9,8 +9,12 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 MAX_LENGTH = 2048
-# RFC 3986's characters. No `\`, which browsers read as `/`; no `*`, which would look like a wildcard and be none.
-_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")
+# RFC 3986 §4.3, absolute-URI: brackets around an address only, `%` before two digits only. No `\`, which browsers read
+# as `/`; no `*`, which would look like a wildcard and be none.
+_CHARACTERS = re.compile(
+    r"[A-Za-z0-9+.\-]+:(?://\[[0-9A-Fa-f:.]+\])?(?:[A-Za-z0-9\-._~:/?@!$&'()+,;=]|%[0-9A-Fa-f]{2})*"
+)
+_AUTHORITY = re.compile(r"(?:\[[^\]]+\]|[^:\[\]]*)(?::[0-9]*)?")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*", re.IGNORECASE)
 _LOOPBACK = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(?::([1-9][0-9]{0,4}))?((?:[/?].*)?)")
 _HTTPS_AUTHORITY = re.compile(
@@ -52,7 +56,9 @@ def kind(uri: str) -> Kind:
         names = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     except ValueError as error:
         raise UnacceptableRedirectUri from error
-    if "@" in parts.netloc or "%" in parts.netloc or names & _RESPONSE_PARAMETERS:
+    if "@" in parts.netloc or "%" in parts.netloc or not _AUTHORITY.fullmatch(parts.netloc):
+        raise UnacceptableRedirectUri
+    if names & _RESPONSE_PARAMETERS:
         raise UnacceptableRedirectUri
     match scheme.lower():
         case "https" if _HTTPS_AUTHORITY.fullmatch(parts.netloc) and _is_port(parts.netloc):
