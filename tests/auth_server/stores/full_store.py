@@ -135,7 +135,12 @@ async def fill(store: Store) -> None:
     await store.approve_device(device("approved"), _device_grant("device"), NOW + 2)
     await store.deny_device("denied", NOW + 2)
     await store.start_transaction(
-        replace(TRANSACTION, digest="txn-device", request=replace(REQUEST, redirect_uri="", device_id="pending"))
+        replace(
+            TRANSACTION,
+            digest="txn-device",
+            flow_id="flow",
+            request=replace(REQUEST, redirect_uri="", device_id="pending"),
+        )
     )
     await store.add_grant(_device_grant("without-browser"), NOW)
     await store.count_attempt("limit", 2, MINUTE, NOW)
