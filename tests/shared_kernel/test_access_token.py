@@ -276,6 +276,16 @@ def test_f08_a_token_for_another_audience_is_refused(audience: object) -> None:
     assert refusal(signed(claims={**CLAIMS, "aud": audience})) is Refusal.WRONG_AUDIENCE
 
 
+def test_roles_are_carried_and_tokens_without_them_are_read() -> None:
+    assert verified(signed(claims={**CLAIMS, "roles": ["admin", "owner"]})).roles == {"admin", "owner"}
+    assert verified(signed(claims=CLAIMS)).roles == frozenset()
+
+
+@pytest.mark.parametrize("roles", ["admin", ["admin", 7], [""], {"admin": True}, None, [["admin"]]])
+def test_malformed_roles_are_refused(roles: object) -> None:
+    assert refusal(signed(claims={**CLAIMS, "roles": roles})) is Refusal.BAD_CLAIMS
+
+
 @pytest.mark.parametrize("issuer", ["https://auth.example.com/", "https://AUTH.example.com", "https://evil.example"])
 def test_f09_a_token_of_another_issuer_is_refused(issuer: str) -> None:
     assert refusal(signed(claims={**CLAIMS, "iss": issuer})) is Refusal.WRONG_ISSUER

@@ -92,9 +92,17 @@ def authorize_url(
 
 
 def allow(
-    url: str, *, email: str = EMAIL, password: str = PASSWORD, cookies: CookieJar | None = None
+    url: str,
+    *,
+    email: str = EMAIL,
+    password: str = PASSWORD,
+    workspace: str | None = None,
+    cookies: CookieJar | None = None,
 ) -> dict[str, str]:
-    """Signs in and allows an authorization request; gives the parameters of the redirect to the client."""
+    """Signs in and allows an authorization request, in that workspace where there are several.
+
+    Gives the parameters of the redirect to the client.
+    """
     with httpx2.Client(timeout=30, cookies=cookies) as browser:
         page = browser.get(url)
         while page.is_redirect:
@@ -102,6 +110,7 @@ def allow(
         answer = submit(browser, page, email=email, password=password)
         assert answer.is_redirect, f"{answer.status_code}: {answer.text}"
         page = browser.get(urljoin(str(answer.url), answer.headers["location"]))
-        answer = submit(browser, page, decision="approve")
+        chosen = {"workspace": workspace} if workspace is not None else {}
+        answer = submit(browser, page, decision="approve", **chosen)
         assert answer.is_redirect, f"{answer.status_code}: {answer.text}"
         return parameters(answer.headers["location"])

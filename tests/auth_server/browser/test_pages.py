@@ -12,7 +12,7 @@ from tests.auth_server.browser.conftest import CURSOR_URI, WEB_URI
 from tests.support.browser import Browser, sign_in
 from tests.support.callback import Callback, listening
 from tests.support.people import Pkce, authorize_url
-from tests.support.services import EMAIL, PASSWORD, AuthServer, Client
+from tests.support.services import EMAIL, PASSWORD, AuthServer, Client, run_cli
 
 pytestmark = pytest.mark.slow
 
@@ -192,6 +192,53 @@ def test_signing_in_and_allowing_needs_no_script(browser: Browser, start: Any) -
 
         browser.visit(use)
         assert callback.next()["code"]
+
+
+def test_a_person_of_three_workspaces_chooses_one_without_mouse_or_script(
+    auth_server: AuthServer, browser: Browser
+) -> None:
+    """Nothing is chosen beforehand; the browser itself asks for a choice, unless the person denies."""
+    environment, email = auth_server.server.environment, "three@example.com"
+    password_file = str(auth_server.directory / "password")
+    run_cli(environment, "user", "create", "--email", email, "--password-file", password_file)
+    for name, title in {"acme": "Acme, Inc.", "globex": "Globex Corporation of Cypress Creek and Surroundings"}.items():
+        run_cli(environment, "workspace", "create", name, "--title", title)
+        run_cli(environment, "workspace", "member", "add", name, email)
+    watch = Watch()
+    with listening() as callback:
+        metadata = {"client_name": "Claude Code", "redirect_uris": [callback.redirect_uri]}
+        client_id = httpx2.post(f"{auth_server.issuer}/register", json=metadata).json()["client_id"]
+        url = authorize_url(
+            auth_server.issuer, client_id, callback.redirect_uri, Pkce(), resource=auth_server.resource, scope="query"
+        )
+
+        def use(context: BrowserContext) -> None:
+            page = watch.over(context.new_page())
+            page.goto(url)
+            sign_in(page, email)
+            audit(page)
+            page.get_by_role("button", name="Allow", exact=True).click()
+            assert "/consent?" in page.url
+            page.get_by_role("radio").first.focus()
+            page.keyboard.press("Space")
+            page.keyboard.press("ArrowDown")
+            assert page.get_by_role("radio", name="Default default").is_checked()
+            page.keyboard.press("Tab")
+            page.keyboard.press("Tab")
+            page.keyboard.press("Enter")
+            page.wait_for_url("**/callback?**")
+            page.goto(url)
+            page.get_by_role("button", name="Deny").click()
+            page.wait_for_url("**/callback?**")
+            page.goto(url.replace("/authorize?", "/authorize/nowhere?"))
+            audit(page)
+            assert "do not belong" in page.get_by_role("heading", level=1).inner_text()
+            page.get_by_role("button", name="Back to the app").click()
+            page.wait_for_url("**/callback?**")
+
+        browser.visit(use)
+        assert callback.next()["code"]
+        assert callback.next()["error"] == callback.next()["error"] == "access_denied"
 
 
 def test_every_page_about_a_device_can_be_read_by_everyone(auth_server: AuthServer, browser: Browser) -> None:

@@ -85,6 +85,7 @@ class Issuer:
         self.grants: dict[str, float] = {}
         self.clients: dict[str, float] = {}
         self.users: dict[str, float] = {}
+        self.members: dict[str, float] = {}
         self.cursors: list[str | None] = []
         self.feed: str | Response | None = None
         """What `/revocations` answers instead of the truth."""
@@ -111,6 +112,7 @@ class Issuer:
             grants=self.grants,
             clients=self.clients,
             users=self.users,
+            members=self.members,
         )
         return revocations.write(Signer(key or self.key), issuer or self.url, feed)
 

@@ -65,9 +65,9 @@ def without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "INTERVAL_SECONDS", 0.01)
 
 
-@pytest.mark.parametrize("what", ["grants", "clients", "users"])
+@pytest.mark.parametrize("what", ["grants", "clients", "users", "members"])
 async def test_f15_a_token_that_was_good_a_moment_ago_ends(own_issuer: Issuer, what: str) -> None:
-    name = {"grants": "gid-1", "clients": "client-1", "users": "usr_1"}[what]
+    name = {"grants": "gid-1", "clients": "client-1", "users": "usr_1", "members": "default/usr_1"}[what]
     async with reading(own_issuer) as reader:
         token = own_issuer.token()
         await reader.look()
