@@ -18,9 +18,10 @@ from auth_server.domain.grant import GRANT_LIFETIME, REPLAY_WINDOW, REVOKED_GRAN
 from auth_server.domain.signing_key import KeyStage, SealedKey
 from auth_server.domain.user import Session
 from auth_server.ports.authorizations import Redeemed
-from auth_server.ports.grants import Gone
+from auth_server.ports.grants import Gone, Rotated
 from auth_server.ports.records import Record
 from auth_server.ports.store import Store
+from auth_server.ports.workspaces import Joining
 from auth_server.protocol.registration import MAX_REDIRECT_URIS
 from tests.auth_server.stores.backends import BACKENDS, prefix
 from tests.auth_server.stores.full_store import everything, fill
@@ -91,6 +92,14 @@ class _Table:
             if "LastEvaluatedKey" not in answer:
                 return found
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    async def change(self, pk: str, sk: str, expression: str, new: str) -> None:
+        await self._client.update_item(
+            TableName=self._name,
+            Key={"pk": {"S": pk}, "sk": {"S": sk}},
+            UpdateExpression=expression,
+            ExpressionAttributeValues={":new": {"S": new}},
+        )
 
     async def delete(self, pk: str, sk: str) -> None:
         """Deletes an item behind the store's back."""
@@ -263,3 +272,19 @@ async def test_what_is_read_while_others_write_can_be_restored_anywhere(store: S
     with closing(SqliteStore.open(tmp_path / "copy")) as copy:
         await copy.restore(records)
         assert set(await everything(copy)) == {*records}
+
+
+async def test_the_items_of_a_release_without_workspaces_go_on_until_the_membership_ends(
+    store: Store, table: _Table
+) -> None:
+    """A person had a tenant, and a grant knew nothing of memberships."""
+    await _family(store)
+    await table.change("user#usr_a", "user", "SET tenant = :new REMOVE memberships, revision", "default")
+    await table.change("grant#g", "grant", "SET tenant = :new REMOVE membership_generation", "default")
+    assert await store.user("usr_a") == USER
+    assert await store.rotate(key("rt1"), rotation("rt2"), NOW) == Rotated()
+    assert await store.end_membership("usr_a", "default", NOW)
+    assert await store.rotate(key("rt2"), rotation("rt3"), NOW) == Gone()
+    assert await store.set_membership("usr_a", USER.memberships[0], NOW) is Joining.JOINED
+    assert await store.user("usr_a") == USER
+    assert await store.rotate(key("rt2"), rotation("rt3"), NOW) == Gone()
