@@ -242,6 +242,16 @@ async def test_processes_of_a_deployment_agree_on_nonces(world: World, key: Dpop
     ok(await world.redeem(client.client_id, await world.code(client.client_id), proof=proof(key)))
 
 
+async def test_introspection_shows_the_binding(world: World, key: DpopKey) -> None:
+    """RFC 9449 §6.2."""
+    machine = await world.machine()
+    assert machine.client_secret
+    authorization = basic(machine.client.client_id, machine.client_secret)
+    tokens = ok(await world.exchange(authorization, proof=proof(key), grant_type="client_credentials"))
+    found = ok(await world.introspect(authorization, token=tokens["access_token"]))
+    assert (found["active"], found["token_type"], found["cnf"]) == (True, "DPoP", {"jkt": key.thumbprint})
+
+
 async def test_a_bearer_leaves_no_mark(world: World) -> None:
     client = await world.register()
     tokens = await world.tokens(client.client_id)

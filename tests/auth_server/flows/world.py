@@ -300,7 +300,7 @@ class World:
         """POST /par."""
 
         async def push() -> Mapping[str, Any]:
-            return await self.flows.push.push(client_request.read(pairs, authorization, address, b"", proof))
+            return await self.flows.par.push(client_request.read(pairs, authorization, address, b"", proof))
 
         return await answer_to(push)
 

@@ -19,14 +19,7 @@ from auth_server.ports.keys import KeyRing
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import SessionStore
 from auth_server.ports.pushed_requests import PushedRequestStore, Started
-from auth_server.protocol import (
-    authorize,
-    client_documents,
-    id_token,
-    pushed_requests,
-    redirect_uri,
-    remembered_consent,
-)
+from auth_server.protocol import authorize, client_documents, id_token, par, redirect_uri, remembered_consent
 from auth_server.protocol.parameters import Pairs
 from shared_kernel import scope
 from shared_kernel.clock import Clock
@@ -107,7 +100,7 @@ class Authorize:
         now = self._clock.now()
         pushed = await self._pushed_request(pairs, browser_id, now)
         if isinstance(pushed, Continue):
-            return pushed
+            return await self._answered(pushed, session_id, address) or pushed
         if pushed is not None:
             pairs = pushed.parameters  # RFC 9101 §6.3: what stands beside it is not used
         client = await self._client(authorize.unverified_client_id(pairs), address)
@@ -138,13 +131,16 @@ class Authorize:
         elif not await self._pushed_requests.start_pushed(pushed.digest, transaction, now):
             raise Refused(Reason.USED_REQUEST_URI, Facts(client_id=pushed.client_id))
         self._record_start(transaction, session, address)
-        if may_answer:
-            answer = await self._consent.automatic(transaction_id, browser_id, session_id, address)
-            if answer is not None:
-                return Answered(answer.url, browser_id)
-        if accepted.silent:
+        begun = Continue(transaction_id, browser_id, needs_sign_in=session is None)
+        answered = await self._answered(begun, session_id, address) if may_answer else None
+        if answered is None and accepted.silent:
             return await self._error(Refused(Reason.CONSENT_REQUIRED), proven, session_id, address, now)
-        return Continue(transaction_id, browser_id, needs_sign_in=session is None)
+        return answered or begun
+
+    async def _answered(self, begun: Continue, session_id: str | None, address: str) -> Answered | None:
+        """The answer to a request about which its person need not be asked."""
+        answer = await self._consent.automatic(begun.transaction_id, begun.browser_id, session_id, address)
+        return Answered(answer.url, begun.browser_id) if answer else None
 
     async def _error(
         self, refusal: Refused, proven: authorize.Proven, session_id: str | None, address: str, now: float
@@ -187,7 +183,7 @@ class Authorize:
         Continue if this browser has started its transaction: a page that is loaded again, or twice, leads where it led
         at first. Raises Refused (UNKNOWN_REQUEST_URI, USED_REQUEST_URI), StoreUnavailable.
         """
-        uri = pushed_requests.request_uri(pairs)
+        uri = par.request_uri(pairs)
         if uri is None:
             return None
         client_id, digest = authorize.unverified_client_id(pairs), credentials.digest(uri)

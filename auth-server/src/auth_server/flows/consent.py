@@ -168,10 +168,13 @@ class Consent:
 
         Whoever makes a browser come here gains nothing by it: the code goes to the client that the person has allowed
         it to, at an address on the web that is the client's own, and is of use only with the verifier of whoever began.
-        Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
+        One that was approved a moment ago leads where it led then: some browsers load a page twice. Raises Refused
+        (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
         """
         now = self._clock.now()
-        transaction = await transactions.load(self._transactions, transaction_id, browser_id, now)
+        transaction = await transactions.find(self._transactions, transaction_id, browser_id, now)
+        if isinstance(transaction, Decided):
+            return await self._automatic_again(transaction, transaction_id, session_id, address, now)
         if transaction.request.asks_consent:
             return None
         checked = await self._checked(transaction, transaction_id, session_id, now)
@@ -189,6 +192,16 @@ class Consent:
             return None
         url = await self._approved(checked, membership, transaction_id, session_id, address, now, rest_on=consent)
         return Redirect(url) if url else None
+
+    async def _automatic_again(
+        self, decided: Decided, transaction_id: str, session_id: str | None, address: str, now: float
+    ) -> Redirect:
+        request = decided.transaction.request
+        client = await self._clients.client(request.client_id)
+        if client is None or not remembered_consent.is_remembered(request, client):
+            raise Refused(Reason.DECIDED_TRANSACTION, transactions.facts(decided.transaction))
+        token = _csrf_token(session_id or "", transaction_id)
+        return self._again(decided, transaction_id, session_id, token, address, approve=True, now=now)
 
     async def decide(
         self,

@@ -15,8 +15,8 @@ from auth_server.flows.device_decision import DeviceDecisions
 from auth_server.flows.introspect import Introspect
 from auth_server.flows.key_sets import KeySets
 from auth_server.flows.living_tokens import LivingTokens
+from auth_server.flows.par import Par
 from auth_server.flows.possession import Possession
-from auth_server.flows.push import Push
 from auth_server.flows.register import Register
 from auth_server.flows.registration_management import RegistrationManagement
 from auth_server.flows.revocation_feed import RevocationFeed
@@ -42,7 +42,7 @@ class Flows:
     """What the endpoints do once requests are parsed."""
 
     authorize: Authorize
-    push: Push
+    par: Par
     sign_in: SignIn
     sign_out: SignOut
     consent: Consent
@@ -118,7 +118,7 @@ def compose(
             clock=clock,
             entropy=entropy,
         ),
-        push=Push(
+        par=Par(
             deployment=deployment,
             documents=client_documents,
             pushed_requests=store,

@@ -13,6 +13,8 @@ from auth_server.web.parameters import BODY_LIMIT, parse_form
 from shared_kernel.asgi import header_values
 from shared_kernel.client_address import client_address
 
+_AGAIN = ("again", "1")
+
 
 def authorize(flow: Authorize, browser: Browser) -> Endpoint:
     """Takes authorization requests (RFC 6749 §3.1: GET, and POST of a form); the path may name a workspace."""
@@ -21,7 +23,13 @@ def authorize(flow: Authorize, browser: Browser) -> Endpoint:
         # A guess of the browser's that the person may go here must not start anything. Only success would be kept.
         if _is_prefetch(request):
             return Response(status_code=403, headers={"Cache-Control": "no-store"})
-        return await begin(request, parse_form(_query(request)))
+        pairs = parse_form(_query(request))
+        try:
+            return await begin(request, pairs)
+        except Refused as refused:
+            if browser.browser_id(request) is None and _may_come_again(refused, pairs):
+                return browser.redirect(f"{request.scope['path']}?{_query(request).decode('ascii')}&{'='.join(_AGAIN)}")
+            raise
 
     async def head(_request: Request) -> Response:
         return HTMLResponse(headers={"Cache-Control": "no-store"})
@@ -41,18 +49,23 @@ def authorize(flow: Authorize, browser: Browser) -> Endpoint:
             address=address,
             workspace=_workspace(request),
         )
-        match outcome:
-            case ErrorRedirect(url):
-                return browser.redirect(url)
-            case Answered(url, browser_id):
-                response = browser.redirect(url)
-            case Continue(transaction_id, browser_id, needs_sign_in):
-                response = browser.to_transaction("login" if needs_sign_in else "consent", transaction_id)
-        if browser_id != known:
-            browser.set_browser_id(response, browser_id)
-        return response
+        return _answer(outcome, known, browser)
 
     return browser.endpoint(get=get, head=head, post=post)
+
+
+def _answer(outcome: ErrorRedirect | Continue | Answered, known: str | None, browser: Browser) -> Response:
+    """Where the browser goes; its cookie was `known`."""
+    match outcome:
+        case ErrorRedirect(url):
+            return browser.redirect(url)
+        case Answered(url, browser_id):
+            response = browser.redirect(url)
+        case Continue(transaction_id, browser_id, needs_sign_in):
+            response = browser.to_transaction("login" if needs_sign_in else "consent", transaction_id)
+    if browser_id != known:
+        browser.set_browser_id(response, browser_id)
+    return response
 
 
 def _workspace(request: Request) -> str | None:
@@ -61,6 +74,15 @@ def _workspace(request: Request) -> str | None:
     if name is not None and not is_workspace_name(name):
         raise Refused(Reason.NOT_FOUND)
     return name
+
+
+def _may_come_again(refused: Refused, pairs: Pairs) -> bool:
+    """Whether a request without our cookie should be made once more.
+
+    Some browsers ask twice at once, the first time they come: neither request has the cookie by which the second would
+    be known for the first one's. It has it when it comes again.
+    """
+    return refused.reason is Reason.USED_REQUEST_URI and _AGAIN not in pairs
 
 
 def _query(request: Request) -> bytes:

@@ -65,7 +65,7 @@ def endpoints(
         **{path: document_endpoint(document) for path, document in documents.items()},
         f"{base}/authorize": authorize(flows.authorize, browser),
         f"{base}/authorize/{{workspace}}": authorize(flows.authorize, browser),
-        f"{base}/par": api(par(flows.push)),
+        f"{base}/par": api(par(flows.par)),
         f"{base}/login": sign_in(flows.sign_in, flows.consent, browser),
         f"{base}/consent": consent(flows.consent, browser),
         f"{base}/device": device(flows.device, browser),

@@ -16,12 +16,12 @@ from auth_server.flows.possession import Possession
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.pushed_requests import PushedRequestStore
-from auth_server.protocol import authorize, client_documents, pushed_requests
+from auth_server.protocol import authorize, client_documents, par
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
 
-class Push:
+class Par:
     """Takes authorization requests from clients."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Push:
                 await self._documents.client(client_id, request.address)
             client = await self._authentication.authenticate(request, now)
             request = self._possession.judged(request, "/par", now)
-            kept = pushed_requests.to_keep(request.parameters, client, request.proof)
+            kept = par.to_keep(request.parameters, client, request.proof)
             authorize.unverified_client_id(kept)
             proven = authorize.prove(kept, client, self._deployment)
             authorize.judge(kept, proven, self._deployment, now, pushed=True)
@@ -73,4 +73,4 @@ class Push:
             PushedRequest(credentials.digest(uri), client.client_id, kept, now + PUSHED_LIFETIME)
         )
         self._trail.record(EventName.REQUEST_PUSHED, client_id=client.client_id, address=request.address)
-        return pushed_requests.body(uri)
+        return par.body(uri)

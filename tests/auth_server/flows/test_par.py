@@ -127,12 +127,25 @@ async def test_i15_the_same_browser_is_led_where_it_was(world: World) -> None:
     assert (again.transaction_id, again.browser_id) == (first.transaction_id, first.browser_id)
     await world.signed_in(first.transaction_id)
     await world.decided(first.transaction_id)
-    after = await begin(world, client.client_id, uri)
-    assert isinstance(after, Continue)
-    with pytest.raises(Refused) as settled:
-        await world.consent_page(after.transaction_id)
-    assert settled.value.reason is Reason.DECIDED_TRANSACTION
+    assert reason(await begin(world, client.client_id, uri)) is Reason.DECIDED_TRANSACTION
     assert world.sql("SELECT count(*) FROM transactions") == [(1,)]
+
+
+async def test_a_client_that_need_not_be_asked_about_is_answered_twice_over_with_one_code(world: World) -> None:
+    """Consent is remembered: the page that is loaded again has no other page to lead to."""
+    operators = await world.administration.clients.create(
+        name="Web app", confidential=False, redirect_uris=["https://app.example/cb"]
+    )
+    client_id, elsewhere = operators.client.client_id, {"redirect_uri": "https://app.example/cb"}
+    first = await begin(world, client_id, await pushed(world, client_id, **elsewhere))
+    assert isinstance(first, Continue)
+    await world.signed_in(first.transaction_id)
+    await world.decided(first.transaction_id)
+    uri = await pushed(world, client_id, **elsewhere)
+    answers = [await begin(world, client_id, uri) for _ in range(2)]
+    codes = [query(answer.url)["code"] for answer in answers if isinstance(answer, Answered)]
+    assert len(codes) == 2
+    assert codes[0] == codes[1]
 
 
 async def test_i15_of_forty_browsers_at_once_one_starts(world: World) -> None:
