@@ -28,6 +28,7 @@ from auth_server.adapters.sqlite_store.store import open_sqlite
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.finding import Finding
 from auth_server.flows.administration import copying
+from auth_server.flows.administration.audit import Audit
 from auth_server.flows.administration.keys import Keys
 from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.doctor.doctor import Doctor
@@ -171,6 +172,13 @@ async def administration(
             clock=SystemClock(),
             entropy=SystemEntropy(),
         )
+
+
+@asynccontextmanager
+async def audit(settings: Settings) -> AsyncIterator[Audit]:
+    """What the operator reads in the audit trail. Raises CannotStart."""
+    async with open_store(settings.store_url) as store:
+        yield Audit(trail=store, clients=store, users=store, clock=SystemClock())
 
 
 @asynccontextmanager

@@ -54,7 +54,7 @@ REQUEST = AuthorizationRequest(
     "client_a", "http://localhost:1/cb", "st\x00äte", frozenset({"query"}), "https://r/mcp", "c" * 43
 )
 REQUEST = replace(REQUEST, nonce="nönce", login_hint="ada@example.com")
-TRANSACTION = Transaction("txn", "browser", REQUEST, 0.0, NOW + 600)
+TRANSACTION = Transaction("txn", "browser", REQUEST, 0.0, NOW + 600, flow_id="flow")
 GRANT = Grant(
     grant_id="g",
     handle="h",

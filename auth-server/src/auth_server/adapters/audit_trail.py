@@ -31,7 +31,6 @@ _MOST_IN_BATCH = 250
 _ATTEMPTS = 50
 """Times that other processes may be faster before a batch waits for the next turn."""
 _WRITER_BITS = 48
-_log = structlog.get_logger("audit")
 
 
 class StoreAuditTrail:
@@ -39,6 +38,7 @@ class StoreAuditTrail:
 
     def __init__(self, store: AuditStore, clock: Clock, entropy: Entropy, *, keeps: bool = True) -> None:
         self._store, self._clock, self._keeps = store, clock, keeps
+        self._log = structlog.get_logger("audit")
         self._writer = entropy.token(_WRITER_BITS)
         self._budget = AuditBudget(clock)
         self._waiting: deque[AuditEvent] = deque()
@@ -62,13 +62,13 @@ class StoreAuditTrail:
     ) -> str:
         """See AuditTrail."""
         if reason is None:
-            write = _log.info if name.level == "info" else getattr(_log, name.level)
+            write = self._log.info if name.level == "info" else getattr(self._log, name.level)
             write(name.value, client_id=client_id, user_id=user_id, grant=flow_id, address=address, **facts)
         else:
             more: dict[str, Fact | None] = {"reason": reason, **facts}
             if reason in ALARMS:
                 more["alarm"] = True
-            write = _log.error if reason in ALARMS else getattr(_log, name.level)
+            write = self._log.error if reason in ALARMS else getattr(self._log, name.level)
             write(name.value, client_id=client_id, user_id=user_id, grant=flow_id, address=address, **more)
         request_id = REQUEST_ID.get()
         if not self._keeps:
@@ -112,7 +112,7 @@ class StoreAuditTrail:
                 except StoreUnavailable:
                     return False
                 except Exception:  # whatever is wrong with these events, the next ones are others
-                    _log.exception("audit_failed", events=len(self._taken))
+                    self._log.exception("audit_failed", events=len(self._taken))
                     self._lost += len(self._taken)
                 self._taken, self._batch = [], None
             return True
@@ -123,7 +123,7 @@ class StoreAuditTrail:
             await self.flush()
         left = self._lost + len(self._taken) + len(self._waiting)
         if left:
-            _log.error(EventName.AUDIT_GAP.value, count=left)
+            self._log.error(EventName.AUDIT_GAP.value, count=left)
 
     def _add(self, event: AuditEvent) -> None:
         if len(self._waiting) >= MOST_WAITING:
@@ -153,7 +153,7 @@ class StoreAuditTrail:
         self, name: EventName, facts: Mapping[str, Fact], client_id: str | None = None, user_id: str | None = None
     ) -> AuditEvent:
         """An event about the trail itself."""
-        getattr(_log, name.level)(name.value, client_id=client_id, user_id=user_id, **facts)
+        getattr(self._log, name.level)(name.value, client_id=client_id, user_id=user_id, **facts)
         return AuditEvent(
             time_ms=int(self._clock.now() * 1000),
             name=name,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from auth_server import app
-from auth_server.cli import clients, doctor, grants, keys, sessions, stores, users, workspaces
+from auth_server.cli import audit, clients, doctor, grants, keys, sessions, stores, users, workspaces
 from auth_server.cli.output import fail
 from auth_server.cli.style import group
 from auth_server.flows.administration.problems import CannotDo
@@ -26,6 +26,8 @@ commands.add_typer(grants.commands, name="grant")
 commands.add_typer(sessions.commands, name="session")
 commands.add_typer(keys.commands, name="key")
 commands.add_typer(stores.commands, name="store")
+commands.add_typer(audit.commands, name="audit")
+commands.add_typer(audit.flow_commands, name="flow")
 commands.command("doctor")(doctor.examine)
 
 

@@ -169,7 +169,7 @@ class Misfit(StrEnum):
     EARLIER = "it is older than the batch before it"
     UNREADABLE = "it holds no events"
     NOT_THE_END = "the trail does not end where it should: its last batches are missing"
-    NOT_EXPECTED = "it is not the batch that was noted"
+    NOT_EXPECTED = "it is missing, or another than was noted"
 
 
 class BrokenTrail(Exception):

@@ -35,6 +35,9 @@ class Problem(StrEnum):
     WORKSPACE_IS_PERMANENT = "the default workspace cannot be removed"
     NOT_A_MEMBER = "the user does not belong to this workspace"
     TOO_MANY_MEMBERSHIPS = "the user belongs to 50 workspaces already"
+    NOT_IN_THE_TRAIL = (
+        "the audit trail knows nothing under this id; it may be older than AUTH_AUDIT_DAYS, or than --since"
+    )
     STORE_NOT_EMPTY = "the store is not empty; a copy or a restored backup needs one that is"
     NOTHING_TO_COPY = "there is nothing to copy: the store is empty"
     KEY_TOO_NEW = "the next key is too new for every cache to know it"
