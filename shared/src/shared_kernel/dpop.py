@@ -53,7 +53,7 @@ class Defect(Enum):
     METHOD = "The htm of the DPoP proof is not the method of this request."
     URL = "The htu of the DPoP proof is not the URL of this request."
     TIME = "The iat of the DPoP proof is not within 60 seconds of now; a nonce stands in for it."
-    TOKEN = "The ath of the DPoP proof is not the hash of this access token."  # noqa: S105 (a text, not a secret)
+    TOKEN = "The ath of the DPoP proof is not the hash of this access token."
     NONCE = "The DPoP proof must hold the nonce of the DPoP-Nonce header."
 
 

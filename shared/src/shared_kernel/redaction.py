@@ -19,6 +19,10 @@ SECRET_NAMES = frozenset(
         "refresh_token",
         "id_token",
         "client_assertion",
+        "assertion",
+        "device_code",
+        "registration_access_token",
+        "subject_token",
         "csrf",
         "csrf_token",
         "session",
@@ -30,10 +34,11 @@ SECRET_NAMES = frozenset(
 _SHORTEST = 12  # characters of a text without `=` that could hold any of the forms below
 _REDACTED = REDACTED.encode()
 # Codes, refresh tokens, client secrets, session cookies and JWTs, wherever they stand in a text.
-_PREFIXES = "ac_|rt_|cs_|ses_|brw_|txn_"
-_PREFIX = re.compile(_PREFIXES)
+PREFIXES = "ac_|rt_|dc_|rat_|cs_|ses_|brw_|txn_"
+"""What our secrets begin with, as alternatives of a pattern."""
+_PREFIX = re.compile(PREFIXES)
 _SECRET_TEXTS = re.compile(
-    rb"(?<![A-Za-z0-9])(?:" + _PREFIXES.encode() + rb")[A-Za-z0-9_.\-]{16,}"
+    rb"(?<![A-Za-z0-9])(?:" + PREFIXES.encode() + rb")[A-Za-z0-9_.\-]{16,}"
     rb"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"
 )
 # Any credential whose form we do not know, by what stands before it in a header, a form, a URL or JSON. The line itself

@@ -9,10 +9,11 @@ from shared_kernel.client_address import client_address
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 from shared_kernel.logs import REQUEST_ID
+from shared_kernel.redaction import PREFIXES
 from shared_kernel.request_id import new_request_id
 
 # Not in the form of our own secrets: the id is logged.
-_CALLERS_ID = re.compile(r"(?!(?:ac|rt|cs|ses|brw|txn)_)[A-Za-z0-9._-]{8,64}")
+_CALLERS_ID = re.compile(rf"(?!{PREFIXES})[A-Za-z0-9._-]{{8,64}}")
 _log = structlog.get_logger("http")
 
 

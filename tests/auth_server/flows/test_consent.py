@@ -7,7 +7,8 @@ from auth_server.domain import credentials
 from auth_server.domain.authorization import REPEAT_SECONDS, TRANSACTION_LIFETIME
 from auth_server.domain.failures import Reason
 from auth_server.domain.workspace import DEFAULT_WORKSPACE
-from auth_server.flows.consent import NeedsSignIn, Redirect
+from auth_server.flows.consent_check import NeedsSignIn
+from auth_server.flows.consent_decision import Redirect
 from tests.auth_server.flows.world import ADDRESS, EMAIL, ISSUER, RESOURCE, World, error, ok, outcome, query
 
 pytestmark = pytest.mark.anyio

@@ -16,7 +16,7 @@ from auth_server.flows import client_request
 from auth_server.flows.authorize import Continue
 from auth_server.flows.client_authentication import ClientAuthentication
 from auth_server.flows.client_documents import ClientDocuments
-from auth_server.flows.consent import DeviceDecided
+from auth_server.flows.consent_decision import DeviceDecided
 from auth_server.flows.device import TooManyCodes, UnknownCode
 from auth_server.flows.device_authorization import DeviceAuthorizations
 from auth_server.flows.device_decision import DeviceQuestion

@@ -11,7 +11,7 @@ from auth_server.domain.client import Client, GrantType, Registration
 from auth_server.domain.consent import CONSENT_LIFETIME
 from auth_server.domain.workspace import Role
 from auth_server.flows.authorize import Answered, Continue, ErrorRedirect
-from auth_server.flows.consent import Redirect
+from auth_server.flows.consent_decision import Redirect
 from auth_server.protocol.registration import ALLOWED_SCOPES
 from tests.auth_server.flows.world import ADDRESS, EMAIL, ISSUER, OTHER_RESOURCE, VERIFIER, World, ok, query
 

@@ -8,7 +8,8 @@ import pytest
 from auth_server.domain.workspace import Membership, Role
 from auth_server.flows.administration.problems import CannotDo, Problem
 from auth_server.flows.authorize import Continue, ErrorRedirect
-from auth_server.flows.consent import NoWorkspace, Redirect, Unchosen
+from auth_server.flows.consent import NoWorkspace, Unchosen
+from auth_server.flows.consent_decision import Redirect
 from shared_kernel.revocations import read
 from tests.auth_server.flows.world import ADDRESS, EMAIL, ISSUER, PASSWORD, World, basic, error, ok, query
 

@@ -30,7 +30,9 @@ from auth_server.flows.administration.clients import NewClient
 from auth_server.flows.administration.problems import CannotDo
 from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.authorize import Answered, Continue, ErrorRedirect
-from auth_server.flows.consent import ConsentQuestion, DeviceDecided, NeedsSignIn, Redirect, Unchosen
+from auth_server.flows.consent import ConsentQuestion, Unchosen
+from auth_server.flows.consent_check import NeedsSignIn
+from auth_server.flows.consent_decision import DeviceDecided, Redirect
 from auth_server.flows.device import TooManyCodes, UnknownCode
 from auth_server.flows.flows import Flows, compose
 from auth_server.flows.sign_in import SignedIn, SignInPage

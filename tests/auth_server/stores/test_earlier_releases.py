@@ -7,7 +7,15 @@ from typing import Any
 
 from auth_server.adapters import record_json
 from auth_server.adapters.dynamodb_store import client_items, people
-from auth_server.adapters.redis_store import fields
+from auth_server.adapters.redis_store.authorization_fields import (
+    code_fields,
+    code_from,
+    transaction_fields,
+    transaction_from,
+)
+from auth_server.adapters.redis_store.client_fields import client_fields, client_from
+from auth_server.adapters.redis_store.fields import Fields
+from auth_server.adapters.redis_store.grant_fields import grant_fields, grant_from
 from auth_server.ports.records import StoredClient, StoredCode, StoredGrant, StoredTransaction
 from tests.auth_server.stores.test_contract import CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
 
@@ -15,8 +23,8 @@ LATER = {"jwks", "jwks_uri", "authentication_method", "registration_token", "res
 
 
 def test_a_client_in_redis() -> None:
-    known = {name: str(value).encode() for name, value in fields.client_fields(PUBLIC).items() if name not in LATER}
-    assert fields.client_from(known | {"confidential": b"0", "document_expires_at": b""}) == PUBLIC
+    known = {name: str(value).encode() for name, value in client_fields(PUBLIC).items() if name not in LATER}
+    assert client_from(known | {"confidential": b"0", "document_expires_at": b""}) == PUBLIC
 
 
 def test_a_client_in_dynamodb() -> None:
@@ -35,9 +43,9 @@ def test_a_client_in_a_backup() -> None:
 def test_a_client_that_came_by_itself_belongs_to_no_workspace() -> None:
     item = client_items.client_item(PUBLIC, "generation", last_used_at=NOW, used_at=None)
     assert client_items.client_of({**item, "tenant": "default"}) == PUBLIC
-    known = {name: str(value).encode() for name, value in fields.client_fields(PUBLIC).items() if name not in LATER}
+    known = {name: str(value).encode() for name, value in client_fields(PUBLIC).items() if name not in LATER}
     known |= {"confidential": b"0", "document_expires_at": b"", "tenant": b"default"}
-    assert fields.client_from(known) == PUBLIC
+    assert client_from(known) == PUBLIC
 
 
 def test_a_person_in_dynamodb_is_a_member_of_what_was_their_tenant() -> None:
@@ -58,15 +66,15 @@ LATER_OF_GRANTS = {"authenticated_at", "nonce", "login_hint", "key_thumbprint", 
 
 
 def test_a_sign_in_and_its_grant_in_redis() -> None:
-    def known(values: Mapping[str, Any]) -> fields.Fields:
+    def known(values: Mapping[str, Any]) -> Fields:
         kept = {name: value for name, value in values.items() if name not in LATER_OF_GRANTS}
         return {name: str(int(value) if value is True else value).encode() for name, value in kept.items()}
 
-    assert fields.grant_from(known(fields.grant_fields(OLD_GRANT))) == OLD_GRANT
-    assert fields.code_from(known(fields.code_fields(OLD_CODE))) == OLD_CODE
-    transaction = fields.transaction_fields(OLD_TRANSACTION)
+    assert grant_from(known(grant_fields(OLD_GRANT))) == OLD_GRANT
+    assert code_from(known(code_fields(OLD_CODE))) == OLD_CODE
+    transaction = transaction_fields(OLD_TRANSACTION)
     request = {n: v for n, v in json.loads(str(transaction["request"])).items() if n not in LATER_OF_GRANTS}
-    assert fields.transaction_from(known({**transaction, "request": json.dumps(request)})) == OLD_TRANSACTION
+    assert transaction_from(known({**transaction, "request": json.dumps(request)})) == OLD_TRANSACTION
 
 
 def test_a_sign_in_and_its_grant_in_a_backup() -> None:

@@ -42,7 +42,7 @@ JwksUri = Annotated[
 
 class _Grant(StrEnum):
     DEVICE_CODE = "device-code"
-    TOKEN_EXCHANGE = "token-exchange"  # noqa: S105 (the name of a grant, not a secret)
+    TOKEN_EXCHANGE = "token-exchange"
     JWT_BEARER = "jwt-bearer"
 
 

@@ -19,8 +19,8 @@ class GrantType(StrEnum):
 
     AUTHORIZATION_CODE = "authorization_code"
     CLIENT_CREDENTIALS = "client_credentials"
-    REFRESH_TOKEN = "refresh_token"  # noqa: S105 (the name of a grant, not a secret)
-    TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 (the name of a grant, not a secret)
+    REFRESH_TOKEN = "refresh_token"
+    TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -29,8 +29,8 @@ class AuthenticationMethod(StrEnum):
     """How clients prove who they are (RFC 7591 §2, OpenID Connect Core §9), by their wire names."""
 
     NONE = "none"
-    CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 (the name of a method, not a secret)
-    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 (the name of a method, not a secret)
+    CLIENT_SECRET_BASIC = "client_secret_basic"
+    CLIENT_SECRET_POST = "client_secret_post"
     PRIVATE_KEY_JWT = "private_key_jwt"
 
 

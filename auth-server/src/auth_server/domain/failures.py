@@ -50,7 +50,7 @@ class Reason(StrEnum):
     DPOP_PROOF_MISSING = "dpop_proof_missing"
     DPOP_NONCE_REQUIRED = "dpop_nonce_required"
     CODE_OF_ANOTHER_KEY = "code_of_another_key"
-    REFRESH_TOKEN_OF_ANOTHER_KEY = "refresh_token_of_another_key"  # noqa: S105 (a reason, not a secret)
+    REFRESH_TOKEN_OF_ANOTHER_KEY = "refresh_token_of_another_key"
     # The authorization request
     REDIRECT_URI_NOT_ALLOWED = "redirect_uri_not_allowed"
     UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
@@ -67,8 +67,8 @@ class Reason(StrEnum):
     CONSENT_REQUIRED = "consent_required"
     ACCESS_DENIED = "access_denied"
     # UserInfo
-    BEARER_TOKEN_REQUIRED = "bearer_token_required"  # noqa: S105 (a reason, not a secret)
-    BEARER_TOKEN_NOT_VALID = "bearer_token_not_valid"  # noqa: S105 (a reason, not a secret)
+    BEARER_TOKEN_REQUIRED = "bearer_token_required"
+    BEARER_TOKEN_NOT_VALID = "bearer_token_not_valid"
     OPENID_SCOPE_REQUIRED = "openid_scope_required"
     # The pages
     UNKNOWN_TRANSACTION = "unknown_transaction"
@@ -85,9 +85,9 @@ class Reason(StrEnum):
     CODE_NOT_VALID = "code_not_valid"
     CODE_REUSED = "code_reused"
     CODE_OF_ANOTHER_CLIENT = "code_of_another_client"
-    REFRESH_TOKEN_NOT_VALID = "refresh_token_not_valid"  # noqa: S105 (a reason, not a secret)
-    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 (a reason, not a secret)
-    REFRESH_TOKEN_STOLEN = "refresh_token_stolen"  # noqa: S105 (a reason, not a secret)
+    REFRESH_TOKEN_NOT_VALID = "refresh_token_not_valid"
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"
+    REFRESH_TOKEN_STOLEN = "refresh_token_stolen"
     REPLAY_DIFFERS = "replay_differs"
     # Devices
     AUTHORIZATION_PENDING = "authorization_pending"
@@ -96,10 +96,10 @@ class Reason(StrEnum):
     DEVICE_CODE_NOT_VALID = "device_code_not_valid"
     DEVICE_CODE_REUSED = "device_code_reused"
     # Exchange of tokens
-    SUBJECT_TOKEN_NOT_VALID = "subject_token_not_valid"  # noqa: S105 (a reason, not a secret)
-    TOKEN_TYPE_NOT_EXCHANGED = "token_type_not_exchanged"  # noqa: S105 (a reason, not a secret)
-    TOKEN_TYPE_NOT_ISSUED = "token_type_not_issued"  # noqa: S105 (a reason, not a secret)
-    ACTOR_TOKEN_NOT_SUPPORTED = "actor_token_not_supported"  # noqa: S105 (a reason, not a secret)
+    SUBJECT_TOKEN_NOT_VALID = "subject_token_not_valid"
+    TOKEN_TYPE_NOT_EXCHANGED = "token_type_not_exchanged"
+    TOKEN_TYPE_NOT_ISSUED = "token_type_not_issued"
+    ACTOR_TOKEN_NOT_SUPPORTED = "actor_token_not_supported"
     # Identity assertions
     ASSERTION_NOT_VALID = "assertion_not_valid"
     # Registration
@@ -107,7 +107,7 @@ class Reason(StrEnum):
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
     CLIENT_DELETED = "client_deleted"
     REGISTRATION_OFF = "registration_off"
-    REGISTRATION_TOKEN_NOT_VALID = "registration_token_not_valid"  # noqa: S105 (a reason, not a secret)
+    REGISTRATION_TOKEN_NOT_VALID = "registration_token_not_valid"
     # Client ID Metadata Documents
     CLIENT_DOCUMENT_URL = "client_document_url"
     CLIENT_DOCUMENT_NOT_ALLOWED = "client_document_not_allowed"

@@ -19,7 +19,7 @@ class Check(StrEnum):
     CORS = "cors"
     CLOCK = "clock"
     PAGES = "pages"
-    TOKEN_ERRORS = "token-errors"  # noqa: S105 (a check, not a secret)
+    TOKEN_ERRORS = "token-errors"
     PROTECTED_RESOURCE = "protected-resource"
     CHALLENGE = "challenge"
 

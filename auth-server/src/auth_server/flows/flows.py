@@ -9,6 +9,8 @@ from auth_server.flows.client_documents import ClientDocuments
 from auth_server.flows.client_info import ClientInfo
 from auth_server.flows.connections import Connections
 from auth_server.flows.consent import Consent
+from auth_server.flows.consent_check import ConsentCheck
+from auth_server.flows.consent_decision import ConsentDecisions
 from auth_server.flows.device import Device
 from auth_server.flows.device_authorization import DeviceAuthorizations
 from auth_server.flows.device_decision import DeviceDecisions
@@ -89,18 +91,18 @@ def compose(
     )
     living_tokens = LivingTokens(deployment=deployment, clients=clients, grants=store, revocations=store, keys=keys)
     possession = Possession(deployment=deployment, replays=store, nonces=nonces, clock=clock)
+    devices = DeviceDecisions(devices=store, grants=store)
     consent = Consent(
-        deployment=deployment,
+        check=ConsentCheck(deployment=deployment, clients=clients, users=store, sessions=store),
+        decisions=ConsentDecisions(
+            deployment=deployment, transactions=store, devices=devices, trail=trail, entropy=entropy
+        ),
         clients=clients,
         transactions=store,
-        users=store,
-        sessions=store,
         workspaces=store,
-        devices=DeviceDecisions(devices=store, grants=store),
+        devices=devices,
         consents=store,
-        trail=trail,
         clock=clock,
-        entropy=entropy,
     )
     return Flows(
         authorize=Authorize(

@@ -48,7 +48,7 @@ class Defect(StrEnum):
     ISSUER = "issuer"
     OTHER_CLIENT = "other_client"
     AUDIENCE = "audience"
-    NO_TOKEN_ID = "no_token_id"  # noqa: S105 (a defect, not a secret)
+    NO_TOKEN_ID = "no_token_id"
     NO_EXPIRY = "no_expiry"
     EXPIRED = "expired"
     TOO_LONG_LIVED = "too_long_lived"

@@ -42,7 +42,7 @@ class Defect(StrEnum):
     OTHER_CLIENT_ID = "Its client_id is not the URL it was fetched from, character by character."
     NO_NAME = "It has no client_name."
     NO_REDIRECT_URI = "It has no redirect_uris that this server may redirect to."
-    SECRET = "It holds a secret, or a key that is not public."  # noqa: S105 (a sentence)
+    SECRET = "It holds a secret, or a key that is not public."
     AUTHENTICATION = "Its token_endpoint_auth_method is neither none nor private_key_jwt."
     KEYS = "It has no jwks or jwks_uri with a key for ES256, RS256, PS256 or EdDSA, as private_key_jwt needs."
     GRANT_TYPES = "Its grant_types or response_types leave out the authorization code."

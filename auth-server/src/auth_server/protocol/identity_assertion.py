@@ -38,7 +38,7 @@ class Defect(StrEnum):
     ISSUER = "issuer"
     AUDIENCE = "audience"
     OTHER_CLIENT = "other_client"
-    NO_TOKEN_ID = "no_token_id"  # noqa: S105 (a defect, not a secret)
+    NO_TOKEN_ID = "no_token_id"
     TIMES = "times"
     EXPIRED = "expired"
     TOO_LONG_LIVED = "too_long_lived"

@@ -40,7 +40,7 @@ class Defect(StrEnum):
 
     NOT_A_SET = "It is not a JWK set."
     TOO_MANY = "It holds too many keys."
-    SECRET = "It holds a key that is not public."  # noqa: S105 (a sentence)
+    SECRET = "It holds a key that is not public."
     URL = "It is not at an https URL with a host name in lower case and a path."
     NO_KEY = "It holds no key that can verify ES256, RS256, PS256 or EdDSA."
 

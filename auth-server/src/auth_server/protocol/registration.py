@@ -90,7 +90,7 @@ def _openid_answer(given: Mapping[str, Any]) -> dict[str, Any]:
     asked = frozenset(_text(given, "scope").split()).intersection(scope.IDENTITY_SCOPES)
     told: dict[str, Any] = {"scope": scope.join({*scope.RESOURCE_SCOPES, scope.OFFLINE_ACCESS, *asked})}
     if "id_token_signed_response_alg" in given:  # whatever it was
-        told["id_token_signed_response_alg"] = "RS256"  # noqa: S105 (an algorithm, not a secret)
+        told["id_token_signed_response_alg"] = "RS256"
     return told
 
 

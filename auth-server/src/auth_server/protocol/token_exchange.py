@@ -9,7 +9,7 @@ from shared_kernel import scope
 from shared_kernel.access_token import AccessToken
 from shared_kernel.dpop import Proof
 
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 (the name of a type, not a token)
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
 
 def subject_token(given: Parameters) -> str:

@@ -8,6 +8,8 @@ from starlette.responses import Response
 from auth_server.domain import device_codes
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows import consent as flows
+from auth_server.flows.consent_check import NeedsSignIn
+from auth_server.flows.consent_decision import DeviceDecided, Redirect
 from auth_server.flows.device_decision import DeviceQuestion
 from auth_server.web import notices, pages
 from auth_server.web.browser import Browser, form_fields
@@ -30,7 +32,7 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
                 return browser.render(_page(question, transaction_id, browser, error), status)
             case flows.NoWorkspace() as outside:
                 return browser.render(_outside_page(outside, transaction_id, browser), 400)
-            case flows.NeedsSignIn():
+            case NeedsSignIn():
                 return browser.to_transaction("login", transaction_id)
 
     async def post(request: Request) -> Response:
@@ -49,12 +51,12 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
             workspace=fields.get("workspace"),
         )
         match outcome:
-            case flows.Redirect(url):
+            case Redirect(url):
                 return browser.redirect(url)
-            case flows.DeviceDecided(name, verified, approved):
+            case DeviceDecided(name, verified, approved):
                 label = browser.client_label(name, verified)
                 return browser.render(notices.device_decided(label.name, approved=approved))
-            case flows.NeedsSignIn():
+            case NeedsSignIn():
                 return browser.to_transaction("login", transaction_id)
             case flows.Unchosen():
                 return await show(request, transaction_id, error=_CHOOSE, status=400)

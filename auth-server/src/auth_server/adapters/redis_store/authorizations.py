@@ -1,18 +1,15 @@
 """Transactions and authorization codes in Redis."""
 
-from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import (
+from auth_server.adapters.redis_store.authorization_fields import (
     code_fields,
     code_from,
-    consent_field,
-    consent_text,
-    fields,
-    grant_fields,
-    grant_from,
-    pairs,
     transaction_fields,
     transaction_from,
 )
+from auth_server.adapters.redis_store.database import Database
+from auth_server.adapters.redis_store.fields import fields, pairs
+from auth_server.adapters.redis_store.grant_fields import grant_fields, grant_from
+from auth_server.adapters.redis_store.people_fields import consent_field, consent_text
 from auth_server.adapters.redis_store.reading import read
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.authorization import AuthorizationCode, Transaction

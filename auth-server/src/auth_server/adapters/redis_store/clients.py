@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import (
+from auth_server.adapters.redis_store.client_fields import (
     changeable_fields,
     client_fields,
     client_from,
     document_fields,
-    pairs,
     secret_text,
 )
+from auth_server.adapters.redis_store.database import Database
+from auth_server.adapters.redis_store.fields import pairs
 from auth_server.adapters.redis_store.reading import read, read_all
 from auth_server.domain.client import Client, ClientSecret
 from auth_server.ports.clients import Addition

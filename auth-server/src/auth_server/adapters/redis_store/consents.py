@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import consent_field, consent_from, fields
+from auth_server.adapters.redis_store.fields import fields
+from auth_server.adapters.redis_store.people_fields import consent_field, consent_from
 from auth_server.adapters.redis_store.reading import identifiers, pieces
 from auth_server.domain.consent import ConsentKey, RememberedConsent
 

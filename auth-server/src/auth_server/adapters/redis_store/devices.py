@@ -1,7 +1,9 @@
 """Device authorizations in Redis."""
 
+from auth_server.adapters.redis_store.authorization_fields import device_fields, device_from, first_token_fields
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import device_fields, device_from, first_token_fields, grant_fields, pairs
+from auth_server.adapters.redis_store.fields import pairs
+from auth_server.adapters.redis_store.grant_fields import grant_fields
 from auth_server.adapters.redis_store.reading import read
 from auth_server.domain.device import POLL_INTERVAL, DeviceAuthorization
 from auth_server.domain.grant import Grant

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import fields, grant_fields, grant_from, pairs
+from auth_server.adapters.redis_store.fields import fields, pairs
+from auth_server.adapters.redis_store.grant_fields import grant_fields, grant_from
 from auth_server.adapters.redis_store.reading import identifiers, read, read_of_users
 from auth_server.adapters.remembered import Remembered
 from auth_server.domain.grant import Grant, RefreshTokenKey

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import fields, key_fields, key_from, pairs
+from auth_server.adapters.redis_store.fields import fields, pairs
+from auth_server.adapters.redis_store.key_fields import key_fields, key_from
 from auth_server.domain.signing_key import RETIRED_LIFETIME, KeyStage, SealedKey
 
 

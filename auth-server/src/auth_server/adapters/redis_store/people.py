@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import fields, pairs, session_fields, session_from, user_fields, user_from
+from auth_server.adapters.redis_store.fields import fields, pairs
+from auth_server.adapters.redis_store.people_fields import session_fields, session_from, user_fields, user_from
 from auth_server.adapters.redis_store.reading import identifiers, read, read_all, read_of_users
 from auth_server.domain.user import Session, User
 

@@ -1,7 +1,8 @@
 """Pushed authorization requests in Redis."""
 
+from auth_server.adapters.redis_store.authorization_fields import pushed_fields, pushed_from, transaction_fields
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import pairs, pushed_fields, pushed_from, transaction_fields
+from auth_server.adapters.redis_store.fields import pairs
 from auth_server.adapters.redis_store.reading import read
 from auth_server.domain.authorization import TRANSACTION_LIFETIME, PushedRequest, Transaction
 from auth_server.ports.pushed_requests import Started

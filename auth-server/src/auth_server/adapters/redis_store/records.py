@@ -7,22 +7,13 @@ left out.
 from collections.abc import AsyncIterator, Sequence
 
 from auth_server.adapters.redis_store.audit import RedisAudit
+from auth_server.adapters.redis_store.authorization_fields import code_from, device_from, pushed_from, transaction_from
+from auth_server.adapters.redis_store.client_fields import client_from
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import (
-    Fields,
-    client_from,
-    code_from,
-    consent_from,
-    device_from,
-    fields,
-    grant_from,
-    key_from,
-    pushed_from,
-    session_from,
-    transaction_from,
-    user_from,
-    workspace_from,
-)
+from auth_server.adapters.redis_store.fields import Fields, fields
+from auth_server.adapters.redis_store.grant_fields import grant_from
+from auth_server.adapters.redis_store.key_fields import key_from
+from auth_server.adapters.redis_store.people_fields import consent_from, session_from, user_from, workspace_from
 from auth_server.adapters.redis_store.reading import pieces, read_all
 from auth_server.adapters.redis_store.restoring import commands_for
 from auth_server.adapters.redis_store.revocations import RedisRevocations

@@ -7,20 +7,22 @@ import math
 from collections.abc import Callable, Iterator
 
 from auth_server.adapters.redis_store.audit import batch_fields, head_fields, stream_id
-from auth_server.adapters.redis_store.database import Argument
-from auth_server.adapters.redis_store.fields import (
-    client_fields,
+from auth_server.adapters.redis_store.authorization_fields import (
     code_fields,
-    consent_field,
-    consent_text,
     device_fields,
     first_token_fields,
-    grant_fields,
-    key_fields,
-    pairs,
     pushed_fields,
-    session_fields,
     transaction_fields,
+)
+from auth_server.adapters.redis_store.client_fields import client_fields
+from auth_server.adapters.redis_store.database import Argument
+from auth_server.adapters.redis_store.fields import pairs
+from auth_server.adapters.redis_store.grant_fields import grant_fields
+from auth_server.adapters.redis_store.key_fields import key_fields
+from auth_server.adapters.redis_store.people_fields import (
+    consent_field,
+    consent_text,
+    session_fields,
     user_fields,
     workspace_fields,
 )

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from auth_server.adapters.redis_store.database import Database
-from auth_server.adapters.redis_store.fields import fields, pairs, workspace_fields, workspace_from
+from auth_server.adapters.redis_store.fields import fields, pairs
+from auth_server.adapters.redis_store.people_fields import workspace_fields, workspace_from
 from auth_server.adapters.redis_store.reading import read_all
 from auth_server.domain.revocation import of_membership
 from auth_server.domain.workspace import Membership, Workspace

@@ -29,7 +29,7 @@ CLIENT_COLUMNS = (
     " document_expires_at, jwks, jwks_uri, authentication_method, registration_token, resource_server"
 )
 """What client_from_row() takes."""
-_HAS_TOKEN = "(? IS NULL OR registration_token = ?)"  # noqa: S105 (a condition, not a secret)
+_HAS_TOKEN = "(? IS NULL OR registration_token = ?)"
 
 
 class SqliteClients:

@@ -9,7 +9,7 @@ class Problem(StrEnum):
     MALFORMED_EMAIL = "the e-mail address is malformed"
     EMAIL_TAKEN = "a user with this e-mail address exists"
     NO_SUCH_USER = "there is no such user"
-    UNUSABLE_PASSWORD = "the password must have 8 to 1024 characters"  # noqa: S105 (a sentence, not a secret)
+    UNUSABLE_PASSWORD = "the password must have 8 to 1024 characters"
     UNKNOWN_SCOPE = "a scope is unknown; known are: schemas:read query offline_access openid profile email"
     UNKNOWN_RESOURCE = "the resource is not among AUTH_RESOURCES"
     RESOURCE_SERVER = "a resource server gets no tokens: it has neither redirect URIs nor scopes"
