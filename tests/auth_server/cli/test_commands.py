@@ -230,7 +230,7 @@ def test_people_are_disabled_enabled_and_deleted(run: CommandLine) -> None:
     assert run("user", "enable", user_id, "--json").document["state"] == "enabled"
     (listed,) = run("user", "list", "--json").document["users"]
     assert listed == run("user", "show", "ada@example.com", "--json").document
-    assert set(listed) == {"user_id", "email", "state", "created_at", "disabled_at"}
+    assert set(listed) == {"user_id", "email", "workspaces", "state", "created_at", "disabled_at"}
     assert "600 seconds" in run("user", "delete", "ada@example.com").out
     assert run("user", "list").out == ""
     assert_failed(run("user", "show", "ada@example.com"), "no such user")

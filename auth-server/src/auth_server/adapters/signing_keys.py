@@ -11,7 +11,7 @@ LONGEST_OUTAGE at most.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyio import to_thread
 from cryptography.exceptions import InvalidTag
@@ -52,8 +52,9 @@ class WrongMasterKey(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """The keys as they were read at `taken_at`, on the monotonic clock."""
+    """The keys as they were read at `taken_at`, on the monotonic clock, and as they are `stored`."""
 
+    stored: tuple[SealedKey, ...]
     active: Signer
     id_token_key: RSAKey | ECKey
     published: Mapping[str, ECKey]
@@ -177,7 +178,10 @@ class SealedKeyRing:
 
     async def _read(self) -> _Snapshot:
         taken_at = self._clock.monotonic()
-        return _open(await self._store.signing_keys(self._clock.now()), self._master_key, taken_at)
+        stored = tuple(await self._store.signing_keys(self._clock.now()))
+        if stored == self._snapshot.stored:
+            return replace(self._snapshot, taken_at=taken_at)
+        return _open(stored, self._master_key, taken_at)
 
 
 async def open_key_ring(
@@ -221,6 +225,7 @@ def _open(keys: Sequence[SealedKey], master_key: bytes, taken_at: float) -> _Sna
         raise WrongMasterKey from error
     generation = generation_from(private)
     return _Snapshot(
+        stored=tuple(keys),
         active=Signer(generation.access_tokens),
         id_token_key=generation.id_tokens or generation.access_tokens,
         published={each.key_id: each.access_tokens for each in published},
