@@ -2,11 +2,14 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check demo bench lock pin-images install format
+.PHONY: help run test check coverage demo bench lock pin-images install format
 
 export UV_PYTHON_DOWNLOADS := never
 # Where the system keeps certificate authorities, its list counts: it knows a company's own, uv's built-in one does not.
 export UV_SYSTEM_CERTS := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),true,false)
+
+# Tests start hundreds of processes, each of which would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 BIN := .venv/bin
@@ -24,6 +27,9 @@ demo: .venv/.installed ## Against a running pair: print each HTTP exchange from 
 ##@ Working on it
 
 check: .venv/.installed lint ## Format, lint, types, architecture and the tests that are not slow; under a minute
+	$(BIN)/pytest -q -n auto -m "not slow"
+
+coverage: .venv/.installed ## How much of the lines and branches the tests that are not slow reach
 	$(BIN)/pytest -q -n auto -m "not slow" --cov --cov-report=
 	@for package in auth_server mcp_server shared_kernel; do printf '%-14s %s %% of lines and branches\n' $$package \
 	    "$$($(BIN)/coverage report --format=total --include="*/src/$$package/*")"; done
@@ -66,14 +72,14 @@ programs:
 .venv/.installed: requirements-dev.lock $(DISTRIBUTIONS:%=%/pyproject.toml) | $(UV)
 	@echo "Installing the locked environment into .venv ..."
 	@python=$$(sh deploy/bootstrap/find-python) && $(UV) venv --quiet --allow-existing --python "$$python" .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-dev.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(DISTRIBUTIONS:%=-e ./%)
 	@touch $@
 
 .venv-emulator/.installed: deploy/emulator.lock | $(UV)
 	@echo "Installing the DynamoDB emulator into .venv-emulator ..."
 	@python=$$(sh deploy/bootstrap/find-python) && $(UV) venv --quiet --allow-existing --python "$$python" .venv-emulator
-	@$(UV) pip sync --quiet --python .venv-emulator/bin/python --require-hashes deploy/emulator.lock
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv-emulator/bin/python --require-hashes deploy/emulator.lock
 	@touch $@
 
 $(NODE_PACKAGES): %/node_modules/.installed: %/package.json %/package-lock.json
