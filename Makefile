@@ -38,7 +38,7 @@ test: .venv/.installed .venv-emulator/.installed $(NODE_PACKAGES) programs lint 
 	$(BIN)/pytest -q -n auto -m "not slow"
 	$(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m slow
 
-bench: .venv/.installed tests/bench/node_modules/.installed ## Measure both services beside their peers (ROWS=token,document · QUICK=1 · RECORD=1)
+bench: .venv/.installed tests/bench/node_modules/.installed tests/emulators/node_modules/.installed programs ## Measure both services beside their peers (ROWS=token,soak · QUICK=1 · RECORD=1)
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" $(if $(QUICK),--quick) $(if $(RECORD),--record)
 
 format: .venv/.installed ## Rewrite the code in the house format

@@ -2,27 +2,28 @@
 
     python -m tests.bench [--rows PREFIX,PREFIX] [--quick] [--record] [--report PATH]
 
-Rows are chosen by the beginnings of their names. The report is printed and kept, in build/bench/report.md by default;
-`--record` writes it into docs/performance.md too.
+Rows are chosen by the beginnings of their names; the long runs of soak.py only run if they are named. The report is
+printed and kept, in build/bench/report.md by default; `--record` writes it into docs/performance.md too.
 """
 
 import argparse
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import cores, report
+from tests.bench import cores, report, soak
 from tests.bench.measurement import Plan, Result, Row, measure
-from tests.bench.rows import call, planning, query, token
+from tests.bench.rows import call, planning, query, redis, token
 from tests.bench.subjects import Setting
 from tests.support.processes import REPOSITORY
 
 FULL = Plan(passes=5, seconds=2.0)
 QUICK = Plan(passes=1, seconds=0.3)
+FULL_SOAK, QUICK_SOAK = soak.Length(parts=12, seconds=50.0), soak.Length(parts=3, seconds=1.0)
 QUICK_ITEMS, QUICK_CODES = 5_000, 400
 REPORT = REPOSITORY / "build" / "bench" / "report.md"
 RECORD = REPOSITORY / "docs" / "performance.md"
@@ -30,6 +31,7 @@ RECORD = REPOSITORY / "docs" / "performance.md"
 Group = Callable[[Setting], AbstractContextManager[Sequence[Row]]]
 GROUPS: tuple[tuple[tuple[str, ...], Group], ...] = (
     (token.NAMES, token.rows),
+    (redis.NAMES, redis.rows),
     (call.NAMES, call.rows),
     (query.NAMES, query.rows),
     (planning.NAMES, planning.rows),
@@ -46,22 +48,30 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--report", type=Path, default=REPORT, help="where the report is kept")
     parser.add_argument("--record", action="store_true", help="write the report into docs/performance.md")
     chosen = parser.parse_args(arguments)
-    wanted = [name for name in NAMES if name.startswith(tuple(chosen.rows.split(",")))]
-    if not wanted:
-        parser.error(f"no row begins with {chosen.rows!r}; there are {', '.join(NAMES)}")
-    plan = QUICK if chosen.quick else FULL
+    beginnings = tuple(chosen.rows.split(","))
+    wanted = [name for name in NAMES if name.startswith(beginnings)]
+    soaked = [name for name in soak.NAMES if chosen.rows and name.startswith(beginnings)]
+    if not wanted and not soaked:
+        parser.error(f"no row begins with {chosen.rows!r}; there are {', '.join([*NAMES, *soak.NAMES])}")
+    plan, length = (QUICK, QUICK_SOAK) if chosen.quick else (FULL, FULL_SOAK)
     try:
         placed = cores.choose()
     except cores.CannotPin as problem:
         parser.error(str(problem))
     size = {"items": QUICK_ITEMS, "codes": QUICK_CODES} if chosen.quick else {}
-    results = run(wanted, plan, lambda directory: Setting(directory, placed, **size))
-    text = report.markdown(results, plan, report.circumstances(datetime.now(UTC).strftime("%Y-%m-%d")))
+    where = report.circumstances(datetime.now(UTC).strftime("%Y-%m-%d"))
+    reports = {}
+    if wanted:
+        results = run(wanted, plan, lambda directory: Setting(directory, placed, **size))
+        reports["report"] = report.markdown(results, plan, where)
+    if soaked:
+        reports["soak"] = report.soaked(run_soak(soaked, length, lambda directory: Setting(directory, placed)), where)
+    text = "\n".join(reports.values())
     sys.stdout.write(f"\n{text}\n")
     chosen.report.parent.mkdir(parents=True, exist_ok=True)
     chosen.report.write_text(text)
     if chosen.record:
-        record(text)
+        record(reports)
     return 0
 
 
@@ -79,10 +89,22 @@ def run(wanted: Sequence[str], plan: Plan, setting: Callable[[Path], Setting]) -
     return results
 
 
-def record(text: str) -> None:
-    """Puts the report in place of the one that the document holds."""
+def run_soak(wanted: Sequence[str], length: soak.Length, setting: Callable[[Path], Setting]) -> list[soak.Soaked]:
+    """Soaks the wanted stores, one after the other."""
+    soaked = []
+    for name in wanted:
+        with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+            soaked.append(soak.soak(name, setting(Path(directory)), length))
+    return soaked
+
+
+def record(reports: Mapping[str, str]) -> None:
+    """Puts each report in place of the one of that name that the document holds."""
     document = RECORD.read_text("utf-8")
-    RECORD.write_text(re.sub(r"(?<=<!-- report -->\n).*?(?=<!-- end -->)", lambda _old: text, document, flags=re.S))
+    for name, text in reports.items():
+        place = rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)"
+        document = re.sub(place, lambda _old, text=text: text, document, flags=re.S)  # type: ignore[misc]
+    RECORD.write_text(document)
 
 
 if __name__ == "__main__":

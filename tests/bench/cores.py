@@ -13,10 +13,15 @@ class CannotPin(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """The core of the servers and the core of the load generator; the same one where there is only one."""
+    """The core of the servers, of the load generator, of a second server and of a database beside them.
+
+    Where there are fewer cores, the last ones have the load generator's.
+    """
 
     servers: int
     load: int
+    second: int
+    database: int
 
     @contextmanager
     def pinned(self, core: int) -> Iterator[None]:
@@ -29,10 +34,12 @@ class Cores:
 
 
 def choose() -> Cores:
-    """Takes the first two cores that are there, and moves this process to the second. Raises CannotPin."""
+    """Takes the first cores that are there, and moves this process to the second. Raises CannotPin."""
     if not hasattr(os, "sched_setaffinity") or not Path("/proc/self/stat").exists():
         raise CannotPin("make bench pins processes to cores and reads /proc: it needs Linux")
     usable = sorted(os.sched_getaffinity(0))
-    cores = Cores(servers=usable[0], load=usable[-1] if len(usable) == 1 else usable[1])
+    servers, load = usable[0], usable[1 % len(usable)]
+    second, database, *_ = [*usable[2:4], load, load]
+    cores = Cores(servers, load, second, database)
     os.sched_setaffinity(0, {cores.load})
     return cores

@@ -6,6 +6,7 @@ own CPU share, which shows whether that held.
 """
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -70,8 +71,8 @@ class _Run:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, caller: Caller, run: _Run, *, counts: bool) -> None:
-        self._caller, self._run, self._counts = caller, run, counts
+    def __init__(self, caller: Caller, run: _Run, *, counts: bool, pause: float) -> None:
+        self._caller, self._run, self._counts, self._pause = caller, run, counts, pause
         self._buffer = b""
         self._sent = 0.0
         self.idle = asyncio.Event()
@@ -90,7 +91,10 @@ class _Connection(asyncio.Protocol):
             if self._counts:
                 self._run.latencies.append(time.perf_counter() - self._sent)
             self._caller.check(answer)
-            self._send()
+            if self._pause:
+                asyncio.get_running_loop().call_later(self._pause, self._send)
+            else:
+                self._send()
         except Exception as failure:  # the caller's check decides what is wrong
             self._close(failure)
 
@@ -99,6 +103,8 @@ class _Connection(asyncio.Protocol):
             self._close(exc or ConnectionResetError("the server closed a connection before it had answered"))
 
     def _send(self) -> None:
+        if self.idle.is_set():
+            return
         request = None if self._run.stopping else self._caller.request()
         if request is None:
             self._close(None)
@@ -160,11 +166,16 @@ def _unchunked(buffer: bytes, at: int) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Who drives one server, one connection for each: `callers`, and `beside` them those whose calls do not count."""
+    """Who drives a server, one connection for each: `callers`, and `beside` them those whose calls do not count.
 
-    port: int
+    Where it has several `ports`, the connections go to one after the other. `pause` is how many seconds a connection
+    waits between an answer and its next request; without one it asks again at once.
+    """
+
+    ports: Sequence[int]
     callers: Sequence[Caller]
     beside: Sequence[Caller] = ()
+    pause: float = 0.0
 
 
 def drive(load: Load, *, warm_up: float, seconds: float, mark: Callable[[], Usage]) -> Window:
@@ -178,10 +189,10 @@ def drive(load: Load, *, warm_up: float, seconds: float, mark: Callable[[], Usag
 
 async def _drive(load: Load, warm_up: float, seconds: float, mark: Callable[[], Usage]) -> Window:
     loop, run = asyncio.get_running_loop(), _Run()
-    connections = [_Connection(caller, run, counts=False) for caller in load.beside]
-    connections += [_Connection(caller, run, counts=True) for caller in load.callers]
-    for connection in connections:
-        await loop.create_connection(lambda made=connection: made, "127.0.0.1", load.port)  # type: ignore[misc]
+    connections = [_Connection(caller, run, counts=False, pause=load.pause) for caller in load.beside]
+    connections += [_Connection(caller, run, counts=True, pause=load.pause) for caller in load.callers]
+    for connection, port in zip(connections, itertools.cycle(load.ports), strict=False):
+        await loop.create_connection(lambda made=connection: made, "127.0.0.1", port)  # type: ignore[misc]
     await _pass(run, warm_up)
     first, at, generator, before = len(run.latencies), time.perf_counter(), time.process_time(), mark()
     await _pass(run, seconds)

@@ -1,4 +1,4 @@
-"""The table of a run, in Markdown: goals first, then every figure."""
+"""The tables of a run, in Markdown: goals first, then every figure."""
 
 import os
 import platform
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench import soak
 from tests.bench.measurement import Plan, Result
 from tests.support.processes import REPOSITORY
 
@@ -52,6 +53,36 @@ def markdown(results: Sequence[Result], plan: Plan, where: Circumstances) -> str
             "",
         ]
     )
+
+
+def soaked(runs: Sequence[soak.Soaked], where: Circumstances) -> str:
+    """The report of long runs: what grew, and every part."""
+    lines = [
+        f"Recorded {where.date} at commit {where.commit}: {where.machine}.",
+        "",
+        "| store | measured | last third ÷ second third | flat |",
+        "|---|---|---|---|",
+    ]
+    for each in runs:
+        for what, growth, allowed in (
+            ("memory", each.memory_growth, soak.MEMORY_GROWTH),
+            ("p99", each.tail_growth, soak.TAIL_GROWTH),
+        ):
+            flat = "yes" if growth <= allowed else "no"
+            lines.append(f"| `{each.name}` | {what} (≤ {allowed:g}) | {growth:.2f} | {flat} |")
+    lines += ["", "| store | from s | operations/s | p50 ms | p99 ms | CPU µs | memory MB |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for each in runs:
+        elapsed = 0.0
+        for part in each.parts:
+            sample = part.sample
+            p50, p99 = (sample.percentile(share) * 1e3 for share in (0.5, 0.99))
+            lines.append(
+                f"| {f'`{each.name}`' if not elapsed else ''} | {elapsed:.0f} | {sample.rate:,.0f} | {p50:.2f} | "
+                f"{p99:.2f} | {sample.cpu_each * 1e6:,.0f} | {part.resident / 1e6:.1f} |"
+            )
+            elapsed += sample.seconds
+    return "\n".join([*lines, ""])
 
 
 def _goals(result: Result) -> list[str]:

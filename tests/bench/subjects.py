@@ -52,20 +52,35 @@ class Target:
         beside: Sequence[Caller] = (),
     ) -> Subject:
         """The server as a row's subject; `callers` gives each pass its callers, one connection each."""
+        return together(name or self.name, [self], callers, warm_up=warm_up, beside=beside)
 
-        def measure(seconds: float) -> Sample:
-            load, meter = Load(self.port, callers(), beside), Meter(family(self.server.pid), self.core)
-            window = drive(load, warm_up=warm_up, seconds=seconds, mark=meter.read)
-            before, after = window.marks
-            return Sample(
-                window.seconds,
-                window.latencies,
-                cpu=after.processes - before.processes,
-                generator=window.generator / window.seconds,
-                others=after.others_since(before) / window.seconds,
-            )
 
-        return Subject(name or self.name, measure)
+def together(
+    name: str,
+    targets: Sequence[Target],
+    callers: Callable[[], Sequence[Caller]],
+    *,
+    warm_up: float = _WARM_UP_SECONDS,
+    beside: Sequence[Caller] = (),
+    pause: float = 0.0,
+) -> Subject:
+    """Servers that do the same work as one subject: the connections go to one after the other."""
+    ports, cores = [target.port for target in targets], {target.core for target in targets}
+
+    def measure(seconds: float) -> Sample:
+        meter = Meter([pid for target in targets for pid in family(target.server.pid)], cores)
+        load = Load(ports, callers(), beside, pause)
+        window = drive(load, warm_up=warm_up, seconds=seconds, mark=meter.read)
+        before, after = window.marks
+        return Sample(
+            window.seconds,
+            window.latencies,
+            cpu=after.processes - before.processes,
+            generator=window.generator / window.seconds,
+            others=after.others_since(before) / window.seconds / len(cores),
+        )
+
+    return Subject(name, measure)
 
 
 def javascript(script: str) -> list[str]:

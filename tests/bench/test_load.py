@@ -55,19 +55,34 @@ def test_bytes_after_the_end_of_an_answer_are_an_error() -> None:
 def test_every_answer_in_the_window_counts_once() -> None:
     with answering(PLAIN, 2) as port:
         callers = [Repeat(get(port, "/"), b"hello")] * 2
-        window = drive(Load(port, callers), warm_up=0.01, seconds=0.1, mark=nothing)
+        window = drive(Load([port], callers), warm_up=0.01, seconds=0.1, mark=nothing)
     assert len(window.latencies) > 10
     assert all(latency > 0 for latency in window.latencies)
+
+
+def test_connections_go_to_the_ports_in_turn() -> None:
+    """Each server takes one connection only: a second one to the same would wait for ever."""
+    with answering(PLAIN) as first, answering(PLAIN) as second:
+        callers = [Repeat(get(first, "/"), b"hello")] * 2
+        window = drive(Load([first, second], callers), warm_up=0.0, seconds=0.1, mark=nothing)
+    assert len(window.latencies) >= 2
+
+
+def test_a_connection_pauses_between_an_answer_and_its_next_request() -> None:
+    with answering(PLAIN) as port:
+        load = Load([port], [Repeat(get(port, "/"), b"hello")], pause=0.05)
+        window = drive(load, warm_up=0.0, seconds=0.3, mark=nothing)
+    assert len(window.latencies) <= 6
 
 
 def test_calls_beside_the_measured_ones_do_not_count() -> None:
     """They are checked all the same."""
     with answering(PLAIN, 2) as port:
         beside = [Repeat(get(port, "/"), b"hello")]
-        window = drive(Load(port, [Supply()], beside), warm_up=0.0, seconds=0.1, mark=nothing)
+        window = drive(Load([port], [Supply()], beside), warm_up=0.0, seconds=0.1, mark=nothing)
     assert window.latencies == ()
     with answering(PLAIN, 2) as port:
-        load = Load(port, [Repeat(get(port, "/"), b"hello")], [Repeat(get(port, "/"), b"other")])
+        load = Load([port], [Repeat(get(port, "/"), b"hello")], [Repeat(get(port, "/"), b"other")])
         with pytest.raises(WrongAnswer):
             drive(load, warm_up=0.0, seconds=1.0, mark=nothing)
 
@@ -75,7 +90,7 @@ def test_calls_beside_the_measured_ones_do_not_count() -> None:
 def test_a_window_ends_when_the_supply_does() -> None:
     token = b'HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n{"access_token":"eyJ"}'
     with answering(token) as port:
-        window = drive(Load(port, [Supply([get(port, "/")] * 20)]), warm_up=0.0, seconds=60.0, mark=nothing)
+        window = drive(Load([port], [Supply([get(port, "/")] * 20)]), warm_up=0.0, seconds=60.0, mark=nothing)
     assert 0 < len(window.latencies) <= 20
     assert window.seconds < 60.0
 
@@ -85,12 +100,12 @@ def test_a_window_ends_when_the_supply_does() -> None:
 )
 def test_one_wrong_answer_ends_the_run(answer: bytes, expected: bytes) -> None:
     with answering(answer) as port, pytest.raises(WrongAnswer):
-        drive(Load(port, [Repeat(get(port, "/"), expected)]), warm_up=0.0, seconds=1.0, mark=nothing)
+        drive(Load([port], [Repeat(get(port, "/"), expected)]), warm_up=0.0, seconds=1.0, mark=nothing)
 
 
 def test_a_connection_that_ends_without_an_answer_ends_the_run() -> None:
     with answering(b"") as port, pytest.raises(ConnectionResetError):
-        drive(Load(port, [Repeat(get(port, "/"), b"")]), warm_up=0.0, seconds=1.0, mark=nothing)
+        drive(Load([port], [Repeat(get(port, "/"), b"")]), warm_up=0.0, seconds=1.0, mark=nothing)
 
 
 def test_a_refresh_token_that_does_not_change_is_wrong() -> None:

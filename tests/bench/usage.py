@@ -1,7 +1,7 @@
-"""Who used the servers' core: the CPU time of processes and of the whole core, as the kernel counts it."""
+"""Who used the servers' cores: the CPU time of processes and of whole cores, as the kernel counts it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,31 +13,37 @@ _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds so far: of the measured processes, and of everything on their core."""
+    """CPU seconds so far: of the measured processes, and of everything on their cores."""
 
     processes: float
-    core: float
+    cores: float
 
     def others_since(self, before: "Usage") -> float:
-        """CPU seconds on the core that went to other processes."""
-        return max(0.0, (self.core - before.core) - (self.processes - before.processes))
+        """CPU seconds on the cores that went to other processes."""
+        return max(0.0, (self.cores - before.cores) - (self.processes - before.processes))
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Reads the usage of processes that run on one core. A process that has ended counts for nothing."""
+    """Reads the usage of processes that run on these cores. A process that has ended counts for nothing."""
 
     pids: Sequence[int]
-    core: int
+    cores: Collection[int]
 
     def read(self) -> Usage:
         """The usage at this moment."""
-        return Usage(sum(map(_of_process, self.pids)), _of_core(self.core))
+        return Usage(sum(map(_of_process, self.pids)), sum(map(_of_core, self.cores)))
 
 
 def family(pid: int) -> list[int]:
     """A process and all processes that it has started."""
     return [pid, *descendants(pid)]
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds."""
+    # proc(5): the second field of statm is the resident set size, in pages.
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _of_process(pid: int) -> float:

@@ -34,7 +34,7 @@ class Worker:
 
         def measure(seconds: float) -> Sample:
             self._run(work, 0.0)  # the processes that a first query starts belong to the family
-            meter = Meter(family(self.process.pid), self.core)
+            meter = Meter(family(self.process.pid), [self.core])
             before = meter.read()
             elapsed, latencies = self._run(work, seconds)
             after = meter.read()
