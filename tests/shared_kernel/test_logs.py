@@ -19,6 +19,7 @@ SECRETS = [
     "ac_Zm9vYmFy.h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
     "rt_Zm9vYmFy.h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
     "dc_Zm9vYmFy.h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
+    "iat_Zm9vYmFy.h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
     "rat_h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
     "cs_h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",
     "ses_h5dq3b8yQ0m1XJ0c2Vjcm5lY2s",

@@ -131,7 +131,8 @@ class Settings(ServiceSettings):
     )
     registration: RegistrationPolicy = Field(
         default=RegistrationPolicy.OPEN,
-        description="Whether clients register themselves (`open`), or only the operator registers them (`off`); "
+        description="Whether clients register themselves (`open`), with an initial access token of "
+        "`auth-server initial-token create` (`token`), or only the operator registers them (`off`); "
         "client documents are a matter of their own.",
     )
     client_documents: DocumentPolicy = Field(

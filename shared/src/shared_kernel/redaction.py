@@ -34,7 +34,7 @@ SECRET_NAMES = frozenset(
 _SHORTEST = 12  # characters of a text without `=` that could hold any of the forms below
 _REDACTED = REDACTED.encode()
 # Codes, refresh tokens, client secrets, session cookies and JWTs, wherever they stand in a text.
-PREFIXES = "ac_|rt_|dc_|rat_|cs_|ses_|brw_|txn_"
+PREFIXES = "ac_|rt_|dc_|iat_|rat_|cs_|ses_|brw_|txn_"
 """What our secrets begin with, as alternatives of a pattern."""
 _PREFIX = re.compile(PREFIXES)
 _SECRET_TEXTS = re.compile(

@@ -323,11 +323,11 @@ class World:
 
         return await answer_to(introspect)
 
-    async def registration(self, metadata: Any, address: str = ADDRESS) -> Answer:
-        """POST /register."""
+    async def registration(self, metadata: Any, address: str = ADDRESS, token: str | None = None) -> Answer:
+        """POST /register; `token` is an initial access token."""
 
         async def register() -> Mapping[str, Any]:
-            return await self.flows.register.register(metadata, address)
+            return await self.flows.register.register(metadata, token, address)
 
         return await answer_to(register)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from auth_server.domain.client import GrantType
 from auth_server.domain.client_name import safe_name
-from auth_server.domain.failures import Reason, Refused
+from auth_server.domain.failures import WIRE, Reason, Refused
 from auth_server.protocol import registration
 
 URIS = ["http://localhost/callback"]
@@ -109,7 +109,7 @@ def test_h08_unknown_and_empty_metadata_is_ignored() -> None:
     "metadata",
     [
         pytest.param({"grant_types": ["refresh_token"]}, id="h09-no-code-grant"),
-        pytest.param({"grant_types": ["client_credentials"]}, id="h09-only-dropped"),
+        pytest.param({"grant_types": ["implicit"]}, id="h09-only-dropped"),
         pytest.param({"response_types": ["token"]}, id="h09-response-type"),
         pytest.param({"grant_types": "authorization_code"}, id="h09-string"),
         pytest.param({"grant_types": [1]}, id="h09-number"),
@@ -145,8 +145,22 @@ def test_h10_privileges_are_not_for_the_asking() -> None:
     assert "mine" not in json.dumps(registered.answer)
 
 
-def test_h13_software_statements_are_refused() -> None:
-    assert _refusal({"redirect_uris": URIS, "software_statement": "e30.e30."}) is Reason.SOFTWARE_STATEMENT_NOT_APPROVED
+@pytest.mark.parametrize("statement", ["e30.e30.", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJFUzI1NiJ9.e30.", "x", 7, {}])
+def test_h13_software_statements_that_nobody_signed_are_invalid(statement: object) -> None:
+    refused = _refusal({"redirect_uris": URIS, "software_statement": statement})
+    assert refused is Reason.SOFTWARE_STATEMENT_NOT_VALID
+
+
+def test_h13_signed_software_statements_are_not_approved() -> None:
+    statement = "eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl"
+    refused = _refusal({"redirect_uris": URIS, "software_statement": statement})
+    assert refused is Reason.SOFTWARE_STATEMENT_NOT_APPROVED
+
+
+def test_h10_client_credentials_alone_are_the_operators_to_grant() -> None:
+    refused = _refusal({"grant_types": ["client_credentials"], "token_endpoint_auth_method": "client_secret_basic"})
+    assert refused is Reason.CLIENT_CREDENTIALS_NOT_REGISTERED
+    assert "ask the operator" in WIRE[refused].description
 
 
 @pytest.mark.parametrize(

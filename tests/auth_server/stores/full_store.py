@@ -10,6 +10,7 @@ from auth_server.domain.client import AuthenticationMethod, ClientSecret, Regist
 from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.grant import REPLAY_WINDOW, Grant, RefreshToken, RefreshTokenKey
+from auth_server.domain.initial_token import InitialToken
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session
 from auth_server.domain.workspace import Membership, Role, Workspace
@@ -34,6 +35,7 @@ MANAGED = replace(
     authentication_method=AuthenticationMethod.PRIVATE_KEY_JWT,
     registration_token="registration",
 )
+TOKEN = InitialToken("token", "digest", "for Ädä", 2, 0, NOW, NOW + 1000)
 RESOURCE_SERVER = replace(CLIENT, client_id="client_rs", grant_types=frozenset(), resource_server="https://r/mcp")
 DISABLED = replace(USER, user_id="usr_b", email="bob@example.com", disabled_at=NOW + 5)
 PUSHED = PushedRequest("pushed", CLIENT.client_id, (("state", "äé"), ("scope", "query")), NOW + PUSHED_LIFETIME)
@@ -98,6 +100,9 @@ async def fill(store: Store) -> None:
     await store.add_client(replace(MANAGED, client_id="dcr_managed_deleted"))
     await store.delete_client("dcr_managed_deleted", NOW + 4)
     await store.add_client(RESOURCE_SERVER)
+    await store.add_initial_token(TOKEN)
+    await store.add_initial_token(replace(TOKEN, token_id="unused", created_at=NOW + 1))
+    await store.add_client(replace(MANAGED, client_id="dcr_invited", secrets=(ClientSecret("d", NOW),)), "token")
     await store.add_user(USER)
     await store.add_user(replace(DISABLED, disabled_at=None))
     await store.add_user(CAROL)
@@ -168,6 +173,11 @@ async def behaviour(store: Store) -> list[Any]:
         await store.client(DOCUMENT.client_id),
         await store.add_client(replace(PUBLIC, client_id="dcr_deleted")),
         await store.add_client(PUBLIC),
+        list(await store.initial_tokens()),
+        await store.add_client(replace(MANAGED, client_id="dcr_invited_2"), "token"),
+        await store.add_client(replace(MANAGED, client_id="dcr_invited_3"), "token"),
+        await store.revoke_initial_token("unused"),
+        await store.revoke_initial_token("unused"),
         await store.update_client(replace(MANAGED, registration_token="new"), "other"),
         await store.update_client(replace(MANAGED, registration_token="new"), "registration"),
         list(await store.users()),

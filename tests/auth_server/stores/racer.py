@@ -75,8 +75,9 @@ def _actions(world: World) -> dict[str, Callable[..., Awaitable[Any]]]:
         following = SealedKey(_name(), KeyStage.NEXT, "{}", b"", now, now + PUBLICATION_LEAD)
         return await world.store.promote_next_key(following, now) is None
 
-    async def add_client(client_id: str) -> str:
-        return (await world.store.add_client(replace(CLIENT, client_id=client_id))).name
+    async def add_client(client_id: str, initial_token: str | None = None) -> str:
+        added = replace(CLIENT, client_id=client_id or _name(), created_at=world.clock.now())
+        return (await world.store.add_client(added, initial_token)).name
 
     async def add_user(email: str) -> bool:
         return await world.store.add_user(replace(USER, user_id=_name(), email=email))

@@ -64,7 +64,7 @@ def racing(backend: str, path: Path, *mode: str, processes: int = 2) -> Iterator
             process.communicate()
 
 
-async def test_c02_e02_i15_what_happens_once_happens_in_one_process(backend: str, tmp_path: Path) -> None:
+async def test_c02_e02_h16_i15_what_happens_once_happens_in_one_process(backend: str, tmp_path: Path) -> None:
     """40 calls in two processes of every verb that only one caller may succeed with, or so many."""
     path = tmp_path / "store"
     async with open_world(path, backend=backend) as world:
@@ -74,6 +74,8 @@ async def test_c02_e02_i15_what_happens_once_happens_in_one_process(backend: str
             for action, argument in (("use_once", "jti"), ("add_user", "bob@example.com")):
                 assert racers.outcomes(action, argument).count(True) == 1, action
             assert racers.outcomes("add_client", "client_new").count("ADDED") == 1
+            token = (await world.administration.initial_tokens.create(uses=1, days=1, label="")).token
+            assert sorted(racers.outcomes("add_client", "", token.token_id)) == ["ADDED"] + ["NO_TOKEN"] * 39
             assert racers.outcomes("attempt", "key").count(True) == ATTEMPTS
             assert racers.outcomes("promote").count(True) == 1
             assert len(await world.store.signing_keys(world.clock.now())) == 3

@@ -18,7 +18,7 @@ from auth_server.ports.clients import Addition
 from auth_server.ports.devices import Pending
 from auth_server.ports.grants import Gone, Replay, Reused
 from auth_server.ports.store import Store, StoreUnavailable
-from tests.auth_server.stores.full_store import PUSHED, device, fill
+from tests.auth_server.stores.full_store import MANAGED, PUSHED, TOKEN, device, fill
 from tests.auth_server.stores.test_contract import (
     CLIENT,
     CODE,
@@ -99,6 +99,9 @@ STEPS: list[tuple[Verb, object]] = [
     (lambda store: store.rotate_client_secret("client_a", SECRET, NOW + 9), True),
     (lambda store: store.add_user(USER), True),
     (lambda store: store.start_session(SESSION, verified_hash=USER.password_hash, replaces=None), True),
+    (lambda store: store.add_initial_token(TOKEN), None),
+    (lambda store: store.add_client(MANAGED, TOKEN.token_id), Addition.ADDED),
+    (lambda store: store.revoke_initial_token(TOKEN.token_id), True),
     (lambda store: store.push(PUSHED), None),
     (lambda store: store.start_pushed("pushed", replace(TRANSACTION, digest="of a pushed request"), NOW), True),
     (lambda store: store.start_transaction(TRANSACTION), None),

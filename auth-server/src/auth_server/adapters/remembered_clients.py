@@ -65,10 +65,10 @@ class RememberedClients:
         """See ClientStore."""
         return await self._store.clients()
 
-    async def add_client(self, client: Client) -> Addition:
+    async def add_client(self, client: Client, initial_token: str | None = None) -> Addition:
         """See ClientStore."""
         with self._changing(client.client_id):
-            return await self._store.add_client(client)
+            return await self._store.add_client(client, initial_token)
 
     async def update_client(self, client: Client, registration_token: str | None = None) -> bool:
         """See ClientStore."""

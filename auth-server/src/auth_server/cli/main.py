@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from auth_server import app
-from auth_server.cli import audit, clients, doctor, grants, keys, sessions, stores, users, workspaces
+from auth_server.cli import audit, clients, doctor, grants, initial_tokens, keys, sessions, stores, users, workspaces
 from auth_server.cli.output import fail
 from auth_server.cli.style import group
 from auth_server.flows.administration.problems import CannotDo
@@ -21,6 +21,7 @@ from shared_kernel.settings import BadSettings
 commands = group("OAuth 2.1 authorization server for MCP. Settings come from AUTH_* environment variables.")
 commands.add_typer(users.commands, name="user")
 commands.add_typer(clients.commands, name="client")
+commands.add_typer(initial_tokens.commands, name="initial-token")
 commands.add_typer(workspaces.commands, name="workspace")
 commands.add_typer(grants.commands, name="grant")
 commands.add_typer(sessions.commands, name="session")

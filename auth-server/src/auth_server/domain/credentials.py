@@ -92,6 +92,17 @@ def new_registration_token(entropy: Entropy) -> str:
     return f"rat_{entropy.token(_CREDENTIAL_BITS)}"
 
 
+def new_initial_token(entropy: Entropy) -> str:
+    """A fresh initial access token, of a fresh id: `iat_<id>.<256 bits>`."""
+    return f"iat_{entropy.token(_IDENTIFIER_BITS)}.{entropy.token(_CREDENTIAL_BITS)}"
+
+
+def initial_token_id(unverified_token: str) -> str | None:
+    """The id in what was presented as an initial access token; None if it does not look like one."""
+    route, dot, secret = unverified_token.partition(".")
+    return route.removeprefix("iat_") if route.startswith("iat_") and dot and secret else None
+
+
 def new_client_secret(entropy: Entropy) -> str:
     """A fresh client secret; the prefix lets secret scanners recognise it."""
     return f"cs_{entropy.token(_CREDENTIAL_BITS)}"

@@ -19,6 +19,8 @@ class RegistrationPolicy(StrEnum):
 
     OPEN = "open"
     """Every client registers itself."""
+    TOKEN = "token"
+    """Every client registers itself that has an initial access token of the operator's."""
     OFF = "off"
     """Only the operator does; and documents make clients, where their policy lets them."""
 

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     UNKNOWN_CLIENT = "unknown_client"
     CLIENT_NOT_AUTHENTICATED = "client_not_authenticated"
     GRANT_TYPE_NOT_ALLOWED = "grant_type_not_allowed"
+    CLIENT_CREDENTIALS_NOT_GRANTED = "client_credentials_not_granted"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
     KEY_SET_UNAVAILABLE = "key_set_unavailable"
     # Proof of possession
@@ -105,8 +106,12 @@ class Reason(StrEnum):
     # Registration
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
+    CLIENT_CREDENTIALS_NOT_REGISTERED = "client_credentials_not_registered"
+    AUTHENTICATION_METHOD_FIXED = "authentication_method_fixed"
     CLIENT_DELETED = "client_deleted"
     REGISTRATION_OFF = "registration_off"
+    INITIAL_TOKEN_REQUIRED = "initial_token_required"
+    INITIAL_TOKEN_NOT_VALID = "initial_token_not_valid"
     REGISTRATION_TOKEN_NOT_VALID = "registration_token_not_valid"
     # Client ID Metadata Documents
     CLIENT_DOCUMENT_URL = "client_document_url"
@@ -114,6 +119,7 @@ class Reason(StrEnum):
     CLIENT_DOCUMENT_UNAVAILABLE = "client_document_unavailable"
     CLIENT_DOCUMENT_REFUSED = "client_document_refused"
     CLIENT_DOCUMENT_INVALID = "client_document_invalid"
+    SOFTWARE_STATEMENT_NOT_VALID = "software_statement_not_valid"
     SOFTWARE_STATEMENT_NOT_APPROVED = "software_statement_not_approved"
     # The server
     TOO_MANY_REQUESTS = "too_many_requests"
@@ -222,6 +228,11 @@ WIRE: dict[Reason, WireError] = {
         503, "temporarily_unavailable", "The keys that vouch for this request cannot be fetched right now."
     ),
     Reason.GRANT_TYPE_NOT_ALLOWED: WireError(400, "unauthorized_client", "The client may not use this grant type."),
+    Reason.CLIENT_CREDENTIALS_NOT_GRANTED: WireError(
+        400,
+        "unauthorized_client",
+        "A client that registered itself gets no client_credentials; ask the operator, who grants them.",
+    ),
     Reason.UNSUPPORTED_GRANT_TYPE: WireError(400, "unsupported_grant_type", "The grant type is not supported."),
     Reason.DPOP_PROOF_NOT_VALID: WireError(400, "invalid_dpop_proof", "The DPoP proof is not valid for this request."),
     Reason.DPOP_PROOF_REUSED: WireError(400, "invalid_dpop_proof", "The DPoP proof has been used before."),
@@ -290,14 +301,37 @@ WIRE: dict[Reason, WireError] = {
     Reason.ASSERTION_NOT_VALID: WireError(400, "invalid_grant", "The assertion is not valid for this request."),
     Reason.INVALID_REDIRECT_URI: WireError(400, "invalid_redirect_uri", "A redirect URI is missing or not acceptable."),
     Reason.INVALID_CLIENT_METADATA: WireError(400, "invalid_client_metadata", "The client metadata is not acceptable."),
+    Reason.CLIENT_CREDENTIALS_NOT_REGISTERED: WireError(
+        400,
+        "invalid_client_metadata",
+        "A client that registers itself gets no client_credentials; ask the operator, who grants them.",
+    ),
+    Reason.AUTHENTICATION_METHOD_FIXED: WireError(
+        400,
+        "invalid_client_metadata",
+        "An update cannot change how the client proves who it is; register anew for that.",
+    ),
     Reason.CLIENT_DELETED: WireError(400, "invalid_client_metadata", "The operator has deleted this client."),
     Reason.REGISTRATION_OFF: WireError(
         403,
         "access_denied",
         "Clients do not register themselves here; publish a metadata document or ask the operator.",
     ),
+    Reason.INITIAL_TOKEN_REQUIRED: WireError(
+        401,
+        "invalid_token",
+        "Registration needs an initial access token; ask the operator, or publish a metadata document.",
+    ),
+    Reason.INITIAL_TOKEN_NOT_VALID: WireError(
+        401, "invalid_token", "The initial access token is not valid, or no longer; ask the operator for another."
+    ),
     Reason.REGISTRATION_TOKEN_NOT_VALID: WireError(
         401, "invalid_token", "The registration access token is not valid for this client."
+    ),
+    Reason.SOFTWARE_STATEMENT_NOT_VALID: WireError(
+        400,
+        "invalid_software_statement",
+        "The software statement is not a signed JWT; none is needed here: send the metadata itself.",
     ),
     Reason.SOFTWARE_STATEMENT_NOT_APPROVED: WireError(
         400,

@@ -82,6 +82,11 @@ REMEDIES: Mapping[Reason, Remedy] = {
         "Register it with the grant types that it uses; those of an operator's client follow from its redirect URIs"
         " and secret.",
     ),
+    Reason.CLIENT_CREDENTIALS_NOT_GRANTED: Remedy(
+        "The client registered itself, and asks for a token of its own.",
+        Party.OPERATOR,
+        "Make it a client of your own, with the scopes that it may have: `auth-server client create --confidential`.",
+    ),
     Reason.UNSUPPORTED_GRANT_TYPE: _client(
         "The grant type is not served.", "Use one of grant_types_supported in the server's metadata."
     ),
@@ -248,9 +253,19 @@ REMEDIES: Mapping[Reason, Remedy] = {
     Reason.OPENID_SCOPE_REQUIRED: _client("The access token lacks openid.", "Ask for the scope openid at /authorize."),
     # Registration
     Reason.REGISTRATION_OFF: Remedy(
-        "The operator has turned registration off, or wants an initial access token.",
+        "The operator has turned registration off.",
         Party.OPERATOR,
-        "Register the client by hand (`auth-server client create`), or give its maker an initial access token.",
+        "Register the client by hand (`auth-server client create`), or set AUTH_REGISTRATION to token.",
+    ),
+    Reason.INITIAL_TOKEN_REQUIRED: Remedy(
+        "Clients register here with an initial access token, and this one sent none.",
+        Party.OPERATOR,
+        "Give its maker a token (`auth-server initial-token create`), or register the client by hand.",
+    ),
+    Reason.INITIAL_TOKEN_NOT_VALID: Remedy(
+        "The initial access token is unknown, was revoked, has expired or has been used up.",
+        Party.OPERATOR,
+        "See what has become of it with `auth-server initial-token list`, and give its maker another one.",
     ),
     Reason.REGISTRATION_TOKEN_NOT_VALID: _client(
         "The registration access token is not that of this client, or the client is gone.",
@@ -264,11 +279,21 @@ REMEDIES: Mapping[Reason, Remedy] = {
     Reason.INVALID_CLIENT_METADATA: _client(
         "The client metadata is not acceptable.", "Compare it with docs/endpoints.md, /register."
     ),
+    Reason.CLIENT_CREDENTIALS_NOT_REGISTERED: Remedy(
+        "The client wants to register for client_credentials alone.",
+        Party.OPERATOR,
+        "Make it a client of your own, with the scopes that it may have: `auth-server client create --confidential`.",
+    ),
+    Reason.AUTHENTICATION_METHOD_FIXED: _client(
+        "The update names another way to prove who the client is than the registration has.",
+        "Keep token_endpoint_auth_method as it was, or delete the registration and register anew.",
+    ),
     Reason.CLIENT_DELETED: Remedy(
         "The operator has deleted this client, which stays out.",
         Party.OPERATOR,
         "Register it by hand: `auth-server client create`.",
     ),
+    Reason.SOFTWARE_STATEMENT_NOT_VALID: _client("The software statement is no signed JWT.", "Leave it out."),
     Reason.SOFTWARE_STATEMENT_NOT_APPROVED: _client("Software statements are not taken.", "Leave it out."),
     # Client ID Metadata Documents
     Reason.CLIENT_DOCUMENT_URL: _client(

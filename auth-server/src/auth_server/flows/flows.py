@@ -187,7 +187,13 @@ def compose(
             entropy=entropy,
         ),
         register=Register(
-            deployment=deployment, clients=clients, limiter=limiter, trail=trail, clock=clock, entropy=entropy
+            deployment=deployment,
+            clients=clients,
+            initial_tokens=store,
+            limiter=limiter,
+            trail=trail,
+            clock=clock,
+            entropy=entropy,
         ),
         registration_management=RegistrationManagement(
             deployment=deployment, clients=clients, limiter=limiter, trail=trail, clock=clock, entropy=entropy

@@ -19,6 +19,8 @@ class Addition(Enum):
     """The operator has deleted this client that came by itself: it stays out."""
     NO_WORKSPACE = auto()
     """There is no workspace of the client's `tenant`."""
+    NO_TOKEN = auto()
+    """The initial access token is unknown, has expired, or has been used as often as it may be."""
 
 
 class ClientStore(Protocol):
@@ -32,8 +34,12 @@ class ClientStore(Protocol):
         """All clients, oldest first."""
         ...
 
-    async def add_client(self, client: Client) -> Addition:
-        """Adds a client. Of more than MAX_NEVER_USED that came by themselves and nobody has used, the oldest goes."""
+    async def add_client(self, client: Client, initial_token: str | None = None) -> Addition:
+        """Adds a client. Of more than MAX_NEVER_USED that came by themselves and nobody has used, the oldest goes.
+
+        With the id of an `initial_token`, in one step: a use of that is counted, and the client, whose id is random,
+        counts as used from the start, so that no flood of others pushes it out.
+        """
         ...
 
     async def update_client(self, client: Client, registration_token: str | None = None) -> bool:

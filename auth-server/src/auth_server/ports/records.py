@@ -10,6 +10,7 @@ from auth_server.domain.client import Client
 from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.grant import Grant, RefreshToken
+from auth_server.domain.initial_token import InitialToken
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
@@ -126,6 +127,7 @@ Record = (
     | Workspace
     | StoredClient
     | DeletedClient
+    | InitialToken
     | User
     | RememberedConsent
     | Session

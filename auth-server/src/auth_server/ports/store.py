@@ -8,6 +8,7 @@ from auth_server.ports.clients import ClientStore
 from auth_server.ports.consents import ConsentStore
 from auth_server.ports.devices import DeviceStore
 from auth_server.ports.grants import GrantStore, RefreshStore
+from auth_server.ports.initial_tokens import InitialTokenStore
 from auth_server.ports.keys import SigningKeyStore
 from auth_server.ports.limits import LimitStore
 from auth_server.ports.people import SessionStore, UserStore
@@ -45,6 +46,7 @@ class Maintenance(Protocol):
 class Store(
     WorkspaceStore,
     ClientStore,
+    InitialTokenStore,
     UserStore,
     SessionStore,
     PushedRequestStore,

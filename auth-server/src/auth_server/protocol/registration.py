@@ -2,8 +2,8 @@
 
 A registration is a pure function of its metadata: the same metadata gives the same client_id, so that a client which
 registers at every start leaves one row, and nothing can be changed afterwards. There is therefore no
-registration_access_token, and a secret method is answered with `none`. Those that present keys are in
-managed_registration.
+registration_access_token, and a secret method is answered with `none`. Those that present keys, or come with an initial
+access token, are in managed_registration.
 """
 
 import base64
@@ -13,10 +13,10 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auth_server.domain.client import Client, GrantType, Registration
+from auth_server.domain.client import AuthenticationMethod, Client, GrantType, Registration
 from auth_server.domain.client_name import UNNAMED, safe_name
 from auth_server.domain.failures import Reason, Refused
-from auth_server.protocol import redirect_uri
+from auth_server.protocol import redirect_uri, software_statement
 from shared_kernel import scope
 
 MAX_REDIRECT_URIS = 20
@@ -41,7 +41,8 @@ class Registered:
 def register(metadata: object, redirect_schemes: Container[str], now: float) -> Registered:
     """Judges a registration request's JSON value, whatever it is. `redirect_schemes` as in Deployment.
 
-    Raises Refused: INVALID_REDIRECT_URI, INVALID_CLIENT_METADATA, SOFTWARE_STATEMENT_NOT_APPROVED.
+    Raises Refused: INVALID_REDIRECT_URI, INVALID_CLIENT_METADATA, CLIENT_CREDENTIALS_NOT_REGISTERED,
+    SOFTWARE_STATEMENT_NOT_VALID, SOFTWARE_STATEMENT_NOT_APPROVED.
     """
     if not isinstance(metadata, Mapping):
         raise Refused(Reason.INVALID_CLIENT_METADATA)
@@ -77,7 +78,7 @@ def answer(client: Client, uris: tuple[str, ...]) -> dict[str, Any]:
         "redirect_uris": list(uris),
         "grant_types": sorted(client.grant_types),
         "response_types": ["code"] if GrantType.AUTHORIZATION_CODE in client.grant_types else [],
-        "token_endpoint_auth_method": "none",
+        "token_endpoint_auth_method": (client.authentication_method or AuthenticationMethod.NONE).value,
         "scope": scope.join(client.scopes),
     }
 
@@ -123,6 +124,8 @@ def _grant_types(given: Mapping[str, Any]) -> frozenset[GrantType]:
     kept = frozenset(grant for grant in ALLOWED_GRANT_TYPES if grant in asked)
     if kept & _WITHOUT_BROWSER and GrantType.AUTHORIZATION_CODE not in kept:
         return kept
+    if not kept and GrantType.CLIENT_CREDENTIALS in asked:
+        raise Refused(Reason.CLIENT_CREDENTIALS_NOT_REGISTERED)
     # RFC 7591 §2.1: grant_types and response_types "are partially orthogonal" but must agree; here only in "code".
     if GrantType.AUTHORIZATION_CODE not in kept or "code" not in _texts(given, "response_types", default=["code"]):
         raise Refused(Reason.INVALID_CLIENT_METADATA)
@@ -132,7 +135,7 @@ def _grant_types(given: Mapping[str, Any]) -> frozenset[GrantType]:
 def _check_keys(given: Mapping[str, Any]) -> None:
     """Refuses statements we cannot verify, and keys that nobody should send (RFC 7591 §2, §3.1.1)."""
     if "software_statement" in given:
-        raise Refused(Reason.SOFTWARE_STATEMENT_NOT_APPROVED)
+        software_statement.refuse(given["software_statement"])
     # RFC 7591 §2: 'The "jwks_uri" and "jwks" parameters MUST NOT both be present'
     if "jwks" in given and "jwks_uri" in given:
         raise Refused(Reason.INVALID_CLIENT_METADATA)

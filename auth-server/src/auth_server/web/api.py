@@ -94,6 +94,12 @@ def sole_authorization(scope: Scope) -> str | None:
     return values[0] if values else None
 
 
+def bearer_token(scope: Scope) -> str | None:
+    """The token of an Authorization header of the scheme Bearer; None without one. Raises as sole_authorization()."""
+    scheme, _, token = (sole_authorization(scope) or "").strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 def sole_proof(scope: Scope) -> str | None:
     """The DPoP header; None without one. Raises Refused (SEVERAL_DPOP_HEADERS)."""
     values = header_values(scope, dpop.HEADER)

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_server.domain.failures import WIRE, Refused
+from auth_server.domain.failures import WIRE, Reason, Refused
 
 # RFC 6749 §5.1: 'the "Cache-Control" response header field with a value of "no-store" [...] "Pragma" [...] "no-cache"'
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}
@@ -47,4 +47,10 @@ def as_json(request: Request, refused: Refused, *, invalid_request: str = "inval
 
 def registration_as_json(request: Request, refused: Refused) -> Response:
     """As as_json, in the words of RFC 7591 §3.2.2, which has no `invalid_request`."""
-    return as_json(request, refused, invalid_request="invalid_client_metadata")
+    response = as_json(request, refused, invalid_request="invalid_client_metadata")
+    if response.status_code == 401:
+        # RFC 6750 §3, to which RFC 7591 §3 and RFC 7592 §2 refer; §3.1: who has authenticated in no way "SHOULD NOT" be
+        # told an error.
+        told = "" if refused.reason is Reason.INITIAL_TOKEN_REQUIRED else ', error="invalid_token"'
+        response.headers["WWW-Authenticate"] = f'Bearer realm="authorization server"{told}'
+    return response

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.register import Register
-from auth_server.web.api import Answer
+from auth_server.web.api import Answer, bearer_token
 from auth_server.web.endpoint import Handler
 from auth_server.web.parameters import bounded_body, media_type, parse_json_object
 from shared_kernel.client_address import client_address
@@ -21,6 +21,6 @@ def register(flow: Register) -> Handler:
         if media_type(request.scope) != "application/json":
             raise Refused(Reason.JSON_REQUIRED)
         metadata = parse_json_object(await bounded_body(request.receive))
-        return Answer(await flow.register(metadata, client_address(request.scope)), 201)
+        return Answer(await flow.register(metadata, bearer_token(request.scope), client_address(request.scope)), 201)
 
     return handle

@@ -6,10 +6,9 @@ from starlette.responses import Response
 from auth_server.domain.failures import Reason, Refused
 from auth_server.flows.registration_management import RegistrationManagement
 from auth_server.web import refusals
-from auth_server.web.api import Answer
+from auth_server.web.api import Answer, bearer_token
 from auth_server.web.endpoint import Endpoint
 from auth_server.web.parameters import bounded_body, media_type, parse_json_object
-from shared_kernel.asgi import header_values
 from shared_kernel.client_address import client_address
 
 
@@ -29,23 +28,11 @@ def registration_management(flow: RegistrationManagement) -> Endpoint:
         await flow.delete(*_named(request), client_address(request.scope))
         return Response(status_code=204, headers=refusals.NOT_STORED)
 
-    return Endpoint({"GET": read, "PUT": update, "DELETE": delete}, _as_json, cross_origin=False)
+    return Endpoint({"GET": read, "PUT": update, "DELETE": delete}, refusals.registration_as_json, cross_origin=True)
 
 
 def _named(request: Request) -> tuple[str, str | None]:
     """The client in the path, and the token that came with the request."""
     if request.scope["query_string"]:
         raise Refused(Reason.PARAMETERS_IN_URL)
-    values = header_values(request.scope, "authorization")
-    if len(values) > 1:
-        raise Refused(Reason.SEVERAL_AUTHORIZATION_HEADERS)
-    scheme, _, token = values[0].strip().partition(" ") if values else ("", "", "")
-    return request.path_params["client_id"], token.strip() if scheme.lower() == "bearer" else None
-
-
-def _as_json(request: Request, refused: Refused) -> Response:
-    response = refusals.registration_as_json(request, refused)
-    if response.status_code == 401:
-        # RFC 6750 §3, which RFC 7592 §2 refers to
-        response.headers["WWW-Authenticate"] = 'Bearer realm="authorization server", error="invalid_token"'
-    return response
+    return request.path_params["client_id"], bearer_token(request.scope)

@@ -14,6 +14,7 @@ from auth_server.adapters.dynamodb_store.client_items import (
     schedule,
     secret_attributes,
 )
+from auth_server.adapters.dynamodb_store.initial_tokens import use_of
 from auth_server.adapters.dynamodb_store.items import Item, Key, client_key
 from auth_server.adapters.dynamodb_store.memberships import counted
 from auth_server.adapters.dynamodb_store.revocations import note
@@ -57,17 +58,20 @@ class DynamoDbClients:
             clients = [client_of(item) for item in items if "generation" in item]
             return sorted(clients, key=lambda client: (client.created_at, client.client_id))
 
-    async def add_client(self, client: Client) -> Addition:
+    async def add_client(self, client: Client, initial_token: str | None = None) -> Addition:
         """See ClientStore. Of several processes each counts those that nobody has used after 100 registrations."""
         async with self._table.in_time():
-            item = client_item(client, self._table.new_name(), last_used_at=client.created_at, used_at=None)
+            now = client.created_at
+            used_at = None if initial_token is None else now
+            item = client_item(client, self._table.new_name(), last_used_at=now, used_at=used_at)
+            use = [] if initial_token is None else [use_of(initial_token, now)]
             condition = f"{NEW} OR (attribute_not_exists(#generation) AND #registration = :operator)"
             try:
                 put = Put(client_key(client.client_id), item, condition, {"operator": Registration.OPERATOR.value})
-                await self._table.transact([put, *_counted(client.tenant, 1)])
+                await self._table.transact([put, *_counted(client.tenant, 1), *use])
             except TransactionFailed as failed:
                 if failed.met is None:
-                    return Addition.NO_WORKSPACE
+                    return Addition.NO_WORKSPACE if initial_token is None else Addition.NO_TOKEN
                 return await self._known_client(failed.met, client, item["generation"])
             if client.registration is not Registration.OPERATOR:
                 await self._evict_never_used()

@@ -54,6 +54,11 @@ def client_key(client_id: str) -> Key:
     return Key(f"client#{_part(client_id)}", "client")
 
 
+def initial_token_key(token_id: str) -> Key:
+    """Of an initial access token."""
+    return Key(f"initial-token#{_part(token_id)}", "initial-token")
+
+
 def user_key(user_id: str) -> Key:
     """Of a person."""
     return Key(f"user#{_part(user_id)}", "user")

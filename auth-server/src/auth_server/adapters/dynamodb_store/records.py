@@ -16,6 +16,7 @@ from auth_server.adapters.dynamodb_store.grant_items import (
     grant_of,
     owners_of,
 )
+from auth_server.adapters.dynamodb_store.initial_tokens import initial_token_of
 from auth_server.adapters.dynamodb_store.items import (
     SIGNING_KEYS,
     STORE,
@@ -92,6 +93,8 @@ async def _clients(table: Table) -> AsyncIterator[Record]:
     async for item in _all_of(table, "client"):
         if "generation" not in item and not has_random_id(item):
             yield DeletedClient(item["client_id"], item["deleted_at"])
+    async for item in _all_of(table, "initial-token"):
+        yield initial_token_of(item)
 
 
 async def _people(table: Table) -> AsyncIterator[Record]:

@@ -17,6 +17,7 @@ from auth_server.adapters.dynamodb_store.grant_items import (
     pointer_to,
     pointers,
 )
+from auth_server.adapters.dynamodb_store.initial_tokens import initial_token_put
 from auth_server.adapters.dynamodb_store.items import (
     SIGNING_KEYS,
     STORE,
@@ -41,6 +42,7 @@ from auth_server.adapters.dynamodb_store.writes import CHANGED, Put, Update
 from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.consent import RememberedConsent
+from auth_server.domain.initial_token import InitialToken
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
@@ -107,7 +109,7 @@ def _owner_keys(record: Record) -> Sequence[Key]:
 
 def _puts(record: Record, owners: _Owners, new_name: Callable[[], str]) -> Sequence[Put]:
     match record:
-        case Workspace() | StoredClient() | DeletedClient() | User():
+        case Workspace() | StoredClient() | DeletedClient() | InitialToken() | User():
             return _owner_puts(record, new_name)
         case RememberedConsent(key):
             user = owners.get(user_key(key.user_id), {})
@@ -131,7 +133,9 @@ def _puts(record: Record, owners: _Owners, new_name: Callable[[], str]) -> Seque
             return []
 
 
-def _owner_puts(record: Workspace | StoredClient | DeletedClient | User, new_name: Callable[[], str]) -> Sequence[Put]:
+def _owner_puts(
+    record: Workspace | StoredClient | DeletedClient | InitialToken | User, new_name: Callable[[], str]
+) -> Sequence[Put]:
     match record:
         case Workspace():
             return [workspace_put(record, new_name())]
@@ -140,6 +144,8 @@ def _owner_puts(record: Workspace | StoredClient | DeletedClient | User, new_nam
             return [Put(client_key(client.client_id), item)]
         case DeletedClient(client_id, deleted_at):
             return [Put(client_key(client_id), deletion_mark(client_id, deleted_at))]
+        case InitialToken():
+            return [initial_token_put(record)]
         case User():
             return user_puts(record, new_name)
 

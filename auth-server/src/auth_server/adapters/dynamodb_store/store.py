@@ -12,6 +12,7 @@ from auth_server.adapters.dynamodb_store.connection import connected
 from auth_server.adapters.dynamodb_store.consents import DynamoDbConsents
 from auth_server.adapters.dynamodb_store.devices import DynamoDbDevices
 from auth_server.adapters.dynamodb_store.grants import DynamoDbGrants
+from auth_server.adapters.dynamodb_store.initial_tokens import DynamoDbInitialTokens
 from auth_server.adapters.dynamodb_store.items import STORE
 from auth_server.adapters.dynamodb_store.keys import DynamoDbSigningKeys
 from auth_server.adapters.dynamodb_store.limits import DynamoDbLimits
@@ -38,6 +39,7 @@ _PROBE_SHARE = 0.25
 class DynamoDbStore(
     DynamoDbWorkspaces,
     DynamoDbClients,
+    DynamoDbInitialTokens,
     DynamoDbPeople,
     DynamoDbPushedRequests,
     DynamoDbAuthorizations,
@@ -56,6 +58,7 @@ class DynamoDbStore(
     def __init__(self, table: Table) -> None:
         DynamoDbWorkspaces.__init__(self, table)
         DynamoDbClients.__init__(self, table)
+        DynamoDbInitialTokens.__init__(self, table)
         DynamoDbPeople.__init__(self, table)
         DynamoDbPushedRequests.__init__(self, table)
         DynamoDbAuthorizations.__init__(self, table)

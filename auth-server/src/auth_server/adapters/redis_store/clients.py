@@ -31,7 +31,7 @@ class RedisClients:
         """See ClientStore."""
         return [client_from(found) async for found in read_all(self._database, "client")]
 
-    async def add_client(self, client: Client) -> Addition:
+    async def add_client(self, client: Client, initial_token: str | None = None) -> Addition:
         """See ClientStore."""
         renewed = {**document_fields(client), "document_expires_at": client.document_expires_at}
         outcome: bytes = await self._database.run(
@@ -40,6 +40,7 @@ class RedisClients:
             client.registration.value,
             client.created_at,
             client.tenant,
+            initial_token,
             len(renewed),
             *pairs(renewed),
             *pairs(client_fields(client)),

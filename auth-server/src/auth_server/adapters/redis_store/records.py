@@ -12,6 +12,7 @@ from auth_server.adapters.redis_store.client_fields import client_from
 from auth_server.adapters.redis_store.database import Database
 from auth_server.adapters.redis_store.fields import Fields, fields
 from auth_server.adapters.redis_store.grant_fields import grant_from
+from auth_server.adapters.redis_store.initial_tokens import initial_token_from
 from auth_server.adapters.redis_store.key_fields import key_from
 from auth_server.adapters.redis_store.people_fields import consent_from, session_from, user_from, workspace_from
 from auth_server.adapters.redis_store.reading import pieces, read_all
@@ -65,6 +66,8 @@ class RedisRecords:
             yield StoredClient(client_from(found), float(found["last_used_at"]), _time(found, "used_at"))
         for client_id, deleted_at in fields(await self._database.run("deleted_clients")).items():
             yield DeletedClient(client_id, float(deleted_at))
+        async for found in read_all(self._database, "initial-token"):
+            yield initial_token_from(found)
 
     async def _people(self) -> AsyncIterator[Record]:
         user_ids = set()

@@ -18,6 +18,7 @@ from auth_server.adapters.redis_store.client_fields import client_fields
 from auth_server.adapters.redis_store.database import Argument
 from auth_server.adapters.redis_store.fields import pairs
 from auth_server.adapters.redis_store.grant_fields import grant_fields
+from auth_server.adapters.redis_store.initial_tokens import initial_token_fields
 from auth_server.adapters.redis_store.key_fields import key_fields
 from auth_server.adapters.redis_store.people_fields import (
     consent_field,
@@ -33,6 +34,7 @@ from auth_server.domain.client import DYNAMIC_LIFETIME, NEVER_USED_LIFETIME, Reg
 from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.device import DEVICE_MEMORY
 from auth_server.domain.grant import REVOKED_GRANT_MEMORY
+from auth_server.domain.initial_token import InitialToken
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import RETIRED_LIFETIME, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
@@ -61,7 +63,7 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
     match record:
         case HadKeys():
             yield ["HSET", key("store", None), "had_keys", "1"]
-        case Workspace() | StoredClient() | DeletedClient() | User() | RememberedConsent():
+        case Workspace() | StoredClient() | DeletedClient() | InitialToken() | User() | RememberedConsent():
             yield from _owner(record, key)
         case Session(digest):
             yield ["HSET", key("session", digest), *pairs(session_fields(record))]
@@ -86,7 +88,7 @@ def commands_for(record: Record, key: KeyOf, now: float) -> Iterator[Command]:
 
 
 def _owner(
-    record: Workspace | StoredClient | DeletedClient | User | RememberedConsent, key: KeyOf
+    record: Workspace | StoredClient | DeletedClient | InitialToken | User | RememberedConsent, key: KeyOf
 ) -> Iterator[Command]:
     match record:
         case Workspace(name):
@@ -97,6 +99,10 @@ def _owner(
             yield from _client(record, key)
         case DeletedClient(client_id, deleted_at):
             yield ["HSET", key("clients-deleted", None), client_id, deleted_at]
+        case InitialToken(token_id):
+            yield ["HSET", key("initial-token", token_id), *pairs(initial_token_fields(record))]
+            yield ["ZADD", key("initial-tokens", None), record.created_at, token_id]
+            yield _review(key, "token", token_id, record.expires_at)
         case User():
             yield from _user(record, key)
         case RememberedConsent():

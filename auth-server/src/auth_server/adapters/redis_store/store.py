@@ -11,6 +11,7 @@ from auth_server.adapters.redis_store.consents import RedisConsents
 from auth_server.adapters.redis_store.database import Database
 from auth_server.adapters.redis_store.devices import RedisDevices
 from auth_server.adapters.redis_store.grants import RedisGrants
+from auth_server.adapters.redis_store.initial_tokens import RedisInitialTokens
 from auth_server.adapters.redis_store.keys import RedisSigningKeys
 from auth_server.adapters.redis_store.limits import RedisLimits
 from auth_server.adapters.redis_store.opening import open_database
@@ -29,6 +30,7 @@ _PROBE_PATIENCE = 0.25
 class RedisStore(
     RedisWorkspaces,
     RedisClients,
+    RedisInitialTokens,
     RedisPeople,
     RedisPushedRequests,
     RedisAuthorizations,
@@ -46,6 +48,7 @@ class RedisStore(
     def __init__(self, database: Database, clock: Clock) -> None:
         RedisWorkspaces.__init__(self, database)
         RedisClients.__init__(self, database)
+        RedisInitialTokens.__init__(self, database)
         RedisPeople.__init__(self, database)
         RedisPushedRequests.__init__(self, database)
         RedisAuthorizations.__init__(self, database)

@@ -7,6 +7,7 @@ from typing import Any
 
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.grants import revoke
+from auth_server.adapters.sqlite_store.initial_tokens import count_use
 from auth_server.adapters.sqlite_store.memory import Watched
 from auth_server.adapters.sqlite_store.revocations import note
 from auth_server.adapters.sqlite_store.workspaces import is_workspace
@@ -53,9 +54,9 @@ class SqliteClients:
         """See ClientStore."""
         return await self._database.read(_clients)
 
-    async def add_client(self, client: Client) -> Addition:
+    async def add_client(self, client: Client, initial_token: str | None = None) -> Addition:
         """See ClientStore."""
-        return await self._database.write(_add, client)
+        return await self._database.write(_add, client, initial_token)
 
     async def update_client(self, client: Client, registration_token: str | None = None) -> bool:
         """See ClientStore."""
@@ -80,12 +81,14 @@ def _clients(db: sqlite3.Connection) -> list[Client]:
     return [client_from_row(db, row) for row in rows]
 
 
-def _add(db: sqlite3.Connection, client: Client) -> Addition:
+def _add(db: sqlite3.Connection, client: Client, initial_token: str | None) -> Addition:
     if db.execute("SELECT 1 FROM deleted_clients WHERE client_id = ?", (client.client_id,)).fetchone():
         return Addition.DELETED
     if client.tenant is not None and not is_workspace(db, client.tenant):
         return Addition.NO_WORKSPACE
-    added = insert_client(db, client, client.created_at, None)
+    if initial_token is not None and not count_use(db, initial_token, client.created_at):
+        return Addition.NO_TOKEN
+    added = insert_client(db, client, client.created_at, None if initial_token is None else client.created_at)
     if not added and client.registration is Registration.DOCUMENT:
         _renew(db, client)
         return Addition.KNOWN

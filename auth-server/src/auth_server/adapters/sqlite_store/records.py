@@ -18,6 +18,7 @@ from auth_server.adapters.sqlite_store.consents import insert_consent, stored_co
 from auth_server.adapters.sqlite_store.database import Database
 from auth_server.adapters.sqlite_store.devices import insert_device, stored_devices
 from auth_server.adapters.sqlite_store.grants import restore_grant, stored_grants
+from auth_server.adapters.sqlite_store.initial_tokens import insert_initial_token, stored_initial_tokens
 from auth_server.adapters.sqlite_store.keys import every_key, insert_key
 from auth_server.adapters.sqlite_store.people import SESSION_COLUMNS, USER_COLUMNS, insert_user, user_from_row
 from auth_server.adapters.sqlite_store.pushed_requests import insert_pushed, stored_pushed_requests
@@ -26,6 +27,7 @@ from auth_server.adapters.sqlite_store.workspaces import WORKSPACE_COLUMNS
 from auth_server.domain.audit import AuditBatch
 from auth_server.domain.authorization import AuthorizationCode
 from auth_server.domain.consent import RememberedConsent
+from auth_server.domain.initial_token import InitialToken
 from auth_server.domain.revocation import Revocation
 from auth_server.domain.signing_key import SealedKey
 from auth_server.domain.user import Session, User
@@ -71,6 +73,7 @@ def _records(db: sqlite3.Connection) -> Iterator[Record]:
         yield StoredClient(client_from_row(db, tuple(columns)), last_used_at, used_at)
     for row in db.execute("SELECT client_id, deleted_at FROM deleted_clients ORDER BY rowid"):
         yield DeletedClient(*row)
+    yield from stored_initial_tokens(db)
     for row in db.execute(f"SELECT {USER_COLUMNS} FROM users ORDER BY rowid"):
         yield user_from_row(row)
     yield from stored_consents(db)
@@ -111,7 +114,7 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
     match record:
         case HadKeys():
             db.execute("UPDATE store SET had_keys = 1")
-        case Workspace() | StoredClient() | DeletedClient() | User() | RememberedConsent():
+        case Workspace() | StoredClient() | DeletedClient() | InitialToken() | User() | RememberedConsent():
             _add_owner(db, record)
         case Session():
             _insert(db, "sessions", SESSION_COLUMNS, astuple(record))
@@ -130,7 +133,7 @@ def _add(db: sqlite3.Connection, record: Record) -> None:
 
 
 def _add_owner(
-    db: sqlite3.Connection, record: Workspace | StoredClient | DeletedClient | User | RememberedConsent
+    db: sqlite3.Connection, record: Workspace | StoredClient | DeletedClient | InitialToken | User | RememberedConsent
 ) -> None:
     match record:
         case Workspace():
@@ -139,6 +142,8 @@ def _add_owner(
             insert_client(db, client, last_used_at, used_at)
         case DeletedClient():
             _insert(db, "deleted_clients", "client_id, deleted_at", astuple(record))
+        case InitialToken():
+            insert_initial_token(db, record)
         case User():
             insert_user(db, record)
         case RememberedConsent():

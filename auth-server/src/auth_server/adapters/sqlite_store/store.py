@@ -12,6 +12,7 @@ from auth_server.adapters.sqlite_store.consents import SqliteConsents
 from auth_server.adapters.sqlite_store.database import PATIENCE, Database, open_database
 from auth_server.adapters.sqlite_store.devices import SqliteDevices
 from auth_server.adapters.sqlite_store.grants import SqliteGrants
+from auth_server.adapters.sqlite_store.initial_tokens import SqliteInitialTokens
 from auth_server.adapters.sqlite_store.keys import SqliteSigningKeys
 from auth_server.adapters.sqlite_store.limits import SqliteLimits
 from auth_server.adapters.sqlite_store.people import SqlitePeople
@@ -30,6 +31,7 @@ _PROBE_PATIENCE = 0.25
 class SqliteStore(
     SqliteWorkspaces,
     SqliteClients,
+    SqliteInitialTokens,
     SqlitePeople,
     SqlitePushedRequests,
     SqliteAuthorizations,
@@ -48,6 +50,7 @@ class SqliteStore(
     def __init__(self, database: Database) -> None:
         SqliteWorkspaces.__init__(self, database)
         SqliteClients.__init__(self, database)
+        SqliteInitialTokens.__init__(self, database)
         SqlitePeople.__init__(self, database)
         SqlitePushedRequests.__init__(self, database)
         SqliteAuthorizations.__init__(self, database)

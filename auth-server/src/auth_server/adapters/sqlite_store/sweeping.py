@@ -60,6 +60,7 @@ STEPS: tuple[Step, ...] = (
     _delete("pushed_requests", "expires_at <= :limit", TRANSACTION_LIFETIME),
     _delete("transactions", "expires_at <= :limit"),
     _delete("device_authorizations", "expires_at <= :limit", DEVICE_MEMORY),
+    _delete("initial_tokens", "expires_at <= :limit"),
     _delete("client_secrets", "expires_at <= :limit"),
     _delete("consents", "expires_at <= :limit"),
     _delete("attempt_windows", "ends_at <= :limit"),

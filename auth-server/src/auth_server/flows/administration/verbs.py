@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from auth_server.flows.administration.clients import Clients
+from auth_server.flows.administration.initial_tokens import InitialTokens
 from auth_server.flows.administration.people import People
 from auth_server.flows.administration.workspaces import Workspaces
 from auth_server.ports.people import PasswordHasher
@@ -19,6 +20,7 @@ class Administration:
 
     people: People
     clients: Clients
+    initial_tokens: InitialTokens
     workspaces: Workspaces
 
     @classmethod
@@ -38,5 +40,6 @@ class Administration:
         return cls(
             people=people,
             clients=Clients(clients=store, resources=resources, clock=clock, entropy=entropy),
+            initial_tokens=InitialTokens(tokens=store, clock=clock, entropy=entropy),
             workspaces=Workspaces(workspaces=store, people=people, clock=clock),
         )

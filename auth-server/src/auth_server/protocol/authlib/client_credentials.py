@@ -2,7 +2,8 @@
 
 from authlib.oauth2.rfc6749 import InvalidScopeError, grants
 
-from auth_server.domain.client import AuthenticationMethod, Client
+from auth_server.domain.client import AuthenticationMethod, Client, Registration
+from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol.authlib import server
 from auth_server.protocol.authlib.server import Server, TokenDecision, TokenRequest
 from shared_kernel import scope
@@ -11,8 +12,11 @@ from shared_kernel import scope
 def decide(request: TokenRequest) -> TokenDecision:
     """Judges a request for a token of the client's own.
 
-    Raises Refused: CLIENT_NOT_AUTHENTICATED, GRANT_TYPE_NOT_ALLOWED, SCOPE_NOT_ALLOWED.
+    Raises Refused: CLIENT_NOT_AUTHENTICATED, GRANT_TYPE_NOT_ALLOWED, CLIENT_CREDENTIALS_NOT_GRANTED, SCOPE_NOT_ALLOWED.
     """
+    client = request.client
+    if client.confidential and client.registration is not Registration.OPERATOR:
+        raise Refused(Reason.CLIENT_CREDENTIALS_NOT_GRANTED)
     default = _machine_scopes(request.client)
     return Server(server.token_client(request), _Grant, default_scopes=default).decide(request)
 

@@ -1,6 +1,6 @@
--- A: client_id, registration, created_at, workspace or nothing, the number of fields that a renewed document replaces,
--- names and values: first of those fields, then of all.
-local client_id, registration, at, workspace = A[1], A[2], A[3], A[4]
+-- A: client_id, registration, created_at, workspace or nothing, id of an initial access token or nothing, the number of
+-- fields that a renewed document replaces, names and values: first of those fields, then of all.
+local client_id, registration, at, workspace, token = A[1], A[2], A[3], A[4], A[5]
 local key = name('client', client_id)
 if redis.call('HEXISTS', PREFIX .. 'clients-deleted', client_id) == 1 then
     return 'deleted'
@@ -14,20 +14,28 @@ if known[1] then
         return 'known'
     end
     if registration == 'document' then
-        redis.call('HSET', key, unpack(A, 6, 5 + 2 * A[5]))
+        redis.call('HSET', key, unpack(A, 7, 6 + 2 * A[6]))
     end
     if known[1] ~= 'operator' and tonumber(at) > tonumber(known[2]) then
         client_heard_of(client_id, at, known[3])
     end
     return is_repeated and known[4] == at and 'added' or 'known'
 end
-redis.call('HSET', key, 'last_used_at', at, unpack(A, 6 + 2 * A[5]))
+if token ~= '' then
+    local good = redis.call('HMGET', name('initial-token', token), 'uses', 'max_uses', 'expires_at')
+    if not good[1] or tonumber(good[1]) >= tonumber(good[2]) or tonumber(good[3]) <= tonumber(at) then
+        return 'no_token'
+    end
+    redis.call('HINCRBY', name('initial-token', token), 'uses', 1)
+    redis.call('HSET', key, 'used_at', at)
+end
+redis.call('HSET', key, 'last_used_at', at, unpack(A, 7 + 2 * A[6]))
 redis.call('ZADD', PREFIX .. 'clients', at, client_id)
 if workspace ~= '' then
     count_in(workspace, 'clients', 1)
 end
 if registration ~= 'operator' then
-    client_heard_of(client_id, at, false)
+    client_heard_of(client_id, at, token ~= '')
     -- Anyone may register, so what that costs has a bound. A client with a grant has been used, and stays.
     local excess = redis.call('ZCARD', PREFIX .. 'clients-never-used') - MAX_NEVER_USED
     if excess > 0 then

@@ -39,6 +39,11 @@ function sweeps.consents(user_id)
     return next_end
 end
 
+function sweeps.token(token_id)
+    redis.call('DEL', name('initial-token', token_id))
+    redis.call('ZREM', PREFIX .. 'initial-tokens', token_id)
+end
+
 function sweeps.secret(client_id)
     redis.call('HDEL', name('client', client_id), 'previous_secret')
 end
