@@ -19,6 +19,7 @@ from auth_server.adapters.audit_trail import StoreAuditTrail
 from auth_server.adapters.backup_file import new_backup, open_backup
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
+from auth_server.adapters.metrics import definitions
 from auth_server.adapters.outside import OverHttp
 from auth_server.adapters.passwords import open_passwords
 from auth_server.adapters.redis_store.store import open_redis
@@ -46,6 +47,7 @@ from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.key_file import read_key_file
+from shared_kernel.metrics_page import Metering, MetricsPage
 from shared_kernel.request_log import RequestLog
 
 
@@ -116,6 +118,7 @@ async def service(
     clock: Clock | None = None,
     entropy: Entropy | None = None,
     passwords: PasswordHasher | None = None,
+    metering: Metering | None = None,
 ) -> AsyncIterator[App]:
     """The ASGI application, over an open store. Raises CannotStart, UnusableKeyFile."""
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
@@ -154,7 +157,11 @@ async def service(
             housekeeping.start_soon(trail.run)
             hosts = host_names([settings.issuer, *settings.resources]) | {*settings.allowed_hosts}
             door = FrontDoor(site, hosts=hosts, limit=settings.max_concurrent_requests)
-            yield behind_proxies(RequestLog(door, clock=clock, entropy=entropy), settings.trusted_proxies)
+            app: App = RequestLog(door, clock=clock, entropy=entropy)
+            if metering is not None:
+                metering.paths.learn(site.paths)
+                app = MetricsPage(app, metering)
+            yield behind_proxies(app, settings.trusted_proxies)
             housekeeping.cancel_scope.cancel()
         await trail.close()
 
@@ -228,15 +235,16 @@ async def restore_store(settings: Settings, path: Path) -> int:
 
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then ends in order. Raises CannotStart, CannotListen, UnusableKeyFile."""
-    logs.configure("auth-server", settings.log_level)
+    metering = Metering.over(definitions, settings.metrics_token_file) if settings.metrics_token_file else None
+    logs.configure("auth-server", settings.log_level, metering.metrics.observe if metering else None)
     listener = http_server.listen(settings.host, settings.port, "AUTH_")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, listener))
+        runner.run(_serve(settings, listener, metering))
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, metering: Metering | None) -> None:
     with listener:
-        async with service(settings) as app:
+        async with service(settings, metering=metering) as app:
             _log.info(
                 "starting",
                 issuer=settings.issuer,

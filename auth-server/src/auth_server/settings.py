@@ -24,6 +24,7 @@ from shared_kernel.settings import (
     CommaSeparated,
     LogLevel,
     MaxConcurrentRequests,
+    MetricsTokenFile,
     Networks,
     PublicUrl,
     ServiceSettings,
@@ -183,6 +184,7 @@ class Settings(ServiceSettings):
         description="Comma-separated private-use URI schemes of known apps. A client that registers itself may be "
         "redirected to one of these, to a scheme with a dot (RFC 8252 §7.1), to https, or to loopback.",
     )
+    metrics_token_file: MetricsTokenFile = None
     log_level: LogLevel = "INFO"
     brand_name: str = Field(
         default="DynamoSQL",

@@ -23,6 +23,7 @@ from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.adapters.metrics import definitions
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
@@ -56,6 +57,8 @@ from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.key_file import UnusableKeyFile, read_key_file
+from shared_kernel.metrics import Gauge
+from shared_kernel.metrics_page import Metering, MetricsPage
 from shared_kernel.request_log import RequestLog
 from shared_kernel.settings import LOOPBACK_HOSTS, is_loopback
 
@@ -102,6 +105,7 @@ class Engine:
     queries: QueryService
     running: Callable[[], AbstractAsyncContextManager[None]]
     is_warm: Callable[[], bool]
+    gauges: Sequence[Gauge]
 
 
 def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
@@ -137,13 +141,28 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
             yield
             background.cancel_scope.cancel()
 
-    return Engine(browsing, queries, running, warm.is_set)
+    admission = queries.admission
+    observed = gauges(lambda: admission.running, lambda: admission.waiting, lambda: len(relational.process_ids()))
+    return Engine(browsing, queries, running, warm.is_set, observed)
 
 
-def create_app(settings: Settings) -> App:
+def gauges(
+    running: Callable[[], float], waiting: Callable[[], float], children: Callable[[], float]
+) -> Sequence[Gauge]:
+    """The metrics that are no events."""
+    return (
+        Gauge("mcp_queries_running", "Queries that are running.", running),
+        Gauge("mcp_queries_waiting", "Queries that wait for their turn.", waiting),
+        Gauge("mcp_duckdb_children", "Query processes that live.", children),
+    )
+
+
+def create_app(settings: Settings, metering: Metering | None = None) -> App:
     """The whole service as one ASGI application, whose lifespan runs all that it needs. Raises CannotStart."""
     clock, entropy = SystemClock(), SystemEntropy()
     engine = create_engine(settings, clock, entropy)
+    if metering is not None:
+        metering.metrics.add(engine.gauges)
     # A transport of its own, since a proxy in the environment is not meant for this.
     fetching = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())
     keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
@@ -181,6 +200,7 @@ def create_app(settings: Settings) -> App:
         ready=engine.is_warm,
         clock=clock,
         entropy=entropy,
+        metering=metering,
     )
 
 
@@ -195,6 +215,7 @@ def http_app(
     ready: Callable[[], bool],
     clock: Clock,
     entropy: Entropy,
+    metering: Metering | None = None,
 ) -> App:
     """The service on one page, over tools and what its issuer tells; `running` is entered for as long as it runs."""
     surface = ToolSurface(tools, clock=clock)
@@ -244,7 +265,11 @@ def http_app(
     application.router.redirect_slashes = False  # a redirect would carry the request's Host
     hosts = host_names([settings.resource]) | {*settings.allowed_hosts}
     door = FrontDoor(application, hosts=hosts, limit=settings.max_concurrent_requests)
-    return behind_proxies(RequestLog(door, clock=clock, entropy=entropy), settings.trusted_proxies)
+    app: App = RequestLog(door, clock=clock, entropy=entropy)
+    if metering is not None:
+        metering.paths.learn(route.path for route in routes)
+        app = MetricsPage(app, metering)
+    return behind_proxies(app, settings.trusted_proxies)
 
 
 def _limits(settings: Settings) -> Limits:
@@ -287,10 +312,22 @@ async def _warm_up(relational: RelationalEngine, warm: anyio.Event) -> None:
             warm.set()
 
 
+def _metering(settings: Settings) -> Metering | None:
+    """What is counted, if the operator wants it. Raises CannotStart."""
+    if settings.metrics_token_file is None:
+        return None
+    try:
+        return Metering.over(definitions, settings.metrics_token_file)
+    except UnusableKeyFile as problem:
+        message = f"MCP_METRICS_TOKEN_FILE: {problem}"
+        raise CannotStart(message) from problem
+
+
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what is under way. Raises CannotStart, CannotListen."""
-    logs.configure("mcp-server", settings.log_level)
-    app = create_app(settings)
+    metering = _metering(settings)
+    logs.configure("mcp-server", settings.log_level, metering.metrics.observe if metering else None)
+    app = create_app(settings, metering)
     listener = http_server.listen(settings.host, settings.port, "MCP_")
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         _log.info(

@@ -14,6 +14,7 @@ from shared_kernel.settings import (
     CommaSeparated,
     LogLevel,
     MaxConcurrentRequests,
+    MetricsTokenFile,
     Networks,
     PublicUrl,
     ServiceSettings,
@@ -110,6 +111,7 @@ class Settings(ServiceSettings):
     )
     max_concurrent_requests: MaxConcurrentRequests = 256
     shutdown_delay_seconds: ShutdownDelaySeconds = 5.0
+    metrics_token_file: MetricsTokenFile = None
     log_level: LogLevel = "INFO"
     brand_name: str = Field(
         default="DynamoSQL",

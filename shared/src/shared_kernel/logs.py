@@ -6,7 +6,7 @@ an event that could hold a secret is searched for one.
 
 import atexit
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
@@ -32,6 +32,13 @@ _RECORD_ATTRIBUTES = frozenset(logging.makeLogRecord({}).__dict__) | {"message",
 _CAUSE_LENGTH = 300
 _CAUSES = 5
 _STANDARD_ERROR = 2
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
 
 
 class LineFormat:
@@ -65,15 +72,32 @@ class LineFormat:
         return (encoded if harmless else redact(encoded)) + b"\n"
 
 
-def configure(service: str, level: str = "INFO") -> LineWriter:
-    """Sends the lines of structlog and of the standard library's logging to standard error, through one writer."""
+def configure(
+    service: str, level: str = "INFO", observe: Callable[[str, Mapping[str, Any]], None] | None = None
+) -> LineWriter:
+    """Sends the lines of structlog and of the standard library's logging to standard error, through one writer.
+
+    `observe` is told the level and the fields of every event of ours from info on, also of those that `level` leaves
+    out.
+    """
     writer = LineWriter(_STANDARD_ERROR)
     atexit.register(writer.close)
     lines = LineFormat(service, SystemClock())
+    threshold = logging.getLevelNamesMapping()[level]
+
+    def observed(logger: _Sink, method: str, event: MutableMapping[str, Any]) -> bytes:
+        if observe is not None:
+            observe(method, event)
+        if _LEVELS[method] < threshold:
+            raise structlog.DropEvent
+        return lines.line(logger.name, method, event)
+
     structlog.configure(
-        processors=[lambda logger, method, event: lines.line(logger.name, method, event)],
+        processors=[observed],
         logger_factory=partial(_Sink, writer.write),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(
+            threshold if observe is None else min(threshold, logging.INFO)
+        ),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()

@@ -5,6 +5,7 @@ A secret never stands in a variable of its own; the variable `…_FILE` names a 
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -68,6 +69,13 @@ LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"],
     BeforeValidator(_upper),
     Field(description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR."),
+]
+MetricsTokenFile = Annotated[
+    Path | None,
+    Field(
+        description="File (mode 0600) with the token that reads `/metrics`, 20 characters or more on one line; without "
+        "it nothing is counted, and the path is not there.",
+    ),
 ]
 AllowedHosts = Annotated[
     CommaSeparated,

@@ -41,6 +41,8 @@ class Service:
         self._browser = Browser(issuer=issuer, render=Renderer(brand=brand, issuer=issuer))
         documents = published(deployment, keys)
         table = endpoints(flows, documents, store=store, keys=keys, issuer=issuer, browser=self._browser)
+        self.paths = frozenset(table)
+        """Every path that answers; the last part of some is a name in braces, which stands for a value."""
         routes = [_ExactRoute(path, endpoint.recorded(trail)) for path, endpoint in table.items()]
         router = Router(routes, redirect_slashes=False, default=self._missing)
         public = {path: endpoint.handlers for path, endpoint in table.items() if endpoint.cross_origin}

@@ -36,6 +36,16 @@ class Admission:
         # The order of keys is the order of turns: who was served goes to the end.
         self._waiting: dict[str, dict[str, deque[_Waiter]]] = {}
 
+    @property
+    def running(self) -> int:
+        """How many queries are running."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """How many queries wait for their turn."""
+        return sum(len(queue) for queues in self._waiting.values() for queue in queues.values())
+
     @asynccontextmanager
     async def admitted(self, principal: Principal) -> AsyncGenerator[None]:
         """Runs the block within the principal's share and the deadline. Raises Failure: busy, deadline_exceeded.
@@ -55,7 +65,7 @@ class Admission:
         if not own and self._has_room(tenant, subject):
             self._take(tenant, subject)
             return
-        if len(own) >= self._limits.waiting_per_principal or self._waiters() >= self._limits.waiting:
+        if len(own) >= self._limits.waiting_per_principal or self.waiting >= self._limits.waiting:
             raise self._busy(tenant, subject)
         waiter = _Waiter()
         self._waiting.setdefault(tenant, {}).setdefault(subject, deque()).append(waiter)
@@ -119,9 +129,6 @@ class Admission:
             del queues[subject]
         if not queues:
             del self._waiting[tenant]
-
-    def _waiters(self) -> int:
-        return sum(len(queue) for queues in self._waiting.values() for queue in queues.values())
 
     def _busy(self, tenant: str, subject: str) -> Failure:
         own = self._running_of[tenant, subject]

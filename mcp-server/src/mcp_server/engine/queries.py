@@ -43,7 +43,7 @@ class QueryService:
         limits: Limits,
     ) -> None:
         self._schemas, self._clock, self._limits = schemas, clock, limits
-        self._admission = Admission(limits)
+        self.admission = Admission(limits)
         self._planner = Planner(schemas=schemas, catalog=catalog, heavy=heavy_planning, clock=clock)
         self._execution = Execution(
             planner=self._planner,
@@ -81,7 +81,7 @@ class QueryService:
             return await self._pages.later(principal, cursor, query_digest=query_digest, max_rows=max_rows)
         options = Options(consistent_read, allow_full_scan, max_read_units)
         started_at = self._clock.monotonic()
-        async with self._admission.admitted(principal):
+        async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
             run = await self._execution.run(principal, schema, statement, options)
         return await self._pages.first(
@@ -93,7 +93,7 @@ class QueryService:
     ) -> Explanation:
         """How run_sql would read for a statement. Raises Failure; reads no items but the catalogue's samples."""
         schema = self._schemas.find(principal, schema_name)
-        async with self._admission.admitted(principal):
+        async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
             plan = await self._planner.plan(principal, schema, statement, consistent=False)
         large = plan.large_scans

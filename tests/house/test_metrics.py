@@ -1,0 +1,123 @@
+"""docs/metrics.md, the alerts and the dashboard name the metrics that there are."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+from auth_server.adapters import metrics as auth_metrics
+from mcp_server import app as mcp_app
+from mcp_server.adapters import metrics as mcp_metrics
+from shared_kernel.metrics import Counted, Definition, Gauge, Metrics, PathNames, Timed
+from tests.house.test_docs import section
+from tests.support.processes import REPOSITORY
+
+MONITORING = REPOSITORY / "deploy/monitoring"
+DEFINITIONS = {"auth-server": auth_metrics.definitions, "mcp-server": mcp_metrics.definitions}
+GAUGES: dict[str, Sequence[Gauge]] = {"auth-server": (), "mcp-server": mcp_app.gauges(lambda: 0, lambda: 0, lambda: 0)}
+
+
+def defined(service: str) -> Sequence[Definition]:
+    """The metrics of a service that are made of events."""
+    return DEFINITIONS[service](PathNames())
+
+
+def rows(service: str) -> list[str]:
+    """What docs/metrics.md is to say of a service."""
+    written = []
+    for definition in defined(service):
+        suffix = "_total" if isinstance(definition, Counted) else ""
+        labels = getattr(definition, "labels", {}) or ({} if definition.events else {"level": "", "event": ""})
+        events = ", ".join(f"`{event}`" for event in definition.events) or "every one"
+        names = ", ".join(f"`{label}`" for label in labels)
+        written.append(f"| `{definition.name}{suffix}` | {names} | {events} | {definition.help} |")
+    written += [f"| `{gauge.name}` |  | none | {gauge.help} |" for gauge in GAUGES[service]]
+    return written
+
+
+@pytest.mark.parametrize("service", DEFINITIONS)
+def test_every_metric_is_documented_as_it_is(service: str) -> None:
+    written = [line for line in section("metrics.md", f"## {service}").splitlines() if line.startswith("| `")]
+    assert written == rows(service), "docs/metrics.md should have these rows:\n" + "\n".join(rows(service))
+
+
+@pytest.mark.parametrize("service", DEFINITIONS)
+def test_every_metric_is_made_of_events_that_are_logged(service: str) -> None:
+    text = section("logs.md", f"## {service}") + section("logs.md", "## Both")
+    logged = set(re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE))
+    for definition in defined(service):
+        assert set(definition.events) <= logged, definition.name
+
+
+def exported() -> set[str]:
+    """The names of all samples that either service can export."""
+    names = {"process_resident_memory_bytes"}
+    for service in DEFINITIONS:
+        for definition in defined(service):
+            if isinstance(definition, Counted):
+                names.add(f"{definition.name}_total")
+            elif isinstance(definition, Timed):
+                names |= {f"{definition.name}_{part}" for part in ("bucket", "sum", "count")}
+            else:
+                names.add(definition.name)
+        names |= {gauge.name for gauge in GAUGES[service]}
+    return names
+
+
+def labels() -> set[str]:
+    """The labels that samples can have, with those of every scrape."""
+    found = {"le", "instance", "job", "level", "event"}
+    for service in DEFINITIONS:
+        for definition in defined(service):
+            found |= set(getattr(definition, "labels", {}))
+    return found
+
+
+def expressions() -> Iterator[str]:
+    """Every query of the alerts and of the dashboard."""
+    for group in yaml.safe_load((MONITORING / "alerts.yml").read_text("utf-8"))["groups"]:
+        for rule in group["rules"]:
+            yield rule["expr"]
+    dashboard: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text("utf-8"))
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            yield target["expr"].replace("$__rate_interval", "1m")
+
+
+@pytest.mark.parametrize("expression", list(expressions()))
+def test_alerts_and_dashboard_ask_for_what_is_exported(expression: str) -> None:
+    promql_parser.parse(expression)
+    bare = re.sub(r'"[^"]*"', '""', expression)
+    asked = set(re.findall(r"\b(?:auth|mcp|process)_[a-z_]+\b", bare))
+    assert asked
+    assert asked <= exported()
+    grouped = {name for names in re.findall(r"by \(([^)]*)\)", bare) for name in re.split(r",\s*", names)}
+    matched = set(re.findall(r"([a-z_]+)(?:=~|!=|!~|=)\"", bare))
+    assert grouped | matched <= labels()
+
+
+def test_values_of_labels_in_queries_exist() -> None:
+    """An alert that waits for a word that nobody writes would never fire."""
+    known = "\n".join(path.read_text("utf-8") for path in (REPOSITORY / "docs").glob("*.md"))
+    known += "\n".join(path.read_text("utf-8") for path in REPOSITORY.glob("*-server/src/**/*.py"))
+    values = {
+        value
+        for expression in expressions()
+        for label, quoted in re.findall(r"([a-z_]+)(?:=~|!=|!~|=)\"([^\"]*)\"", expression)
+        for value in quoted.split("|")
+        if label not in {"status", "path"}
+    }
+    assert values
+    for value in values:
+        assert re.search(rf"\b{re.escape(value)}\b", known), value
+
+
+def test_the_sum_of_nothing_is_exported_too() -> None:
+    """What has no label is there, with 0, before anything has happened: a rate of it can be asked for."""
+    text = Metrics(defined("auth-server")).exposition().decode()
+    assert "\nauth_audit_lost_total 0.0\n" in text
+    assert "\nauth_store_away 0.0\n" in text
