@@ -78,6 +78,8 @@ def test_a_secret_is_shown_once(run: CommandLine) -> None:
         "grant_types": ["client_credentials"],
         "scopes": ["query"],
         "resource_server": None,
+        "dpop_bound": False,
+        "par_required": False,
         "created_at": client["created_at"],
         "authentication_methods": ["client_secret_basic", "client_secret_post"],
         "jwks_uri": None,
@@ -164,6 +166,17 @@ def test_a_client_gets_the_grants_that_the_operator_names(run: CommandLine) -> N
     public = ("client", "create", "--public", "--name", "App", "--redirect-uri", "http://127.0.0.1/callback")
     assert_failed(run(*public, "--grant", "token-exchange"), "confidential")
     assert run(*public, "--grant", "password").status == 2
+
+
+def test_a_client_is_held_to_proofs_and_pushed_requests(run: CommandLine) -> None:
+    create = ("client", "create", "--name", "App", "--public", "--redirect-uri", "http://127.0.0.1/callback", "--json")
+    client_id = run(*create, "--dpop-bound", "--par-required").document["client_id"]
+    shown = run("client", "get", client_id, "--json").document
+    assert (shown["dpop_bound"], shown["par_required"]) == (True, True)
+    shown = run("client", "update", client_id, "--no-dpop-bound", "--json").document
+    assert (shown["dpop_bound"], shown["par_required"]) == (False, True)
+    server = ("client", "create", "--confidential", "--name", "API", "--resource-server", RESOURCE)
+    assert run(*server, "--dpop-bound").status == 2
 
 
 def test_a_resource_server_gets_credentials_and_no_grants(run: CommandLine) -> None:

@@ -11,7 +11,7 @@ import pytest
 from auth_server.domain.client import MAX_NEVER_USED, GrantType, Registration
 from auth_server.domain.deployment import DocumentPolicy
 from auth_server.domain.failures import Reason, Refused
-from auth_server.flows.authorize import Continue
+from auth_server.flows.authorize import Continue, ErrorRedirect
 from auth_server.flows.client_documents import RETRY_SECONDS, STALE_SECONDS
 from auth_server.protocol.client_documents import LEAST_AGE, Defect
 from tests.auth_server.flows.world import World, authorization_request, error, ok, open_world
@@ -301,3 +301,18 @@ async def test_documents_nobody_used_are_forgotten(here: Published) -> None:
             replace(client, client_id=f"https://app.example/{number}", created_at=client.created_at + 1)
         )
     assert await here.world.store.client(here.url) is None
+
+
+async def test_i15_i16_a_document_says_what_its_client_demands(here: Published) -> None:
+    """Once it is read anew, what it says no longer is demanded no longer."""
+    here.publish(require_pushed_authorization_requests=True)
+    outcome = await here.world.begin(here.url)
+    assert isinstance(outcome, ErrorRedirect)
+    assert outcome.reason is Reason.PUSHED_REQUEST_REQUIRED
+    here.leave_out_of_date()
+    here.publish(dpop_bound_access_tokens=True)
+    code = await here.world.code(here.url)
+    assert (await here.world.redeem(here.url, code)).reason is Reason.DPOP_PROOF_REQUIRED
+    here.leave_out_of_date()
+    here.publish()
+    ok(await here.world.redeem(here.url, await here.world.code(here.url)))

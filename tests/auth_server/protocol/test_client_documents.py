@@ -284,6 +284,14 @@ def test_a_client_without_the_code_grant_is_refused(member: dict[str, Any]) -> N
     assert defect({**METADATA, **member}) == Defect.GRANT_TYPES
 
 
+def test_a_document_says_what_its_client_demands() -> None:
+    assert (read(METADATA).dpop_bound, read(METADATA).par_required) == (False, False)
+    demanding = {"dpop_bound_access_tokens": True, "require_pushed_authorization_requests": True}
+    assert (read(METADATA | demanding).dpop_bound, read(METADATA | demanding).par_required) == (True, True)
+    for name in demanding:
+        assert defect({**METADATA, name: "true"}) == Defect.WRONG_TYPE
+
+
 def test_null_means_absent() -> None:
     """Some publish every field they know."""
     absent = dict.fromkeys(["jwks", "grant_types", "response_types", "token_endpoint_auth_method", "client_uri"])

@@ -34,6 +34,8 @@ MANAGED = replace(
     jwks='{"keys":[]}',
     authentication_method=AuthenticationMethod.PRIVATE_KEY_JWT,
     registration_token="registration",
+    dpop_bound=True,
+    par_required=True,
 )
 TOKEN = InitialToken("token", "digest", "for Ädä", 2, 0, NOW, NOW + 1000)
 RESOURCE_SERVER = replace(CLIENT, client_id="client_rs", grant_types=frozenset(), resource_server="https://r/mcp")

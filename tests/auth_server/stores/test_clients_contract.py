@@ -107,9 +107,18 @@ async def test_too_many_never_used_clients_push_out_the_oldest(store: Store) -> 
 
 async def test_a_client_can_be_changed(store: Store) -> None:
     await store.add_client(CLIENT)
-    changed = replace(CLIENT, name="Other", redirect_uris=("https://a/b",), scopes=frozenset({"query"}))
+    changed = replace(
+        CLIENT,
+        name="Other",
+        redirect_uris=("https://a/b",),
+        scopes=frozenset({"query"}),
+        dpop_bound=True,
+        par_required=True,
+    )
     assert await store.update_client(changed)
     assert await store.client("client_a") == changed
+    assert await store.update_client(CLIENT)
+    assert await store.client("client_a") == CLIENT
     assert not await store.update_client(PUBLIC)
 
 

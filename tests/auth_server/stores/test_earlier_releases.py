@@ -19,7 +19,15 @@ from auth_server.adapters.redis_store.grant_fields import grant_fields, grant_fr
 from auth_server.ports.records import StoredClient, StoredCode, StoredGrant, StoredTransaction
 from tests.auth_server.stores.test_contract import CODE, GRANT, NOW, PUBLIC, REQUEST, TRANSACTION, USER
 
-LATER = {"jwks", "jwks_uri", "authentication_method", "registration_token", "resource_server"}
+LATER = {
+    "jwks",
+    "jwks_uri",
+    "authentication_method",
+    "registration_token",
+    "resource_server",
+    "dpop_bound",
+    "par_required",
+}
 
 
 def test_a_client_in_redis() -> None:

@@ -57,6 +57,8 @@ async def test_a_client_learns_all_about_itself(site: Site) -> None:
         "scope",
         "grant_types",
         "redirect_uris",
+        "dpop_bound_access_tokens",
+        "require_pushed_authorization_requests",
         "secrets",
     }
     assert (told["client_id"], told["scope"]) == (site.seed.bot_id, "schemas:read query")

@@ -40,6 +40,24 @@ JwksUri = Annotated[
 ]
 
 
+DpopBound = Annotated[
+    bool | None,
+    typer.Option(
+        "--dpop-bound/--no-dpop-bound",
+        help="Whether each of its token requests must prove that it holds a key (DPoP).",
+        show_default=False,
+    ),
+]
+ParRequired = Annotated[
+    bool | None,
+    typer.Option(
+        "--par-required/--no-par-required",
+        help="Whether its authorization requests must be pushed to /par.",
+        show_default=False,
+    ),
+]
+
+
 class _Grant(StrEnum):
     DEVICE_CODE = "device-code"
     TOKEN_EXCHANGE = "token-exchange"
@@ -92,6 +110,8 @@ def create(
     workspace: InWorkspace = DEFAULT_WORKSPACE.name,
     jwks: JwksFile = None,
     jwks_uri: JwksUri = None,
+    dpop_bound: DpopBound = None,
+    par_required: ParRequired = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a client. A confidential one can use client_credentials; with redirect URIs, people can sign in as well.
@@ -101,9 +121,11 @@ def create(
     keys, has_keys = _content(jwks), jwks is not None or jwks_uri is not None
     if confidential is None and not has_keys:
         raise typer.BadParameter("one is needed", param_hint="--confidential / --public")
-    has_more = redirect_uris or scope is not None or grants or has_keys
+    has_more = redirect_uris or scope is not None or grants or has_keys or dpop_bound or par_required
     if resource_server is not None and (not confidential or has_more):
-        message = "--resource-server goes with --confidential, and without redirect URIs, scopes, grants and keys."
+        message = (
+            "--resource-server goes with --confidential, and without redirect URIs, scopes, grants, keys and demands."
+        )
         raise typer.BadParameter(message)
     made = administer(
         lambda administration: (
@@ -116,6 +138,8 @@ def create(
                 grants=[_GRANT_TYPES[grant] for grant in grants or ()],
                 jwks=keys,
                 jwks_uri=jwks_uri,
+                dpop_bound=bool(dpop_bound),
+                par_required=bool(par_required),
             )
             if resource_server is None
             else administration.clients.create_resource_server(name=name, resource=resource_server)
@@ -153,6 +177,8 @@ def update(
     ] = None,
     jwks: JwksFile = None,
     jwks_uri: JwksUri = None,
+    dpop_bound: DpopBound = None,
+    par_required: ParRequired = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a client that an operator made. What is given replaces what was; the rest stays.
@@ -162,7 +188,14 @@ def update(
     keys = _content(jwks)
     changed = administer(
         lambda administration: administration.clients.update(
-            client_id, name=name, redirect_uris=redirect_uris or None, scope=scope, jwks=keys, jwks_uri=jwks_uri
+            client_id,
+            name=name,
+            redirect_uris=redirect_uris or None,
+            scope=scope,
+            jwks=keys,
+            jwks_uri=jwks_uri,
+            dpop_bound=dpop_bound,
+            par_required=par_required,
         )
     )
     show_one(as_json, _document(changed))
@@ -204,6 +237,8 @@ def _document(client: Client) -> dict[str, Any]:
         "grant_types": sorted(client.grant_types),
         "scopes": sorted(client.scopes),
         "resource_server": client.resource_server,
+        "dpop_bound": client.dpop_bound,
+        "par_required": client.par_required,
         "created_at": moment(client.created_at),
         "authentication_methods": sorted(client.methods),
         "jwks_uri": client.jwks_uri,

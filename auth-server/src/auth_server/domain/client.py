@@ -68,6 +68,8 @@ class Client:
     and has none, nor has a resource server. `document_expires_at` is when the metadata document of a client that has
     one must be fetched anew.
     `registration_token` is the SHA-256 of the token with which a client manages its own registration (RFC 7592).
+    `dpop_bound` demands that its token requests prove that it holds a key (RFC 9449 §5.2), `par_required` that its
+    authorization requests are pushed (RFC 9126 §6).
     `resource_server` is the resource for which the client answers, and whose tokens it may look into; None for most.
     Times are seconds since the epoch.
     """
@@ -88,6 +90,8 @@ class Client:
     authentication_method: AuthenticationMethod | None = None
     registration_token: str | None = None
     resource_server: str | None = None
+    dpop_bound: bool = False
+    par_required: bool = False
 
     @property
     def methods(self) -> frozenset[AuthenticationMethod]:

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     DPOP_PROOF_NOT_VALID = "dpop_proof_not_valid"
     DPOP_PROOF_REUSED = "dpop_proof_reused"
     DPOP_PROOF_MISSING = "dpop_proof_missing"
+    DPOP_PROOF_REQUIRED = "dpop_proof_required"
     DPOP_NONCE_REQUIRED = "dpop_nonce_required"
     CODE_OF_ANOTHER_KEY = "code_of_another_key"
     REFRESH_TOKEN_OF_ANOTHER_KEY = "refresh_token_of_another_key"
@@ -238,6 +239,9 @@ WIRE: dict[Reason, WireError] = {
     Reason.DPOP_PROOF_REUSED: WireError(400, "invalid_dpop_proof", "The DPoP proof has been used before."),
     Reason.DPOP_PROOF_MISSING: WireError(
         400, "invalid_dpop_proof", "This needs a DPoP proof by the key it is bound to."
+    ),
+    Reason.DPOP_PROOF_REQUIRED: WireError(
+        400, "invalid_dpop_proof", "This client's metadata demand a DPoP proof with each token request."
     ),
     Reason.DPOP_NONCE_REQUIRED: WireError(
         400, "use_dpop_nonce", "The DPoP proof must hold the nonce of the DPoP-Nonce header."

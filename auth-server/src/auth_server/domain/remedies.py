@@ -101,6 +101,10 @@ REMEDIES: Mapping[Reason, Remedy] = {
     Reason.DPOP_PROOF_MISSING: _client(
         "The code or token is bound to a key, and no proof of it came.", "Send a DPoP header with a proof."
     ),
+    Reason.DPOP_PROOF_REQUIRED: _client(
+        "The client's metadata say dpop_bound_access_tokens, and the token request holds no DPoP proof.",
+        "Send a proof with each token request, or take that out of the metadata.",
+    ),
     Reason.DPOP_NONCE_REQUIRED: _client(
         "The proof lacks a nonce of this server's.", "Repeat the request with the nonce of the DPoP-Nonce header."
     ),

@@ -88,8 +88,8 @@ def judge(
     """
     given = parameters.parse(pairs)
     _check_extensions(given)
-    # RFC 9126 §4: "the authorization server [...] can require" that requests are pushed.
-    if deployment.par_required and not pushed:
+    # RFC 9126 §5 has the server require that requests are pushed, §6 the client.
+    if (deployment.par_required or proven.client.par_required) and not pushed:
         raise Refused(Reason.PUSHED_REQUEST_REQUIRED)
     scopes = authorization_code.allowed_scopes(proven.client, given.values)
     resource = resource_indicator.resolve(given.resources, deployment)

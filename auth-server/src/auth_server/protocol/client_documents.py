@@ -12,8 +12,9 @@ from typing import Any
 from auth_server.domain.client import AuthenticationMethod, Client, GrantType, Registration
 from auth_server.domain.client_name import safe_name
 from auth_server.domain.failures import Facts, Reason, Refused
-from auth_server.protocol import client_keys, document_url, public_keys, redirect_uri, registration
+from auth_server.protocol import client_keys, client_requirements, document_url, public_keys, redirect_uri, registration
 from auth_server.protocol.client_keys import ClientKeys
+from auth_server.protocol.client_requirements import Requirements
 from shared_kernel import strict_json
 
 MAX_BYTES = 5 * 1024
@@ -74,6 +75,7 @@ def client(client_id: str, document: Document, redirect_schemes: Container[str],
     name = given.get("client_name")
     if not isinstance(name, str) or not safe_name(name):
         raise _invalid(client_id, Defect.NO_NAME)
+    demands = _demands(client_id, given)
     return Client(
         client_id=client_id,
         name=safe_name(name),
@@ -87,6 +89,8 @@ def client(client_id: str, document: Document, redirect_schemes: Container[str],
         document_expires_at=now + _lifetime(document.max_age),
         jwks=keys.jwks,
         jwks_uri=keys.jwks_uri,
+        dpop_bound=demands.dpop_bound,
+        par_required=demands.par_required,
     )
 
 
@@ -135,6 +139,13 @@ def _keys(client_id: str, given: Mapping[str, Any], methods: frozenset[Authentic
     if keys == ClientKeys() and AuthenticationMethod.NONE not in methods:
         raise _invalid(client_id, Defect.KEYS)
     return keys
+
+
+def _demands(client_id: str, given: Mapping[str, Any]) -> Requirements:
+    try:
+        return client_requirements.read(given)
+    except client_requirements.WrongType as error:
+        raise _invalid(client_id, Defect.WRONG_TYPE) from error
 
 
 def _redirect_uris(client_id: str, value: object, schemes: Container[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from auth_server.domain.client import Client, GrantType
-from auth_server.protocol import redirect_uri
+from auth_server.protocol import client_requirements, redirect_uri
 from shared_kernel import scope
 
 
@@ -30,6 +30,8 @@ def own(client: Client) -> dict[str, Any]:
         "scope": scope.join(client.scopes),
         "grant_types": sorted(client.grant_types),
         "redirect_uris": list(client.redirect_uris),
+        client_requirements.DPOP_BOUND: client.dpop_bound,
+        client_requirements.PAR_REQUIRED: client.par_required,
         "secrets": [
             {
                 "created_at": int(secret.created_at),

@@ -16,7 +16,8 @@ from typing import Any
 from auth_server.domain.client import AuthenticationMethod, Client, GrantType, Registration
 from auth_server.domain.client_name import UNNAMED, safe_name
 from auth_server.domain.failures import Reason, Refused
-from auth_server.protocol import redirect_uri, software_statement
+from auth_server.protocol import client_requirements, redirect_uri, software_statement
+from auth_server.protocol.client_requirements import Requirements
 from shared_kernel import scope
 
 MAX_REDIRECT_URIS = 20
@@ -55,9 +56,10 @@ def register(metadata: object, redirect_schemes: Container[str], now: float) -> 
     name = safe_name(_text(given, "client_name")) or UNNAMED
     for field in ("scope", "token_endpoint_auth_method", "application_type"):
         _text(given, field)
+    demands = _demands(given)
     stored = tuple(sorted({redirect_uri.canonical(uri) for uri in uris}))
     client = Client(
-        client_id=_client_id(name, stored, grant_types),
+        client_id=_client_id(name, stored, grant_types, demands),
         name=name,
         registration=Registration.DYNAMIC,
         redirect_uris=stored,
@@ -65,6 +67,8 @@ def register(metadata: object, redirect_schemes: Container[str], now: float) -> 
         scopes=ALLOWED_SCOPES,
         tenant=None,
         created_at=now,
+        dpop_bound=demands.dpop_bound,
+        par_required=demands.par_required,
     )
     return Registered(client, {**answer(client, uris), **_openid_answer(given)})
 
@@ -80,6 +84,7 @@ def answer(client: Client, uris: tuple[str, ...]) -> dict[str, Any]:
         "response_types": ["code"] if GrantType.AUTHORIZATION_CODE in client.grant_types else [],
         "token_endpoint_auth_method": (client.authentication_method or AuthenticationMethod.NONE).value,
         "scope": scope.join(client.scopes),
+        **client_requirements.demanded(client),
     }
 
 
@@ -95,8 +100,10 @@ def _openid_answer(given: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _client_id(name: str, uris: tuple[str, ...], grant_types: frozenset[GrantType]) -> str:
-    canonical = json.dumps([1, name, uris, sorted(grant_types)], separators=(",", ":"))
+def _client_id(name: str, uris: tuple[str, ...], grant_types: frozenset[GrantType], demands: Requirements) -> str:
+    # One that demands something is another client than one that does not, and those that never did keep their ids.
+    more = [[demands.dpop_bound, demands.par_required]] if demands != Requirements() else []
+    canonical = json.dumps([1, name, uris, sorted(grant_types), *more], separators=(",", ":"))
     hashed = hashlib.sha256(canonical.encode()).digest()
     return f"dcr_{base64.urlsafe_b64encode(hashed[:24]).decode()}"
 
@@ -143,6 +150,13 @@ def _check_keys(given: Mapping[str, Any]) -> None:
     for key in keys if isinstance(keys, list) else ():
         if isinstance(key, Mapping) and ("d" in key or "k" in key):
             raise Refused(Reason.INVALID_CLIENT_METADATA)
+
+
+def _demands(given: Mapping[str, Any]) -> Requirements:
+    try:
+        return client_requirements.read(given)
+    except client_requirements.WrongType as error:
+        raise Refused(Reason.INVALID_CLIENT_METADATA) from error
 
 
 def _text(given: Mapping[str, Any], field: str) -> str:

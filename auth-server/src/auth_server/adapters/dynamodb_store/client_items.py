@@ -37,6 +37,8 @@ LEFT_BEHIND = (
     "jwks_uri",
     "authentication_method",
     "resource_server",
+    "dpop_bound",
+    "par_required",
     "last_used_at",
     "used_at",
     "generation",
@@ -120,6 +122,8 @@ def client_of(item: Item) -> Client:
         authentication_method=AuthenticationMethod(method) if method else None,
         registration_token=item.get("registration_token"),
         resource_server=item.get("resource_server"),
+        dpop_bound=item.get("dpop_bound", False),
+        par_required=item.get("par_required", False),
     )
 
 
@@ -133,6 +137,8 @@ def metadata(client: Client) -> dict[str, object]:
         "confidential": client.confidential,
         "jwks": client.jwks,
         "jwks_uri": client.jwks_uri,
+        "dpop_bound": client.dpop_bound,
+        "par_required": client.par_required,
     }
 
 

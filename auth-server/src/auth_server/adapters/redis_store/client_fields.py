@@ -18,6 +18,8 @@ def document_fields(client: Client) -> dict[str, Argument]:
         "confidential": client.confidential,
         "jwks": client.jwks,
         "jwks_uri": client.jwks_uri,
+        "dpop_bound": client.dpop_bound,
+        "par_required": client.par_required,
     }
 
 
@@ -81,6 +83,8 @@ def client_from(found: Fields) -> Client:
         authentication_method=AuthenticationMethod(method) if method else None,
         registration_token=optional_text(found, "registration_token"),
         resource_server=optional_text(found, "resource_server"),
+        dpop_bound=found.get("dpop_bound") == b"1",
+        par_required=found.get("par_required") == b"1",
     )
 
 

@@ -27,7 +27,8 @@ _REMEMBERED = 10_000
 """Clients that need not be read again."""
 CLIENT_COLUMNS = (
     "client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential,"
-    " document_expires_at, jwks, jwks_uri, authentication_method, registration_token, resource_server"
+    " document_expires_at, jwks, jwks_uri, authentication_method, registration_token, resource_server,"
+    " dpop_bound, par_required"
 )
 """What client_from_row() takes."""
 _HAS_TOKEN = "(? IS NULL OR registration_token = ?)"
@@ -136,6 +137,8 @@ def _metadata(client: Client) -> dict[str, Any]:
         "confidential": client.confidential,
         "jwks": client.jwks,
         "jwks_uri": client.jwks_uri,
+        "dpop_bound": client.dpop_bound,
+        "par_required": client.par_required,
     }
 
 
@@ -215,7 +218,8 @@ def _add_secret(db: sqlite3.Connection, client_id: str, secret: ClientSecret) ->
 def client_from_row(db: sqlite3.Connection, row: tuple[Any, ...]) -> Client:
     """The client in CLIENT_COLUMNS, with its secrets."""
     client_id, name, registration, redirect_uris, grant_types, scopes, tenant, created_at, confidential, *more = row
-    document_expires_at, jwks, jwks_uri, authentication_method, registration_token, resource_server = more
+    document_expires_at, jwks, jwks_uri, authentication_method, registration_token, resource_server, *demands = more
+    dpop_bound, par_required = map(bool, demands)
     secrets = db.execute(
         "SELECT digest, created_at, expires_at FROM client_secrets WHERE client_id = ? ORDER BY created_at",
         (client_id,),
@@ -237,4 +241,6 @@ def client_from_row(db: sqlite3.Connection, row: tuple[Any, ...]) -> Client:
         authentication_method=AuthenticationMethod(authentication_method) if authentication_method else None,
         registration_token=registration_token,
         resource_server=resource_server,
+        dpop_bound=dpop_bound,
+        par_required=par_required,
     )

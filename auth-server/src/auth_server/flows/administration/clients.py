@@ -50,6 +50,8 @@ class Clients:
         grants: Collection[GrantType] = (),
         jwks: bytes | None = None,
         jwks_uri: str | None = None,
+        dpop_bound: bool = False,
+        par_required: bool = False,
     ) -> NewClient:
         """Adds a client of that workspace. `scope` is a space-separated list; None allows every scope.
 
@@ -75,6 +77,8 @@ class Clients:
             secrets=(ClientSecret(credentials.digest(secret), now),) if secret else (),
             jwks=keys[0],
             jwks_uri=keys[1],
+            dpop_bound=dpop_bound,
+            par_required=par_required,
         )
         added = await self._clients.add_client(client)
         if added is Addition.NO_WORKSPACE:
@@ -134,6 +138,8 @@ class Clients:
         scope: str | None = None,
         jwks: bytes | None = None,
         jwks_uri: str | None = None,
+        dpop_bound: bool | None = None,
+        par_required: bool | None = None,
     ) -> Client:
         """Changes what is given of a client that the operator made. Grants keep the scopes that people allowed.
 
@@ -161,6 +167,8 @@ class Clients:
             confidential=confidential,
             jwks=keys[0],
             jwks_uri=keys[1],
+            dpop_bound=client.dpop_bound if dpop_bound is None else dpop_bound,
+            par_required=client.par_required if par_required is None else par_required,
         )
         if not await self._clients.update_client(changed):
             raise CannotDo(Problem.NO_SUCH_CLIENT)

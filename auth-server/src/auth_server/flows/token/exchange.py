@@ -96,7 +96,12 @@ class TokenExchange:
         try:
             grant = self._grant(request)
             client = await self._authentication.authenticate(request, now)
-            issued = await grant.exchange(self._possession.judged(request, "/token", now), client, now)
+            request = self._possession.judged(request, "/token", now)
+            # RFC 9449 §5.2: "the authorization server MUST reject token requests from the client that do not contain
+            # the DPoP header."
+            if client.dpop_bound and request.proof is None:
+                raise Refused(Reason.DPOP_PROOF_REQUIRED)
+            issued = await grant.exchange(request, client, now)
         except Refused as refused:
             client_id = request.credentials.unverified_client_id
             raise Refused(refused.reason, replace(refused.facts, client_id=client_id)) from refused
