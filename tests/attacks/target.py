@@ -8,8 +8,11 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 import httpx2
 
 from tests.support.callback import parameters
+from tests.support.client_keys import ClientKey, presented
+from tests.support.document_host import DocumentHost
 from tests.support.people import Pkce, submit
 from tests.support.services import EMAIL, PASSWORD, AuthServer, Client
+from tests.support.shifted_server import Surroundings
 
 LOOPBACK = "http://127.0.0.1:53219/callback"
 WEB = "https://good.example/cb?x=1"
@@ -17,6 +20,7 @@ APP = "cursor://anysphere.cursor-mcp/oauth/callback"
 REDIRECT_URIS = ("http://localhost/callback", "http://127.0.0.1/callback", "http://[::1]/callback", WEB, APP)
 STATE = "st at/e+&=é"
 SCOPE = "schemas:read query"
+FORM = "application/x-www-form-urlencoded"
 
 Changes = Mapping[str, str | Sequence[str] | None]
 
@@ -29,6 +33,7 @@ class Target:
     http: httpx2.Client
     addresses: "itertools.count[int]" = field(default_factory=itertools.count)
     clients: dict[str, str] = field(default_factory=dict)
+    keyed: dict[ClientKey, Client] = field(default_factory=dict)
 
     @property
     def issuer(self) -> str:
@@ -59,6 +64,25 @@ class Target:
             assert answer.status_code == 201, answer.text
             self.clients[name] = answer.json()["client_id"]
         return self.clients[name]
+
+    def holder(self, key: ClientKey) -> Client:
+        """The operator's client that proves who it is by that key; it is made once."""
+        if key not in self.keyed:
+            file = self.server.directory / f"{len(self.keyed)}.jwks"
+            file.write_bytes(key.jwks())
+            self.keyed[key] = self.server.create_client("--name", "Agent", "--jwks", str(file))
+        return self.keyed[key]
+
+    def present(self, assertion: str) -> httpx2.Response:
+        """A request for a token that an assertion authenticates."""
+        return self.token(grant_type="client_credentials", **presented(assertion))
+
+    def push(self, **changes: str | None) -> dict[str, str]:
+        """A good authorization request, with changes, pushed by its client."""
+        with self.stranger() as client:
+            answer = client.post("/par", content=self.query(Pkce(), changes), headers={"Content-Type": FORM})
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
 
     def query(self, pkce: Pkce, changes: Changes) -> str:
         """The query of a good authorization request, with changes: None leaves a parameter out, a list repeats it."""
@@ -132,6 +156,25 @@ class Target:
                 return stranger.post("/token", data=sent, auth=(authorization.id, authorization.secret))
             headers = {} if authorization is None else {"Authorization": authorization}
             return stranger.post("/token", data=sent, headers=headers)
+
+
+@dataclass(slots=True, kw_only=True)
+class Later(Target):
+    """A server whose time passes as a test wants it to, and the hosts that it fetches documents from."""
+
+    surroundings: Surroundings
+    host: DocumentHost
+    false_host: DocumentHost
+
+    def pass_time(self, seconds: float) -> None:
+        """Lets time pass. Whoever was signed in may be so no more."""
+        self.surroundings.set(ahead=self.surroundings.ahead + seconds)
+        self.clients.clear()
+
+    def resolve(self, **names: Sequence[str]) -> None:
+        """From now on these hosts, `host` standing for host.example, have these addresses."""
+        known = {f"{name}.example": addresses for name, addresses in names.items()}
+        self.surroundings.set(ahead=self.surroundings.ahead, names=known)
 
 
 def follow(browser: httpx2.Client, answer: httpx2.Response) -> httpx2.Response:

@@ -1,4 +1,4 @@
-"""Forged access tokens, over HTTP, at a running mcp-server whose issuer is under control here: cases F01 to F22."""
+"""Forged access tokens, over HTTP, at a running mcp-server whose issuer is under control here: cases F01 to F25."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from joserfc import jws
 
+from shared_kernel.clock import SystemClock
 from tests.mcp_server.web.serving import Issuer, new_key
 from tests.mcp_server.web.test_guard import FORGERIES, LIST, call, encoded, resigned
 from tests.support.emulator import Emulator
@@ -92,3 +93,35 @@ def test_f22_no_answer_repeats_the_token(guarded: Guarded) -> None:
         answer = guarded.post(token, call("run_sql"))
         sent = answer.text + str(answer.headers)
         assert not any(part in sent for part in token.split(".") if len(part) > 20)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status"),
+    [
+        pytest.param(50, 200, id="i18-soon"),
+        pytest.param(80, 401, id="i18-of-tomorrow"),
+        pytest.param(-640, 200, id="i18-just-over"),
+        pytest.param(-680, 401, id="i18-over"),
+    ],
+)
+def test_clocks_may_differ_by_a_minute(guarded: Guarded, seconds: int, status: int) -> None:
+    assert guarded.post(guarded.issuer.token(now=SystemClock().now() + seconds)).status_code == status
+
+
+def test_f25_a_forged_feed_of_revocations_changes_nothing(guarded: Guarded) -> None:
+    """Of another key, and of another issuer; the true one, signed no better, does."""
+    issuer, token = guarded.issuer, guarded.issuer.token(subject="usr_2")
+    issuer.grants["gid-1"] = SystemClock().now()
+    forged = [issuer.written_feed(key=new_key()), issuer.written_feed(issuer="https://elsewhere.example")]
+    issuer.grants.clear()
+    try:
+        for issuer.feed in forged:
+            issuer.cursors.clear()
+            wait_for(lambda: len(issuer.cursors) > 1, 60, "a look at the feed")
+            assert guarded.post(token).status_code == 200
+        issuer.users["usr_2"] = SystemClock().now()
+        issuer.feed = None
+        wait_for(lambda: guarded.post(token).status_code == 401, 60, "the end of the token")
+    finally:
+        issuer.feed = None
+        issuer.users.clear()

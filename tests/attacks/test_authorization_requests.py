@@ -19,7 +19,7 @@ from tests.attacks.target import (
     redirected,
 )
 from tests.support.people import Pkce, submit
-from tests.support.services import EMAIL, PASSWORD, claims
+from tests.support.services import EMAIL, PASSWORD, claims, run_cli
 
 pytestmark = pytest.mark.slow
 
@@ -218,3 +218,54 @@ def test_a42_a_session_that_was_planted_before_does_not_become_the_persons(targe
 def test_a43_a_client_that_nobody_here_has_allowed_anything_redirects_nobody(target: Target, uri: str) -> None:
     """RFC 9700 §4.11.2."""
     assert_page(target.authorize(client_id=target.registered("Nobody's"), redirect_uri=uri, scope="admin"))
+
+
+@pytest.mark.parametrize("changes", [{}, {"prompt": "none"}], ids=["a41-asked", "a41-silent"])
+def test_a_workspace_that_is_anothers_looks_like_one_that_is_not_there(
+    target: Target, changes: dict[str, str], others_workspace: str
+) -> None:
+    seen = []
+    for workspace in (others_workspace, f"{others_workspace}-not-there"):
+        target.consent_page(target.http)
+        answer = target.http.get(f"/authorize/{workspace}?{target.query(Pkce(), changes)}")
+        if not changes:
+            answer = follow(target.http, answer)
+            assert_page(answer)
+            shown = answer.text.partition("<h1>")[2].partition("<form")[0]
+            seen.append((answer.status_code, shown.replace(workspace, "")))
+        else:
+            seen.append((answer.status_code, redirected(answer)["error"]))
+            assert "code" not in redirected(answer)
+    assert seen[0] == seen[1]
+
+
+@pytest.fixture(scope="module")
+def others_workspace(target: Target) -> str:
+    """A workspace to which the person does not belong."""
+    run_cli(target.server.server.environment, "workspace", "create", "others")
+    return "others"
+
+
+def test_i15_a_pushed_request_is_its_clients_and_one_browsers(target: Target) -> None:
+    """Parameters beside it count for nothing, however good."""
+    pushed = target.push(scope="query", state="pushed")["request_uri"]
+    beside = {"request_uri": pushed, "scope": "schemas:read", "state": "beside", "redirect_uri": WEB}
+    with target.stranger() as browser:
+        assert_page(browser.get("/authorize", params={"client_id": target.registered("Other"), **beside}))
+        mine = {"client_id": target.registered("Target"), **beside}
+        page = follow(browser, browser.get("/authorize", params=mine))
+        page = follow(browser, submit(browser, page, email=EMAIL, password=PASSWORD))
+        given = redirected(submit(browser, page, decision="approve"))
+        assert given["state"] == "pushed"
+        assert_page(browser.get("/authorize", params=mine), 409)
+    with target.stranger() as another:  # which is sent back once, with a cookie
+        assert_page(follow(another, another.get("/authorize", params=mine)))
+
+
+@pytest.mark.parametrize(
+    "uri", ["urn:ietf:params:oauth:request_uri:guessed", "https://evil.example/request.jwt", "file:///etc/passwd", ""]
+)
+def test_i15_a24_no_other_request_uri_is_taken_or_fetched(target: Target, uri: str) -> None:
+    with target.stranger() as stranger:
+        query = {"client_id": target.registered("Target"), "request_uri": uri}
+        assert_page(stranger.get("/authorize", params=query))

@@ -116,3 +116,13 @@ def test_g27_only_an_authorization_request_has_a_document_fetched(target: Target
     with target.stranger() as stranger:
         stranger.post("/revoke", data={"token": "x", "client_id": url})
     assert url not in document_host.requests
+
+
+@pytest.mark.parametrize("name", ["https://evil.example/app.json", "https", "client"])
+def test_g26_no_id_that_is_given_looks_like_a_documents(target: Target, name: str) -> None:
+    """Whatever a client calls itself, or asks to be called."""
+    metadata = {"client_name": name, "client_id": f"{ORIGIN}/app.json", "redirect_uris": [LOOPBACK]}
+    with target.stranger() as stranger:
+        given = stranger.post("/register", json=metadata).json()["client_id"]
+    assert not given.startswith("http")
+    assert "/" not in given

@@ -188,3 +188,19 @@ def test_i10_an_unknown_token_and_another_clients_are_left_alone(target: Target,
             form = {"token": each, "client_id": target.registered("Other")}
             assert stranger.post("/revoke", data=form).status_code == 200
     assert target.refresh(given["refresh_token"]).status_code == 200
+
+
+def test_c13_e15_a_stolen_store_holds_neither_codes_nor_tokens(target: Target) -> None:
+    """256 random bits each, of which it knows only the hash; what it keeps to answer a retry opens with the token."""
+    pkces = Pkce(), Pkce()
+    codes = [target.code(pkce) for pkce in pkces]
+    given = target.redeem(codes[0], pkces[0]).json()
+    answers = [target.refresh(given["refresh_token"]).json() for _ in range(2)]
+    assert answers[0]["refresh_token"] == answers[1]["refresh_token"]
+    tokens = [answer[name] for answer in (given, *answers) for name in ("access_token", "refresh_token")]
+    secrets = {secret.rpartition(".")[2] for secret in (*codes, *tokens)}
+    assert len(secrets) == 6
+    assert min(map(len, secrets)) >= 43
+    dump = b"".join(file.read_bytes() for file in target.server.directory.glob("auth.db*"))
+    assert target.registered("Target").encode() in dump
+    assert [secret for secret in secrets if secret.encode() in dump] == []

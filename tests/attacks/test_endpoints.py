@@ -5,11 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.attacks.target import Target, assert_refused
+from tests.attacks.target import FORM, Target, assert_refused
 
 pytestmark = pytest.mark.slow
 
-FORM = "application/x-www-form-urlencoded"
 SECONDS = 60
 
 

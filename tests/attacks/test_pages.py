@@ -1,8 +1,10 @@
 """Attacks on sign-in and consent, over HTTP, on a running server: cases B01 to B21."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from tests.attacks.target import LOOPBACK, WEB, Target, assert_page, follow, redirected
@@ -192,3 +194,81 @@ def test_b09_signing_in_leads_to_consent_and_nowhere_else(target: Target) -> Non
         page = target.sign_in_page(browser)
         page = follow(browser, submit(browser, page, email=EMAIL, password=PASSWORD))
     assert urlsplit(str(page.url)).path == "/consent"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A request that a person has allowed, in their browser, and another client that could send the like."""
+
+    browser: httpx2.Client
+    request: dict[str, str]
+    other_client: str
+
+    def answer(
+        self, target: Target, changes: Mapping[str, str], browser: httpx2.Client | None = None
+    ) -> httpx2.Response:
+        """What the same request is answered later, with changes."""
+        return (browser or self.browser).get(f"/authorize?{target.query(Pkce(), {**self.request, **changes})}")
+
+
+@pytest.fixture(scope="module")
+def allowed(target: Target) -> Iterator[Allowed]:
+    """What is allowed to one of two sites that the operator knows, with the same redirect URIs."""
+    uris = ("--redirect-uri", WEB, "--redirect-uri", "https://other.example/cb")
+    site, other = (target.server.create_client("--public", "--name", name, *uris).id for name in ("One", "Other"))
+    request = {"client_id": site, "redirect_uri": WEB, "scope": "query"}
+    with target.stranger() as browser:
+        answer = submit(browser, target.consent_page(browser, None, **request), decision="approve")
+        assert redirected(answer, WEB)["code"]
+        yield Allowed(browser, request, other)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"scope": "schemas:read query"}, id="b07-wider-scope"),
+        pytest.param({"redirect_uri": "https://other.example/cb"}, id="b07-other-origin"),
+        pytest.param({"client_id": "other"}, id="b07-other-client"),
+    ],
+)
+def test_a_consent_covers_what_was_allowed_and_no_more(
+    target: Target, allowed: Allowed, changes: Mapping[str, str]
+) -> None:
+    assert redirected(allowed.answer(target, {}), WEB)["code"]
+    asked = {**changes, "client_id": allowed.other_client} if "client_id" in changes else changes
+    assert urlsplit(allowed.answer(target, asked).headers["location"]).path == "/consent"
+
+
+def test_b07_a_consent_covers_one_person(target: Target, allowed: Allowed) -> None:
+    email, password = "grace@example.com", str(target.server.directory / "password")
+    run_cli(target.server.server.environment, "user", "create", "--email", email, "--password-file", password)
+    with target.stranger() as browser:
+        target.consent_page(browser, email=email)
+        answer = allowed.answer(target, {}, browser)
+    assert urlsplit(answer.headers["location"]).path == "/consent"
+
+
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+def test_i14_user_codes_are_not_guessed_and_the_page_warns_of_phishing(target: Target) -> None:
+    with target.stranger() as device:
+        metadata = {"client_name": "Kiosk", "grant_types": [DEVICE_CODE], "response_types": []}
+        client_id = device.post("/register", json=metadata).json()["client_id"]
+        codes = device.post("/device_authorization", data={"client_id": client_id}).json()
+        assert len(codes["user_code"]) == len("BCDF-GHJK")
+        form = {"grant_type": DEVICE_CODE, "client_id": client_id, "device_code": codes["device_code"]}
+        assert [device.post("/token", data=form).json()["error"] for _ in range(2)] == [
+            "authorization_pending",
+            "slow_down",
+        ]
+    with target.stranger() as guesser:
+        page = guesser.get("/device")
+        statuses = [submit(guesser, page, user_code=f"BCDF-GHJ{letter}").status_code for letter in "BCDFGH"]
+        assert statuses == [400] * 5 + [429]
+        assert submit(guesser, page, user_code=codes["user_code"]).status_code == 429
+    with target.stranger() as person:
+        target.consent_page(person)
+        page = follow(person, submit(person, person.get("/device"), user_code=codes["user_code"]))
+        for told in (codes["user_code"], "Kiosk", "Allow only if you started this yourself", "deny"):
+            assert told in page.text

@@ -5,23 +5,31 @@ A test bears a number in its name (`test_c07_c08_…`) or in the id of a case (`
 
 import ast
 import re
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
+
+import pytest
 
 from tests.support.processes import REPOSITORY
 
 TABLES = REPOSITORY / "docs/attacks.md"
-GROUPS = {"A": 43, "B": 21, "C": 15, "D": 17, "E": 18, "F": 25, "G": 28, "H": 17, "I": 22}
-ALL = [f"{group}{number:02}" for group, count in GROUPS.items() for number in range(1, count + 1)]
+PUBLISHED, OURS = 202, {"A43", "F25", "I21", "I22"}
+"""How many numbers the checklist has that these come from, and those that we have added to it."""
+RUNNING = ("tests/attacks/", "tests/system/", "tests/judges/", "tests/auth_server/browser/")
+"""Where tests attack running servers, over HTTP."""
 IN_NAME = re.compile(r"test_((?:[a-i]\d\d_)+)")
 IN_CASE = re.compile(r"([a-iA-I]\d\d)[- ]")
-ROW = re.compile(r"^\| ([A-I]\d\d) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
+SECTION = re.compile(r"^## ([A-I]): .+ \(\1(\d\d)–\1(\d\d)\)$", re.MULTILINE)
+ROW = re.compile(r"^\| ([A-I]\d\d) \| (.+?) \| (.+?) \| (.+?) \|(.*)\|$", re.MULTILINE)
 NOT_SERVED = re.compile(r"^- ([A-I]\d\d) (.+)$", re.MULTILINE)
+
+Bearers = Mapping[str, set[str]]
 
 
 @cache
-def bearers() -> dict[str, set[str]]:
+def bearers() -> Bearers:
     """The tests that bear each number, as `path::name`."""
     found = defaultdict(set)
     for path in sorted((REPOSITORY / "tests").rglob("test_*.py")):
@@ -59,32 +67,85 @@ def in_cases(decorators: list[ast.expr], assigned: dict[str, ast.expr]) -> Itera
                     yield number[1].upper()
 
 
-def rows() -> dict[str, set[str]]:
-    """The tests that the document names for each number."""
-    found = ROW.findall(TABLES.read_text("utf-8"))
-    assert len(found) == len({number for number, *_ in found}), "a number has two rows"
-    return {number: {f"tests/{test}" for test in re.findall(r"`([^`]+)`", tests)} for number, _, _, tests in found}
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the tables: the tests that it names, and why none of them is made over HTTP, if that is so."""
+
+    tests: frozenset[str]
+    reason: str
 
 
-def test_every_number_is_listed_once() -> None:
-    """Those with a test in a table, the others under the last heading."""
-    without = [number for number, _ in NOT_SERVED.findall(TABLES.read_text("utf-8"))]
-    assert sorted([*rows(), *without]) == sorted(ALL)
-
-
-def test_every_row_names_tests_that_bear_its_number() -> None:
-    """A test that is renamed or gone is noticed."""
-    wrong = {number: tests - bearers()[number] for number, tests in rows().items() if not tests <= bearers()[number]}
-    assert wrong == {}
-    assert all(rows().values())
-
-
-def test_every_number_that_a_test_bears_has_a_row() -> None:
-    """A test of something new brings its row along, and takes its line away from those without a test."""
-    attacks = dict(NOT_SERVED.findall(TABLES.read_text("utf-8")))
-    missing = [
-        f"| {number} | {attacks.get(number, 'ATTACK')} | EXPECTED | `{min(tests).removeprefix('tests/')}` |"
-        for number, tests in sorted(bearers().items())
-        if number not in rows()
+def numbers(text: str) -> list[str]:
+    """The numbers that the document's headings promise."""
+    return [
+        f"{group}{number:02}"
+        for group, first, last in SECTION.findall(text)
+        for number in range(int(first), int(last) + 1)
     ]
-    assert not missing, "docs/attacks.md should have these rows:\n" + "\n".join(missing)
+
+
+def rows(text: str) -> dict[str, Row]:
+    """The rows of the document's tables by their numbers."""
+    return {
+        number: Row(frozenset(f"tests/{test}" for test in re.findall(r"`([^`]+)`", tests)), reason.strip())
+        for number, _, _, tests, reason in ROW.findall(text)
+    }
+
+
+def disagreements(text: str, borne: Bearers) -> list[str]:
+    """What the document says and the tests do not, or the other way round."""
+    found = []
+    listed = [*(number for number, *_ in ROW.findall(text)), *(number for number, _ in NOT_SERVED.findall(text))]
+    promised = numbers(text)
+    found += [f"row {number} is there {count} times" for number, count in Counter(listed).items() if count > 1]
+    found += [f"row {number} is promised by a heading and not listed" for number in promised if number not in listed]
+    found += [f"row {number} is listed beyond what its heading promises" for number in listed if number not in promised]
+    if len(promised) != PUBLISHED + len(OURS) or not set(promised) >= OURS:
+        found.append(f"the headings promise {len(promised)} numbers")
+    for number, row in rows(text).items():
+        found += [f"row {number} names {test}, which does not bear it" for test in row.tests - borne.get(number, set())]
+        over_http = any(test.startswith(RUNNING) for test in borne.get(number, ()))
+        if not row.tests:
+            found.append(f"row {number} names no test")
+        if not over_http and not row.reason:
+            found.append(f"row {number} is neither tried on a running server nor says why not")
+        if over_http and row.reason:
+            found.append(f"row {number} is tried on a running server and says why not")
+    attacks = dict(NOT_SERVED.findall(text))
+    found += [
+        f"missing: | {number} | {attacks.get(number, 'ATTACK')} | EXPECTED | `{min(tests).removeprefix('tests/')}` | |"
+        for number, tests in sorted(borne.items())
+        if number not in rows(text)
+    ]
+    return found
+
+
+def test_the_document_and_the_tests_agree() -> None:
+    """Every number has its row, its tests, and one that attacks a running server or a reason why none does."""
+    assert disagreements(TABLES.read_text("utf-8"), bearers()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("## A: Authorization requests (A01–A43)", "## A: Authorization requests (A01–A44)", "row A44 is promised"),
+        ("## C: Authorization codes (C01–C15)", "## C: Authorization codes (C01–C14)", "row C15 is listed beyond"),
+        ("| A02 |", "| A01 |", "row A01 is there 2 times"),
+        ("| A02 |", "| A01 |", "row A02 is promised by a heading and not listed"),
+        ("test_a40_", "test_b40_", "row A40 names tests/"),
+        (r"\| D03 \|.*\|", "| D03 | a | b | `c` | |", "row D03 is neither tried"),
+        (r"(\| C02 \|.*\|).*\|", r"\1 too slow |", "row C02 is tried on a running server and says why not"),
+    ],
+)
+def test_each_disagreement_is_noticed(old: str, new: str, expected: str) -> None:
+    """One that is planted."""
+    text = TABLES.read_text("utf-8")
+    planted = re.sub(old, new, text, count=1) if old.startswith(("\\", "(")) else text.replace(old, new, 1)
+    assert planted != text
+    assert any(each.startswith(expected) for each in disagreements(planted, bearers()))
+
+
+def test_a_test_that_bears_a_number_without_a_row_is_noticed() -> None:
+    text = TABLES.read_text("utf-8")
+    found = disagreements(text, {**bearers(), "J01": {"tests/attacks/test_new.py::test_j01_new"}})
+    assert [each for each in found if "J01" in each]

@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import trustme
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def answering(status: int, body: bytes, *headers: tuple[str, str]) -> Answer:
+    """An answer with these headers, and the body's length."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in (*headers, ("Content-Length", str(len(body)))):
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
 
 
 @dataclass(slots=True)
@@ -23,7 +38,11 @@ class DocumentHost:
     port: int
     settings: Mapping[str, str]
     documents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    """What is done about a request for a URL instead of publishing a document there."""
     requests: list[str] = field(default_factory=list)
+    headers: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """Those of the last request for a URL."""
 
     def publish(self, url: str, **members: Any) -> str:
         """Publishes a document whose client_id is its URL; gives the URL."""
@@ -43,13 +62,13 @@ def publishing(directory: Path, *hosts: str) -> Iterator[DocumentHost]:
         def do_GET(self) -> None:
             url = f"https://{self.headers['Host']}{self.path}"
             host.requests.append(url)
+            host.headers[url] = dict(self.headers.items())
+            if url in host.answers:
+                host.answers[url](self)
+                return
             document = host.documents.get(url)
-            body = json.dumps(document).encode()
-            self.send_response(404 if document is None else 200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            json_type = ("Content-Type", "application/json")
+            answering(404 if document is None else 200, json.dumps(document).encode(), json_type)(self)
 
         def log_message(self, *_values: object) -> None:
             pass

@@ -3,7 +3,7 @@
 import base64
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from tests.support.processes import SCRIPTS, Server, answers, clean_environment,
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery staple 42"
 CLI_SECONDS = 60
+AUTH_SERVER = (str(SCRIPTS / "auth-server"), "serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,10 @@ def auth_environment(addresses: Addresses, directory: Path, **more: str) -> dict
 
 
 @contextmanager
-def auth_serving(addresses: Addresses, directory: Path, **more: str) -> Iterator[AuthServer]:
-    """An auth-server in a directory of its own, seeded on its first start."""
+def auth_serving(
+    addresses: Addresses, directory: Path, *, command: Sequence[str] = AUTH_SERVER, **more: str
+) -> Iterator[AuthServer]:
+    """An auth-server in a directory of its own, seeded on its first start; another `command` may start it."""
     environment = auth_environment(addresses, directory, **more)
     password_file = directory / "password"
     if not password_file.exists():
@@ -149,7 +152,6 @@ def auth_serving(addresses: Addresses, directory: Path, **more: str) -> Iterator
     arguments = ("--confidential", "--name", "Automation", "--scope", "schemas:read query", "--json")
     made = json.loads(run_cli(environment, "client", "create", *arguments))
     automation = Client(made["client_id"], made["client_secret"])
-    command = [str(SCRIPTS / "auth-server"), "serve"]
     ready = answers(f"http://localhost:{addresses.auth_port}/readyz")
     with running("auth-server", command, environment, directory / "auth-server.log", ready) as server:
         yield AuthServer(addresses.issuer, addresses.resource, server, automation, directory)

@@ -87,6 +87,21 @@ def test_a_token_stays_dead_over_restarts_of_both(pair: Pair) -> None:
     assert status(mcp, auth.token()) == 200
 
 
+def test_f18_a_rotation_of_keys_refuses_nobody(pair: Pair) -> None:
+    """Tokens of the retired key stay good, and those of the next one are at once: it was published before."""
+    auth, mcp = pair
+    before = auth.token()
+    run_cli(auth.server.environment, "key", "rotate")
+
+    def signed_anew() -> bool:
+        token = auth.token()
+        assert status(mcp, token) == 200
+        return unverified_key_id(token) != unverified_key_id(before)
+
+    wait_for(signed_anew, SECONDS, "tokens of the next key")
+    assert status(mcp, before) == 200
+
+
 def test_f19_a_revoked_signing_key_is_believed_no_more_and_nobody_else_notices(pair: Pair) -> None:
     """Long before the key set's five minutes are over; tokens of the key that takes its place are good at once."""
     auth, mcp = pair

@@ -147,7 +147,7 @@ class Story:
         httpx2.post(self.mcp.resource, headers={"X-Request-Id": token[:60], "Authorization": f"Basic {token}"})
 
 
-def test_no_secret_of_the_story_reaches_a_log_or_the_store(pair: tuple[AuthServer, McpServer]) -> None:
+def test_i09_no_secret_of_the_story_reaches_a_log_or_the_store(pair: tuple[AuthServer, McpServer]) -> None:
     auth, mcp = pair
     story = Story(auth, mcp)
     story.queries(story.person())

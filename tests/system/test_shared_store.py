@@ -248,7 +248,7 @@ def test_e14_an_outage_of_the_store_under_load_loses_nothing(
     assert all(server.process.poll() is None for server in cluster.servers)
 
 
-def test_a_dump_of_the_store_holds_nothing_that_was_on_the_wire(cluster: AuthCluster, client: Client) -> None:
+def test_c13_e15_a_dump_of_the_store_holds_nothing_that_was_on_the_wire(cluster: AuthCluster, client: Client) -> None:
     """Whoever has the store has no password, cookie, secret, code or token: it only recognises them.
 
     Looked for is all that went through the balancer, but for what the store must give back or compare with.

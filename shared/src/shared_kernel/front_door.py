@@ -10,10 +10,12 @@ PROBES = frozenset({"/livez", "/readyz"})
 """Answered whatever the load and whatever the Host: load balancers and kubelets call a machine by its address."""
 RETRY_AFTER_SECONDS = 1
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# RFC 6749 §5.1 and §5.2 have these on every answer of the token endpoint, whoever refuses the request.
+_NOT_STORED = [("Cache-Control", "no-store"), ("Pragma", "no-cache"), ("X-Content-Type-Options", "nosniff")]
 # A refusal says nothing about anybody, and a script that cannot read it cannot wait as it asks.
 _UNAVAILABLE = [
+    *_NOT_STORED,
     ("Retry-After", str(RETRY_AFTER_SECONDS)),
-    ("Cache-Control", "no-store"),
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Expose-Headers", "Retry-After"),
 ]
@@ -52,12 +54,12 @@ class FrontDoor:
         # RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
         # that lacks a Host header field and to any request message that contains more than one Host header field line"
         if len(names) > 1 or (not names and scope["http_version"] == "1.1"):
-            return await send_json(
-                send, 400, {"error": "invalid_request", "error_description": "Send one Host header."}
-            )
+            document = {"error": "invalid_request", "error_description": "Send one Host header."}
+            return await send_json(send, 400, document, _NOT_STORED)
         if names and _name(names[0]) not in self._hosts:
             text = "This server does not answer by that name."
-            return await send_json(send, 421, {"error": "misdirected_request", "error_description": text})
+            document = {"error": "misdirected_request", "error_description": text}
+            return await send_json(send, 421, document, _NOT_STORED)
         if self._working >= self._limit:
             text = "The server is busy. Try again in a moment; nothing was used up."
             document = {"error": "temporarily_unavailable", "error_description": text}
