@@ -14,6 +14,7 @@ from tests.support.services import Client, claims, run_cli
 
 pytestmark = pytest.mark.slow
 
+SIGNED = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJtZSJ9." + "A" * 86
 GRANT = {"grant_type": "client_credentials"}
 
 
@@ -138,7 +139,9 @@ def test_d12_guessing_is_slowed_down_where_it_comes_from(target: Target) -> None
         pytest.param({"redirect_uris": ["ms-settings:x"]}, "invalid_redirect_uri", id="h04-program"),
         pytest.param({"redirect_uris": ["http://example.com/cb"]}, "invalid_redirect_uri", id="h05-plain"),
         pytest.param({"redirect_uris": ["https://*.example.com/cb"]}, "invalid_redirect_uri", id="h06-wildcard"),
-        pytest.param({"software_statement": "e30.e30."}, "unapproved_software_statement", id="h13-statement"),
+        pytest.param({"software_statement": "eyJhbGciOiJub25lIn0.e30."}, "invalid_software_statement", id="h13-none"),
+        pytest.param({"software_statement": "e30.e30."}, "invalid_software_statement", id="h13-unsigned"),
+        pytest.param({"software_statement": SIGNED}, "unapproved_software_statement", id="h13-signed"),
         pytest.param({"grant_types": ["implicit"]}, "invalid_client_metadata", id="h09-implicit"),
         pytest.param({"response_types": ["token"]}, "invalid_client_metadata", id="h09-token"),
         pytest.param(

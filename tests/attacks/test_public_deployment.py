@@ -1,4 +1,4 @@
-"""Attacks on a server that the public reaches over https, on a running one behind its proxy: B16, G22, H16, I05, I21."""
+"""Attacks on a server that the public reaches over https, on a running one behind a proxy: B16, G22, H16, I05, I21."""
 
 import json
 from collections.abc import Iterator
