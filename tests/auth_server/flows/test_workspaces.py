@@ -8,7 +8,7 @@ import pytest
 from auth_server.domain.workspace import Membership, Role
 from auth_server.flows.administration.problems import CannotDo, Problem
 from auth_server.flows.authorize import Continue, ErrorRedirect
-from auth_server.flows.consent import NoWorkspace, Unchosen
+from auth_server.flows.consent import CannotAllow, Unchosen
 from auth_server.flows.consent_decision import Redirect
 from shared_kernel.revocations import read
 from tests.auth_server.flows.world import ADDRESS, EMAIL, ISSUER, PASSWORD, World, basic, error, ok, query
@@ -83,7 +83,7 @@ async def test_a41_who_is_not_in_a_workspace_does_not_learn_whether_it_is_there(
     for name in ("globex", "missing"):
         transaction_id = await _waiting(spaces, client.client_id, name)
         page = await spaces.flows.consent.view(transaction_id, spaces.browser_id, spaces.session_id, ADDRESS)
-        assert isinstance(page, NoWorkspace)
+        assert isinstance(page, CannotAllow)
         pages.append(replace(page, csrf_token="", sign_out_token=""))
         outcome = await spaces.flows.consent.decide(
             transaction_id,
@@ -106,7 +106,7 @@ async def test_who_is_not_in_a_workspace_can_send_the_app_a_denial(spaces: World
     client = await spaces.register()
     transaction_id = await _waiting(spaces, client.client_id, "globex")
     page = await spaces.flows.consent.view(transaction_id, spaces.browser_id, spaces.session_id, ADDRESS)
-    assert isinstance(page, NoWorkspace)
+    assert isinstance(page, CannotAllow)
     outcome = await spaces.flows.consent.decide(
         transaction_id,
         spaces.browser_id,
@@ -127,7 +127,7 @@ async def test_an_operators_client_works_in_its_own_workspace_only(spaces: World
         assert made.client_secret
         transaction_id = await _waiting(spaces, made.client.client_id)
         page = await spaces.flows.consent.view(transaction_id, spaces.browser_id, spaces.session_id, ADDRESS)
-        assert isinstance(page, NoWorkspace) == (titles is None)
+        assert isinstance(page, CannotAllow) == (titles is None)
         authorization = basic(made.client.client_id, made.client_secret)
         own = ok(await spaces.exchange(authorization, grant_type="client_credentials", scope="query"))
         claims = await spaces.claims(own["access_token"])
@@ -144,7 +144,7 @@ async def test_who_left_a_workspace_has_nothing_there_any_more(spaces: World) ->
     assert error(await spaces.refresh(client.client_id, there["refresh_token"])) == (400, "invalid_grant")
     assert error(await spaces.redeem(client.client_id, code)) == (400, "invalid_grant")
     page = await spaces.flows.consent.view(waiting, spaces.browser_id, spaces.session_id, ADDRESS)
-    assert isinstance(page, NoWorkspace)
+    assert isinstance(page, CannotAllow)
     assert ok(await spaces.refresh(client.client_id, here["refresh_token"]))
     feed = await spaces.flows.revocation_feed.feed(None)
     signer = await spaces.keys.signing_key()
@@ -170,7 +170,7 @@ async def test_who_belongs_to_no_workspace_can_allow_nothing(world: World) -> No
     await world.administration.workspaces.remove_member("default", EMAIL)
     transaction_id = await _waiting(world, client.client_id)
     page = await world.flows.consent.view(transaction_id, world.browser_id, world.session_id, ADDRESS)
-    assert isinstance(page, NoWorkspace)
+    assert isinstance(page, CannotAllow)
 
 
 async def test_a_name_is_short_and_fit_for_urls(world: World) -> None:

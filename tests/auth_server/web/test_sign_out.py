@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.auth_server.web.site import EMAIL, Site
-from tests.support.people import main_form, sign_out_form
+from auth_server import app
+from tests.auth_server.web.site import EMAIL, LOOPBACK_URI, PASSWORD, Site, quick_passwords, redirect_parameters
+from tests.support.people import Pkce, main_form, sign_out_form
 
 pytestmark = pytest.mark.anyio
 
@@ -66,3 +67,23 @@ async def test_signing_out_twice_is_no_error(site: Site) -> None:
     """Whoever is not signed in is signed out."""
     answer = await site.browser.post("/sign-out", data={"csrf": ""}, headers=dict(site.same_origin))
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+async def test_a37_whoever_the_client_does_not_expect_goes_on_as_somebody_else(any_site: Site) -> None:
+    site, pkce = any_site, Pkce()
+    back = redirect_parameters(await site.submit(await site.consent_page(pkce, scope="openid"), decision="approve"))
+    redeem = {"grant_type": "authorization_code", "client_id": site.seed.app_id, "redirect_uri": LOOPBACK_URI}
+    hint = (await site.token(**redeem, code=back["code"], code_verifier=pkce.verifier)).json()["id_token"]
+    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+        await administration.people.create("bob@example.com", PASSWORD)
+    async with site.another_browser() as other:
+        login = await other.sign_in_page(scope="openid", id_token_hint=hint)
+        page = await other.follow(await other.submit(login, email="bob@example.com", password=PASSWORD))
+        assert page.status_code == 400
+        assert "expects another account" in page.text
+        assert "You are signed in as <bdi>bob@example.com</bdi>" in page.text
+        assert EMAIL not in page.text  # it is not told whom
+        form = sign_out_form(page)
+        signed_out = await other.browser.post(form.action, data=form.fields, headers=dict(other.same_origin))
+        again = await other.follow(await other.submit(await other.follow(signed_out), email=EMAIL, password=PASSWORD))
+        assert "code" in redirect_parameters(await other.submit(again, decision="approve"))

@@ -38,6 +38,7 @@ class EventName(StrEnum):
     SIGNED_OUT = "signed_out"
     CONSENT_SHOWN = "consent_shown"
     NO_WORKSPACE = "no_workspace"
+    ANOTHER_PERSON = "another_person"
     CONSENT_GIVEN = "consent_given"
     CONSENT_REMEMBERED = "consent_remembered"
     CONSENT_ENDED = "consent_ended"

@@ -24,7 +24,7 @@ class AuthorizationRequest:
     None for any or none. `workspace` is the one that the request's URL names, if it names one; nobody has looked
     whether it exists. `device_id` is that of the DeviceAuthorization that is decided here, if it is one: then there is
     neither redirect URI nor challenge. `asks_consent` (`prompt=consent`) has the person asked, whatever they have
-    allowed before.
+    allowed before. `expected_user_id` is the only person who may allow the request (`id_token_hint`), None for anybody.
     """
 
     client_id: str
@@ -39,6 +39,11 @@ class AuthorizationRequest:
     workspace: str | None = None
     device_id: str | None = None
     asks_consent: bool = False
+    expected_user_id: str | None = None
+
+    def is_for(self, user_id: str) -> bool:
+        """Whether that person may allow it, as far as the client says whom it expects."""
+        return self.expected_user_id in {None, user_id}
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,10 @@ class Authorize:
                 pairs, proven, self._deployment, now, pushed=pushed is not None, workspace=workspace
             )
             session = await self._live_session(session_id, accepted.authenticated_since, now)
-            is_expected = session is not None and await self._is_expected(session, accepted.unverified_hint)
-            may_answer = is_expected and remembered_consent.is_remembered(accepted.request, proven.client)
+            request = replace(accepted.request, expected_user_id=await self._hinted(accepted.unverified_hint))
+            is_hint_nobodys = accepted.unverified_hint is not None and request.expected_user_id is None
+            is_expected = session is not None and not is_hint_nobodys and request.is_for(session.user_id)
+            may_answer = is_expected and remembered_consent.is_remembered(request, proven.client)
             if accepted.silent and not may_answer:
                 raise Refused(Reason.CONSENT_REQUIRED if is_expected else Reason.LOGIN_REQUIRED)
         except Refused as refusal:
@@ -121,7 +123,7 @@ class Authorize:
         transaction = Transaction(
             digest=credentials.digest(transaction_id),
             browser_digest=credentials.digest(browser_id),
-            request=accepted.request,
+            request=request,
             authenticated_since=accepted.authenticated_since,
             expires_at=now + TRANSACTION_LIFETIME,
             flow_id=credentials.new_identifier(self._entropy),
@@ -201,16 +203,16 @@ class Authorize:
             case _:
                 raise Refused(Reason.UNKNOWN_REQUEST_URI, Facts(client_id=client_id))
 
-    async def _is_expected(self, session: Session, unverified_hint: str | None) -> bool:
-        """Whether the session is that of the person in the ID token that the client gives as a hint, if it gives one.
+    async def _hinted(self, unverified_hint: str | None) -> str | None:
+        """The person in the ID token that the client gives as a hint: None if it gives none, or one of nobody's.
 
-        OpenID Connect Core §3.1.2.1: if another one is signed in, "an error, such as login_required", or a page, which
-        shows who is and lets them change that.
+        OpenID Connect Core §3.1.2.1: if that one is signed in, or signs in now, "the Authorization Server returns a
+        positive response; otherwise, it MUST return an error". A hint that cannot be read, as one of a withdrawn key,
+        is no answer to `prompt=none`, and beside a page it means nobody.
         """
         if unverified_hint is None:
-            return True
-        keys, issuer = await self._keys.key_set(), self._deployment.issuer
-        return id_token.hinted_subject(unverified_hint, keys, issuer) == session.user_id
+            return None
+        return id_token.hinted_subject(unverified_hint, await self._keys.key_set(), self._deployment.issuer)
 
     def _transaction_id(self, pushed: PushedRequest | None, browser_id: str) -> str:
         if pushed is None:

@@ -1,6 +1,7 @@
 """The consent page: the signed-in person allows or denies, or has allowed as much before."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from auth_server.domain import credentials
 from auth_server.domain.audit import EventName
@@ -49,13 +50,20 @@ class ConsentQuestion:
     remembered_days: int = 0
 
 
+class Hindrance(Enum):
+    """Why a person can allow nothing."""
+
+    NO_WORKSPACE = EventName.NO_WORKSPACE
+    """They belong to no workspace that the request may be for; whether there is such a one is not told."""
+    ANOTHER_PERSON = EventName.ANOTHER_PERSON
+    """The client says by an ID token whom it expects, and they are another."""
+
+
 @dataclass(frozen=True, slots=True)
-class NoWorkspace:
-    """The person belongs to no workspace that the request may be for; whether there is such a one is not told.
+class CannotAllow:
+    """The signed-in person can allow nothing here. They can deny, or go on as somebody else."""
 
-    They can deny, or go on as somebody else.
-    """
-
+    hindrance: Hindrance
     client_name: str
     client_verified: bool
     user_email: str
@@ -65,7 +73,7 @@ class NoWorkspace:
 
 @dataclass(frozen=True, slots=True)
 class Unchosen:
-    """Nothing was decided: of several workspaces the person chose none."""
+    """Nothing was decided: of several workspaces the person chose none, or they can allow nothing."""
 
 
 class Consent:
@@ -89,7 +97,7 @@ class Consent:
 
     async def view(
         self, transaction_id: str, browser_id: str | None, session_id: str | None, address: str
-    ) -> ConsentQuestion | NoWorkspace | NeedsSignIn:
+    ) -> ConsentQuestion | CannotAllow | NeedsSignIn:
         """What to show.
 
         Raises Refused (UNKNOWN_TRANSACTION, DECIDED_TRANSACTION), StoreUnavailable.
@@ -99,9 +107,11 @@ class Consent:
         checked = await self._check.check(transaction, transaction_id, session_id, now)
         if not isinstance(checked, Checked):
             return checked
-        if not checked.memberships:
-            self._decisions.record(EventName.NO_WORKSPACE, checked, address)
-            return NoWorkspace(
+        hindrance = _hindrance(checked)
+        if hindrance is not None:
+            self._decisions.record(hindrance.value, checked, address)
+            return CannotAllow(
+                hindrance=hindrance,
                 client_name=checked.client.name,
                 client_verified=checked.client.is_verified,
                 user_email=checked.user.email,
@@ -146,7 +156,7 @@ class Consent:
         if transaction.request.asks_consent:
             return None
         checked = await self._check.check(transaction, transaction_id, session_id, now)
-        if not isinstance(checked, Checked) or session_id is None:
+        if not isinstance(checked, Checked) or session_id is None or not checked.is_expected:
             return None
         # Of several workspaces only the person can say which.
         membership = workspace_choice.chosen(checked.memberships, None)
@@ -203,7 +213,7 @@ class Consent:
         if not credentials.same_digest(csrf_token, checked.csrf_token):
             raise Refused(Reason.FORGED_FORM, transactions.facts(checked.transaction))
         membership = workspace_choice.chosen(checked.memberships, workspace)
-        if approve and membership is None:
+        if approve and (membership is None or not checked.is_expected):
             return Unchosen()
         if found.request.device_id is not None:
             grant = self._decisions.grant(checked, membership, now) if approve and membership else None
@@ -221,6 +231,12 @@ class Consent:
                 found, transaction_id, session_id, csrf_token, address, approve=approve, now=now
             )
         return Redirect(url)
+
+
+def _hindrance(checked: Checked) -> Hindrance | None:
+    if not checked.is_expected:
+        return Hindrance.ANOTHER_PERSON
+    return None if checked.memberships else Hindrance.NO_WORKSPACE
 
 
 def _remembered_days(checked: Checked) -> int:

@@ -28,6 +28,11 @@ class Checked:
     csrf_token: str
     sign_out_token: str
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether the person is the one whom the client expects, if it expects one."""
+        return self.transaction.request.is_for(self.user.user_id)
+
 
 @dataclass(frozen=True, slots=True)
 class NeedsSignIn:

@@ -30,8 +30,8 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
         match await flow.view(transaction_id, browser.browser_id(request), browser.session_id(request), address):
             case flows.ConsentQuestion() as question:
                 return browser.render(_page(question, transaction_id, browser, error), status)
-            case flows.NoWorkspace() as outside:
-                return browser.render(_outside_page(outside, transaction_id, browser), 400)
+            case flows.CannotAllow() as hindered:
+                return browser.render(_cannot_allow_page(hindered, transaction_id, browser), 400)
             case NeedsSignIn():
                 return browser.to_transaction("login", transaction_id)
 
@@ -64,15 +64,16 @@ def consent(flow: flows.Consent, browser: Browser) -> Endpoint:
     return browser.endpoint(get=get, post=post)
 
 
-def _outside_page(outside: flows.NoWorkspace, transaction_id: str, browser: Browser) -> pages.OutsidePage:
-    return pages.OutsidePage(
+def _cannot_allow_page(hindered: flows.CannotAllow, transaction_id: str, browser: Browser) -> pages.CannotAllowPage:
+    return pages.CannotAllowPage(
         action=browser.path("consent"),
         transaction=transaction_id,
-        csrf=outside.csrf_token,
+        csrf=hindered.csrf_token,
         sign_out=browser.path("sign-out"),
-        sign_out_csrf=outside.sign_out_token,
-        client=browser.client_label(outside.client_name, outside.client_verified),
-        user=outside.user_email,
+        sign_out_csrf=hindered.sign_out_token,
+        client=browser.client_label(hindered.client_name, hindered.client_verified),
+        user=hindered.user_email,
+        is_another_person=hindered.hindrance is flows.Hindrance.ANOTHER_PERSON,
     )
 
 

@@ -22,7 +22,7 @@ _TEMPLATES = (
     "login.html",
     "device.html",
     "consent.html",
-    "outside.html",
+    "cannot_allow.html",
     "home.html",
     "notice.html",
 )
@@ -109,8 +109,11 @@ class ConsentPage:
 
 
 @dataclass(frozen=True, slots=True)
-class OutsidePage:
-    """Says that the person belongs to no workspace that the request may be for; lets them deny, or be somebody else."""
+class CannotAllowPage:
+    """Says why the person can allow nothing, and lets them deny, or be somebody else.
+
+    Either the client expects another person, or they belong to no workspace that the request may be for.
+    """
 
     action: str
     transaction: str
@@ -119,6 +122,7 @@ class OutsidePage:
     sign_out_csrf: str
     client: ClientLabel
     user: str
+    is_another_person: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +167,12 @@ class Notice:
     steps: tuple[Step, ...] = ()
 
 
-Page = LoginPage | DevicePage | ConsentPage | OutsidePage | HomePage | Notice
+Page = LoginPage | DevicePage | ConsentPage | CannotAllowPage | HomePage | Notice
 _TEMPLATE_OF: Mapping[type[Page], str] = {
     LoginPage: "login.html",
     DevicePage: "device.html",
     ConsentPage: "consent.html",
-    OutsidePage: "outside.html",
+    CannotAllowPage: "cannot_allow.html",
     HomePage: "home.html",
     Notice: "notice.html",
 }

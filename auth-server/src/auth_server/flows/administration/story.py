@@ -25,6 +25,7 @@ SENTENCES: Mapping[EventName, str] = {
     EventName.SIGNED_OUT: "The person signed out.",
     EventName.CONSENT_SHOWN: "The person was shown the consent page.",
     EventName.NO_WORKSPACE: "The person belongs to no workspace that the request may be for.",
+    EventName.ANOTHER_PERSON: "The client expects another person than this one, who could allow nothing.",
     EventName.CONSENT_GIVEN: "The person allowed {scope} at {resource}, in the workspace {tenant}.",
     EventName.CONSENT_REMEMBERED: "The person had allowed this client {scope} at {resource} before, and was not asked"
     " again; in the workspace {tenant}.",
@@ -110,6 +111,8 @@ def _of_sign_in(events: Sequence[AuditEvent], names: set[EventName], now: float)
     until = "so far" if waits else "within the ten minutes that there are for it"
     if EventName.NO_WORKSPACE in names:
         return "Nothing was allowed: add the person to a workspace (`auth-server workspace member add`)."
+    if EventName.ANOTHER_PERSON in names:
+        return "Nothing was allowed: the client sent an ID token of another person (id_token_hint), who has to sign in."
     if names & _SIGN_IN:
         return f"The person signed in, and has neither allowed nor denied it {until}."
     if EventName.SIGN_IN_FAILED in names or EventName.SIGN_IN_THROTTLED in names:
