@@ -26,6 +26,7 @@ from auth_server.domain.finding import Check
 from auth_server.web.browser import Browser
 from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints, published
+from mcp_server.adapters.issuers_file import IssuerEntry
 from mcp_server.adapters.schemas_file import ColumnEntry, SchemaEntry
 from mcp_server.domain.failures import FailureCode
 from mcp_server.engine.limits import Limits
@@ -96,6 +97,16 @@ def test_every_key_of_the_schemas_file_is_documented_as_it_is(prefix: str, entry
         default = "required" if field.is_required() else _toml(field.default)
         expected.append(f"| `{prefix}{name}` | {default} | {field.description} |")
     assert written == expected, "docs/settings.md should have these rows:\n" + "\n".join(expected)
+
+
+def test_every_key_of_the_issuers_file_is_documented_as_it_is() -> None:
+    """As of the schemas file."""
+    rows = [line for line in section("settings.md", "## The issuers file").splitlines() if line.startswith("| `")]
+    expected = []
+    for name, field in IssuerEntry.model_fields.items():
+        default = "required" if field.is_required() else _toml(field.default)
+        expected.append(f"| `{name}` | {default} | {field.description} |")
+    assert rows == expected, "docs/settings.md should have these rows:\n" + "\n".join(expected)
 
 
 def _toml(value: object) -> str:

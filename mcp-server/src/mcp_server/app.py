@@ -12,17 +12,19 @@ import anyio
 import httpx2
 import structlog
 import uvloop
+from joserfc.jwk import ECKey
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from mcp_server.adapters import schemas_file
+from mcp_server.adapters import issuers_file, schemas_file
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
-from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.adapters.issuers_file import BadIssuersFile
+from mcp_server.adapters.jwks import OtherIssuersKeys, PublishedKeys
 from mcp_server.adapters.metrics import definitions
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.revocations import FollowedRevocations
@@ -30,6 +32,7 @@ from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_log import LoggedUsage
 from mcp_server.domain.failures import Failure
+from mcp_server.domain.issuer import OtherIssuer
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
@@ -47,6 +50,7 @@ from mcp_server.surface.tools.list_tables import list_tables
 from mcp_server.surface.tools.run_sql import run_sql
 from mcp_server.surface.tools.served_tool import ServedTool
 from mcp_server.web import guard, health, metadata
+from mcp_server.web.other_issuers import OtherIssuersTokens
 from mcp_server.web.possession import ProofVerifier
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel import http_server, logs, resource, scope
@@ -83,12 +87,21 @@ class Configuration:
 
     schemas: SchemasFile
     cursor_key: bytes
+    other_issuers: tuple[OtherIssuer, ...]
 
 
 def read_files(settings: Settings) -> Configuration:
-    """The content of the schemas file and of the cursor key's file. Raises CannotStart."""
+    """The content of the schemas file, of the cursor key's and of the issuers file. Raises CannotStart."""
     try:
-        return Configuration(schemas_file.read(settings.schemas_file), read_key_file(settings.cursor_key_file))
+        others: tuple[OtherIssuer, ...] = ()
+        if settings.issuers_file is not None:
+            others = issuers_file.read(
+                settings.issuers_file, own_issuer=settings.issuer, resource_url=settings.resource
+            )
+        return Configuration(schemas_file.read(settings.schemas_file), read_key_file(settings.cursor_key_file), others)
+    except BadIssuersFile as problem:
+        message = f"MCP_ISSUERS_FILE: {problem}"
+        raise CannotStart(message) from problem
     except BadSchemasFile as problem:
         message = f"MCP_SCHEMAS_FILE: {problem}"
         raise CannotStart(message) from problem
@@ -166,6 +179,11 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
     # A transport of its own, since a proxy in the environment is not meant for this.
     fetching = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())
     keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
+    configuration = read_files(settings)
+    others = [
+        (rules, OtherIssuersKeys(fetching, rules.jwks_url, algorithms=rules.algorithms, clock=clock))
+        for rules in configuration.other_issuers
+    ]
     revocations = FollowedRevocations(
         fetching,
         settings.feed_url,
@@ -179,6 +197,8 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
     async def running() -> AsyncIterator[None]:
         async with fetching, engine.running(), anyio.create_task_group() as background:
             background.start_soon(keys.keep_fresh)
+            for _, published in others:
+                background.start_soon(published.keep_fresh)
             background.start_soon(revocations.follow)
             yield
             background.cancel_scope.cancel()
@@ -195,7 +215,8 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
         tools,
         keys,
         revocations,
-        nonces=Nonces(read_files(settings).cursor_key, "mcp-server"),
+        others=[OtherIssuersTokens(rules, published) for rules, published in others],
+        nonces=Nonces(configuration.cursor_key, "mcp-server"),
         running=running,
         ready=engine.is_warm,
         clock=clock,
@@ -207,9 +228,10 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
 def http_app(
     settings: Settings,
     tools: Sequence[ServedTool],
-    keys: KeySet,
+    keys: KeySet[ECKey],
     revocations: Revocations,
     *,
+    others: Sequence[OtherIssuersTokens] = (),
     nonces: Nonces,
     running: Callable[[], AbstractAsyncContextManager[None]],
     ready: Callable[[], bool],
@@ -223,7 +245,14 @@ def http_app(
     transport = _transport_security(settings)
     endpoint: App = guard.Guard(
         Exchange(server),
-        verifier=TokenVerifier(keys, revocations, issuer=settings.issuer, audience=settings.resource, clock=clock),
+        verifier=TokenVerifier(
+            keys,
+            revocations,
+            issuer=settings.issuer,
+            audience=settings.resource,
+            clock=clock,
+            others=others,
+        ),
         proofs=ProofVerifier(
             resource=settings.resource,
             nonces=nonces,

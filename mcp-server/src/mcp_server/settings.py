@@ -42,6 +42,11 @@ class Settings(ServiceSettings):
         description="Where the issuer's keys are fetched, if the issuer's public URL cannot be reached from here; "
         "otherwise `/.well-known/jwks.json` of the issuer.",
     )
+    issuers_file: Path | None = Field(
+        default=None,
+        description="TOML file with other issuers whose access tokens are taken too.",
+        examples=["/etc/mcp/issuers.toml"],
+    )
     revocations_url: str | None = Field(
         default=None,
         description="Where the issuer's revocations are followed, if not at its `/revocations`; the host is that of "

@@ -67,6 +67,8 @@ class Refusal(StrEnum):
     BAD_CLAIMS = "bad_claims"
     WRONG_ISSUER = "wrong_issuer"
     WRONG_AUDIENCE = "wrong_audience"
+    WRONG_CLIENT = "wrong_client"
+    WRONG_TENANT = "wrong_tenant"
     TOO_LONG_LIVED = "too_long_lived"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
@@ -171,7 +173,7 @@ def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str,
         grant_handle=claims["gid"],
         tenant=claims["tenant"],
         key_id=key_id,
-        key_thumbprint=_thumbprint(claims["cnf"]) if "cnf" in claims else None,
+        key_thumbprint=thumbprint(claims["cnf"]) if "cnf" in claims else None,
         roles=_roles(claims.get("roles", [])),
     )
 
@@ -208,12 +210,15 @@ def _json_object(raw: bytes, reason: Refusal) -> dict[str, Any]:
         raise TokenRefused(reason) from error
 
 
-def _thumbprint(confirmation: object) -> str:
-    """The key in a `cnf` claim. A confirmation that we cannot check must not be taken for none (RFC 7800 §3.1)."""
-    thumbprint = confirmation.get("jkt") if isinstance(confirmation, dict) and len(confirmation) == 1 else None
-    if not isinstance(thumbprint, str) or not dpop.is_thumbprint(thumbprint):
+def thumbprint(confirmation: object) -> str:
+    """The key in a `cnf` claim, by its thumbprint. Raises TokenRefused.
+
+    A confirmation that we cannot check must not be taken for none (RFC 7800 §3.1).
+    """
+    found = confirmation.get("jkt") if isinstance(confirmation, dict) and len(confirmation) == 1 else None
+    if not isinstance(found, str) or not dpop.is_thumbprint(found):
         raise TokenRefused(Refusal.BAD_CLAIMS)
-    return thumbprint
+    return found
 
 
 def _scopes(value: object) -> frozenset[str]:

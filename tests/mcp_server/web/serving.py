@@ -154,7 +154,12 @@ class Issuer:
 
 
 def follower(
-    issuer: Issuer, fetching: httpx2.AsyncClient, keys: KeySet, *, strict: bool = False, clock: Clock | None = None
+    issuer: Issuer,
+    fetching: httpx2.AsyncClient,
+    keys: KeySet[ECKey],
+    *,
+    strict: bool = False,
+    clock: Clock | None = None,
 ) -> FollowedRevocations:
     """What follows an issuer's revocations; it has heard nothing as long as nobody lets it follow."""
     url, clock = f"{issuer.url}/revocations", clock or SystemClock()

@@ -1,14 +1,15 @@
-"""The issuer's signing keys, fetched from its JWKS endpoint and kept."""
+"""An issuer's signing keys, fetched from its JWKS endpoint and kept."""
 
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection
+from typing import Any, Generic, NoReturn, TypeVar
 
 import anyio
 import httpx2
 import structlog
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
-from mcp_server.ports.keys import KeySetUnavailable
+from mcp_server.ports.keys import KeySetUnavailable, VerificationKey
 from shared_kernel import strict_json
 from shared_kernel.clock import Clock
 
@@ -24,6 +25,7 @@ _REQUEST_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _FETCH_SECONDS = 5
 _DOCUMENT_LIMIT = 64 * 1024
 _KEY_LIMIT = 32
+_LEAST_RSA_BITS = 2048
 _log = structlog.get_logger("jwks")
 
 
@@ -31,7 +33,10 @@ class _BadDocument(Exception):
     pass
 
 
-class PublishedKeys:
+_Key = TypeVar("_Key", bound=VerificationKey)
+
+
+class _FetchedKeys(Generic[_Key]):
     """A KeySet over HTTP: fetched when first needed, by one request for all that wait, and then in the background.
 
     The issuer publishes a key well before it signs with it, so a rotation is known here before its first token. A key
@@ -39,17 +44,24 @@ class PublishedKeys:
     """
 
     def __init__(
-        self, client: httpx2.AsyncClient, url: str, *, clock: Clock, refresh_seconds: float = REFRESH_SECONDS
+        self,
+        client: httpx2.AsyncClient,
+        url: str,
+        read: Callable[[Any], _Key | None],
+        *,
+        clock: Clock,
+        refresh_seconds: float = REFRESH_SECONDS,
     ) -> None:
         self._client, self._url, self._clock, self._refresh_seconds = client, url, clock, refresh_seconds
-        self._keys: dict[str, ECKey] | None = None
+        self._read = read
+        self._keys: dict[str, _Key] | None = None
         self._fetched_at = 0.0
         self._failed_at = float("-inf")
         self._asked_for_unknown_at = float("-inf")
         self._fetches = 0
         self._fetching = anyio.Lock()
 
-    async def key(self, key_id: str) -> ECKey | None:
+    async def key(self, key_id: str) -> _Key | None:
         """The public key of that id; None if the issuer does not publish it. Raises KeySetUnavailable."""
         if self._copy() is None:
             if self._within(RETRY_SECONDS, self._failed_at):
@@ -76,7 +88,7 @@ class PublishedKeys:
             except Exception:  # the loop must outlive any surprise: without it withdrawn keys would stay
                 _log.exception("jwks_refresh_crashed")
 
-    def _copy(self) -> dict[str, ECKey] | None:
+    def _copy(self) -> dict[str, _Key] | None:
         if self._keys is not None and self._clock.monotonic() - self._fetched_at > LONGEST_OUTAGE_SECONDS:
             self._keys = None
         return self._keys
@@ -113,7 +125,7 @@ class PublishedKeys:
                     raise _BadDocument(message)
             return bytes(body)
 
-    def _usable_keys(self, document: bytes) -> dict[str, ECKey]:
+    def _usable_keys(self, document: bytes) -> dict[str, _Key]:
         try:
             jwks = strict_json.parse_object(document)
         except strict_json.Unreadable as error:
@@ -124,12 +136,12 @@ class PublishedKeys:
             message = "not a JWK set"
             raise _BadDocument(message)
         known = self._keys or {}
-        keys: dict[str, ECKey] = {}
+        keys: dict[str, _Key] = {}
         for entry in entries:
-            key = _verification_key(entry)
+            key = self._read(entry)
             # RFC 7517 §5: "Implementations SHOULD ignore JWKs within a JWK Set that use "kty" [...] not understood"
             if key is None:
-                if not _is_for_something_else(entry):
+                if not self._is_for_something_else(entry):
                     _log.warning("jwk_ignored")
                 continue
             previous = known.get(entry["kid"])
@@ -141,10 +153,46 @@ class PublishedKeys:
             raise _BadDocument(message)
         return keys
 
+    def _is_for_something_else(self, entry: Any, /) -> bool:
+        """Whether the issuer names another algorithm for the key: it signs ID tokens with that, say."""
+        return isinstance(entry, dict) and entry.get("alg", "ES256") != "ES256"
 
-def _is_for_something_else(entry: Any) -> bool:
-    """Whether the issuer names another algorithm for the key: it signs ID tokens with that, say."""
-    return isinstance(entry, dict) and entry.get("alg", "ES256") != "ES256"
+
+class PublishedKeys(_FetchedKeys[ECKey]):
+    """The keys that auth-server signs access tokens with."""
+
+    def __init__(
+        self, client: httpx2.AsyncClient, url: str, *, clock: Clock, refresh_seconds: float = REFRESH_SECONDS
+    ) -> None:
+        super().__init__(client, url, _verification_key, clock=clock, refresh_seconds=refresh_seconds)
+
+
+class OtherIssuersKeys(_FetchedKeys[VerificationKey]):
+    """The keys that another issuer signs with, of which those for `algorithms` are taken: ES256, RS256."""
+
+    def __init__(self, client: httpx2.AsyncClient, url: str, *, algorithms: Collection[str], clock: Clock) -> None:
+        def read(entry: Any) -> VerificationKey | None:
+            key = _verification_key(entry) if "ES256" in algorithms else None
+            return key or (_rsa_key(entry) if "RS256" in algorithms else None)
+
+        super().__init__(client, url, read, clock=clock)
+
+    def _is_for_something_else(self, _entry: Any, /) -> bool:
+        return True  # what it publishes beside is its own affair
+
+
+def _rsa_key(entry: Any) -> RSAKey | None:
+    """The public RSA key that an entry of a JWK set declares for RS256 signatures, or None."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str) or entry.get("kty") != "RSA":
+        return None
+    if entry.get("use", "sig") != "sig" or entry.get("alg", "RS256") != "RS256" or "d" in entry:
+        return None
+    try:
+        key = RSAKey.import_key({name: entry[name] for name in ("kty", "n", "e", "kid")})
+        # RFC 7518 §3.3: "A key of size 2048 bits or larger MUST be used with these algorithms."
+        return key if key.raw_value.key_size >= _LEAST_RSA_BITS else None
+    except (JoseError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _verification_key(entry: Any) -> ECKey | None:

@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 import httpx2
 import structlog
+from joserfc.jwk import ECKey
 
 from mcp_server.ports.keys import KeySet, KeySetUnavailable
 from mcp_server.ports.revocations import RevocationsUnknown
@@ -36,7 +37,7 @@ class FollowedRevocations:
         client: httpx2.AsyncClient,
         url: str,
         *,
-        keys: KeySet,
+        keys: KeySet[ECKey],
         issuer: str,
         strict: bool,
         clock: Clock,

@@ -1,14 +1,17 @@
-"""The issuer's signing keys."""
+"""An issuer's signing keys."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
+
+VerificationKey = ECKey | RSAKey
+_Key_co = TypeVar("_Key_co", bound=VerificationKey, covariant=True)
 
 
-class KeySet(Protocol):
-    """The issuer's published signing keys."""
+class KeySet(Protocol[_Key_co]):
+    """The signing keys that an issuer publishes: of our own, P-256 keys; of another's, RSA keys too."""
 
-    async def key(self, key_id: str) -> ECKey | None:
+    async def key(self, key_id: str) -> _Key_co | None:
         """The public key of that id; None if the issuer does not publish it. Raises KeySetUnavailable."""
         ...
 

@@ -2,18 +2,29 @@
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from joserfc.jwk import ECKey
 
-from mcp_server.ports.keys import KeySet
+from mcp_server.ports.keys import KeySet, VerificationKey
 from mcp_server.ports.revocations import Revocations
+from mcp_server.web.other_issuers import OtherIssuersTokens, unverified_issuer
 from shared_kernel import access_token
 from shared_kernel.access_token import CLOCK_SKEW, AccessToken, Refusal, TokenRefused
 from shared_kernel.clock import Clock
 
 
+class _Verified(NamedTuple):
+    """What a token said, and the key that was its issuer's then; `other` made it, unless our own issuer did."""
+
+    claims: AccessToken
+    key: VerificationKey
+    other: OtherIssuersTokens | None
+
+
 class TokenVerifier:
-    """Verifies access tokens offline, against the issuer's published keys.
+    """Verifies access tokens offline, against the published keys of their issuers: our own, and `others` beside it.
 
     Verified tokens are kept by their SHA-256, at most `capacity` of them, so that a flood of tokens cannot fill the
     memory and the tokens themselves are not in it. What can change after a verification is checked on every use.
@@ -21,17 +32,19 @@ class TokenVerifier:
 
     def __init__(
         self,
-        keys: KeySet,
+        keys: KeySet[ECKey],
         revocations: Revocations,
         *,
         issuer: str,
         audience: str,
         clock: Clock,
+        others: Sequence[OtherIssuersTokens] = (),
         capacity: int = 10_000,
     ) -> None:
         self._keys, self._revocations, self._clock = keys, revocations, clock
         self._issuer, self._audience, self._capacity = issuer, audience, capacity
-        self._verified: OrderedDict[bytes, tuple[AccessToken, ECKey]] = OrderedDict()
+        self._others = {other.rules.issuer: other for other in others}
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     async def claims(self, token: str) -> AccessToken:
         """What a good token says; one that is bound to a key still needs its proof.
@@ -42,25 +55,34 @@ class TokenVerifier:
             raise TokenRefused(Refusal.TOO_LONG)
         digest = hashlib.sha256(token.encode()).digest()
         remembered = self._verified.get(digest)
-        key_id = remembered[0].key_id if remembered else access_token.unverified_key_id(token)
-        key = await self._keys.key(key_id)
+        if remembered is not None:
+            other, key_id = remembered.other, remembered.claims.key_id
+        else:
+            other = self._others.get(unverified_issuer(token)) if self._others else None
+            key_id = other.key_id(token) if other else access_token.unverified_key_id(token)
+        key = await (other.keys if other else self._keys).key(key_id)
         if key is None:
             self._verified.pop(digest, None)
             raise TokenRefused(Refusal.UNKNOWN_KEY)
         now = self._clock.now()
-        if remembered is not None and remembered[1] is key:
-            claims = remembered[0]
+        if remembered is not None and remembered.key is key:
+            claims = remembered.claims
             if now >= claims.expires_at + CLOCK_SKEW:
                 self._verified.pop(digest, None)
                 raise TokenRefused(Refusal.EXPIRED)
         else:
-            keys = {key_id: key}
-            claims = access_token.verify(token, keys=keys, issuer=self._issuer, audience=self._audience, now=now)
-        if self._revocations.ends(claims):
+            claims = other.verify(token, key, now) if other else self._own(token, key_id, key, now)
+        # Another issuer's tokens end when they expire: it has no feed that we could follow.
+        if other is None and self._revocations.ends(claims):
             self._verified.pop(digest, None)
             raise TokenRefused(Refusal.REVOKED)
-        self._verified[digest] = (claims, key)
+        self._verified[digest] = _Verified(claims, key, other)
         self._verified.move_to_end(digest)
         if len(self._verified) > self._capacity:
             self._verified.popitem(last=False)
         return claims
+
+    def _own(self, token: str, key_id: str, key: VerificationKey, now: float) -> AccessToken:
+        assert isinstance(key, ECKey)  # our issuer's KeySet has no others
+        keys = {key_id: key}
+        return access_token.verify(token, keys=keys, issuer=self._issuer, audience=self._audience, now=now)
