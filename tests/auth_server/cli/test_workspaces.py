@@ -24,6 +24,18 @@ def test_the_default_workspace_is_there_from_the_start(run: CommandLine) -> None
     assert_failed(run("workspace", "create", "default"), "exists")
 
 
+def test_a_workspace_gets_another_title(acme: CommandLine) -> None:
+    before = acme("workspace", "list", "--json").document["workspaces"][1]
+    changed = acme("workspace", "update", "acme", "--title", "Acme Ltd.", "--json").document
+    assert changed == before | {"title": "Acme Ltd."}
+    assert acme("workspace", "update", "acme", "--title", "ACME").out == "acme is called ACME now.\n"
+    assert acme("workspace", "list", "--json").document["workspaces"][1]["title"] == "ACME"
+    assert_failed(acme("workspace", "update", "missing", "--title", "X"), "no such workspace")
+    assert_failed(acme("workspace", "update", "default", "--title", "X"), "keeps its title")
+    assert_failed(acme("workspace", "update", "acme", "--title", " "), "empty")
+    assert acme("workspace", "update", "acme").status == 2
+
+
 def test_people_join_and_leave(acme: CommandLine) -> None:
     added = acme("workspace", "member", "add", "acme", "ada@example.com", "--role", "admin", "--json").document
     assert (added["workspace"], added["email"], added["role"]) == ("acme", "ada@example.com", "admin")

@@ -10,6 +10,7 @@ from auth_server.domain.client import ClientSecret, Registration
 from auth_server.domain.consent import RememberedConsent
 from auth_server.domain.device import DeviceAuthorization
 from auth_server.domain.grant import Grant, RefreshToken, RefreshTokenKey
+from auth_server.domain.initial_token import InitialToken
 from auth_server.domain.revocation import Revoked
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from auth_server.domain.user import Session, User
@@ -38,12 +39,13 @@ STEPS = st.lists(
         st.sampled_from(
             ["consent", "rotate", "rotate", "rotate", "wait"] * 5
             + ["approve", "redeem", "begin"] * 2
+            + ["add_token", "invite", "invite", "tokens", "revoke_token"]
             + ["add_client", "update_client", "rotate_secret", "delete_client", "client", "clients"]
             + ["add_user", "disable", "enable", "delete_user", "set_password", "renew_password", "user", "users"]
             + ["sign_in", "session", "sessions", "sign_out", "deny", "transaction", "wrong_verifier"]
             + ["grants", "has_grant", "by_handle", "live", "revoked_at", "revoke", "revoke_by_handle"]
             + ["consented", "consented", "consents", "end_consents"]
-            + ["add_workspace", "workspaces", "remove_workspace", "join", "join", "leave"]
+            + ["add_workspace", "workspaces", "retitle_workspace", "remove_workspace", "join", "join", "leave"]
             + ["device", "poll", "poll", "approve_device", "deny_device", "fetch", "add_grant"]
             + ["ensure_keys", "promote", "withdraw", "keys", "attempt", "forget", "use_once", "sweep"]
         ),
@@ -115,11 +117,32 @@ class Use:
     async def _clients(self, one: int, two: int) -> Any:
         return list(await self.store.clients())
 
+    async def _add_token(self, one: int, two: int) -> Any:
+        if await self.store.initial_token(f"token{one}") is None:
+            token = InitialToken(f"token{one}", "digest", "", two + 1, 0, self.now, self.now + 100 * (two + 1))
+            await self.store.add_initial_token(token)
+
+    async def _invite(self, one: int, two: int) -> Any:
+        client_id = f"dcr_{self._name()}"
+        client = replace(PUBLIC, client_id=client_id, registration_token=client_id, created_at=self.now)
+        return await self.store.add_client(client, f"token{one}")
+
+    async def _tokens(self, one: int, two: int) -> Any:
+        return [token for token in await self.store.initial_tokens() if token.expires_at > self.now]
+
+    async def _revoke_token(self, one: int, two: int) -> Any:
+        token = await self.store.initial_token(f"token{one}")
+        revoked = await self.store.revoke_initial_token(f"token{one}")
+        return revoked if token and token.expires_at > self.now else None
+
     async def _add_workspace(self, one: int, two: int) -> Any:
         return await self.store.add_workspace(Workspace(SPACES[one % 3], f"Title {two}", self.now))
 
     async def _workspaces(self, one: int, two: int) -> Any:
         return list(await self.store.workspaces(SPACES[:two] if two else None))
+
+    async def _retitle_workspace(self, one: int, two: int) -> Any:
+        return await self.store.retitle_workspace(SPACES[one % 3], f"Another title {two}")
 
     async def _remove_workspace(self, one: int, two: int) -> Any:
         return await self.store.remove_workspace(SPACES[one % 3])

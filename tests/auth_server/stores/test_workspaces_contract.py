@@ -269,3 +269,14 @@ async def crossing(in_order: bool, one: Callable[[], Awaitable[Any]], other: Cal
         for number in (0, 1) if in_order else (1, 0):
             group.start_soon(act, number)
     return outcomes
+
+
+async def test_a_workspace_gets_another_title_and_keeps_all_else(store: Store) -> None:
+    await store.add_workspace(ACME)
+    await store.add_user(replace(USER, memberships=(IN_ACME,)))
+    assert await store.retitle_workspace("acme", "Äcme")
+    assert list(await store.workspaces()) == [replace(ACME, title="Äcme")]
+    assert await store.remove_workspace("acme") is Removal.IN_USE
+    assert not await store.retitle_workspace("globex", "Globex")
+    assert not await store.retitle_workspace("default", "Ours")
+    assert list(await store.workspaces(["globex", "default"])) == []

@@ -45,6 +45,17 @@ def list_workspaces(as_json: AsJson = False) -> None:
     show_list(as_json, "workspaces", [_document(workspace) for workspace in found], ("workspace", "title"))
 
 
+@commands.command("update")
+def update(
+    name: Name,
+    title: Annotated[str, typer.Option(help="Another name that people read.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Give a workspace another title; its short name stays."""
+    changed = administer(lambda administration: administration.workspaces.update(name, title))
+    show(as_json, _document(changed), f"{changed.name} is called {changed.title} now.")
+
+
 @commands.command("remove")
 def remove(name: Name, as_json: AsJson = False) -> None:
     """Remove a workspace that has neither members nor clients."""

@@ -27,7 +27,7 @@ class Removal(Enum):
 
 
 class WorkspaceStore(Protocol):
-    """Workspaces. DEFAULT_WORKSPACE counts as one everywhere, but is never listed, added or removed."""
+    """Workspaces. DEFAULT_WORKSPACE counts as one everywhere, but is never listed, added, changed or removed."""
 
     async def add_workspace(self, workspace: Workspace) -> bool:
         """Adds a workspace; False if its name is taken."""
@@ -35,6 +35,10 @@ class WorkspaceStore(Protocol):
 
     async def workspaces(self, names: Sequence[str] | None = None) -> Sequence[Workspace]:
         """The workspaces of these names, or all, oldest first."""
+        ...
+
+    async def retitle_workspace(self, name: str, title: str) -> bool:
+        """Gives a workspace another title; False if there is none of that name."""
         ...
 
     async def remove_workspace(self, name: str) -> Removal:

@@ -6,7 +6,7 @@ from auth_server.adapters.dynamodb_store.items import NEVER, Item, Key, user_key
 from auth_server.adapters.dynamodb_store.memberships import counted, membership, stored, unchanged_memberships
 from auth_server.adapters.dynamodb_store.revocations import note
 from auth_server.adapters.dynamodb_store.table import LISTING, ConditionFailed, Table, TransactionFailed
-from auth_server.adapters.dynamodb_store.writes import CHANGED, NEW, Delete, Put, Update, Write
+from auth_server.adapters.dynamodb_store.writes import CHANGED, NEW, PRESENT, Delete, Put, Update, Write
 from auth_server.domain.revocation import of_membership
 from auth_server.domain.workspace import DEFAULT_WORKSPACE, MAX_MEMBERSHIPS, Membership, Workspace
 from auth_server.ports.workspaces import Joining, Removal
@@ -40,6 +40,15 @@ class DynamoDbWorkspaces:
                 keys = [workspace_key(name) for name in names]
             found = [workspace_of(item) for item in (await self._table.get_many(keys)).values()]
             return sorted(found, key=lambda workspace: (workspace.created_at, workspace.name))
+
+    async def retitle_workspace(self, name: str, title: str) -> bool:
+        """See WorkspaceStore."""
+        async with self._table.in_time():
+            try:
+                await self._table.write(Update(workspace_key(name), {"title": title}, PRESENT))
+            except ConditionFailed:
+                return False
+            return True
 
     async def remove_workspace(self, name: str) -> Removal:
         """See WorkspaceStore."""

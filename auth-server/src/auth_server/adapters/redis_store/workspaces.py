@@ -30,6 +30,10 @@ class RedisWorkspaces:
         found = [workspace_from(fields(reply)) for reply in replies if reply]
         return sorted(found, key=lambda workspace: (workspace.created_at, workspace.name))
 
+    async def retitle_workspace(self, name: str, title: str) -> bool:
+        """See WorkspaceStore."""
+        return bool(await self._database.run("retitle_workspace", name, title))
+
     async def remove_workspace(self, name: str) -> Removal:
         """See WorkspaceStore."""
         outcome: bytes = await self._database.run("remove_workspace", name)

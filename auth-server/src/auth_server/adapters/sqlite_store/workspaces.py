@@ -28,6 +28,10 @@ class SqliteWorkspaces:
         """See WorkspaceStore."""
         return await self._database.read(_workspaces, names)
 
+    async def retitle_workspace(self, name: str, title: str) -> bool:
+        """See WorkspaceStore."""
+        return await self._database.write(_retitle, name, title)
+
     async def remove_workspace(self, name: str) -> Removal:
         """See WorkspaceStore."""
         return await self._database.write(_remove, name)
@@ -58,6 +62,10 @@ def _add(db: sqlite3.Connection, workspace: Workspace) -> bool:
 def _workspaces(db: sqlite3.Connection, names: Sequence[str] | None) -> list[Workspace]:
     rows = db.execute(f"SELECT {WORKSPACE_COLUMNS} FROM workspaces ORDER BY created_at, name")
     return [Workspace(*row) for row in rows if names is None or row[0] in names]
+
+
+def _retitle(db: sqlite3.Connection, name: str, title: str) -> bool:
+    return db.execute("UPDATE workspaces SET title = ? WHERE name = ?", (title, name)).rowcount > 0
 
 
 def _remove(db: sqlite3.Connection, name: str) -> Removal:

@@ -36,6 +36,7 @@ class Problem(StrEnum):
     NO_SUCH_WORKSPACE = "there is no such workspace"
     WORKSPACE_IN_USE = "the workspace has members or clients; remove or delete them first"
     WORKSPACE_IS_PERMANENT = "the default workspace cannot be removed"
+    WORKSPACE_KEEPS_TITLE = "the default workspace keeps its title"
     NOT_A_MEMBER = "the user does not belong to this workspace"
     TOO_MANY_MEMBERSHIPS = "the user belongs to 50 workspaces already"
     NOT_IN_THE_TRAIL = (

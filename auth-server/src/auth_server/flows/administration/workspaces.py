@@ -27,10 +27,7 @@ class Workspaces:
         """Adds a workspace; without a title it is called by its name."""
         if not is_workspace_name(name):
             raise CannotDo(Problem.UNUSABLE_WORKSPACE_NAME)
-        displayed = safe_name(title if title is not None else name)
-        if not displayed:
-            raise CannotDo(Problem.UNUSABLE_NAME)
-        workspace = Workspace(name, displayed, self._clock.now())
+        workspace = Workspace(name, _display_title(title if title is not None else name), self._clock.now())
         if name == DEFAULT_WORKSPACE.name or not await self._workspaces.add_workspace(workspace):
             raise CannotDo(Problem.WORKSPACE_EXISTS)
         return workspace
@@ -38,6 +35,17 @@ class Workspaces:
     async def all(self) -> Sequence[Workspace]:
         """The default workspace, then the others, oldest first."""
         return [DEFAULT_WORKSPACE, *await self._workspaces.workspaces()]
+
+    async def update(self, name: str, title: str) -> Workspace:
+        """Gives a workspace another title, which people read from their next page on; its name stays."""
+        displayed = _display_title(title)
+        if name == DEFAULT_WORKSPACE.name:
+            raise CannotDo(Problem.WORKSPACE_KEEPS_TITLE)
+        if not await self._workspaces.retitle_workspace(name, displayed):
+            raise CannotDo(Problem.NO_SUCH_WORKSPACE)
+        for workspace in await self._workspaces.workspaces([name]):
+            return workspace
+        raise CannotDo(Problem.NO_SUCH_WORKSPACE)
 
     async def remove(self, name: str) -> None:
         """Removes a workspace that nobody and nothing belongs to."""
@@ -70,3 +78,10 @@ class Workspaces:
         if not await self._workspaces.end_membership(user.user_id, name, self._clock.now()):
             raise CannotDo(Problem.NOT_A_MEMBER)
         return user
+
+
+def _display_title(title: str) -> str:
+    displayed = safe_name(title)
+    if not displayed:
+        raise CannotDo(Problem.UNUSABLE_NAME)
+    return displayed
