@@ -5,6 +5,7 @@ python -m tests.auth_server.stores.racer BACKEND PATH open; opens the world only
 """
 
 import asyncio
+import itertools
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,7 @@ from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.flows.world import World, open_world
 from tests.auth_server.stores.test_contract import CLIENT, CODE, GRANT, TRANSACTION, USER
+from tests.auth_server.stores.test_devices_contract import DEVICE
 
 TIMES = 20
 ATTEMPTS = 7
@@ -27,7 +29,7 @@ ATTEMPTS = 7
 async def race(backend: str, path: str) -> None:
     """Acts until there is no further line."""
     async with open_world(Path(path), backend=backend) as world:
-        actions = _actions(world)
+        actions = _actions(world) | _device_actions(world)
         _tell("ready")
         while line := await asyncio.to_thread(sys.stdin.readline):
             action, *arguments = json.loads(line)
@@ -98,6 +100,26 @@ def _actions(world: World) -> dict[str, Callable[..., Awaitable[Any]]]:
         "add_user": add_user,
         "revoke": revoke,
     }
+
+
+def _device_actions(world: World) -> dict[str, Callable[..., Awaitable[Any]]]:
+    decisions = itertools.count()
+
+    async def poll(client_id: str, device_code: str) -> list[Any]:
+        answer = await world.poll(client_id, device_code)
+        body = answer.body or {}
+        return [answer.status, body.get("refresh_token"), body.get("access_token")]
+
+    async def decide_device(device_id: str, client_id: str, user_id: str) -> bool:
+        """Approves and denies in turn."""
+        now = world.clock.now()
+        if next(decisions) % 2:
+            return await world.store.deny_device(device_id, now)
+        name, device = _name(), replace(DEVICE, device_id=device_id, client_id=client_id, expires_at=now + 600)
+        grant = replace(GRANT, grant_id=name, handle=f"h{name}", client_id=client_id, user_id=user_id)
+        return await world.store.approve_device(device, grant, now)
+
+    return {"poll": poll, "decide_device": decide_device}
 
 
 def _name() -> str:

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.auth_server.flows.world import EMAIL, World, ok, open_world
+from auth_server.domain.client import GrantType
+from tests.auth_server.flows.world import EMAIL, World, error, ok, open_world
 from tests.auth_server.stores.full_store import PUSHED
 from tests.auth_server.stores.racer import ATTEMPTS, TIMES
 from tests.auth_server.stores.test_contract import TRANSACTION
+from tests.auth_server.stores.test_devices_contract import DEVICE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -71,6 +73,7 @@ async def test_c02_e02_h16_i15_what_happens_once_happens_in_one_process(backend:
         with racing(backend, path) as racers:
             await _race_for_tokens(world, racers)
             await _race_for_decisions(world, racers)
+            await _race_for_devices(world, racers)
             for action, argument in (("use_once", "jti"), ("add_user", "bob@example.com")):
                 assert racers.outcomes(action, argument).count(True) == 1, action
             assert racers.outcomes("add_client", "client_new").count("ADDED") == 1
@@ -104,6 +107,27 @@ async def _race_for_decisions(world: World, racers: Racers) -> None:
     assert racers.outcomes("approve", "approved", client.client_id, user.user_id).count(True) == 1
     assert len(await world.store.grants(world.clock.now(), user.user_id)) == before + 1
     assert racers.outcomes("deny", "denied").count(True) == 1
+
+
+async def _race_for_devices(world: World, racers: Racers) -> None:
+    """A device code that is sent 40 times gets one set of tokens; of all decisions about a device, one counts."""
+    grants = [GrantType.DEVICE_CODE, GrantType.REFRESH_TOKEN]
+    client, user = await world.register(grant_types=grants, redirect_uris=None), await world.store.user_by_email(EMAIL)
+    assert user is not None
+    codes = ok(await world.device_authorization(client_id=client.client_id, scope="query"))
+    assert (await world.decided_device(codes["user_code"])).approved
+    ((status, successor, access_token),) = set(
+        map(tuple, racers.outcomes("poll", client.client_id, codes["device_code"]))
+    )
+    assert (status, (await world.claims(access_token)).subject) == (200, user.user_id)
+    ok(await world.refresh(client.client_id, successor))
+    ended = racers.outcomes("poll", client.client_id, codes["device_code"])  # whoever sends it now is another
+    assert {status for status, _, _ in ended} == {400}
+    assert error(await world.refresh(client.client_id, successor)) == (400, "invalid_grant")
+    now = world.clock.now()
+    waiting = replace(DEVICE, device_id="waiting", client_id=client.client_id, created_at=now, expires_at=now + 600)
+    assert await world.store.start_device(waiting)
+    assert racers.outcomes("decide_device", "waiting", client.client_id, user.user_id).count(True) == 1
 
 
 async def test_processes_that_start_at_once_end_up_with_the_same_keys(backend: str, tmp_path: Path) -> None:
