@@ -1,23 +1,26 @@
 """Attacks on endpoints in general, over HTTP, on a running server: cases I01 to I22."""
 
+import base64
 import socket
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.attacks.target import FORM, Target, assert_refused
+from tests.support.services import Client
 
 pytestmark = pytest.mark.slow
 
 SECONDS = 60
 
 
-def raw(target: Target, *lines: bytes, body: bytes = b"") -> bytes:
-    """What a request of exactly these bytes is answered."""
+def raw(target: Target, *lines: bytes, body: bytes = b"", leaves: bool = True) -> bytes:
+    """What a request of exactly these bytes is answered; whoever leaves sends nothing more, and may get no answer."""
     address = ("127.0.0.1", urlsplit(target.issuer).port or 0)
     with socket.create_connection(address, timeout=SECONDS) as connection:
         connection.sendall(b"\r\n".join([*lines, b"Connection: close", b"", body]))
-        connection.shutdown(socket.SHUT_WR)
+        if leaves:
+            connection.shutdown(socket.SHUT_WR)
         answer = b""
         while piece := connection.recv(65536):
             answer += piece
@@ -75,9 +78,27 @@ def test_ambiguous_framing_begins_no_second_request(target: Target, framing: lis
     assert not answer or int(answer.split(b" ")[1]) in {400, 401, 501}
 
 
+@pytest.mark.parametrize("header", ["Authorization", "X-Forwarded-For", "Host", "Content-Type"])
+def test_i04_what_comes_behind_the_body_is_no_header(target: Target, header: str) -> None:
+    """RFC 9110 §6.5.1: a proxy has looked at the head, and never at the trailers."""
+    client = target.server.automation
+    credentials = f"Basic {base64.b64encode(f'{client.id}:{client.secret}'.encode()).decode()}"
+    value = {"Authorization": credentials, "Content-Type": "application/json"}.get(header, "evil.example")
+    form = b"grant_type=client_credentials" + (b"" if header == "Authorization" else posted(client))
+    head = [f"Host: {urlsplit(target.issuer).netloc}", f"Content-Type: {FORM}", "Transfer-Encoding: chunked"]
+    body = b"%x\r\n%s\r\n0\r\n%s: %s\r\n\r\n" % (len(form), form, header.encode(), value.encode())
+    answer = raw(target, b"POST /token HTTP/1.1", *map(str.encode, head), body=body, leaves=False)
+    assert answer.split(b" ")[1] == (b"401" if header == "Authorization" else b"200")
+
+
+def posted(client: Client) -> bytes:
+    """Credentials in a form."""
+    return f"&client_id={client.id}&client_secret={client.secret}".encode()
+
+
 def test_i04_http_09_and_foreign_hosts_are_not_served(target: Target) -> None:
     assert b'"keys"' not in raw(target, b"GET /.well-known/jwks.json")
-    for host in (b"evil.example", b"localhost.evil.example", b"localhost@evil.example"):
+    for host in (b"evil.example", b"localhost.evil.example", b"localhost@evil.example", b"localhost:80@evil.example"):
         answer = raw(target, b"GET /.well-known/jwks.json HTTP/1.1", b"Host: " + host)
         assert answer.split(b" ")[1] in {b"421", b"400"}, host
     two = raw(target, b"GET /.well-known/jwks.json HTTP/1.1", b"Host: localhost", b"Host: evil.example")

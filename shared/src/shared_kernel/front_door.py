@@ -96,7 +96,12 @@ class FrontDoor:
 
 
 def _name(host: str) -> str:
-    """The host name in a Host header's value: without port, in lower case, an IPv6 address without brackets."""
+    """The host name in a Host header's value: without port, in lower case, an IPv6 address without brackets.
+
+    Empty if what stands behind the name is no port: others may take the name to be elsewhere.
+    """
     if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+        address, _, rest = host[1:].partition("]")
+        return address.lower() if not rest or (rest[0] == ":" and rest[1:].isdecimal()) else ""
+    name, _, port = host.partition(":")
+    return name.lower() if port.isdecimal() or not port else ""

@@ -153,6 +153,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._reusable = version == "1.1" and self.parser.should_keep_alive() and STOPPING not in self.app_state
         self._describe(version)
         self._begin_exchange()
+        # RFC 9110 §6.5.1: trailers are no headers. The parser hands them over as if they were: to nobody, from now on.
+        self.headers = []
 
     def _describe(self, version: str) -> None:
         """Completes the scope of the request whose head has been read."""
