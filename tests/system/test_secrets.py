@@ -1,8 +1,10 @@
 """No secret, code or token of the whole story, mistakes included, reaches a log or stands readable in the store."""
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -21,6 +23,7 @@ from tests.support.services import (
     McpServer,
     auth_serving,
     mcp_serving,
+    run_cli,
 )
 
 pytestmark = pytest.mark.slow
@@ -127,6 +130,24 @@ class Story:
             assert wrong.status_code >= 400
         return tokens[-1]
 
+    def registrations(self) -> None:
+        """Registers with an initial access token, and with a wrong one; changes and ends the registration."""
+        made = json.loads(run_cli(self.auth.server.environment, "initial-token", "create", "--json"))
+        token, endpoint = str(made["initial_access_token"]), f"{self.auth.issuer}/register"
+        metadata: dict[str, Any] = {"client_name": "Server app", "redirect_uris": [REDIRECT_URI]}
+        for wrong in (f"{token}x", token.partition(".")[0] + ".wrong-wrong-wrong"):
+            assert httpx2.post(endpoint, json=metadata, headers=_bearer(wrong)).status_code == 401
+        registered = httpx2.post(endpoint, json=metadata, headers=_bearer(token)).json()
+        assert httpx2.post(endpoint, json=metadata | {"x": token}, headers=_bearer(token)).status_code == 401
+        place, first = registered["registration_client_uri"], str(registered["registration_access_token"])
+        change = metadata | {"client_id": registered["client_id"], "client_secret": registered["client_secret"]}
+        changed = httpx2.put(place, json=change, headers=_bearer(first)).json()
+        second = str(changed["registration_access_token"])
+        assert httpx2.get(f"{place}?token={second}", headers=_bearer(second)).status_code == 400
+        assert httpx2.delete(place, headers=_bearer(first)).status_code == 401
+        assert httpx2.delete(place, headers=_bearer(second)).status_code == 204
+        self.secrets |= {token, str(registered["client_secret"]), first, second}
+
     def queries(self, token: str) -> None:
         """Uses a token at the MCP endpoint, well and badly."""
         for era in ERAS:
@@ -152,13 +173,18 @@ def test_i09_no_secret_of_the_story_reaches_a_log_or_the_store(pair: tuple[AuthS
     story = Story(auth, mcp)
     story.queries(story.person())
     story.queries(story.automation())
-    assert len(story.secrets) >= 18
+    story.registrations()
+    assert len(story.secrets) >= 22
     logs = [auth.log, mcp.log]
     for log in logs:
         assert log.read_bytes().count(b'"event"') > 20
     assert leaks(story.secrets, logs) == []
     # The store must give the client its state back; everything else it only needs to recognise.
     assert leaks(story.secrets - {STATE}, stored(auth.directory)) == []
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def stored(directory: Path) -> list[Path]:

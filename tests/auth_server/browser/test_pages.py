@@ -383,3 +383,42 @@ def test_b06_b17_going_back_and_deciding_again_gives_nothing(browser: Browser, s
         assert browser.visit(use) == "This is already settled"
         assert callback.next()["code"]
         assert callback.received.empty()
+
+
+def test_whoever_the_client_does_not_expect_uses_another_account(auth_server: AuthServer, browser: Browser) -> None:
+    environment, other, pkce = auth_server.server.environment, "other@example.com", Pkce()
+    run_cli(environment, "user", "create", "--email", other, "--password-file", str(auth_server.directory / "password"))
+    watch = Watch()
+    with listening() as callback:
+        metadata = {"client_name": "Claude Code", "redirect_uris": [callback.redirect_uri]}
+        client_id = httpx2.post(f"{auth_server.issuer}/register", json=metadata).json()["client_id"]
+        url = authorize_url(
+            auth_server.issuer, client_id, callback.redirect_uri, pkce, resource=auth_server.resource, scope="openid"
+        )
+
+        def allow(context: BrowserContext) -> None:
+            page = context.new_page()
+            page.goto(url)
+            sign_in(page)
+            page.get_by_role("button", name="Allow", exact=True).click()
+            page.wait_for_url("**/callback?**")
+
+        browser.visit(allow)
+        form = {"grant_type": "authorization_code", "client_id": client_id, "code": callback.next()["code"]}
+        form |= {"redirect_uri": callback.redirect_uri, "code_verifier": pkce.verifier}
+        hint = httpx2.post(f"{auth_server.issuer}/token", data=form).json()["id_token"]
+
+        def use(context: BrowserContext) -> None:
+            page = watch.over(context.new_page())
+            page.goto(f"{url}&id_token_hint={hint}")
+            sign_in(page, other)
+            audit(page)
+            assert page.get_by_role("heading", level=1).inner_text() == "Claude Code expects another account"
+            page.get_by_role("button", name="Use another account").click()
+            sign_in(page)
+            page.get_by_role("button", name="Allow", exact=True).click()
+            page.wait_for_url("**/callback?**")
+
+        browser.visit(use)
+        assert callback.next()["code"]
+    assert watch.hosts == {urlsplit(url).netloc, urlsplit(callback.redirect_uri).netloc}

@@ -69,6 +69,7 @@ async def test_h16_a_token_that_is_not_good_registers_nobody(closed: World) -> N
         assert (error(answer), answer.reason) == (INVALID_TOKEN, Reason.INITIAL_TOKEN_NOT_VALID)
     closed.clock.time += 7 * 86400
     assert error(await _register(closed, good.secret)) == INVALID_TOKEN
+    assert await closed.administration.initial_tokens.all() == []
     assert len(await closed.store.clients()) == 1
 
 

@@ -24,7 +24,10 @@ class HadKeys:
 
 @dataclass(frozen=True, slots=True)
 class StoredClient:
-    """A client, when it was last heard of, and when a person last allowed it something (None: nobody ever has)."""
+    """A client, when it was last heard of, and when a person last allowed it something (None: nobody ever has).
+
+    One that came with an initial access token counts as used from the start.
+    """
 
     client: Client
     last_used_at: float

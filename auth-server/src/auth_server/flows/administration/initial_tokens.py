@@ -43,9 +43,9 @@ class InitialTokens:
         return NewToken(token, secret)
 
     async def all(self) -> Sequence[tuple[InitialToken, bool]]:
-        """All tokens, oldest first, and whether each is good for another registration."""
-        now = self._clock.now()
-        return [(token, token.is_good(now)) for token in await self._tokens.initial_tokens()]
+        """All tokens that have not expired, oldest first, and whether each is good for another registration."""
+        now, found = self._clock.now(), await self._tokens.initial_tokens()
+        return [(token, token.is_good(now)) for token in found if now < token.expires_at]
 
     async def revoke(self, token_id: str) -> None:
         """Ends a token; clients that were registered with it stay."""

@@ -24,7 +24,7 @@ class Problem(StrEnum):
     KEYS_TWICE = "the keys are in a file or at a URL, not both"
     HAS_KEYS = "the client proves who it is by a key and has no secret"
     NOT_CONFIDENTIAL = "the client is public and has no secret"
-    NOT_OPERATORS = "the client registered itself, and its id follows from what it registered"
+    NOT_OPERATORS = "the client registered itself: it changes its own registration, where it can, or registers anew"
     TOO_MANY_USES = "a token is good for 1 to 10000 registrations"
     TOO_MANY_DAYS = "a token is good for more than 0 and at most 366 days"
     NO_SUCH_TOKEN = "there is no such initial access token"
