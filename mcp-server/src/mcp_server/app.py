@@ -27,6 +27,7 @@ from mcp_server.adapters.issuers_file import BadIssuersFile
 from mcp_server.adapters.jwks import OtherIssuersKeys, PublishedKeys
 from mcp_server.adapters.metrics import definitions
 from mcp_server.adapters.planning.processes import PlanningProcesses
+from mcp_server.adapters.redis_spool import RedisSpool
 from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
 from mcp_server.adapters.spool import MemorySpool
@@ -128,6 +129,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
     catalog = DynamoDbCatalog(clients, clock)
     heavy_planning = PlanningProcesses(seconds=limits.planning_seconds)
     relational = DuckDbSandbox(children=limits.queries)
+    spool = _spool(settings, configuration.cursor_key, clock, entropy)
     schemas = Schemas(configuration.schemas.schemas, configuration.schemas.defaults)
     browsing = BrowsingService(schemas=schemas, catalog=catalog, limits=limits)
     queries = QueryService(
@@ -136,7 +138,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
         items=DynamoDbItems(clients),
         heavy_planning=heavy_planning,
         relational=relational,
-        spool=MemorySpool(clock=clock, entropy=entropy, lifetime_seconds=settings.cursor_seconds),
+        spool=spool,
         usage=LoggedUsage(),
         cursor_key=configuration.cursor_key,
         clock=clock,
@@ -146,10 +148,11 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        services = (clients, aclosing(catalog), heavy_planning, relational)
         async with AsyncExitStack() as stack, anyio.create_task_group() as background:
-            for service in services:
+            for service in (clients, aclosing(catalog), heavy_planning, relational):
                 await stack.enter_async_context(service)
+            if isinstance(spool, RedisSpool):
+                await stack.enter_async_context(spool)
             background.start_soon(_warm_up, relational, warm)
             yield
             background.cancel_scope.cancel()
@@ -157,6 +160,18 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
     admission = queries.admission
     observed = gauges(lambda: admission.running, lambda: admission.waiting, lambda: len(relational.process_ids()))
     return Engine(browsing, queries, running, warm.is_set, observed)
+
+
+def _spool(settings: Settings, cursor_key: bytes, clock: Clock, entropy: Entropy) -> MemorySpool | RedisSpool:
+    """Where results wait for their next page. Raises CannotStart."""
+    lifetime = settings.cursor_seconds
+    if settings.store_url == "memory:":
+        return MemorySpool(clock=clock, entropy=entropy, lifetime_seconds=lifetime)
+    try:
+        return RedisSpool(settings.store_url, cursor_key=cursor_key, entropy=entropy, lifetime_seconds=lifetime)
+    except ValueError:
+        message = "MCP_STORE_URL: must be redis[s]://[user:password@]host[:port][/database]"
+        raise CannotStart(message) from None
 
 
 def gauges(

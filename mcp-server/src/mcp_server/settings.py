@@ -3,6 +3,7 @@
 Every field's description stands in docs/settings.md; every message names the variable and the remedy.
 """
 
+import re
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -76,6 +77,12 @@ class Settings(ServiceSettings):
         "replicas share it.",
         examples=["/etc/mcp/cursor.key"],
     )
+    store_url: str = Field(
+        default="memory:",
+        description="Where results wait for their next page: `memory:`, or `redis://host:port/database`, `rediss://` "
+        "for TLS, so that every replica has every page.",
+        examples=["redis://redis:6379/1"],
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
     allowed_origins: CommaSeparated = Field(
@@ -134,6 +141,13 @@ class Settings(ServiceSettings):
                 resource.canonical(value)
             except resource.MalformedResource:
                 raise ValueError("is not an absolute http(s) URL") from None
+        return value
+
+    @field_validator("store_url")
+    @classmethod
+    def _check_store(cls, value: str) -> str:
+        if value != "memory:" and not re.fullmatch(r"rediss?://\S+", value):
+            raise ValueError("must be memory:, or a URL that begins with redis:// or rediss://")
         return value
 
     @field_validator("allowed_origins")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.relational import Result
+from mcp_server.ports.spool import Part
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -56,8 +57,8 @@ class MemorySpool:
         self._entries[spool_id] = _Entry(owner=owner, result=result, kept_at=self._clock.monotonic(), size=size)
         return spool_id
 
-    async def get(self, principal: Principal, spool_id: str) -> Result | None:
-        """What that principal spooled under the id, unless it has expired or had to give way."""
+    async def get(self, principal: Principal, spool_id: str, start: int, rows: int) -> Part | None:
+        """See Spool."""
         entry = self._entries.get(spool_id)
         # The id is a name, not a capability: whoever else learns it gets nothing.
         if entry is None or entry.owner != _owner(principal):
@@ -66,7 +67,9 @@ class MemorySpool:
             self._drop([spool_id])
             return None
         self._entries.move_to_end(spool_id)
-        return entry.result
+        result = entry.result
+        part = Result(result.columns, result.table.slice(start, rows), result.complete)
+        return Part(part, result.table.num_rows)
 
     def _expired(self, entry: _Entry) -> bool:
         return self._clock.monotonic() - entry.kept_at >= self._lifetime_seconds

@@ -47,6 +47,24 @@ def not_kept() -> Failure:
     )
 
 
+def spool_unavailable() -> Failure:
+    """What keeps results between pages does not answer."""
+    return Failure(
+        FailureCode.SOURCE_UNAVAILABLE,
+        "The next page cannot be had at the moment: what keeps results between pages does not answer.",
+        "Repeat the call with the same cursor in a few seconds.",
+        retry_after_seconds=BUSY_SECONDS,
+    )
+
+
+def no_later_pages() -> str:
+    """The warning of a first page after which none can come."""
+    return (
+        "Only the first rows are here: what keeps results between pages does not answer. Repeat the statement for a "
+        "cursor, or ask for fewer rows."
+    )
+
+
 def evaluation_lost() -> Failure:
     """The evaluation ended without an answer twice."""
     return Failure(

@@ -9,7 +9,7 @@ from mcp_server.engine.results import QueryResult, Statistics, StopReason
 from mcp_server.engine.rows import json_rows
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import CursorState
-from mcp_server.ports.spool import Spool
+from mcp_server.ports.spool import Spool, SpoolUnavailable
 from shared_kernel.clock import Clock
 
 
@@ -30,7 +30,10 @@ class Pages:
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
         if len(rows) < result.table.num_rows:
-            spool_id = await self._spool.put(principal, result)
+            try:
+                spool_id = await self._spool.put(principal, result)
+            except SpoolUnavailable:
+                spool_id, warnings = None, (*warnings, messages.no_later_pages())
             if spool_id is None:
                 stop_reason = "result_limit"
             else:
@@ -59,19 +62,23 @@ class Pages:
             query_digest=query_digest,
             principal_digest=_owner(principal),
         )
-        result = await self._spool.get(principal, state.spool_id)
-        if result is None:
+        try:
+            part = await self._spool.get(principal, state.spool_id, state.offset, max_rows)
+        except SpoolUnavailable:
+            raise messages.spool_unavailable() from None
+        if part is None:
             raise messages.not_kept()
-        rows = await in_thread(json_rows, result, state.offset, max_rows, self._limits.page_bytes)
+        result = part.result
+        rows = await in_thread(json_rows, result, 0, max_rows, self._limits.page_bytes)
         end = state.offset + len(rows)
         next_cursor = None
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
-        if end < result.table.num_rows:
+        if end < part.total_rows:
             stop_reason = "row_limit"
             next_cursor = self._seal(principal, state.spool_id, end, query_digest, state.expires_at)
         exec_ms = round((self._clock.monotonic() - started_at) * 1000, 1)
         statistics = Statistics(plan_ms=0.0, exec_ms=exec_ms, items_read=0, pages_read=0, read_units=0.0)
-        warnings = () if result.complete else (messages.cut(result.table.num_rows),)
+        warnings = () if result.complete else (messages.cut(part.total_rows),)
         return QueryResult(result.columns, rows, next_cursor, stop_reason, statistics, warnings)
 
     def _seal(self, principal: Principal, spool_id: str, offset: int, query_digest: str, expires_at: float) -> str:

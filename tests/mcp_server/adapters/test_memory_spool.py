@@ -38,12 +38,12 @@ async def test_a_result_is_there_for_its_principal_alone() -> None:
     kept = spool(SettableClock())
     spool_id = await kept.put(principal(), result(10))
     assert spool_id is not None
-    found = await kept.get(principal(), spool_id)
+    found = await kept.get(principal(), spool_id, 0, 1000)
     assert found is not None
-    assert found.table.num_rows == 10
+    assert (found.result.table.num_rows, found.total_rows) == (10, 10)
     for other in (principal("usr_2"), principal(tenant="other"), principal(client="d")):
-        assert await kept.get(other, spool_id) is None
-    assert await kept.get(principal(), "unknown") is None
+        assert await kept.get(other, spool_id, 0, 1000) is None
+    assert await kept.get(principal(), "unknown", 0, 1000) is None
 
 
 async def test_a_result_expires_at_its_time_however_often_it_is_read() -> None:
@@ -52,9 +52,9 @@ async def test_a_result_expires_at_its_time_however_often_it_is_read() -> None:
     spool_id = await kept.put(principal(), result(1))
     assert spool_id is not None
     clock.time += LIFETIME - 1
-    assert await kept.get(principal(), spool_id) is not None
+    assert await kept.get(principal(), spool_id, 0, 1000) is not None
     clock.time += 1
-    assert await kept.get(principal(), spool_id) is None
+    assert await kept.get(principal(), spool_id, 0, 1000) is None
 
 
 async def test_a_result_that_is_too_large_is_not_kept_and_costs_nobody_anything() -> None:
@@ -62,17 +62,18 @@ async def test_a_result_that_is_too_large_is_not_kept_and_costs_nobody_anything(
     small = await kept.put(principal(), result(10))
     assert await kept.put(principal(), result(101)) is None
     assert small is not None
-    assert await kept.get(principal(), small) is not None
+    assert await kept.get(principal(), small, 0, 1000) is not None
 
 
 async def test_the_longest_unused_result_gives_way() -> None:
     kept = spool(SettableClock(), result_bytes=400)
     ids = [await kept.put(principal(f"usr_{number}"), result(50)) for number in range(4)]
     assert ids[0] is not None
-    assert await kept.get(principal("usr_0"), ids[0]) is not None
+    assert await kept.get(principal("usr_0"), ids[0], 0, 1000) is not None
     await kept.put(principal("usr_9"), result(50))
     left = [
-        await kept.get(principal(f"usr_{number}"), str(spool_id)) is not None for number, spool_id in enumerate(ids)
+        await kept.get(principal(f"usr_{number}"), str(spool_id), 0, 1000) is not None
+        for number, spool_id in enumerate(ids)
     ]
     assert left == [True, False, True, True]
 
@@ -83,7 +84,7 @@ async def test_one_principal_cannot_push_out_everyone_else() -> None:
     for _ in range(20):
         await kept.put(principal("usr_1"), result(50))
     assert other is not None
-    assert await kept.get(principal("usr_2"), other) is not None
+    assert await kept.get(principal("usr_2"), other, 0, 1000) is not None
 
 
 async def test_a_slice_counts_with_all_that_it_keeps_alive() -> None:
@@ -99,6 +100,6 @@ async def test_a_wall_clock_that_is_set_neither_ends_nor_prolongs_a_results_life
     spool_id = await kept.put(principal(), result(1))
     assert spool_id is not None
     clock.wall += jump
-    assert await kept.get(principal(), spool_id) is not None
+    assert await kept.get(principal(), spool_id, 0, 1000) is not None
     clock.time += LIFETIME
-    assert await kept.get(principal(), spool_id) is None
+    assert await kept.get(principal(), spool_id, 0, 1000) is None

@@ -1,0 +1,84 @@
+"""Several mcp-servers are one: whichever is asked has the next page, also after another has died."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.demo_data import DemoTables
+from tests.support.mcp_wire import ERAS, ToolFailed, Wire
+from tests.support.redis_server import RedisServer, redis_serving
+from tests.support.services import Addresses, AuthServer, McpServer, mcp_replica
+
+pytestmark = pytest.mark.slow
+
+STATEMENT = "select n_nationkey, n_name from nation order by n_nationkey"
+NATIONS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """Two mcp-servers, each with its wire, over one Redis."""
+
+    servers: tuple[McpServer, McpServer]
+    wires: tuple[Wire, Wire]
+    redis: RedisServer
+
+
+@pytest.fixture
+def replicas(
+    auth_server: AuthServer, addresses: Addresses, demo_tables: DemoTables, tmp_path: Path
+) -> Iterator[Replicas]:
+    """Two that share the key of cursors and the Redis."""
+    endpoint = demo_tables.emulator.endpoint_url
+    one, two = tmp_path / "one", tmp_path / "two"
+    with redis_serving(tmp_path / "redis") as redis:
+        more = {"MCP_STORE_URL": f"{redis.url}/1", "MCP_CURSOR_KEY_FILE": str(tmp_path / "one" / "cursor.key")}
+        for directory in (one, two):
+            directory.mkdir()
+        with (
+            mcp_replica(addresses, one, endpoint, **more) as first,
+            mcp_replica(addresses, two, endpoint, **more) as second,
+        ):
+            token = auth_server.token()
+            yield Replicas(
+                (first, second), (Wire(first.resource, token, ERAS[0]), Wire(second.resource, token, ERAS[1])), redis
+            )
+
+
+def test_every_replica_has_every_page(replicas: Replicas) -> None:
+    page = replicas.wires[0].call("run_sql", sql=STATEMENT, max_rows=4)
+    rows, turn = page["rows"], 1
+    while page["next_cursor"]:
+        wire = replicas.wires[turn % 2]
+        page = wire.call("run_sql", sql=STATEMENT, max_rows=4, cursor=page["next_cursor"])
+        rows, turn = rows + page["rows"], turn + 1
+    assert [row[0] for row in rows] == list(range(NATIONS))
+    assert turn == 7
+
+
+def test_pages_outlive_the_replica_that_made_them(replicas: Replicas) -> None:
+    page = replicas.wires[0].call("run_sql", sql=STATEMENT, max_rows=10)
+    replicas.servers[0].server.kill()
+    later = replicas.wires[1].call("run_sql", sql=STATEMENT, max_rows=20, cursor=page["next_cursor"])
+    assert [row[0] for row in page["rows"] + later["rows"]] == list(range(NATIONS))
+    assert (later["next_cursor"], later["stop_reason"]) == (None, "complete")
+
+
+def test_without_redis_there_are_first_pages_and_afterwards_all_of_them(replicas: Replicas) -> None:
+    cursor = replicas.wires[0].call("run_sql", sql=STATEMENT, max_rows=10)["next_cursor"]
+    replicas.redis.server.kill()
+    page = replicas.wires[0].call("run_sql", sql=STATEMENT, max_rows=10)
+    assert [row[0] for row in page["rows"]] == list(range(10))
+    assert (page["next_cursor"], page["stop_reason"]) == (None, "result_limit")
+    assert any("what keeps results between pages does not answer" in warning for warning in page["warnings"])
+    with pytest.raises(ToolFailed) as failed:
+        replicas.wires[1].call("run_sql", sql=STATEMENT, max_rows=10, cursor=cursor)
+    assert failed.value.code == "source_unavailable"
+    assert failed.value.failure["retry_after_seconds"] > 0
+    # A statement that needs no second page does not notice.
+    assert len(replicas.wires[0].rows("select n_name from nation")) == NATIONS
+    replicas.redis.restart()
+    later = replicas.wires[1].call("run_sql", sql=STATEMENT, max_rows=20, cursor=cursor)
+    assert [row[0] for row in later["rows"]] == list(range(10, NATIONS))
