@@ -134,7 +134,7 @@ def test_every_endpoint_of_auth_server_is_documented() -> None:
     browser = Browser(issuer=issuer, render=Renderer(brand="Brand", issuer=issuer))
     routes = endpoints(
         cast("Any", anything),
-        published(Deployment(issuer, (), frozenset()), cast("Any", anything)),
+        published(Deployment(issuer, (), frozenset())),
         store=cast("Any", anything),
         keys=cast("Any", anything),
         issuer=issuer,

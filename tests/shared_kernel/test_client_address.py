@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared_kernel.asgi import Receive, Scope, Send
+from shared_kernel.asgi import Receive, Scope, Send, at_once_of
 from shared_kernel.client_address import behind_proxies, client_address
 from shared_kernel.settings import Network
 
@@ -28,7 +28,26 @@ async def address_of(peer: str | None, forwarded: Sequence[str], proxies: Sequen
     scope: Scope = {"type": "http", "client": (peer, 4711) if peer else None, "headers": headers}
     await behind_proxies(application, proxies)(scope, unused, unused)  # type: ignore[arg-type]
     [address] = seen
+    assert address_at_once(peer, headers, proxies) == address
     return address
+
+
+def address_at_once(peer: str | None, headers: Sequence[tuple[bytes, bytes]], proxies: Sequence[Network]) -> str:
+    """The same, of a request that is answered at once."""
+
+    class Prompt:
+        seen = ""
+
+        def at_once(self, scope: Scope) -> None:
+            self.seen = client_address(scope)
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            raise AssertionError
+
+    prompt = Prompt()
+    scope: Scope = {"type": "http", "client": (peer, 4711) if peer else None, "headers": headers}
+    at_once_of(behind_proxies(prompt, proxies))(scope)
+    return prompt.seen
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from shared_kernel import http_connection
-from shared_kernel.asgi import App, Receive, Scope, Send, read_body, send_json
+from shared_kernel.asgi import App, Prepared, Receive, Scope, Send, read_body, send_json
 from shared_kernel.http_connection import HEAD_LIMIT, PIPELINE_LIMIT, BoundedHttpProtocol
+from shared_kernel.http_exchange import prepared
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +32,9 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 @asynccontextmanager
 async def listening(app: App) -> AsyncIterator[tuple[asyncio.Server, ServerState]]:
     """A server of that application, and what it knows of its connections."""
-    config = uvicorn.Config(app, http=BoundedHttpProtocol, log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app, http=BoundedHttpProtocol, log_config=None, access_log=False, lifespan="off", proxy_headers=False
+    )
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
@@ -297,3 +300,103 @@ async def test_a_refusal_of_a_request_that_is_there_whole_leaves_the_connection_
         for _ in range(2):
             writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nsome")
             assert await answer(reader) == (401, b'{"error":"invalid_token"}')
+
+
+class Prompt:
+    """Answers `/ready` at once, once it may; says of every other request that it was called for it."""
+
+    def __init__(self) -> None:
+        self.at_once_for: list[str] = []
+        self.let_go = asyncio.Event()
+
+    def at_once(self, scope: Scope) -> Prepared | None:
+        if scope["path"] != "/ready":
+            return None
+        self.at_once_for.append(scope["method"])
+        return prepared(200, [(b"content-length", b"5")], b"ready")
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await read_body(receive, 100)
+        await self.let_go.wait()
+        await send_json(send, 200, {})
+
+
+READY = b"GET /ready HTTP/1.1\r\nHost: a\r\n\r\n"
+USUAL = b"GET /usual HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def test_what_is_ready_is_answered_at_once_on_a_connection_that_stays_open() -> None:
+    app = Prompt()
+    app.let_go.set()
+    async with connection(app) as (reader, writer):
+        for _ in range(3):
+            writer.write(READY)
+            assert await answer(reader) == (200, b"ready")
+            writer.write(USUAL)
+            assert await answer(reader) == (200, b"{}")
+        writer.write(READY[:20])
+        await writer.drain()
+        writer.write(READY[20:])
+        assert await answer(reader) == (200, b"ready")
+    assert len(app.at_once_for) == 4
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        READY.replace(b"\r\n\r\n", b"\r\nContent-Length: 1\r\n\r\nx"),
+        READY.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        READY.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"),
+        READY.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+        READY.replace(b"1.1", b"1.0"),
+        READY + READY,
+    ],
+    ids=["body", "chunks", "expects", "last", "old", "pipelined"],
+)
+async def test_what_is_more_than_a_head_is_answered_in_the_usual_way(request_bytes: bytes) -> None:
+    app = Prompt()
+    app.let_go.set()
+    async with connection(app) as (reader, writer):
+        writer.write(request_bytes)
+        if b"100-continue" in request_bytes:
+            assert await status(reader) == 100
+            await reader.readuntil(b"\r\n")
+        assert await answer(reader) == (200, b"{}")
+    assert app.at_once_for == []
+
+
+async def test_what_is_ready_waits_for_the_answer_before_it() -> None:
+    app = Prompt()
+    async with connection(app) as (reader, writer):
+        writer.write(USUAL)
+        await writer.drain()
+        writer.write(READY)
+        await writer.drain()
+        app.let_go.set()
+        assert await answer(reader) == (200, b"{}")
+        code, _body = await answer(reader)
+        assert code == 200
+
+
+async def test_an_idle_connection_is_closed_in_time_and_each_request_begins_the_time_anew() -> None:
+    """However it is answered. The clock is the event loop's, and nobody waits for it here."""
+    app = Prompt()
+    app.let_go.set()
+    async with listening(app) as (server, state):
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(READY)
+        await answer(reader)
+        [served] = state.connections
+        assert isinstance(served, BoundedHttpProtocol)
+        timer = served.timeout_keep_alive_task
+        assert timer is not None
+        for request_bytes in (USUAL, READY):
+            writer.write(request_bytes)
+            await answer(reader)
+        assert served.timeout_keep_alive_task is timer
+        served._look_at_idleness()  # as if the time of the first request were up
+        assert not served.transport.is_closing()
+        served.timeout_keep_alive = 0
+        served._look_at_idleness()
+        assert await reader.read() == b""
+        writer.close()

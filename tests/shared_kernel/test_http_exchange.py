@@ -7,8 +7,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from shared_kernel.asgi import Message, Receive, Scope, Send
+from shared_kernel.asgi import ANSWER, Message, Receive, Scope, Send, body_at_once
 from shared_kernel.http_connection import BoundedHttpProtocol
+from shared_kernel.http_exchange import prepared
 
 pytestmark = pytest.mark.anyio
 
@@ -158,3 +159,75 @@ async def test_a33_a_header_that_would_end_its_line_is_never_sent(header: tuple[
 async def test_an_application_that_breaks_the_order_fails(messages: Sequence[Message]) -> None:
     _, app = await exchange(*messages)
     assert isinstance(app.failure, RuntimeError)
+
+
+class InOneCall:
+    """An application that takes the whole body in one call, and gives its answer in one."""
+
+    def __init__(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        self._headers, self._body = headers, body
+        self.taken: list[bytes | None] = []
+        self.given: list[bool] = []
+        self.failure: Exception | None = None
+
+    async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
+        self.taken.append(body_at_once(scope))
+        try:
+            self.given.append(scope["extensions"][ANSWER](200, self._headers, self._body))
+            self.given.append(scope["extensions"][ANSWER](200, self._headers, self._body))
+        except RuntimeError as error:
+            self.failure = error
+
+
+async def in_one_call(app: InOneCall, *pieces: bytes, slow: bool = False) -> Wire:
+    """What goes over the wire when a request arrives in these pieces; a `slow` client has not read what came before."""
+    config = uvicorn.Config(
+        app, http=BoundedHttpProtocol, log_config=None, access_log=False, lifespan="off", date_header=False
+    )
+    config.load()
+    protocol, wire = BoundedHttpProtocol(config, ServerState(), {}), Wire()
+    protocol.connection_made(wire)
+    if slow:
+        protocol.pause_writing()
+    for piece in pieces:
+        protocol.data_received(piece)
+        for _ in range(3):
+            await asyncio.sleep(0)
+    protocol.connection_lost(None)
+    return wire
+
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+
+
+async def test_an_answer_in_one_call_is_written_once_and_only_once() -> None:
+    app = InOneCall([(b"Content-Type", b"text/plain"), (b"content-length", b"5")], b"there")
+    wire = await in_one_call(app, POST + b"hello")
+    assert wire.writes == [HEAD + b"content-length: 5\r\n\r\nthere"]
+    assert app.taken == [b"hello"]
+    assert app.given == [True, False]
+
+
+async def test_a_body_that_has_not_arrived_is_not_taken_at_once() -> None:
+    app = InOneCall([(b"content-length", b"0")], b"")
+    wire = await in_one_call(app, POST + b"he", b"llo")
+    assert app.taken == [None]
+    assert b"connection: close" in wire.writes[0]  # as of every answer that comes before the request is complete
+
+
+async def test_nothing_is_given_at_once_to_a_client_that_does_not_read() -> None:
+    app = InOneCall([(b"content-length", b"0")], b"")
+    wire = await in_one_call(app, POST + b"hello", slow=True)
+    assert app.given == [False, False]
+    assert not any(b"200" in written for written in wire.writes)
+
+
+@pytest.mark.parametrize("value", [b"a\r\nSet-Cookie: b", b"a\nb", b"a\rb", b"a\0b"])
+async def test_a_header_that_would_end_its_line_is_not_written(value: bytes) -> None:
+    """Neither in one call nor in an answer that is prepared."""
+    app = InOneCall([(b"x-header", value)], b"")
+    wire = await in_one_call(app, POST + b"hello")
+    assert isinstance(app.failure, RuntimeError)
+    assert not any(b"Set-Cookie" in written for written in wire.writes)
+    with pytest.raises(RuntimeError):
+        prepared(200, [(b"x-header", value)], b"")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from shared_kernel.asgi import App, Message, Receive, Scope, Send, send_json
+from shared_kernel.asgi import ANSWER, App, Message, Prepared, Receive, Scope, Send, send_answer, send_json
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.request_id import new_request_id, request_time
 from shared_kernel.request_log import RequestLog
@@ -188,3 +188,65 @@ async def test_other_scopes_than_requests_pass_through() -> None:
 
     await logged(app)({"type": "lifespan"}, receive, send)
     assert seen == [{"type": "lifespan"}]
+
+
+class Prompt:
+    """An application that answers at once, or crashes over it."""
+
+    def __init__(self, answer: Prepared | None, crash: Exception | None = None) -> None:
+        self._answer, self._crash = answer, crash
+
+    def at_once(self, _scope: Scope) -> Prepared | None:
+        if self._crash:
+            raise self._crash
+        return self._answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError
+
+
+SCOPE = {
+    "type": "http",
+    "method": "GET",
+    "path": "/path",
+    "headers": [(b"x-request-id", b"abc-123_DEF.4")],
+    "client": ("203.0.113.7", 1),
+}
+
+
+def test_what_is_answered_at_once_has_an_id_and_a_line_like_any_other() -> None:
+    with structlog.testing.capture_logs() as lines:
+        answer = logged(Prompt(Prepared(304, b"HTTP/1.1 304 Not Modified\r\n", b""))).at_once(dict(SCOPE))
+    assert answer == (304, f"HTTP/1.1 304 Not Modified\r\nx-request-id: {ID}\r\n".encode(), b"")
+    [line] = lines
+    assert line == {
+        "event": "request", "log_level": "info", "method": "GET", "path": "/path", "status": 304, "ms": 250.0,
+        "address": "203.0.113.7", "caller_id": "abc-123_DEF.4",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("crash", [None, ValueError("broken")])
+def test_what_is_not_answered_at_once_leaves_no_line_yet(crash: Exception | None) -> None:
+    """It goes the usual way next, which tells of it."""
+    with structlog.testing.capture_logs() as lines:
+        assert logged(Prompt(None, crash)).at_once(dict(SCOPE)) is None
+    assert lines == []
+
+
+async def test_an_answer_given_in_one_call_has_the_id_and_its_status_in_the_line() -> None:
+    given: list[Any] = []
+
+    def answer(*whole: Any) -> bool:
+        given.append(whole)
+        return True
+
+    async def application(scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_answer(scope, send, 202, [(b"x-other", b"yes")], b"body")
+
+    async def unused(*_: Any) -> Any:
+        raise AssertionError
+
+    with structlog.testing.capture_logs() as lines:
+        await logged(application)({**SCOPE, "extensions": {ANSWER: answer}}, unused, unused)
+    assert given == [(202, [(b"x-other", b"yes"), (b"x-request-id", ID.encode())], b"body")]
+    assert [line["status"] for line in lines] == [202]

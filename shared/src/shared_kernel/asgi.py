@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -12,7 +12,36 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Header = tuple[bytes, bytes]
 
+Answer = Callable[[int, Iterable[Header], bytes], bool]
+"""Gives the whole answer at once: status, headers, body. False, and nothing is given, where it must be sent instead.
+
+In `scope["extensions"]` under ANSWER, where the server has such a call.
+"""
+WholeBody = Callable[[], bytes | None]
+"""Gives the whole body of the request, if it has arrived; it must be received otherwise.
+
+In `scope["extensions"]` under WHOLE_BODY, where the server has such a call.
+"""
+ANSWER, WHOLE_BODY = "dynamosql.answer", "dynamosql.whole_body"
 _ANSWER_HEADERS = "answer_headers"  # in scope["state"]
+
+
+class Prepared(NamedTuple):
+    """An answer in its wire form: status line and headers, each with its line end, and the body.
+
+    shared_kernel.http_exchange prepares it.
+    """
+
+    status: int
+    head: bytes
+    body: bytes
+
+
+AtOnce = Callable[[Scope], Prepared | None]
+"""Gives the answer to a request without a body; None where that takes waiting, or anything but the answer.
+
+An application that can has it as `at_once`. It may be asked the same again as it is called.
+"""
 
 
 class BodyTooLarge(Exception):
@@ -30,6 +59,30 @@ def answer_headers(scope: Scope) -> list[Header]:
     """
     headers: list[Header] = scope.setdefault("state", {}).setdefault(_ANSWER_HEADERS, [])
     return headers
+
+
+def at_once_of(app: App) -> AtOnce:
+    """How the application answers at once; one that never does, does not say."""
+    at_once: AtOnce = getattr(app, "at_once", _not_at_once)
+    return at_once
+
+
+def _not_at_once(_scope: Scope) -> None:
+    return None
+
+
+def body_at_once(scope: Scope) -> bytes | None:
+    """The whole request body, if it has arrived and the server can tell; None where it must be read."""
+    whole_body: WholeBody | None = scope.get("extensions", {}).get(WHOLE_BODY)
+    return whole_body() if whole_body is not None else None
+
+
+async def send_answer(scope: Scope, send: Send, status: int, headers: Iterable[Header], body: bytes) -> None:
+    """Gives a whole answer: in one call where the server has one, else in two messages."""
+    answer: Answer | None = scope.get("extensions", {}).get(ANSWER)
+    if answer is None or not answer(status, headers, body):
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

@@ -3,11 +3,11 @@
 import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from shared_kernel.asgi import App, Scope
+from shared_kernel.asgi import App, Prepared, Receive, Scope, Send, at_once_of
 from shared_kernel.settings import Network
 
 UNKNOWN = "unknown"
@@ -20,7 +20,32 @@ def behind_proxies(app: App, proxies: Iterable[Network]) -> App:
     """
     # A socket that listens on IPv6 sees IPv4 peers as ::ffff:a.b.c.d.
     trusted = [form for network in proxies for form in (str(network), *_mapped(network))]
-    return cast("App", ProxyHeadersMiddleware(app, trusted)) if trusted else app  # type: ignore[arg-type] # same shapes
+    return cast("App", _BehindProxies(app, trusted)) if trusted else app
+
+
+class _BehindProxies(ProxyHeadersMiddleware):
+    """uvicorn's middleware, for requests that are answered at once as well."""
+
+    def __init__(self, app: App, trusted: list[str]) -> None:
+        super().__init__(app, trusted)  # type: ignore[arg-type] # same shapes
+        self._at_once = at_once_of(app)
+        self._resolving = ProxyHeadersMiddleware(_nothing, trusted)  # type: ignore[arg-type] # same shapes
+
+    def at_once(self, scope: Scope) -> Prepared | None:
+        """Answers a request without a body, if that takes no waiting."""
+        try:
+            self._resolving(scope, _unused, _unused).send(None)  # type: ignore[arg-type] # it ends without waiting
+        except StopIteration:
+            return self._at_once(scope)
+        return None
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that does nothing."""
+
+
+async def _unused(*_: Any) -> Any:
+    raise AssertionError
 
 
 def client_address(scope: Scope) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from shared_kernel.asgi import App, Message, Receive, Scope, Send, header_values, send_json
+from shared_kernel.asgi import App, Message, Prepared, Receive, Scope, Send, at_once_of, header_values, send_json
 from shared_kernel.http_connection import STOPPING
 
 PROBES = frozenset({"/livez", "/readyz"})
@@ -36,6 +36,7 @@ class FrontDoor:
 
     def __init__(self, app: App, *, hosts: frozenset[str], limit: int) -> None:
         self._app, self._hosts, self._limit = app, hosts | _LOOPBACK, limit
+        self._at_once = at_once_of(app)
         self._working = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,6 +66,15 @@ class FrontDoor:
             document = {"error": "temporarily_unavailable", "error_description": text}
             return await send_json(send, 503, document, _UNAVAILABLE)
         return await self._admit(scope, receive, send)
+
+    def at_once(self, scope: Scope) -> Prepared | None:
+        """The application's answer, for a request that would be admitted."""
+        names = header_values(scope, "host")
+        if b"%" in scope.get("raw_path", b"") or len(names) != 1 or _name(names[0]) not in self._hosts:
+            return None
+        if self._working >= self._limit:
+            return None
+        return self._at_once(scope)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         arriving = True

@@ -7,7 +7,7 @@ the rest of a body whose request has been answered, and closes a connection with
 import asyncio
 import select
 from asyncio import TimerHandle
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -15,6 +15,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from shared_kernel.asgi import ANSWER, WHOLE_BODY, App, AtOnce, Scope, at_once_of
 from shared_kernel.http_exchange import Exchange
 
 HEAD_LIMIT = 16 * 1024
@@ -32,6 +33,8 @@ SETTLE_SECONDS = 0.2
 STOPPING = "stopping"
 """In `scope["state"]` of every request that arrives after the service was asked to stop."""
 
+_WITH_MORE = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"expect"})
+"""Headers of requests whose head is not all."""
 _HEAD_END = b"\r\n\r\n"  # llhttp is strict: no head ends otherwise
 
 
@@ -56,7 +59,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """
 
     flow: "_Flow"
+    _at_once: AtOnce
+    _sole_head = False  # what is fed to the parser holds one head at most
+    _answered = False  # the request that is being parsed has been answered at once
+    _idle_since: float | None = None
     _overhead = 0  # bytes since anything but a head or trailers was seen
+    _fed = 0  # bytes that are being parsed
     _progress = False
     _refused = False
     _deadline: TimerHandle | None = None
@@ -72,6 +80,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
         """A client connected; its first request is awaited from now."""
         super().connection_made(transport)
+        self._at_once = at_once_of(cast("App", self.app))
         self.flow = _Flow(transport)
         self._await_head()
 
@@ -79,6 +88,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The connection is gone."""
         self._stop_waiting()
         self._unparsed = b""
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -92,7 +103,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._unparsed_from = 0
             self._feed_unparsed()
         else:
+            self._sole_head = True
             self._feed(data)
+            self._sole_head = False
             self._regulate()
 
     def _feed_unparsed(self) -> None:
@@ -119,7 +132,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _feed(self, data: bytes) -> None:
         if self._refused:
             return
-        self._progress = False
+        self._progress, self._fed = False, len(data)
         super().data_received(data)
         # A head that came in one piece is complete by now. Line feeds before one begin none (RFC 9112 §2.2), but end
         # the wait for a next request.
@@ -143,8 +156,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._progress = True
         self._head_begun = False
         self._stop_waiting()
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > HEAD_LIMIT:
+        if self._overhead + self._fed > HEAD_LIMIT and self._head_size() > HEAD_LIMIT:
             self._refused = True
             raise _HeadRefused
         version = self.parser.get_http_version()
@@ -152,9 +164,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             raise _HeadRefused
         self._reusable = version == "1.1" and self.parser.should_keep_alive() and STOPPING not in self.app_state
         self._describe(version)
-        self._begin_exchange()
+        if not self._answer_at_once():
+            self._begin_exchange()
         # RFC 9110 §6.5.1: trailers are no headers. The parser hands them over as if they were: to nobody, from now on.
         self.headers = []
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _describe(self, version: str) -> None:
         """Completes the scope of the request whose head has been read."""
@@ -166,10 +182,24 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.scope["raw_path"] = url.path
         self.scope["query_string"] = url.query or b""
 
+    def _answer_at_once(self) -> bool:
+        """Answers the request without a task, if the application can, and nothing is to be waited for."""
+        before = self.cycle
+        if not self._sole_head or not self._reusable or self.flow.write_paused:
+            return False
+        if (before is not None and not before.response_complete) or not _WITH_MORE.isdisjoint(dict(self.headers)):
+            return False
+        answer = self._at_once(cast("Scope", self.scope))
+        if answer is None:
+            return False
+        self._answered = True
+        self.transport.write(b"%b\r\n%b" % (answer.head, answer.body))
+        return True
+
     def _begin_exchange(self) -> None:
         """Answers the request, after those that came before it."""
         before = self.cycle
-        self.cycle = Exchange(
+        self.cycle = exchange = Exchange(
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
@@ -183,6 +213,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             keep_alive=False,
             on_response=self.on_response_complete,
         )
+        cast("Scope", self.scope)["extensions"] = {ANSWER: exchange.answer, WHOLE_BODY: exchange.whole_body}
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
@@ -197,6 +228,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request is complete."""
         self._progress = True
+        if self._answered:
+            self._answered = False
+            self.server_state.total_requests += 1
+            self._rest()
+            return
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._reusable
         super().on_message_complete()
@@ -206,11 +242,38 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._lingering is not None:
             self.server_state.total_requests += 1
             return
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._rest()
         if self.flow.full:
             self._feed_unparsed()
         if self._ending:
             self._close_once_idle()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """A request has come. The timer stays: to look at a clock costs less than to set a timer for each request."""
+        self._idle_since = None
+
+    def _rest(self) -> None:
+        """No request is under way."""
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._look_at_idleness)
+
+    def _look_at_idleness(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            self.timeout_keep_alive_handler()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self._look_at_idleness)
 
     def send_400_response(self, msg: str) -> None:
         """Answers 431 to a head that is too large, 400 to a malformed one."""

@@ -2,6 +2,9 @@
 
 uvicorn writes the head of an answer and then its body, and matches every header with two patterns. Here the head waits
 for the first bytes of the body, though for no longer than the event loop takes to come round, and is searched once.
+
+An application that has the whole answer may give it in one call, and take the whole body of a request in one, instead
+of in ASGI's messages: see shared_kernel.asgi.
 """
 
 import asyncio
@@ -12,8 +15,16 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, STATUS_LINE, RequestResponseCycle
 
+from shared_kernel.asgi import Prepared
+
 _LINE_END = b"\r\n"
 _NO_BODY = frozenset({204, 304})
+
+
+def prepared(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Prepared:
+    """An answer with these headers, the length of its body among them. Raises RuntimeError as Exchange.send does."""
+    lines, _length, _closes = _lines(status, headers)
+    return Prepared(status, _joined(lines), body)
 
 
 class Exchange(RequestResponseCycle):
@@ -39,35 +50,39 @@ class Exchange(RequestResponseCycle):
         if self.response_started:
             self._go_on(message.get("body", b""), more=message.get("more_body", False))
         else:
-            self._begin(message["status"], [*self.default_headers, *message.get("headers", ())])
+            self._begin(message["status"], message.get("headers", ()))
+            self._flush = asyncio.get_running_loop().call_soon(self._write, b"")
+
+    def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+        """See shared_kernel.asgi.Answer."""
+        if self.flow.write_paused or self.disconnected or self.response_started:
+            return False
+        self._begin(status, headers)
+        self._go_on(body, more=False)
+        return True
+
+    def whole_body(self) -> bytes | None:
+        """See shared_kernel.asgi.WholeBody."""
+        if self.more_body or self.disconnected or self.response_complete:
+            return None
+        self.message_event.clear()
+        body, self.body = bytes(self.body), bytearray()
+        return body
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        lines = [STATUS_LINE[status].removesuffix(_LINE_END)]
-        length: bytes | None = None
-        closes = False
-        for given, value in headers:
-            name = _name(given)
-            if name == b"content-length":
-                length = value
-            elif name == b"connection":
-                closes = closes or b"close" in value.lower()
-            lines.append(name + b": " + value)
+        lines, length, closes = _lines(status, [*self.default_headers, *headers])
         if not closes and not self.keep_alive:
             lines.append(b"connection: close")
         chunked = length is None and self.scope["method"] != "HEAD" and status not in _NO_BODY
         if chunked:
             lines.append(b"transfer-encoding: chunked")
-        head = _LINE_END.join(lines)
-        # RFC 9110 §5.5: "Field values containing CR, LF, or NUL characters are invalid and dangerous"
-        if {head.count(_LINE_END), head.count(b"\r"), head.count(b"\n")} != {len(lines) - 1} or b"\0" in head:
-            raise RuntimeError("a header would end its line")
+        head = _joined(lines)
         self.response_started = True
         self.waiting_for_100_continue = False
         self.keep_alive = self.keep_alive and not closes
         self.chunked_encoding = chunked
         self.expected_content_length = int(length or 0)
-        self._head = head + _LINE_END + _LINE_END
-        self._flush = asyncio.get_running_loop().call_soon(self._write, b"")
+        self._head = head + _LINE_END
 
     def _go_on(self, body: bytes, *, more: bool) -> None:
         if self.scope["method"] == "HEAD":
@@ -96,6 +111,32 @@ class Exchange(RequestResponseCycle):
             self._flush = None
         if data and not self.transport.is_closing():
             self.transport.write(data)
+
+
+def _lines(status: int, headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], bytes | None, bool]:
+    """The lines of a head, the length that it announces, and whether it ends the connection."""
+    lines = [STATUS_LINE[status].removesuffix(_LINE_END)]
+    length: bytes | None = None
+    closes = False
+    for given, value in headers:
+        name = _name(given)
+        if name == b"content-length":
+            length = value
+        elif name == b"connection":
+            closes = closes or b"close" in value.lower()
+        lines.append(name + b": " + value)
+    return lines, length, closes
+
+
+def _joined(lines: list[bytes]) -> bytes:
+    """The lines with their ends. Raises RuntimeError where one of them holds another."""
+    lines.append(b"")
+    head = _LINE_END.join(lines)
+    ends = len(lines) - 1
+    # RFC 9110 §5.5: "Field values containing CR, LF, or NUL characters are invalid and dangerous"
+    if head.count(_LINE_END) != ends or head.count(b"\r") != ends or head.count(b"\n") != ends or b"\0" in head:
+        raise RuntimeError("a header would end its line")
+    return head
 
 
 @lru_cache(maxsize=256)

@@ -95,9 +95,7 @@ def configure(
     structlog.configure(
         processors=[observed],
         logger_factory=partial(_Sink, writer.write),
-        wrapper_class=structlog.make_filtering_bound_logger(
-            threshold if observe is None else min(threshold, logging.INFO)
-        ),
+        wrapper_class=_bound_logger(threshold if observe is None else min(threshold, logging.INFO)),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
@@ -106,6 +104,25 @@ def configure(
     for name, least in _LEAST_LEVELS.items():
         logging.getLogger(name).setLevel(max(least, root.level))
     return writer
+
+
+def _bound_logger(level: int) -> type[Any]:
+    """Structlog's logger for that level and above, with a short way for the lines that every request writes."""
+    bound: type[Any] = structlog.make_filtering_bound_logger(level)
+    if level > logging.INFO:
+        return bound
+
+    class Quick(bound):  # type: ignore[misc] # structlog makes it
+        def info(self, event: str, *values: Any, **fields: Any) -> Any:
+            if values or self._context or len(self._processors) != 1:
+                return super().info(event, *values, **fields)
+            fields["event"] = event
+            try:
+                return self._logger.info(self._processors[0](self._logger, "info", fields))
+            except structlog.DropEvent:
+                return None
+
+    return Quick
 
 
 class _Sink:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from shared_kernel.asgi import App, Receive, Scope, Send, header_values, send_json
+from shared_kernel.asgi import App, Receive, Scope, Send, at_once_of, header_values, send_json
 from shared_kernel.key_file import UnusableKeyFile, read_private_file
 from shared_kernel.metrics import Definition, Metrics, PathNames
 
@@ -47,6 +47,7 @@ class MetricsPage:
 
     def __init__(self, app: App, metering: Metering) -> None:
         self._app, self._metrics, self._token = app, metering.metrics, metering.token
+        self.at_once = at_once_of(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection scope."""

@@ -1,10 +1,23 @@
 """The log line of every request."""
 
 import re
+from collections.abc import Iterable, Mapping
 
 import structlog
 
-from shared_kernel.asgi import App, Message, Receive, Scope, Send, answer_headers, send_json
+from shared_kernel.asgi import (
+    ANSWER,
+    App,
+    Header,
+    Message,
+    Prepared,
+    Receive,
+    Scope,
+    Send,
+    answer_headers,
+    at_once_of,
+    send_json,
+)
 from shared_kernel.client_address import client_address
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
@@ -14,6 +27,7 @@ from shared_kernel.request_id import new_request_id
 
 # Not in the form of our own secrets: the id is logged.
 _CALLERS_ID = re.compile(rf"(?!{PREFIXES})[A-Za-z0-9._-]{{8,64}}")
+
 _log = structlog.get_logger("http")
 
 
@@ -29,6 +43,7 @@ class RequestLog:
 
     def __init__(self, app: App, *, clock: Clock, entropy: Entropy) -> None:
         self._app, self._clock, self._entropy = app, clock, entropy
+        self._at_once = at_once_of(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection scope."""
@@ -51,6 +66,18 @@ class RequestLog:
                 complete = not message.get("more_body", False)
             await send(message)
 
+        extensions = scope.get("extensions")
+        if extensions and ANSWER in extensions:
+            answer = extensions[ANSWER]
+
+            def answer_logged(given: int, own: Iterable[Header], body: bytes) -> bool:
+                nonlocal status, complete
+                if not answer(given, [*own, *headers], body):
+                    return False
+                status, complete = given, True
+                return True
+
+            extensions[ANSWER] = answer_logged
         context = REQUEST_ID.set(request_id)
         try:
             await self._app(scope, receive, send_logged)
@@ -61,18 +88,35 @@ class RequestLog:
             if not status:
                 await send_json(send_logged, 500, {"error": "server_error", "request_id": request_id})
         finally:
-            milliseconds = round((self._clock.monotonic() - started) * 1000, 1)
-            _log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=milliseconds,
-                address=client_address(scope),
-                **caller_id,
-            )
+            self._tell(scope, status, started, caller_id)
             REQUEST_ID.reset(context)
         return None
+
+    def at_once(self, scope: Scope) -> Prepared | None:
+        """The answer that is ready before it is asked for, with the request's id, and logged as any other."""
+        started = self._clock.monotonic()
+        try:
+            answer = self._at_once(scope)
+        except Exception:  # it is met again where it can be told
+            return None
+        if answer is None:
+            return None
+        request_id = new_request_id(self._clock.now(), self._entropy)
+        context = REQUEST_ID.set(request_id)
+        self._tell(scope, answer.status, started, _callers_id(scope))
+        REQUEST_ID.reset(context)
+        return Prepared(answer.status, b"%bx-request-id: %b\r\n" % (answer.head, request_id.encode()), answer.body)
+
+    def _tell(self, scope: Scope, status: int, started: float, caller_id: Mapping[str, str]) -> None:
+        _log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            ms=round((self._clock.monotonic() - started) * 1000, 1),
+            address=client_address(scope),
+            **caller_id,
+        )
 
 
 def _callers_id(scope: Scope) -> dict[str, str]:

@@ -43,7 +43,7 @@ NONCE = "nönce-0123456789"
 
 async def _claims(world: World, id_token: str, algorithm: str = "RS256") -> dict[str, Any]:
     """The claims of an ID token whose signature is that of a published key."""
-    key = (await world.keys.key_set())[unverified_header(id_token)["kid"]]
+    key = (await world.keys.published()).key_set[unverified_header(id_token)["kid"]]
     return dict(jwt.decode(id_token, key, algorithms=[algorithm]).claims)
 
 
@@ -187,7 +187,7 @@ async def test_f07_an_id_token_is_no_access_token(world: World) -> None:
         await world.claims(tokens["id_token"])
     assert refused.value.reason is Refusal.WRONG_ALGORITHM
     rsa = await world.keys.id_token_key()
-    keys: Any = await world.keys.key_set()
+    keys: Any = (await world.keys.published()).key_set
     payload = {"iss": ISSUER, "aud": RESOURCE, "sub": "usr_x"}
     for typ in ("at+jwt", "JWT"):
         forged = jwt.encode({"alg": "RS256", "kid": rsa.kid, "typ": typ}, payload, rsa, algorithms=["RS256"])
@@ -211,7 +211,7 @@ async def test_keys_that_knew_no_id_tokens_sign_them_with_es256(world: World) ->
     client = await world.register()
     tokens = await world.tokens(client.client_id, scope="openid")
     assert (await _claims(world, tokens["id_token"], "ES256"))["sub"] == await _user_id(world)
-    assert await world.keys.id_token_algorithm() == "ES256"
+    assert (await world.keys.published()).id_token_algorithm == "ES256"
     with pytest.raises(TokenRefused) as refused:
         await world.claims(tokens["id_token"])
     assert refused.value.reason is Refusal.WRONG_TYPE

@@ -18,6 +18,7 @@ from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.adapters.sqlite_store.store import path_in
 from auth_server.settings import Settings
 from shared_kernel import resource
+from shared_kernel.asgi import Prepared, Scope, at_once_of
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import write_key_file
@@ -125,6 +126,28 @@ class Site:
         """The same service, seen from a browser without our cookies."""
         async with httpx2.AsyncClient(transport=self.transport, base_url=resource.origin(self.issuer)) as browser:
             yield Site(self.issuer, self.seed, browser, self.transport, self.clock, self.settings)
+
+    def asked_at_once(self, method: str, path: str, raw_path: bytes | None = None, **headers: str) -> Prepared | None:
+        """What the service answers without a task; None where it does not."""
+        fields = {"Host": urlsplit(self.issuer).netloc, **headers}
+        scope: Scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "raw_path": raw_path or path.encode(),
+            "query_string": b"",
+            "headers": [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in fields.items()],
+            "client": ("203.0.113.7", 4711),
+            "state": {},
+        }
+        return at_once_of(self.transport.app)(scope)
+
+    def answered_at_once(self, method: str, path: str, **headers: str) -> Prepared:
+        """The same, for a request that is answered so."""
+        answer = self.asked_at_once(method, path, None, **headers)
+        assert answer is not None, path
+        return answer
 
     def query(self, pkce: Pkce, **changed: str) -> dict[str, str]:
         """The parameters of a good authorization request, with changes."""

@@ -46,6 +46,35 @@ async def test_the_metadata_is_the_same_wherever_clients_look(any_site: Site) ->
         assert (await any_site.browser.get("/.well-known/oauth-authorization-server")).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_document_that_is_answered_at_once_is_the_same(any_site: Site, method: str) -> None:
+    """The connection asks for it before it starts a task; every header of the usual way is there."""
+    for path in [*metadata_paths(any_site), f"{any_site.base}/.well-known/jwks.json"]:
+        for known in ("", "*"):
+            headers = {"If-None-Match": known} if known else {}
+            usual = await any_site.browser.request(method, path, headers=headers)
+            status, head, body = any_site.answered_at_once(method, path, **headers)
+            assert status == usual.status_code
+            assert body == (usual.content if method == "GET" else b"")
+            lines = [line.split(b": ", 1) for line in head.split(b"\r\n")[1:-1]]
+            given = sorted((name, value) for name, value in lines if name != b"x-request-id")
+            assert given == sorted((name, value) for name, value in usual.headers.raw if name != b"x-request-id")
+            assert len(given) == len(lines) - 1
+
+
+async def test_only_an_exact_and_welcome_request_is_answered_at_once(site: Site) -> None:
+    path = "/.well-known/jwks.json"
+    assert site.asked_at_once("GET", path) is not None
+    assert site.asked_at_once("POST", path) is None
+    assert site.asked_at_once("GET", "/token") is None
+    assert site.asked_at_once("GET", path, raw_path=b"/.well-known/jw%6bs.json") is None
+    assert site.asked_at_once("GET", path, Host="evil.example.com") is None
+    site.clock.time += 1.0  # the keys must be read anew
+    assert site.asked_at_once("GET", path) is None
+    await site.browser.get(path)
+    assert site.asked_at_once("GET", path) is not None
+
+
 async def test_every_endpoint_in_the_metadata_answers(any_site: Site) -> None:
     metadata = (await any_site.browser.get(metadata_paths(any_site)[0])).json()
     named = {name: url for name, url in metadata.items() if name.endswith(("_endpoint", "_uri"))}

@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from auth_server.adapters.key_generations import Generation, NewRsaKey, generation_from, new_generation, new_rsa_key
 from auth_server.domain.signing_key import LONGEST_OUTAGE, PUBLICATION_LEAD, KeyStage, SealedKey
-from auth_server.ports.keys import PublicKey, SigningKeyStore
+from auth_server.ports.keys import Published, SigningKeyStore
 from auth_server.ports.store import StoreUnavailable
 from auth_server.protocol import id_token
 from shared_kernel.clock import Clock
@@ -58,7 +58,7 @@ class _Snapshot:
     active: Signer
     id_token_key: RSAKey | ECKey
     published: Mapping[str, ECKey]
-    key_set: Mapping[str, PublicKey]
+    shown: Published
     taken_at: float
 
 
@@ -88,17 +88,17 @@ class SealedKeyRing:
         """See KeyRing."""
         return (await self._fresh_enough()).id_token_key
 
-    async def id_token_algorithm(self) -> str:
-        """See KeyRing."""
-        return id_token.algorithm((await self._fresh_or_last()).id_token_key)
-
     async def published_keys(self) -> Mapping[str, ECKey]:
         """See KeyRing. An unreachable store leaves the last known set in place."""
         return (await self._fresh_or_last()).published
 
-    async def key_set(self) -> Mapping[str, PublicKey]:
+    async def published(self) -> Published:
         """See KeyRing, and published_keys()."""
-        return (await self._fresh_or_last()).key_set
+        return (await self._fresh_or_last()).shown
+
+    def published_at_once(self) -> Published | None:
+        """See KeyRing."""
+        return self._snapshot.shown if self._age() < SNAPSHOT_AGE else None
 
     async def keys(self) -> Sequence[SealedKey]:
         """See KeyRing."""
@@ -224,12 +224,14 @@ def _open(keys: Sequence[SealedKey], master_key: bytes, taken_at: float) -> _Sna
     except InvalidTag as error:
         raise WrongMasterKey from error
     generation = generation_from(private)
+    id_token_key = generation.id_tokens or generation.access_tokens
+    key_set = {key_id: key for each in published for key_id, key in each.keys.items()}
     return _Snapshot(
         stored=tuple(keys),
         active=Signer(generation.access_tokens),
-        id_token_key=generation.id_tokens or generation.access_tokens,
+        id_token_key=id_token_key,
         published={each.key_id: each.access_tokens for each in published},
-        key_set={key_id: key for each in published for key_id, key in each.keys.items()},
+        shown=Published(key_set, id_token.algorithm(id_token_key)),
         taken_at=taken_at,
     )
 

@@ -212,7 +212,8 @@ class Authorize:
         """
         if unverified_hint is None:
             return None
-        return id_token.hinted_subject(unverified_hint, await self._keys.key_set(), self._deployment.issuer)
+        keys = (await self._keys.published()).key_set
+        return id_token.hinted_subject(unverified_hint, keys, self._deployment.issuer)
 
     def _transaction_id(self, pushed: PushedRequest | None, browser_id: str) -> str:
         if pushed is None:

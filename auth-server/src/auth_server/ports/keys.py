@@ -1,6 +1,7 @@
 """Signing keys: sealed in the store, opened in memory."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from joserfc.jwk import ECKey, RSAKey
@@ -10,6 +11,14 @@ from shared_kernel.signer import Signer
 
 PublicKey = ECKey | RSAKey
 """A key of either kind, with its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is published of the keys: all public ones by `kid`, and the algorithm that ID tokens are signed with."""
+
+    key_set: Mapping[str, PublicKey]
+    id_token_algorithm: str
 
 
 class SigningKeyStore(Protocol):
@@ -59,12 +68,12 @@ class KeyRing(Protocol):
         """
         ...
 
-    async def id_token_algorithm(self) -> str:
-        """The algorithm of id_token_key()'s signatures, or of that which was known last."""
+    async def published(self) -> Published:
+        """What is published now, or was when the keys could last be read."""
         ...
 
-    async def key_set(self) -> Mapping[str, PublicKey]:
-        """All public keys by `kid`, of access tokens and of ID tokens."""
+    def published_at_once(self) -> Published | None:
+        """The same, if the keys need not be read for it."""
         ...
 
     async def keys(self) -> Sequence[SealedKey]:

@@ -75,7 +75,7 @@ async def arrived(request: Request) -> Arrived:
     kind = media_type(request.scope)
     if kind not in {"application/x-www-form-urlencoded", "application/json"}:
         raise Refused(Reason.FORM_REQUIRED)
-    body = await bounded_body(request.receive)
+    body = await bounded_body(request.scope, request.receive)
     head = f"{kind} {authorization is None} {len(authorization or '')} {authorization}".encode()
     fingerprint = hashlib.sha256(head + body).digest()
     return Arrived(authorization, kind, body, client_address(request.scope), fingerprint, proof)

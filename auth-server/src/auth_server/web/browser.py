@@ -115,4 +115,4 @@ async def form_pairs(request: Request) -> Pairs:
     """The parameters of a form body. Raises Refused."""
     if media_type(request.scope) != "application/x-www-form-urlencoded":
         raise Refused(Reason.FORM_REQUIRED)
-    return parse_form(await bounded_body(request.receive))
+    return parse_form(await bounded_body(request.scope, request.receive))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from shared_kernel.asgi import App, Receive, Scope, Send, answer_headers
 
-_HEADERS = [
+HEADERS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"DPoP-Nonce, Retry-After, WWW-Authenticate, X-Request-Id"),
 ]
@@ -30,7 +30,7 @@ class CrossOrigin:
         methods = self._methods.get(scope["path"]) or self._methods_of_family(scope["path"])
         if methods is None and not scope["path"].startswith(self._well_known):
             return await self._app(scope, receive, send)
-        answer_headers(scope).extend(_HEADERS)
+        answer_headers(scope).extend(HEADERS)
         if methods is not None and scope["method"] == "OPTIONS":
             return await _preflight(send, methods)
         return await self._app(scope, receive, send)

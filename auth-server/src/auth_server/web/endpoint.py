@@ -12,7 +12,7 @@ from auth_server.domain.audit import EventName
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.store import StoreUnavailable
-from shared_kernel.asgi import ClientDisconnected, Receive, Scope, Send
+from shared_kernel.asgi import ClientDisconnected, Receive, Scope, Send, send_answer
 from shared_kernel.client_address import client_address
 
 _LOGGED_ID = 128
@@ -20,7 +20,10 @@ _LOGGED_ID = 128
 T = TypeVar("T")
 
 Handler = Callable[[Request], Awaitable[Response]]
-"""Answers a request; raises Refused, StoreUnavailable, ClientDisconnected."""
+"""Answers a request, whole: with no stream, and with nothing to be done afterwards.
+
+Raises Refused, StoreUnavailable, ClientDisconnected.
+"""
 
 
 Refuse = Callable[[Request, Refused], Response]
@@ -58,7 +61,7 @@ class Endpoint:
         except Exception as error:
             crash = error
             response = self._refusal(request, Refused(Reason.CRASHED))
-        await response(scope, receive, send)
+        await send_answer(scope, send, response.status_code, response.raw_headers, bytes(response.body))
         if crash is not None:
             raise crash  # answered, and for the request log to tell
 

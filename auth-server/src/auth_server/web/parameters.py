@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 from auth_server.domain.failures import Reason, Refused
 from auth_server.protocol.parameters import REPEATABLE, Pairs
 from shared_kernel import strict_json
-from shared_kernel.asgi import BodyTooLarge, Receive, Scope, header_values, read_body
+from shared_kernel.asgi import BodyTooLarge, Receive, Scope, body_at_once, header_values, read_body
 
 BODY_LIMIT = 16 * 1024
 """Longest request body, in bytes."""
@@ -22,8 +22,13 @@ _REASONS = {
 }
 
 
-async def bounded_body(receive: Receive) -> bytes:
+async def bounded_body(scope: Scope, receive: Receive) -> bytes:
     """The body, at most BODY_LIMIT bytes within BODY_SECONDS. Raises Refused (BODY_TOO_LONG, BODY_TOO_SLOW)."""
+    body = body_at_once(scope)
+    if body is not None:
+        if len(body) > BODY_LIMIT:
+            raise Refused(Reason.BODY_TOO_LONG)
+        return body
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await read_body(receive, BODY_LIMIT)

@@ -20,7 +20,7 @@ def register(flow: Register) -> Handler:
         # RFC 7591 §3.1: 'an HTTP POST to the client registration endpoint with a content type of "application/json"'
         if media_type(request.scope) != "application/json":
             raise Refused(Reason.JSON_REQUIRED)
-        metadata = parse_json_object(await bounded_body(request.receive))
+        metadata = parse_json_object(await bounded_body(request.scope, request.receive))
         return Answer(await flow.register(metadata, bearer_token(request.scope), client_address(request.scope)), 201)
 
     return handle

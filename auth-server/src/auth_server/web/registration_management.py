@@ -21,7 +21,7 @@ def registration_management(flow: RegistrationManagement) -> Endpoint:
     async def update(request: Request) -> Response:
         if media_type(request.scope) != "application/json":
             raise Refused(Reason.JSON_REQUIRED)
-        metadata = parse_json_object(await bounded_body(request.receive))
+        metadata = parse_json_object(await bounded_body(request.scope, request.receive))
         return Answer(await flow.update(*_named(request), metadata, client_address(request.scope)))
 
     async def delete(request: Request) -> Response:

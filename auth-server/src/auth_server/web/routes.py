@@ -1,6 +1,6 @@
 """The service on one page: every path that answers, and which document or flow stands behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from auth_server.domain.deployment import Deployment
@@ -29,19 +29,20 @@ from auth_server.web.sign_in import sign_in
 from auth_server.web.sign_out import sign_out
 from auth_server.web.token import token
 from auth_server.web.userinfo import userinfo
+from shared_kernel.asgi import Header
 
 
-def published(deployment: Deployment, keys: KeyRing) -> Mapping[str, Document]:
-    """Every path with a document."""
+def published(deployment: Deployment, headers: Sequence[Header] = ()) -> Mapping[str, Document]:
+    """Every path with a document; `headers` are those of every answer of these paths."""
     base = urlsplit(deployment.issuer).path
-    oauth, openid = fixed(server_metadata(deployment)), openid_metadata(deployment, keys)
+    oauth, openid = fixed(server_metadata(deployment), headers), openid_metadata(deployment, headers)
     return {
         # RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4.1 after it.
         f"/.well-known/oauth-authorization-server{base}": oauth,
         f"/.well-known/openid-configuration{base}": openid,
         f"{base}/.well-known/oauth-authorization-server": oauth,
         f"{base}/.well-known/openid-configuration": openid,
-        f"{base}/.well-known/jwks.json": key_set(keys),
+        f"{base}/.well-known/jwks.json": key_set(headers),
     }
 
 
@@ -59,10 +60,9 @@ def endpoints(
     A last part in braces stands for one part of a path, whose value the handler finds under that name.
     """
     base = urlsplit(issuer).path
-    # Starlette tries one after the other, so what is asked for most comes first.
     return {
         f"{base}/token": api(token(flows.token)),
-        **{path: document_endpoint(document) for path, document in documents.items()},
+        **{path: document_endpoint(document, keys) for path, document in documents.items()},
         f"{base}/authorize": authorize(flows.authorize, browser),
         f"{base}/authorize/{{workspace}}": authorize(flows.authorize, browser),
         f"{base}/par": api(par(flows.par)),

@@ -3,7 +3,7 @@
 from shared_kernel.asgi import App, Receive, Scope, Send, answer_headers
 
 # A year. Without includeSubDomains: the hosts below ours may be somebody else's business.
-_HEADER = (b"strict-transport-security", b"max-age=31536000")
+HEADER = (b"strict-transport-security", b"max-age=31536000")
 
 
 class StrictTransportSecurity:
@@ -14,5 +14,5 @@ class StrictTransportSecurity:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
-        answer_headers(scope).append(_HEADER)
+        answer_headers(scope).append(HEADER)
         await self._app(scope, receive, send)
