@@ -1,6 +1,7 @@
 """Runs the official MCP conformance suite (npm, @modelcontextprotocol/conformance) and reads what it found."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from tests.support.processes import clean_environment
 
 SUITE = MODULES / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
 RUN_SECONDS = 120
+_RESULTS = re.compile(r"^server-|-\d{4}-\d\d-\d\dT[\d-]+Z$")
+"""What the suite puts round a scenario's name to call the folder of its results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,27 @@ class Report:
     scenarios: dict[str, tuple[Check, ...]]
     passed: bool
     output: str
+
+    def ran(self) -> set[str]:
+        """The scenarios in which at least one check had something to say."""
+        return {name for name, checks in self.scenarios.items() if checks}
+
+    def of_status(self, status: str) -> set[tuple[str, str, str]]:
+        """Scenario, id and message of each check of that status."""
+        return {
+            (name, check.id, check.message)
+            for name, checks in self.scenarios.items()
+            for check in checks
+            if check.status == status
+        }
+
+
+def server_scenarios(revision: str) -> set[str]:
+    """The server scenarios that the suite has for a revision."""
+    listed = subprocess.run(
+        command("list", "--server", "--spec-version", revision), capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    return set(re.findall(r"^  - (\S+) \[", listed, re.MULTILINE))
 
 
 def command(*arguments: str) -> list[str]:
@@ -60,7 +84,7 @@ def run(results: Path, *arguments: str, on_line: Callable[[str], None] = lambda 
 
 def _saved_checks(results: Path) -> dict[str, tuple[Check, ...]]:
     return {
-        path.parent.name: tuple(
+        _RESULTS.sub("", path.parent.name): tuple(
             Check(check["id"], check["status"], check.get("errorMessage") or "")
             for check in json.loads(path.read_text("utf-8"))
         )

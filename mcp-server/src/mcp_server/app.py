@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -43,13 +44,14 @@ from mcp_server.ports.relational import EvaluationLost, RelationalEngine
 from mcp_server.ports.revocations import Revocations
 from mcp_server.settings import Settings
 from mcp_server.surface.exchange import Exchange
-from mcp_server.surface.server import ToolSurface, create_server
+from mcp_server.surface.offer import Offer
+from mcp_server.surface.server import Surface
+from mcp_server.surface.subscriptions import Subscriptions
 from mcp_server.surface.tools.describe_table import describe_table
 from mcp_server.surface.tools.explain_sql import explain_sql
 from mcp_server.surface.tools.list_schemas import list_schemas
 from mcp_server.surface.tools.list_tables import list_tables
 from mcp_server.surface.tools.run_sql import run_sql
-from mcp_server.surface.tools.served_tool import ServedTool
 from mcp_server.web import guard, health, metadata
 from mcp_server.web.other_issuers import OtherIssuersTokens
 from mcp_server.web.possession import ProofVerifier
@@ -61,6 +63,7 @@ from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
+from shared_kernel.http_connection import ON_STOPPING
 from shared_kernel.key_file import UnusableKeyFile, read_key_file
 from shared_kernel.metrics import Gauge
 from shared_kernel.metrics_page import Metering, MetricsPage
@@ -218,16 +221,17 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
             yield
             background.cancel_scope.cancel()
 
-    tools = [
-        list_schemas(engine.browsing),
-        list_tables(engine.browsing),
-        describe_table(engine.browsing),
-        run_sql(engine.queries),
-        explain_sql(engine.queries),
-    ]
+    surface = Surface(
+        product(engine),
+        Subscriptions(),
+        title=settings.brand_name,
+        version=version("dynamosql-mcp-server"),
+        state_key=configuration.cursor_key,
+        clock=clock,
+    )
     return http_app(
         settings,
-        tools,
+        surface,
         keys,
         revocations,
         others=[OtherIssuersTokens(rules, published) for rules, published in others],
@@ -240,9 +244,22 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
     )
 
 
+def product(engine: Engine) -> Offer:
+    """What this server offers, in the order in which clients see it."""
+    return Offer(
+        tools=(
+            list_schemas(engine.browsing),
+            list_tables(engine.browsing),
+            describe_table(engine.browsing),
+            run_sql(engine.queries),
+            explain_sql(engine.queries),
+        ),
+    )
+
+
 def http_app(
     settings: Settings,
-    tools: Sequence[ServedTool],
+    surface: Surface,
     keys: KeySet[ECKey],
     revocations: Revocations,
     *,
@@ -254,12 +271,10 @@ def http_app(
     entropy: Entropy,
     metering: Metering | None = None,
 ) -> App:
-    """The service on one page, over tools and what its issuer tells; `running` is entered for as long as it runs."""
-    surface = ToolSurface(tools, clock=clock)
-    server = create_server(surface, title=settings.brand_name, version=version("dynamosql-mcp-server"))
+    """The service on one page, over its surface and what its issuer tells; `running` is entered while it runs."""
     transport = _transport_security(settings)
     endpoint: App = guard.Guard(
-        Exchange(server),
+        Exchange(surface.server, entropy=entropy),
         verifier=TokenVerifier(
             keys,
             revocations,
@@ -277,7 +292,7 @@ def http_app(
         dpop_required=settings.dpop_required,
         transport=transport,
         metadata_url=metadata.metadata_url(settings.resource),
-        tool_scopes=surface.scopes(),
+        needed_scopes=surface.offer.needed_scopes,
         common_scopes=frozenset(scope.RESOURCE_SCOPES),
     )
     # For exactly the origins that the guard admits: a page of any other is told nothing.
@@ -291,9 +306,9 @@ def http_app(
     )
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with running():
-            yield
+            yield {ON_STOPPING: surface.subscriptions.close}
 
     routes = [
         Route(urlsplit(settings.resource).path or "/", endpoint),

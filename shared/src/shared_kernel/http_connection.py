@@ -32,6 +32,8 @@ SETTLE_SECONDS = 0.2
 """How long an idle connection may still bring a request when the service stops."""
 STOPPING = "stopping"
 """In `scope["state"]` of every request that arrives after the service was asked to stop."""
+ON_STOPPING = "on_stopping"
+"""What an application's lifespan puts into its state to be called when the service is asked to stop."""
 
 _WITH_MORE = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"expect"})
 """Headers of requests whose head is not all."""

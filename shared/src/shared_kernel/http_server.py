@@ -18,7 +18,7 @@ import structlog
 import uvicorn
 
 from shared_kernel.asgi import App
-from shared_kernel.http_connection import STOPPING, BoundedHttpProtocol
+from shared_kernel.http_connection import ON_STOPPING, STOPPING, BoundedHttpProtocol
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than common load balancers keep an idle connection, so that they end it and not we, in mid-request."""
@@ -139,7 +139,9 @@ class Server(uvicorn.Server):
         if stage <= self._stage:
             return
         self._stage = stage
-        self.lifespan.state[STOPPING] = True
+        if STOPPING not in self.lifespan.state:
+            self.lifespan.state[STOPPING] = True
+            self.lifespan.state.get(ON_STOPPING, _nothing)()
         for connection in self._connections():
             connection.leave()
         if stage is Stage.LEAVING:
@@ -166,6 +168,10 @@ class Server(uvicorn.Server):
 
     def _connections(self) -> list[BoundedHttpProtocol]:
         return cast("list[BoundedHttpProtocol]", list(self.server_state.connections))
+
+
+def _nothing() -> None:
+    """What applications do that have nothing to end."""
 
 
 async def _accept_last(listener: socket.socket) -> list[socket.socket]:

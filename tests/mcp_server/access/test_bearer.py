@@ -8,13 +8,11 @@ from mcp_server.access.bearer import (
     MalformedCredentials,
     Presented,
     Scheme,
-    needed_scopes,
     presented_token,
 )
 from shared_kernel.dpop import ALGORITHMS
 
 _METADATA = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
-_TOOLS = {"run_sql": frozenset({"query"}), "list_tables": frozenset({"schemas:read"})}
 
 
 @pytest.mark.parametrize("value", ["Bearer abc.def-_~+/==", "bearer abc.def-_~+/==", "BEARER   abc.def-_~+/=="])
@@ -100,18 +98,3 @@ def test_bearers_are_told_of_no_bearer_where_none_is_taken() -> None:
     (header,) = Challenge(Denial.NO_TOKEN, frozenset({"query"}), _METADATA, is_dpop_required=True).headers
     assert header.startswith('DPoP scope="query", resource_metadata=')
     assert header.endswith(f'algs="{" ".join(ALGORITHMS)}"')
-
-
-@pytest.mark.parametrize(
-    ("method", "tool", "needed"),
-    [
-        ("tools/call", "run_sql", {"query"}),
-        ("tools/call", "list_tables", {"schemas:read"}),
-        ("tools/call", "no_such_tool", set()),
-        ("tools/call", None, set()),
-        ("tools/list", "run_sql", set()),
-        ("initialize", None, set()),
-    ],
-)
-def test_only_a_tools_call_needs_scopes(method: str, tool: str | None, needed: set[str]) -> None:
-    assert needed_scopes(method, tool, _TOOLS) == needed

@@ -1,6 +1,6 @@
 """The service over given tools, on a real socket, with an issuer of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,11 @@ from typing_extensions import TypedDict
 
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.app import http_app
-from mcp_server.domain.principal import Principal
 from mcp_server.settings import Settings
+from mcp_server.surface.call import Call
+from mcp_server.surface.offer import Offer
+from mcp_server.surface.server import Surface
+from mcp_server.surface.subscriptions import Subscriptions
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
 from shared_kernel.clock import SystemClock
@@ -54,7 +57,7 @@ class Done(TypedDict):
     done: bool
 
 
-def waiting_tool(wait: Callable[[Principal, Arguments], Awaitable[Done]]) -> ServedTool:
+def waiting_tool(wait: Callable[[Call, Arguments], Awaitable[Done]]) -> ServedTool:
     """The tool `wait`, for scope `query`, over what it does."""
     return serve(
         wait,
@@ -68,8 +71,8 @@ def waiting_tool(wait: Callable[[Principal, Arguments], Awaitable[Done]]) -> Ser
 
 
 @asynccontextmanager
-async def running_service(tools: Sequence[ServedTool]) -> AsyncIterator[Service]:
-    """The whole HTTP application over these tools."""
+async def running_service(offer: Offer) -> AsyncIterator[Service]:
+    """The whole HTTP application over an offer."""
     nowhere = Path("/nonexistent")
     with listening() as issuing, listening() as listener:
         resource = f"{origin_of(listener)}/mcp"
@@ -79,7 +82,9 @@ async def running_service(tools: Sequence[ServedTool]) -> AsyncIterator[Service]
             keys = PublishedKeys(fetching, settings.keys_url, clock=SystemClock())
             app = http_app(
                 settings,
-                tools,
+                Surface(
+                    offer, Subscriptions(), title="DynamoSQL", version="1", state_key=b"k" * 32, clock=SystemClock()
+                ),
                 keys,
                 follower(issuer, fetching, keys),
                 nonces=Nonces(b"k" * 32, "mcp-server"),

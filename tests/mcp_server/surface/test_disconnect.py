@@ -9,7 +9,8 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 from typing_extensions import TypedDict
 
-from mcp_server.domain.principal import Principal
+from mcp_server.surface.call import Call
+from mcp_server.surface.offer import Offer
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from tests.mcp_server.surface.service import running_service
 
@@ -26,7 +27,7 @@ class SlowTool:
     def __init__(self) -> None:
         self.begun, self.cancelled = anyio.Event(), anyio.Event()
 
-    async def call(self, _principal: Principal, _arguments: Arguments) -> Nothing:
+    async def call(self, _call: Call, _arguments: Arguments) -> Nothing:
         self.begun.set()
         try:
             await anyio.sleep_forever()
@@ -67,7 +68,7 @@ def versionless_call() -> tuple[dict[str, str], dict[str, Any]]:
 @pytest.mark.parametrize("abrupt", [False, True], ids=["closed", "reset"])
 async def test_a_disconnected_client_cancels_its_call(call: Any, abrupt: bool) -> None:
     slow = SlowTool()
-    async with running_service([slow.served()]) as service:
+    async with running_service(Offer(tools=(slow.served(),))) as service:
         connection = await anyio.connect_tcp(*service.address)
         await _send_call(connection, service.issuer.token(), *call())
         with anyio.fail_after(30):

@@ -11,11 +11,15 @@ from structlog.testing import capture_logs
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.domain.principal import Principal
+from mcp_server.surface.call import Call
 from mcp_server.surface.exchange import Exchange
-from mcp_server.surface.server import ToolSurface, create_server
+from mcp_server.surface.offer import Offer
+from mcp_server.surface.server import Surface
+from mcp_server.surface.subscriptions import Subscriptions
 from mcp_server.surface.tools.served_tool import Arguments
 from shared_kernel.asgi import Message
 from shared_kernel.clock import SystemClock
+from shared_kernel.entropy import SystemEntropy
 from tests.mcp_server.surface.service import Done, waiting_tool
 from tests.support.mcp_wire import ERAS, MODERN, Era, message
 
@@ -36,7 +40,7 @@ class Served:
     sent: list[Message] = field(default_factory=list)
     pinged: anyio.Event = field(default_factory=anyio.Event)
 
-    async def wait(self, _principal: Principal, _arguments: Arguments) -> Done:
+    async def wait(self, _call: Call, _arguments: Arguments) -> Done:
         """The tool."""
         self.begun.set()
         try:
@@ -48,7 +52,8 @@ class Served:
 
     async def exchange(self, document: dict[str, Any], headers: dict[str, str]) -> None:
         """Serves one message."""
-        server = create_server(ToolSurface([waiting_tool(self.wait)], clock=SystemClock()), title="T", version="1")
+        offer = Offer(tools=(waiting_tool(self.wait),))
+        surface = Surface(offer, Subscriptions(), title="T", version="1", state_key=b"k" * 32, clock=SystemClock())
         scope = {
             "type": "http",
             "method": "POST",
@@ -57,7 +62,8 @@ class Served:
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
             "state": {PRINCIPAL_KEY: PRINCIPAL, MESSAGE_KEY: document},
         }
-        await Exchange(server, silence_seconds=self.silence_seconds)(scope, self._receive, self._send)
+        exchange = Exchange(surface.server, entropy=SystemEntropy(), silence_seconds=self.silence_seconds)
+        await exchange(scope, self._receive, self._send)
 
     async def _receive(self) -> Message:
         await self.gone.wait()

@@ -1,16 +1,20 @@
 """The end of the service lets the calls that are under way finish, in both protocol eras."""
 
+import json
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import MCPError
 from mcp.types import INTERNAL_ERROR
 
-from mcp_server.domain.principal import Principal
+from mcp_server.surface.call import Call
+from mcp_server.surface.offer import Offer
 from mcp_server.surface.tools.served_tool import Arguments
 from shared_kernel.http_server import Stage
 from tests.mcp_server.surface.service import MODES, Done, running_service, waiting_tool
+from tests.support.mcp_wire import MODERN, message
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -22,7 +26,7 @@ async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
     begun, finish, cut_off = anyio.Event(), anyio.Event(), anyio.Event()
     answers: list[Any] = []
 
-    async def wait(_principal: Principal, _arguments: Arguments) -> Done:
+    async def wait(_call: Call, _arguments: Arguments) -> Done:
         begun.set()
         try:
             await finish.wait()
@@ -33,7 +37,7 @@ async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
 
     with anyio.fail_after(30):
         async with (
-            running_service([waiting_tool(wait)]) as service,
+            running_service(Offer(tools=(waiting_tool(wait),))) as service,
             service.client(mode) as client,
             anyio.create_task_group() as tasks,
         ):
@@ -56,7 +60,7 @@ async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
 async def test_a_call_that_is_cut_gets_a_json_rpc_error(mode: str) -> None:
     begun = anyio.Event()
 
-    async def wait(_principal: Principal, _arguments: Arguments) -> Done:
+    async def wait(_call: Call, _arguments: Arguments) -> Done:
         begun.set()
         await anyio.sleep_forever()
         raise AssertionError
@@ -64,7 +68,7 @@ async def test_a_call_that_is_cut_gets_a_json_rpc_error(mode: str) -> None:
     failures: list[MCPError] = []
     with anyio.fail_after(60):
         async with (
-            running_service([waiting_tool(wait)]) as service,
+            running_service(Offer(tools=(waiting_tool(wait),))) as service,
             service.client(mode) as client,
             anyio.create_task_group() as tasks,
         ):
@@ -81,3 +85,19 @@ async def test_a_call_that_is_cut_gets_a_json_rpc_error(mode: str) -> None:
     [failure] = failures
     assert failure.error.code == INTERNAL_ERROR
     assert "Call again" in failure.error.message
+
+
+async def test_a_stream_of_changes_ends_in_good_order_as_soon_as_the_service_is_to_stop() -> None:
+    document, headers = message(MODERN, 3, "subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+    lines: list[str] = []
+    with anyio.fail_after(30):
+        async with running_service(Offer()) as service, httpx2.AsyncClient(timeout=30) as http:
+            headers["Authorization"] = f"Bearer {service.issuer.token()}"
+            async with http.stream("POST", service.resource, json=document, headers=headers) as response:
+                async for line in response.aiter_lines():
+                    lines.append(line)
+                    if "acknowledged" in line:
+                        service.server.stop(Stage.LEAVING)
+    last = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")][-1]
+    assert last["id"] == 3
+    assert "result" in last

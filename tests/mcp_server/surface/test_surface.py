@@ -17,11 +17,15 @@ from typing_extensions import TypedDict
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.principal import Principal
+from mcp_server.surface.call import Call
 from mcp_server.surface.exchange import Exchange
-from mcp_server.surface.server import ToolSurface, create_server
+from mcp_server.surface.offer import Offer
+from mcp_server.surface.server import Surface
+from mcp_server.surface.subscriptions import Subscriptions
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel.asgi import Receive, Scope, Send, read_body
 from shared_kernel.clock import SystemClock
+from shared_kernel.entropy import SystemEntropy
 from tests.mcp_server.surface.service import MODES, Service, running_service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -49,16 +53,17 @@ def tool(name: str, scope: str, call: Any) -> ServedTool:
     )
 
 
-async def echo(principal: Principal, arguments: EchoArguments) -> EchoResult:
+async def echo(call: Call, arguments: EchoArguments) -> EchoResult:
+    principal = call.principal
     who = f"{principal.tenant}/{principal.subject}/{principal.client_id}"
     return {"who": who, "rows": [[None, 1, "ä", arguments.model_dump()]]}
 
 
-async def fail(_principal: Principal, _arguments: EchoArguments) -> EchoResult:
+async def fail(_call: Call, _arguments: EchoArguments) -> EchoResult:
     raise Failure(FailureCode.SYNTAX_ERROR, "No.", "Do otherwise.", position=Position(2, 7))
 
 
-async def crash(_principal: Principal, _arguments: EchoArguments) -> EchoResult:
+async def crash(_call: Call, _arguments: EchoArguments) -> EchoResult:
     raise RuntimeError("the password is swordfish")
 
 
@@ -70,12 +75,8 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 async def service(anyio_backend: str) -> AsyncIterator[Service]:
-    tools = [
-        tool("echo", "query", echo),
-        tool("fail", "query", fail),
-        tool("crash", "schemas:read", crash),
-    ]
-    async with running_service(tools) as service:
+    tools = (tool("echo", "query", echo), tool("fail", "query", fail), tool("crash", "schemas:read", crash))
+    async with running_service(Offer(tools=tools)) as service:
         yield service
 
 
@@ -190,8 +191,10 @@ async def test_the_server_introduces_itself(service: Service, mode: str) -> None
         capabilities = client.server_capabilities
     assert capabilities is not None
     assert capabilities.tools is not None
-    assert not capabilities.tools.list_changed
-    assert (capabilities.resources, capabilities.prompts, capabilities.logging) == (None, None, None)
+    # The handshake revisions would need a stream of their own for it.
+    assert capabilities.tools.list_changed is (mode == "auto")
+    assert capabilities.logging is not None
+    assert (capabilities.resources, capabilities.prompts, capabilities.completions) == (None, None, None)
 
 
 async def test_twenty_callers_at_once_are_not_mixed_up(service: Service, mode: str) -> None:
@@ -211,8 +214,9 @@ async def test_twenty_callers_at_once_are_not_mixed_up(service: Service, mode: s
 
 async def test_scopes_are_checked_again_behind_the_guard(mode: str) -> None:
     """One hole in the guard is not enough: here there is none at all."""
-    server = create_server(ToolSurface([tool("echo", "query", echo)], clock=SystemClock()), title="T", version="1")
-    exchange = Exchange(server)
+    offer = Offer(tools=(tool("echo", "query", echo),))
+    surface = Surface(offer, Subscriptions(), title="T", version="1", state_key=b"k" * 32, clock=SystemClock())
+    exchange = Exchange(surface.server, entropy=SystemEntropy())
 
     async def unguarded(scope: Scope, receive: Receive, send: Send) -> None:
         nobody = Principal("default", "usr_1", "client-1", frozenset({"schemas:read"}), "gid")

@@ -94,7 +94,7 @@ class Fixture:
                 allowed_hosts=["localhost:*"], allowed_origins=["http://localhost:8000", "http://localhost:*"]
             ),
             metadata_url=METADATA,
-            tool_scopes=TOOL_SCOPES,
+            needed_scopes=lambda _method, target: TOOL_SCOPES.get(target, frozenset()),
             common_scopes=frozenset({"schemas:read", "query"}),
         )
         logged = RequestLog(self.guard, clock=SystemClock(), entropy=SystemEntropy())

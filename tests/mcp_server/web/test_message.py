@@ -8,7 +8,7 @@ from mcp_server.web.message import INVALID_REQUEST, PARSE_ERROR, InvalidMessage,
 
 
 @pytest.mark.parametrize(
-    ("body", "method", "tool"),
+    ("body", "method", "target"),
     [
         (
             b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"run_sql"}}',
@@ -16,16 +16,37 @@ from mcp_server.web.message import INVALID_REQUEST, PARSE_ERROR, InvalidMessage,
             "run_sql",
         ),
         (b'{"jsonrpc":"2.0","id":1,"method":"tools/\\u0063all","params":{"name":"a"}}', "tools/call", "a"),
-        (b'{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"a"}}', "prompts/get", None),
-        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}', "tools/call", None),
-        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["run_sql"]}', "tools/call", None),
-        (b'{"jsonrpc":"2.0","method":"ping","params":{"x":"\\ud83d\\ude00"}}', "ping", None),
-        (b'{"jsonrpc":"2.0","method":"notifications/initialized"}', "notifications/initialized", None),
+        (b'{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"a"}}', "prompts/get", "a"),
+        (b'{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"u","name":"a"}}', "resources/read", "u"),
+        (
+            b'{"jsonrpc":"2.0","id":1,"method":"completion/complete",'
+            b'"params":{"ref":{"type":"ref/prompt","name":"a","uri":"u"}}}',
+            "completion/complete",
+            "a",
+        ),
+        (
+            b'{"jsonrpc":"2.0","id":1,"method":"completion/complete",'
+            b'"params":{"ref":{"type":"ref/resource","name":"a","uri":"u"}}}',
+            "completion/complete",
+            "u",
+        ),
+        (
+            b'{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"name":"a"}}}',
+            "completion/complete",
+            "",
+        ),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"name":"a"}}', "tools/list", ""),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}', "tools/call", ""),
+        (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["run_sql"]}', "tools/call", ""),
+        (b'{"jsonrpc":"2.0","method":"ping","params":{"x":"\\ud83d\\ude00"}}', "ping", ""),
+        (b'{"jsonrpc":"2.0","method":"notifications/initialized"}', "notifications/initialized", ""),
+        (b'{"jsonrpc":"2.0","id":"q","result":{}}', "", ""),
+        (b'{"jsonrpc":"2.0","id":"q","error":{"code":1,"message":"no"}}', "", ""),
     ],
 )
-def test_method_and_tool_come_from_the_body(body: bytes, method: str, tool: str | None) -> None:
+def test_method_and_target_come_from_the_body(body: bytes, method: str, target: str) -> None:
     message = parse(body)
-    assert (message.method, message.tool) == (method, tool)
+    assert (message.method, message.target) == (method, target)
     assert message.document == json.loads(body)
 
 
@@ -46,7 +67,10 @@ def test_method_and_tool_come_from_the_body(body: bytes, method: str, tool: str 
         (b'{"jsonrpc":"2.0","id":1,"method":"ping"} {"jsonrpc":"2.0","id":1,"method":"tools/call"}', PARSE_ERROR),
         (b'{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"}', INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"b"}}', INVALID_REQUEST),
-        (b'{"jsonrpc":"2.0","id":1,"result":{}}', INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","result":{}}', INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1}', INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}', INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":null,"result":{}}', INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}', INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":9223372036854775808,"method":"ping"}', INVALID_REQUEST),

@@ -11,6 +11,9 @@ from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.app import http_app
 from mcp_server.settings import Settings
+from mcp_server.surface.offer import Offer
+from mcp_server.surface.server import Surface
+from mcp_server.surface.subscriptions import Subscriptions
 from shared_kernel.asgi import App
 from shared_kernel.clock import SystemClock
 from shared_kernel.dpop import ALGORITHMS
@@ -41,7 +44,7 @@ def application(*, ready: bool = True, **settings: object) -> App:
     keys = PublishedKeys(fetching, loaded.keys_url, clock=clock)
     return http_app(
         loaded,
-        [],
+        Surface(Offer(), Subscriptions(), title="DynamoSQL", version="1", state_key=b"k" * 32, clock=SystemClock()),
         keys,
         FollowedRevocations(fetching, loaded.feed_url, keys=keys, issuer=ISSUER, strict=False, clock=clock),
         nonces=Nonces(b"k" * 32, "mcp-server"),

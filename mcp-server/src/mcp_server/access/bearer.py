@@ -1,11 +1,11 @@
-"""Access tokens over HTTP: how one is presented, what a refusal says, which scopes a call needs.
+"""Access tokens over HTTP: how one is presented, and what a refusal says.
 
 A bearer presents a token alone (RFC 6750), the holder of a key a proof beside it (RFC 9449, DPoP). A refusal's text is
 fixed per situation, so that nothing of a token can come back in it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from urllib.parse import parse_qsl
@@ -126,16 +126,6 @@ def presented_token(authorization: Sequence[str], query: str) -> Presented | Non
     if not _B64TOKEN.fullmatch(token):
         raise MalformedCredentials
     return Presented(token, scheme)
-
-
-def needed_scopes(method: str, tool: str | None, tool_scopes: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Every scope that one JSON-RPC request needs, beyond a valid token; `tool` is the name in a `tools/call`'s body.
-
-    An unknown tool needs none: that it does not exist is no secret, and the protocol has its own error for it.
-    """
-    if method != "tools/call" or tool is None:
-        return frozenset()
-    return tool_scopes.get(tool, frozenset())
 
 
 def _listed(parameters: Sequence[tuple[str, str]]) -> str:

@@ -1,22 +1,20 @@
 """The MCP endpoint's transport: one POST holds one JSON-RPC message, its response the reply, in both protocol eras.
 
 The SDK's server decides and answers, without the SDK's HTTP transports: each exchange stands alone, and their sessions
-and streams would cost more than the calls themselves. A reply is plain JSON. Only a slow call of a client that reads
-event streams becomes one, so that no proxy takes the silence for a dead connection.
+and streams would cost more than the calls themselves. A reply is plain JSON. It becomes an event stream only for a
+client that reads those, and only if something precedes the reply: a notification, a question, or a ping once the call
+is slow, so that no proxy takes the silence for a dead connection.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-import anyio
-import msgspec
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
-from mcp.server.runner import modern_error_data, serve_one
+from mcp.server.runner import ServerRunner, modern_error_data
 from mcp.server.streamable_http import check_accept_headers
-from mcp.shared.dispatcher import CallOptions
-from mcp.shared.exceptions import NoBackChannelError
 from mcp.shared.inbound import (
     ERROR_CODE_HTTP_STATUS,
     MCP_PROTOCOL_VERSION_HEADER,
@@ -24,111 +22,142 @@ from mcp.shared.inbound import (
     classify_inbound_request,
     find_duplicated_routing_header,
     unsupported_protocol_version_rejection,
+    validate_mcp_param_headers,
 )
-from mcp.shared.message import ServerMessageMetadata
-from mcp.shared.transport_context import TransportContext
 from mcp.types import DEFAULT_NEGOTIATED_VERSION, INTERNAL_ERROR, INVALID_REQUEST
 from mcp_types import HEADER_MISMATCH
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.requests import Request
 
-from mcp_server.access.bearer import MESSAGE_KEY
+from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
+from mcp_server.surface.back_channel import BackChannel
+from mcp_server.surface.dispatch import Dispatch
+from mcp_server.surface.response import Response
 from shared_kernel.asgi import Receive, Scope, Send
+from shared_kernel.entropy import Entropy
 
 SILENCE_SECONDS = 15.0
 """How long a response may stay silent; then it begins as an event stream, and a ping follows each such time."""
+REQUEST_CANCELLED = -32800
+"""JSON-RPC has no code for it, MCP neither; this is the Language Server Protocol's."""
 
-_JSON = [(b"content-type", b"application/json")]
-_EVENT_STREAM = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache, no-transform"),
-    (b"x-accel-buffering", b"no"),
-]
+_NO_LIFESPAN: dict[str, Any] = {}
 _Reply = tuple[int, dict[str, Any]]
 
 
 class Exchange:
-    """Serves single messages to an MCP server. The guard has left the message in the scope's state."""
+    """Serves single messages to an MCP server. The guard has left message and principal in the scope's state."""
 
-    def __init__(self, server: Server[Any], *, silence_seconds: float = SILENCE_SECONDS) -> None:
+    def __init__(self, server: Server[Any], *, entropy: Entropy, silence_seconds: float = SILENCE_SECONDS) -> None:
         self._server, self._silence_seconds = server, silence_seconds
+        self._back_channel = BackChannel(entropy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one POST."""
         message: dict[str, Any] = scope["state"][MESSAGE_KEY]
         request = Request(scope)
-        reads_json, reads_streams = check_accept_headers(request)
-        response = _Response(send, streams=reads_streams)
+        reads_json, reads_streams = _accepted(request.headers.get("accept", ""))
+        response = Response(send, streams=reads_streams)
         if not reads_json:
             await response.end(*_error(message, 406, INVALID_REQUEST, "The Accept header must admit application/json"))
+        elif "method" not in message:
+            await self._take_answer(message, request, send, response)
         elif "id" not in message:
-            await self._take_notification(request, send, response)
+            await self._take_notification(message, request, send, response)
         else:
             await self._answer(message, request, receive, response)
 
-    async def _take_notification(self, request: Request, send: Send, response: "_Response") -> None:
-        """Acknowledges a notification. None has an effect: each exchange stands alone."""
+    async def _take_answer(self, message: dict[str, Any], request: Request, send: Send, response: Response) -> None:
+        """Takes the answer to a question that a call of a handshake revision has asked."""
+        is_handshake = _is_handshake(request.headers.get(MCP_PROTOCOL_VERSION_HEADER))
+        if is_handshake and self._back_channel.take_answer(request.scope["state"][PRINCIPAL_KEY], message):
+            await _accept(send)
+        else:
+            await response.end(*_error(message, 400, INVALID_REQUEST, "Nothing was asked that this would answer"))
+
+    async def _take_notification(
+        self, message: dict[str, Any], request: Request, send: Send, response: Response
+    ) -> None:
+        """Acknowledges a notification. Only a cancellation has an effect: each exchange stands alone."""
         version = request.headers.get(MCP_PROTOCOL_VERSION_HEADER)
-        rejection = None if _is_handshake(version) else unsupported_protocol_version_rejection(version or "")
-        if rejection is not None:
-            await response.end(*_rejected({}, rejection))
-            return
-        await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        if not _is_handshake(version):
+            rejection = unsupported_protocol_version_rejection(version or "")
+            if rejection is not None:
+                await response.end(*_rejected({}, rejection))
+                return
+        elif message["method"] == "notifications/cancelled":
+            params = message.get("params")
+            cancelled = params.get("requestId") if isinstance(params, dict) else None
+            self._back_channel.cancel(request.scope["state"][PRINCIPAL_KEY], cancelled)
+        await _accept(send)
 
-    async def _answer(self, message: dict[str, Any], request: Request, receive: Receive, response: "_Response") -> None:
+    async def _answer(self, message: dict[str, Any], request: Request, receive: Receive, response: Response) -> None:
         """Answers a request, unless its client goes away, which cancels it."""
-        reply: _Reply | None = None
+        ending, reply = _Ending(asyncio.current_task()), None
+        attending = asyncio.create_task(self._attend(receive, response, ending))
         try:
-            with anyio.CancelScope() as call:
-                attending = asyncio.create_task(self._attend(receive, response, call))
-                try:
-                    reply = await self._reply(message, request)
-                finally:
-                    attending.cancel()
+            reply = await self._reply(message, request, response, ending)
+            await ending.take_late()
         except asyncio.CancelledError:
-            with anyio.CancelScope(shield=True):
+            if not ending.is_ours():
                 text = "The server stopped before it had an answer. Call again."
-                await response.end(*_error(message, 503, INTERNAL_ERROR, text))
-            raise
-        if reply is not None:
-            await response.end(*reply)
+                await asyncio.shield(response.end(*_error(message, 503, INTERNAL_ERROR, text)))
+                raise
+        finally:
+            attending.cancel()
+        if ending.client_gone:
+            return
+        await response.end(*(reply or _error(message, 200, REQUEST_CANCELLED, "Request cancelled")))
 
-    async def _reply(self, message: dict[str, Any], request: Request) -> _Reply:
+    async def _reply(self, message: dict[str, Any], request: Request, response: Response, ending: "_Ending") -> _Reply:
         version = request.headers.get(MCP_PROTOCOL_VERSION_HEADER)
         params = message.get("params")
         if params is not None and not isinstance(params, dict):
             return _error(message, 400, INVALID_REQUEST, "Invalid request: params must be an object")
+        dispatch = Dispatch(
+            request, message["id"], request.scope["state"][PRINCIPAL_KEY], response, _progress_token(params)
+        )
         if _is_handshake(version):
+            dispatch.back_channel = self._back_channel
             connection = Connection.from_envelope(version or DEFAULT_NEGOTIATED_VERSION, None, None)
-            return await self._serve(message, request, connection, {})
+            with self._back_channel.under_way(dispatch.principal, dispatch.request_id, ending.cancel):
+                return await self._serve(message, dispatch, connection, {})
         duplicated = find_duplicated_routing_header(request.headers.items())
         if duplicated is not None:
             return _error(message, 400, HEADER_MISMATCH, f"{duplicated} header appears more than once")
         route = classify_inbound_request(message, headers=request.headers)
         if isinstance(route, InboundLadderRejection):
             return _rejected(message, route)
+        mismatch = self._mirrored_arguments(message, request)
+        if mismatch is not None:
+            return _rejected(message, mismatch)
         connection = Connection.from_envelope(route.protocol_version, route.client_info, route.client_capabilities)
-        return await self._serve(message, request, connection, ERROR_CODE_HTTP_STATUS)
+        return await self._serve(message, dispatch, connection, ERROR_CODE_HTTP_STATUS)
 
-    async def _serve(self, message: dict[str, Any], request: Request, connection: Connection, statuses: Any) -> _Reply:
+    def _mirrored_arguments(self, message: dict[str, Any], request: Request) -> InboundLadderRejection | None:
+        """What is wrong with the `Mcp-Param-*` headers of a call of a tool that declares any."""
+        lookup, params = self._server.get_tool_input_schema, message.get("params") or {}
+        if message["method"] != "tools/call" or lookup is None or not isinstance(params.get("name"), str):
+            return None
+        schema, arguments = lookup(params["name"]), params.get("arguments") or {}
+        if schema is None or not isinstance(arguments, dict):
+            return None
+        return validate_mcp_param_headers(schema, arguments, request.headers)
+
+    async def _serve(
+        self, message: dict[str, Any], dispatch: Dispatch, connection: Connection, statuses: Any
+    ) -> _Reply:
         """The server's reply; `statuses` maps JSON-RPC error codes to HTTP's, where the revision does."""
-        context = _RequestContext(request, message["id"])
         try:
-            result = await serve_one(
-                self._server,
-                context,
-                message["method"],
-                message.get("params"),
-                connection=connection,
-                lifespan_state={},
-            )
+            # Not the SDK's `serve_one`: it would also tear down what a connection holds, and ours hold nothing.
+            runner = ServerRunner(self._server, connection, _NO_LIFESPAN)
+            result = await runner.on_request(dispatch, message["method"], message.get("params"))
         except Exception as error:  # becomes the error that the protocol has for it; the SDK logs what nobody foresaw
             data = modern_error_data(error)
             return _error(message, statuses.get(data.code, 200), data.code, data.message, data.data)
         return 200, {"jsonrpc": "2.0", "id": message["id"], "result": result}
 
-    async def _attend(self, receive: Receive, response: "_Response", call: anyio.CancelScope) -> None:
+    async def _attend(self, receive: Receive, response: Response, ending: "_Ending") -> None:
         """Cancels the call once its client has gone, and until then breaks the silence."""
         while True:
             try:
@@ -138,66 +167,50 @@ class Exchange:
             except TimeoutError:
                 await response.ping()
             else:
-                call.cancel()
+                ending.client_gone = True
+                ending.cancel()
                 return
 
 
-class _Response:
-    """The HTTP response to a request: one JSON document, or an event stream once it was pinged."""
+@dataclass(slots=True)
+class _Ending:
+    """How a call ends before its time: its client goes away or cancels it, or the service stops."""
 
-    def __init__(self, send: Send, *, streams: bool) -> None:
-        self._send, self._streams, self._begun = send, streams, False
+    task: "asyncio.Task[Any] | None"
+    client_gone: bool = False
+    _cancelled: bool = False
 
-    async def ping(self) -> None:
-        """Breaks the silence, if the client reads event streams."""
-        if not self._streams:
-            return
-        if not self._begun:
-            await self._send({"type": "http.response.start", "status": 200, "headers": _EVENT_STREAM})
-            self._begun = True
-        await self._send({"type": "http.response.body", "body": b": ping\r\n\r\n", "more_body": True})
+    def cancel(self) -> None:
+        """Cancels the call. Once it is done that has no effect."""
+        if self.task is not None and not self._cancelled:
+            self._cancelled = True
+            self.task.cancel()
 
-    async def end(self, status: int, document: dict[str, Any]) -> None:
-        """Sends the reply."""
-        body = msgspec.json.encode(document)
-        if self._begun:
-            body = b"event: message\r\ndata: " + body + b"\r\n\r\n"
-        else:
-            headers = [*_JSON, (b"content-length", str(len(body)).encode())]
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+    async def take_late(self) -> None:
+        """Takes a cancellation that came when the call was done, before it hits the sending of the reply."""
+        if self._cancelled:
+            await asyncio.sleep(0)
+
+    def is_ours(self) -> bool:
+        """Whether the cancellation that arrived is the client's alone; if so, it goes no further."""
+        return self._cancelled and self.task is not None and self.task.uncancel() == 0
 
 
-@dataclass
-class _RequestContext:
-    """The SDK's DispatchContext of one exchange, over which the server can send nothing but the reply."""
+async def _accept(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
 
-    request: Request
-    request_id: str | int
-    cancel_requested: anyio.Event = field(default_factory=anyio.Event)
-    can_send_request: bool = field(default=False, init=False)
 
-    @property
-    def transport(self) -> TransportContext:
-        """What kind of transport it is."""
-        return TransportContext(kind="streamable-http", can_send_request=False, headers=self.request.headers)
+@lru_cache(maxsize=64)
+def _accepted(accept: str) -> tuple[bool, bool]:
+    """Whether a client reads JSON, and event streams, as the SDK understands its Accept header."""
+    return check_accept_headers(Request({"type": "http", "headers": [(b"accept", accept.encode("latin-1"))]}))
 
-    @property
-    def message_metadata(self) -> ServerMessageMetadata:
-        """Hands the HTTP request to handlers."""
-        return ServerMessageMetadata(request_context=self.request)
 
-    async def send_raw_request(
-        self, method: str, _params: object, _options: CallOptions | None = None
-    ) -> dict[str, Any]:
-        """There is no way back to the client."""
-        raise NoBackChannelError(method)
-
-    async def notify(self, _method: str, _params: object, _options: CallOptions | None = None) -> None:
-        """Notifications are dropped."""
-
-    async def progress(self, _progress: float, _total: float | None = None, _message: str | None = None) -> None:
-        """Progress is not reported."""
+def _progress_token(params: dict[str, Any] | None) -> str | int | None:
+    meta = params.get("_meta") if params else None
+    token = meta.get("progressToken") if isinstance(meta, dict) else None
+    return token if isinstance(token, str | int) else None
 
 
 def _is_handshake(version: str | None) -> bool:

@@ -5,7 +5,7 @@ comes from the request, so none can echo a token.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
@@ -19,7 +19,6 @@ from mcp_server.access.bearer import (
     MalformedCredentials,
     Presented,
     Scheme,
-    needed_scopes,
     presented_token,
 )
 from mcp_server.domain.principal import Principal
@@ -65,8 +64,9 @@ class _Refused(Exception):
 class Guard:
     """Admits requests to the MCP endpoint and leaves their Principal and their message in the scope's state.
 
-    `tool_scopes` maps each tool to the scopes it needs, `common_scopes` are what a client without a token is told to
-    ask for, and `metadata_url` is where it learns of the authorization server. `dpop_required` refuses bearers.
+    `needed_scopes` gives the scopes that a method needs for a name or URI, `common_scopes` are what a client without a
+    token is told to ask for, and `metadata_url` is where it learns of the authorization server. `dpop_required` refuses
+    bearers.
     """
 
     def __init__(
@@ -78,13 +78,13 @@ class Guard:
         dpop_required: bool,
         transport: TransportSecuritySettings,
         metadata_url: str,
-        tool_scopes: Mapping[str, frozenset[str]],
+        needed_scopes: Callable[[str, str], frozenset[str]],
         common_scopes: frozenset[str],
     ) -> None:
         self._app, self._verifier, self._metadata_url = app, verifier, metadata_url
         self._proofs, self._dpop_required = proofs, dpop_required
         self._transport = TransportSecurityMiddleware(transport)
-        self._tool_scopes, self._common_scopes = tool_scopes, common_scopes
+        self._needed_scopes, self._common_scopes = needed_scopes, common_scopes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
@@ -170,7 +170,7 @@ class Guard:
 
     def _authorize(self, principal: Principal, request: message.Message, scheme: Scheme) -> None:
         # MCP, Authorization: every scope the operation needs in one challenge, so that one step-up is enough.
-        needed = needed_scopes(request.method, request.tool, self._tool_scopes)
+        needed = self._needed_scopes(request.method, request.target)
         if not needed <= principal.scopes:
             raise self._denied(Denial.INSUFFICIENT_SCOPE, needed, "insufficient_scope", scheme)
 

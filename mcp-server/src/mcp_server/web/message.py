@@ -11,6 +11,8 @@ from shared_kernel import strict_json
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+_TARGETS = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_REFERENCES = {"ref/prompt": "name", "ref/resource": "uri"}
 
 
 class InvalidMessage(Exception):
@@ -24,10 +26,13 @@ class InvalidMessage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message, and what decides about its authorization: the method, and for `tools/call` the tool's name."""
+    """A message, and what decides about its authorization: the method, and the name or URI of what it is about.
+
+    A client's answer to a question of ours has neither.
+    """
 
     method: str
-    tool: str | None
+    target: str
     document: dict[str, Any]
 
 
@@ -45,21 +50,30 @@ def parse(body: bytes) -> Message:
     if not isinstance(document, dict) or document.get("jsonrpc") != "2.0":
         raise InvalidMessage(INVALID_REQUEST, "Invalid request: the body must be one JSON-RPC 2.0 object")
     method = document.get("method")
-    if not isinstance(method, str):
-        raise InvalidMessage(INVALID_REQUEST, "Invalid request: the body must be a request or a notification")
     # MCP, Messages: "Requests MUST include a string or integer ID. [...] the ID MUST NOT be null"; the SDK would take a
     # request with any other for a notification, and never answer it.
     if "id" in document and not _is_id(document["id"]):
         raise InvalidMessage(INVALID_REQUEST, "Invalid request: the id must be a string or a 64-bit integer")
-    params = document.get("params")
-    name = params.get("name") if isinstance(params, dict) else None
-    tool = name if method == "tools/call" and isinstance(name, str) else None
-    return Message(method=method, tool=tool, document=document)
+    if "method" not in document and "id" in document and ("result" in document) != ("error" in document):
+        return Message(method="", target="", document=document)
+    if not isinstance(method, str):
+        raise InvalidMessage(INVALID_REQUEST, "Invalid request: the body must be a request or a notification")
+    return Message(method=method, target=_target(method, document.get("params")), document=document)
 
 
 def error_document(code: int, message: str) -> dict[str, Any]:
     """A JSON-RPC error reply to a message whose id is not known."""
     return {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
+
+
+def _target(method: str, params: Any) -> str:
+    """The name or URI of the tool, prompt, resource or template in question; empty where there is none."""
+    field = _TARGETS.get(method)
+    if method == "completion/complete" and isinstance(params, dict):
+        params = params.get("ref")
+        field = _REFERENCES.get(str(params.get("type"))) if isinstance(params, dict) else None
+    target = params.get(field) if field is not None and isinstance(params, dict) else None
+    return target if isinstance(target, str) else ""
 
 
 def _is_id(value: object) -> bool:

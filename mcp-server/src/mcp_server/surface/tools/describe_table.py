@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mcp_server.domain.principal import Principal
 from mcp_server.engine.browsing import BrowsingService
+from mcp_server.surface.call import Call
 from mcp_server.surface.tools import fields, structure
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
@@ -41,9 +41,9 @@ class TableDescription(fields.TableNames, fields.Freshness):
 def describe_table(browsing: BrowsingService) -> ServedTool:
     """The tool over a BrowsingService."""
 
-    async def call(principal: Principal, arguments: DescribeTable) -> TableDescription:
+    async def answer(call: Call, arguments: DescribeTable) -> TableDescription:
         described = await browsing.describe_table(
-            principal,
+            call.principal,
             table_name=arguments.table_name,
             schema_name=arguments.schema_name,
             refresh=arguments.refresh,
@@ -64,7 +64,7 @@ def describe_table(browsing: BrowsingService) -> ServedTool:
         }
 
     return serve(
-        call,
+        answer,
         name="describe_table",
         title="Describe a table",
         description=_DESCRIPTION,

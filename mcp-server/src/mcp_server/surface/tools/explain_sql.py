@@ -5,9 +5,9 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from mcp_server.domain.principal import Principal
 from mcp_server.engine.queries import QueryService
 from mcp_server.planning.plan import Read
+from mcp_server.surface.call import Call
 from mcp_server.surface.tools import fields
 from mcp_server.surface.tools.served_tool import ServedTool, serve
 from mcp_server.surface.tools.statement import StatementArguments
@@ -67,9 +67,9 @@ class PlanDescription(TypedDict):
 def explain_sql(queries: QueryService) -> ServedTool:
     """The tool over a QueryService."""
 
-    async def call(principal: Principal, arguments: StatementArguments) -> PlanDescription:
+    async def answer(call: Call, arguments: StatementArguments) -> PlanDescription:
         explanation = await queries.explain_sql(
-            principal,
+            call.principal,
             sql=arguments.sql,
             schema_name=arguments.schema_name,
             parameters=arguments.values,
@@ -82,7 +82,7 @@ def explain_sql(queries: QueryService) -> ServedTool:
         }
 
     return serve(
-        call,
+        answer,
         name="explain_sql",
         title="Explain a SQL query",
         description=_DESCRIPTION,

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from mcp_server.domain.principal import Principal
 from mcp_server.engine.browsing import BrowsingService
+from mcp_server.surface.call import Call
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
 
@@ -34,8 +34,8 @@ class SchemaListing(TypedDict):
 def list_schemas(browsing: BrowsingService) -> ServedTool:
     """The tool over a BrowsingService."""
 
-    async def call(principal: Principal, _arguments: Arguments) -> SchemaListing:
-        default = browsing.default_schema(principal)
+    async def answer(call: Call, _arguments: Arguments) -> SchemaListing:
+        default = browsing.default_schema(call.principal)
         return {
             "schemas": [
                 {
@@ -44,12 +44,12 @@ def list_schemas(browsing: BrowsingService) -> ServedTool:
                     "status": "active" if schema.active else "disabled",
                     "default": schema == default,
                 }
-                for schema in browsing.list_schemas(principal)
+                for schema in browsing.list_schemas(call.principal)
             ]
         }
 
     return serve(
-        call,
+        answer,
         name="list_schemas",
         title="List schemas",
         description=_DESCRIPTION,

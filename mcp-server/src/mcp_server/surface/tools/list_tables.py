@@ -5,10 +5,10 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 
 from mcp_server.domain.names import quoted
-from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Table
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.surface import reply
+from mcp_server.surface.call import Call
 from mcp_server.surface.tools import fields, structure
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
@@ -56,9 +56,9 @@ class TableListing(fields.Freshness):
 def list_tables(browsing: BrowsingService) -> ServedTool:
     """The tool over a BrowsingService."""
 
-    async def call(principal: Principal, arguments: ListTables) -> TableListing:
+    async def answer(call: Call, arguments: ListTables) -> TableListing:
         listing = await browsing.list_tables(
-            principal,
+            call.principal,
             schema_name=arguments.schema_name,
             refresh=arguments.refresh,
             sampled=arguments.details == "columns",
@@ -76,7 +76,7 @@ def list_tables(browsing: BrowsingService) -> ServedTool:
         }
 
     return serve(
-        call,
+        answer,
         name="list_tables",
         title="List tables",
         description=_DESCRIPTION,

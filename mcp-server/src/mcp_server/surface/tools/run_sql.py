@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
-from mcp_server.domain.principal import Principal
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import QueryResult, StopReason
+from mcp_server.surface.call import Call
 from mcp_server.surface.tools.served_tool import ServedTool, serve
 from mcp_server.surface.tools.statement import StatementArguments
 from shared_kernel import scope
@@ -103,9 +103,9 @@ class RowsPage(TypedDict):
 def run_sql(queries: QueryService) -> ServedTool:
     """The tool over a QueryService."""
 
-    async def call(principal: Principal, arguments: RunSql) -> RowsPage:
+    async def answer(call: Call, arguments: RunSql) -> RowsPage:
         result = await queries.run_sql(
-            principal,
+            call.principal,
             sql=arguments.sql,
             schema_name=arguments.schema_name,
             parameters=arguments.values,
@@ -118,7 +118,7 @@ def run_sql(queries: QueryService) -> ServedTool:
         return _page(result)
 
     return serve(
-        call,
+        answer,
         name="run_sql",
         title="Run a SQL query",
         description=_DESCRIPTION,

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.names import NotFound, find_name
-from mcp_server.domain.principal import Principal
+from mcp_server.surface.call import Call
 from mcp_server.surface.tools import json_schema
 
 
@@ -48,16 +48,20 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class ServedTool:
-    """A tool as clients see it, the scopes it needs, and what it does: arguments to result document, or Failure."""
+    """A tool as clients see it, the scopes it needs, and what it does.
+
+    `call` returns the result's document or, beyond what a document can say, the SDK's CallToolResult or
+    InputRequiredResult; it raises Failure.
+    """
 
     definition: ToolDefinition
     scopes: frozenset[str]
     arguments: type[Arguments]
-    call: Callable[[Principal, Any], Awaitable[Any]]
+    call: Callable[[Call, Any], Awaitable[Any]]
 
 
 def serve(
-    call: Callable[[Principal, _Arguments], Awaitable[_Result]],
+    call: Callable[[Call, _Arguments], Awaitable[_Result]],
     *,
     name: str,
     title: str,

@@ -1,0 +1,78 @@
+"""What clients of the handshake revisions send beside their calls: answers to questions, and cancellations.
+
+Such a client answers, or cancels, in a POST of its own. There are no sessions, so an answer finds its question by an id
+that cannot be guessed, and a cancellation its call by the grant of the token that sent it: never that of another
+sign-in. Both reach only the process that serves the call.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcp_server.domain.principal import Principal
+from shared_kernel.entropy import Entropy
+
+_Owner = tuple[str, str, str, str]
+
+
+@dataclass(slots=True)
+class _Question:
+    """A request to a client that is not answered yet."""
+
+    owner: _Owner
+    answer: "asyncio.Future[dict[str, Any]]"
+
+
+@dataclass(slots=True)
+class BackChannel:
+    """The questions and calls of one process that are under way."""
+
+    entropy: Entropy
+    _questions: dict[str, _Question] = field(default_factory=dict, init=False)
+    _calls: dict[tuple[_Owner, str | int], list[Callable[[], None]]] = field(default_factory=dict, init=False)
+
+    @contextmanager
+    def question(self, principal: Principal) -> Generator[tuple[str, "asyncio.Future[dict[str, Any]]"]]:
+        """The id of a new request to the principal's client, and its answer to come."""
+        identifier = self.entropy.token()
+        asked = _Question(_owner(principal), asyncio.get_running_loop().create_future())
+        self._questions[identifier] = asked
+        try:
+            yield identifier, asked.answer
+        finally:
+            del self._questions[identifier]
+
+    def take_answer(self, principal: Principal, message: dict[str, Any]) -> bool:
+        """Hands a response on to whoever asked; False if nobody asked this principal."""
+        asked = self._questions.get(str(message["id"]))
+        if asked is None or asked.owner != _owner(principal) or asked.answer.done():
+            return False
+        asked.answer.set_result(message)
+        return True
+
+    @contextmanager
+    def under_way(self, principal: Principal, request_id: str | int, cancel: Callable[[], None]) -> Generator[None]:
+        """Makes a call one that its client can cancel."""
+        key = (_owner(principal), request_id)
+        calls = self._calls.setdefault(key, [])
+        calls.append(cancel)
+        try:
+            yield
+        finally:
+            calls.remove(cancel)
+            if not calls:
+                self._calls.pop(key, None)
+
+    def cancel(self, principal: Principal, request_id: object) -> None:
+        """Cancels the call of that id, unless it is unknown, or several of the same sign-in have it."""
+        if not isinstance(request_id, str | int):
+            return
+        calls = self._calls.get((_owner(principal), request_id), [])
+        if len(calls) == 1:
+            calls[0]()
+
+
+def _owner(principal: Principal) -> _Owner:
+    return principal.tenant, principal.subject, principal.client_id, principal.grant

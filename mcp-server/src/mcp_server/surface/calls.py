@@ -1,0 +1,173 @@
+"""What happens when a tool is called, a resource read, a prompt got. Each leaves one line in the log."""
+
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from mcp import MCPError
+from mcp.server.context import HandlerResult, ServerRequestContext
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    GetPromptRequestParams,
+    GetPromptResult,
+    InputRequiredResult,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import BaseModel
+
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.surface import reply
+from mcp_server.surface.call import Call
+from mcp_server.surface.offer import Offer
+from mcp_server.surface.resources.served_resource import Read
+from mcp_server.surface.tools.served_tool import ServedTool
+from shared_kernel.clock import Clock
+
+Begin = Callable[..., Awaitable[Call]]
+_NOT_FOUND_BEFORE_2026 = -32002
+_log = structlog.get_logger("tools")
+
+
+@dataclass(slots=True)
+class _Line:
+    """What the log line of a call will say."""
+
+    outcome: str = "cancelled"
+
+
+class Calls:
+    """Serves the calls of an offer."""
+
+    def __init__(self, offer: Offer, begin: Begin, clock: Clock) -> None:
+        self._offer, self._begin, self._clock = offer, begin, clock
+        self._tools = {tool.definition.name: tool for tool in offer.tools}
+
+    async def tool(self, context: ServerRequestContext[Any], params: CallToolRequestParams) -> HandlerResult:
+        """What the tool answers. A failure is a result that says so; only an unknown tool is a protocol error."""
+        tool = self._tools.get(params.name)
+        if tool is None:
+            raise MCPError(code=INVALID_PARAMS, message="Unknown tool")
+        call = await self._begin(context, answers=params.input_responses, state=params.request_state)
+        with self._logged(call, lambda **more: _log.info("tool_call", tool=params.name, **more)) as line:
+            try:
+                result = await _called(tool, call, params.arguments or {})
+            except Failure as failure:
+                line.outcome = failure.code.value
+                return reply.failure(failure, call.request_id)
+            except MCPError:
+                line.outcome = "protocol_error"
+                raise
+            except Exception:
+                line.outcome = FailureCode.INTERNAL_ERROR.value
+                _log.exception("tool_crashed", tool=params.name)
+                return reply.failure(_internal_error(), call.request_id)
+            line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
+            return result if isinstance(result, BaseModel) else reply.success(result)
+
+    async def resource(
+        self, context: ServerRequestContext[Any], params: ReadResourceRequestParams
+    ) -> ReadResourceResult | InputRequiredResult:
+        """A resource's contents. Whatever is not there for the caller is not found."""
+        uri, call = params.uri, await self._begin(context, answers=params.input_responses, state=params.request_state)
+        read = self._reading(uri, call)
+        if read is None:
+            raise _not_found(call, uri)
+        with self._logged(call, lambda **more: _log.info("resource_read", uri=uri, **more)) as line:
+            try:
+                found = await read()
+            except Failure as failure:
+                line.outcome = failure.code.value
+                raise _resource_failed(failure, call, uri) from None
+            line.outcome = "input_required" if isinstance(found, InputRequiredResult) else "ok"
+            return found if isinstance(found, InputRequiredResult) else ReadResourceResult(contents=list(found))
+
+    async def prompt(
+        self, context: ServerRequestContext[Any], params: GetPromptRequestParams
+    ) -> GetPromptResult | InputRequiredResult:
+        """A prompt's messages."""
+        prompt = self._offer.prompt(params.name)
+        if prompt is None:
+            raise MCPError(code=INVALID_PARAMS, message="Unknown prompt")
+        call = await self._begin(context, answers=params.input_responses, state=params.request_state)
+        _check_scopes(prompt.scopes, call)
+        given = params.arguments or {}
+        for argument in prompt.definition.arguments or ():
+            if argument.required and not given.get(argument.name):
+                raise MCPError(code=INVALID_PARAMS, message=f"The argument {argument.name} is required")
+        with self._logged(call, lambda **more: _log.info("prompt_got", prompt=params.name, **more)) as line:
+            result = await prompt.get(call, given)
+            line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
+            return result
+
+    def _reading(self, uri: str, call: Call) -> Callable[[], Awaitable[Read]] | None:
+        resource = self._offer.resource(uri)
+        if resource is not None:
+            _check_scopes(resource.scopes, call)
+            return lambda: resource.read(call)
+        of_family = self._offer.template(uri)
+        if of_family is None:
+            return None
+        template, variables = of_family
+        _check_scopes(template.scopes, call)
+        return lambda: template.read(call, variables)
+
+    @contextmanager
+    def _logged(self, call: Call, write: Callable[..., object]) -> Generator[_Line]:
+        line, started = _Line(), self._clock.monotonic()
+        try:
+            yield line
+        finally:
+            principal = call.principal
+            write(
+                outcome=line.outcome,
+                ms=round((self._clock.monotonic() - started) * 1000, 1),
+                tenant=principal.tenant,
+                user_id=principal.subject,
+                client_id=principal.client_id,
+                grant=principal.grant,
+                address=call.address,
+            )
+
+
+async def _called(tool: ServedTool, call: Call, arguments: dict[str, Any]) -> Any:
+    # The guard has checked this; it is checked again where the work is done, so that one hole is not enough.
+    if not tool.scopes <= call.principal.scopes:
+        raise Failure(
+            FailureCode.ACCESS_DENIED,
+            "The access token lacks a scope that this tool needs.",
+            f"Sign in again and grant: {' '.join(sorted(tool.scopes))}.",
+        )
+    return await tool.call(call, tool.arguments.decode(arguments))
+
+
+def _check_scopes(scopes: frozenset[str], call: Call) -> None:
+    if not scopes <= call.principal.scopes:
+        raise MCPError(code=INVALID_PARAMS, message=f"This needs the scopes {' '.join(sorted(scopes))}")
+
+
+def _resource_failed(failure: Failure, call: Call, uri: str) -> MCPError:
+    if failure.code in {FailureCode.UNKNOWN_SCHEMA, FailureCode.UNKNOWN_TABLE, FailureCode.ACCESS_DENIED}:
+        return _not_found(call, uri)
+    data = {"code": failure.code.value, "next_action": failure.next_action, "request_id": call.request_id}
+    return MCPError(code=INTERNAL_ERROR, message=failure.message, data=data)
+
+
+def _not_found(call: Call, uri: str) -> MCPError:
+    # MCP 2026-07-28, Resources: "Resource not found: -32602"; the revisions before had a code of their own.
+    modern = call.context.protocol_version in MODERN_PROTOCOL_VERSIONS
+    code = INVALID_PARAMS if modern else _NOT_FOUND_BEFORE_2026
+    return MCPError(code=code, message="Resource not found", data={"uri": uri})
+
+
+def _internal_error() -> Failure:
+    return Failure(
+        FailureCode.INTERNAL_ERROR,
+        "Something went wrong on the server.",
+        "Try once more; if it fails again, give the request_id to the operator.",
+    )

@@ -1,0 +1,1 @@
+"""MCP prompts: how to set about common tasks."""

@@ -1,0 +1,1 @@
+"""MCP resources: what there is to read without a call."""

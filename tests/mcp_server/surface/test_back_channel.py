@@ -1,0 +1,333 @@
+"""What happens beside a call while it is under way: notifications, questions, cancellations, over ASGI."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import anyio
+import pytest
+from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult
+
+from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
+from mcp_server.domain.principal import Principal
+from mcp_server.surface.call import Call
+from mcp_server.surface.exchange import Exchange
+from mcp_server.surface.offer import Offer
+from mcp_server.surface.server import Surface
+from mcp_server.surface.subscriptions import Subscriptions
+from mcp_server.surface.tools.served_tool import Arguments, serve
+from shared_kernel.asgi import Message
+from shared_kernel.clock import SystemClock
+from shared_kernel.entropy import SystemEntropy
+from tests.mcp_server.surface.service import Done
+from tests.support.mcp_wire import ERAS, MODERN, Era, message
+
+pytestmark = pytest.mark.anyio
+
+HANDSHAKE: Era = "2025-11-25"
+PRINCIPAL = Principal("default", "usr_1", "client-1", frozenset({"query"}), "gid")
+OTHER_SIGN_IN = replace(PRINCIPAL, grant="another")
+
+
+@dataclass
+class Answer:
+    """The response to one POST, as it comes."""
+
+    status: int = 0
+    content_type: str = ""
+    body: bytes = b""
+    complete: bool = False
+    changed: anyio.Event = field(default_factory=anyio.Event)
+
+    async def send(self, event: Message) -> None:
+        """Takes an ASGI event."""
+        if event["type"] == "http.response.start":
+            self.status = event["status"]
+            self.content_type = dict(event["headers"]).get(b"content-type", b"").decode()
+        else:
+            self.body += event["body"]
+            self.complete = not event.get("more_body", False)
+        self.changed.set()
+        self.changed = anyio.Event()
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The JSON-RPC messages so far."""
+        if self.content_type != "text/event-stream":
+            return [json.loads(self.body)] if self.complete and self.body else []
+        lines = self.body.decode().split("\r\n")
+        return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+
+    async def of_method(self, method: str) -> dict[str, Any]:
+        """The first message of that method, once it has come."""
+        with anyio.fail_after(30):
+            while True:
+                found = [one for one in self.messages if one.get("method") == method]
+                if found:
+                    return found[0]
+                await self.changed.wait()
+
+
+class Served:
+    """A server with one tool, and exchanges with it."""
+
+    def __init__(self, call: Any) -> None:
+        tool = serve(
+            call,
+            name="work",
+            title="Work",
+            description="Works.",
+            scopes=frozenset({"query"}),
+            arguments=Arguments,
+            result=Done,
+        )
+        surface = Surface(
+            Offer(tools=(tool,)), Subscriptions(), title="T", version="1", state_key=b"k" * 32, clock=SystemClock()
+        )
+        self.subscriptions = surface.subscriptions
+        self._exchange = Exchange(surface.server, entropy=SystemEntropy())
+
+    async def post(
+        self,
+        document: dict[str, Any],
+        headers: dict[str, str],
+        *,
+        principal: Principal = PRINCIPAL,
+        answer: Answer | None = None,
+        gone: anyio.Event | None = None,
+    ) -> Answer:
+        """Serves one POST to its end."""
+        answer, gone = answer or Answer(), gone or anyio.Event()
+
+        async def receive() -> Message:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/mcp",
+            "query_string": b"",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "state": {PRINCIPAL_KEY: principal, MESSAGE_KEY: document},
+        }
+        await self._exchange(scope, receive, answer.send)
+        return answer
+
+    @asynccontextmanager
+    async def calling(self, era: Era, **meta: Any) -> AsyncIterator[Answer]:
+        """A call of the tool, under way."""
+        answer = Answer()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: self.post(*call(era, **meta), answer=answer))
+            yield answer
+
+
+def call(era: Era, **meta: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """A call of the tool, with these entries in its `_meta`."""
+    document, headers = message(era, 7, "tools/call", {"name": "work", "arguments": {}})
+    document["params"]["_meta"] = {**document["params"].get("_meta", {}), **meta}
+    return document, headers
+
+
+def notification(method: str, **params: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """A notification of a handshake revision."""
+    _, headers = message(HANDSHAKE, 1, "ping", {})
+    return {"jsonrpc": "2.0", "method": method, "params": params}, headers
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("token", ["t", 7, None])
+async def test_progress_goes_ahead_of_the_reply_to_a_client_that_asked_for_it(
+    era: Era, token: str | int | None
+) -> None:
+    async def work(call: Call, _arguments: Arguments) -> Done:
+        await call.progress(1, 2, "half")
+        return {"done": True}
+
+    answer = await Served(work).post(*call(era, **({} if token is None else {"progressToken": token})))
+    *before, reply = answer.messages
+    assert reply["result"]["structuredContent"] == {"done": True}
+    expected = {"progressToken": token, "progress": 1, "total": 2, "message": "half"}
+    sent = [{"jsonrpc": "2.0", "method": "notifications/progress", "params": expected}]
+    assert before == ([] if token is None else sent)
+    assert answer.content_type == ("application/json" if token is None else "text/event-stream")
+
+
+async def logging_work(call: Call, _arguments: Arguments) -> Done:
+    await call.log("debug", "small")
+    await call.log("warning", {"large": True})
+    return {"done": True}
+
+
+@pytest.mark.parametrize(
+    ("level", "logged"), [(None, []), ("debug", ["small", {"large": True}]), ("error", []), ("info", [{"large": True}])]
+)
+async def test_since_2026_07_28_each_request_says_which_log_messages_it_takes(
+    level: str | None, logged: list[Any]
+) -> None:
+    meta = {} if level is None else {"io.modelcontextprotocol/logLevel": level}
+    *before, _reply = (await Served(logging_work).post(*call(MODERN, **meta))).messages
+    assert [one["params"]["data"] for one in before] == logged
+    assert {one["method"] for one in before} <= {"notifications/message"}
+
+
+async def test_a_handshake_client_sets_its_log_level_for_its_own_sign_in() -> None:
+    served = Served(logging_work)
+    await served.post(*message(HANDSHAKE, 1, "logging/setLevel", {"level": "error"}))
+    [_reply] = (await served.post(*call(HANDSHAKE))).messages
+    document, headers = call(HANDSHAKE)
+    *before, _reply = (await served.post(document, headers, principal=OTHER_SIGN_IN)).messages
+    assert [one["params"]["level"] for one in before] == ["warning"]
+
+
+async def asking_work(call: Call, _arguments: Arguments) -> Done:
+    form = ElicitRequestFormParams(message="Go on?", requested_schema={"type": "object", "properties": {}})
+    answer = await call.ask(ElicitRequest(params=form), ElicitResult)
+    return {"done": answer.action == "accept"}
+
+
+async def test_a_question_is_answered_by_another_post_of_the_same_sign_in_only() -> None:
+    served = Served(asking_work)
+    async with served.calling(HANDSHAKE) as answer:
+        question = await answer.of_method("elicitation/create")
+        _, headers = call(HANDSHAKE)
+        reply = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {}}}
+        foreign = await served.post(reply, headers, principal=OTHER_SIGN_IN)
+        unasked = await served.post({**reply, "id": "guessed"}, headers)
+        modern = await served.post(reply, call(MODERN)[1])
+        assert (foreign.status, unasked.status, modern.status, answer.complete) == (400, 400, 400, False)
+        assert (await served.post(reply, headers)).status == 202
+    assert answer.messages[-1]["result"]["structuredContent"] == {"done": True}
+    assert (await served.post(reply, headers)).status == 400
+
+
+async def test_an_error_for_an_answer_fails_the_call_in_its_words() -> None:
+    served = Served(asking_work)
+    async with served.calling(HANDSHAKE) as answer:
+        question = await answer.of_method("elicitation/create")
+        error = {"jsonrpc": "2.0", "id": question["id"], "error": {"code": -1, "message": "not today"}}
+        await served.post(error, call(HANDSHAKE)[1])
+    assert answer.messages[-1]["error"]["message"] == "not today"
+
+
+@pytest.mark.parametrize(
+    ("era", "accept"), [(MODERN, "application/json, text/event-stream"), (HANDSHAKE, "application/json")]
+)
+async def test_a_client_that_cannot_be_asked_is_not(era: Era, accept: str) -> None:
+    document, headers = call(era)
+    answer = await Served(asking_work).post(document, {**headers, "Accept": accept})
+    [reply] = answer.messages
+    assert reply["error"]["code"] == -32600
+
+
+@dataclass
+class Endless:
+    """A tool that ends only when it is cancelled."""
+
+    begun: anyio.Event = field(default_factory=anyio.Event)
+    cancelled: bool = False
+
+    async def work(self, _call: Call, _arguments: Arguments) -> Done:
+        """The tool."""
+        self.begun.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.cancelled = True
+        raise AssertionError
+
+
+async def test_a_handshake_client_cancels_its_call_by_a_notification() -> None:
+    tool = Endless()
+    served = Served(tool.work)
+    with anyio.fail_after(30):
+        async with served.calling(HANDSHAKE) as answer:
+            await tool.begun.wait()
+            cancellation, headers = notification("notifications/cancelled", requestId=7)
+            await served.post(cancellation, headers, principal=OTHER_SIGN_IN)
+            await served.post(*notification("notifications/cancelled", requestId=8))
+            await served.post(*notification("notifications/cancelled"))
+            assert not tool.cancelled
+            assert (await served.post(cancellation, headers)).status == 202
+    assert tool.cancelled
+    [reply] = answer.messages
+    assert (reply["id"], reply["error"]["message"]) == (7, "Request cancelled")
+
+
+async def test_a_cancellation_that_could_mean_two_calls_cancels_neither() -> None:
+    tool, finished = Endless(), []
+    served = Served(tool.work)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks, served.calling(HANDSHAKE), served.calling(HANDSHAKE):
+            await anyio.wait_all_tasks_blocked()
+            await served.post(*notification("notifications/cancelled", requestId=7))
+            finished.append(tool.cancelled)
+            tasks.cancel_scope.cancel()
+    assert finished == [False]
+
+
+async def test_a_call_that_is_cancelled_as_it_ends_is_answered_once() -> None:
+    finish, begun = anyio.Event(), anyio.Event()
+
+    async def work(_call: Call, _arguments: Arguments) -> Done:
+        begun.set()
+        await finish.wait()
+        return {"done": True}
+
+    served = Served(work)
+    with anyio.fail_after(30):
+        async with served.calling(HANDSHAKE) as answer:
+            await begun.wait()
+            finish.set()
+            await served.post(*notification("notifications/cancelled", requestId=7))
+    [reply] = answer.messages
+    assert ("result" in reply) != ("error" in reply)
+
+
+def listening(**asked: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """A request for the stream of changes."""
+    return message(MODERN, 3, "subscriptions/listen", {"notifications": asked})
+
+
+async def done(_call: Call, _arguments: Arguments) -> Done:
+    return {"done": True}
+
+
+async def test_a_listener_is_told_once_its_sign_in_comes_with_other_scopes() -> None:
+    served, answer = Served(done), Answer()
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: served.post(*listening(toolsListChanged=True), answer=answer))
+            await answer.of_method("notifications/subscriptions/acknowledged")
+            document, headers = message(MODERN, 4, "tools/list", {})
+            await served.post(document, headers)
+            await served.post(document, headers, principal=replace(PRINCIPAL, subject="usr_2", scopes=frozenset()))
+            assert len(answer.messages) == 1
+            await served.post(document, headers, principal=replace(PRINCIPAL, scopes=frozenset({"query", "more"})))
+            changed = await answer.of_method("notifications/tools/list_changed")
+            served.subscriptions.close()
+    assert changed["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": 3}
+    *before, reply = answer.messages
+    assert "result" in reply
+    assert len(before) == 2
+
+
+async def test_streams_of_one_client_are_bounded() -> None:
+    served = Served(done)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                answer = Answer()
+                tasks.start_soon(lambda one: served.post(*listening(toolsListChanged=True), answer=one), answer)
+                await answer.of_method("notifications/subscriptions/acknowledged")
+            [refused] = (await served.post(*listening(toolsListChanged=True))).messages
+            assert refused["error"]["message"] == "Too many subscriptions are open"
+            served.subscriptions.close()
+    answered = Answer()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: served.post(*listening(toolsListChanged=True), answer=answered))
+        await answered.of_method("notifications/subscriptions/acknowledged")
+        served.subscriptions.close()
