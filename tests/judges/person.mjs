@@ -38,3 +38,23 @@ export async function refused(promise, check) {
   )
   if (outcome) throw outcome
 }
+
+// Has the person allow a device; gives once they have.
+export async function allowDevice(url) {
+  console.log(`device ${url}`)
+  await once(process.stdin, 'data')
+  process.stdin.unref()
+}
+
+export const jsonRpc = new Headers({ 'content-type': 'application/json', accept: 'application/json, text/event-stream' })
+export const toolsList = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} })
+
+export async function checkTools(response) {
+  const answer = await response.json()
+  if (answer.result.tools.length === 0) throw new Error('no tools')
+}
+
+// Fails unless both are the same.
+export function equal(found, expected) {
+  if (found !== expected) throw new Error(`${JSON.stringify(found)} instead of ${JSON.stringify(expected)}`)
+}

@@ -54,6 +54,19 @@ class Browser:
 
         self.visit(use)
 
+    def allow_device(self, complete_url: str) -> None:
+        """Opens the link that carries a device's code, signs in, and allows the device."""
+
+        def use(context: BrowserContext) -> None:
+            page = context.new_page()
+            page.goto(complete_url)
+            page.get_by_role("button", name="Continue").click()
+            sign_in(page)
+            page.get_by_role("button", name="Allow", exact=True).click()
+            page.get_by_role("heading", name="Go back to your device").wait_for()
+
+        self.visit(use)
+
 
 def sign_in(page: Page, email: str = EMAIL, password: str = PASSWORD) -> None:
     """Fills in and sends the sign-in form."""

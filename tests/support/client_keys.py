@@ -31,6 +31,10 @@ class ClientKey:
         members = {**self.key.as_dict(private=False), "kid": self.key_id, "use": "sig", **changes}
         return {name: value for name, value in members.items() if value is not None}
 
+    def private_jwk(self) -> dict[str, Any]:
+        """The whole key, for the client alone."""
+        return {**self.key.as_dict(private=True), "kid": self.key_id}
+
     def jwks(self) -> bytes:
         """The public key as a JWK set."""
         return json.dumps({"keys": [self.jwk()]}).encode()

@@ -88,6 +88,11 @@ class AuthServer:
         created = json.loads(run_cli(self.server.environment, "client", "create", *arguments, "--json"))
         return Client(created["client_id"], created.get("client_secret") or "")
 
+    def initial_access_token(self) -> str:
+        """A token for one registration, made through the CLI."""
+        made = json.loads(run_cli(self.server.environment, "initial-token", "create", "--json"))
+        return str(made["initial_access_token"])
+
 
 @dataclass(frozen=True, slots=True)
 class McpServer:

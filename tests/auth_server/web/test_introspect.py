@@ -67,7 +67,7 @@ async def test_the_answer_is_signed_for_the_one_who_asks(site: Site, server: Cre
     plain = (await _ask(site, server, token, f"{SIGNED};q=0, application/json")).json()
     assert payload == {
         "iss": site.issuer,
-        "aud": RESOURCE,
+        "aud": [RESOURCE, server[0]],
         "iat": int(site.clock.now()),
         "token_introspection": plain,
     }

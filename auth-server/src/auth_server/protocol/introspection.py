@@ -65,10 +65,11 @@ def of_refresh_token(grant: Grant, expires_at: float, issuer: str) -> dict[str, 
 def signed(signer: Signer, members: Mapping[str, Any], *, issuer: str, client: Client, now: float) -> str:
     """The answer as a JWT for that client alone."""
     # RFC 9701 §5: the JWT "SHOULD NOT include the sub and exp claims [...] as an additional means to prevent misuse of
-    # the JWT as an access token".
+    # the JWT as an access token". "aud" MUST identify "the resource server receiving the [...] response": it may look
+    # for its resource's name there, or for the name that it has as a client.
     payload = {
         "iss": issuer,
-        "aud": client.resource_server or client.client_id,
+        "aud": [client.resource_server, client.client_id] if client.resource_server else client.client_id,
         "iat": int(now),
         "token_introspection": members,
     }
