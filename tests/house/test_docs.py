@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -28,15 +29,12 @@ from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints, published
 from mcp_server.adapters.issuers_file import IssuerEntry
 from mcp_server.adapters.schemas_file import ColumnEntry, SchemaEntry
+from mcp_server.app import product
 from mcp_server.domain.failures import FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.planning.access_path import FULL_SCAN_BYTES
 from mcp_server.sql.gate.allowed_functions import TOPICS
-from mcp_server.surface.tools.describe_table import describe_table
-from mcp_server.surface.tools.explain_sql import explain_sql
-from mcp_server.surface.tools.list_schemas import list_schemas
-from mcp_server.surface.tools.list_tables import list_tables
-from mcp_server.surface.tools.run_sql import run_sql
+from mcp_server.surface.offer import Offer
 from shared_kernel.settings import ServiceSettings
 from tests.support.processes import REPOSITORY
 
@@ -151,8 +149,7 @@ def test_every_tool_argument_and_result_field_is_documented() -> None:
     )
     written = {tool.strip("`"): [words(cell) for cell in cells] for tool, *cells in rows}
     expected = {}
-    for factory in (list_schemas, list_tables, describe_table, run_sql, explain_sql):
-        tool = factory(cast("Any", Anything()))
+    for tool in offer().tools:
         assert tool.definition.output_schema is not None
         expected[tool.definition.name] = [
             set(tool.scopes),
@@ -160,6 +157,32 @@ def test_every_tool_argument_and_result_field_is_documented() -> None:
             set(tool.definition.output_schema["properties"]),
         ]
     assert written == expected
+
+
+def test_every_resource_and_prompt_is_documented() -> None:
+    """Resources and templates with their scopes; prompts with their arguments too."""
+    resources = {uri: words(scopes) for uri, scopes in three_cells("## Resources")}
+    expected = {resource.definition.uri: set(resource.scopes) for resource in offer().resources}
+    expected |= {template.definition.uri_template: set(template.scopes) for template in offer().templates}
+    assert resources == expected
+    prompts = {name: words(scopes) for name, scopes in three_cells("## Prompts")}
+    assert prompts == {prompt.definition.name: set(prompt.scopes) for prompt in offer().prompts}
+    text = section("tools.md", "## Prompts")
+    for prompt in offer().prompts:
+        [row] = [line for line in text.splitlines() if line.startswith(f"| `{prompt.definition.name}`")]
+        named = re.findall(r"`(\w+)`( \(required\))?", row.split("|")[3])
+        arguments = prompt.definition.arguments or []
+        assert named == [(one.name, " (required)" if one.required else "") for one in arguments]
+
+
+def offer() -> Offer:
+    """What mcp-server offers."""
+    return product(cast("Any", SimpleNamespace(browsing=Anything(), queries=Anything(), limits=Limits())))
+
+
+def three_cells(title: str) -> list[tuple[str, str]]:
+    """The first two cells of the rows of a table with three columns."""
+    return re.findall(r"^\| `(\S+)` \| (.*?) \| .*? \|$", section("tools.md", title), re.MULTILINE)
 
 
 def words(cell: str) -> set[str]:

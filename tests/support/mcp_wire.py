@@ -10,6 +10,8 @@ import httpx2
 Era = Literal["2026-07-28", "2025-11-25"]
 ERAS: tuple[Era, ...] = ("2026-07-28", "2025-11-25")
 MODERN: Era = "2026-07-28"
+NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""The methods whose requests repeat a name or URI in a header, since 2026-07-28."""
 CALL_SECONDS = 180.0
 
 
@@ -89,8 +91,8 @@ def message(era: Era, number: int, method: str, params: dict[str, Any]) -> tuple
     }
     if era == MODERN:
         headers["Mcp-Method"] = method
-        if method == "tools/call":
-            headers["Mcp-Name"] = params["name"]
+        if method in NAMED:
+            headers["Mcp-Name"] = params[NAMED[method]]
         meta = {
             "io.modelcontextprotocol/protocolVersion": era,
             "io.modelcontextprotocol/clientCapabilities": {},

@@ -45,6 +45,12 @@ from mcp_server.ports.revocations import Revocations
 from mcp_server.settings import Settings
 from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.offer import Offer
+from mcp_server.surface.prompts.explore_data import explore_data
+from mcp_server.surface.prompts.optimize_query import optimize_query
+from mcp_server.surface.prompts.write_query import write_query
+from mcp_server.surface.resources.references import references
+from mcp_server.surface.resources.schemas import schemas
+from mcp_server.surface.resources.table import table
 from mcp_server.surface.server import Surface
 from mcp_server.surface.subscriptions import Subscriptions
 from mcp_server.surface.tools.describe_table import describe_table
@@ -120,6 +126,7 @@ class Engine:
 
     browsing: BrowsingService
     queries: QueryService
+    limits: Limits
     running: Callable[[], AbstractAsyncContextManager[None]]
     is_warm: Callable[[], bool]
     gauges: Sequence[Gauge]
@@ -162,7 +169,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
 
     admission = queries.admission
     observed = gauges(lambda: admission.running, lambda: admission.waiting, lambda: len(relational.process_ids()))
-    return Engine(browsing, queries, running, warm.is_set, observed)
+    return Engine(browsing, queries, limits, running, warm.is_set, observed)
 
 
 def _spool(settings: Settings, cursor_key: bytes, clock: Clock, entropy: Entropy) -> MemorySpool | RedisSpool:
@@ -254,6 +261,9 @@ def product(engine: Engine) -> Offer:
             run_sql(engine.queries),
             explain_sql(engine.queries),
         ),
+        resources=(*references(engine.limits), schemas(engine.browsing)),
+        templates=(table(engine.browsing),),
+        prompts=(explore_data(engine.browsing), write_query(engine.browsing), optimize_query(engine.browsing)),
     )
 
 

@@ -1,6 +1,5 @@
 """What happens beside a call while it is under way: notifications, questions, cancellations, over ASGI."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,67 +9,20 @@ import anyio
 import pytest
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult
 
-from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
-from mcp_server.domain.principal import Principal
 from mcp_server.surface.call import Call
-from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.offer import Offer
-from mcp_server.surface.server import Surface
-from mcp_server.surface.subscriptions import Subscriptions
 from mcp_server.surface.tools.served_tool import Arguments, serve
-from shared_kernel.asgi import Message
-from shared_kernel.clock import SystemClock
-from shared_kernel.entropy import SystemEntropy
+from tests.mcp_server.surface.exchanges import PRINCIPAL, Answer, Exchanges
 from tests.mcp_server.surface.service import Done
 from tests.support.mcp_wire import ERAS, MODERN, Era, message
 
 pytestmark = pytest.mark.anyio
 
 HANDSHAKE: Era = "2025-11-25"
-PRINCIPAL = Principal("default", "usr_1", "client-1", frozenset({"query"}), "gid")
 OTHER_SIGN_IN = replace(PRINCIPAL, grant="another")
 
 
-@dataclass
-class Answer:
-    """The response to one POST, as it comes."""
-
-    status: int = 0
-    content_type: str = ""
-    body: bytes = b""
-    complete: bool = False
-    changed: anyio.Event = field(default_factory=anyio.Event)
-
-    async def send(self, event: Message) -> None:
-        """Takes an ASGI event."""
-        if event["type"] == "http.response.start":
-            self.status = event["status"]
-            self.content_type = dict(event["headers"]).get(b"content-type", b"").decode()
-        else:
-            self.body += event["body"]
-            self.complete = not event.get("more_body", False)
-        self.changed.set()
-        self.changed = anyio.Event()
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        """The JSON-RPC messages so far."""
-        if self.content_type != "text/event-stream":
-            return [json.loads(self.body)] if self.complete and self.body else []
-        lines = self.body.decode().split("\r\n")
-        return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
-
-    async def of_method(self, method: str) -> dict[str, Any]:
-        """The first message of that method, once it has come."""
-        with anyio.fail_after(30):
-            while True:
-                found = [one for one in self.messages if one.get("method") == method]
-                if found:
-                    return found[0]
-                await self.changed.wait()
-
-
-class Served:
+class Served(Exchanges):
     """A server with one tool, and exchanges with it."""
 
     def __init__(self, call: Any) -> None:
@@ -83,38 +35,7 @@ class Served:
             arguments=Arguments,
             result=Done,
         )
-        surface = Surface(
-            Offer(tools=(tool,)), Subscriptions(), title="T", version="1", state_key=b"k" * 32, clock=SystemClock()
-        )
-        self.subscriptions = surface.subscriptions
-        self._exchange = Exchange(surface.server, entropy=SystemEntropy())
-
-    async def post(
-        self,
-        document: dict[str, Any],
-        headers: dict[str, str],
-        *,
-        principal: Principal = PRINCIPAL,
-        answer: Answer | None = None,
-        gone: anyio.Event | None = None,
-    ) -> Answer:
-        """Serves one POST to its end."""
-        answer, gone = answer or Answer(), gone or anyio.Event()
-
-        async def receive() -> Message:
-            await gone.wait()
-            return {"type": "http.disconnect"}
-
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/mcp",
-            "query_string": b"",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-            "state": {PRINCIPAL_KEY: principal, MESSAGE_KEY: document},
-        }
-        await self._exchange(scope, receive, answer.send)
-        return answer
+        super().__init__(Offer(tools=(tool,)))
 
     @asynccontextmanager
     async def calling(self, era: Era, **meta: Any) -> AsyncIterator[Answer]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import anyio
 
 from mcp_server.access.footprint import Footprint, TableAccess
-from mcp_server.access.policy import Deny, decide
+from mcp_server.access.policy import Allow, Deny, decide
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.names import Found, find_name, read_table_name
 from mcp_server.domain.principal import Principal
@@ -18,6 +18,7 @@ from mcp_server.engine.tables import find_table
 from mcp_server.ports.catalog import Catalog, Described, Refresh
 
 _SAMPLED_AT_ONCE = 4
+_NONE: frozenset[str] = frozenset()
 
 
 class BrowsingService:
@@ -40,6 +41,12 @@ class BrowsingService:
     def default_schema(self, principal: Principal) -> Schema | None:
         """The schema that unqualified table names belong to."""
         return self._schemas.default(principal)
+
+    async def table_names(self, principal: Principal, schema_name: str | None = None) -> tuple[str, ...]:
+        """The names of a schema's tables, without a look at the tables. Raises Failure."""
+        schema = self._schemas.find(principal, schema_name)
+        listing = await self._catalog.list_tables(schema, "if_stale")
+        return tuple(name for name in listing.names if self._may_read(principal, TableAccess(schema.name, name, _NONE)))
 
     async def list_tables(
         self,
@@ -112,9 +119,14 @@ class BrowsingService:
 
     def _denied(self, principal: Principal, table: Table) -> Failure | None:
         columns = frozenset(column.name for column in table.columns)
-        footprint = Footprint((TableAccess(table.schema, table.physical_name, columns),))
-        decision = decide(principal, footprint, self._schemas.by_name)
+        decision = self._decision(principal, TableAccess(table.schema, table.physical_name, columns))
         return denied(decision) if isinstance(decision, Deny) else None
+
+    def _may_read(self, principal: Principal, access: TableAccess) -> bool:
+        return not isinstance(self._decision(principal, access), Deny)
+
+    def _decision(self, principal: Principal, access: TableAccess) -> Allow | Deny:
+        return decide(principal, Footprint((access,)), self._schemas.by_name)
 
 
 def denied(decision: Deny) -> Failure:

@@ -101,7 +101,11 @@ class Calls:
             if argument.required and not given.get(argument.name):
                 raise MCPError(code=INVALID_PARAMS, message=f"The argument {argument.name} is required")
         with self._logged(call, lambda **more: _log.info("prompt_got", prompt=params.name, **more)) as line:
-            result = await prompt.get(call, given)
+            try:
+                result = await prompt.get(call, given)
+            except Failure as failure:
+                line.outcome = failure.code.value
+                raise MCPError(code=INVALID_PARAMS, message=f"{failure.message} {failure.next_action}") from None
             line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
             return result
 

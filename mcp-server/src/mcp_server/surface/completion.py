@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from mcp.types import Completion
 
+from mcp_server.engine.browsing import BrowsingService
 from mcp_server.surface.call import Call
 
 MOST_VALUES = 100
@@ -20,3 +21,21 @@ def suggestions(candidates: Sequence[str], typed: str) -> Completion:
     containing = [name for name in candidates if wanted in name.lower() and not name.lower().startswith(wanted)]
     values = [*beginning, *containing]
     return Completion(values=values[:MOST_VALUES], total=len(values), has_more=len(values) > MOST_VALUES)
+
+
+def schema_names(browsing: BrowsingService) -> Complete:
+    """The schemas that a principal can query."""
+
+    async def complete(call: Call, _given: Mapping[str, str]) -> Sequence[str]:
+        return [schema.name for schema in browsing.list_schemas(call.principal) if schema.active]
+
+    return complete
+
+
+def table_names(browsing: BrowsingService) -> Complete:
+    """The tables of the schema that was filled in, else of the principal's default schema."""
+
+    async def complete(call: Call, given: Mapping[str, str]) -> Sequence[str]:
+        return await browsing.table_names(call.principal, given.get("schema") or None)
+
+    return complete

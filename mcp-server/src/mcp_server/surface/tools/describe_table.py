@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mcp_server.engine.browsing import BrowsingService
+from mcp_server.ports.catalog import Described
 from mcp_server.surface.call import Call
 from mcp_server.surface.tools import fields, structure
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
@@ -38,6 +39,24 @@ class TableDescription(fields.TableNames, fields.Freshness):
     indexes: list[structure.IndexEntry]
 
 
+def description(described: Described, stale_after_seconds: int) -> TableDescription:
+    """A table as clients see it."""
+    table = described.table
+    freshness = fields.freshness(
+        refreshed=described.refreshed,
+        at=table.refreshed_at,
+        stale_after_seconds=stale_after_seconds,
+    )
+    return {
+        "schema_name": table.schema,
+        **fields.names(table),
+        **freshness,
+        "item_count": table.item_count,
+        "columns": [structure.column(column) for column in table.columns],
+        "indexes": structure.indexes(table),
+    }
+
+
 def describe_table(browsing: BrowsingService) -> ServedTool:
     """The tool over a BrowsingService."""
 
@@ -48,20 +67,7 @@ def describe_table(browsing: BrowsingService) -> ServedTool:
             schema_name=arguments.schema_name,
             refresh=arguments.refresh,
         )
-        table = described.table
-        freshness = fields.freshness(
-            refreshed=described.refreshed,
-            at=table.refreshed_at,
-            stale_after_seconds=browsing.stale_after_seconds,
-        )
-        return {
-            "schema_name": table.schema,
-            **fields.names(table),
-            **freshness,
-            "item_count": table.item_count,
-            "columns": [structure.column(column) for column in table.columns],
-            "indexes": structure.indexes(table),
-        }
+        return description(described, browsing.stale_after_seconds)
 
     return serve(
         answer,

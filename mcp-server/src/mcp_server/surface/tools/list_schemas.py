@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from mcp_server.domain.principal import Principal
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.surface.call import Call
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
@@ -31,22 +32,27 @@ class SchemaListing(TypedDict):
     schemas: list[SchemaEntry]
 
 
+def listing(browsing: BrowsingService, principal: Principal) -> SchemaListing:
+    """The principal's schemas."""
+    default = browsing.default_schema(principal)
+    return {
+        "schemas": [
+            {
+                "name": schema.name,
+                "region": schema.region,
+                "status": "active" if schema.active else "disabled",
+                "default": schema == default,
+            }
+            for schema in browsing.list_schemas(principal)
+        ]
+    }
+
+
 def list_schemas(browsing: BrowsingService) -> ServedTool:
     """The tool over a BrowsingService."""
 
     async def answer(call: Call, _arguments: Arguments) -> SchemaListing:
-        default = browsing.default_schema(call.principal)
-        return {
-            "schemas": [
-                {
-                    "name": schema.name,
-                    "region": schema.region,
-                    "status": "active" if schema.active else "disabled",
-                    "default": schema == default,
-                }
-                for schema in browsing.list_schemas(call.principal)
-            ]
-        }
+        return listing(browsing, call.principal)
 
     return serve(
         answer,

@@ -1,0 +1,216 @@
+"""The product's resources, prompts and completions: the same scopes and the same policy as its tools."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from mcp_server.app import product
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema
+from mcp_server.engine.browsing import BrowsingService
+from mcp_server.engine.limits import Limits
+from mcp_server.engine.schemas import Schemas
+from mcp_server.sql.gate.allowed_functions import PUBLIC_FUNCTIONS
+from tests.mcp_server.doubles.catalog import HeldCatalog
+from tests.mcp_server.doubles.stores import TablesInMemory
+from tests.mcp_server.surface.exchanges import Exchanges
+from tests.support.clock import SettableClock
+from tests.support.mcp_wire import ERAS, MODERN, Era
+
+pytestmark = pytest.mark.anyio
+
+ANN = Principal("acme", "usr_ann", "cli", frozenset({"query", "schemas:read"}), "gid")
+QUERYING, BROWSING = replace(ANN, scopes=frozenset({"query"})), replace(ANN, scopes=frozenset({"schemas:read"}))
+TEMPLATE = "dynamosql://schemas/{schema}/tables/{table}"
+
+
+@pytest.fixture(scope="module")
+async def served() -> Exchanges:
+    """The product over three tables, one of which only another tenant may see, and one nobody."""
+    tables = TablesInMemory()
+    for name in ("orders", "order items", "people", "secrets"):
+        await tables.create(name, (("pk", "S"),))
+        await tables.put(name, [{"pk": {"S": "a"}, f"of_{name[:5].strip()}": {"N": "1"}}])
+    shop = Schema("shop", "acme", "eu-central-1", None, tables=frozenset({"orders", "order items", "people"}))
+    schemas = (
+        shop,
+        replace(shop, name="asleep", active=False),
+        replace(shop, name="rival", tenant="globex", tables=frozenset({"secrets"})),
+    )
+    catalog = HeldCatalog(tables.held, SettableClock())
+    browsing = BrowsingService(schemas=Schemas(schemas), catalog=catalog, limits=Limits())
+    engine = SimpleNamespace(browsing=browsing, queries=None, limits=Limits())
+    return Exchanges(product(cast("Any", engine)))
+
+
+async def read(served: Exchanges, uri: str, era: Era = MODERN, principal: Principal = ANN) -> str:
+    result = await served.result(era, "resources/read", {"uri": uri}, principal)
+    [contents] = result["contents"]
+    assert contents["uri"]
+    return str(contents["text"])
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_lists_hold_what_the_tokens_scopes_allow(served: Exchanges, era: Era) -> None:
+    expected = {
+        ANN: (
+            ["reference-sql", "reference-functions", "reference-limitations", "schemas"],
+            ["table"],
+            ["explore_data", "write_query", "optimize_query"],
+        ),
+        QUERYING: (["reference-sql", "reference-functions", "reference-limitations"], [], ["optimize_query"]),
+        BROWSING: (["schemas"], ["table"], []),
+    }
+    for principal, lists in expected.items():
+        resources = await served.result(era, "resources/list", {}, principal)
+        templates = await served.result(era, "resources/templates/list", {}, principal)
+        prompts = await served.result(era, "prompts/list", {}, principal)
+        found = (resources["resources"], templates["resourceTemplates"], prompts["prompts"])
+        assert tuple([one["name"] for one in each] for each in found) == lists
+
+
+@pytest.mark.parametrize(
+    "method", ["server/discover", "tools/list", "resources/list", "resources/templates/list", "prompts/list"]
+)
+async def test_what_depends_on_the_token_is_cached_for_its_bearer_only(served: Exchanges, method: str) -> None:
+    result = await served.result(MODERN, method, {}, ANN)
+    assert (result["cacheScope"], result["ttlMs"]) == ("private", 300_000)
+
+
+async def test_contents_are_cached_for_their_reader_only(served: Exchanges) -> None:
+    result = await served.result(MODERN, "resources/read", {"uri": "dynamosql://schemas"}, ANN)
+    assert (result["cacheScope"], result["ttlMs"]) == ("private", 60_000)
+
+
+async def test_the_references_tell_the_functions_and_the_limits_there_are(served: Exchanges) -> None:
+    functions = (await read(served, "dynamosql://reference/functions", principal=QUERYING)).split()
+    assert set(functions) >= PUBLIC_FUNCTIONS
+    assert "50,000 read units" in await read(served, "dynamosql://reference/limitations")
+    assert "_doc" in await read(served, "dynamosql://reference/sql")
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_schemas_and_tables_are_those_that_the_tools_show(served: Exchanges, era: Era) -> None:
+    listed = json.loads(await read(served, "dynamosql://schemas", era))
+    assert [schema["name"] for schema in listed["schemas"]] == ["shop", "asleep"]
+    described = json.loads(await read(served, "dynamosql://schemas/shop/tables/order%20items", era))
+    assert (described["name"], described["columns"][0]["name"]) == ("order items", "pk")
+    assert "secrets" not in json.dumps(listed)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "dynamosql://schemas/rival/tables/secrets",
+        "dynamosql://schemas/shop/tables/secrets",
+        "dynamosql://schemas/asleep/tables/orders",
+        "dynamosql://schemas/shop/tables/nothing",
+        "dynamosql://schemas/shop",
+        "file:///etc/passwd",
+    ],
+)
+async def test_what_is_not_there_for_the_caller_is_not_found(served: Exchanges, uri: str) -> None:
+    for era, code in (("2026-07-28", -32602), ("2025-11-25", -32002)):
+        error = (await served.reply(cast("Era", era), "resources/read", {"uri": uri}, ANN))["error"]
+        assert (error["code"], error["message"], error["data"]) == (code, "Resource not found", {"uri": uri})
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "principal"),
+    [
+        ("resources/read", {"uri": "dynamosql://reference/sql"}, BROWSING),
+        ("resources/read", {"uri": "dynamosql://schemas"}, QUERYING),
+        ("resources/read", {"uri": "dynamosql://schemas/shop/tables/orders"}, QUERYING),
+        ("prompts/get", {"name": "explore_data"}, QUERYING),
+    ],
+)
+async def test_scopes_are_checked_again_behind_the_guard(
+    served: Exchanges, method: str, params: dict[str, Any], principal: Principal
+) -> None:
+    error = (await served.reply(MODERN, method, params, principal))["error"]
+    assert error["message"].startswith("This needs the scopes ")
+
+
+async def complete(
+    served: Exchanges,
+    ref: dict[str, str],
+    argument: str,
+    value: str,
+    given: dict[str, str] | None = None,
+    principal: Principal = ANN,
+) -> list[str]:
+    params = {"ref": ref, "argument": {"name": argument, "value": value}, "context": {"arguments": given or {}}}
+    completion = (await served.result(MODERN, "completion/complete", params, principal))["completion"]
+    values: list[str] = completion["values"]
+    assert completion["total"] == len(values)
+    return values
+
+
+@pytest.mark.parametrize(
+    "ref", [{"type": "ref/resource", "uri": TEMPLATE}, {"type": "ref/prompt", "name": "write_query"}]
+)
+async def test_schemas_and_tables_are_completed_from_what_the_caller_may_see(
+    served: Exchanges, ref: dict[str, str]
+) -> None:
+    assert await complete(served, ref, "schema", "") == ["shop"]
+    assert await complete(served, ref, "schema", "r") == []
+    assert await complete(served, ref, "table", "ORD") == ["order items", "orders"]
+    assert await complete(served, ref, "table", "e", {"schema": "shop"}) == ["order items", "orders", "people"]
+    assert await complete(served, ref, "table", "", {"schema": "rival"}) == []
+    assert await complete(served, ref, "table", "", {"schema": "asleep"}) == []
+    assert await complete(served, ref, "table", "", principal=QUERYING) == []
+    assert await complete(served, ref, "table", "", principal=replace(ANN, tenant="globex")) == ["secrets"]
+    assert await complete(served, ref, "nothing", "") == []
+
+
+async def test_nothing_completes_what_does_not_exist(served: Exchanges) -> None:
+    params = {"ref": {"type": "ref/prompt", "name": "none"}, "argument": {"name": "a", "value": ""}}
+    assert (await served.reply(MODERN, "completion/complete", params, ANN))["error"]["code"] == -32602
+
+
+async def test_a_prompt_brings_the_description_of_the_table_along(served: Exchanges) -> None:
+    arguments = {"question": "How many?", "table": "orders"}
+    result = await served.result(MODERN, "prompts/get", {"name": "write_query", "arguments": arguments}, ANN)
+    attached, asked = result["messages"]
+    assert attached["content"]["resource"]["uri"] == "dynamosql://schemas/shop/tables/orders"
+    assert "of_order" in attached["content"]["resource"]["text"]
+    assert "How many?" in asked["content"]["text"]
+    assert 'Begin with the table "orders"' in asked["content"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "text"),
+    [
+        ("explore_data", {}, "Explore the tables of my default schema."),
+        ("explore_data", {"schema": "shop"}, 'Explore the tables of schema "shop".'),
+        ("write_query", {"question": "Who?", "schema": "shop"}, 'Use schema "shop".'),
+        ("optimize_query", {"sql": "SELECT 1"}, "```sql\nSELECT 1\n```"),
+    ],
+)
+async def test_a_prompt_speaks_of_what_was_filled_in(
+    served: Exchanges, name: str, arguments: dict[str, str], text: str
+) -> None:
+    result = await served.result(MODERN, "prompts/get", {"name": name, "arguments": arguments}, ANN)
+    [message] = result["messages"]
+    assert text in message["content"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "text"),
+    [
+        ("none", {}, "Unknown prompt"),
+        ("write_query", {}, "The argument question is required"),
+        ("write_query", {"question": ""}, "The argument question is required"),
+        ("explore_data", {"table": "secrets"}, 'no table "secrets"'),
+        ("explore_data", {"schema": "rival", "table": "secrets"}, 'no schema "rival"'),
+    ],
+)
+async def test_a_prompt_that_cannot_be_got_says_why(
+    served: Exchanges, name: str, arguments: dict[str, str], text: str
+) -> None:
+    error = (await served.reply(MODERN, "prompts/get", {"name": name, "arguments": arguments}, ANN))["error"]
+    assert error["code"] == -32602
+    assert text in error["message"]
