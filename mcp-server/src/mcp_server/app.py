@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -28,11 +28,14 @@ from mcp_server.adapters.issuers_file import BadIssuersFile
 from mcp_server.adapters.jwks import OtherIssuersKeys, PublishedKeys
 from mcp_server.adapters.metrics import definitions
 from mcp_server.adapters.planning.processes import PlanningProcesses
-from mcp_server.adapters.redis_spool import RedisSpool
+from mcp_server.adapters.redis_store.connection import SharedRedis
+from mcp_server.adapters.redis_store.spool import RedisSpool
+from mcp_server.adapters.redis_store.used_proofs import UsedProofsInRedis
 from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_log import LoggedUsage
+from mcp_server.adapters.used_proofs import UsedProofsInMemory
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.issuer import OtherIssuer
 from mcp_server.engine.browsing import BrowsingService
@@ -42,6 +45,8 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.ports.keys import KeySet
 from mcp_server.ports.relational import EvaluationLost, RelationalEngine
 from mcp_server.ports.revocations import Revocations
+from mcp_server.ports.spool import Spool
+from mcp_server.ports.used_proofs import UsedProofs
 from mcp_server.settings import Settings
 from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.offer import Offer
@@ -132,14 +137,19 @@ class Engine:
     gauges: Sequence[Gauge]
 
 
-def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
-    """The engine over its adapters, without HTTP in front. Raises CannotStart."""
+def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: SharedRedis | None = None) -> Engine:
+    """The engine over its adapters, without HTTP in front; results wait in `redis`, or here. Raises CannotStart."""
     configuration, limits = read_files(settings), _limits(settings)
     clients = DynamoDbClients(configuration.schemas.schemas)
     catalog = DynamoDbCatalog(clients, clock)
     heavy_planning = PlanningProcesses(seconds=limits.planning_seconds)
     relational = DuckDbSandbox(children=limits.queries)
-    spool = _spool(settings, configuration.cursor_key, clock, entropy)
+    spool: Spool
+    if redis is None:
+        spool = MemorySpool(clock=clock, entropy=entropy, lifetime_seconds=settings.cursor_seconds)
+    else:
+        key = configuration.cursor_key
+        spool = RedisSpool(redis, cursor_key=key, entropy=entropy, lifetime_seconds=settings.cursor_seconds)
     schemas = Schemas(configuration.schemas.schemas, configuration.schemas.defaults)
     browsing = BrowsingService(schemas=schemas, catalog=catalog, limits=limits)
     queries = QueryService(
@@ -161,8 +171,6 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
         async with AsyncExitStack() as stack, anyio.create_task_group() as background:
             for service in (clients, aclosing(catalog), heavy_planning, relational):
                 await stack.enter_async_context(service)
-            if isinstance(spool, RedisSpool):
-                await stack.enter_async_context(spool)
             background.start_soon(_warm_up, relational, warm)
             yield
             background.cancel_scope.cancel()
@@ -172,15 +180,14 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy) -> Engine:
     return Engine(browsing, queries, limits, running, warm.is_set, observed)
 
 
-def _spool(settings: Settings, cursor_key: bytes, clock: Clock, entropy: Entropy) -> MemorySpool | RedisSpool:
-    """Where results wait for their next page. Raises CannotStart."""
-    lifetime = settings.cursor_seconds
-    if settings.store_url == "memory:":
-        return MemorySpool(clock=clock, entropy=entropy, lifetime_seconds=lifetime)
+def _shared_redis(url: str) -> SharedRedis | None:
+    """The Redis that replicas share; None where each keeps what is its own. Raises CannotStart."""
+    if url == "memory:":
+        return None
     try:
-        return RedisSpool(settings.store_url, cursor_key=cursor_key, entropy=entropy, lifetime_seconds=lifetime)
+        return SharedRedis(url)
     except ValueError:
-        message = "MCP_STORE_URL: must be redis[s]://[user:password@]host[:port][/database]"
+        message = "MCP_STORE_URL must be redis[s]://[user:password@]host[:port][/database]"
         raise CannotStart(message) from None
 
 
@@ -198,7 +205,8 @@ def gauges(
 def create_app(settings: Settings, metering: Metering | None = None) -> App:
     """The whole service as one ASGI application, whose lifespan runs all that it needs. Raises CannotStart."""
     clock, entropy = SystemClock(), SystemEntropy()
-    engine = create_engine(settings, clock, entropy)
+    redis = _shared_redis(settings.store_url)
+    engine = create_engine(settings, clock, entropy, redis)
     if metering is not None:
         metering.metrics.add(engine.gauges)
     # A transport of its own, since a proxy in the environment is not meant for this.
@@ -220,7 +228,7 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        async with fetching, engine.running(), anyio.create_task_group() as background:
+        async with fetching, redis or nullcontext(), engine.running(), anyio.create_task_group() as background:
             background.start_soon(keys.keep_fresh)
             for _, published in others:
                 background.start_soon(published.keep_fresh)
@@ -243,6 +251,7 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
         revocations,
         others=[OtherIssuersTokens(rules, published) for rules, published in others],
         nonces=Nonces(configuration.cursor_key, "mcp-server"),
+        used_proofs=UsedProofsInRedis(redis, clock) if redis else UsedProofsInMemory(clock),
         running=running,
         ready=engine.is_warm,
         clock=clock,
@@ -275,6 +284,7 @@ def http_app(
     *,
     others: Sequence[OtherIssuersTokens] = (),
     nonces: Nonces,
+    used_proofs: UsedProofs,
     running: Callable[[], AbstractAsyncContextManager[None]],
     ready: Callable[[], bool],
     clock: Clock,
@@ -296,6 +306,7 @@ def http_app(
         proofs=ProofVerifier(
             resource=settings.resource,
             nonces=nonces,
+            used=used_proofs,
             nonce_required=settings.dpop_nonce_required,
             clock=clock,
         ),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -9,7 +10,8 @@ from typing import cast
 import pyarrow as pa
 import pytest
 
-from mcp_server.adapters.redis_spool import CHUNK_ROWS, RedisSpool
+from mcp_server.adapters.redis_store.connection import SharedRedis
+from mcp_server.adapters.redis_store.spool import CHUNK_ROWS, RedisSpool
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.relational import Result, ResultColumn
@@ -32,11 +34,13 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield server
 
 
-def redis_spool(redis: RedisServer, prefix: str, *, key: bytes = CURSOR_KEY, **limits: int) -> RedisSpool:
+@asynccontextmanager
+async def redis_spool(
+    redis: RedisServer, prefix: str, *, key: bytes = CURSOR_KEY, **limits: int
+) -> AsyncIterator[RedisSpool]:
     """A spool there, of keys with that prefix."""
-    return RedisSpool(
-        redis.url, cursor_key=key, entropy=SystemEntropy(), lifetime_seconds=LIFETIME, prefix=prefix, **limits
-    )
+    async with SharedRedis(redis.url, prefix) as shared:
+        yield RedisSpool(shared, cursor_key=key, entropy=SystemEntropy(), lifetime_seconds=LIFETIME, **limits)
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.slow)])
@@ -158,7 +162,7 @@ class TestRedis:
         written = b"".join(
             (Path(folder) / name).read_bytes() for folder, _, names in os.walk(redis.directory) for name in names
         )
-        assert spool._prefix.encode() in written
+        assert tmp_path.name.encode() in written
         for word in (b"row 3", b"VARCHAR", b"price", b"usr_1"):
             assert word not in written
 
@@ -174,12 +178,12 @@ class TestRedis:
             spool_id, other = await spool.put(ADA, result(2500)), await spool.put(ADA, result(2500))
             assert spool_id is not None
             key, source = f"{spool._owner(ADA)}:result:{spool_id}", f"{spool._owner(ADA)}:result:{other}"
+            raw = spool._redis._redis
             one, two, theirs = [
-                cast("bytes", await spool._redis.hget(place, name))
-                for place, name in ((key, "1"), (key, "2"), (source, "1"))
+                cast("bytes", await raw.hget(place, name)) for place, name in ((key, "1"), (key, "2"), (source, "1"))
             ]
             put = {"moved": theirs, "swapped": two, "changed": one[:-1] + bytes([one[-1] ^ 1]), "cut": one[:20]}
-            await spool._redis.hset(key, "1", cast("str", put[tampered]))
+            await raw.hset(key, "1", cast("str", put[tampered]))
             assert await spool.get(ADA, spool_id, 1000, 10) is None
             assert await spool.get(ADA, spool_id, 0, 10) is not None
 

@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.adapters.used_proofs import UsedProofsInMemory
 from mcp_server.domain.principal import Principal
 from mcp_server.web.guard import BODY_LIMIT, Guard
 from mcp_server.web.possession import ProofVerifier
@@ -73,7 +74,6 @@ class Fixture:
         *,
         nonce_required: bool = False,
         dpop_required: bool = False,
-        capacity: int = 1000,
     ) -> None:
         self.issuer, self.inner = issuer, Inner()
         self.keys = PublishedKeys(fetching, f"{issuer.url}/.well-known/jwks.json", clock=SystemClock())
@@ -86,8 +86,8 @@ class Fixture:
                 resource=RESOURCE,
                 nonces=Nonces(b"k" * 32, "tests"),
                 nonce_required=nonce_required,
+                used=UsedProofsInMemory(SystemClock()),
                 clock=SystemClock(),
-                capacity=capacity,
             ),
             dpop_required=dpop_required,
             transport=TransportSecuritySettings(

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from mcp_server.access.bearer import Denial
+from mcp_server.adapters.used_proofs import UsedProofsInMemory
 from mcp_server.web.possession import ProofVerifier, Unproven
-from shared_kernel import dpop
 from shared_kernel.clock import SystemClock
 from shared_kernel.dpop_nonce import Nonces
 from tests.mcp_server.web.conftest import RESOURCE
@@ -180,23 +180,18 @@ async def test_bearers_can_be_kept_away(issuer: Issuer) -> None:
         assert (await post(fixture, token, KEY.proof("POST", RESOURCE, token))).status_code == 200
 
 
-def test_used_proofs_are_bounded_and_forgotten_in_time() -> None:
-    """The bound lets the oldest go: it is a second line behind URL, method, token and minute."""
+async def test_a_proof_is_used_once_wherever_it_is_remembered() -> None:
     clock = SettableClock()
-    key, nonces = DpopKey(clock=clock), Nonces(b"k" * 32, "tests")
-    proofs = ProofVerifier(resource=RESOURCE, nonces=nonces, nonce_required=False, clock=clock, capacity=3)
-
-    def check(text: str) -> None:
-        proofs.check([text], method="POST", token="token", thumbprint=key.thumbprint)
-
-    texts = [key.proof("POST", RESOURCE, "token") for _ in range(4)]
-    for text in texts:
-        check(text)
-    for text in texts[1:]:
+    key, used = DpopKey(clock=clock), UsedProofsInMemory(clock)
+    first, second = [
+        ProofVerifier(
+            resource=RESOURCE, nonces=Nonces(b"k" * 32, "tests"), nonce_required=False, used=used, clock=clock
+        )
+        for _ in range(2)
+    ]
+    text = key.proof("POST", RESOURCE, "token")
+    await first.check([text], method="POST", token="token", thumbprint=key.thumbprint)
+    for verifier in (first, second):
         with pytest.raises(Unproven, match="dpop_reused") as reused:
-            check(text)
+            await verifier.check([text], method="POST", token="token", thumbprint=key.thumbprint)
         assert reused.value.denial is Denial.INVALID_PROOF
-    assert len(proofs._used) == 3
-    clock.time += dpop.MEMORY
-    check(key.proof("POST", RESOURCE, "token"))
-    assert len(proofs._used) == 1

@@ -46,7 +46,9 @@ def definitions(paths: PathNames) -> Sequence[Definition]:
         Counted("mcp_duckdb_children_ended", "Query processes that ended.", ["duckdb_child_ended"], _REASON),
         Counted("mcp_planning_children_lost", "Planning processes that ended unasked.", ["planning_child_lost"]),
         Counted("mcp_jwks_failures", "Fetches of the issuer's keys that failed.", ["jwks_fetch_failed"]),
-        Switched("mcp_spool_away", "1 while no results can be kept for later pages.", ["spool_away"], ["spool_back"]),
+        Switched(
+            "mcp_redis_away", "1 while the Redis that replicas share does not answer.", ["redis_away"], ["redis_back"]
+        ),
         Switched(
             "mcp_revocations_silent",
             "1 while nothing is heard of the issuer's revocations.",

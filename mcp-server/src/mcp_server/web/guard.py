@@ -130,7 +130,7 @@ class Guard:
         """MCP, Authorization: "MCP servers [...] MUST validate access tokens", on every request of every method."""
         try:
             claims = await self._verifier.claims(presented.token)
-            self._check_binding(presented, claims, scope)
+            await self._check_binding(presented, claims, scope)
         except TokenRefused as refused:
             denial, scheme = Denial.INVALID_TOKEN, presented.scheme
             raise self._denied(denial, self._common_scopes, refused.reason.value, scheme) from None
@@ -154,7 +154,7 @@ class Guard:
             roles=claims.roles,
         )
 
-    def _check_binding(self, presented: Presented, claims: AccessToken, scope: Scope) -> None:
+    async def _check_binding(self, presented: Presented, claims: AccessToken, scope: Scope) -> None:
         """Raises Unproven unless a bound token comes with its proof, and another as a bearer's."""
         # RFC 9449 §4.3: "confirm that the public key to which the access token is bound matches the public key from the
         # DPoP proof"
@@ -166,7 +166,7 @@ class Guard:
         if presented.scheme is Scheme.BEARER:
             raise Unproven(Denial.BOUND_TOKEN, "bound_token")
         proofs = header_values(scope, dpop.HEADER)
-        self._proofs.check(proofs, method=scope["method"], token=presented.token, thumbprint=thumbprint)
+        await self._proofs.check(proofs, method=scope["method"], token=presented.token, thumbprint=thumbprint)
 
     def _authorize(self, principal: Principal, request: message.Message, scheme: Scheme) -> None:
         # MCP, Authorization: every scope the operation needs in one challenge, so that one step-up is enough.

@@ -1,9 +1,9 @@
 """Proofs of possession beside bound tokens (RFC 9449 §7): judged for every request, and good for one."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from mcp_server.access.bearer import Denial
+from mcp_server.ports.used_proofs import UsedProofs
 from shared_kernel import dpop
 from shared_kernel.clock import Clock
 from shared_kernel.dpop import Defect, ProofRefused
@@ -19,25 +19,17 @@ class Unproven(Exception):
 
 
 class ProofVerifier:
-    """Judges the proofs of requests to one resource, whose public URL they must name.
+    """Judges the proofs of requests to one resource, whose public URL they must name. Each is good for one request."""
 
-    Proofs that were used are remembered in this process, at most `capacity` of them, while they could be used again: to
-    another replica, or after so many others, one could be sent a second time. It is then still bound to method, URL,
-    token and minute.
-    """
-
-    def __init__(
-        self, *, resource: str, nonces: Nonces, nonce_required: bool, clock: Clock, capacity: int = 100_000
-    ) -> None:
+    def __init__(self, *, resource: str, nonces: Nonces, nonce_required: bool, used: UsedProofs, clock: Clock) -> None:
         self._resource, self._nonces, self._nonce_required = resource, nonces, nonce_required
-        self._clock, self._capacity = clock, capacity
-        self._used: OrderedDict[str, float] = OrderedDict()
+        self._used, self._clock = used, clock
 
     def nonce(self) -> str:
         """The nonce for the next proof."""
         return self._nonces.current(self._clock.now())
 
-    def check(self, proofs: Sequence[str], *, method: str, token: str, thumbprint: str) -> None:
+    async def check(self, proofs: Sequence[str], *, method: str, token: str, thumbprint: str) -> None:
         """Checks the DPoP headers of a request with a good token that is bound to that key. Raises Unproven."""
         # RFC 9449 §4.3: "There is not more than one DPoP HTTP request header field."
         if len(proofs) != 1:
@@ -58,16 +50,5 @@ class ProofVerifier:
             raise Unproven(denial, reason, refused.defect.value) from refused
         if proof.thumbprint != thumbprint:
             raise Unproven(Denial.INVALID_PROOF, "dpop_other_key", "The DPoP proof is by another key than the token's.")
-        if not self._use(proof.mark):
+        if not await self._used.use(proof.mark, dpop.MEMORY):
             raise Unproven(Denial.INVALID_PROOF, "dpop_reused", "The DPoP proof has been used before.")
-
-    def _use(self, mark: str) -> bool:
-        now = self._clock.monotonic()
-        while self._used and next(iter(self._used.values())) <= now:
-            self._used.popitem(last=False)
-        if mark in self._used:
-            return False
-        self._used[mark] = now + dpop.MEMORY
-        if len(self._used) > self._capacity:
-            self._used.popitem(last=False)
-        return True

@@ -7,23 +7,19 @@ be read without the key that seals cursors, nor be taken for another result, own
 
 import hashlib
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import anyio.to_thread
 import pyarrow as pa
-import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.asyncio import Redis
 
+from mcp_server.adapters.redis_store.connection import SharedRedis, Unanswered
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.relational import Result, ResultColumn
 from mcp_server.ports.spool import Part, SpoolUnavailable
@@ -34,12 +30,8 @@ RESULT_BYTES = 16 * 1024 * 1024
 """Most bytes of one result as they are stored, compressed and sealed."""
 OWNER_BYTES = 4 * RESULT_BYTES
 """Most bytes of one principal's results; the oldest give way."""
-SECONDS = 3.0
-"""How long Redis may take for an answer, or to be connected to."""
-_CONNECTIONS = 16
 _NONCE_BYTES = 12
 _HEAD = "head"
-_log = structlog.get_logger("spool")
 
 # Makes room among an owner's results, oldest first, and notes the new one.
 _NOTE = """
@@ -62,49 +54,23 @@ return 1
 
 
 class RedisSpool:
-    """A Spool in Redis, shared by all replicas with the same `cursor_key`; an asynchronous context manager.
-
-    It connects when it is first needed, and again after every failure. Raises ValueError for a URL that is none.
-    """
+    """A Spool in Redis, shared by all replicas with the same `cursor_key`."""
 
     def __init__(
         self,
-        url: str,
+        redis: SharedRedis,
         *,
         cursor_key: bytes,
         entropy: Entropy,
         lifetime_seconds: float,
-        prefix: str = "mcp",
         result_bytes: int = RESULT_BYTES,
         owner_bytes: int = OWNER_BYTES,
     ) -> None:
-        self._pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            timeout=SECONDS,
-            socket_timeout=SECONDS,
-            socket_connect_timeout=SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
-        options = self._pool.connection_kwargs
-        # For logs: without user and password.
-        self._place = f"{options.get('host')}:{options.get('port', 6379)}/{options.get('db', 0)}"
-        self._redis = Redis(connection_pool=self._pool)
-        self._entropy, self._prefix = entropy, prefix
+        self._redis, self._entropy = redis, entropy
         self._lifetime = int(lifetime_seconds * 1000)
         self._result_bytes, self._owner_bytes = result_bytes, owner_bytes
         key = HKDF(SHA256(), length=32, salt=None, info=b"dynamosql spool").derive(cursor_key)
         self._cipher = AESGCM(key)
-        self._away = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        await self._redis.aclose()
-        await self._pool.disconnect()
 
     async def put(self, principal: Principal, result: Result) -> str | None:
         """See Spool."""
@@ -117,11 +83,15 @@ class RedisSpool:
         size = sum(map(len, fields.values()))
         if size > self._result_bytes:
             return None
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.hset(key, mapping=cast("Any", fields))
-        pipeline.pexpire(key, self._lifetime)
-        pipeline.eval(_NOTE, 2, key, kept, spool_id, str(size), str(self._lifetime), str(self._owner_bytes), stem)
-        await self._asked(pipeline.execute())
+
+        def keep(redis: Redis) -> Awaitable[Any]:
+            pipeline = redis.pipeline(transaction=True)
+            pipeline.hset(key, mapping=cast("Any", fields))
+            pipeline.pexpire(key, self._lifetime)
+            pipeline.eval(_NOTE, 2, key, kept, spool_id, str(size), str(self._lifetime), str(self._owner_bytes), stem)
+            return pipeline.execute()
+
+        await self._asked(keep)
         return spool_id
 
     async def get(self, principal: Principal, spool_id: str, start: int, rows: int) -> Part | None:
@@ -129,7 +99,7 @@ class RedisSpool:
         key = f"{self._owner(principal)}:result:{spool_id}"
         first, last = start // CHUNK_ROWS, (start + max(rows, 1) - 1) // CHUNK_ROWS
         names = [_HEAD, *map(str, range(first, last + 1))]
-        found = await self._asked(cast("Awaitable[list[bytes | None]]", self._redis.hmget(key, names)))
+        found = await self._asked(lambda redis: redis.hmget(key, names))
         sealed = {name: value for name, value in zip(names, found, strict=True) if value is not None}
         if _HEAD not in sealed:
             return None
@@ -138,23 +108,16 @@ class RedisSpool:
         except InvalidTag:  # another key sealed it, or it is not what we wrote
             return None
 
-    async def _asked(self, answer: Awaitable[Any]) -> Any:
+    async def _asked(self, question: Callable[[Redis], Awaitable[Any]]) -> Any:
         try:
-            found = await answer
-        except (RedisError, OSError, TimeoutError) as error:
-            if not self._away:
-                self._away = True
-                _log.error("spool_away", place=self._place, cause=error)
+            return await self._redis.asked(question)
+        except Unanswered as error:
             raise SpoolUnavailable from error
-        if self._away:
-            self._away = False
-            _log.warning("spool_back", place=self._place)
-        return found
 
     def _owner(self, principal: Principal) -> str:
         """What the keys of an owner begin with; in a cluster they are in one slot."""
         owner = json.dumps([principal.tenant, principal.subject, principal.client_id])
-        return f"{{{self._prefix}:{hashlib.sha256(owner.encode()).hexdigest()[:32]}}}"
+        return self._redis.slot(hashlib.sha256(owner.encode()).hexdigest()[:32])
 
     def _sealed(self, key: str, result: Result) -> dict[str, bytes]:
         head = {
