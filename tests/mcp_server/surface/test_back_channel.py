@@ -252,3 +252,19 @@ async def test_streams_of_one_client_are_bounded() -> None:
         tasks.start_soon(lambda: served.post(*listening(toolsListChanged=True), answer=answered))
         await answered.of_method("notifications/subscriptions/acknowledged")
         served.subscriptions.close()
+
+
+async def test_whoever_is_refused_a_stream_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_server.surface.subscriptions.MOST_STREAMS", 1)
+    served, answer = Served(done), Answer()
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: served.post(*listening(toolsListChanged=True), answer=answer))
+            await answer.of_method("notifications/subscriptions/acknowledged")
+            for number in range(3):
+                stranger = replace(PRINCIPAL, subject=f"usr_{number}")
+                [refused] = (await served.post(*listening(toolsListChanged=True), principal=stranger)).messages
+                assert refused["error"]["message"] == "Too many subscriptions are open"
+            assert len(served.subscriptions._listeners) == 1
+            served.subscriptions.close()
+    assert served.subscriptions._listeners == {}

@@ -45,10 +45,11 @@ class Subscriptions:
         self, context: ServerRequestContext[Any], params: SubscriptionsListenRequestParams, principal: Principal
     ) -> SubscriptionsListenResult:
         """Serves one stream until its client goes away, or its time is over. Raises MCPError."""
-        listener = self._listeners.setdefault(_owner(principal), _Listener(principal.scopes))
+        known = self._listeners.get(_owner(principal))
         streams = sum(len(one.streams) for one in self._listeners.values())
-        if streams >= MOST_STREAMS or len(listener.streams) >= MOST_STREAMS_OF_ONE:
+        if streams >= MOST_STREAMS or (known is not None and len(known.streams) >= MOST_STREAMS_OF_ONE):
             raise MCPError(code=INTERNAL_ERROR, message="Too many subscriptions are open")
+        listener = self._listeners.setdefault(_owner(principal), _Listener(principal.scopes))
         stream = ListenHandler(listener.bus)
         listener.streams.add(stream)
         end = asyncio.get_running_loop().call_later(STREAM_SECONDS, stream.close)
