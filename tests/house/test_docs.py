@@ -24,6 +24,7 @@ from auth_server.cli.main import commands
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.failures import WIRE
 from auth_server.domain.finding import Check
+from auth_server.web.administration import VERBS
 from auth_server.web.browser import Browser
 from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints, published
@@ -140,6 +141,18 @@ def test_every_endpoint_of_auth_server_is_documented() -> None:
     )
     written = [cell for cell in first_cells(section("endpoints.md", "## auth-server")) if cell.startswith("/")]
     assert sorted(written) == sorted(routes)
+
+
+def test_every_verb_over_http_is_documented() -> None:
+    """Under the path and the method where it is."""
+    lines = section("runbook.md", "## Administration over HTTP").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `/")]
+    written = {cells[0].strip("`"): cells[1:] for cells in rows}
+    assert written.keys() == VERBS.keys()
+    for path, verbs in VERBS.items():
+        columns = zip(("GET", "POST", "DELETE"), written[path], strict=True)
+        told = {method: text.partition(",")[0] for method, text in columns if text}
+        assert told == {method: verb.name for method, verb in verbs.items()}
 
 
 def test_every_tool_argument_and_result_field_is_documented() -> None:

@@ -26,11 +26,13 @@ from auth_server.adapters.redis_store.store import open_redis
 from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.store import open_sqlite
+from auth_server.domain import administrator
 from auth_server.domain.deployment import Deployment
 from auth_server.domain.finding import Finding
 from auth_server.flows.administration import copying
 from auth_server.flows.administration.audit import Audit
 from auth_server.flows.administration.keys import Keys
+from auth_server.flows.administration.remote import RemoteAdministration
 from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.doctor.doctor import Doctor
 from auth_server.flows.flows import compose
@@ -38,6 +40,7 @@ from auth_server.ports.keys import KeyRing
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Store, UnusableStore
 from auth_server.settings import Settings
+from auth_server.web.administration import administration_site
 from auth_server.web.service import Service
 from shared_kernel import http_server, logs
 from shared_kernel.asgi import App
@@ -46,7 +49,7 @@ from shared_kernel.clock import Clock, SystemClock
 from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import Entropy, SystemEntropy
 from shared_kernel.front_door import FrontDoor, host_names
-from shared_kernel.key_file import read_key_file
+from shared_kernel.key_file import read_key_file, read_private_file
 from shared_kernel.metrics_page import Metering, MetricsPage
 from shared_kernel.request_log import RequestLog
 
@@ -182,6 +185,31 @@ async def administration(
 
 
 @asynccontextmanager
+async def administration_service(settings: Settings) -> AsyncIterator[App]:
+    """The operator's verbs over HTTP. Raises CannotStart, UnusableKeyFile."""
+    if settings.admin_keys_file is None:
+        raise CannotStart("AUTH_ADMIN_KEYS_FILE names no file; `auth-server admin new-key` makes what belongs into it")
+    try:
+        administrators = administrator.parse(read_private_file(settings.admin_keys_file))
+    except administrator.UnusableAdministrators as error:
+        message = f"AUTH_ADMIN_KEYS_FILE: {error}"
+        raise CannotStart(message) from error
+    clock, entropy = SystemClock(), SystemEntropy()
+    async with open_store(settings.store_url) as store, anyio.create_task_group() as recording:
+        trail = StoreAuditTrail(store, clock, entropy, keeps=settings.audit_days > 0)
+        recording.start_soon(trail.run)
+        verbs = Administration.over(
+            store, resources=settings.resources, passwords=await open_passwords(), clock=clock, entropy=entropy
+        )
+        site = administration_site(RemoteAdministration(verbs, administrators, trail))
+        # Who asks by another name than loopback's has been led here by somebody else's page.
+        door = FrontDoor(site, hosts=frozenset(), limit=settings.max_concurrent_requests)
+        yield RequestLog(door, clock=clock, entropy=entropy)
+        recording.cancel_scope.cancel()
+        await trail.close()
+
+
+@asynccontextmanager
 async def audit(settings: Settings) -> AsyncIterator[Audit]:
     """What the operator reads in the audit trail. Raises CannotStart."""
     async with open_store(settings.store_url) as store:
@@ -240,6 +268,22 @@ def serve(settings: Settings) -> None:
     listener = http_server.listen(settings.host, settings.port, "AUTH_")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, listener, metering))
+
+
+def serve_administration(settings: Settings) -> None:
+    """Serves the operator's verbs on the loopback address. Raises as serve() does."""
+    logs.configure("auth-server", settings.log_level)
+    listener = http_server.listen("127.0.0.1", settings.admin_port, "AUTH_ADMIN_")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_administration(settings, listener))
+
+
+async def _serve_administration(settings: Settings, listener: socket.socket) -> None:
+    with listener:
+        async with administration_service(settings) as app:
+            _log.info("starting", address=f"127.0.0.1:{settings.admin_port}", serves="administration")
+            await http_server.serve(app, listener, lifespan="off", delay_seconds=0.0, shutdown_seconds=SHUTDOWN_SECONDS)
+        _log.info("stopped")
 
 
 async def _serve(settings: Settings, listener: socket.socket, metering: Metering | None) -> None:

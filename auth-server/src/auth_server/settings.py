@@ -185,6 +185,18 @@ class Settings(ServiceSettings):
         "redirected to one of these, to a scheme with a dot (RFC 8252 §7.1), to https, or to loopback.",
     )
     metrics_token_file: MetricsTokenFile = None
+    admin_keys_file: Path | None = Field(
+        default=None,
+        description="File (mode 0600) that says whose keys are good for the operator's verbs over HTTP, with one line "
+        "of `auth-server admin new-key` for each; `auth-server admin serve` needs it.",
+        examples=["/etc/auth/admin.keys"],
+    )
+    admin_port: int = Field(
+        default=9001,
+        ge=1,
+        le=65535,
+        description="Port of the loopback address on which `auth-server admin serve` listens, and nothing else.",
+    )
     log_level: LogLevel = "INFO"
     brand_name: str = Field(
         default="DynamoSQL",

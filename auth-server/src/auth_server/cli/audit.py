@@ -7,11 +7,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from auth_server import app
-from auth_server.cli.output import fail, moment, show, show_list
+from auth_server.cli.output import fail, show, show_list
 from auth_server.cli.running import with_settings
 from auth_server.cli.style import RANDOM_ARGUMENT, AsJson, group
 from auth_server.domain.audit import AuditEvent, BrokenTrail, UnreadableBatch, Verification
 from auth_server.flows.administration.audit import Audit, Explanation
+from auth_server.flows.administration.documents import moment
 from auth_server.flows.administration.story import Step
 from auth_server.settings import Settings
 from shared_kernel.clock import SystemClock

@@ -3,16 +3,17 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from auth_server.cli.output import fail, moment, show, show_list, show_one
+from auth_server.cli.output import fail, show, show_list, show_one
 from auth_server.cli.running import administer
 from auth_server.cli.style import AsJson, group
 from auth_server.cli.users import InWorkspace
-from auth_server.domain.client import Client, GrantType
+from auth_server.domain.client import GrantType
 from auth_server.domain.workspace import DEFAULT_WORKSPACE
+from auth_server.flows.administration.documents import of_client
 
 commands = group("Manage the applications that ask for tokens.")
 
@@ -158,13 +159,13 @@ def list_clients(as_json: AsJson = False) -> None:
     """List all clients, oldest first."""
     found = administer(lambda administration: administration.clients.all())
     columns = ("client_id", "confidential", "registration", "name")
-    show_list(as_json, "clients", [_document(client) for client in found], columns, _KINDS)
+    show_list(as_json, "clients", [of_client(client) for client in found], columns, _KINDS)
 
 
 @commands.command("get")
 def get(client_id: ClientId, as_json: AsJson = False) -> None:
     """Show one client; its secrets cannot be shown."""
-    show_one(as_json, _document(administer(lambda administration: administration.clients.find(client_id))))
+    show_one(as_json, of_client(administer(lambda administration: administration.clients.find(client_id))))
 
 
 @commands.command("update")
@@ -198,7 +199,7 @@ def update(
             par_required=par_required,
         )
     )
-    show_one(as_json, _document(changed))
+    show_one(as_json, of_client(changed))
 
 
 @commands.command("rotate-secret")
@@ -224,23 +225,3 @@ def _content(file: Path | None) -> bytes | None:
         return sys.stdin.read().encode() if file == Path("-") else file.read_bytes()
     except OSError as error:
         fail(f"cannot read {file}: {error.strerror}", "unreadable_file")
-
-
-def _document(client: Client) -> dict[str, Any]:
-    return {
-        "client_id": client.client_id,
-        "name": client.name,
-        "confidential": client.confidential,
-        "registration": client.registration.value,
-        "workspace": client.tenant,
-        "redirect_uris": list(client.redirect_uris),
-        "grant_types": sorted(client.grant_types),
-        "scopes": sorted(client.scopes),
-        "resource_server": client.resource_server,
-        "dpop_bound": client.dpop_bound,
-        "par_required": client.par_required,
-        "created_at": moment(client.created_at),
-        "authentication_methods": sorted(client.methods),
-        "jwks_uri": client.jwks_uri,
-        "secrets_expire_at": [moment(secret.expires_at) or "never" for secret in client.secrets],
-    }

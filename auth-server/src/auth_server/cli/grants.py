@@ -1,13 +1,13 @@
 """`auth-server grant`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from auth_server.cli.output import moment, show, show_list
+from auth_server.cli.output import show, show_list
 from auth_server.cli.running import administer
 from auth_server.cli.style import RANDOM_ARGUMENT, AsJson, group
-from auth_server.domain.grant import Grant
+from auth_server.flows.administration.documents import of_grant
 from auth_server.flows.administration.verbs import Administration
 
 commands = group("See and end what people have allowed clients.")
@@ -25,7 +25,7 @@ def list_grants(user: OfUser = None, client_id: OfClient = None, as_json: AsJson
     show_list(
         as_json,
         "grants",
-        [_document(grant) for grant in found],
+        [of_grant(grant) for grant in found],
         ("gid", "user_id", "client_id", "scopes", "expires_at"),
     )
 
@@ -51,16 +51,3 @@ def revoke(
 
     ended = administer(end)
     show(as_json, {"revoked": ended}, f"Revoked {len(ended)}. Access tokens that are out end within 600 seconds.")
-
-
-def _document(grant: Grant) -> dict[str, Any]:
-    return {
-        "gid": grant.handle,
-        "user_id": grant.user_id,
-        "client_id": grant.client_id,
-        "workspace": grant.tenant,
-        "scopes": sorted(grant.scopes),
-        "resource": grant.resource,
-        "created_at": moment(grant.created_at),
-        "expires_at": moment(grant.expires_at),
-    }

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from auth_server.cli.output import moment, show, show_list
+from auth_server.cli.output import show, show_list
 from auth_server.cli.running import administer
 from auth_server.cli.style import RANDOM_ARGUMENT, AsJson, group
 from auth_server.domain.initial_token import InitialToken
+from auth_server.flows.administration.documents import moment
 
 commands = group("Manage initial access tokens, with which clients register where AUTH_REGISTRATION is token.")
 

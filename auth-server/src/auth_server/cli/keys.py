@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from auth_server.cli.output import moment, show, show_list
+from auth_server.cli.output import show, show_list
 from auth_server.cli.running import with_keys
 from auth_server.cli.style import RANDOM_ARGUMENT, AsJson, group
 from auth_server.domain.signing_key import JWKS_MAX_AGE, SealedKey
+from auth_server.flows.administration.documents import moment
 
 commands = group("Manage the keys that sign tokens.")
 

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from auth_server import app
-from auth_server.cli import audit, clients, doctor, grants, initial_tokens, keys, sessions, stores, users, workspaces
+from auth_server.cli import (
+    admin,
+    audit,
+    clients,
+    doctor,
+    grants,
+    initial_tokens,
+    keys,
+    sessions,
+    stores,
+    users,
+    workspaces,
+)
 from auth_server.cli.output import fail
 from auth_server.cli.style import group
 from auth_server.flows.administration.problems import CannotDo
@@ -29,6 +41,7 @@ commands.add_typer(keys.commands, name="key")
 commands.add_typer(stores.commands, name="store")
 commands.add_typer(audit.commands, name="audit")
 commands.add_typer(audit.flow_commands, name="flow")
+commands.add_typer(admin.commands, name="admin")
 commands.command("doctor")(doctor.examine)
 
 

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import typer
@@ -40,11 +39,6 @@ def show_one(as_json: bool, document: Mapping[str, Any]) -> None:
     """Prints the document, or its fields one per line."""
     width = max(map(len, document))
     show(as_json, document, "\n".join(f"{name:{width}}  {_cell(value)}".rstrip() for name, value in document.items()))
-
-
-def moment(time: float | None) -> str | None:
-    """A time as RFC 3339 writes it, to the second."""
-    return None if time is None else datetime.fromtimestamp(int(time), UTC).isoformat().replace("+00:00", "Z")
 
 
 def fail(message: str, code: str, *, retry_after: int | None = None) -> NoReturn:

@@ -1,13 +1,13 @@
 """`auth-server session`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from auth_server.cli.output import moment, show, show_list
+from auth_server.cli.output import show, show_list
 from auth_server.cli.running import administer
 from auth_server.cli.style import AsJson, group
-from auth_server.domain.user import Session
+from auth_server.flows.administration.documents import of_session
 from auth_server.flows.administration.verbs import Administration
 
 commands = group("See and end the browsers that are signed in.")
@@ -19,7 +19,7 @@ OfUser = Annotated[str | None, typer.Option("--user", metavar="USER", help="Of t
 def list_sessions(user: OfUser = None, as_json: AsJson = False) -> None:
     """List the signed-in browsers, oldest sign-in first."""
     found = administer(lambda administration: administration.people.sessions(user))
-    show_list(as_json, "sessions", [_document(each) for each in found], ("session_id", "user_id", "authenticated_at"))
+    show_list(as_json, "sessions", [of_session(each) for each in found], ("session_id", "user_id", "authenticated_at"))
 
 
 @commands.command("revoke")
@@ -40,13 +40,3 @@ def revoke(
 
     ended = administer(end)
     show(as_json, {"revoked": ended}, f"Signed out {len(ended)}.")
-
-
-def _document(session: Session) -> dict[str, Any]:
-    return {
-        # The digest of the cookie names the session without being of use to anybody.
-        "session_id": session.digest,
-        "user_id": session.user_id,
-        "authenticated_at": moment(session.authenticated_at),
-        "expires_at": moment(session.expires_at),
-    }

@@ -2,15 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from auth_server.cli.output import fail, moment, show, show_list, show_one
+from auth_server.cli.output import fail, show, show_list, show_one
 from auth_server.cli.running import administer
 from auth_server.cli.style import AsJson, group
-from auth_server.domain.user import User
 from auth_server.domain.workspace import DEFAULT_WORKSPACE, Role
+from auth_server.flows.administration.documents import of_user
 
 commands = group("Manage the people who can sign in.")
 
@@ -49,27 +49,27 @@ def create(
 def list_users(as_json: AsJson = False) -> None:
     """List everybody, oldest first."""
     found = administer(lambda administration: administration.people.all())
-    show_list(as_json, "users", [_document(user) for user in found], ("user_id", "state", "email"))
+    show_list(as_json, "users", [of_user(user) for user in found], ("user_id", "state", "email"))
 
 
 @commands.command("show")
 def show_user(user: UserName, as_json: AsJson = False) -> None:
     """Show one person."""
-    show_one(as_json, _document(administer(lambda administration: administration.people.find(user))))
+    show_one(as_json, of_user(administer(lambda administration: administration.people.find(user))))
 
 
 @commands.command("disable")
 def disable(user: UserName, as_json: AsJson = False) -> None:
     """End a person's sessions and refresh tokens until they are enabled. Access tokens end within 600 seconds."""
     changed = administer(lambda administration: administration.people.disable(user))
-    show(as_json, _document(changed), f"Disabled {changed.email}. Access tokens that are out end within 600 seconds.")
+    show(as_json, of_user(changed), f"Disabled {changed.email}. Access tokens that are out end within 600 seconds.")
 
 
 @commands.command("enable")
 def enable(user: UserName, as_json: AsJson = False) -> None:
     """Let a disabled person sign in again; their refresh tokens work again."""
     changed = administer(lambda administration: administration.people.enable(user))
-    show(as_json, _document(changed), f"Enabled {changed.email}.")
+    show(as_json, of_user(changed), f"Enabled {changed.email}.")
 
 
 @commands.command("delete")
@@ -85,7 +85,7 @@ def set_password(user: UserName, password_file: PasswordFile = None, as_json: As
     """Give a person another password and end their sessions. What they allowed stays; see `grant revoke`."""
     password = _password(password_file)
     changed = administer(lambda administration: administration.people.set_password(user, password))
-    show(as_json, _document(changed), f"{changed.email} has another password, and was signed out everywhere.")
+    show(as_json, of_user(changed), f"{changed.email} has another password, and was signed out everywhere.")
 
 
 def _password(file: str | None) -> str:
@@ -96,14 +96,3 @@ def _password(file: str | None) -> str:
     except (OSError, UnicodeDecodeError) as error:
         fail(f"cannot read the password from {file}: {error.__class__.__name__}", "unreadable_password_file")
     return text.removesuffix("\n").removesuffix("\r")
-
-
-def _document(user: User) -> dict[str, Any]:
-    return {
-        "user_id": user.user_id,
-        "email": user.email,
-        "state": "enabled" if user.disabled_at is None else "disabled",
-        "workspaces": [f"{each.workspace}:{each.role.value}" for each in user.memberships],
-        "created_at": moment(user.created_at),
-        "disabled_at": moment(user.disabled_at),
-    }

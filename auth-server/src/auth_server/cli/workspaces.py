@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from auth_server.cli.output import moment, show, show_list
+from auth_server.cli.output import show, show_list
 from auth_server.cli.running import administer
 from auth_server.cli.style import AsJson, group
 from auth_server.cli.users import InRole, UserName
 from auth_server.domain.workspace import Role, Workspace
+from auth_server.flows.administration.documents import moment
 
 commands = group("Manage workspaces, whose schemas their members can query.")
 members = group("Manage who belongs to a workspace.")

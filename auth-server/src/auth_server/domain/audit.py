@@ -58,6 +58,8 @@ class EventName(StrEnum):
     IDENTITY_ASSERTION_REFUSED = "identity_assertion_refused"
     KEY_SET_UNAVAILABLE = "key_set_unavailable"
     KEY_SET_INVALID = "key_set_invalid"
+    ADMINISTERED = "administered"
+    ADMINISTRATION_REFUSED = "administration_refused"
     REFUSED = "refused"
     AUDIT_COUNTED = "audit_counted"
     AUDIT_GAP = "audit_gap"
@@ -78,6 +80,7 @@ _LEVELS: Mapping[str, str] = {
     EventName.CLIENT_DOCUMENT_INVALID: "warning",
     EventName.KEY_SET_UNAVAILABLE: "warning",
     EventName.KEY_SET_INVALID: "warning",
+    EventName.ADMINISTRATION_REFUSED: "warning",
     EventName.AUDIT_GAP: "error",
 }
 

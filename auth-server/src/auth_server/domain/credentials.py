@@ -103,6 +103,11 @@ def initial_token_id(unverified_token: str) -> str | None:
     return route.removeprefix("iat_") if route.startswith("iat_") and dot and secret else None
 
 
+def new_administrator_key(entropy: Entropy) -> str:
+    """A fresh key for the operator's verbs over HTTP."""
+    return f"adm_{entropy.token(_CREDENTIAL_BITS)}"
+
+
 def new_client_secret(entropy: Entropy) -> str:
     """A fresh client secret; the prefix lets secret scanners recognise it."""
     return f"cs_{entropy.token(_CREDENTIAL_BITS)}"

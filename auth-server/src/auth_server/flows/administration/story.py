@@ -47,6 +47,8 @@ SENTENCES: Mapping[EventName, str] = {
     EventName.IDENTITY_ASSERTION_REFUSED: "The assertion of an identity provider does not hold: {detail}",
     EventName.KEY_SET_UNAVAILABLE: "The keys at {url} could not be fetched: {detail}.",
     EventName.KEY_SET_INVALID: "What is at {url} is not a set of public keys: {detail}",
+    EventName.ADMINISTERED: "{administrator} asked for {verb} of {target}: {outcome}.",
+    EventName.ADMINISTRATION_REFUSED: "{administrator} may not do this: {verb} of {target}.",
     EventName.AUDIT_COUNTED: "{count} further events of the kind {of} were counted, and not kept one by one.",
     EventName.AUDIT_GAP: "{count} events are missing here: the store was away for too long.",
 }
