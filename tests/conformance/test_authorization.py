@@ -1,4 +1,7 @@
-"""The official suite's authorization-server scenarios against auth-server, a person at Chromium answering its URL."""
+"""The official suite's authorization-server scenarios against auth-server, a person at Chromium answering its URL.
+
+The suite has a secret stay unused wherever the server offers `none`, so its client is a public one.
+"""
 
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from tests.support.services import AuthServer
 
 pytestmark = pytest.mark.slow
 
+SCENARIOS = {"authorization-server-metadata-endpoint", "authorization-code-grant"}
 CHECKS = {"authorization-server-metadata", "authorization-server-metadata-cimd", "authorization-code-grant"}
 
 
@@ -30,6 +34,12 @@ def test_the_authorization_scenarios_pass_without_a_warning(
     arguments = ["--url", auth_server.issuer, "--client-id", client.id, "--resource", auth_server.resource]
     report = suite.run(tmp_path, "authorization", *arguments, "--port", str(port), on_line=open_printed_url)
     assert len(visits) == 1, report.output
+    assert len(report.scenarios) == len(SCENARIOS), report.output
     outcomes = {(check.id, check.status) for checks in report.scenarios.values() for check in checks}
     assert outcomes == {(check, "SUCCESS") for check in CHECKS}, report.output
     assert report.passed, report.output
+
+
+def test_no_authorization_scenario_of_the_suite_is_left_out(tmp_path: Path) -> None:
+    listed = suite.run(tmp_path, "list").output.partition("Authorization server scenarios")[2].partition("\n\n")[0]
+    assert {line.split()[1] for line in listed.splitlines() if line.startswith("  - ")} == SCENARIOS

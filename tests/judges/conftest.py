@@ -1,12 +1,13 @@
 """What the judges are shown besides the pair of services that all tests share."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.client_keys import ClientKey
 from tests.support.document_host import DocumentHost
-from tests.support.services import Addresses, AuthServer, McpServer, auth_serving, mcp_serving
+from tests.support.services import EMAIL, Addresses, AuthServer, Client, McpServer, auth_serving, mcp_serving
 
 PROVIDER = "https://client.example"
 PROVIDER_KEYS = f"{PROVIDER}/jwks.json"
@@ -38,3 +39,21 @@ def demanding(
         mcp_serving(addresses, directory, NOWHERE, MCP_DPOP_NONCE_REQUIRED="true") as mcp,
     ):
         yield auth, mcp
+
+
+def identity_assertion(key: ClientKey, auth: AuthServer, client: Client) -> str:
+    """What the provider gives a client of the company for the person of the tests (ID-JAG); it works once."""
+    now = int(time.time())
+    return key.assertion(
+        "",
+        auth.issuer,
+        now,
+        header={"typ": "oauth-id-jag+jwt"},
+        iss=PROVIDER,
+        sub="00u1a2b3",
+        iat=now,
+        client_id=client.id,
+        email=EMAIL,
+        resource=auth.resource,
+        scope="query schemas:read",
+    )

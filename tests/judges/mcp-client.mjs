@@ -1,71 +1,21 @@
 // The official TypeScript client: it is given the URL of the MCP server, and finds the rest by itself.
 
-import { Client, IssuerMismatchError, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client'
+import { IssuerMismatchError, UnauthorizedError } from '@modelcontextprotocol/client'
 
-import { callback, done, refused, task } from './person.mjs'
+import { Provider, call, connected } from './mcp-provider.mjs'
+import { callback, done, equal, refused, task } from './person.mjs'
 
 const person = await callback()
 
-class Provider {
-  constructor(document) {
-    this.clientMetadataUrl = document
-    this.redirectUrl = person.redirectUri
-    this.clientMetadata = { client_name: 'Official TypeScript client', redirect_uris: [person.redirectUri] }
-    this.requests = []
-  }
-  clientInformation() {
-    return this.client
-  }
-  saveClientInformation(client) {
-    this.client = client
-  }
-  tokens() {
-    return this.given
-  }
-  saveTokens(tokens) {
-    this.given = tokens
-  }
-  redirectToAuthorization(url) {
-    this.requests.push(url)
-  }
-  saveCodeVerifier(verifier) {
-    this.verifier = verifier
-  }
-  codeVerifier() {
-    return this.verifier
-  }
-  saveDiscoveryState(state) {
-    this.discovered = state
-  }
-  discoveryState() {
-    return this.discovered
-  }
+const signedIn = (provider) => async (transport) => {
+  const answer = await person.visit(provider.requests.at(-1))
+  const mixedUp = new URLSearchParams({ ...Object.fromEntries(answer.searchParams), iss: 'https://evil.example' })
+  await refused(transport.finishAuth(mixedUp), (error) => error instanceof IssuerMismatchError)
+  await transport.finishAuth(answer.searchParams)
 }
 
-async function connected(provider, negotiation) {
-  const client = new Client({ name: 'judge', version: '1' }, { versionNegotiation: negotiation })
-  const transport = () => new StreamableHTTPClientTransport(new URL(task.resource), { authProvider: provider })
-  const first = transport()
-  try {
-    await client.connect(first)
-  } catch (error) {
-    if (!(error instanceof UnauthorizedError)) throw error
-    const answer = await person.visit(provider.requests.at(-1))
-    const mixedUp = new URLSearchParams({ ...Object.fromEntries(answer.searchParams), iss: 'https://evil.example' })
-    await refused(first.finishAuth(mixedUp), (error) => error instanceof IssuerMismatchError)
-    await first.finishAuth(answer.searchParams)
-    await client.connect(transport())
-  }
-  return client
-}
-
-async function call(client) {
-  const result = await client.callTool({ name: 'list_schemas', arguments: {} })
-  if (result.isError || !result.structuredContent.schemas.length) throw new Error(JSON.stringify(result))
-}
-
-const registered = new Provider()
-let client = await connected(registered, { mode: 'auto' })
+const registered = new Provider(person)
+let client = await connected(registered, { mode: 'auto' }, signedIn(registered))
 await call(client)
 if (!registered.client.client_id.startsWith('dcr_')) throw new Error(`registered as ${registered.client.client_id}`)
 done('registration, code, tool call')
@@ -78,10 +28,30 @@ if (registered.requests.length !== 1) throw new Error('the person was asked agai
 await client.close()
 done('refresh')
 
-const documented = new Provider(task.document)
-client = await connected(documented, { mode: 'legacy' })
+const documented = new Provider(person, task.document)
+client = await connected(documented, { mode: 'legacy' }, signedIn(documented))
 await call(client)
 await client.close()
 if (documented.client.client_id !== task.document) throw new Error(`known as ${documented.client.client_id}`)
 done('metadata document, code, tool call')
+
+// A person who was asked for little is asked for more once a tool needs it.
+for (const mode of ['auto', 'legacy']) {
+  const little = new Provider(person)
+  client = await connected(little, { mode }, async (transport) => {
+    const narrow = little.requests.at(-1)
+    narrow.searchParams.set('scope', 'schemas:read')
+    await transport.finishAuth((await person.visit(narrow)).searchParams)
+  })
+  await call(client)
+  equal(little.given.scope, 'schemas:read')
+  const query = () => call(client, 'run_sql', { sql: 'select 1 as one' })
+  await refused(query(), (error) => error instanceof UnauthorizedError)
+  equal(little.requests.length, 2)
+  await signedIn(little)(client.transport)
+  equal((await query()).row_count, 1)
+  equal(little.given.scope, 'schemas:read query')
+  await client.close()
+}
+done('step-up')
 person.close()
