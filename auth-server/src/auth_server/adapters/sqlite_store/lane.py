@@ -1,8 +1,10 @@
 """A thread with one connection that runs functions in batches: one transaction, and one flush to disk, per batch.
 
 A batch takes what is waiting when the one before it is done, so that load makes batches larger rather than waits
-longer. Each function sees what its predecessors in the batch wrote, as if each had a transaction of its own; nobody is
-answered before the commit.
+longer. What is asked for while the event loop has more work at hand is shown to the thread when it has none left: a
+batch costs a flush, and two threads that take the interpreter's lock from each other, whatever its size. Each function
+sees what its predecessors in the batch wrote, as if each had a transaction of its own; nobody is answered before the
+commit.
 """
 
 import asyncio
@@ -20,6 +22,10 @@ from auth_server.ports.store import StoreUnavailable
 MAX_WAITING = 512
 """Functions that may wait for the thread; beyond it, callers are turned away at once."""
 MAX_BATCH = 64
+QUIET_TURNS = 2
+"""Turns of the event loop without another function that a batch waits for."""
+MOST_TURNS = 32
+"""Turns that it waits at most."""
 _RETRY_SECONDS = 0.005
 _OUR_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
@@ -59,6 +65,8 @@ class Lane:
     def __init__(self, connection: sqlite3.Connection, health: Health, *, writes: bool, patience: float) -> None:
         self._connection, self._health, self._writes, self._patience = connection, health, writes, patience
         self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        self._arriving: deque[_Job] = deque()  # for the thread to see when their event loop has nothing more at hand
+        self._announcer: asyncio.AbstractEventLoop | None = None  # the event loop that will show them
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closing = self._locked = False
@@ -72,29 +80,49 @@ class Lane:
         busy_since = self._busy_since
         # A disk that does not answer keeps the thread: who comes now is told so, and has changed nothing.
         stuck = busy_since is not None and now - busy_since > 2 * self._patience
-        if stuck or self._closing or len(self._waiting) >= MAX_WAITING:
+        if stuck or self._closing or len(self._waiting) + len(self._arriving) >= MAX_WAITING:
             raise StoreUnavailable
-        answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
         job = _Job(function, answer, now, self._patience if patience is None else patience)
-        with self._changed:
-            self._waiting.append(job)
-            self._changed.notify()
+        self._arriving.append(job)
+        if self._announcer is not loop:
+            self._announcer = loop
+            loop.call_soon(self._announce, loop, len(self._arriving), QUIET_TURNS, MOST_TURNS)
         try:
             return await answer
         except asyncio.CancelledError:
             self._forget(job)
             raise
 
+    def _announce(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int, turns: int) -> None:
+        """Shows the thread what has arrived, once nothing has for some turns."""
+        arrived = len(self._arriving)
+        quiet = QUIET_TURNS if arrived > seen else quiet - 1
+        if quiet and turns and arrived < MAX_BATCH:
+            loop.call_soon(self._announce, loop, arrived, quiet, turns - 1)
+            return
+        self._announcer = None
+        with self._changed:
+            self._take_over()
+            self._changed.notify()
+
+    def _take_over(self) -> None:
+        while self._arriving:
+            self._waiting.append(self._arriving.popleft())
+
     def _forget(self, job: _Job) -> None:
         """Frees the place of a caller who has given up."""
         with self._changed:
-            if job in self._waiting:
-                self._waiting.remove(job)
+            for queue in (self._arriving, self._waiting):
+                if job in queue:
+                    queue.remove(job)
 
     def close(self) -> None:
         """Runs what is waiting and closes the connection."""
         with self._changed:
             self._closing = True
+            self._take_over()
             self._changed.notify()
         self._thread.join()
 
