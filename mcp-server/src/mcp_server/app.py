@@ -262,14 +262,14 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
 
 def product(engine: Engine) -> Offer:
     """What this server offers, in the order in which clients see it."""
+    tools = (
+        list_tables(engine.browsing),
+        describe_table(engine.browsing),
+        run_sql(engine.queries),
+        explain_sql(engine.queries),
+    )
     return Offer(
-        tools=(
-            list_schemas(engine.browsing),
-            list_tables(engine.browsing),
-            describe_table(engine.browsing),
-            run_sql(engine.queries),
-            explain_sql(engine.queries),
-        ),
+        tools=(list_schemas(engine.browsing, tools), *tools),
         resources=(*references(engine.limits), schemas(engine.browsing)),
         templates=(table(engine.browsing),),
         prompts=(explore_data(engine.browsing), write_query(engine.browsing), optimize_query(engine.browsing)),

@@ -2,23 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from mcp_server.app import product
 from mcp_server.domain.failures import Failure, FailureCode
-from mcp_server.surface.tools.describe_table import describe_table
-from mcp_server.surface.tools.explain_sql import explain_sql
-from mcp_server.surface.tools.list_schemas import list_schemas
-from mcp_server.surface.tools.list_tables import list_tables
-from mcp_server.surface.tools.run_sql import run_sql
+from mcp_server.engine.limits import Limits
 from mcp_server.surface.tools.served_tool import ServedTool
 
-UNUSED: Any = cast("Any", None)
-TOOLS = {
-    tool.definition.name: tool
-    for tool in (factory(UNUSED) for factory in (list_schemas, list_tables, describe_table, run_sql, explain_sql))
-}
+OFFER = product(cast("Any", SimpleNamespace(browsing=None, queries=None, limits=Limits())))
+TOOLS = {tool.definition.name: tool for tool in OFFER.tools}
 KEYWORDS = {"type", "description", "enum", "items", "properties", "required", "additionalProperties", "anyOf"}
 
 
@@ -54,7 +49,7 @@ def test_output_schemas_have_no_lists_of_types(tool: ServedTool) -> None:
 def test_the_listing_is_small() -> None:
     """It takes room in every conversation."""
     listed = [tool.definition.model_dump(by_alias=True, mode="json", exclude_none=True) for tool in TOOLS.values()]
-    assert len(json.dumps(listed, separators=(",", ":"))) < 10_240
+    assert len(json.dumps(listed, separators=(",", ":"))) < 8_000
 
 
 def test_null_and_an_empty_string_leave_an_optional_argument_out() -> None:

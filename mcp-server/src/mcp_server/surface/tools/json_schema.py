@@ -29,10 +29,20 @@ def of_result(declaration: type[Any]) -> dict[str, Any]:
     """The output schema of a tool.
 
     It requires no property: a failure is structured content too, with other properties, and some clients hold that
-    against the output schema even when `isError` is set. docs/tools.md says which fields may be missing.
+    against the output schema even when `isError` is set. docs/tools.md says which fields may be missing. The objects
+    within it are not spelled out: each listing of the tools would carry what every result shows.
     """
     schema = TypeAdapter(declaration).json_schema(mode="serialization")
-    return _plain(schema, schema.get("$defs", {}), dropped=frozenset({"required"}))
+    shape = _plain(schema, schema.get("$defs", {}), dropped=frozenset({"required"}))
+    properties = {name: _outlined(property_) for name, property_ in shape["properties"].items()}
+    return {"type": "object", "properties": properties}
+
+
+def _outlined(schema: dict[str, Any]) -> dict[str, Any]:
+    outline = {name: value for name, value in schema.items() if name != "properties"}
+    if "items" in outline:
+        outline["items"] = _outlined(outline["items"])
+    return outline
 
 
 def _plain(schema: dict[str, Any], definitions: dict[str, Any], *, dropped: frozenset[str]) -> dict[str, Any]:

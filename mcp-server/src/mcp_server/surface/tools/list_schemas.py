@@ -1,6 +1,7 @@
 """list_schemas: which connections there are."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -8,6 +9,7 @@ from typing_extensions import TypedDict
 from mcp_server.domain.principal import Principal
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.surface.call import Call
+from mcp_server.surface.tools.scopes import HOW_TO_GET_A_SCOPE
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
 
@@ -26,10 +28,28 @@ class SchemaEntry(TypedDict):
     default: Annotated[bool, Field(description="Whether unqualified table names mean this schema.")]
 
 
+class MissingScope(TypedDict):
+    """A scope that the token lacks, and the tools that are hidden for want of it."""
+
+    scope: str
+    tools: list[str]
+
+
 class SchemaListing(TypedDict):
     """The result."""
 
     schemas: list[SchemaEntry]
+    missing_scopes: NotRequired[list[MissingScope]]
+    next_action: NotRequired[str]
+
+
+def missing_scopes(tools: Sequence[ServedTool], principal: Principal) -> list[MissingScope]:
+    """Per scope that a principal lacks, the tools that need it."""
+    found: dict[str, list[str]] = {}
+    for tool in tools:
+        for missing in sorted(tool.scopes - principal.scopes):
+            found.setdefault(missing, []).append(tool.definition.name)
+    return [{"scope": name, "tools": names} for name, names in found.items()]
 
 
 def listing(browsing: BrowsingService, principal: Principal) -> SchemaListing:
@@ -48,11 +68,16 @@ def listing(browsing: BrowsingService, principal: Principal) -> SchemaListing:
     }
 
 
-def list_schemas(browsing: BrowsingService) -> ServedTool:
-    """The tool over a BrowsingService."""
+def list_schemas(browsing: BrowsingService, others: Sequence[ServedTool]) -> ServedTool:
+    """The tool over a BrowsingService; `others` are the tools that may be hidden from its caller."""
 
     async def answer(call: Call, _arguments: Arguments) -> SchemaListing:
-        return listing(browsing, call.principal)
+        listed = listing(browsing, call.principal)
+        missing = missing_scopes(others, call.principal)
+        if missing:
+            listed["missing_scopes"] = missing
+            listed["next_action"] = HOW_TO_GET_A_SCOPE
+        return listed
 
     return serve(
         answer,
