@@ -1,10 +1,11 @@
-"""A client that goes away stops the reads it caused: within a second, in both protocol eras."""
+"""A client that goes away, or cancels, stops the reads and the computation it caused, in both protocol eras."""
 
 import json
 import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from tests.support.counting_proxy import CountingProxy, counting
@@ -18,6 +19,11 @@ pytestmark = pytest.mark.slow
 # Every attribute of every item, so that no page can be large in items: about 16 pages of a megabyte.
 LONG = "select l_shipmode, sum(length(l_comment)) from lineitem group by l_shipmode"
 QUIET_SECONDS = 4.0
+# It reads a little, and computes for hours.
+ENDLESS = (
+    "select count(*) from nation a, nation b, nation c, nation d, nation e, nation f, nation g "
+    "where a.n_name || b.n_name || c.n_name || d.n_name || e.n_name || f.n_name < g.n_name"
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +38,7 @@ def mcp(proxy: CountingProxy, auth_server: AuthServer, tmp_path_factory: pytest.
     """An mcp-server whose reads pass through the proxy."""
     addresses = Addresses(auth_port=int(auth_server.issuer.rsplit(":", 1)[1]))
     directory = tmp_path_factory.mktemp("disconnect")
-    settings = {"MCP_RESOURCE": auth_server.resource}
+    settings = {"MCP_RESOURCE": auth_server.resource, "MCP_QUERY_PROCESSES": "1", "MCP_DEADLINE_SECONDS": "300"}
     with mcp_serving(addresses, directory, proxy.endpoint_url, **settings) as started:
         yield McpServer(f"http://localhost:{addresses.mcp_port}/mcp", started.server)
 
@@ -60,9 +66,44 @@ def test_a_disconnected_client_stops_the_reads(
     assert wire.rows("select count(*) from region") == [[5]]
 
 
-def send_call(mcp: McpServer, token: str, era: Era) -> socket.socket:
-    """A connection on which the long query has been sent."""
-    body, headers = message(era, 1, "tools/call", {"name": "run_sql", "arguments": {"sql": LONG}})
+@pytest.mark.parametrize(("era", "leaves"), [("2026-07-28", True), ("2025-11-25", True), ("2025-11-25", False)])
+def test_a_call_that_is_cancelled_frees_the_process_that_computed_it(
+    era: Era, leaves: bool, auth_server: AuthServer, mcp: McpServer, proxy: CountingProxy
+) -> None:
+    """There is one process, so the next statement is answered only once it has stopped."""
+    token = auth_server.token()
+    wire = Wire(mcp.resource, token, era)
+    wire.call("describe_table", table_name="nation")
+    before = proxy.requests
+    connection = send_call(mcp, token, era, ENDLESS)
+    assert proxy.wait_for_request(before, 30), "the query never began to read"
+    if leaves:
+        connection.close()
+    else:
+        cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+        _, headers = message(era, 1, "ping", {})
+        answer = httpx2.post(mcp.resource, json=cancelled, headers={**headers, "Authorization": f"Bearer {token}"})
+        assert answer.status_code == 202
+        connection.settimeout(60)
+        assert b'"Request cancelled"' in received(connection)
+        connection.close()
+    wait_for(lambda: '"cancelled"' in last_tool_call(mcp), 60, "the call's end")
+    assert wire.rows("select 1") == [[1]]
+
+
+def received(connection: socket.socket) -> bytes:
+    """What has come over a connection up to the end of a JSON document."""
+    content = b""
+    while not content.endswith(b"}"):
+        piece = connection.recv(65536)
+        assert piece, "the connection ended before the reply did"
+        content += piece
+    return content
+
+
+def send_call(mcp: McpServer, token: str, era: Era, sql: str = LONG) -> socket.socket:
+    """A connection on which a query has been sent."""
+    body, headers = message(era, 1, "tools/call", {"name": "run_sql", "arguments": {"sql": sql}})
     content = json.dumps(body).encode()
     host = urlsplit(mcp.resource).netloc
     headers |= {"Host": host, "Authorization": f"Bearer {token}", "Content-Length": str(len(content))}

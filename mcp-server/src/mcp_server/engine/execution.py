@@ -1,7 +1,7 @@
 """Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -43,6 +43,8 @@ class Options:
     consistent: bool = False
     allow_full_scan: bool = False
     max_read_units: float | None = None
+    watch: Callable[[Meter], None] | None = None
+    """Is handed the meter of the run, to see from beside how far it has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Execution:
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
         """The statement's result. Raises Failure. What was read is recorded in any case."""
         meter = Meter(self._limits, max_read_units=options.max_read_units, allow_full_scan=options.allow_full_scan)
+        if options.watch is not None:
+            options.watch(meter)
         course = _Course(meter)
         started_at = self._clock.monotonic()
         try:

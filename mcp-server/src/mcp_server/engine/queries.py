@@ -1,13 +1,14 @@
 """run_sql and explain_sql: from text to a page of rows."""
 
 import json
+from collections.abc import Callable
 
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.admission import Admission
 from mcp_server.engine.execution import Execution, Options
 from mcp_server.engine.limits import Limits
-from mcp_server.engine.meter import full_scan_refused
+from mcp_server.engine.meter import Meter, full_scan_refused
 from mcp_server.engine.pages import Pages
 from mcp_server.engine.planner import Planner
 from mcp_server.engine.results import Explanation, QueryResult
@@ -69,6 +70,7 @@ class QueryService:
         consistent_read: bool = False,
         allow_full_scan: bool = False,
         max_read_units: float | None = None,
+        watch: Callable[[Meter], None] | None = None,
     ) -> QueryResult:
         """The first page of a statement's result, or with `cursor` a later one of the same run. Raises Failure."""
         if not 1 <= max_rows <= self._limits.page_rows:
@@ -79,7 +81,7 @@ class QueryService:
         query_digest = cursors.digest(schema.name, sql, json.dumps(parameters, sort_keys=True))
         if cursor is not None:
             return await self._pages.later(principal, cursor, query_digest=query_digest, max_rows=max_rows)
-        options = Options(consistent_read, allow_full_scan, max_read_units)
+        options = Options(consistent_read, allow_full_scan, max_read_units, watch)
         started_at = self._clock.monotonic()
         async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)

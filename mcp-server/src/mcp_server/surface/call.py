@@ -57,6 +57,11 @@ class Call:
         """What the client can do; None in the handshake revisions, whose clients said so in another exchange."""
         return self.context.session.client_capabilities
 
+    @property
+    def wants_progress(self) -> bool:
+        """Whether the client asked for progress."""
+        return "progress_token" in (self.context.meta or {})
+
     async def progress(self, done: float, total: float | None = None, text: str | None = None) -> None:
         """Reports progress, if the client asked for it; `done` must grow."""
         await self.context.session.report_progress(done, total, text)

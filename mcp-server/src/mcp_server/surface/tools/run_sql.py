@@ -1,10 +1,14 @@
 """run_sql: a query's rows, page by page."""
 
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
+from mcp_server.engine.meter import Meter
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import QueryResult, StopReason
 from mcp_server.surface.call import Call
@@ -14,6 +18,8 @@ from shared_kernel import scope
 
 DEFAULT_ROWS = 100
 MOST_ROWS = 1000
+PROGRESS_SECONDS = 1.0
+"""How often a client that asked for it is told what was read. A query that takes less is answered in plain JSON."""
 
 _DESCRIPTION = (
     "Runs one read-only SELECT over DynamoDB tables and returns its rows. The dialect is DuckDB's: joins, "
@@ -100,22 +106,26 @@ class RowsPage(TypedDict):
     warnings: Annotated[list[str], Field(description="What to know about this result.")]
 
 
-def run_sql(queries: QueryService) -> ServedTool:
+def run_sql(queries: QueryService, *, progress_seconds: float = PROGRESS_SECONDS) -> ServedTool:
     """The tool over a QueryService."""
 
     async def answer(call: Call, arguments: RunSql) -> RowsPage:
-        result = await queries.run_sql(
-            call.principal,
-            sql=arguments.sql,
-            schema_name=arguments.schema_name,
-            parameters=arguments.values,
-            max_rows=arguments.max_rows,
-            cursor=arguments.cursor,
-            consistent_read=arguments.consistent_read,
-            allow_full_scan=arguments.allow_full_scan,
-            max_read_units=arguments.max_read_units,
-        )
-        return _page(result)
+        async with _reporting(call, progress_seconds) as watch:
+            result = await queries.run_sql(
+                call.principal,
+                sql=arguments.sql,
+                schema_name=arguments.schema_name,
+                parameters=arguments.values,
+                max_rows=arguments.max_rows,
+                cursor=arguments.cursor,
+                consistent_read=arguments.consistent_read,
+                allow_full_scan=arguments.allow_full_scan,
+                max_read_units=arguments.max_read_units,
+                watch=watch,
+            )
+        page = _page(result)
+        await call.log("debug", page["statistics"])
+        return page
 
     return serve(
         answer,
@@ -126,6 +136,29 @@ def run_sql(queries: QueryService) -> ServedTool:
         arguments=RunSql,
         result=RowsPage,
     )
+
+
+@asynccontextmanager
+async def _reporting(call: Call, seconds: float) -> AsyncGenerator[Callable[[Meter], None] | None]:
+    """Reports every so often what the query has read, if the client asked for progress."""
+    if not call.wants_progress:
+        yield None
+        return
+    meters: list[Meter] = []
+
+    async def report() -> None:
+        told = 0
+        while True:
+            await asyncio.sleep(seconds)
+            if meters and meters[0].items > told:
+                told = meters[0].items
+                await call.progress(told, text=f"{told:,} items read, {meters[0].read_units:,.1f} read units")
+
+    reporting = asyncio.create_task(report())
+    try:
+        yield meters.append
+    finally:
+        reporting.cancel()
 
 
 def _page(result: QueryResult) -> RowsPage:
