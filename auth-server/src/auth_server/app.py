@@ -32,6 +32,7 @@ from auth_server.domain.finding import Finding
 from auth_server.flows.administration import copying
 from auth_server.flows.administration.audit import Audit
 from auth_server.flows.administration.keys import Keys
+from auth_server.flows.administration.operation import Operation, recorded
 from auth_server.flows.administration.remote import RemoteAdministration
 from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.doctor.doctor import Doctor
@@ -171,10 +172,13 @@ async def service(
 
 @asynccontextmanager
 async def administration(
-    settings: Settings, *, passwords: PasswordHasher | None = None
+    settings: Settings, operation: Operation | None = None, *, passwords: PasswordHasher | None = None
 ) -> AsyncIterator[Administration]:
-    """The operator's verbs over the configured store, which a server may have open. Raises CannotStart."""
-    async with open_store(settings.store_url) as store:
+    """The operator's verbs over the configured store, which a server may have open. Raises CannotStart.
+
+    With an `operation` the audit trail says how the block has ended.
+    """
+    async with open_store(settings.store_url) as store, _recorded(store, settings, operation):
         yield Administration.over(
             store,
             resources=settings.resources,
@@ -217,11 +221,27 @@ async def audit(settings: Settings) -> AsyncIterator[Audit]:
 
 
 @asynccontextmanager
-async def key_administration(settings: Settings) -> AsyncIterator[Keys]:
-    """The operator's verbs about signing keys. Raises CannotStart, UnusableKeyFile."""
+async def key_administration(settings: Settings, operation: Operation | None = None) -> AsyncIterator[Keys]:
+    """The operator's verbs about signing keys; `operation` as in administration().
+
+    Raises CannotStart, UnusableKeyFile.
+    """
     master_key = read_key_file(settings.master_key_file)
-    async with open_store(settings.store_url) as store:
+    async with open_store(settings.store_url) as store, _recorded(store, settings, operation):
         yield Keys(await _open_keys(store, master_key, SystemClock(), SystemEntropy(), outage=0.0))
+
+
+@asynccontextmanager
+async def _recorded(store: Store, settings: Settings, operation: Operation | None) -> AsyncIterator[None]:
+    if operation is None:
+        yield
+        return
+    trail = StoreAuditTrail(store, SystemClock(), SystemEntropy(), keeps=settings.audit_days > 0)
+    try:
+        async with recorded(trail, operation):
+            yield
+    finally:
+        await trail.close()
 
 
 async def prepare_store(settings: Settings) -> bool:

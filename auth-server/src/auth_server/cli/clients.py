@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from auth_server.cli.output import fail, show, show_list, show_one
-from auth_server.cli.running import administer
+from auth_server.cli.running import change, look
 from auth_server.cli.style import AsJson, group
 from auth_server.cli.users import InWorkspace
 from auth_server.domain.client import GrantType
@@ -128,7 +128,9 @@ def create(
             "--resource-server goes with --confidential, and without redirect URIs, scopes, grants, keys and demands."
         )
         raise typer.BadParameter(message)
-    made = administer(
+    made = change(
+        "create client",
+        name,
         lambda administration: (
             administration.clients.create(
                 name=name,
@@ -144,7 +146,7 @@ def create(
             )
             if resource_server is None
             else administration.clients.create_resource_server(name=name, resource=resource_server)
-        )
+        ),
     )
     document = {"client_id": made.client.client_id}
     lines = [f"Created {made.client.name}.", f"client_id      {made.client.client_id}"]
@@ -157,7 +159,7 @@ def create(
 @commands.command("list")
 def list_clients(as_json: AsJson = False) -> None:
     """List all clients, oldest first."""
-    found = administer(lambda administration: administration.clients.all())
+    found = look(lambda administration: administration.clients.all())
     columns = ("client_id", "confidential", "registration", "name")
     show_list(as_json, "clients", [of_client(client) for client in found], columns, _KINDS)
 
@@ -165,7 +167,7 @@ def list_clients(as_json: AsJson = False) -> None:
 @commands.command("get")
 def get(client_id: ClientId, as_json: AsJson = False) -> None:
     """Show one client; its secrets cannot be shown."""
-    show_one(as_json, of_client(administer(lambda administration: administration.clients.find(client_id))))
+    show_one(as_json, of_client(look(lambda administration: administration.clients.find(client_id))))
 
 
 @commands.command("update")
@@ -187,7 +189,9 @@ def update(
     With keys, its secrets end.
     """
     keys = _content(jwks)
-    changed = administer(
+    changed = change(
+        "update client",
+        client_id,
         lambda administration: administration.clients.update(
             client_id,
             name=name,
@@ -197,7 +201,7 @@ def update(
             jwks_uri=jwks_uri,
             dpop_bound=dpop_bound,
             par_required=par_required,
-        )
+        ),
     )
     show_one(as_json, of_client(changed))
 
@@ -205,7 +209,9 @@ def update(
 @commands.command("rotate-secret")
 def rotate_secret(client_id: ClientId, as_json: AsJson = False) -> None:
     """Give a confidential client a new secret; the previous one keeps working for one day."""
-    secret = administer(lambda administration: administration.clients.rotate_secret(client_id))
+    secret = change(
+        "rotate secret of client", client_id, lambda administration: administration.clients.rotate_secret(client_id)
+    )
     text = f"client_secret  {secret}\n{_KEEP} The previous one keeps working for one day."
     show(as_json, {"client_id": client_id, "client_secret": secret}, text)
 
@@ -213,7 +219,7 @@ def rotate_secret(client_id: ClientId, as_json: AsJson = False) -> None:
 @commands.command("delete")
 def delete(client_id: ClientId, as_json: AsJson = False) -> None:
     """Remove a client for good and revoke what people granted it."""
-    administer(lambda administration: administration.clients.delete(client_id))
+    change("delete client", client_id, lambda administration: administration.clients.delete(client_id))
     show(as_json, {"client_id": client_id, "deleted": True}, f"Deleted {client_id}.")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from auth_server.cli.output import show, show_list
-from auth_server.cli.running import administer
+from auth_server.cli.running import change, look
 from auth_server.cli.style import RANDOM_ARGUMENT, AsJson, group
 from auth_server.flows.administration.documents import of_grant
 from auth_server.flows.administration.verbs import Administration
@@ -21,7 +21,7 @@ OfClient = Annotated[
 @commands.command("list")
 def list_grants(user: OfUser = None, client_id: OfClient = None, as_json: AsJson = False) -> None:
     """List the grants that are alive, oldest first."""
-    found = administer(lambda administration: administration.people.grants(user, client_id))
+    found = look(lambda administration: administration.people.grants(user, client_id))
     show_list(
         as_json,
         "grants",
@@ -49,5 +49,5 @@ def revoke(
         await administration.people.revoke_grant(gid)
         return [gid]
 
-    ended = administer(end)
+    ended = change("revoke grant", gid or user or client_id, end)
     show(as_json, {"revoked": ended}, f"Revoked {len(ended)}. Access tokens that are out end within 600 seconds.")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from auth_server.cli.output import show, show_list
-from auth_server.cli.running import administer
+from auth_server.cli.running import change, look
 from auth_server.cli.style import RANDOM_ARGUMENT, AsJson, group
 from auth_server.domain.initial_token import InitialToken
 from auth_server.flows.administration.documents import moment
@@ -21,7 +21,11 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token. What is registered with it may have a secret or keys, and manages its own registration."""
-    made = administer(lambda administration: administration.initial_tokens.create(uses=uses, days=days, label=label))
+    made = change(
+        "create initial token",
+        label,
+        lambda administration: administration.initial_tokens.create(uses=uses, days=days, label=label),
+    )
     document = {"initial_access_token": made.secret, **_document(made.token, is_good=True)}
     lines = [
         f"token_id              {made.token.token_id}",
@@ -34,7 +38,7 @@ def create(
 @commands.command("list")
 def list_tokens(as_json: AsJson = False) -> None:
     """List the tokens that have not expired, oldest first; they cannot be shown themselves."""
-    found = administer(lambda administration: administration.initial_tokens.all())
+    found = look(lambda administration: administration.initial_tokens.all())
     documents = [_document(token, is_good=is_good) for token, is_good in found]
     columns = ("token_id", "good", "uses", "max_uses", "expires_at", "label")
     show_list(as_json, "initial_tokens", documents, columns)
@@ -45,7 +49,7 @@ def revoke(
     token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", show_default=False)], as_json: AsJson = False
 ) -> None:
     """End a token. Clients that were registered with it stay."""
-    administer(lambda administration: administration.initial_tokens.revoke(token_id))
+    change("revoke initial token", token_id, lambda administration: administration.initial_tokens.revoke(token_id))
     show(as_json, {"token_id": token_id, "revoked": True}, f"Revoked {token_id}.")
 
 

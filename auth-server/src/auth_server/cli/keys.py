@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from auth_server.cli.output import show, show_list
-from auth_server.cli.running import with_keys
+from auth_server.cli.running import change_keys, look_at_keys
 from auth_server.cli.style import RANDOM_ARGUMENT, AsJson, group
 from auth_server.domain.signing_key import JWKS_MAX_AGE, SealedKey
 from auth_server.flows.administration.documents import moment
@@ -16,14 +16,14 @@ commands = group("Manage the keys that sign tokens.")
 @commands.command("list")
 def list_keys(as_json: AsJson = False) -> None:
     """List the published keys, oldest first."""
-    found = with_keys(lambda keys: keys.all())
+    found = look_at_keys(lambda keys: keys.all())
     show_list(as_json, "keys", [_document(key) for key in found], ("key_id", "stage", "since"))
 
 
 @commands.command("rotate")
 def rotate(as_json: AsJson = False) -> None:
     """Sign with the next key from now on, and publish another. Tokens signed before stay valid."""
-    key_id = with_keys(lambda keys: keys.rotate())
+    key_id = change_keys("rotate key", "the active one", lambda keys: keys.rotate())
     show(as_json, {"active_key_id": key_id}, f"Signing with key {key_id} from now on.")
 
 
@@ -33,7 +33,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Withdraw a signing key at once, after a leak: tokens signed with it are refused within seconds."""
-    active = with_keys(lambda keys: keys.revoke(key_id))
+    active = change_keys("revoke key", key_id, lambda keys: keys.revoke(key_id))
     text = (
         f"Withdrew {key_id}. Signing with {active}. mcp-server believes the old key for a few seconds more, other"
         f" resource servers until they fetch the key set anew: up to {JWKS_MAX_AGE} s."

@@ -1,11 +1,14 @@
 """Runs one of the operator's verbs on the configured store, which a server may have open."""
 
 import asyncio
+import getpass
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from auth_server import app
 from auth_server.flows.administration.keys import Keys
+from auth_server.flows.administration.operation import Operation
 from auth_server.flows.administration.verbs import Administration
 from auth_server.settings import Settings
 from shared_kernel import logs
@@ -13,24 +16,51 @@ from shared_kernel import logs
 T = TypeVar("T")
 
 
-def administer(action: Callable[[Administration], Awaitable[T]]) -> T:
-    """The outcome of a verb about people or clients."""
+def look(action: Callable[[Administration], Awaitable[T]]) -> T:
+    """What there is about people or clients."""
+    return _administer(action, None)
 
+
+def change(verb: str, target: str | None, action: Callable[[Administration], Awaitable[T]]) -> T:
+    """The outcome of a verb that changes something about people or clients, which goes into the audit trail.
+
+    `target` names whom or what, without a secret; None stands for several.
+    """
+    return _administer(action, _operation(verb, target))
+
+
+def look_at_keys(action: Callable[[Keys], Awaitable[T]]) -> T:
+    """What there is about signing keys, which needs the master key."""
+    return _with_keys(action, None)
+
+
+def change_keys(verb: str, target: str, action: Callable[[Keys], Awaitable[T]]) -> T:
+    """The outcome of a verb that changes signing keys, as of change()."""
+    return _with_keys(action, _operation(verb, target))
+
+
+def _administer(action: Callable[[Administration], Awaitable[T]], operation: Operation | None) -> T:
     async def act(settings: Settings) -> T:
-        async with app.administration(settings) as administration:
+        async with app.administration(settings, operation) as administration:
             return await action(administration)
 
     return with_settings(act)
 
 
-def with_keys(action: Callable[[Keys], Awaitable[T]]) -> T:
-    """The outcome of a verb about signing keys, which needs the master key."""
-
+def _with_keys(action: Callable[[Keys], Awaitable[T]], operation: Operation | None) -> T:
     async def act(settings: Settings) -> T:
-        async with app.key_administration(settings) as keys:
+        async with app.key_administration(settings, operation) as keys:
             return await action(keys)
 
     return with_settings(act)
+
+
+def _operation(verb: str, target: str | None) -> Operation:
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
+        name = str(os.getuid())
+    return Operation(name, verb, target or "all")
 
 
 def with_settings(action: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from auth_server.cli.output import show, show_list
-from auth_server.cli.running import administer
+from auth_server.cli.running import change, look
 from auth_server.cli.style import AsJson, group
 from auth_server.flows.administration.documents import of_session
 from auth_server.flows.administration.verbs import Administration
@@ -18,7 +18,7 @@ OfUser = Annotated[str | None, typer.Option("--user", metavar="USER", help="Of t
 @commands.command("list")
 def list_sessions(user: OfUser = None, as_json: AsJson = False) -> None:
     """List the signed-in browsers, oldest sign-in first."""
-    found = administer(lambda administration: administration.people.sessions(user))
+    found = look(lambda administration: administration.people.sessions(user))
     show_list(as_json, "sessions", [of_session(each) for each in found], ("session_id", "user_id", "authenticated_at"))
 
 
@@ -38,5 +38,5 @@ def revoke(
             await administration.people.end_session(digest)
         return digests
 
-    ended = administer(end)
+    ended = change("end session", session_id or user, end)
     show(as_json, {"revoked": ended}, f"Signed out {len(ended)}.")

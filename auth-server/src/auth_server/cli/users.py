@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from auth_server.cli.output import fail, show, show_list, show_one
-from auth_server.cli.running import administer
+from auth_server.cli.running import change, look
 from auth_server.cli.style import AsJson, group
 from auth_server.domain.workspace import DEFAULT_WORKSPACE, Role
 from auth_server.flows.administration.documents import of_user
@@ -41,41 +41,43 @@ def create(
 ) -> None:
     """Add a person. The password is never taken from the command line, which other users of the machine can read."""
     password = _password(password_file)
-    user = administer(lambda administration: administration.people.create(email, password, workspace, role))
+    user = change(
+        "create user", email, lambda administration: administration.people.create(email, password, workspace, role)
+    )
     show(as_json, {"user_id": user.user_id, "email": user.email}, f"Created {user.email} ({user.user_id}).")
 
 
 @commands.command("list")
 def list_users(as_json: AsJson = False) -> None:
     """List everybody, oldest first."""
-    found = administer(lambda administration: administration.people.all())
+    found = look(lambda administration: administration.people.all())
     show_list(as_json, "users", [of_user(user) for user in found], ("user_id", "state", "email"))
 
 
 @commands.command("show")
 def show_user(user: UserName, as_json: AsJson = False) -> None:
     """Show one person."""
-    show_one(as_json, of_user(administer(lambda administration: administration.people.find(user))))
+    show_one(as_json, of_user(look(lambda administration: administration.people.find(user))))
 
 
 @commands.command("disable")
 def disable(user: UserName, as_json: AsJson = False) -> None:
     """End a person's sessions and refresh tokens until they are enabled. Access tokens end within 600 seconds."""
-    changed = administer(lambda administration: administration.people.disable(user))
+    changed = change("disable user", user, lambda administration: administration.people.disable(user))
     show(as_json, of_user(changed), f"Disabled {changed.email}. Access tokens that are out end within 600 seconds.")
 
 
 @commands.command("enable")
 def enable(user: UserName, as_json: AsJson = False) -> None:
     """Let a disabled person sign in again; their refresh tokens work again."""
-    changed = administer(lambda administration: administration.people.enable(user))
+    changed = change("enable user", user, lambda administration: administration.people.enable(user))
     show(as_json, of_user(changed), f"Enabled {changed.email}.")
 
 
 @commands.command("delete")
 def delete(user: UserName, as_json: AsJson = False) -> None:
     """Remove a person with their sessions and grants. Access tokens end within 600 seconds."""
-    gone = administer(lambda administration: administration.people.delete(user))
+    gone = change("delete user", user, lambda administration: administration.people.delete(user))
     text = f"Deleted {gone.email} ({gone.user_id}). Access tokens that are out end within 600 seconds."
     show(as_json, {"user_id": gone.user_id, "email": gone.email, "deleted": True}, text)
 
@@ -84,7 +86,9 @@ def delete(user: UserName, as_json: AsJson = False) -> None:
 def set_password(user: UserName, password_file: PasswordFile = None, as_json: AsJson = False) -> None:
     """Give a person another password and end their sessions. What they allowed stays; see `grant revoke`."""
     password = _password(password_file)
-    changed = administer(lambda administration: administration.people.set_password(user, password))
+    changed = change(
+        "set password of user", user, lambda administration: administration.people.set_password(user, password)
+    )
     show(as_json, of_user(changed), f"{changed.email} has another password, and was signed out everywhere.")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from auth_server.domain.administrator import Administrator, AdministratorRole, holder
 from auth_server.domain.audit import EventName
 from auth_server.flows.administration.documents import of_client, of_grant, of_session, of_user
-from auth_server.flows.administration.problems import CannotDo
+from auth_server.flows.administration.operation import Operation, recorded
 from auth_server.flows.administration.verbs import Administration
 from auth_server.ports.audit import AuditTrail
 
@@ -113,20 +113,5 @@ class RemoteAdministration:
                 EventName.ADMINISTRATION_REFUSED, address=address, administrator=name, verb=verb.name, target=target
             )
             raise NotAnAdministrator if administrator is None else RoleNotEnough
-        outcome = "failed"
-        try:
-            document = await verb.act(self._administration, arguments)
-            outcome = "done"
-        except CannotDo as problem:
-            outcome = problem.problem.name.lower()
-            raise
-        finally:
-            self._trail.record(
-                EventName.ADMINISTERED,
-                address=address,
-                administrator=administrator.name,
-                verb=verb.name,
-                target=target,
-                outcome=outcome,
-            )
-        return document
+        async with recorded(self._trail, Operation(administrator.name, verb.name, target, address)):
+            return await verb.act(self._administration, arguments)
