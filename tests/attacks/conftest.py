@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.attacks.target import Later, Target
+from tests.attacks.target import UPSTREAM_CLIENT, Later, Target
 from tests.support.document_host import publishing
 from tests.support.services import Addresses, AuthServer, auth_serving
 from tests.support.shifted_server import Surroundings
@@ -24,11 +24,14 @@ def target(auth_server: AuthServer) -> Iterator[Target]:
 def later(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Later]:
     """An auth-server whose clock and name server are the test's, with a host that it fetches documents from.
 
-    The provider of the workspace acme publishes its keys there, too; another host has a certificate that is worth
-    nothing.
+    The provider of the workspace acme, at which people can sign in as well, is there too; another host has a
+    certificate that is worth nothing.
     """
     directory = tmp_path_factory.mktemp("later")
     (directory / "false").mkdir()
+    secret = directory / "upstream.secret"
+    secret.write_text(UPSTREAM_CLIENT.secret)
+    secret.chmod(0o600)
     surroundings = Surroundings(directory / "surroundings.json")
     surroundings.set()
     command = (sys.executable, "-m", "tests.support.shifted_server", str(surroundings.file))
@@ -41,6 +44,9 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Later]:
             "AUTH_CLIENT_DOCUMENT_ORIGINS": ",".join([*origins, f"https://host.example:8443=127.0.0.1:{host.port}"]),
             "AUTH_ASSERTION_ISSUERS": "acme https://login.example https://login.example/jwks.json",
             "AUTH_TRUSTED_PROXIES": "127.0.0.1",
+            "AUTH_UPSTREAM_ISSUER": "https://login.example",
+            "AUTH_UPSTREAM_CLIENT_ID": UPSTREAM_CLIENT.id,
+            "AUTH_UPSTREAM_CLIENT_SECRET_FILE": str(secret),
             "SSL_CERT_FILE": host.settings["SSL_CERT_FILE"],
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }

@@ -20,6 +20,7 @@ APP = "cursor://anysphere.cursor-mcp/oauth/callback"
 REDIRECT_URIS = ("http://localhost/callback", "http://127.0.0.1/callback", "http://[::1]/callback", WEB, APP)
 STATE = "st at/e+&=é"
 SCOPE = "schemas:read query"
+UPSTREAM_CLIENT = Client("auth server & co", "s3cret+/=&")
 FORM = "application/x-www-form-urlencoded"
 
 Changes = Mapping[str, str | Sequence[str] | None]

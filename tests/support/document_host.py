@@ -43,6 +43,8 @@ class DocumentHost:
     requests: list[str] = field(default_factory=list)
     headers: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """Those of the last request for a URL."""
+    forms: dict[str, str] = field(default_factory=dict)
+    """What was last posted to a URL."""
 
     def publish(self, url: str, **members: Any) -> str:
         """Publishes a document whose client_id is its URL; gives the URL."""
@@ -69,6 +71,13 @@ def publishing(directory: Path, *hosts: str) -> Iterator[DocumentHost]:
             document = host.documents.get(url)
             json_type = ("Content-Type", "application/json")
             answering(404 if document is None else 200, json.dumps(document).encode(), json_type)(self)
+
+        def do_POST(self) -> None:
+            url = f"https://{self.headers['Host']}{self.path}"
+            host.requests.append(url)
+            host.headers[url] = dict(self.headers.items())
+            host.forms[url] = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            host.answers.get(url, answering(404, b""))(self)
 
         def log_message(self, *_values: object) -> None:
             pass

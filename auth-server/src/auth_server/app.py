@@ -27,7 +27,7 @@ from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.store import open_sqlite
 from auth_server.domain import administrator
-from auth_server.domain.deployment import Deployment
+from auth_server.domain.deployment import Deployment, Upstream
 from auth_server.domain.finding import Finding
 from auth_server.flows.administration import copying
 from auth_server.flows.administration.audit import Audit
@@ -135,11 +135,13 @@ async def service(
         )
         trail = StoreAuditTrail(store, clock, entropy, keeps=settings.audit_days > 0)
         deployment = _deployment(settings)
+        documents = HttpsDocuments(PublicConnections(settings.client_document_origins))
         flows = compose(
             deployment,
             store=store,
             clients=clients,
-            documents=HttpsDocuments(PublicConnections(settings.client_document_origins)),
+            documents=documents,
+            upstream=documents,
             keys=keys,
             passwords=passwords,
             limiter=StoreAttemptLimiter(store, clock),
@@ -340,7 +342,17 @@ def _deployment(settings: Settings) -> Deployment:
         registration=settings.registration,
         resource_aliases=settings.resource_aliases,
         assertion_issuers=settings.assertion_issuers,
+        upstream=_upstream(settings),
     )
+
+
+def _upstream(settings: Settings) -> Upstream | None:
+    """The other provider. Raises UnusableKeyFile."""
+    issuer, client_id = settings.upstream_issuer, settings.upstream_client_id
+    file = settings.upstream_client_secret_file
+    if issuer is None or client_id is None or file is None:
+        return None
+    return Upstream(issuer, client_id, read_private_file(file))
 
 
 @asynccontextmanager

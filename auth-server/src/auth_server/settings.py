@@ -6,7 +6,7 @@ Every field's description stands in docs/settings.md; every message names the va
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
@@ -164,6 +164,22 @@ class Settings(ServiceSettings):
         "key set in a private network needs its origin in `AUTH_CLIENT_DOCUMENT_ORIGINS`.",
         examples=["acme https://login.acme.example https://login.acme.example/jwks.json"],
     )
+    upstream_issuer: str | None = Field(
+        default=None,
+        description="Another OpenID Connect provider at which people can sign in, by its https issuer URL: whoever has "
+        "a verified e-mail address there is the person with that address here. Its discovery document, token endpoint "
+        "and keys must be on the public Internet, or on an origin of `AUTH_CLIENT_DOCUMENT_ORIGINS`.",
+        examples=["https://login.example.com"],
+    )
+    upstream_client_id: str | None = Field(
+        default=None,
+        description="This server's client id at that provider; its redirect URI is `AUTH_ISSUER` + `/login/callback`.",
+    )
+    upstream_client_secret_file: Path | None = Field(
+        default=None,
+        description="File (mode 0600) with that client's secret, on one line.",
+        examples=["/etc/auth/upstream"],
+    )
     key_rotation_days: float = Field(
         default=90,
         ge=0,
@@ -272,6 +288,22 @@ class Settings(ServiceSettings):
         if len({each.issuer for each in value}) != len(value):
             raise ValueError("names one issuer twice; each speaks for one workspace")
         return value
+
+    @model_validator(mode="after")
+    def _check_upstream(self) -> Self:
+        if not self.upstream_issuer:
+            return self
+        if not self.upstream_client_id or self.upstream_client_secret_file is None:
+            raise ValueError(
+                "AUTH_UPSTREAM_ISSUER also needs AUTH_UPSTREAM_CLIENT_ID and AUTH_UPSTREAM_CLIENT_SECRET_FILE"
+            )
+        try:
+            document_url.origin(f"{self.upstream_issuer}/.well-known/openid-configuration")
+        except Refused:
+            raise ValueError(
+                "AUTH_UPSTREAM_ISSUER must be an https URL with a lower-case host, without a slash at the end"
+            ) from None
+        return self
 
     @field_validator("redirect_schemes")
     @classmethod

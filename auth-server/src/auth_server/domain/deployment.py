@@ -35,6 +35,15 @@ class AssertionIssuer:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """Another OpenID Connect provider, which is believed about everybody, and this server as a client of it."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """The values that settings fix for a running server.
 
@@ -56,3 +65,4 @@ class Deployment:
     par_required: bool = False
     assertion_issuers: tuple[AssertionIssuer, ...] = ()
     registration: RegistrationPolicy = RegistrationPolicy.OPEN
+    upstream: Upstream | None = None

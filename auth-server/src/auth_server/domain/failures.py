@@ -77,6 +77,8 @@ class Reason(StrEnum):
     DECIDED_TRANSACTION = "decided_transaction"
     FORGED_FORM = "forged_form"
     NO_DECISION = "no_decision"
+    UPSTREAM_REFUSED = "upstream_refused"
+    UPSTREAM_UNAVAILABLE = "upstream_unavailable"
     # What is asked for
     SCOPE_NOT_ALLOWED = "scope_not_allowed"
     UNKNOWN_RESOURCE = "unknown_resource"
@@ -273,6 +275,10 @@ WIRE: dict[Reason, WireError] = {
     Reason.DECIDED_TRANSACTION: WireError(409, "invalid_request", "The decision has been made already."),
     Reason.FORGED_FORM: WireError(403, "invalid_request", "The form was not sent by this server's own page."),
     Reason.NO_DECISION: WireError(400, "invalid_request", "The form says neither approve nor deny."),
+    Reason.UPSTREAM_REFUSED: WireError(400, "invalid_request", "The provider's answer is not valid for this request."),
+    Reason.UPSTREAM_UNAVAILABLE: WireError(
+        503, "temporarily_unavailable", "The provider at which people sign in cannot be reached right now."
+    ),
     Reason.SCOPE_NOT_ALLOWED: WireError(400, "invalid_scope", "The scope is malformed or not allowed."),
     Reason.UNKNOWN_RESOURCE: WireError(400, "invalid_target", "The resource is not one this server issues tokens for."),
     Reason.RESOURCE_WITHDRAWN: WireError(400, "invalid_grant", "The resource of this grant is no longer served."),

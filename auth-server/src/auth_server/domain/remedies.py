@@ -161,6 +161,17 @@ REMEDIES: Mapping[Reason, Remedy] = {
         " URL that people see.",
     ),
     Reason.NO_DECISION: Remedy("The form says neither allow nor deny.", Party.PERSON, "Load the page again."),
+    Reason.UPSTREAM_REFUSED: Remedy(
+        "What the other provider said about the sign-in does not hold, or it names nobody who is known here.",
+        Party.OPERATOR,
+        "Look at `detail` of `sign_in_failed`. Compare AUTH_UPSTREAM_ISSUER, the client and its redirect URI at the"
+        " provider; `no_such_person` needs `auth-server user create`, and `email` a verified address there.",
+    ),
+    Reason.UPSTREAM_UNAVAILABLE: Remedy(
+        "The other provider does not answer.",
+        Party.OPERATOR,
+        "Look at the provider. One in a private network needs its origin in AUTH_CLIENT_DOCUMENT_ORIGINS.",
+    ),
     # What is asked for
     Reason.SCOPE_NOT_ALLOWED: _client(
         "A scope is unknown, or not one of the client's.",

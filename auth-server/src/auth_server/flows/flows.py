@@ -26,6 +26,7 @@ from auth_server.flows.revoke import Revoke
 from auth_server.flows.sign_in import SignIn
 from auth_server.flows.sign_out import SignOut
 from auth_server.flows.token.exchange import TokenExchange
+from auth_server.flows.upstream_sign_in import UpstreamSignIn
 from auth_server.flows.userinfo import UserInfo
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.clients import ClientStore
@@ -34,6 +35,7 @@ from auth_server.ports.keys import KeyRing
 from auth_server.ports.limits import AttemptLimiter
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Store
+from auth_server.ports.upstream import UpstreamEndpoint
 from shared_kernel.clock import Clock
 from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import Entropy
@@ -47,6 +49,7 @@ class Flows:
     par: Par
     sign_in: SignIn
     sign_out: SignOut
+    upstream: UpstreamSignIn
     consent: Consent
     connections: Connections
     client_info: ClientInfo
@@ -74,8 +77,12 @@ def compose(
     trail: AuditTrail,
     clock: Clock,
     entropy: Entropy,
+    upstream: UpstreamEndpoint | None = None,
 ) -> Flows:
-    """The flows of a running server; `clients` are those of the store, remembered or not."""
+    """The flows of a running server; `clients` are those of the store, remembered or not.
+
+    `upstream` is what reaches the other provider, where the deployment has one.
+    """
     client_documents = ClientDocuments(
         deployment=deployment, clients=clients, source=documents, limiter=limiter, trail=trail, clock=clock
     )
@@ -137,6 +144,20 @@ def compose(
             users=store,
             sessions=store,
             passwords=passwords,
+            limiter=limiter,
+            trail=trail,
+            clock=clock,
+            entropy=entropy,
+        ),
+        upstream=UpstreamSignIn(
+            deployment=deployment,
+            transactions=store,
+            users=store,
+            sessions=store,
+            replays=store,
+            documents=documents,
+            endpoint=upstream,
+            key_sets=key_sets,
             limiter=limiter,
             trail=trail,
             clock=clock,

@@ -78,6 +78,14 @@ _NOTICES: Mapping[Reason, Notice] = {
         "This form was not accepted",
         ("It did not come from this server's own page, or your browser hides where it came from.", _START_AGAIN),
     ),
+    Reason.UPSTREAM_REFUSED: Notice(
+        "You are not signed in",
+        ("The other site did not vouch for somebody who is known here.", _START_AGAIN),
+    ),
+    Reason.UPSTREAM_UNAVAILABLE: Notice(
+        "Just a moment",
+        ("The site at which you sign in does not answer right now. Load the page again in half a minute.",),
+    ),
     Reason.NOT_FOUND: Notice(
         "There is no page here", ("Check the address, or go back to your app and connect again.",)
     ),

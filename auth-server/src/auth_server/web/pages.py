@@ -39,7 +39,10 @@ class ClientLabel:
 
 @dataclass(frozen=True, slots=True)
 class LoginPage:
-    """The sign-in form. `action` is where it posts to; `error` explains why it is shown again, empty at first."""
+    """The sign-in form. `action` is where it posts to; `error` explains why it is shown again, empty at first.
+
+    `provider` is the host at which people can sign in instead, by way of `provider_url`; empty if there is none.
+    """
 
     action: str
     transaction: str
@@ -47,6 +50,8 @@ class LoginPage:
     client: ClientLabel
     email: str = ""
     error: str = ""
+    provider: str = ""
+    provider_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

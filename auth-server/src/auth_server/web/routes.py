@@ -28,6 +28,7 @@ from auth_server.web.revoke import revoke
 from auth_server.web.sign_in import sign_in
 from auth_server.web.sign_out import sign_out
 from auth_server.web.token import token
+from auth_server.web.upstream import upstream, upstream_callback
 from auth_server.web.userinfo import userinfo
 from shared_kernel.asgi import Header
 
@@ -66,7 +67,9 @@ def endpoints(
         f"{base}/authorize": authorize(flows.authorize, browser),
         f"{base}/authorize/{{workspace}}": authorize(flows.authorize, browser),
         f"{base}/par": api(par(flows.par)),
-        f"{base}/login": sign_in(flows.sign_in, flows.consent, browser),
+        f"{base}/login": sign_in(flows.sign_in, flows.consent, browser, flows.upstream.host),
+        f"{base}/login/upstream": upstream(flows.upstream, browser),
+        f"{base}/login/callback": upstream_callback(flows.upstream, flows.consent, browser),
         f"{base}/consent": consent(flows.consent, browser),
         f"{base}/device": device(flows.device, browser),
         f"{base}/device_authorization": api(device_authorization(flows.device_authorization)),

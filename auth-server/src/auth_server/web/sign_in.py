@@ -1,5 +1,7 @@
 """`/login`: the sign-in page."""
 
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,8 +17,11 @@ _BUSY = "Many people are signing in right now. Try again in a few seconds."
 _BUSY_SECONDS = 2
 
 
-def sign_in(flow: SignIn, consent: Consent, browser: Browser) -> Endpoint:
-    """Shows the form and takes it; whom it need not ask about consent goes straight to the client."""
+def sign_in(flow: SignIn, consent: Consent, browser: Browser, provider: str = "") -> Endpoint:
+    """Shows the form and takes it; whom it need not ask about consent goes straight to the client.
+
+    `provider` is the host of another provider at which people can sign in instead.
+    """
 
     async def get(request: Request) -> Response:
         transaction_id = request.query_params.get("transaction", "")
@@ -33,6 +38,8 @@ def sign_in(flow: SignIn, consent: Consent, browser: Browser) -> Endpoint:
             client=browser.client_label(page.client_name, page.client_verified),
             email=page.login_hint if email is None else email,
             error=error,
+            provider=provider,
+            provider_url=f"{browser.path('login/upstream')}?{urlencode({'transaction': transaction_id})}",
         )
         return browser.render(form, status)
 
@@ -54,12 +61,8 @@ def sign_in(flow: SignIn, consent: Consent, browser: Browser) -> Endpoint:
             ),
         )
         match outcome:
-            case SignedIn(session_id, lifetime):
-                known, address = browser.browser_id(request), client_address(request.scope)
-                answer = await consent.automatic(transaction_id, known, session_id, address)
-                response = browser.redirect(answer.url) if answer else browser.to_transaction("consent", transaction_id)
-                browser.set_session_id(response, session_id, lifetime)
-                return response
+            case SignedIn() as started:
+                return await signed_in(request, transaction_id, started, consent, browser)
             case WrongCredentials():
                 return await show(request, transaction_id, email=email, error=_WRONG, status=400)
             case TooManyAttempts(retry_after):
@@ -73,6 +76,17 @@ def sign_in(flow: SignIn, consent: Consent, browser: Browser) -> Endpoint:
                 return response
 
     return browser.endpoint(get=get, post=post)
+
+
+async def signed_in(
+    request: Request, transaction_id: str, started: SignedIn, consent: Consent, browser: Browser
+) -> Response:
+    """The browser's way on once its person has signed in: to the client, or to consent."""
+    known, address = browser.browser_id(request), client_address(request.scope)
+    answer = await consent.automatic(transaction_id, known, started.session_id, address)
+    response = browser.redirect(answer.url) if answer else browser.to_transaction("consent", transaction_id)
+    browser.set_session_id(response, started.session_id, started.lifetime)
+    return response
 
 
 def _duration(seconds: int) -> str:

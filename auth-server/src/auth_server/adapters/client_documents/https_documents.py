@@ -3,7 +3,7 @@
 import functools
 import re
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import anyio
 import httpcore2
@@ -28,16 +28,26 @@ _UNSTORABLE = frozenset({"no-store", "no-cache", "private"})
 
 
 class HttpsDocuments:
-    """Implements DocumentSource."""
+    """Implements DocumentSource and UpstreamEndpoint."""
 
     def __init__(self, connections: PublicConnections, *, certificates: ssl.SSLContext | None = None) -> None:
         self._connections, self._certificates = connections, certificates or _default_certificates()
 
     async def document(self, url: str, most_bytes: int = MAX_BYTES) -> Document:
         """See DocumentSource."""
+        return await self._bounded("GET", url, most_bytes)
+
+    async def redeem(self, url: str, authorization: str, form: bytes, most_bytes: int) -> bytes:
+        """See UpstreamEndpoint."""
+        more = [("Authorization", authorization), ("Content-Type", "application/x-www-form-urlencoded")]
+        return (await self._bounded("POST", url, most_bytes, more, form)).content
+
+    async def _bounded(
+        self, method: str, url: str, most_bytes: int, more: Sequence[tuple[str, str]] = (), content: bytes | None = None
+    ) -> Document:
         try:
             with anyio.fail_after(FETCH_SECONDS):
-                return await self._fetch(url, most_bytes)
+                return await self._fetch(method, url, most_bytes, more, content)
         except TimeoutError as error:
             raise DocumentUnavailable(Obstacle.TOO_SLOW) from error
         except ForbiddenAddress as error:
@@ -45,11 +55,13 @@ class HttpsDocuments:
         except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, OSError) as error:
             raise DocumentUnavailable(Obstacle.UNREACHABLE, type(error).__name__) from error
 
-    async def _fetch(self, url: str, most_bytes: int) -> Document:
+    async def _fetch(
+        self, method: str, url: str, most_bytes: int, more: Sequence[tuple[str, str]], sent: bytes | None
+    ) -> Document:
         # A pool of its own: no connection outlives the fetch, and none is shared with what another URL led to.
         async with (
             httpcore2.AsyncConnectionPool(self._certificates, network_backend=self._connections) as pool,
-            pool.stream("GET", url, headers=_HEADERS) as response,
+            pool.stream(method, url, headers=[*_HEADERS, *more], content=sent) as response,
         ):
             _check(response, most_bytes)
             content = bytearray()
