@@ -6,7 +6,7 @@ an event that could hold a secret is searched for one.
 
 import atexit
 import logging
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
@@ -52,7 +52,7 @@ class LineFormat:
         """The line of an event, with its line feed."""
         if "exc_info" in event:
             event = structlog.processors.format_exc_info(None, level, event)
-        harmless = SECRET_NAMES.isdisjoint(event) and all(map(_harmless, event.values()))
+        harmless = SECRET_NAMES.isdisjoint(event) and _harmless(event.values())
         if not harmless:
             event = _plain(event)
         line = {
@@ -154,12 +154,21 @@ class _Handler(logging.Handler):
         self._writer.flush()
 
 
-def _harmless(value: Any) -> bool:
-    """Whether a value of a field, or all that a tuple holds, can be written as it is."""
-    kind = type(value)
-    if kind is str:
-        return not could_hold_secret(value)
-    return kind in _NUMBERS or (kind is tuple and all(map(_harmless, value)))
+def _harmless(values: Iterable[Any]) -> bool:
+    """Whether the values of fields can be written as they are. Their texts are looked at together, which is quicker."""
+    texts = list[str]()
+    return _gather(values, texts) and not could_hold_secret("\n".join(texts))
+
+
+def _gather(values: Iterable[Any], texts: list[str]) -> bool:
+    """Gathers the texts among the values, and in tuples; False if there is anything but those and numbers."""
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            texts.append(value)
+        elif kind not in _NUMBERS and not (kind is tuple and _gather(value, texts)):
+            return False
+    return True
 
 
 def _plain(value: Any, text: Callable[[str], str] = str) -> Any:

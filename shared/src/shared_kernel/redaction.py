@@ -36,7 +36,7 @@ _REDACTED = REDACTED.encode()
 # Codes, refresh tokens, client secrets, session cookies and JWTs, wherever they stand in a text.
 PREFIXES = "ac_|rt_|dc_|iat_|rat_|cs_|ses_|brw_|txn_"
 """What our secrets begin with, as alternatives of a pattern."""
-_PREFIX = re.compile(PREFIXES)
+_PREFIXES = tuple(PREFIXES.split("|"))
 _SECRET_TEXTS = re.compile(
     rb"(?<![A-Za-z0-9])(?:" + PREFIXES.encode() + rb")[A-Za-z0-9_.\-]{16,}"
     rb"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"
@@ -56,8 +56,10 @@ def could_hold_secret(text: str) -> bool:
         return True
     if len(text) < _SHORTEST:
         return False
-    if "_" in text and _PREFIX.search(text):
-        return True
+    if "_" in text:
+        for prefix in _PREFIXES:  # quicker than one pattern of them all
+            if prefix in text:
+                return True
     if " " in text:
         lowered = text.lower()
         if "bearer " in lowered or "basic " in lowered:

@@ -84,8 +84,10 @@ class Request(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
     """A request in the form in which Authlib reads it without fail."""
 
     def __init__(self, method: str, values: Mapping[str, str]) -> None:
-        super().__init__(method, _URI, headers={})
-        self.payload = Payload(values)
+        # Of what the base class does, all but to look into the environment whether every URI is believed secure.
+        self.__dict__.update(_FRESH)
+        headers: dict[str, str] = {}
+        self.method, self.headers, self.payload = method, headers, Payload(values)
 
     @property
     def args(self) -> dict[str, str]:
@@ -96,6 +98,10 @@ class Request(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
     def form(self) -> dict[str, str]:
         """The parameters of the body."""
         return dict(self.payload.data)
+
+
+_FRESH = vars(OAuth2Request("POST", _URI))
+"""The fields of a request of which nothing is known yet."""
 
 
 class RegisteredClient(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
