@@ -13,6 +13,7 @@ import pytest
 
 from tests.attacks.target import LOOPBACK, UPSTREAM_CLIENT, Later, assert_page, query_of, redirected
 from tests.support.client_keys import ClientKey
+from tests.support.concurrency import at_once
 from tests.support.document_host import answering
 from tests.support.people import Pkce, submit
 from tests.support.services import EMAIL, run_cli
@@ -157,6 +158,18 @@ def test_b19_a_state_is_good_once_and_for_the_browser_that_began(later: Later, p
             assert "auth_session" not in dict(victim.cookies)
         assert come_back(victim, mine).status_code == 303
         assert_page(come_back(victim, mine))
+
+
+def test_b19_of_forty_answers_at_once_one_signs_in(later: Later, provider: Provider) -> None:
+    with later.stranger() as browser:
+        answer = provider.leave(browser, later.sign_in_page(browser))
+        cookie = {"Cookie": f"auth_browser={browser.cookies['auth_browser']}"}
+
+    def once() -> int:
+        with later.stranger() as again:
+            return again.get("/login/callback", params=answer, headers=cookie).status_code
+
+    assert sorted(at_once([once] * 40)) == [303] + [400] * 39
 
 
 def test_b19_an_expired_state_is_none(later: Later, provider: Provider) -> None:
