@@ -29,10 +29,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; the first of its columns tells its rows apart."""
+    """A table; the first of its columns tells its rows apart. `keys` are those that it is read by, in pairs."""
 
     name: str
     columns: Sequence[Column]
+    keys: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Statements:
         """A SELECT statement whose result has the same rows, in any order, wherever it runs."""
         shapes: list[Callable[[], str]] = [
             self._filter,
+            self._by_key,
+            self._by_key,
             self._aggregate,
             self._join,
             self._join,
@@ -76,6 +79,27 @@ class Statements:
     def _filter(self) -> str:
         source = self._source("a")
         return f"select {self._projections(source.columns)} from {source.text} where {self._condition(source.columns)}"
+
+    def _by_key(self) -> str:
+        """One table by its keys: few values of one, any condition on its companion, often several such pairs."""
+        table = self.dice.choice([table for table in self.tables if table.keys] or self.tables)
+        columns = {column.name: column for column in table.columns}
+        first = table.columns[0].name
+        keys = self.dice.choice(table.keys or [(first, first)])
+        cases = [f"({self._key(keys, columns)})" for _ in range(self.dice.choice([1, 1, 2, 3]))]
+        rest = f" and {self._condition(columns, 1)}" if self.dice.random() < 0.5 else ""
+        names = self.dice.sample(list(columns), min(3, len(columns)))
+        return f"select {', '.join(names)} from {table.name} where ({' or '.join(cases)}){rest}"
+
+    def _key(self, keys: tuple[str, str], columns: Mapping[str, Column]) -> str:
+        partition, other = (columns[name] for name in keys)
+        values = ", ".join(self._literal(partition) for _ in range(self.dice.choice([1, 1, 2, 3])))
+        roll = self.dice.random()
+        if roll < 0.15:
+            pairs = ", ".join(f"({self._literal(partition)}, {self._literal(other)})" for _ in range(3))
+            return f"({partition.name}, {other.name}) in ({pairs})"
+        beside = "" if roll < 0.25 else f" and {self._condition({other.name: other}, 1)}"
+        return f"{partition.name} in ({values}){beside}"
 
     def _aggregate(self) -> str:
         source = self._source("a")
@@ -295,8 +319,27 @@ class Statements:
             return f"({left} {'and' if roll < 0.25 else 'or'} {right})"
         if roll < 0.55:
             return f"not ({self._condition(columns, depth - 1)})"
+        if self.dice.random() < 0.1:
+            return self._row(columns)
         name = self.dice.choice(list(columns))
         return self.dice.choice(self._on(name, columns[name]))
+
+    def _row(self, columns: Mapping[str, Column]) -> str:
+        """Columns beside one another, and a condition that is no row's."""
+        names = self.dice.sample(list(columns), min(2, len(columns)))
+        rows = [f"({', '.join(self._literal(columns[name]) for name in names)})" for _ in range(3)]
+        row = f"({', '.join(names)})"
+        alternatives = " or ".join(
+            f"({' and '.join(self._equals(name, columns[name]) for name in names)})" for _ in rows
+        )
+        forms = [alternatives, alternatives, "1 = 0", f"{names[0]} = null or false"]
+        if len(names) > 1:
+            forms += [f"{row} in ({', '.join(rows)})"] * 3
+            forms += [f"{row} not in ({rows[0]}, {rows[1]})", f"{row} = {rows[0]}", f"{row} <> {rows[0]}"]
+        return self.dice.choice(forms)
+
+    def _equals(self, name: str, column: Column) -> str:
+        return f"{name} {self.dice.choice(['=', '=', '>=', '<'])} {self._literal(column)}"
 
     def _literal(self, column: Column) -> str:
         return self.dice.choice(column.edges if column.edges and self.dice.random() < 0.4 else column.literals)
@@ -320,14 +363,49 @@ class Statements:
         ]
         if column.kind == "number":
             forms += [f"cast({name} as double) {operator} {first}", f"{name} - 1 {operator} {first}"]
+            if first.isdecimal() and second.isdecimal():
+                forms += [f"{name} {operator} '{first}'", f"{name} in ('{first}', {second})"]
+                forms += [f"{name} between '{first}' and '{second}'", f"{name} not in ('{first}', '{second}')"]
         if column.kind == "text":
             forms += [
                 f"{name} like {_beginning(first, self.dice.randint(1, 5))}",
                 f"starts_with({name}, {first})",
                 f"lower({name}) {operator} lower({first})",
                 f"length({name}) > {len(first)}",
+                *self._beginnings(name, first, second, operator),
             ]
+        if column.kind == "date":
+            forms += self._periods(name, first, second, operator) * 2
         return forms
+
+    def _beginnings(self, name: str, first: str, second: str, operator: str) -> list[str]:
+        length = self.dice.randint(1, 3)
+        start = f"left({name}, {length})" if self.dice.random() < 0.5 else f"substring({name}, 1, {length})"
+        return [
+            f"{start} {operator} left({first}, {length})",
+            f"{start} {operator} {first}",
+            f"{start} = {_beginning(first, length).replace('%', '')}",
+            f"{start} in ({_beginning(first, length).replace('%', '')}, {second})",
+            f"{start} between {first} and {second}",
+            f"{start} not between {first} and {second}",
+            f"{name} {operator} concat({first}, {second})",
+            f"{name} like concat({_beginning(first, length)}, {second})",
+        ]
+
+    def _periods(self, name: str, first: str, second: str, operator: str) -> list[str]:
+        unit, year = self.dice.choice(["year", "quarter", "month", "week", "day"]), self.dice.randint(1994, 1997)
+        start = f"date_trunc('{unit}', {name})"
+        return [
+            f"year({name}) {operator} {year}",
+            f"extract(year from {name}) in ({year}, {year + 1}, 2024)",
+            f"date_part('year', {name}) not between {year} and {year + 1}",
+            f"{start} {operator} date_trunc('{unit}', {first})",
+            f"{start} {operator} {first}",
+            f"{start} {operator} timestamp '1996-02-01 00:00:00'",
+            f"{start} = date '{year}-01-01'",
+            f"{start} between {first} and {second}",
+            f"cast({start} as date) in ({first}, date '1996-01-01')",
+        ]
 
 
 def _either(name: str, left: Column, right: Column) -> Column:

@@ -69,13 +69,7 @@ def over_edges(addresses: Addresses, auth_server: AuthServer, emulator: Emulator
         "dynamodb", endpoint_url=emulator.endpoint_url, region_name=emulator.region
     )
     for name, table in typed_tables.TABLES.items():
-        key = table.hash_key
-        client.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key.name, "AttributeType": key.type}],
-            KeySchema=[{"AttributeName": key.name, "KeyType": "HASH"}],
-        )
+        client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **typed_tables.definition(table))
         for item in typed_tables.ITEMS[name]:
             client.put_item(TableName=name, Item=item)
     with (

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from mcp_server.domain.schema import Index
 from mcp_server.planning.plan import Request
 
 Item = Mapping[str, Mapping[str, Any]]
@@ -28,8 +29,11 @@ def compile_filter(expression: str | None, names: Mapping[str, str], values: Map
     return condition
 
 
-def received(requests: Sequence[Request], stored: Sequence[Item]) -> list[Item]:
-    """What requests return of a table's items, by the filter language's own rules."""
+def received(requests: Sequence[Request], stored: Sequence[Item], indexes: Sequence[Index] = ()) -> list[Item]:
+    """What requests return of a table's items, by the filter language's own rules.
+
+    An index has the items whose attributes are of its keys' types, and of them what it projects.
+    """
     found: list[Item] = []
     for request in requests:
         arguments = request.arguments
@@ -43,7 +47,12 @@ def received(requests: Sequence[Request], stored: Sequence[Item]) -> list[Item]:
         values = arguments.get("ExpressionAttributeValues", {})
         passes = compile_filter(arguments.get("FilterExpression"), names, values)
         matches = compile_filter(arguments.get("KeyConditionExpression"), names, values)
-        found += [item for item in stored if matches(item) and passes(item)]
+        held = stored
+        if "IndexName" in arguments:
+            index = next(one for one in indexes if one.name == arguments["IndexName"])
+            keys = (*index.hash_keys, *index.range_keys)
+            held = [item for item in stored if all(key.type.value in item.get(key.name, {}) for key in keys)]
+        found += [item for item in held if matches(item) and passes(item)]
     return found
 
 

@@ -399,3 +399,112 @@ class TestQueryEstimates:
         table = replace(ORDERS, partition_items=4.2, indexes=indexes)
 
         assert _read("customer = 7 AND placed IS NOT NULL", table=table).estimate.items == 30
+
+
+class TestTermsOfKeys:
+    @pytest.mark.parametrize(
+        ("condition", "expected"),
+        [
+            ("left(note, 2) = 'ab'", "pk = a AND begins_with(note, ab)"),
+            ("substring(note, 1, 2) = 'ab'", "pk = a AND begins_with(note, ab)"),
+            ("'ab' = substr(note, 1, 2)", "pk = a AND begins_with(note, ab)"),
+            ("left(note, 2) BETWEEN 'ab' AND 'cd'", "pk = a AND BETWEEN"),
+            ("note LIKE concat('U#', '1', '%')", "pk = a AND begins_with(note, U#1)"),
+            ("note > 'U' || '#'", "pk = a AND note > U#"),
+        ],
+    )
+    def test_beginnings_of_a_sort_key(self, condition: str, expected: str) -> None:
+        table = replace(ORDERS, range_key=KeyAttribute("note", S), indexes=())
+        (said,) = _resolved(_read(f"pk = 'a' AND {condition}", table=table), "KeyConditionExpression")
+
+        assert said.replace("note BETWEEN ab AND ce", "BETWEEN") == expected
+
+    @pytest.mark.parametrize(
+        ("condition", "expected"),
+        [
+            ("year(placed) = 2024", "placed BETWEEN 2024-01-01 AND 2024-12-31"),
+            ("2024 = extract(year FROM placed)", "placed BETWEEN 2024-01-01 AND 2024-12-31"),
+            ("date_part('year', placed) >= 2024", "placed >= 2024-01-01"),
+            ("year(placed) > 2024", "placed >= 2025-01-01"),
+            ("date_trunc('month', placed) = DATE '2024-02-01'", "placed BETWEEN 2024-02-01 AND 2024-02-29"),
+            ("date_trunc('quarter', placed)::DATE = '2024-10-01'", "placed BETWEEN 2024-10-01 AND 2024-12-31"),
+            ("date_trunc('week', placed) < TIMESTAMP '2024-02-26 00:00:00'", "placed < 2024-02-26"),
+            ("date_trunc('month', placed) < TIMESTAMP '2024-02-01 00:00:01'", "placed < 2024-03-01"),
+            ("year(placed) BETWEEN 2023 AND 2024", "placed BETWEEN 2023-01-01 AND 2025-01-01"),
+        ],
+    )
+    def test_periods_of_a_date(self, condition: str, expected: str) -> None:
+        read = _read(f"customer = 7 AND {condition}", columns="note")
+
+        assert _resolved(read, "KeyConditionExpression") == [f"customer = 7 AND {expected}"]
+
+    @pytest.mark.parametrize("condition", ["year(placed) <> 2024", "left(a, 1) <> 'x'", "month(placed) = 3"])
+    def test_what_is_no_range_narrows_no_key(self, condition: str) -> None:
+        assert "BETWEEN" not in _resolved(_read(f"pk = 'a' AND {condition}"), "KeyConditionExpression")[0]
+
+    def test_a_number_may_be_written_as_text(self) -> None:
+        assert _keys(_read("pk = 'a' AND sk IN ('3', 4)")) == [
+            {"pk": {"S": "a"}, "sk": {"N": "3"}},
+            {"pk": {"S": "a"}, "sk": {"N": "4"}},
+        ]
+
+    @pytest.mark.parametrize("text", ["'3.5'", "'03'", "' 3'", "'-0'", "'3' || ''", "'x'"])
+    def test_no_other_text_is_a_number(self, text: str) -> None:
+        assert _read(f"pk = 'a' AND sk = {text}").access == "Query"
+
+
+class TestAlternatives:
+    @pytest.mark.parametrize(
+        "condition",
+        ["(pk, sk) IN (('a', 1), ('b', 2))", "(sk, pk) IN ((1, 'a'), (2, 'b'), (1, 'a'))",
+         "(pk = 'a' AND sk = 1) OR (pk = 'b' AND sk = 2)", "(pk, sk) = ('a', 1) OR (pk = 'b' AND sk = '2')",
+         "pk = 'a' AND sk = 1 OR pk = 'b' AND sk = 2 AND total > 3 OR pk = 'c' AND pk = 'd'"],
+    )  # fmt: skip
+    def test_each_names_a_key(self, condition: str) -> None:
+        read = _read(condition)
+
+        assert read.access == "GetItem"
+        assert _keys(read) == [{"pk": {"S": "a"}, "sk": {"N": "1"}}, {"pk": {"S": "b"}, "sk": {"N": "2"}}]
+
+    def test_each_names_a_partition(self) -> None:
+        read = _read("(pk = 'a' AND sk > 5) OR (pk = 'b' AND sk < 3)")
+
+        assert _resolved(read, "KeyConditionExpression") == ["pk = a AND sk > 5", "pk = b AND sk < 3"]
+
+    @pytest.mark.parametrize(
+        ("condition", "expected"),
+        [
+            ("(pk = 'a' AND sk > 5) OR (pk = 'a' AND sk < 8)", ["pk = a"]),
+            ("(pk = 'a' AND sk > 5) OR (pk = 'a' AND sk = 8)", ["pk = a"]),
+            ("pk = 'a' AND (sk > 5 OR sk < 3)", ["pk = a"]),
+            ("(pk = 'a' AND sk > 5) OR (pk = 'a' AND sk > 5 AND total = 1)", ["pk = a AND sk > 5"]),
+        ],
+    )
+    def test_no_item_is_read_twice(self, condition: str, expected: list[str]) -> None:
+        assert _resolved(_read(condition), "KeyConditionExpression") == expected
+
+    def test_each_names_a_partition_of_an_index(self) -> None:
+        read = _read("(customer = 7 AND placed > DATE '2024-01-01') OR (customer = 8 AND placed IS NOT NULL)")
+
+        assert read.index == "by_customer"
+        assert _resolved(read, "KeyConditionExpression") == ["customer = 7 AND placed > 2024-01-01", "customer = 8"]
+
+    @pytest.mark.parametrize(
+        "condition",
+        ["(pk = 'a' AND sk = 1) OR total = 2", "(pk, sk) IN (('a', 1), (NULL, 2))",
+         "(pk, sk) IN (('a', 1), ('b', 2e0))", "(pk, sk) NOT IN (('a', 1), ('b', 2))", "(pk, sk) <> ('a', 1)"],
+    )  # fmt: skip
+    def test_one_that_names_no_key_lets_every_item_in(self, condition: str) -> None:
+        assert _read(condition).access == "Scan"
+
+    @pytest.mark.parametrize(
+        "condition", ["false", "1 = 0", "total = 1 AND 2 > 3", "NULL", "total = NULL", "false OR note = NULL"]
+    )
+    def test_a_condition_that_is_never_true_reads_nothing(self, condition: str) -> None:
+        assert _read(condition).access == "None"
+
+    def test_only_the_side_of_a_join_that_a_condition_empties_is_not_read(self) -> None:
+        statement = parse("SELECT x.pk FROM orders x LEFT JOIN orders y ON x.pk = y.pk AND 1 = 2", None)
+        query = bind(statement, "demo", dict.fromkeys(statement.tables, ORDERS))
+
+        assert [read.access for read in query.reads(consistent=False)] == ["Scan", "None"]

@@ -16,6 +16,7 @@ from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.planning.filter_language import compile_filter
 from tests.mcp_server.planning.test_access_path import ORDERS
 from tests.mcp_server.planning.typed_items import ODD, PATTERNS, RIGHT, TABLE, bound, literals, only_relation
+from tests.mcp_server.planning.typed_tables import definition
 from tests.support.emulator import Emulator
 
 pytestmark = pytest.mark.slow
@@ -129,32 +130,7 @@ ORDER_ITEMS = [_order(number) for number in range(60)]
 
 @pytest.fixture(scope="module")
 def order_table(dynamodb: Any) -> str:
-    def schema(hash_keys: Any, range_keys: Any) -> list[dict[str, str]]:
-        roles = [*(("HASH", key) for key in hash_keys), *(("RANGE", key) for key in range_keys)]
-        return [{"AttributeName": key.name, "KeyType": role} for role, key in roles]
-
-    indexes: dict[str, list[dict[str, Any]]] = {"GSI": [], "LSI": []}
-    keys = {key.name: key.type.value for key in ORDERS.key}
-    for index in ORDERS.indexes:
-        keys |= {key.name: key.type.value for key in (*index.hash_keys, *index.range_keys)}
-        projection: dict[str, Any] = {"ProjectionType": "ALL"}
-        if index.projected is not None:
-            projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": sorted(index.projected)}
-        definition = {
-            "IndexName": index.name,
-            "KeySchema": schema(index.hash_keys, index.range_keys),
-            "Projection": projection,
-        }
-        indexes[index.kind].append(definition)
-    return _create(
-        dynamodb,
-        "planning_orders",
-        ORDER_ITEMS,
-        KeySchema=schema(ORDERS.key[:1], ORDERS.key[1:]),
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": type_} for name, type_ in keys.items()],
-        GlobalSecondaryIndexes=indexes["GSI"],
-        LocalSecondaryIndexes=indexes["LSI"],
-    )
+    return _create(dynamodb, "planning_orders", ORDER_ITEMS, **definition(ORDERS))
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +170,16 @@ _NAMES = [column.name for column in ORDERS.columns]
         ("total IN (10, 20, 30) OR note = 'note 2'", "Scan", None),
         ("placed IS NULL AND status IS NOT NULL", "Scan", None),
         ("pk = 'a' AND pk = 'b'", "None", None),
+        ("(pk, sk) IN (('a', 3), ('b', 4), ('b', 1000))", "GetItem", None),
+        ("(pk = 'a' AND sk = '3') OR (pk = 'c' AND sk IN (2, '5'))", "GetItem", None),
+        ("(pk = 'a' AND sk > 10) OR (pk = 'a' AND sk < 20) OR (pk = 'b' AND sk = 4)", "Query", None),
+        ("pk = 'a' AND year(placed) = 2024 AND date_trunc('month', placed) = DATE '2024-01-01'", "Query", "by_placed"),
+        (
+            "(customer = 3 AND placed > DATE '2024-01-20') OR (customer = 1 AND placed IS NOT NULL)",
+            "Query",
+            "by_customer",
+        ),
+        ("pk = 'a' AND 1 = 0", "None", None),
     ],
 )
 def test_reads_return_every_row_needed(

@@ -29,7 +29,8 @@ def answer(engine: duckdb.DuckDBPyConnection, sql: str) -> Counter[str]:
     statement = parse(sql, None)
     query = bind(statement, "demo", {name: TABLES[name.name] for name in statement.tables})
     for relation in query.relations:
-        items = received(plan_read(relation, consistent=False).requests, ITEMS[relation.table.name])
+        table = relation.table
+        items = received(plan_read(relation, consistent=False).requests, ITEMS[table.name], table.indexes)
         engine.register(relation.name, rows(relation.columns, items))
     return Counter(map(repr, engine.execute(query.statement).fetchall()))
 

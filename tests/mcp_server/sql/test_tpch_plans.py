@@ -121,7 +121,8 @@ def test_an_equality_of_keys_makes_a_query_of_a_join() -> None:
         "      key condition: l_orderkey = 7\n"
         "      filter in DynamoDB: l_tax > 0.01\n"
         f"      columns: {', '.join(column.name for column in TABLES['lineitem'].columns)}\n"
-        "      estimate: 31 items, 1 pages, 2 read units"
+        "      estimate: 31 items, 1 pages, 2 read units\n"
+        "      instead of: Scan, 1000 items, 49 read units"
     )
 
 

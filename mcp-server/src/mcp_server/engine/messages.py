@@ -104,7 +104,8 @@ def warnings(reads: Sequence[Read]) -> tuple[str, ...]:
                 found[f'Column "{column.name}" of "{table.name}": {note}.'] = None
         for index in read.rejected:
             way = "scanned" if read.access == "Scan" else f"read through {read.index}"
-            found[f'Table "{table.name}" was {way}. Index "{index.name}" was not used: {index.reason}.'] = None
+            use = f'Index "{index.name}" ({index.saving}) was not used: {index.reason}.'
+            found[f'Table "{table.name}" was {way}. {use}'] = None
     return tuple(found)
 
 

@@ -14,9 +14,9 @@ from mcp_server.planning.estimates import (
     scan_estimate,
     table_bytes,
 )
-from mcp_server.planning.key_conditions import KeyConstraint, key_constraints
-from mcp_server.planning.key_paths import Path, primary_keys, query_paths
-from mcp_server.planning.plan import Conjunct, Read, Relation
+from mcp_server.planning.key_conditions import Cases, key_cases
+from mcp_server.planning.key_paths import Path, Rank, primary_keys, query_paths
+from mcp_server.planning.plan import Alternative, Conjunct, Estimate, Read, RejectedIndex, Relation
 from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, OneOf, Predicate, StartsWith
 from mcp_server.planning.requests import (
     Filters,
@@ -33,6 +33,10 @@ FULL_SCAN_ITEMS = 100_000
 FULL_SCAN_BYTES = 64_000_000
 """Scans of larger tables have to be asked for."""
 
+_FIRST: Rank = (-1.0, False, 0)
+_LAST: Rank = (2.0, True, 0)
+"""How a read by primary keys, and a scan, stand among Queries that take as many read units."""
+
 _MAX_SEGMENTS = 8
 _SEGMENT_BYTES = 4 * 1024 * 1024
 
@@ -45,18 +49,16 @@ def full_scan_of(read: Read) -> bool:
 
 def plan_read(relation: Relation, *, consistent: bool) -> Read:
     """The cheapest read that is sure to yield every row the query can use. `consistent` asks for strong consistency."""
+    never = next((conjunct.text for conjunct in relation.conjuncts if conjunct.never), None)
+    if never is not None:
+        return read_nothing(relation, f"No row meets {never}, so nothing is read.", consistent=consistent)
     said = [conjunct.predicate for conjunct in relation.conjuncts if conjunct.predicate is not None]
-    constraints = key_constraints(relation.table, said)
-    if any(constraint.impossible for constraint in constraints.values()):
+    cases = key_cases(relation.table, said)
+    if not cases:
         return read_nothing(
             relation, "The conditions on the key contradict each other, so nothing is read.", consistent=consistent
         )
-    read = _by_key(relation, said, constraints, consistent)
-    if relation.table.item_count < SEEN_WHOLE_ITEMS and read.estimate.items > 1:
-        scan = _scan(relation, consistent)
-        if scan.estimate.read_units < read.estimate.read_units:
-            return replace(scan, reason="The table is so small that reading all of it costs less than reading by key.")
-    return read
+    return _cheapest(relation, said, cases, consistent)
 
 
 def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
@@ -75,18 +77,51 @@ def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
     )
 
 
-def _by_key(
-    relation: Relation, said: list[Predicate], constraints: Mapping[str, KeyConstraint], consistent: bool
-) -> Read:
-    """The read that the conditions on keys allow best; a scan if they allow none."""
-    keys = primary_keys(relation.table, constraints)
-    if keys is not None:
-        return _get(relation, keys, consistent)
-    paths, rejected = query_paths(relation, said, constraints, consistent)
-    best = min(paths, key=lambda path: path.rank, default=None)
-    read = _scan(relation, consistent) if best is None else _query(relation, best, consistent)
-    better = tuple(index for path, index in rejected if best is None or path.rank < best.rank)
-    return replace(read, rejected=better)
+def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], consistent: bool) -> Read:
+    """The read that takes the fewest read units; of equal ones that by key, then the one that names more of a key.
+
+    What keys take is certain, and what a scan takes is not unless the table was seen whole; a Query of partitions whose
+    size nobody knows is only weighed against other Queries.
+    """
+    scan = _scan(relation, consistent)
+    found: list[tuple[Rank, Read]] = []
+    rejected: list[tuple[Path, RejectedIndex]] = []
+    for one in cases:
+        keys = primary_keys(relation.table, one)
+        if keys is not None:
+            found.append((_FIRST, _get(relation, keys, consistent)))
+        paths, lacking = query_paths(relation, said, one, consistent)
+        found += [(path.rank, _query(relation, path, consistent)) for path in paths]
+        rejected += lacking
+    by_key = [one for one in found if one[1].access == "GetItem"]
+    weighed = by_key if by_key and relation.table.partition_items is None else found
+    if not found or relation.table.item_count < SEEN_WHOLE_ITEMS:
+        weighed = [*weighed, (_LAST, scan)]
+    _, best = min(weighed, key=lambda one: (one[1].estimate.read_units, one[0]))
+    if best is scan and found:
+        best = replace(scan, reason="The table is so small that reading all of it costs less than reading by key.")
+    return replace(best, rejected=_helpful(best, rejected), alternatives=_alternatives(best, found, scan))
+
+
+def _helpful(best: Read, rejected: list[tuple[Path, RejectedIndex]]) -> tuple[RejectedIndex, ...]:
+    """The indexes that cannot be read but would take fewer units, with what they would take."""
+    table = best.relation.table
+    helpful: dict[str, RejectedIndex] = {}
+    for path, index in rejected:
+        units = _query_estimate(path, table, consistent=best.consistent).read_units
+        if units < best.estimate.read_units and index.name not in helpful:
+            helpful[index.name] = replace(index, read_units=units, instead_of=best.estimate.read_units)
+    return tuple(helpful.values())
+
+
+def _alternatives(best: Read, found: list[tuple[Rank, Read]], scan: Read) -> tuple[Alternative, ...]:
+    """The ways that were weighed against the best; there is none to a single key."""
+    if best.access == "GetItem" and best.estimate.items == 1:
+        return ()
+    reads = [read for _, read in found if read is not best]
+    if best.access != "Scan":
+        reads.append(scan)
+    return tuple(dict.fromkeys(Alternative(read.access, read.index, read.estimate) for read in reads))
 
 
 def _get(relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], consistent: bool) -> Read:
@@ -127,11 +162,14 @@ def _query(relation: Relation, path: Path, consistent: bool) -> Read:
         key_condition=_text(relation.conjuncts, path.attributes),
         pushed_filters=pushed,
         residual_filters=residual,
-        estimate=query_estimate(
-            table, len(path.conditions), partition=_partition(path, table), share=path.share, consistent=consistent
-        ),
+        estimate=_query_estimate(path, table, consistent=consistent),
         consistent=consistent,
     )
+
+
+def _query_estimate(path: Path, table: Table, *, consistent: bool) -> Estimate:
+    partition = _partition(path, table)
+    return query_estimate(table, len(path.conditions), partition=partition, share=path.share, consistent=consistent)
 
 
 def _partition(path: Path, table: Table) -> float | None:

@@ -25,7 +25,7 @@ def _lines(read: Read) -> Iterator[str]:
     yield f"{read.relation.name}: {read.access} {table.schema}.{table.name}{through}{requests}"
     yield f"reason: {read.reason}"
     for index in read.rejected:
-        yield f"index {index.name} is not used: {index.reason}"
+        yield f"index {index.name} is not used ({index.saving}): {index.reason}"
     if read.key_condition is not None:
         yield f"key condition: {read.key_condition}"
     for condition in read.pushed_filters:
@@ -35,3 +35,6 @@ def _lines(read: Read) -> Iterator[str]:
     yield f"columns: {', '.join(column.name for column in read.relation.columns)}"
     estimate = read.estimate
     yield f"estimate: {estimate.items} items, {estimate.pages} pages, {estimate.read_units:g} read units"
+    for other in read.alternatives:
+        way = f"{other.access} through {other.index}" if other.index is not None else other.access
+        yield f"instead of: {way}, {other.estimate.items} items, {other.estimate.read_units:g} read units"

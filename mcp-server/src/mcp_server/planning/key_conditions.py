@@ -1,6 +1,6 @@
 """What a relation's necessary conditions say about single attributes: the values they may have, within which bounds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -87,6 +87,43 @@ def key_constraints(table: Table, predicates: Iterable[Predicate]) -> Mapping[st
         if constraint is not None:
             constraints[name] = _both(constraints.get(name, KeyConstraint()), constraint)
     return constraints
+
+
+Cases = tuple[Mapping[str, KeyConstraint], ...]
+"""What is said about key attributes, one mapping for each case of a disjunction; every row needed is in one of them."""
+
+MAX_CASES = 1_000
+
+
+def key_cases(table: Table, predicates: Sequence[Predicate]) -> list[Cases]:
+    """The ways to see the conjoined predicates as cases: as one, and by the parts of each disjunction among them.
+
+    Cases that no row can meet are left out.
+    """
+    base = key_constraints(table, predicates)
+    if _impossible(base):
+        return []
+    found: list[Cases] = [(base,)]
+    for leaf in leaves(predicates):
+        if isinstance(leaf, AnyOf) and len(leaf.parts) <= MAX_CASES:
+            cases = [_conjoined(base, key_constraints(table, [part])) for part in leaf.parts]
+            cases = [one for one in cases if not _impossible(one)]
+            if not cases:
+                return []
+            if any(one != base for one in cases):
+                found.append(tuple(cases))
+    return found
+
+
+def _impossible(constraints: Mapping[str, KeyConstraint]) -> bool:
+    return any(constraint.impossible for constraint in constraints.values())
+
+
+def _conjoined(first: Mapping[str, KeyConstraint], second: Mapping[str, KeyConstraint]) -> Mapping[str, KeyConstraint]:
+    return {
+        name: _both(first.get(name, KeyConstraint()), second.get(name, KeyConstraint()))
+        for name in first.keys() | second.keys()
+    }
 
 
 def _all_keys(table: Table) -> Iterable[KeyAttribute]:

@@ -2,13 +2,13 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
 from mcp_server.planning.attribute_values import ScalarValue
-from mcp_server.planning.key_conditions import KeyConstraint, key_value, rejects_null
+from mcp_server.planning.key_conditions import Cases, KeyConstraint, key_value, rejects_null
 from mcp_server.planning.plan import RejectedIndex, Relation
 from mcp_server.planning.predicate import Predicate
 from mcp_server.planning.requests import KeyCondition
@@ -31,22 +31,25 @@ class Path:
     share: float
 
     @property
-    def rank(self) -> tuple[float, bool, int]:
+    def rank(self) -> "Rank":
         """Less is better: a smaller share of each partition, the table before an index, fewer queries."""
         return self.share, self.index is not None, len(self.conditions)
 
 
+Rank = tuple[float, bool, int]
+
+
 def query_paths(
-    relation: Relation, said: list[Predicate], constraints: Mapping[str, KeyConstraint], consistent: bool
+    relation: Relation, said: list[Predicate], cases: Cases, consistent: bool
 ) -> tuple[list[Path], list[tuple[Path, RejectedIndex]]]:
     """The ways to read by Query, and those through indexes that are not sure to hold every row needed."""
     table = relation.table
     range_keys = (table.range_key,) if table.range_key is not None else ()
-    own = _path(table, None, (table.hash_key,), range_keys, constraints)
+    own = _path(table, None, (table.hash_key,), range_keys, cases)
     found = [own] if own is not None else []
     rejected: list[tuple[Path, RejectedIndex]] = []
     for index in table.indexes:
-        path = _path(table, index, index.hash_keys, index.range_keys, constraints)
+        path = _path(table, index, index.hash_keys, index.range_keys, cases)
         if path is None:
             continue
         obstacle = _obstacle(index, relation, said, consistent)
@@ -88,6 +91,47 @@ def _obstacle(index: Index, relation: Relation, said: list[Predicate], consisten
 
 
 def _path(
+    table: Table,
+    index: Index | None,
+    hash_keys: tuple[KeyAttribute, ...],
+    range_keys: tuple[KeyAttribute, ...],
+    cases: Cases,
+) -> Path | None:
+    """The path that takes in all cases; None if one of them names no partition."""
+    paths: list[Path] = []
+    for one in cases:
+        path = _path_of_case(table, index, hash_keys, range_keys, one)
+        if path is None:
+            return None
+        paths.append(path)
+    if len(paths) == 1:
+        return paths[0]
+    conditions = _apart(itertools.chain.from_iterable(path.conditions for path in paths), len(hash_keys))
+    if len(conditions) > MAX_QUERIES:
+        return None
+    attributes = frozenset[str]().union(*(path.attributes for path in paths))
+    narrowed = all(len(one.equals) > len(hash_keys) or one.condition is not None for one in conditions)
+    share = max(path.share for path in paths) if narrowed or not range_keys else 1.0
+    return Path(index, (*hash_keys, *range_keys), conditions, attributes, share)
+
+
+def _apart(conditions: Iterable[KeyCondition], hash_keys: int) -> tuple[KeyCondition, ...]:
+    """The conditions such that no item meets two of them; where two might overlap, their whole partition."""
+    partitions: dict[str, dict[str, KeyCondition]] = {}
+    for one in conditions:
+        partitions.setdefault(repr(one.equals[:hash_keys]), {})[repr(one)] = one
+    found: list[KeyCondition] = []
+    for partition in partitions.values():
+        several = list(partition.values())
+        # Different values of the same sort keys are different items.
+        distinct = len({tuple(name for name, _ in one.equals) for one in several}) == 1 and len(several) == len(
+            {repr(one.equals) for one in several}
+        )
+        found += several if distinct else [KeyCondition(several[0].equals[:hash_keys])]
+    return tuple(found)
+
+
+def _path_of_case(
     table: Table,
     index: Index | None,
     hash_keys: tuple[KeyAttribute, ...],
@@ -160,13 +204,17 @@ def _range(
     return None
 
 
-def primary_keys(
-    table: Table, constraints: Mapping[str, KeyConstraint]
-) -> tuple[Mapping[str, ScalarValue], ...] | None:
-    """Every primary key the query can mean, if they are few enough to be named one by one."""
-    values = [_values(table, key, constraints) for key in table.key]
-    known = [one for one in values if one is not None]
-    if len(known) != len(values) or math.prod(len(one) for one in known) > MAX_KEYS:
-        return None
+def primary_keys(table: Table, cases: Cases) -> tuple[Mapping[str, ScalarValue], ...] | None:
+    """Every primary key the query can mean, once each, if they are few enough to be named one by one."""
     names = [key.name for key in table.key]
-    return tuple(dict(zip(names, combination, strict=True)) for combination in itertools.product(*known))
+    found: dict[str, Mapping[str, ScalarValue]] = {}
+    for constraints in cases:
+        values = [_values(table, key, constraints) for key in table.key]
+        known = [one for one in values if one is not None]
+        if len(known) != len(values) or math.prod(len(one) for one in known) > MAX_KEYS:
+            return None
+        for combination in itertools.product(*known):
+            found[repr(combination)] = dict(zip(names, combination, strict=True))
+        if len(found) > MAX_KEYS:
+            return None
+    return tuple(found.values())

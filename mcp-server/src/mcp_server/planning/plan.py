@@ -13,12 +13,13 @@ class Conjunct:
     """One condition of the query that every useful row of a relation must meet.
 
     `text` is its SQL; `predicate` is None when the algebra cannot say it, or the implied weaker condition when it can
-    say only that. `faithful` tells that predicate and text mean exactly the same.
+    say only that. `faithful` tells that predicate and text mean exactly the same, `never` that it is true of no row.
     """
 
     text: str
     predicate: Predicate | None
     faithful: bool
+    never: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,29 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class RejectedIndex:
-    """An index whose partition key the conditions name, and why it is not read all the same."""
+    """An index whose partition key the conditions name, and why it is not read all the same.
+
+    `read_units` is what it is expected to take instead of the `instead_of` units of the read that is made.
+    """
 
     name: str
     reason: str
+    read_units: float = 0.0
+    instead_of: float = 0.0
+
+    @property
+    def saving(self) -> str:
+        """What reading it would save, in words."""
+        return f"about {self.read_units:g} read units instead of {self.instead_of:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another way to read that would do as well, and what it is expected to take."""
+
+    access: Literal["GetItem", "Query", "Scan", "None"]
+    index: str | None
+    estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +95,8 @@ class Read:
     """How one relation is read. Conditions in `requests` are supersets: the query is applied to what they yield.
 
     `access` is the path in words (`None` when contradictory keys need no read), `index` the secondary index it goes
-    through, `reason` one sentence on why; `rejected` are the indexes that would narrow it more. `key_condition`,
-    `pushed_filters` and `residual_filters` are SQL for people.
+    through, `reason` one sentence on why; `rejected` are the indexes that would narrow it more, `alternatives` the
+    dearer ways that were weighed. `key_condition`, `pushed_filters` and `residual_filters` are SQL for people.
     """
 
     relation: Relation
@@ -90,3 +110,4 @@ class Read:
     estimate: Estimate
     consistent: bool = False
     rejected: tuple[RejectedIndex, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()

@@ -5,6 +5,7 @@ What is not certain to give DuckDB's value is NOT_CONSTANT: a condition is then 
 
 import calendar
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal, InvalidOperation
@@ -44,6 +45,8 @@ _DAYS = {"DAY": 1, "WEEK": 7}
 
 def constant(node: exp.Expr) -> Constant:
     """The value of an expression without columns, or NOT_CONSTANT."""
+    if isinstance(node, exp.Concat):
+        return _joined(node.expressions)
     if any(value for part, value in node.args.items() if part not in _KNOWN_PARTS):
         return NOT_CONSTANT
     match node:
@@ -137,6 +140,13 @@ def _interval(node: exp.Interval) -> Constant:
 
 def _concatenated(left: Constant, right: Constant) -> Constant:
     return left + right if isinstance(left, str) and isinstance(right, str) else NOT_CONSTANT
+
+
+def _joined(parts: Sequence[exp.Expr]) -> Constant:
+    """What `concat` makes of texts; it leaves NULLs out."""
+    found = [constant(part) for part in parts]
+    texts = [part for part in found if isinstance(part, str)]
+    return "".join(texts) if len(texts) + found.count(None) == len(found) and texts else NOT_CONSTANT
 
 
 def _arithmetic(node: exp.Expr, left: Constant, right: Constant) -> Constant:

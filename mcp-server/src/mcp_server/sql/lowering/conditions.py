@@ -1,10 +1,21 @@
 """Conditions of a qualified statement, and what can be told of each by its shape."""
 
-from collections.abc import Collection, Iterable
+import operator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
 
+from mcp_server.sql.constants import constant
+
+_HOLDS: dict[type[exp.Expr], Callable[[int, int], bool]] = {
+    exp.EQ: operator.eq,
+    exp.NEQ: operator.ne,
+    exp.LT: operator.lt,
+    exp.LTE: operator.le,
+    exp.GT: operator.gt,
+    exp.GTE: operator.ge,
+}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Like)
 _STRICT = (exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Paren, exp.Cast)
 _NOT_OF_ONE_ROW = (exp.Query, exp.Exists, exp.AggFunc, exp.Window, exp.Unnest, exp.Explode)
@@ -59,6 +70,27 @@ def _parts(node: exp.Expr) -> Iterable[exp.Expr]:
     if isinstance(node, exp.And):
         return [part for one in node.flatten() for part in _parts(one)]
     return [node]
+
+
+def is_never_true(node: exp.Expr) -> bool:
+    """Whether a condition is false or NULL of every row, as far as constants tell."""
+    match node:
+        case exp.Paren():
+            return is_never_true(node.this)
+        case exp.And():
+            return any(is_never_true(part) for part in node.flatten())
+        case exp.Or():
+            return all(is_never_true(part) for part in node.flatten())
+        case exp.Boolean():
+            return not node.this
+        case exp.Null():
+            return True
+        case exp.EQ() | exp.NEQ() | exp.LT() | exp.LTE() | exp.GT() | exp.GTE():
+            left, right = constant(node.this), constant(node.expression)
+            if left is None or right is None:
+                return not isinstance(node.expression, exp.Any | exp.All)
+            return type(left) is int and type(right) is int and not _HOLDS[type(node)](left, right)
+    return False
 
 
 def rejects_nulls(node: exp.Expr, sources: Collection[str]) -> bool:

@@ -10,7 +10,7 @@ from mcp_server.planning.plan import Conjunct
 from mcp_server.planning.predicate import AllOf
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
-from mcp_server.sql.lowering.conditions import Condition
+from mcp_server.sql.lowering.conditions import Condition, is_never_true
 from mcp_server.sql.lowering.necessity import necessity
 from mcp_server.sql.lowering.output_types import OutputTypes
 from mcp_server.sql.lowering.predicates import read_condition
@@ -32,6 +32,8 @@ def conjuncts(reference: Reference, conditions: Iterable[Condition]) -> tuple[Co
 
 
 def _conjunct(reference: Reference, condition: exp.Expr) -> Conjunct:
+    if is_never_true(condition):
+        return Conjunct(_text(reference, condition), None, False, never=True)
     reading = read_condition(condition, lambda column: _column(reference, column))
     text = _text(reference, condition)
     if reading is None or reading.predicate == AllOf(()):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of, rejects_nulls
+from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of, is_never_true, rejects_nulls
 from mcp_server.sql.lowering.equalities import EqualityClass, derived, equality_classes
 from mcp_server.sql.lowering.join_tree import Join, Kind, Leaf, Tree, join_tree
 from mcp_server.sql.lowering.output_types import OutputTypes, body_of
@@ -111,11 +111,8 @@ class _Search:
             return
         found = self.conditions.setdefault(id(leaf.node), [])
         for one in filters:
-            if (
-                one.of_one_row
-                and one.sources == leaf.aliases
-                and all(one.expression != other.expression for other in found)
-            ):
+            speaks = one.sources == leaf.aliases or (not one.sources and is_never_true(one.expression))
+            if one.of_one_row and speaks and all(one.expression != other.expression for other in found):
                 found.append(one)
         body = body_of(leaf.node, self._sources)
         if body is None or not found:

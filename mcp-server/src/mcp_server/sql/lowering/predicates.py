@@ -4,14 +4,11 @@ The traps are in DuckDB's conversions: text against a number converts the column
 and BETWEEN convert all operands to one type. What is not sure to compare exactly becomes no predicate at all.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
+from collections.abc import Callable
+from datetime import datetime, time
 
 from sqlglot import exp
 
-from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import Column, TypeKind
 from mcp_server.planning.predicate import (
     AllOf,
@@ -23,14 +20,13 @@ from mcp_server.planning.predicate import (
     IsNull,
     OneOf,
     Operator,
-    Predicate,
     StartsWith,
-    Value,
 )
-from mcp_server.sql.constants import NOT_CONSTANT, Constant, constant
+from mcp_server.sql.constants import constant
+from mcp_server.sql.lowering.operands import ColumnOf, Reading, all_of, any_of, target, value_of
 from mcp_server.sql.lowering.patterns import pattern_pieces
-
-ColumnOf = Callable[[exp.Column], Column | None]
+from mcp_server.sql.lowering.rows import equal_rows
+from mcp_server.sql.lowering.terms import read_term
 
 _OPERATORS: dict[type[exp.Expr], Operator] = {
     exp.EQ: "=",
@@ -43,23 +39,7 @@ _OPERATORS: dict[type[exp.Expr], Operator] = {
 _MIRRORED: dict[Operator, Operator] = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _NEGATED: dict[Operator, Operator] = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
-_KEPT: dict[TypeKind, frozenset[exp.DType]] = {
-    TypeKind.DATE: frozenset({exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ}),
-    TypeKind.VARCHAR: frozenset({exp.DType.VARCHAR, exp.DType.TEXT}),
-    TypeKind.BIGINT: frozenset({exp.DType.BIGINT}),
-    TypeKind.BOOLEAN: frozenset({exp.DType.BOOLEAN}),
-}
 _KNOWN_PARTS = frozenset({"this", "expression", "expressions", "low", "high", "negate"})
-_MAX_SCALE = 18
-_MAX_PRECISION = 38
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the algebra can say of a condition; `faithful` when that is all of it."""
-
-    predicate: Predicate
-    faithful: bool
 
 
 def read_condition(node: exp.Expr, column_of: ColumnOf, *, negated: bool = False) -> Reading | None:
@@ -74,9 +54,9 @@ def read_condition(node: exp.Expr, column_of: ColumnOf, *, negated: bool = False
             return read_condition(node.this, column_of, negated=not negated)
         case exp.And() | exp.Or():
             parts = [read_condition(part, column_of, negated=negated) for part in node.flatten()]
-            return _all(parts) if isinstance(node, exp.And) != negated else _any(parts)
+            return all_of(parts) if isinstance(node, exp.And) != negated else any_of(parts)
         case exp.Column():
-            column = _target(node, column_of)
+            column = target(node, column_of)
             if column is None or column.type.kind is not TypeKind.BOOLEAN:
                 return None
             return Reading(Comparison(column.name, "=", not negated), True)
@@ -87,97 +67,31 @@ def read_condition(node: exp.Expr, column_of: ColumnOf, *, negated: bool = False
     return reader(node, column_of, negated != bool(node.args.get("negate")))
 
 
-def _all(parts: Sequence[Reading | None]) -> Reading | None:
-    said = [part for part in parts if part is not None]
-    if not said:
-        return None
-    faithful = len(said) == len(parts) and all(part.faithful for part in said)
-    return Reading(AllOf(tuple(part.predicate for part in said)), faithful)
-
-
-def _any(parts: Sequence[Reading | None]) -> Reading | None:
-    said = [part for part in parts if part is not None]
-    if len(said) < len(parts):
-        return None
-    return Reading(AnyOf(tuple(part.predicate for part in said)), all(part.faithful for part in said))
-
-
-def _target(node: exp.Expr, column_of: ColumnOf) -> Column | None:
-    """The column that an operand is, through casts that change nothing."""
-    if isinstance(node, exp.Paren):
-        return _target(node.this, column_of)
-    if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
-        column = _target(node.this, column_of)
-        return column if column is not None and _keeps(node.to, column) else None
-    return column_of(node) if isinstance(node, exp.Column) else None
-
-
-def _keeps(to: exp.DataType, column: Column) -> bool:
-    """Whether a cast leaves all comparisons as they are. A DATE as a TIMESTAMP is its midnight."""
-    kept = _KEPT.get(column.type.kind, frozenset())
-    return not to.expressions and to.this in kept
-
-
-def _value(found: Constant, column: Column) -> Value | None:
-    """A constant as a value that compares with the column exactly as DuckDB compares the two, or None."""
-    kind = column.type.kind
-    if found is None or found is NOT_CONSTANT:
-        return None
-    if kind is TypeKind.VARCHAR:
-        return found if isinstance(found, str) else None
-    if kind is TypeKind.BOOLEAN:
-        return found if isinstance(found, bool) else None
-    if kind is TypeKind.DATE:
-        return _date(found)
-    if isinstance(found, bool):
-        return None
-    if kind in (TypeKind.BIGINT, TypeKind.DECIMAL):
-        return found if _exact(found) and isinstance(found, int | Decimal) else None
-    if kind is TypeKind.DOUBLE:
-        return found if isinstance(found, int | Decimal | float) else None
-    return None
-
-
-def _exact(found: object) -> bool:
-    """DuckDB reads longer literals as DOUBLE, and finds no common DECIMAL for longer scales."""
-    if isinstance(found, int):
-        return len(str(abs(found))) <= _MAX_PRECISION
-    if isinstance(found, Decimal):
-        exponent = found.as_tuple().exponent
-        scale = -exponent if isinstance(exponent, int) else _MAX_PRECISION
-        return scale <= _MAX_SCALE and len(found.as_tuple().digits) <= _MAX_PRECISION
-    return False
-
-
-def _date(found: object) -> date | None:
-    if isinstance(found, datetime):
-        return found.date() if found.time() == time() else None
-    if isinstance(found, str):
-        return iso_date(found)
-    return found if isinstance(found, date) else None
-
-
 def _comparison(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
     operator = _OPERATORS[type(node)]
     if isinstance(node.expression, exp.Any | exp.All):
         return None
-    column, other = _target(node.this, column_of), node.expression
-    if column is None:
-        column, other, operator = _target(node.expression, column_of), node.this, _MIRRORED[operator]
-    if column is None:
-        return None
+    if isinstance(node.this, exp.Tuple):
+        return equal_rows(node.this, node.expression, column_of) if operator == "=" and not negated else None
     operator = _NEGATED[operator] if negated else operator
+    column, other = target(node.this, column_of), node.expression
+    if column is None:
+        column, other, mirrored = target(node.expression, column_of), node.this, _MIRRORED[operator]
+        if column is None:
+            term = read_term(node.this, operator, node.expression, column_of)
+            return term or read_term(node.expression, mirrored, node.this, column_of)
+        operator = mirrored
     found = constant(other)
     if column.type.kind is TypeKind.DATE and isinstance(found, datetime) and found.time() != time():
         # A date lies before a moment of a day exactly when it is at most that day.
         within: Operator | None = "<=" if operator in ("<", "<=") else ">" if operator in (">", ">=") else None
         return Reading(Comparison(column.name, within, found.date()), True) if within is not None else None
-    value = _value(found, column)
+    value = value_of(other, column)
     return Reading(Comparison(column.name, operator, value), True) if value is not None else None
 
 
 def _is(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
-    column = _target(node.this, column_of)
+    column = target(node.this, column_of)
     if column is None:
         return None
     if isinstance(node.expression, exp.Null):
@@ -191,15 +105,15 @@ def _is(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
 
 def _null_safe(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
     distinct = isinstance(node, exp.NullSafeNEQ) != negated
-    column, other = _target(node.this, column_of), node.expression
+    column, other = target(node.this, column_of), node.expression
     if column is None:
-        column, other = _target(node.expression, column_of), node.this
+        column, other = target(node.expression, column_of), node.this
     if column is None:
         return None
     found = constant(other)
     if found is None:
         return Reading(IsNotNull(column.name) if distinct else IsNull(column.name), True)
-    value = _value(found, column)
+    value = value_of(other, column)
     if value is None:
         return None
     if distinct:
@@ -208,10 +122,15 @@ def _null_safe(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | 
 
 
 def _between(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
-    column = _target(node.this, column_of)
+    column = target(node.this, column_of)
     if column is None:
-        return None
-    low, high = _value(constant(node.args["low"]), column), _value(constant(node.args["high"]), column)
+        ends: tuple[Operator, Operator] = ("<", ">") if negated else (">=", "<=")
+        parts = [
+            read_term(node.this, operator, node.args[end], column_of)
+            for operator, end in zip(ends, ("low", "high"), strict=True)
+        ]
+        return any_of(parts) if negated else all_of(parts)
+    low, high = value_of(node.args["low"], column), value_of(node.args["high"], column)
     if low is None or high is None:
         return None
     if negated:
@@ -220,18 +139,27 @@ def _between(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | No
 
 
 def _in(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
-    column = _target(node.this, column_of)
-    if column is None or not node.expressions:
+    if not node.expressions:
         return None
-    constants = [constant(item) for item in node.expressions]
-    values = [_value(found, column) for found in constants if found is not None]
+    if isinstance(node.this, exp.Tuple):
+        return any_of([equal_rows(node.this, row, column_of) for row in node.expressions]) if not negated else None
+    column = target(node.this, column_of)
+    items = [item for item in node.expressions if constant(item) is not None]
+    if column is None:
+        return _term_in(node.this, items, column_of) if not negated else None
+    values = [value_of(item, column) for item in items]
     told = tuple(value for value in values if value is not None)
     if len(told) < len(values) or not told:
         return None
     if not negated:
         return Reading(OneOf(column.name, told), True)
     # NOT IN a list with NULL is never true, which implies the same.
-    return Reading(AllOf(tuple(Comparison(column.name, "<>", value) for value in told)), None not in constants)
+    faithful = len(items) == len(node.expressions)
+    return Reading(AllOf(tuple(Comparison(column.name, "<>", value) for value in told)), faithful)
+
+
+def _term_in(term: exp.Expr, items: list[exp.Expr], column_of: ColumnOf) -> Reading | None:
+    return any_of([read_term(term, "=", item, column_of) for item in items]) if items else None
 
 
 def _like(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
@@ -241,7 +169,7 @@ def _like(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
         if not isinstance(found, str) or len(found) > 1 or not isinstance(node.this, exp.Like):
             return None
         node, escape, negated = node.this, found, negated != bool(node.this.args.get("negate"))
-    column = _target(node.this, column_of)
+    column = target(node.this, column_of)
     pattern = constant(node.expression)
     if column is None or column.type.kind is not TypeKind.VARCHAR or not isinstance(pattern, str):
         return None
@@ -267,7 +195,7 @@ def _like_reading(column: Column, pattern: str, escape: str, negated: bool) -> R
 
 
 def _part(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
-    column = _target(node.this, column_of)
+    column = target(node.this, column_of)
     part = constant(node.expression)
     if column is None or column.type.kind is not TypeKind.VARCHAR or not isinstance(part, str):
         return None

@@ -99,7 +99,9 @@ def _scan(read: Read) -> ScanEntry:
         "reason": read.reason,
         "pushed_filters": list(read.pushed_filters),
         "residual_filters": list(read.residual_filters),
-        "rejected_indexes": [{"name": index.name, "reason": index.reason} for index in read.rejected],
+        "rejected_indexes": [
+            {"name": index.name, "reason": f"{index.reason}; it would take {index.saving}"} for index in read.rejected
+        ],
         "estimate": {
             "items": read.estimate.items,
             "pages": read.estimate.pages,
