@@ -190,7 +190,9 @@ def test_every_resource_and_prompt_is_documented() -> None:
 
 def offer() -> Offer:
     """What mcp-server offers."""
-    return product(cast("Any", SimpleNamespace(browsing=Anything(), queries=Anything(), limits=Limits())))
+    return product(
+        cast("Any", SimpleNamespace(browsing=Anything(), queries=Anything(), limits=Limits())), cast("Any", None)
+    )
 
 
 def three_cells(title: str) -> list[tuple[str, str]]:

@@ -56,8 +56,9 @@ from mcp_server.surface.prompts.write_query import write_query
 from mcp_server.surface.resources.references import references
 from mcp_server.surface.resources.schemas import schemas
 from mcp_server.surface.resources.table import table
-from mcp_server.surface.server import Surface
+from mcp_server.surface.server import STATE_SECONDS, Surface
 from mcp_server.surface.subscriptions import Subscriptions
+from mcp_server.surface.tools.confirmation import Confirmations
 from mcp_server.surface.tools.describe_table import describe_table
 from mcp_server.surface.tools.explain_sql import explain_sql
 from mcp_server.surface.tools.list_schemas import list_schemas
@@ -237,7 +238,7 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
             background.cancel_scope.cancel()
 
     surface = Surface(
-        product(engine),
+        product(engine, Confirmations(clock, entropy, lifetime_seconds=STATE_SECONDS)),
         Subscriptions(),
         title=settings.brand_name,
         version=version("dynamosql-mcp-server"),
@@ -260,12 +261,12 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
     )
 
 
-def product(engine: Engine) -> Offer:
+def product(engine: Engine, confirmations: Confirmations) -> Offer:
     """What this server offers, in the order in which clients see it."""
     tools = (
         list_tables(engine.browsing),
         describe_table(engine.browsing),
-        run_sql(engine.queries),
+        run_sql(engine.queries, confirmations),
         explain_sql(engine.queries),
     )
     return Offer(

@@ -12,7 +12,7 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.surface.tools.served_tool import ServedTool
 
-OFFER = product(cast("Any", SimpleNamespace(browsing=None, queries=None, limits=Limits())))
+OFFER = product(cast("Any", SimpleNamespace(browsing=None, queries=None, limits=Limits())), cast("Any", None))
 TOOLS = {tool.definition.name: tool for tool in OFFER.tools}
 KEYWORDS = {"type", "description", "enum", "items", "properties", "required", "additionalProperties", "anyOf"}
 

@@ -11,11 +11,15 @@ from mcp_server.engine.meter import Meter
 from mcp_server.engine.results import QueryResult
 from mcp_server.ports.items import Consumption
 from mcp_server.surface.offer import Offer
+from mcp_server.surface.tools.confirmation import Confirmations
 from mcp_server.surface.tools.run_sql import run_sql
+from shared_kernel.clock import SystemClock
+from shared_kernel.entropy import SystemEntropy
 from tests.mcp_server.surface.exchanges import Answer, Exchanges
 from tests.support.mcp_wire import ERAS, Era, message
 
 pytestmark = pytest.mark.anyio
+CONFIRMATIONS = Confirmations(SystemClock(), SystemEntropy(), lifetime_seconds=600)
 
 
 class Reading:
@@ -52,7 +56,7 @@ def call(era: Era, token: str | None) -> tuple[dict[str, Any], dict[str, str]]:
 @pytest.mark.parametrize("era", ERAS)
 async def test_what_was_read_is_reported_as_it_grows(era: Era) -> None:
     reading, answer = Reading(), Answer()
-    served = Exchanges(Offer(tools=(run_sql(cast("Any", reading), progress_seconds=0.001),)))
+    served = Exchanges(Offer(tools=(run_sql(cast("Any", reading), CONFIRMATIONS, progress_seconds=0.001),)))
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: served.post(*call(era, "t"), answer=answer))
@@ -70,7 +74,7 @@ async def test_what_was_read_is_reported_as_it_grows(era: Era) -> None:
 
 async def test_nobody_watches_for_a_client_that_did_not_ask() -> None:
     reading, answer = Reading(), Answer()
-    served = Exchanges(Offer(tools=(run_sql(cast("Any", reading), progress_seconds=0.001),)))
+    served = Exchanges(Offer(tools=(run_sql(cast("Any", reading), CONFIRMATIONS, progress_seconds=0.001),)))
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: served.post(*call("2026-07-28", None), answer=answer))

@@ -43,7 +43,7 @@ async def served() -> Exchanges:
     catalog = HeldCatalog(tables.held, SettableClock())
     browsing = BrowsingService(schemas=Schemas(schemas), catalog=catalog, limits=Limits())
     engine = SimpleNamespace(browsing=browsing, queries=None, limits=Limits())
-    return Exchanges(product(cast("Any", engine)))
+    return Exchanges(product(cast("Any", engine), cast("Any", None)))
 
 
 async def read(served: Exchanges, uri: str, era: Era = MODERN, principal: Principal = ANN) -> str:

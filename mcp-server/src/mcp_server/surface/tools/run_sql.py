@@ -5,13 +5,17 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
+from mcp.types import InputRequiredResult
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import QueryResult, StopReason
+from mcp_server.planning.plan import Read
 from mcp_server.surface.call import Call
+from mcp_server.surface.tools.confirmation import Confirmations, can_ask
 from mcp_server.surface.tools.served_tool import ServedTool, serve
 from mcp_server.surface.tools.statement import StatementArguments
 from shared_kernel import scope
@@ -106,12 +110,25 @@ class RowsPage(TypedDict):
     warnings: Annotated[list[str], Field(description="What to know about this result.")]
 
 
-def run_sql(queries: QueryService, *, progress_seconds: float = PROGRESS_SECONDS) -> ServedTool:
-    """The tool over a QueryService."""
+def run_sql(
+    queries: QueryService, confirmations: Confirmations, *, progress_seconds: float = PROGRESS_SECONDS
+) -> ServedTool:
+    """The tool over a QueryService, and the questions that it asks."""
 
-    async def answer(call: Call, arguments: RunSql) -> RowsPage:
+    async def answer(call: Call, arguments: RunSql) -> RowsPage | InputRequiredResult:
+        confirmed = confirmations.answered(call)
+        try:
+            page = _page(await run(call, arguments, allow_full_scan=arguments.allow_full_scan or confirmed is True))
+        except Failure as failure:
+            if failure.code is not FailureCode.FULL_SCAN_REFUSED or confirmed is False or not can_ask(call):
+                raise
+            return confirmations.question(await scans(call, arguments))
+        await call.log("debug", page["statistics"])
+        return page
+
+    async def run(call: Call, arguments: RunSql, *, allow_full_scan: bool) -> QueryResult:
         async with _reporting(call, progress_seconds) as watch:
-            result = await queries.run_sql(
+            return await queries.run_sql(
                 call.principal,
                 sql=arguments.sql,
                 schema_name=arguments.schema_name,
@@ -119,13 +136,16 @@ def run_sql(queries: QueryService, *, progress_seconds: float = PROGRESS_SECONDS
                 max_rows=arguments.max_rows,
                 cursor=arguments.cursor,
                 consistent_read=arguments.consistent_read,
-                allow_full_scan=arguments.allow_full_scan,
+                allow_full_scan=allow_full_scan,
                 max_read_units=arguments.max_read_units,
                 watch=watch,
             )
-        page = _page(result)
-        await call.log("debug", page["statistics"])
-        return page
+
+    async def scans(call: Call, arguments: RunSql) -> list[Read]:
+        explanation = await queries.explain_sql(
+            call.principal, sql=arguments.sql, schema_name=arguments.schema_name, parameters=arguments.values
+        )
+        return [read for read in explanation.reads if read.access == "Scan"]
 
     return serve(
         answer,

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
+from mcp.types import InputRequiredResult, ToolAnnotations
 from mcp.types import Tool as ToolDefinition
-from mcp.types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -61,7 +61,7 @@ class ServedTool:
 
 
 def serve(
-    call: Callable[[Call, _Arguments], Awaitable[_Result]],
+    call: Callable[[Call, _Arguments], Awaitable[_Result | InputRequiredResult]],
     *,
     name: str,
     title: str,

@@ -1,0 +1,63 @@
+"""Asks a person before a query scans a large table, where the client can ask (2026-07-28, elicitation)."""
+
+from collections.abc import Sequence
+
+from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+
+from mcp_server.planning.plan import Read
+from mcp_server.surface.call import Call
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+
+_QUESTION = "full_scan"
+_REMEMBERED = 10_000
+_FORM = {
+    "type": "object",
+    "properties": {"read_it_all": {"type": "boolean", "title": "Read it all", "description": "Whether to go on."}},
+    "required": ["read_it_all"],
+}
+
+
+class Confirmations:
+    """The questions of one process. A yes counts once: the state that comes with it holds a token.
+
+    The state is sealed on its way, and bound to the principal and to the arguments, so a yes is one to this statement.
+    """
+
+    def __init__(self, clock: Clock, entropy: Entropy, *, lifetime_seconds: float) -> None:
+        self._clock, self._entropy, self._lifetime_seconds = clock, entropy, lifetime_seconds
+        self._used: dict[str, float] = {}
+
+    def question(self, scans: Sequence[Read]) -> InputRequiredResult:
+        """Asks whether these scans may be made."""
+        takes = [
+            f'all of "{scan.relation.table.schema}.{scan.relation.table.name}": about {scan.estimate.items:,} items, '
+            f"{scan.estimate.read_units:,.0f} read units"
+            for scan in scans
+        ]
+        form = ElicitRequestFormParams(message=f"The query reads {'; '.join(takes)}. Go on?", requested_schema=_FORM)
+        return InputRequiredResult(
+            input_requests={_QUESTION: ElicitRequest(params=form)}, request_state=self._entropy.token()
+        )
+
+    def answered(self, call: Call) -> bool | None:
+        """Whether the person said yes; None if this call brings no answer, or one that was used before."""
+        answer = (call.answers or {}).get(_QUESTION)
+        if call.state is None or not isinstance(answer, ElicitResult):
+            return None
+        now = self._clock.monotonic()
+        # In the order in which they expire.
+        while self._used and (next(iter(self._used.values())) <= now or len(self._used) >= _REMEMBERED):
+            del self._used[next(iter(self._used))]
+        if call.state in self._used:
+            return None
+        self._used[call.state] = now + self._lifetime_seconds
+        return answer.action == "accept" and (answer.content or {}).get("read_it_all") is True
+
+
+def can_ask(call: Call) -> bool:
+    """Whether the client asks its person what a result wants to know."""
+    if call.capabilities is None or call.capabilities.elicitation is None:
+        return False
+    asks = call.capabilities.elicitation
+    return asks.form is not None or asks.url is None
