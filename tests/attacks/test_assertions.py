@@ -119,6 +119,7 @@ def hand_in(later: Later, client: Client, assertion: str, **more: str) -> httpx2
         pytest.param({"authorization_details": []}, id="i17-details"),
         pytest.param({"resource": "https://mcp.other.example"}, id="i17-resource"),
         pytest.param({"email": "nobody@example.com"}, id="i17-person"),
+        pytest.param({"email": EMPLOYEE.replace("s", "ſ").replace("a", "ａ")}, id="i17-look-alike"),
         pytest.param({"key": OTHER_KEY}, id="i17-signature"),
     ],
 )

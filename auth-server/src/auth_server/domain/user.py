@@ -57,6 +57,17 @@ def normalise_email(text: str) -> str:
     return email
 
 
+def vouched_email(text: str) -> str:
+    """As normalise_email(), of an address that somebody else vouches for: only its case may differ from its form here.
+
+    What compatibility folds together, such as a full-width letter and a plain one, are two mailboxes elsewhere: whoever
+    has the one must not be taken for whoever has the other. Raises MalformedEmail.
+    """
+    if text != unicodedata.normalize("NFKC", text).strip():
+        raise MalformedEmail
+    return normalise_email(text)
+
+
 def prepare_password(text: str) -> str:
     """The password as it is hashed, so that two keyboards' spellings agree (NIST SP 800-63B §3.1.1.2: NFKC).
 

@@ -14,7 +14,7 @@ from typing import Any
 from auth_server.domain.client import Client
 from auth_server.domain.deployment import AssertionIssuer, Deployment
 from auth_server.domain.failures import Facts, Reason, Refused
-from auth_server.domain.user import MalformedEmail, normalise_email
+from auth_server.domain.user import MalformedEmail, vouched_email
 from auth_server.protocol import compact_jws, resource_indicator
 from auth_server.protocol.compact_jws import CompactJws
 from auth_server.protocol.parameters import Parameters
@@ -171,7 +171,7 @@ def _email(claims: Mapping[str, Any]) -> str:
     if not isinstance(email, str) or claims.get("email_verified", True) is not True:
         raise refused(Defect.EMAIL)
     try:
-        return normalise_email(email)
+        return vouched_email(email)
     except MalformedEmail as error:
         raise refused(Defect.EMAIL) from error
 

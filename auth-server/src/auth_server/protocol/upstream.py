@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlencode
 
 from auth_server.domain.deployment import Upstream
 from auth_server.domain.failures import Facts, Reason, Refused
-from auth_server.domain.user import MalformedEmail, normalise_email
+from auth_server.domain.user import MalformedEmail, vouched_email
 from auth_server.protocol import compact_jws, document_url
 from auth_server.protocol.compact_jws import CompactJws
 from shared_kernel import strict_json
@@ -159,6 +159,6 @@ def _email(claims: Mapping[str, Any]) -> str:
     if not isinstance(email, str) or claims.get("email_verified") is not True:
         raise refused(Defect.EMAIL)
     try:
-        return normalise_email(email)
+        return vouched_email(email)
     except MalformedEmail as error:
         raise refused(Defect.EMAIL) from error
