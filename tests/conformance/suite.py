@@ -47,11 +47,9 @@ class Report:
         }
 
 
-def server_scenarios(revision: str) -> set[str]:
-    """The server scenarios that the suite has for a revision."""
-    listed = subprocess.run(
-        command("list", "--server", "--spec-version", revision), capture_output=True, text=True, check=True, timeout=60
-    ).stdout
+def scenarios(*options: str) -> set[str]:
+    """The scenarios that the suite has, narrowed by the options of its `list` command."""
+    listed = subprocess.run(command("list", *options), capture_output=True, text=True, check=True, timeout=60).stdout
     return set(re.findall(r"^  - (\S+) \[", listed, re.MULTILINE))
 
 

@@ -38,7 +38,7 @@ def url(auth_server: AuthServer, emulator: Emulator, tmp_path_factory: pytest.Te
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_every_server_scenario_passes(revision: str, url: str, tmp_path: Path) -> None:
-    scenarios = suite.server_scenarios(revision)
+    scenarios = suite.scenarios("--server", "--spec-version", revision)
     report = suite.run(tmp_path, "server", "--url", url, "--suite", "all", "--spec-version", revision)
     assert report.ran() >= scenarios, report.output
     assert report.of_status("FAILURE") == set(), report.output

@@ -22,6 +22,7 @@ from shared_kernel.key_file import KEY_BYTES, write_key_file
 from tests.mcp_server.surface.service import MODES, Service
 from tests.mcp_server.web.serving import Issuer, listening, origin_of, serving
 from tests.support.emulator import Emulator
+from tests.support.mcp_wire import message
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -174,6 +175,30 @@ async def test_a_tool_beyond_the_tokens_scopes_is_not_listed_and_a_call_of_it_is
             challenge = response.headers["www-authenticate"]
             assert 'error="insufficient_scope"' in challenge
             assert f'scope="{missing}"' in challenge
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "needed"),
+    [
+        ("resources/read", {"uri": "dynamosql://schemas"}, "schemas:read"),
+        ("resources/read", {"uri": "dynamosql://schemas/shop/tables/any"}, "schemas:read"),
+        ("prompts/get", {"name": "explore_data"}, "schemas:read query"),
+        (
+            "completion/complete",
+            {"ref": {"type": "ref/prompt", "name": "explore_data"}, "argument": {"name": "schema", "value": ""}},
+            "schemas:read query",
+        ),
+    ],
+)
+async def test_what_is_beyond_the_tokens_scopes_is_a_step_up(
+    service: Service, method: str, params: dict[str, Any], needed: str
+) -> None:
+    token = service.issuer.token(scopes=("query",))
+    document, headers = message("2025-11-25", 1, method, params)
+    async with httpx2.AsyncClient(headers={**headers, "Authorization": f"Bearer {token}"}) as http:
+        response = await http.post(service.resource, json=document)
+    assert response.status_code == 403
+    assert f'scope="{needed}"' in response.headers["www-authenticate"]
 
 
 async def test_schemas_are_those_of_the_tenant(service: Service, mode: str) -> None:
