@@ -30,6 +30,14 @@ def test_b02_a_token_of_another_request_or_session_is_refused(target: Target) ->
         assert_page(submit(another, page, csrf=token, decision="approve"), 403)
 
 
+def test_b02_a_page_of_whoever_was_signed_in_before_is_nobodys(target: Target) -> None:
+    """Consent of one person, sent once another has signed in with the same browser."""
+    with target.stranger() as browser:
+        page = target.consent_page(browser)
+        target.consent_page(browser, prompt="login")
+        assert_page(submit(browser, page, decision="approve"), 403)
+
+
 def test_b03_a_request_that_another_browser_began_is_not_this_persons(target: Target) -> None:
     """Neither a page of it nor a form, however the person came to it."""
     with target.stranger() as attacker, target.stranger() as victim:

@@ -235,6 +235,24 @@ def test_b19_a_provider_that_is_away_is_waited_for(later: Later, provider: Provi
     assert int(answer.headers["retry-after"]) > 0
 
 
+def test_b19_a_provider_in_trouble_is_not_asked_by_everybody(later: Later, provider: Provider) -> None:
+    url = f"{PROVIDER}/.well-known/openid-configuration"
+    later.pass_time(3601)
+    later.host.answers[url] = answering(500, b"")
+    before = later.host.requests.count(url)
+    try:
+        with later.stranger() as browser:
+            asked = dict(query_of(str(later.sign_in_page(browser).url)))
+            for _ in range(5):
+                assert_page(browser.get("/login/upstream", params=asked), 503)
+            assert later.host.requests.count(url) == before + 1
+            del later.host.answers[url]
+            later.pass_time(31)
+            assert browser.get("/login/upstream", params=asked).status_code == 303
+    finally:
+        later.host.answers.pop(url, None)
+
+
 def test_b18_only_the_transaction_says_where_to_go_on(later: Later, provider: Provider) -> None:
     with later.stranger() as browser:
         answer = provider.leave(browser, later.sign_in_page(browser))

@@ -7,6 +7,8 @@ and is good once.
 import math
 from dataclasses import dataclass, replace
 
+import anyio
+
 from auth_server.domain import credentials
 from auth_server.domain.audit import EventName
 from auth_server.domain.authorization import SESSION_LIFETIME, TRANSACTION_LIFETIME, Transaction
@@ -30,7 +32,7 @@ from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
 DISCOVERY_SECONDS = 3600.0
-_RETRY_SECONDS = 30
+RETRY_SECONDS = 30
 _ATTEMPT_BITS = 128
 
 
@@ -74,7 +76,8 @@ class UpstreamSignIn:
         self._deployment, self._transactions, self._users, self._sessions = deployment, transactions, users, sessions
         self._replays, self._documents, self._endpoint, self._key_sets = replays, documents, endpoint, key_sets
         self._limiter, self._trail, self._clock, self._entropy = limiter, trail, clock, entropy
-        self._provider: Provider | None = None
+        self._found_or_not: Provider | Refused | None = None
+        self._turn = anyio.Lock()
         self._known_until = -math.inf
 
     @property
@@ -213,15 +216,27 @@ class UpstreamSignIn:
         return SignedIn(new_session_id, SESSION_LIFETIME)
 
     async def _found(self, known: Upstream) -> Provider:
-        """The provider's endpoints, as it has published them within the hour."""
-        if self._provider is None or self._clock.monotonic() >= self._known_until:
-            try:
-                document = await self._documents.document(upstream.discovery_url(known), upstream.MAX_BYTES)
-            except DocumentUnavailable as obstacle:
-                raise _unavailable(obstacle) from obstacle
-            self._provider = upstream.provider(document.content, known)
-            self._known_until = self._clock.monotonic() + DISCOVERY_SECONDS
-        return self._provider
+        """The provider's endpoints, as it has published them within the hour.
+
+        One request at a time asks for them, and after one that failed the next does so in RETRY_SECONDS.
+        """
+        async with self._turn:
+            if self._clock.monotonic() >= self._known_until:
+                try:
+                    document = await self._documents.document(upstream.discovery_url(known), upstream.MAX_BYTES)
+                    self._found_or_not = upstream.provider(document.content, known)
+                    self._known_until = self._clock.monotonic() + DISCOVERY_SECONDS
+                except DocumentUnavailable as obstacle:
+                    self._found_or_not = _unavailable(obstacle)
+                    self._known_until = self._clock.monotonic() + RETRY_SECONDS
+                except Refused as refused:
+                    self._found_or_not = refused
+                    self._known_until = self._clock.monotonic() + RETRY_SECONDS
+            found = self._found_or_not
+        if isinstance(found, Provider):
+            return found
+        assert found is not None  # whoever had a turn leaves one or the other
+        raise Refused(found.reason, found.facts)
 
     def _configured(self) -> Upstream:
         if self._deployment.upstream is None:
@@ -247,5 +262,5 @@ def _account(address: str) -> str:
 
 def _unavailable(obstacle: DocumentUnavailable) -> Refused:
     if obstacle.may_pass:
-        return Refused(Reason.UPSTREAM_UNAVAILABLE, Facts(retry_after=_RETRY_SECONDS))
+        return Refused(Reason.UPSTREAM_UNAVAILABLE, Facts(retry_after=RETRY_SECONDS))
     return upstream.refused(Defect.ERROR)
