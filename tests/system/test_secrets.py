@@ -88,10 +88,10 @@ class Story:
         return answer
 
     def person(self) -> str:
-        """Redeems with mistakes, refreshes, replays, revokes; gives the last access token."""
+        """Redeems with mistakes, refreshes, replays; gives the last access token."""
         code = self.sign_in()
         self.secrets.add(code)
-        redeem = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
+        self.redeem = redeem = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
         wrong_verifier = people.Pkce().verifier
         self.secrets.add(wrong_verifier)
         self.token(400, **redeem, code_verifier=wrong_verifier)
@@ -101,10 +101,14 @@ class Story:
         self.token(400, grant_type="refresh_token", refresh_token=second["refresh_token"] + "x")
         self.token(400, grant_type="refresh_token", refresh_token=second["access_token"])
         self.token(400, grant_type="password", username=EMAIL, password=PASSWORD)
-        self.token(400, **redeem, code_verifier=self.pkce.verifier)
-        form = {"token": second["refresh_token"], "client_id": self.client_id}
-        assert httpx2.post(f"{self.auth.issuer}/revoke", data=form).status_code == 200
+        self.refresh_token = str(second["refresh_token"])
         return str(second["access_token"])
+
+    def ends(self) -> None:
+        """Replays the code, which revokes its grant, and revokes it again. From here on its tokens may be refused."""
+        self.token(400, **self.redeem, code_verifier=self.pkce.verifier)
+        form = {"token": self.refresh_token, "client_id": self.client_id}
+        assert httpx2.post(f"{self.auth.issuer}/revoke", data=form).status_code == 200
 
     def automation(self) -> str:
         """Authenticates in every way, right and wrong; gives an access token."""
@@ -172,6 +176,7 @@ def test_i09_no_secret_of_the_story_reaches_a_log_or_the_store(pair: tuple[AuthS
     auth, mcp = pair
     story = Story(auth, mcp)
     story.queries(story.person())
+    story.ends()
     story.queries(story.automation())
     story.registrations()
     assert len(story.secrets) >= 22
