@@ -1,11 +1,6 @@
-"""An OpenAPI description of auth-server's endpoints for programs, written from docs/endpoints.md and the RFCs.
-
-Where it names a value that means something, such as a client id, it offers real ones, so that what is generated from it
-gets past the first check.
-"""
+"""An OpenAPI description of auth-server's endpoints for programs, written from docs/endpoints.md and the RFCs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from auth_server.domain.client import AuthenticationMethod, GrantType
@@ -21,24 +16,12 @@ _LIST: Schema = {"type": "array", "items": _TEXT}
 _ANYTHING: Schema = {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Real values for parameters, by the parameter's name."""
-
-    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    def parameter(self, name: str) -> Schema:
-        """A string that is often one of the real values."""
-        real = self.values.get(name)
-        return {"anyOf": [{"enum": list(real)}, {"enum": list(real)}, _ANYTHING]} if real else _ANYTHING
-
-
-def description(known: Known) -> dict[str, Any]:
+def description() -> dict[str, Any]:
     """The whole document."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "auth-server", "version": "1"},
-        "paths": {**_documents(), **_endpoints(known), **_management(known), **_probes()},
+        "paths": {**_documents(), **_endpoints(), **_management(), **_probes()},
     }
 
 
@@ -54,7 +37,7 @@ def _documents() -> dict[str, Any]:
     return {path: _read(_answer(schema, headers=cached)) for path, schema in paths.items()}
 
 
-def _endpoints(known: Known) -> dict[str, Any]:
+def _endpoints() -> dict[str, Any]:
     authenticated = ("client_id", "client_secret", "client_assertion_type", "client_assertion")
     authorization = ("response_type", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
     more = ("resource", "prompt", "max_age", "nonce", "request", "request_uri", "dpop_jkt", "id_token_hint")
@@ -89,27 +72,27 @@ def _endpoints(known: Known) -> dict[str, Any]:
     )
     return {
         **{
-            path: {"post": _operation(_refusals(401), success, _body(known, (*names, *authenticated)))}
+            path: {"post": _operation(_refusals(401), success, _body((*names, *authenticated)))}
             for path, (names, success) in posted.items()
         },
         "/userinfo": {method: _operation(_refusals(401, 403), _answer(claims)) for method in ("get", "post")},
         "/oauth/client-info": {
             **{
-                method: _operation(_refusals(401, 404), _answer(_client()), parameters=_query(known, "client_id"))
+                method: _operation(_refusals(401, 404), _answer(_client()), parameters=_query("client_id"))
                 for method in ("get", "head")
             },
-            "post": _operation(_refusals(401), _answer(_client()), _body(known, authenticated)),
+            "post": _operation(_refusals(401), _answer(_client()), _body(authenticated)),
         },
         "/revocations": {
             method: _operation(
-                _refusals(), _answer(None, content="application/revocations+jwt"), parameters=_query(known, "after")
+                _refusals(), _answer(None, content="application/revocations+jwt"), parameters=_query("after")
             )
             for method in ("get", "head")
         },
     }
 
 
-def _management(known: Known) -> dict[str, Any]:
+def _management() -> dict[str, Any]:
     registered = _object(
         {
             "registration_access_token": _TEXT,
@@ -131,13 +114,13 @@ def _management(known: Known) -> dict[str, Any]:
         token_endpoint_auth_method={"enum": [*AuthenticationMethod]},
         scope=_TEXT,
     )
-    metadata = _metadata(known)
-    one = [{"name": "client_id", "in": "path", "required": True, "schema": {"enum": [*known.values["client_id"], "x"]}}]
+    metadata = {JSON: _metadata()}
+    one = [{"name": "client_id", "in": "path", "required": True, "schema": _TEXT}]
     return {
-        "/register": {"post": _operation(_refusals(401), _answer(registered, 201), {JSON: metadata})},
+        "/register": {"post": _operation(_refusals(401), _answer(registered, 201), metadata)},
         "/register/{client_id}": {
             "get": _operation(_refusals(401), _answer(registered), parameters=one),
-            "put": _operation(_refusals(401), _answer(registered), {JSON: metadata}, parameters=one),
+            "put": _operation(_refusals(401), _answer(registered), metadata, parameters=one),
             "delete": _operation(_refusals(401), _empty(204), parameters=one),
         },
     }
@@ -149,22 +132,21 @@ def _probes() -> dict[str, Any]:
     return {path: _read(_answer(live, headers=headers)) for path in ("/livez", "/readyz")}
 
 
-def _metadata(known: Known) -> Schema:
+def _metadata() -> Schema:
     """What a client may register with; it is generous, for the server is to judge it."""
     key = {
         "type": "object",
         "properties": {"kty": {"enum": ["EC", "RSA", "OKP"]}, "crv": _TEXT, "x": _TEXT, "n": _TEXT},
     }
     key_set = {"type": "object", "properties": {"keys": {"type": "array", "items": key}}}
-    real = [{"enum": [each]} for each in known.values.get("redirect_uri", ())]
     named = {
-        "client_id": known.parameter("client_id"),
+        "client_id": _ANYTHING,
         "client_name": _ANYTHING,
-        "redirect_uris": {"type": "array", "items": {"anyOf": [*real, _ANYTHING]}, "maxItems": 22},
-        "grant_types": {"type": "array", "items": {"anyOf": [{"enum": [*GrantType]}, _ANYTHING]}},
+        "redirect_uris": {"type": "array", "items": _ANYTHING, "maxItems": 22},
+        "grant_types": {"type": "array", "items": {"enum": [*GrantType, "implicit"]}},
         "response_types": {"type": "array", "items": {"enum": ["code", "token"]}},
         "token_endpoint_auth_method": {"enum": [*AuthenticationMethod, "client_secret_jwt", ""]},
-        "scope": known.parameter("scope"),
+        "scope": _ANYTHING,
         "jwks": key_set,
         "jwks_uri": {"enum": ["https://client.example/jwks.json", "http://127.0.0.1/x", "x"]},
         "software_statement": _ANYTHING,
@@ -238,13 +220,12 @@ def _operation(
     }
 
 
-def _query(known: Known, name: str) -> list[Schema]:
-    return [{"name": name, "in": "query", "required": False, "schema": known.parameter(name)}]
+def _query(name: str) -> list[Schema]:
+    return [{"name": name, "in": "query", "required": False, "schema": _ANYTHING}]
 
 
-def _body(known: Known, names: Iterable[str]) -> dict[str, Schema]:
-    properties = {name: known.parameter(name) for name in names}
-    schema = {"type": "object", "properties": properties}
+def _body(names: Iterable[str]) -> dict[str, Schema]:
+    schema = {"type": "object", "properties": dict.fromkeys(names, _ANYTHING), "additionalProperties": False}
     return {FORM: schema, JSON: schema}
 
 

@@ -6,7 +6,7 @@ from operator import methodcaller
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, precondition, rule
+from hypothesis.stateful import invariant, rule
 
 from auth_server.domain.client import Registration
 from auth_server.domain.device import DEVICE_CODE_LIFETIME, DeviceAuthorization
@@ -59,7 +59,6 @@ class FamilyMachine(Machine):
         for state in self.states:
             state.start_device(device, client_id)
 
-    @precondition(lambda self: self.states[0].families)
     @rule(
         doings=st.lists(
             st.tuples(
@@ -75,6 +74,8 @@ class FamilyMachine(Machine):
     )  # fmt: skip
     def act(self, doings: list[tuple[str, int]]) -> None:
         """Up to four actors do something at once, often the same."""
+        if not self.states[0].families:
+            return  # a precondition would have what is drawn depend on who wins a race, which Hypothesis forbids
         calls = [self._doing(doing, number) for doing, number in doings]
         for (verb, arguments), answer in zip(calls, self.at_once(calls), strict=True):
             if answer == Redeemed():
@@ -83,7 +84,6 @@ class FamilyMachine(Machine):
                 self.stolen.add(arguments[0])
         assert len(self.redeemed) == len(set(self.redeemed)), "a code was spent twice"
 
-    @precondition(lambda self: self.states[0].devices)
     @rule(
         doings=st.lists(
             st.tuples(st.sampled_from(["poll", "poll", "approve_device", "approve_device", "deny_device"]), NUMBERS),
@@ -94,6 +94,8 @@ class FamilyMachine(Machine):
     def decide(self, doings: list[tuple[str, int]]) -> None:
         """Devices poll while people decide."""
         devices = list(self.states[0].devices)
+        if not devices:
+            return
         calls: list[Call] = []
         for verb, number in doings:
             device = devices[-1 - number // 4 % len(devices)]
