@@ -123,7 +123,7 @@ class UpstreamSignIn:
             raise Refused(Reason.FORGED_FORM, transactions.facts(transaction))
         try:
             found = await self._identity(known, callback, (browser_id, transaction_id, attempt), address)
-            started = await self._started(found, transaction, session_id, now)
+            user_id, started = await self._started(found, transaction, session_id, now)
         except Refused as refused:
             if refused.reason is Reason.UPSTREAM_REFUSED:
                 self._trail.record(
@@ -138,6 +138,14 @@ class UpstreamSignIn:
                 raise Refused(refused.reason, replace(facts, defect=refused.facts.defect)) from refused
             raise
         await self._limiter.sign_in_succeeded(_account(address), address)
+        self._trail.record(
+            EventName.SIGNED_IN,
+            flow_id=transaction.flow_id,
+            client_id=transaction.request.client_id,
+            user_id=user_id,
+            address=address,
+            provider=known.issuer,
+        )
         return Arrived(transaction_id, started)
 
     async def _identity(
@@ -189,7 +197,10 @@ class UpstreamSignIn:
         if not public_keys.verifies(key, jws.algorithm, jws.signed, jws.signature):
             raise upstream.refused(Defect.SIGNATURE)
 
-    async def _started(self, found: Identity, transaction: Transaction, session_id: str | None, now: float) -> SignedIn:
+    async def _started(
+        self, found: Identity, transaction: Transaction, session_id: str | None, now: float
+    ) -> tuple[str, SignedIn]:
+        """Who was signed in, and how."""
         # Whoever was signed in there long ago may be somebody else at the keyboard by now.
         authenticated_at = now if found.authenticated_at is None else min(now, found.authenticated_at)
         if transaction.authenticated_since > 0:
@@ -207,13 +218,7 @@ class UpstreamSignIn:
         )
         if not started:  # disabled
             raise upstream.refused(Defect.NO_SUCH_PERSON)
-        self._trail.record(
-            EventName.SIGNED_IN,
-            flow_id=transaction.flow_id,
-            client_id=transaction.request.client_id,
-            user_id=user.user_id,
-        )
-        return SignedIn(new_session_id, SESSION_LIFETIME)
+        return user.user_id, SignedIn(new_session_id, SESSION_LIFETIME)
 
     async def _found(self, known: Upstream) -> Provider:
         """The provider's endpoints, as it has published them within the hour.
