@@ -89,7 +89,34 @@ class Statements:
         cases = [f"({self._key(keys, columns)})" for _ in range(self.dice.choice([1, 1, 2, 3]))]
         rest = f" and {self._condition(columns, 1)}" if self.dice.random() < 0.5 else ""
         names = self.dice.sample(list(columns), min(3, len(columns)))
-        return f"select {', '.join(names)} from {table.name} where ({' or '.join(cases)}){rest}"
+        where = f"({' or '.join(cases)}){rest}"
+        if len(cases) == 1 and self.dice.random() < 0.4:
+            return self._end(table, keys, columns, where if self.dice.random() < 0.3 else self._simply(keys, columns))
+        return f"select {', '.join(names)} from {table.name} where {where}"
+
+    def _simply(self, keys: tuple[str, str], columns: Mapping[str, Column]) -> str:
+        """One value of one key, and at most a range of its companion."""
+        partition, other = (columns[name] for name in keys)
+        first, second = self._literal(other), self._literal(other)
+        ranges = ["", "", f" and {other.name} > {first}", f" and {other.name} <= {first}"]
+        ranges += [f" and {other.name} between {first} and {second}", f" and {other.name} is not null"]
+        return f"{partition.name} = {self._literal(partition)}{self.dice.choice(ranges)}"
+
+    def _end(self, table: Table, keys: tuple[str, str], columns: Mapping[str, Column], where: str) -> str:
+        """The first or the last rows by a key, told apart by the first column where the key does not."""
+        other = keys[1]
+        end, way = self.dice.choice(["min", "max"]), self.dice.choice(["", " desc"])
+        limit = f"limit {self.dice.randint(1, 4)}{self.dice.choice(['', ' offset 1'])}"
+        any_name = self.dice.choice(list(columns))
+        return self.dice.choice(
+            [
+                f"select {end}({other}) from {table.name} where {where}",
+                f"select {end}({any_name}) from {table.name} where {where}",
+                f"select {other} from {table.name} where {where} order by {other}{way} {limit}",
+                f"select {other} as z from {table.name} where {where} order by z{way} {limit}",
+                f"select {other}, {keys[0]} from {table.name} where {where} order by 1{way} nulls last {limit}",
+            ]
+        )
 
     def _key(self, keys: tuple[str, str], columns: Mapping[str, Column]) -> str:
         partition, other = (columns[name] for name in keys)

@@ -14,7 +14,7 @@ from mcp_server.planning.estimates import read_units
 from mcp_server.planning.plan import Read, Request
 from mcp_server.ports.items import Consumption, TableChanged
 from tests.mcp_server.doubles.tables import HeldTable, HeldTables, wired
-from tests.mcp_server.planning.filter_language import compile_filter
+from tests.mcp_server.planning.filter_language import compile_filter, ordered
 
 PAGE_BYTES = 1 << 20
 
@@ -33,6 +33,7 @@ class HeldItems:
     ) -> AsyncGenerator[pa.RecordBatch]:
         name = read.relation.table.physical_name
         decoder = PageDecoder(read.relation, schema.overrides.get(name, {}))
+        rows = 0
         for request in read.requests:
             held = self._tables.get(name)
             if held is None:
@@ -46,6 +47,9 @@ class HeldItems:
                 observe(Consumption(len(items), len(scanned), len(body), _units(scanned, request)))
                 if items:
                     yield decoder.decode(body, len(items))
+                    rows += len(items)
+                    if read.enough is not None and rows >= read.enough:
+                        return
 
 
 def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[Any], list[Any]]]:
@@ -62,15 +66,23 @@ def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[Any], list[
     passes = compile_filter(arguments.get("FilterExpression"), names, values)
     segment, segments = arguments.get("Segment", 0), arguments.get("TotalSegments", 1)
     page: list[Any] = []
-    size = 0
-    for item in held.items[segment::segments]:
+    size, limit = 0, arguments.get("Limit")
+    stored = _sorted(held) if request.operation == "Query" else held.items
+    stored = stored if arguments.get("ScanIndexForward", True) else stored[::-1]
+    for item in stored[segment::segments]:
         if matches(item):
             page.append(item)
             size += av.size(item)
-            if size > PAGE_BYTES:
+            if size > PAGE_BYTES or len(page) == limit:
                 yield page, list(filter(passes, page))
-                page, size = [], 0
+                page, size, limit = [], 0, limit * 2 if limit is not None else None
     yield page, list(filter(passes, page))
+
+
+def _sorted(held: HeldTable) -> list[Any]:
+    """The items in the order of their sort key."""
+    names = [name for name, _ in held.key[1:]]
+    return sorted(held.items, key=lambda item: [ordered(item[name]) for name in names])
 
 
 def _units(scanned: list[Any], request: Request) -> float:

@@ -175,10 +175,37 @@ async def test_a_limit_stops_reading(service: Service) -> None:
     """20 pages of 1 MB: only a few are read ahead of DuckDB, which needs one."""
     await service.create("eng_wide", [{"pk": {"S": f"k{i}"}, "t": {"S": WIDE * 15}} for i in range(600)])
     everything = await service.run("SELECT count(*), max(length(t)) FROM eng_wide")
-    limited = await service.run("SELECT * FROM eng_wide LIMIT 1")
+    limited = await service.run("SELECT upper(pk) FROM eng_wide WHERE length(t) > 1 LIMIT 1")
     assert (everything.rows, everything.statistics.items_read) == ([[600, 30_000]], 600)
     assert (len(limited.rows), limited.stop_reason) == (1, "complete")
     assert limited.statistics.pages_read < everything.statistics.pages_read
+
+
+async def test_a_limit_reads_no_more_items_than_it_needs(service: Service, tables: None) -> None:
+    limited = await service.run("SELECT * FROM eng_big LIMIT 10")
+    explained = await service.queries().explain_sql(ANN, sql="SELECT * FROM eng_big LIMIT 10")
+
+    assert len(limited.rows) == 10
+    assert (limited.statistics.items_read, limited.statistics.pages_read) == (10, 1)
+    assert limited.statistics.read_units < 10
+    assert explained.reads[0].estimate.items == 10
+    assert "stops after: 10 items" in explained.plan
+
+
+async def test_a_limit_needs_no_permission_to_scan_a_large_table(service: Service, tables: None) -> None:
+    queries = service.queries(full_scan_items=600)
+
+    assert len((await queries.run_sql(ANN, sql="SELECT pk FROM eng_big LIMIT 10")).rows) == 10
+
+
+async def test_the_last_items_of_a_partition_are_read_alone(service: Service, tables: None) -> None:
+    last = await service.run("SELECT n, total FROM eng_orders WHERE pk = 'cust1' ORDER BY n DESC LIMIT 2")
+    most = await service.run("SELECT max(n) FROM eng_orders WHERE pk = 'cust1'")
+    some = await service.run("SELECT n FROM eng_orders WHERE pk = 'cust1' AND total < 13 ORDER BY n DESC LIMIT 1")
+
+    assert (last.rows, last.statistics.items_read) == ([[3, "13.25"], [2, "12.25"]], 2)
+    assert (most.rows, most.statistics.items_read) == ([[3]], 1)
+    assert some.rows == [[2]]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from mcp_server.domain.schema import Index
-from mcp_server.planning.plan import Request
+from mcp_server.planning.plan import Read, Request
 
 Item = Mapping[str, Mapping[str, Any]]
 Condition = Callable[[Item], bool]
@@ -27,6 +27,26 @@ def compile_filter(expression: str | None, names: Mapping[str, str], values: Map
     condition = parser.disjunction()
     assert parser.peek() is None, f"left over: {parser.tokens}"
     return condition
+
+
+def received_by(read: Read, stored: Sequence[Item]) -> list[Item]:
+    """What a read yields of a table's items: the first pages, where few rows are enough."""
+    table = read.relation.table
+    index = next((one for one in table.indexes if one.name == read.index), None)
+    keys = index.range_keys if index is not None else [table.range_key] if table.range_key is not None else []
+    if read.access == "Query":
+        sorted_by = [key.name for key in keys if key is not None]
+        held = [item for item in stored if all(name in item for name in sorted_by)]
+        stored = sorted(held, key=lambda item: [ordered(item[name]) for name in sorted_by])
+        if any(request.arguments.get("ScanIndexForward") is False for request in read.requests):
+            stored = stored[::-1]
+    return received(read.requests, stored, table.indexes)[: read.enough]
+
+
+def ordered(value: Mapping[str, Any]) -> Any:
+    """A key's value, to sort by."""
+    ((descriptor, content),) = value.items()
+    return Decimal(content) if descriptor == "N" else content.encode()
 
 
 def received(requests: Sequence[Request], stored: Sequence[Item], indexes: Sequence[Index] = ()) -> list[Item]:

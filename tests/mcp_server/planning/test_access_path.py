@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.domain.failures import Failure
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Index, KeyAttribute, Table, TypeKind
 from mcp_server.planning.access_path import full_scan_of, plan_read
 from mcp_server.planning.plan import Read
@@ -508,3 +509,83 @@ class TestAlternatives:
         query = bind(statement, "demo", dict.fromkeys(statement.tables, ORDERS))
 
         assert [read.access for read in query.reads(consistent=False)] == ["Scan", "None"]
+
+
+def _read_of(sql: str, table: Table = ORDERS) -> Read:
+    statement = parse(sql, None)
+    [read] = bind(statement, "demo", dict.fromkeys(statement.tables, table)).reads(consistent=False)
+    return read
+
+
+class TestGoals:
+    @pytest.mark.parametrize(
+        ("sql", "enough"),
+        [
+            ("SELECT * FROM orders LIMIT 10", 10),
+            ("SELECT pk, total + 1 FROM orders LIMIT 10 OFFSET 5", 15),
+            ("SELECT * FROM orders WHERE pk = 'a' LIMIT 3", 3),
+            ("SELECT * FROM orders WHERE pk = 'a' AND sk BETWEEN 1 AND 5 ORDER BY sk DESC LIMIT 3", 3),
+            ("SELECT max(sk) FROM orders WHERE pk = 'a'", 1),
+            ("SELECT max(placed) FROM orders WHERE customer = 7 AND placed IS NOT NULL", 1),
+            ("SELECT note FROM orders WHERE a = 'x' AND b = 1 AND c = 'y' AND d > 3 ORDER BY d LIMIT 1", 1),
+        ],
+    )
+    def test_few_rows_are_enough(self, sql: str, enough: int) -> None:
+        read = _read_of(sql)
+
+        assert read.enough == enough
+        assert read.estimate.items <= enough
+        assert [request.arguments["Limit"] for request in read.requests] == [enough]
+        assert read.requests[0].arguments.get("ScanIndexForward", True) is not ("DESC" in sql or "max" in sql)
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT DISTINCT pk FROM orders LIMIT 10",
+            "SELECT pk FROM orders GROUP BY pk LIMIT 10",
+            "SELECT count(*) FROM orders LIMIT 1",
+            "SELECT row_number() OVER () FROM orders LIMIT 1",
+            "SELECT unnest(string_split(note, ',')) FROM orders LIMIT 10",
+            "SELECT note FROM orders ORDER BY note LIMIT 1",
+            "SELECT sk FROM orders ORDER BY sk LIMIT 1",
+            "SELECT max(sk), min(sk) FROM orders WHERE pk = 'a'",
+            "SELECT max(sk) FROM orders WHERE pk = 'a' AND total > 3",
+            "SELECT max(sk) FROM orders WHERE pk = 'a' AND sk > 1 AND sk < 9",
+            "SELECT max(sk) FROM orders WHERE pk = 'a' AND sk IN (SELECT 1)",
+            "SELECT max(sk) FROM orders WHERE pk = 'a' AND sk <> 3",
+            "SELECT max(sk) FROM orders WHERE pk = 'a' AND random() > 0",
+            "SELECT max(sk, 2) FROM orders WHERE pk = 'a'",
+            "SELECT max(sk) FILTER (sk < 3) FROM orders WHERE pk = 'a'",
+            "SELECT max(sk) FROM orders WHERE pk IN ('a', 'b')",
+            "SELECT max(total) FROM orders WHERE pk = 'a'",
+            "SELECT pk FROM orders WHERE total = 3 LIMIT 1",
+            "SELECT pk FROM orders LIMIT 10%",
+            "SELECT * FROM orders WHERE pk = 'a' ORDER BY sk, note LIMIT 1",
+            "SELECT * FROM (SELECT * FROM orders) LIMIT 1",
+            "SELECT * FROM orders USING SAMPLE 3 LIMIT 1",
+        ],
+    )
+    def test_every_row_may_count(self, sql: str) -> None:
+        try:
+            read = _read_of(sql)
+        except Failure:
+            return  # refused: nothing is read
+        assert read.enough is None
+        assert "ScanIndexForward" not in read.requests[0].arguments
+
+    def test_a_sort_key_that_is_declared_another_type_has_another_order(self) -> None:
+        columns = tuple(replace(one, type=VARCHAR) if one.name == "sk" else one for one in ORDERS.columns)
+
+        assert _read_of("SELECT max(sk) FROM orders WHERE pk = 'a'", replace(ORDERS, columns=columns)).enough is None
+
+    def test_a_limit_is_no_full_scan(self) -> None:
+        huge = replace(ORDERS, item_count=10**9, size_bytes=10**12)
+
+        assert not full_scan_of(_read_of("SELECT * FROM orders LIMIT 10", huge))
+        assert full_scan_of(_read_of("SELECT * FROM orders WHERE total = 1 LIMIT 10", huge))
+
+    def test_a_scan_for_few_rows_that_meet_conditions_begins_with_a_small_page(self) -> None:
+        small = replace(ORDERS, item_count=1000, size_bytes=100_000)
+        read = _read_of("SELECT * FROM orders WHERE total = 1 LIMIT 10", small)
+
+        assert (read.enough, read.requests[0].arguments["Limit"]) == (None, 100)

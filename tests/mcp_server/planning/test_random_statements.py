@@ -11,7 +11,7 @@ import pytest
 from mcp_server.planning.access_path import plan_read
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
-from tests.mcp_server.planning.filter_language import received
+from tests.mcp_server.planning.filter_language import received_by
 from tests.mcp_server.planning.typed_tables import ITEMS, RANDOM_TABLES, TABLES, oracle, rows
 from tests.support.random_sql import Statements
 
@@ -29,8 +29,7 @@ def answer(engine: duckdb.DuckDBPyConnection, sql: str) -> Counter[str]:
     statement = parse(sql, None)
     query = bind(statement, "demo", {name: TABLES[name.name] for name in statement.tables})
     for relation in query.relations:
-        table = relation.table
-        items = received(plan_read(relation, consistent=False).requests, ITEMS[table.name], table.indexes)
+        items = received_by(plan_read(relation, consistent=False), ITEMS[relation.table.name])
         engine.register(relation.name, rows(relation.columns, items))
     return Counter(map(repr, engine.execute(query.statement).fetchall()))
 

@@ -142,6 +142,13 @@ async def test_an_allow_list_hides_all_other_tables(world: World, orders: Table)
         ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND total > 2", "Query", 2, 4, 0.5),
         ("SELECT n, raw FROM ctr_orders WHERE n > 1", "Scan", 6, 12, 0.5),
         ("SELECT count(*) FROM ctr_orders", "Scan", 12, 12, 0.5),
+        ("SELECT pk, total FROM ctr_orders LIMIT 5", "Scan", 5, 5, 0.5),
+        ("SELECT pk, total FROM ctr_orders LIMIT 5 OFFSET 20", "Scan", 12, 12, 0.5),
+        ("SELECT total FROM ctr_orders WHERE pk = 'c1' LIMIT 3", "Query", 3, 3, 0.5),
+        ("SELECT total FROM ctr_orders WHERE pk IN ('c1', 'c2') LIMIT 3", "Query", 8, 8, 1.0),
+        ("SELECT max(n) FROM ctr_orders WHERE pk = 'c1' AND n < 3", "Query", 1, 1, 0.5),
+        ("SELECT max(n) FROM ctr_orders WHERE pk = 'nosuch'", "Query", 0, 0, 0.5),
+        ("SELECT total FROM ctr_orders WHERE pk = 'c1' ORDER BY total LIMIT 1", "Query", 4, 4, 0.5),
         ("SELECT total FROM ctr_orders WHERE pk = 'nosuch'", "Query", 0, 0, 0.5),
         ("SELECT total FROM ctr_orders WHERE pk = 'a' AND pk = 'b'", "None", 0, 0, 0.0),
     ],
@@ -159,6 +166,27 @@ async def test_requests_are_carried_out_and_measured(
     assert all(response.bytes > 0 for response in consumed)
     if "raw" in sql:
         assert {row["raw"] for row in found} == {b"\xff"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT n FROM ctr_orders WHERE pk = 'c1' ORDER BY n LIMIT 2", [0, 1]),
+        ("SELECT n FROM ctr_orders WHERE pk = 'c1' ORDER BY n DESC LIMIT 1 OFFSET 1", [3, 2]),
+        ("SELECT n AS z FROM ctr_orders WHERE pk = 'c1' AND n > 1 ORDER BY z LIMIT 1", [2]),
+        ("SELECT min(n) FROM ctr_orders WHERE pk = 'c1'", [0]),
+        ("SELECT max(n) FROM ctr_orders WHERE pk = 'c1' AND n BETWEEN 0 AND 2", [2]),
+    ],
+)
+async def test_the_ends_of_a_partition_are_read_alone(
+    world: World, orders: Table, sql: str, expected: list[int]
+) -> None:
+    large = replace(orders, item_count=1000, size_bytes=100_000)
+
+    found, consumed = await world.read(large, sql)
+
+    assert [row["n"] for row in found] == expected
+    assert [response.scanned for response in consumed] == [len(expected)]
 
 
 async def test_a_large_table_comes_in_pages_that_can_be_left(world: World) -> None:

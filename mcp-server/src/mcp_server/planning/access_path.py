@@ -9,14 +9,15 @@ from mcp_server.domain.schema import Table
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.estimates import (
     NOTHING,
+    first_estimate,
     keys_estimate,
     query_estimate,
     scan_estimate,
     table_bytes,
 )
 from mcp_server.planning.key_conditions import Cases, key_cases
-from mcp_server.planning.key_paths import Path, Rank, primary_keys, query_paths
-from mcp_server.planning.plan import Alternative, Conjunct, Estimate, Read, RejectedIndex, Relation
+from mcp_server.planning.key_paths import Path, Rank, exact_keys, primary_keys, query_paths
+from mcp_server.planning.plan import Alternative, Conjunct, Estimate, Goal, Read, RejectedIndex, Relation
 from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, OneOf, Predicate, StartsWith
 from mcp_server.planning.requests import (
     Filters,
@@ -37,6 +38,9 @@ _FIRST: Rank = (-1.0, False, 0)
 _LAST: Rank = (2.0, True, 0)
 """How a read by primary keys, and a scan, stand among Queries that take as many read units."""
 
+_FIRST_PAGE = 100
+"""Items that a scan looks at first for few rows that meet conditions."""
+
 _MAX_SEGMENTS = 8
 _SEGMENT_BYTES = 4 * 1024 * 1024
 
@@ -44,6 +48,8 @@ _SEGMENT_BYTES = 4 * 1024 * 1024
 def full_scan_of(read: Read) -> bool:
     """Whether a read scans a whole table so large (100,000 items or 64 MB) that it has to be asked for."""
     table = read.relation.table
+    if read.enough is not None:
+        return False
     return read.access == "Scan" and (table.item_count > FULL_SCAN_ITEMS or table_bytes(table) > FULL_SCAN_BYTES)
 
 
@@ -151,6 +157,14 @@ def _query(relation: Relation, path: Path, consistent: bool) -> Read:
     conjuncts = [conjunct for conjunct in relation.conjuncts if not _on_keys(conjunct, path.attributes)]
     filters, pushed, residual = _filters(relation, conjuncts, frozenset(without))
     index = path.index.name if path.index is not None else None
+    goal = relation.goal
+    if goal is not None and not (
+        exact_keys(relation, path) and (goal.order is None or path.ordered_by(goal.order, table))
+    ):
+        goal = None
+    estimate = _query_estimate(path, table, consistent=consistent)
+    if goal is not None:
+        estimate = first_estimate(table, goal.rows, estimate, consistent=consistent)
     partitions = "one partition" if len(path.conditions) == 1 else f"{len(path.conditions)} partitions or sort keys"
     where = f'of index "{index}"' if index is not None else "of the table"
     return Read(
@@ -158,12 +172,13 @@ def _query(relation: Relation, path: Path, consistent: bool) -> Read:
         access="Query",
         index=index,
         reason=f"The conditions name {partitions} {where}.",
-        requests=tuple(query_requests(relation, path.conditions, filters, index, consistent=consistent)),
+        requests=tuple(query_requests(relation, path.conditions, filters, index, consistent=consistent, goal=goal)),
         key_condition=_text(relation.conjuncts, path.attributes),
         pushed_filters=pushed,
         residual_filters=residual,
-        estimate=_query_estimate(path, table, consistent=consistent),
+        estimate=estimate,
         consistent=consistent,
+        enough=goal.rows if goal is not None else None,
     )
 
 
@@ -180,19 +195,29 @@ def _partition(path: Path, table: Table) -> float | None:
 
 
 def _scan(relation: Relation, consistent: bool) -> Read:
-    segments = _segments(relation.table)
+    goal = relation.goal if relation.goal is not None and relation.goal.order is None else None
+    enough = goal.rows if goal is not None and not relation.conjuncts else None
+    if goal is not None and enough is None:
+        goal = Goal(max(goal.rows, _FIRST_PAGE))
+    segments = 1 if enough is not None else _segments(relation.table)
+    estimate = scan_estimate(relation.table, segments, consistent=consistent)
+    if enough is not None:
+        estimate = first_estimate(relation.table, enough, estimate, consistent=consistent)
     filters, pushed, residual = _filters(relation, list(relation.conjuncts), frozenset())
     return Read(
         relation=relation,
         access="Scan",
         index=None,
-        reason="No condition names the partition key of the table or of an index that holds every row needed.",
-        requests=tuple(scan_requests(relation, filters, segments, consistent=consistent)),
+        reason="No condition names the partition key of the table or of an index that holds every row needed."
+        if enough is None
+        else f"Any {enough} items are enough.",
+        requests=tuple(scan_requests(relation, filters, segments, consistent=consistent, goal=goal)),
         key_condition=None,
         pushed_filters=pushed,
         residual_filters=residual,
-        estimate=scan_estimate(relation.table, segments, consistent=consistent),
+        estimate=estimate,
         consistent=consistent,
+        enough=enough,
     )
 
 

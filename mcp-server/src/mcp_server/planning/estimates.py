@@ -45,6 +45,13 @@ def scan_estimate(table: Table, segments: int, *, consistent: bool) -> Estimate:
     return _estimate(table.item_count, size, units, pages=pages, parallel=segments)
 
 
+def first_estimate(table: Table, rows: int, whole: Estimate, *, consistent: bool) -> Estimate:
+    """The first rows of what would take `whole`."""
+    rows = min(rows, whole.items)
+    size = rows * _item_bytes(table)
+    return _estimate(rows, size, read_units(size, consistent=consistent), pages=1, parallel=1)
+
+
 def read_units(size: float, *, requests: int = 1, consistent: bool) -> float:
     """Read units for that many bytes: whole units, at least one per request; eventually consistent reads cost half."""
     return max(requests, math.ceil(size / UNIT_BYTES)) * (1.0 if consistent else 0.5)

@@ -35,6 +35,8 @@ def _lines(read: Read) -> Iterator[str]:
     yield f"columns: {', '.join(column.name for column in read.relation.columns)}"
     estimate = read.estimate
     yield f"estimate: {estimate.items} items, {estimate.pages} pages, {estimate.read_units:g} read units"
+    if read.enough is not None:
+        yield f"stops after: {read.enough} items"
     for other in read.alternatives:
         way = f"{other.access} through {other.index}" if other.index is not None else other.access
         yield f"instead of: {way}, {other.estimate.items} items, {other.estimate.read_units:g} read units"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
-from mcp_server.planning.attribute_values import ScalarValue
-from mcp_server.planning.key_conditions import Cases, KeyConstraint, key_value, rejects_null
+from mcp_server.planning.attribute_values import ScalarValue, natural_type
+from mcp_server.planning.key_conditions import Cases, KeyConstraint, key_value, leaves, rejects_null
 from mcp_server.planning.plan import RejectedIndex, Relation
-from mcp_server.planning.predicate import Predicate
+from mcp_server.planning.predicate import Between, Comparison, IsNotNull, Predicate, StartsWith, Value
 from mcp_server.planning.requests import KeyCondition
 
 MAX_KEYS = 1_000
@@ -35,8 +35,55 @@ class Path:
         """Less is better: a smaller share of each partition, the table before an index, fewer queries."""
         return self.share, self.index is not None, len(self.conditions)
 
+    def ordered_by(self, name: str, table: Table) -> bool:
+        """Whether a Query yields its items in the order of that column: its first sort key without a value."""
+        column = table.column(name)
+        if len(self.conditions) != 1 or column is None:
+            return False
+        given = {attribute for attribute, _ in self.conditions[0].equals}
+        hash_keys = 1 if self.index is None else len(self.index.hash_keys)
+        rest = [key for key in self.key[hash_keys:] if key.name not in given]
+        return bool(rest) and rest[0] == KeyAttribute(name, rest[0].type) and natural_type(column) == rest[0].type
+
 
 Rank = tuple[float, bool, int]
+
+
+def exact_keys(relation: Relation, path: Path) -> bool:
+    """Whether the path's one condition is true of exactly the items that meet all the relation's conditions."""
+    if len(path.conditions) != 1 or any(one.predicate is None or not one.faithful for one in relation.conjuncts):
+        return False
+    condition = path.conditions[0]
+    said = leaves(one.predicate for one in relation.conjuncts if one.predicate is not None)
+    ranges = [leaf for leaf in said if not isinstance(leaf, Comparison) or leaf.operator != "="]
+    present = {key.name for key in path.key}
+    ranges = [leaf for leaf in ranges if not (isinstance(leaf, IsNotNull) and leaf.column in present)]
+    equal = [leaf for leaf in said if isinstance(leaf, Comparison) and leaf.operator == "="]
+    return len(ranges) <= 1 and all(_is_said(leaf, condition, relation.table) for leaf in (*equal, *ranges))
+
+
+def _is_said(leaf: Predicate, condition: KeyCondition, table: Table) -> bool:
+    """Whether a key condition has the leaf among its own conditions, as it is."""
+    expected: tuple[str, str, tuple[ScalarValue | None, ...]]
+    match leaf:
+        case Comparison(name, "=", value):
+            return dict(condition.equals).get(name, {}) == _rendered(table, name, value)
+        case Comparison(name, operator, value):
+            expected = (operator, name, (_rendered(table, name, value),))
+        case Between(name, low, high):
+            expected = ("BETWEEN", name, (_rendered(table, name, low), _rendered(table, name, high)))
+        case StartsWith(name, prefix):
+            expected = ("begins_with", name, (_rendered(table, name, prefix),))
+        case _:
+            return False
+    return condition.condition == expected
+
+
+def _rendered(table: Table, name: str, value: Value) -> ScalarValue | None:
+    column = table.column(name)
+    keys = [*table.key, *(key for index in table.indexes for key in (*index.hash_keys, *index.range_keys))]
+    key = next((key for key in keys if key.name == name), None)
+    return key_value(value, key, column) if key is not None and column is not None else None
 
 
 def query_paths(

@@ -23,12 +23,22 @@ class Conjunct:
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """How many rows that meet all conditions are enough: any, or the first ones by `order` (a column's name)."""
+
+    rows: int
+    order: str | None = None
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """One *reference* to a table in a query; a table referenced twice gives two relations.
 
     `name` is what the statement for the relational engine calls it; `columns` are those the query uses, in the order in
     which they are delivered, and may be empty (`SELECT count(*)`); the document column `_doc` may be among them.
-    `materialise` tells that the relation may be read more than once, so it cannot be a stream.
+    `materialise` tells that the relation may be read more than once, so it cannot be a stream. `goal` is None where
+    every row may count.
     """
 
     name: str
@@ -36,6 +46,7 @@ class Relation:
     columns: tuple[Column, ...]
     conjuncts: tuple[Conjunct, ...]
     materialise: bool = False
+    goal: Goal | None = None
 
 
 Operation = Literal["BatchGetItem", "Query", "Scan"]
@@ -96,7 +107,8 @@ class Read:
 
     `access` is the path in words (`None` when contradictory keys need no read), `index` the secondary index it goes
     through, `reason` one sentence on why; `rejected` are the indexes that would narrow it more, `alternatives` the
-    dearer ways that were weighed. `key_condition`, `pushed_filters` and `residual_filters` are SQL for people.
+    dearer ways that were weighed. `key_condition`, `pushed_filters` and `residual_filters` are SQL for people. After
+    `enough` rows reading stops; the requests, one after the other, then yield exactly rows that meet all conditions.
     """
 
     relation: Relation
@@ -111,3 +123,4 @@ class Read:
     consistent: bool = False
     rejected: tuple[RejectedIndex, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    enough: int | None = None

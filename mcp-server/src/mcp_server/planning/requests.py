@@ -7,9 +7,12 @@ from typing import Any
 from mcp_server.domain.schema import DOCUMENT_COLUMN
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.expressions import Placeholders, fits
-from mcp_server.planning.plan import Relation, Request
+from mcp_server.planning.plan import Goal, Relation, Request
 from mcp_server.planning.predicate import Predicate
 from mcp_server.planning.pushdown import render_filter
+
+LARGEST_SMALL_PAGE = 1_000
+"""Rows that are asked for at once. Where they are not enough, each page is twice as large as the one before."""
 
 KEYS_A_REQUEST = 100
 """BatchGetItem: "You can retrieve … up to 100 items." """
@@ -61,8 +64,21 @@ def get_requests(relation: Relation, keys: Sequence[Mapping[str, ScalarValue]], 
     ]
 
 
+def toward(goal: Goal | None) -> dict[str, Any]:
+    """Arguments of a request of which few rows are wanted: the size of its first page, and the order of a Query."""
+    if goal is None or goal.rows > LARGEST_SMALL_PAGE:
+        return {"ScanIndexForward": False} if goal is not None and goal.descending else {}
+    return {"Limit": goal.rows} | ({"ScanIndexForward": False} if goal.descending else {})
+
+
 def query_requests(
-    relation: Relation, conditions: Sequence[KeyCondition], filters: Filters, index: str | None, *, consistent: bool
+    relation: Relation,
+    conditions: Sequence[KeyCondition],
+    filters: Filters,
+    index: str | None,
+    *,
+    consistent: bool,
+    goal: Goal | None,
 ) -> list[Request]:
     """One Query per key condition."""
     return [
@@ -70,15 +86,19 @@ def query_requests(
             "Query",
             _expressions(relation, filters, condition)
             | ({"IndexName": index} if index is not None else {})
+            | toward(goal)
             | _consistency(consistent),
         )
         for condition in conditions
     ]
 
 
-def scan_requests(relation: Relation, filters: Filters, segments: int, *, consistent: bool) -> list[Request]:
+def scan_requests(
+    relation: Relation, filters: Filters, segments: int, *, consistent: bool, goal: Goal | None
+) -> list[Request]:
     """One Scan per segment."""
-    shared = _expressions(relation, filters, None) | _consistency(consistent)
+    shared = _expressions(relation, filters, None) | toward(goal if segments == 1 else None)
+    shared |= _consistency(consistent)
     if segments == 1:
         return [Request("Scan", shared)]
     return [Request("Scan", {**shared, "Segment": segment, "TotalSegments": segments}) for segment in range(segments)]

@@ -67,6 +67,11 @@ class DynamoDbItems:
                 async for page in pages:
                     yield page
             return
+        if read.enough is not None:  # nothing is read ahead, for it may not be wanted
+            async with aclosing(self._first(schema, read, decoder, observe)) as pages:
+                async for page in pages:
+                    yield page
+            return
         ready: asyncio.Queue[pa.RecordBatch | None] = asyncio.Queue(PAGES_AHEAD)
         requests = iter(read.requests)
 
@@ -95,6 +100,19 @@ class DynamoDbItems:
                 await asyncio.wait((reading,))
             if not reading.cancelled():
                 reading.exception()  # retrieve the exception, or asyncio warns
+
+    async def _first(
+        self, schema: Schema, read: Read, decoder: PageDecoder, observe: Observer
+    ) -> AsyncGenerator[pa.RecordBatch]:
+        """The pages of a read until there are enough rows."""
+        rows = 0
+        for request in read.requests:
+            async with aclosing(self._pages(schema, read, request, decoder, observe)) as pages:
+                async for page in pages:
+                    yield page
+                    rows += page.num_rows
+                    if read.enough is not None and rows >= read.enough:
+                        return
 
     def _pages(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
@@ -128,6 +146,8 @@ class DynamoDbItems:
                 page, raw = await asked_until_readable(ask)
                 if raw.LastEvaluatedKey:
                     arguments["ExclusiveStartKey"] = dynamodb.from_wire(raw.LastEvaluatedKey)
+                    if "Limit" in arguments:
+                        arguments["Limit"] *= 2
             if page is not None:
                 yield page
             if not raw.LastEvaluatedKey:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -26,6 +26,7 @@ from mcp_server.sql.binding.using import merge_columns, merging_queries
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allow_list import too_deep
 from mcp_server.sql.gate.parse import Statement
+from mcp_server.sql.lowering.goals import goal_of
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import sources_of
@@ -106,6 +107,8 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
         _relation(number, reference, conjuncts(reference, conditions.get(id(reference.node), ())))
         for number, reference in enumerate(found)
     )
+    if len(relations) == 1:
+        relations = (replace(relations[0], goal=goal_of(query, found[0])),)
     restore_names(query, spelling, renamed, lambda column: _catalogue_name(column, found))
     for relation, reference in zip(relations, found, strict=True):
         _rename(reference, relation, spelling)

@@ -1,0 +1,88 @@
+"""How few rows of a table a statement can do with: `LIMIT 10`, `ORDER BY sk DESC LIMIT 1`, `max(sk)`.
+
+Only a plain statement over one table has a goal: each row of it makes one row of the result, or none.
+"""
+
+from sqlglot import exp
+
+from mcp_server.planning.plan import Goal
+from mcp_server.sql.binding.references import Reference
+from mcp_server.sql.lowering.conditions import conjuncts_of
+
+MAX_ROWS = 1_000_000
+
+_CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit", "offset"})
+_TABLE = frozenset({"this", "alias", "db"})
+_ONE_FOR_ONE = (
+    *(exp.Column, exp.Identifier, exp.Alias, exp.Literal, exp.Null, exp.Boolean, exp.Paren),
+    *(exp.Cast, exp.DataType, exp.DataTypeParam, exp.Add, exp.Sub, exp.Mul, exp.DPipe, exp.Neg),
+)
+
+
+def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
+    """The goal of a qualified statement whose only table is the reference; None where it may need every row."""
+    if not isinstance(query, exp.Select) or any(part not in _CLAUSES for part, value in query.args.items() if value):
+        return None
+    from_ = query.args.get("from_")
+    if from_ is None or from_.this is not reference.node or reference.materialise:
+        return None
+    if any(part not in _TABLE for part, value in reference.node.args.items() if value):
+        return None
+    where = query.args.get("where")
+    own = frozenset({reference.node.alias_or_name})
+    if not all(
+        one.of_one_row and one.sources == own for one in conjuncts_of(where.this if where is not None else None)
+    ):
+        return None
+    end = _end_of_column(query, reference)
+    if end is not None:
+        return end
+    rows = _rows(query)
+    plain = all(isinstance(node, _ONE_FOR_ONE) for projection in query.expressions for node in projection.walk())
+    if rows is None or not plain:
+        return None
+    order = query.args.get("order")
+    if order is None:
+        return Goal(rows)
+    if len(order.expressions) != 1:
+        return None
+    first = order.expressions[0]
+    column = _column(_unaliased(first.this, query), reference)
+    return Goal(rows, column, descending=bool(first.args.get("desc"))) if column is not None else None
+
+
+def _end_of_column(query: exp.Select, reference: Reference) -> Goal | None:
+    """`min(c)` or `max(c)`, alone."""
+    if len(query.expressions) != 1 or any(query.args.get(clause) for clause in ("order", "limit", "offset")):
+        return None
+    found = query.expressions[0].unalias()
+    if not isinstance(found, exp.Max | exp.Min) or any(value for part, value in found.args.items() if part != "this"):
+        return None
+    column = _column(found.this, reference)
+    return Goal(1, column, descending=isinstance(found, exp.Max)) if column is not None else None
+
+
+def _rows(query: exp.Select) -> int | None:
+    """LIMIT and OFFSET together."""
+    limit, offset = query.args.get("limit"), query.args.get("offset")
+    if not isinstance(limit, exp.Limit) or any(value for part, value in limit.args.items() if part != "expression"):
+        return None
+    numbers = [limit.expression, *([offset.expression] if offset is not None else [])]
+    if not all(isinstance(number, exp.Literal) and number.name.isdecimal() for number in numbers):
+        return None
+    rows = sum(int(number.name) for number in numbers)
+    return rows if 0 < rows <= MAX_ROWS else None
+
+
+def _unaliased(node: exp.Expr, query: exp.Select) -> exp.Expr:
+    """What a name of the SELECT list stands for."""
+    if isinstance(node, exp.Column) and not node.table:
+        named = [one for one in query.expressions if one.alias_or_name == node.name]
+        return named[0].unalias() if len(named) == 1 else node
+    return node
+
+
+def _column(node: exp.Expr, reference: Reference) -> str | None:
+    if not isinstance(node, exp.Column) or node.table != reference.node.alias_or_name:
+        return None
+    return reference.spelt.get(node.name)
