@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +27,7 @@ from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.store import open_sqlite
 from auth_server.domain import administrator
+from auth_server.domain.audit import EventName
 from auth_server.domain.deployment import Deployment, Upstream
 from auth_server.domain.finding import Finding
 from auth_server.flows.administration import copying
@@ -37,6 +38,7 @@ from auth_server.flows.administration.remote import RemoteAdministration
 from auth_server.flows.administration.verbs import Administration
 from auth_server.flows.doctor.doctor import Doctor
 from auth_server.flows.flows import compose
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Store, UnusableStore
@@ -159,7 +161,7 @@ async def service(
             brand=settings.brand_name,
         )
         async with anyio.create_task_group() as housekeeping:
-            housekeeping.start_soon(_keep_house, store, keys, settings, clock)
+            housekeeping.start_soon(_keep_house, store, keys, settings, trail, clock)
             housekeeping.start_soon(trail.run)
             hosts = host_names([settings.issuer, *settings.resources]) | {*settings.allowed_hosts}
             door = FrontDoor(site, hosts=hosts, limit=settings.max_concurrent_requests)
@@ -178,15 +180,17 @@ async def administration(
 ) -> AsyncIterator[Administration]:
     """The operator's verbs over the configured store, which a server may have open. Raises CannotStart.
 
-    With an `operation` the audit trail says how the block has ended.
+    The audit trail says what they end and, with an `operation`, how the block has ended.
     """
-    async with open_store(settings.store_url) as store, _recorded(store, settings, operation):
+    clock, entropy = SystemClock(), SystemEntropy()
+    async with open_store(settings.store_url) as store, _recording(store, settings, operation) as trail:
         yield Administration.over(
             store,
             resources=settings.resources,
             passwords=passwords or await open_passwords(),
-            clock=SystemClock(),
-            entropy=SystemEntropy(),
+            trail=trail,
+            clock=clock,
+            entropy=entropy,
         )
 
 
@@ -205,7 +209,12 @@ async def administration_service(settings: Settings) -> AsyncIterator[App]:
         trail = StoreAuditTrail(store, clock, entropy, keeps=settings.audit_days > 0)
         recording.start_soon(trail.run)
         verbs = Administration.over(
-            store, resources=settings.resources, passwords=await open_passwords(), clock=clock, entropy=entropy
+            store,
+            resources=settings.resources,
+            passwords=await open_passwords(),
+            trail=trail,
+            clock=clock,
+            entropy=entropy,
         )
         site = administration_site(RemoteAdministration(verbs, administrators, trail))
         # Who asks by another name than loopback's has been led here by somebody else's page.
@@ -229,19 +238,17 @@ async def key_administration(settings: Settings, operation: Operation | None = N
     Raises CannotStart, UnusableKeyFile.
     """
     master_key = read_key_file(settings.master_key_file)
-    async with open_store(settings.store_url) as store, _recorded(store, settings, operation):
+    async with open_store(settings.store_url) as store, _recording(store, settings, operation):
         yield Keys(await _open_keys(store, master_key, SystemClock(), SystemEntropy(), outage=0.0))
 
 
 @asynccontextmanager
-async def _recorded(store: Store, settings: Settings, operation: Operation | None) -> AsyncIterator[None]:
-    if operation is None:
-        yield
-        return
+async def _recording(store: Store, settings: Settings, operation: Operation | None) -> AsyncIterator[AuditTrail]:
+    """The audit trail of a store for a command, written as the block ends; it says so of an `operation`."""
     trail = StoreAuditTrail(store, SystemClock(), SystemEntropy(), keeps=settings.audit_days > 0)
     try:
-        async with recorded(trail, operation):
-            yield
+        async with recorded(trail, operation) if operation else nullcontext():
+            yield trail
     finally:
         await trail.close()
 
@@ -258,29 +265,49 @@ async def prepare_store(settings: Settings) -> bool:
         return await prepare(settings.store_url)
 
 
-async def copy_store(source_url: str, target_url: str) -> int:
-    """Fills an empty store with everything in another; gives the number of records. Raises CannotStart, CannotDo."""
+async def copy_store(source_url: str, target_url: str, administrator: str) -> int:
+    """Fills an empty store with everything in another; gives the number of records. Raises CannotStart, CannotDo.
+
+    The audit trails of both say who did it.
+    """
     async with open_store(source_url) as source, open_store(target_url) as target:
-        return await copying.copy(source, target)
+        count = await copying.copy(source, target)
+        for store, verb, other in ((source, "copy store to", target_url), (target, "copy store from", source_url)):
+            await _note(store, Operation(administrator, verb, urlsplit(other).scheme))
+        return count
 
 
-async def back_up_store(settings: Settings, path: Path) -> int:
-    """Writes the store into a file; gives the number of records.
+async def back_up_store(settings: Settings, path: Path, administrator: str) -> int:
+    """Writes the store into a file; gives the number of records. The audit trail says who did it.
 
     Raises CannotStart, UnusableKeyFile, UnusableBackup, CannotDo.
     """
     master_key = read_key_file(settings.master_key_file)
     async with open_store(settings.store_url) as store:
         with new_backup(path, master_key) as backup:
-            return await copying.pour(store.records(), backup.restore)
+            count = await copying.pour(store.records(), backup.restore)
+        if settings.audit_days > 0:
+            await _note(store, Operation(administrator, "back up store", str(path)))
+        return count
 
 
-async def restore_store(settings: Settings, path: Path) -> int:
-    """Fills the store, which is empty, from a file; gives the number of records. Raises as back_up_store() does."""
+async def restore_store(settings: Settings, path: Path, administrator: str) -> int:
+    """Fills the store, which is empty, from a file, as back_up_store() writes it; gives the number of records."""
     backup = open_backup(path, read_key_file(settings.master_key_file))
     async with open_store(settings.store_url) as store:
         await copying.check_empty(store)
-        return await copying.pour(backup.records(), store.restore)
+        count = await copying.pour(backup.records(), store.restore)
+        if settings.audit_days > 0:
+            await _note(store, Operation(administrator, "restore store", str(path)))
+        return count
+
+
+async def _note(store: Store, operation: Operation) -> None:
+    """Records an operation that is done: a store that is filled must be empty before."""
+    trail = StoreAuditTrail(store, SystemClock(), SystemEntropy())
+    async with recorded(trail, operation):
+        pass
+    await trail.close()
 
 
 def serve(settings: Settings) -> None:
@@ -401,20 +428,24 @@ async def _open_keys(
         raise CannotStart(message) from error
 
 
-async def _keep_house(store: Store, keys: KeyRing, settings: Settings, clock: Clock) -> None:
+async def _keep_house(store: Store, keys: KeyRing, settings: Settings, trail: AuditTrail, clock: Clock) -> None:
     while True:
         # Whatever goes wrong, the next time may do better; an exception from here would end the service.
         try:
-            _log.debug("swept", rows=await store.sweep(clock.now()))
+            swept = await store.sweep(clock.now())
+            if swept:
+                trail.record(EventName.SWEPT, rows=swept)
         except Exception:
             _log.exception("sweep_failed")
         try:
             if settings.key_rotation_days and await keys.rotate_older(settings.key_rotation_days * _DAY_SECONDS):
-                _log.info("signing_key_rotated", key_id=(await keys.signing_key()).key_id)
+                trail.record(EventName.SIGNING_KEY_ROTATED, key_id=(await keys.signing_key()).key_id)
         except Exception:
             _log.exception("rotation_failed")
         try:
-            await store.forget_audit(clock.now() - settings.audit_days * _DAY_SECONDS)
+            forgotten = await store.forget_audit(clock.now() - settings.audit_days * _DAY_SECONDS)
+            if forgotten:
+                trail.record(EventName.AUDIT_FORGOTTEN, batches=forgotten, days=int(settings.audit_days))
             # Noted where whoever can write the store cannot change it.
             head = await store.audit_head()
             _log.info("audit_head", sequence=head.sequence, hash=head.hash.hex())

@@ -1,11 +1,11 @@
 """Whatever an operator changes by a command is in the audit trail: who, what, and how it ended; no secret is."""
 
-import getpass
 import json
 from typing import Any
 
 import pytest
 
+from auth_server.cli.running import account
 from tests.auth_server.cli.command_line import CommandLine
 
 PASSWORD = "correct horse battery staple 42"
@@ -57,7 +57,7 @@ def test_every_change_is_in_the_trail(run: CommandLine) -> None:
 
     found = operations(run)
     assert [(each["verb"], each["target"], each["outcome"]) for each in found] == done
-    assert {each["administrator"] for each in found} == {getpass.getuser()}
+    assert {each["administrator"] for each in found} == {account()}
     told = json.dumps(run("audit", "list", "--json").document)
     for secret in secrets:
         assert secret not in told

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from auth_server.adapters.sqlite_store.store import SqliteStore
+from auth_server.domain.audit import AuditBatch, EventName
 from auth_server.ports.records import Record, StoredClient
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import write_key_file
@@ -39,11 +40,27 @@ def _client(n: int) -> Record:
 
 
 def records(path: Path) -> list[Record]:
-    """The records of the store at that path."""
+    """The records of the store at that path, but for what the trail says of these commands."""
 
     async def read() -> list[Record]:
         with contextlib.closing(SqliteStore.open(path)) as store:
             return await everything(store)
+
+    return [record for record in asyncio.run(read()) if not (isinstance(record, AuditBatch) and deeds(record))]
+
+
+def deeds(batch: AuditBatch) -> list[str]:
+    """What operators did, as the batch tells."""
+    administered = [event for event in batch.events() if event.name is EventName.ADMINISTERED]
+    return [f"{event.facts['verb']} {event.facts['target']}: {event.facts['outcome']}" for event in administered]
+
+
+def done_at(path: Path) -> list[str]:
+    """What the trail of the store at that path says that operators did."""
+
+    async def read() -> list[str]:
+        with contextlib.closing(SqliteStore.open(path)) as store:
+            return [deed async for batch in store.audit_batches() for deed in deeds(batch)]
 
     return asyncio.run(read())
 
@@ -76,6 +93,8 @@ def test_a_copy_holds_everything(run: CommandLine) -> None:
     assert (copied.status, copied.document) == (0, {"records": len(expected)})
     assert records(target) == expected
     assert records(source) == expected
+    assert done_at(target) == ["copy store from sqlite: done"]
+    assert done_at(source) == ["copy store to sqlite: done"]
 
 
 @pytest.mark.slow
@@ -89,9 +108,10 @@ def test_a_store_moves_to_a_server_and_back(run: CommandLine, monkeypatch: pytes
         place = server.environment["AUTH_STORE_URL"]
         assert run("store", "copy", url(source), place, "--json").document == {"records": len(expected)}
         assert_failed(run("store", "copy", url(source), place), "the store is not empty")
-        assert run("store", "copy", place, url(back), "--json").document == {"records": len(expected)}
+        # With the event about the copy.
+        assert run("store", "copy", place, url(back), "--json").document == {"records": len(expected) + 1}
         made = run("store", "backup", str(run.directory / "backup.jsonl"), "--json")
-        assert made.document["records"] == len(expected)
+        assert made.document["records"] == len(expected) + 2
     assert set(records(back)) == set(expected)
 
 
@@ -145,6 +165,8 @@ def test_a_backup_can_be_restored(run: CommandLine, monkeypatch: pytest.MonkeyPa
     restored = run("store", "restore", str(file), "--json")
     assert (restored.status, restored.document) == (0, {"records": len(expected)})
     assert records(run.directory / "restored.db") == expected
+    assert done_at(run.directory / "restored.db") == [f"restore store {file}: done"]
+    assert done_at(run.directory / "auth.db") == [f"back up store {file}: done"]
     assert_failed(run("store", "restore", str(file)), "the store is not empty")
 
 

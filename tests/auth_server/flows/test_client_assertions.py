@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from joserfc.util import urlsafe_b64encode
+from structlog.testing import capture_logs
 
 from auth_server.domain.client import Client
 from auth_server.domain.failures import Reason
@@ -163,7 +164,11 @@ async def test_d13_an_assertion_is_used_once(world: World) -> None:
     world.clock.time += 61
     other = await _client(world)
     ok(await _grant(world, _assertion(world, other, jti="the same")))
-    assert error(await _grant(world, _assertion(world, client, jti="the same"))) == INVALID_CLIENT
+    with capture_logs() as lines:
+        assert error(await _grant(world, _assertion(world, client, jti="the same"))) == INVALID_CLIENT
+    (alarm,) = [line for line in lines if line.get("alarm")]
+    assert (alarm["event"], alarm["log_level"]) == ("client_assertion_refused", "error")
+    assert (alarm["reason"], alarm["client_id"]) == ("client_assertion_reused", client.client_id)
 
 
 async def test_an_assertion_that_is_refused_is_not_used_up(world: World) -> None:

@@ -225,7 +225,11 @@ async def test_another_clients_device_code_is_refused_and_untouched(world: World
     client_id, codes = await started(world)
     other = await device_client(world, client_name="Other TV")
     await world.decided_device(codes["user_code"])
-    assert error(await world.poll(other.client_id, codes["device_code"])) == (400, "invalid_grant")
+    stolen = await world.poll(other.client_id, codes["device_code"])
+    assert (error(stolen), stolen.reason) == ((400, "invalid_grant"), Reason.DEVICE_CODE_OF_ANOTHER_CLIENT)
+    guessed = await world.poll(other.client_id, f"{codes['device_code']}x")
+    assert (error(guessed), guessed.reason) == (error(stolen), Reason.DEVICE_CODE_NOT_VALID)
+    assert stolen.body == guessed.body
     assert "access_token" in ok(await world.poll(client_id, codes["device_code"]))
 
 

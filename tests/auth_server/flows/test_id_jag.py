@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from auth_server.domain.client import Client, GrantType
 from auth_server.domain.deployment import AssertionIssuer
@@ -225,8 +226,11 @@ async def test_i17_i18_assertions_live_five_minutes_and_clocks_may_differ_by_one
 async def test_i17_an_assertion_works_once_forty_times_at_once(company: Company) -> None:
     ok(await company.handed_in())
     assertion = company.assertion()
-    answers = await asyncio.gather(*(company.exchange(assertion) for _ in range(40)))
+    with capture_logs() as lines:
+        answers = await asyncio.gather(*(company.exchange(assertion) for _ in range(40)))
     assert sorted(answer.status for answer in answers) == [200] + [400] * 39
+    alarms = [(line["event"], line["reason"], line["log_level"]) for line in lines if line.get("alarm")]
+    assert alarms == [("identity_assertion_refused", "assertion_reused", "error")] * 39
     assert {error(answer) for answer in answers if answer.status == 400} == {INVALID_GRANT}
     assert len(company.world.sql("SELECT 1 FROM grants")) == 2
 

@@ -147,6 +147,7 @@ class World:
             self.store,
             resources=self.deployment.resources,
             passwords=self.passwords,
+            trail=self.trail,
             clock=self.clock,
             entropy=SystemEntropy(),
         )

@@ -11,11 +11,25 @@ from typing import TypeVar
 import httpx2
 import pytest
 
+from auth_server import app
 from auth_server.adapters.sqlite_store.store import SqliteStore
 from auth_server.domain.audit import EventName
 from auth_server.flows.administration.audit import Audit, Explanation
+from auth_server.flows.administration.operation import Operation
 from auth_server.flows.administration.problems import CannotDo
-from tests.auth_server.web.site import EMAIL, LOOPBACK_URI, Seed, Site, opened, redirect_parameters
+from shared_kernel.clock import SystemClock
+from shared_kernel.entropy import SystemEntropy
+from shared_kernel.logs import REQUEST_ID
+from shared_kernel.request_id import new_request_id
+from tests.auth_server.web.site import (
+    EMAIL,
+    LOOPBACK_URI,
+    Seed,
+    Site,
+    opened,
+    quick_passwords,
+    redirect_parameters,
+)
 from tests.support.people import Pkce
 
 pytestmark = pytest.mark.anyio
@@ -234,6 +248,31 @@ async def test_refreshes_and_the_end_belong_to_the_story(seed: Seed, tmp_path: P
     past, identifier = await after(seed, tmp_path, story)
     explained = await past.explained(identifier)
     assert names(explained)[-3:] == [EventName.TOKENS_ISSUED, EventName.TOKENS_ISSUED, EventName.GRANT_REVOKED]
+    assert explained.findings == ["The grant has been revoked. The client must have the person connect again."]
+
+
+async def test_a_grant_that_an_operator_ends_says_so(seed: Seed, tmp_path: Path) -> None:
+    """Who ended it stands in the story of its flow, whenever that was."""
+
+    async def story(site: Site) -> str:
+        pkce = Pkce()
+        page = await site.consent_page(pkce, scope="query offline_access")
+        code = redirect_parameters(await site.submit(page, decision="approve"))["code"]
+        answer = await redeemed(site, code, pkce)
+        site.clock.time += 5 * 86400
+        handle = gid(answer)
+        REQUEST_ID.set(new_request_id(SystemClock().now(), SystemEntropy()))
+        operation, hasher = Operation("otto", "revoke grant", handle), await quick_passwords()
+        async with app.administration(site.settings, operation, passwords=hasher) as administration:
+            await administration.people.revoke_grant(handle)
+        return handle
+
+    past, identifier = await after(seed, tmp_path, story)
+    explained = await past.explained(identifier)
+    # The command's clock is this machine's, not the site's.
+    assert {EventName.GRANT_ENDED, EventName.ADMINISTERED} < set(names(explained))
+    (told,) = [step.text for step in explained.steps if step.event.name is EventName.ADMINISTERED]
+    assert told == f"otto asked for revoke grant of {identifier}: done."
     assert explained.findings == ["The grant has been revoked. The client must have the person connect again."]
 
 

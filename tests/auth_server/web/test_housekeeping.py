@@ -60,7 +60,7 @@ async def test_keys_are_left_alone_when_the_operator_says_so(
         first = await key_in_use(site)
         site.clock.time += 4000 * 86400
         with capture_logs() as lines, anyio.fail_after(30):
-            while sum(line["event"] == "swept" for line in lines) < 3:
+            while sum(line["event"] == "audit_head" for line in lines) < 3:
                 await anyio.lowlevel.checkpoint()
         assert await key_in_use(site) == first
 

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey
+from structlog.testing import capture_logs
 
 from auth_server import app
 from shared_kernel import access_token
@@ -117,3 +118,21 @@ async def test_a_store_that_is_away_gives_no_answer(site: Site, server: Credenti
         answer = await _ask(site, server, token)
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
+
+
+async def test_a_server_that_asks_again_and_again_is_recorded_once_in_ten_minutes(
+    site: Site, server: Credentials
+) -> None:
+    """Per server and grant: the first question about each, and the first about nothing that is known."""
+    first, second = await _token(site), await _token(site)
+    with capture_logs() as lines:
+        for _ in range(3):
+            for token in (first, second, "nonsense", "ac_more.nonsense"):
+                await _ask(site, server, token)
+        site.clock.time += 599
+        await _ask(site, server, first)
+        site.clock.time += 1
+        await _ask(site, server, first)
+    asked = [(line["grant"], line["answer"]) for line in lines if line["event"] == "introspected"]
+    handles = [claims(token)["gid"] for token in (first, second)]
+    assert asked == [(handles[0], "active"), (handles[1], "active"), (None, "not active"), (None, "not active")]

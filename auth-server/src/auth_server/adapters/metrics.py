@@ -26,7 +26,13 @@ def definitions(paths: PathNames) -> Sequence[Definition]:
         Counted(
             "auth_refusals", "Requests refused, by what was wrong.", ["refused"], {"path": paths, "reason": "reason"}
         ),
-        Counted("auth_alarms", "Refusals that mean theft or reuse.", ["refused"], _REASON, "alarm"),
+        Counted(
+            "auth_alarms",
+            "Refusals that mean theft or reuse.",
+            ["refused", "client_assertion_refused", "identity_assertion_refused"],
+            _REASON,
+            "alarm",
+        ),
         Counted(
             "auth_tokens_replayed", "Tokens that came again in time, and got the same answer.", ["tokens_replayed"]
         ),

@@ -1,8 +1,8 @@
 """Runs one of the operator's verbs on the configured store, which a server may have open."""
 
 import asyncio
-import getpass
 import os
+import pwd
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -12,6 +12,10 @@ from auth_server.flows.administration.operation import Operation
 from auth_server.flows.administration.verbs import Administration
 from auth_server.settings import Settings
 from shared_kernel import logs
+from shared_kernel.clock import SystemClock
+from shared_kernel.entropy import SystemEntropy
+from shared_kernel.logs import REQUEST_ID
+from shared_kernel.request_id import new_request_id
 
 T = TypeVar("T")
 
@@ -56,11 +60,16 @@ def _with_keys(action: Callable[[Keys], Awaitable[T]], operation: Operation | No
 
 
 def _operation(verb: str, target: str | None) -> Operation:
+    return Operation(account(), verb, target or "all")
+
+
+def account() -> str:
+    """Who runs the command: the name of the process's user, whatever the environment says."""
+    user_id = os.getuid()
     try:
-        name = getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user may have no name
-        name = str(os.getuid())
-    return Operation(name, verb, target or "all")
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:  # a container's user may have no name
+        return str(user_id)
 
 
 def with_settings(action: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
@@ -71,4 +80,5 @@ def with_settings(action: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
 def run(action: Coroutine[Any, Any, T]) -> T:
     """The outcome of an action that logs nothing: what goes wrong is told in one line."""
     logs.configure("auth-server", "CRITICAL")
+    REQUEST_ID.set(new_request_id(SystemClock().now(), SystemEntropy()))
     return asyncio.run(action)

@@ -8,7 +8,7 @@ import typer
 
 from auth_server import app
 from auth_server.cli.output import fail, show
-from auth_server.cli.running import run, with_settings
+from auth_server.cli.running import account, run, with_settings
 from auth_server.cli.style import AsJson, group
 from shared_kernel.key_file import read_private_file
 
@@ -32,21 +32,21 @@ def copy(
     as_json: AsJson = False,
 ) -> None:
     """Fill an empty store with everything in another one, of whatever kind. Stop every server of both before."""
-    count = run(app.copy_store(_url(source), _url(target)))
+    count = run(app.copy_store(_url(source), _url(target), account()))
     show(as_json, {"records": count}, f"Copied {count} records.")
 
 
 @commands.command("backup")
 def backup(file: File, as_json: AsJson = False) -> None:
     """Write the store into a new file, sealed with the master key. The server may run."""
-    count = with_settings(lambda settings: app.back_up_store(settings, file))
+    count = with_settings(lambda settings: app.back_up_store(settings, file, account()))
     show(as_json, {"records": count, "file": str(file)}, f"Wrote {count} records to {file}.")
 
 
 @commands.command("restore")
 def restore(file: File, as_json: AsJson = False) -> None:
     """Fill the store, which must be empty, from a backup made with the same master key."""
-    count = with_settings(lambda settings: app.restore_store(settings, file))
+    count = with_settings(lambda settings: app.restore_store(settings, file, account()))
     show(as_json, {"records": count}, f"Restored {count} records.")
 
 

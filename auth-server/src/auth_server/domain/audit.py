@@ -48,6 +48,9 @@ class EventName(StrEnum):
     TOKENS_ISSUED = "tokens_issued"
     TOKENS_REPLAYED = "tokens_replayed"
     GRANT_REVOKED = "grant_revoked"
+    GRANT_ENDED = "grant_ended"
+    INTROSPECTED = "introspected"
+    USERINFO_READ = "userinfo_read"
     CLIENT_REGISTERED = "client_registered"
     CLIENT_CHANGED = "client_changed"
     CLIENT_DELETED = "client_deleted"
@@ -60,6 +63,9 @@ class EventName(StrEnum):
     KEY_SET_INVALID = "key_set_invalid"
     ADMINISTERED = "administered"
     ADMINISTRATION_REFUSED = "administration_refused"
+    SIGNING_KEY_ROTATED = "signing_key_rotated"
+    SWEPT = "swept"
+    AUDIT_FORGOTTEN = "audit_forgotten"
     REFUSED = "refused"
     AUDIT_COUNTED = "audit_counted"
     AUDIT_GAP = "audit_gap"
@@ -74,6 +80,7 @@ _LEVELS: Mapping[str, str] = {
     EventName.SIGN_IN_SHOWN: "debug",
     EventName.CONSENT_SHOWN: "debug",
     EventName.DECISION_REPEATED: "debug",
+    EventName.SWEPT: "debug",
     EventName.SIGN_IN_SHED: "warning",
     EventName.SIGN_IN_THROTTLED: "warning",
     EventName.CLIENT_DOCUMENT_UNAVAILABLE: "warning",

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     # The client
     UNKNOWN_CLIENT = "unknown_client"
     CLIENT_NOT_AUTHENTICATED = "client_not_authenticated"
+    CLIENT_ASSERTION_REUSED = "client_assertion_reused"
     GRANT_TYPE_NOT_ALLOWED = "grant_type_not_allowed"
     CLIENT_CREDENTIALS_NOT_GRANTED = "client_credentials_not_granted"
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
@@ -99,6 +100,7 @@ class Reason(StrEnum):
     DEVICE_CODE_EXPIRED = "device_code_expired"
     DEVICE_CODE_NOT_VALID = "device_code_not_valid"
     DEVICE_CODE_REUSED = "device_code_reused"
+    DEVICE_CODE_OF_ANOTHER_CLIENT = "device_code_of_another_client"
     # Exchange of tokens
     SUBJECT_TOKEN_NOT_VALID = "subject_token_not_valid"
     TOKEN_TYPE_NOT_EXCHANGED = "token_type_not_exchanged"
@@ -106,6 +108,7 @@ class Reason(StrEnum):
     ACTOR_TOKEN_NOT_SUPPORTED = "actor_token_not_supported"
     # Identity assertions
     ASSERTION_NOT_VALID = "assertion_not_valid"
+    ASSERTION_REUSED = "assertion_reused"
     # Registration
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
@@ -134,9 +137,15 @@ ALARMS = frozenset(
     {
         Reason.CODE_REUSED,
         Reason.CODE_OF_ANOTHER_CLIENT,
+        Reason.CODE_OF_ANOTHER_KEY,
         Reason.DEVICE_CODE_REUSED,
+        Reason.DEVICE_CODE_OF_ANOTHER_CLIENT,
         Reason.REFRESH_TOKEN_REUSED,
         Reason.REFRESH_TOKEN_STOLEN,
+        Reason.REFRESH_TOKEN_OF_ANOTHER_KEY,
+        Reason.DPOP_PROOF_REUSED,
+        Reason.CLIENT_ASSERTION_REUSED,
+        Reason.ASSERTION_REUSED,
     }
 )
 """Somebody holds what was given to somebody else: the operator must look."""
@@ -195,6 +204,7 @@ _MALFORMED = WireError(400, "invalid_request", "The request is malformed.")
 _CODE = WireError(400, "invalid_grant", "The authorization code is not valid for this request.")
 _REFRESH = WireError(400, "invalid_grant", "The refresh token is not valid for this request.")
 _DEVICE = WireError(400, "invalid_grant", "The device code is not valid for this request.")
+_ASSERTION = WireError(400, "invalid_grant", "The assertion is not valid for this request.")
 _CLIENT = WireError(401, "invalid_client", "Client authentication failed.")
 
 WIRE: dict[Reason, WireError] = {
@@ -227,6 +237,7 @@ WIRE: dict[Reason, WireError] = {
     Reason.SEVERAL_AUTHENTICATIONS: WireError(400, "invalid_request", "Use one client authentication method only."),
     Reason.UNKNOWN_CLIENT: _CLIENT,
     Reason.CLIENT_NOT_AUTHENTICATED: _CLIENT,
+    Reason.CLIENT_ASSERTION_REUSED: _CLIENT,
     Reason.KEY_SET_UNAVAILABLE: WireError(
         503, "temporarily_unavailable", "The keys that vouch for this request cannot be fetched right now."
     ),
@@ -298,6 +309,7 @@ WIRE: dict[Reason, WireError] = {
     Reason.DEVICE_CODE_EXPIRED: WireError(400, "expired_token", "The device code has expired; start again."),
     Reason.DEVICE_CODE_NOT_VALID: _DEVICE,
     Reason.DEVICE_CODE_REUSED: _DEVICE,
+    Reason.DEVICE_CODE_OF_ANOTHER_CLIENT: _DEVICE,
     # RFC 8693 §2.2.2: "If either the subject_token or actor_token are invalid for any reason, or are unacceptable based
     # on policy [...] The value of the error parameter MUST be the invalid_request error code."
     Reason.SUBJECT_TOKEN_NOT_VALID: WireError(
@@ -308,7 +320,8 @@ WIRE: dict[Reason, WireError] = {
     ),
     Reason.TOKEN_TYPE_NOT_ISSUED: WireError(400, "invalid_request", "Only access tokens are issued in exchange."),
     Reason.ACTOR_TOKEN_NOT_SUPPORTED: WireError(400, "invalid_request", "Actor tokens are not served."),
-    Reason.ASSERTION_NOT_VALID: WireError(400, "invalid_grant", "The assertion is not valid for this request."),
+    Reason.ASSERTION_NOT_VALID: _ASSERTION,
+    Reason.ASSERTION_REUSED: _ASSERTION,
     Reason.INVALID_REDIRECT_URI: WireError(400, "invalid_redirect_uri", "A redirect URI is missing or not acceptable."),
     Reason.INVALID_CLIENT_METADATA: WireError(400, "invalid_client_metadata", "The client metadata is not acceptable."),
     Reason.CLIENT_CREDENTIALS_NOT_REGISTERED: WireError(

@@ -77,6 +77,10 @@ REMEDIES: Mapping[Reason, Remedy] = {
         "Compare id and method with `auth-server client get`; rotate the secret if it is lost. A public client sends"
         " client_id in the body and no secret.",
     ),
+    Reason.CLIENT_ASSERTION_REUSED: _client(
+        "The assertion by which the client proves who it is came twice.",
+        f"Make a new assertion, with a new jti, for each request, retries included. {_ALARM}",
+    ),
     Reason.GRANT_TYPE_NOT_ALLOWED: _client(
         "The client is not registered for this grant type.",
         "Register it with the grant types that it uses; those of an operator's client follow from its redirect URIs"
@@ -96,7 +100,8 @@ REMEDIES: Mapping[Reason, Remedy] = {
         "Make a proof for this very method and URL, with the time of now, and sign it with the key in it (RFC 9449).",
     ),
     Reason.DPOP_PROOF_REUSED: _client(
-        "The same proof came twice.", "Make a new proof, with a new jti, for each request, retries included."
+        "The same proof of possession came twice.",
+        f"Make a new proof, with a new jti, for each request, retries included. {_ALARM}",
     ),
     Reason.DPOP_PROOF_MISSING: _client(
         "The code or token is bound to a key, and no proof of it came.", "Send a DPoP header with a proof."
@@ -236,6 +241,10 @@ REMEDIES: Mapping[Reason, Remedy] = {
         "The device code came again after its tokens were in use; its grant is revoked.",
         f"Stop polling once tokens came. {_ALARM}",
     ),
+    Reason.DEVICE_CODE_OF_ANOTHER_CLIENT: _client(
+        "A client sent a device code that another client was given.",
+        f"Keep the registration from /device_authorization to /token: do not register anew in between. {_ALARM}",
+    ),
     # Token exchange
     Reason.TOKEN_TYPE_NOT_EXCHANGED: _client(
         "subject_token_type is one that is not exchanged here.", "Present an access token of this server (RFC 8693)."
@@ -252,6 +261,10 @@ REMEDIES: Mapping[Reason, Remedy] = {
     Reason.ASSERTION_NOT_VALID: _client(
         "The identity provider's assertion does not hold; the event before says what is wrong with it.",
         "Get a new assertion for each request, made for this server and this client, and use it within its lifetime.",
+    ),
+    Reason.ASSERTION_REUSED: _client(
+        "An identity provider's assertion came twice.",
+        f"Get a new assertion for each request, retries included. {_ALARM}",
     ),
     Reason.KEY_SET_UNAVAILABLE: _client(
         "The keys that vouch for the request could not be fetched at that moment.",

@@ -235,8 +235,9 @@ def compose(
             tokens=living_tokens,
             keys=keys,
             authentication=authentication,
+            trail=trail,
             clock=clock,
         ),
-        userinfo=UserInfo(tokens=living_tokens, users=store, possession=possession, clock=clock),
+        userinfo=UserInfo(tokens=living_tokens, users=store, possession=possession, trail=trail, clock=clock),
         revocation_feed=RevocationFeed(deployment=deployment, store=store, keys=keys, clock=clock),
     )

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auth_server.domain.audit import EventName
 from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.flows.living_tokens import LivingTokens
 from auth_server.flows.possession import Possession
+from auth_server.flows.sightings import Sightings
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.people import UserStore
 from auth_server.protocol import userinfo
 from shared_kernel import scope
@@ -15,19 +18,27 @@ from shared_kernel.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class PresentedToken:
-    """An access token and the proof beside it, as they came; `bound` says that the caller calls it bound to a key."""
+    """An access token and the proof beside it, as they came from that address.
+
+    `bound` says that the caller calls the token bound to a key.
+    """
 
     unverified_token: str
     bound: bool
     unverified_proof: str | None
     method: str
+    address: str
 
 
 class UserInfo:
     """Tells clients who their person is, for as long as the token counts."""
 
-    def __init__(self, *, tokens: LivingTokens, users: UserStore, possession: Possession, clock: Clock) -> None:
-        self._tokens, self._users, self._possession, self._clock = tokens, users, possession, clock
+    def __init__(
+        self, *, tokens: LivingTokens, users: UserStore, possession: Possession, trail: AuditTrail, clock: Clock
+    ) -> None:
+        self._tokens, self._users, self._possession = tokens, users, possession
+        self._trail, self._clock = trail, clock
+        self._sightings = Sightings()
 
     async def claims(self, presented: PresentedToken) -> Mapping[str, Any]:
         """The person's claims, as far as the token's scopes go.
@@ -50,6 +61,14 @@ class UserInfo:
         user = await self._users.user(token.subject)
         if user is None:
             raise Refused(Reason.BEARER_TOKEN_NOT_VALID, facts)
+        if self._sightings.is_new(token.client_id, token.grant_handle, now):
+            self._trail.record(
+                EventName.USERINFO_READ,
+                flow_id=token.grant_handle,
+                client_id=token.client_id,
+                user_id=user.user_id,
+                address=presented.address,
+            )
         return userinfo.claims(user, token.scopes)
 
     def nonce(self) -> str:

@@ -121,7 +121,8 @@ def verify(assertion: Assertion, key: PublicKey | None, otherwise: Defect) -> No
 
 def refused(defect: Defect) -> Refused:
     """The refusal of an assertion."""
-    return Refused(Reason.CLIENT_NOT_AUTHENTICATED, Facts(defect=defect.value))
+    reason = Reason.CLIENT_ASSERTION_REUSED if defect is Defect.REPLAYED else Reason.CLIENT_NOT_AUTHENTICATED
+    return Refused(reason, Facts(defect=defect.value))
 
 
 def _client_id(claims: Mapping[str, Any]) -> str:

@@ -130,7 +130,8 @@ def allowed_scopes(
 
 def refused(defect: Defect) -> Refused:
     """The refusal of an assertion."""
-    return Refused(Reason.ASSERTION_NOT_VALID, Facts(defect=defect.value))
+    reason = Reason.ASSERTION_REUSED if defect is Defect.REPLAYED else Reason.ASSERTION_NOT_VALID
+    return Refused(reason, Facts(defect=defect.value))
 
 
 def _is_text(value: object) -> bool:

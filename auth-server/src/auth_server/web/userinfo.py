@@ -9,6 +9,7 @@ from auth_server.web import refusals
 from auth_server.web.api import Answer, offer_nonce, sole_authorization, sole_proof
 from auth_server.web.endpoint import Endpoint
 from shared_kernel import dpop, scope
+from shared_kernel.client_address import client_address
 
 _STATUS = {"invalid_token": 401, "invalid_dpop_proof": 401, "use_dpop_nonce": 401, "insufficient_scope": 403}
 """Of the errors that a challenge goes with (RFC 6750 §3.1, RFC 9449 §7.1)."""
@@ -22,7 +23,11 @@ def userinfo(flow: UserInfo) -> Endpoint:
         if proof is not None:
             offer_nonce(request, flow.nonce())
         scheme, token = _credentials(request)
-        return Answer(await flow.claims(PresentedToken(token, scheme == "dpop", proof, request.method)))
+        return Answer(
+            await flow.claims(
+                PresentedToken(token, scheme == "dpop", proof, request.method, client_address(request.scope))
+            )
+        )
 
     return Endpoint({"GET": handle, "POST": handle}, _refuse, cross_origin=True)
 

@@ -1,10 +1,10 @@
 """What the operator reads in the audit trail."""
 
 import math
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from auth_server.domain.audit import AuditEvent, BrokenTrail, Misfit, Verification
+from auth_server.domain.audit import AuditBatch, AuditEvent, BrokenTrail, EventName, Misfit, Verification
 from auth_server.domain.authorization import TRANSACTION_LIFETIME
 from auth_server.flows.administration import story
 from auth_server.flows.administration.problems import CannotDo, Problem
@@ -100,22 +100,24 @@ class Audit:
         return found
 
     async def _of_flow(self, flow_id: str, since: float, until: float) -> dict[_Place, AuditEvent]:
-        found = {
-            (batch.sequence, number): event
-            for batch in await self._trail.audit_of(flow_id)
-            for number, event in enumerate(batch.events())
-            if event.flow_id == flow_id
-        }
-        if found:
-            first = min(event.time_ms for event in found.values()) / 1000
-            since, until = first - NEAR_SECONDS, first + NEAR_SECONDS
-        # Before somebody signs in, and where nobody does, no index leads to it; nor to what is of no flow by itself.
+        found: dict[_Place, AuditEvent] = {}
         of_no_flow: dict[_Place, AuditEvent] = {}
-        async for place, event in self._between(since, until):
+
+        def sort(place: _Place, event: AuditEvent) -> None:
             if event.flow_id == flow_id:
                 found[place] = event
             elif not event.flow_id and event.request_id:
                 of_no_flow[place] = event
+
+        for batch in await self._trail.audit_of(flow_id):
+            for place, event in _placed(batch):
+                sort(place, event)
+        if found:
+            first = min(event.time_ms for event in found.values()) / 1000
+            since, until = first - NEAR_SECONDS, first + NEAR_SECONDS
+        # Before somebody signs in, and where nobody does, no index leads to it; nor to what is of no flow by itself.
+        async for place, event in self._between(since, until):
+            sort(place, event)
         request_ids = {event.request_id for event in found.values()}
         return found | {place: event for place, event in of_no_flow.items() if event.request_id in request_ids}
 
@@ -125,7 +127,8 @@ class Audit:
         if not events:
             raise CannotDo(Problem.NOT_IN_THE_TRAIL)
         ordered = [event for _, event in sorted(events.items(), key=lambda item: (item[1].time_ms, item[0]))]
-        client_id = _last(event.client_id for event in ordered)
+        # A resource server that asks about a token is none of its flow's clients.
+        client_id = _last(event.client_id for event in ordered if event.name is not EventName.INTROSPECTED)
         user_id = _last(event.user_id for event in ordered)
         client = await self._clients.client(client_id) if client_id else None
         user = await self._users.user(user_id) if user_id else None
@@ -158,12 +161,18 @@ class Audit:
         async for batch in self._trail.audit_batches(since):
             if batch.time_ms > (until + _SKEW) * 1000:
                 return
-            for number, event in enumerate(batch.events()):
-                yield (batch.sequence, number), event
+            for place, event in _placed(batch):
+                yield place, event
 
     async def _user_id(self, user: str) -> str:
         found = await self._users.user_by_email(user) if "@" in user else None
         return found.user_id if found else user
+
+
+def _placed(batch: AuditBatch) -> Iterator[tuple[_Place, AuditEvent]]:
+    """The events of a batch, each with its place. Raises UnreadableBatch."""
+    for number, event in enumerate(batch.events()):
+        yield (batch.sequence, number), event
 
 
 def _last(texts: Iterable[str]) -> str:

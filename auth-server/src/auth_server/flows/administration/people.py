@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auth_server.domain import credentials
+from auth_server.domain.audit import EventName
 from auth_server.domain.grant import Grant
 from auth_server.domain.user import (
     MalformedEmail,
@@ -15,6 +16,7 @@ from auth_server.domain.user import (
 )
 from auth_server.domain.workspace import DEFAULT_WORKSPACE, Membership, Role
 from auth_server.flows.administration.problems import CannotDo, Problem
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.consents import ConsentStore
 from auth_server.ports.grants import GrantStore
 from auth_server.ports.people import PasswordHasher, SessionStore, UserStore
@@ -33,11 +35,12 @@ class People:
         grants: GrantStore,
         consents: ConsentStore,
         passwords: PasswordHasher,
+        trail: AuditTrail,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._users, self._sessions, self._grants, self._consents = users, sessions, grants, consents
-        self._passwords, self._clock, self._entropy = passwords, clock, entropy
+        self._passwords, self._trail, self._clock, self._entropy = passwords, trail, clock, entropy
 
     async def create(
         self, email: str, password: str, workspace: str = DEFAULT_WORKSPACE.name, role: Role = Role.MEMBER
@@ -80,8 +83,10 @@ class People:
 
     async def delete(self, name: str) -> User:
         """Removes the person, with their sessions and grants."""
-        user = await self.find(name)
-        _done(await self._users.delete_user(user.user_id, self._clock.now()))
+        user, now = await self.find(name), self._clock.now()
+        grants = await self._grants.grants(now, user.user_id)
+        _done(await self._users.delete_user(user.user_id, now))
+        self.record_ended(grants)
         return user
 
     async def set_password(self, name: str, password: str) -> User:
@@ -123,6 +128,7 @@ class People:
             await self._consents.end_consents(grant.client_id, grant.user_id)
         if not await self._grants.revoke_grant_by_handle(handle, None, now):
             raise CannotDo(Problem.NO_SUCH_GRANT)
+        self.record_ended(alive)
 
     async def revoke_grants(self, name: str | None = None, client_id: str | None = None) -> Sequence[str]:
         """Ends what a person has allowed, or what a client has been allowed, remembered consents included.
@@ -135,10 +141,18 @@ class People:
         clients = {each.key.client_id for each in await self._consents.consents(user_id, now)} if user_id else set()
         for each in clients if client_id is None else {client_id}:
             await self._consents.end_consents(each, user_id)
-        handles = [grant.handle for grant in await self.grants(name, client_id)]
-        for handle in handles:
-            await self._grants.revoke_grant_by_handle(handle, None, now)
-        return handles
+        grants = await self.grants(name, client_id)
+        for grant in grants:
+            await self._grants.revoke_grant_by_handle(grant.handle, None, now)
+            self.record_ended([grant])
+        return [grant.handle for grant in grants]
+
+    def record_ended(self, grants: Sequence[Grant]) -> None:
+        """Records the end of grants in the stories of their flows."""
+        for grant in grants:
+            self._trail.record(
+                EventName.GRANT_ENDED, flow_id=grant.handle, client_id=grant.client_id, user_id=grant.user_id
+            )
 
 
 def _normal(email: str) -> str:

@@ -36,6 +36,13 @@ SENTENCES: Mapping[EventName, str] = {
     EventName.TOKENS_ISSUED: "The client was given tokens for {grant_type}: {scope}.",
     EventName.TOKENS_REPLAYED: "The client repeated its request, and got the same tokens again.",
     EventName.GRANT_REVOKED: "A token was revoked, and with it everything given with it.",
+    EventName.GRANT_ENDED: "An operator ended the grant; the next line tells who.",
+    EventName.INTROSPECTED: "The server {client_id} asked what a token is worth, and was told that it is {answer}.",
+    EventName.USERINFO_READ: "The client asked who the person is, and was told.",
+    EventName.SIGNING_KEY_ROTATED: "Tokens are signed with the key {key_id} from now on, since the last one had come of"
+    " age.",
+    EventName.SWEPT: "{rows} entries of the store that had expired were cleared.",
+    EventName.AUDIT_FORGOTTEN: "The first {batches} batches of this trail were deleted, older than {days} days.",
     EventName.REFUSED: "A request to {path} was refused, with status {status}.",
     EventName.CLIENT_REGISTERED: "The client registered itself.",
     EventName.CLIENT_DOCUMENT_READ: "The client's metadata document was fetched: it is called {client_name}.",
@@ -55,7 +62,7 @@ SENTENCES: Mapping[EventName, str] = {
 """What each event says; names in braces are facts of it."""
 _SIGN_IN = {EventName.SIGNED_IN, EventName.CONSENT_SHOWN}
 _CONSENTS = {EventName.CONSENT_GIVEN, EventName.CONSENT_REMEMBERED}
-_ENDS = {EventName.GRANT_REVOKED, EventName.DISCONNECTED}
+_ENDS = {EventName.GRANT_REVOKED, EventName.GRANT_ENDED, EventName.DISCONNECTED}
 _BEGINNINGS = {EventName.AUTHORIZATION_STARTED, EventName.DEVICE_CODE_ENTERED}
 
 
@@ -76,7 +83,7 @@ class Step:
 
 def step(event: AuditEvent) -> Step:
     """The event in words."""
-    text = SENTENCES[event.name].format_map(_Facts(event.facts))
+    text = SENTENCES[event.name].format_map(_Facts({"client_id": event.client_id, **event.facts}))
     if not event.reason:
         return Step(event, text)
     try:

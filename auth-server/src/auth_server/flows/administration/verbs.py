@@ -8,6 +8,7 @@ from auth_server.flows.administration.clients import Clients
 from auth_server.flows.administration.initial_tokens import InitialTokens
 from auth_server.flows.administration.people import People
 from auth_server.flows.administration.workspaces import Workspaces
+from auth_server.ports.audit import AuditTrail
 from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Store
 from shared_kernel.clock import Clock
@@ -25,15 +26,23 @@ class Administration:
 
     @classmethod
     def over(
-        cls, store: Store, *, resources: Sequence[str], passwords: PasswordHasher, clock: Clock, entropy: Entropy
+        cls,
+        store: Store,
+        *,
+        resources: Sequence[str],
+        passwords: PasswordHasher,
+        trail: AuditTrail,
+        clock: Clock,
+        entropy: Entropy,
     ) -> Self:
-        """The verbs over a store; `resources` are those of the server."""
+        """The verbs over a store; `resources` are those of the server. What they end is recorded in the trail."""
         people = People(
             users=store,
             sessions=store,
             grants=store,
             consents=store,
             passwords=passwords,
+            trail=trail,
             clock=clock,
             entropy=entropy,
         )

@@ -67,16 +67,21 @@ class Workspaces:
     async def add_member(self, name: str, person: str, role: Role) -> User:
         """Has a person belong to a workspace in that role; one who had another role there must sign in again."""
         user = await self._people.find(person)
+        former = [grant for grant in await self._people.grants(user.user_id) if grant.tenant == name]
         outcome = await self._workspaces.set_membership(user.user_id, Membership(name, role), self._clock.now())
         if outcome is not Joining.JOINED:
             raise CannotDo(_PROBLEMS[outcome])
+        if user.role_in(name) is not role:
+            self._people.record_ended(former)
         return user
 
     async def remove_member(self, name: str, person: str) -> User:
         """Takes a person out of a workspace, and ends what they have allowed clients there."""
         user = await self._people.find(person)
+        grants = [grant for grant in await self._people.grants(user.user_id) if grant.tenant == name]
         if not await self._workspaces.end_membership(user.user_id, name, self._clock.now()):
             raise CannotDo(Problem.NOT_A_MEMBER)
+        self._people.record_ended(grants)
         return user
 
 

@@ -8,24 +8,33 @@ from dataclasses import replace
 from auth_server.domain import device_codes
 from auth_server.domain.authorization import USED_CODE_MEMORY
 from auth_server.domain.client import Client, GrantType
-from auth_server.domain.credentials import digest
+from auth_server.domain.credentials import digest, same_digest
 from auth_server.domain.deployment import Deployment
+from auth_server.domain.device_codes import PresentedDeviceCode
 from auth_server.domain.failures import Reason, Refused
 from auth_server.domain.grant import Grant, RefreshToken, RefreshTokenKey
 from auth_server.flows.client_request import ClientRequest
 from auth_server.flows.token.issuing import Issuing, about, family_key, stored
-from auth_server.ports.devices import Approved, Denied, DeviceStore, Expired, Pending, TooFast, Unknown
+from auth_server.ports.devices import (
+    Approved,
+    DecidedDevice,
+    Denied,
+    DeviceStore,
+    Expired,
+    Pending,
+    TooFast,
+    Unknown,
+)
 from auth_server.ports.grants import OtherKey, RefreshStore, Replay, Reused, Rotated, Rotation
 from auth_server.protocol import resource_indicator, sealed_response
 from auth_server.protocol.token import IssuedTokens
 from shared_kernel.entropy import Entropy
 
-_REASONS: dict[type[Pending | TooFast | Denied | Expired | Unknown], Reason] = {
+_REASONS: dict[type[Pending | TooFast | Denied | Expired], Reason] = {
     Pending: Reason.AUTHORIZATION_PENDING,
     TooFast: Reason.SLOW_DOWN,
     Denied: Reason.ACCESS_DENIED,
     Expired: Reason.DEVICE_CODE_EXPIRED,
-    Unknown: Reason.DEVICE_CODE_NOT_VALID,
 }
 
 
@@ -58,6 +67,8 @@ class DeviceCode:
         if presented is None:
             raise Refused(Reason.DEVICE_CODE_NOT_VALID)
         polled = await self._devices.poll_device(presented.device_id, presented.digest, client.client_id, now)
+        if isinstance(polled, Unknown):
+            raise Refused(await self._unknown(presented, now))
         if not isinstance(polled, Approved):
             raise Refused(_REASONS[type(polled)])
         key = device_codes.token_key(code, polled.grant_id)
@@ -69,6 +80,14 @@ class DeviceCode:
             return await self._redeemed(code, key, grant, client, request, now)
         except Refused as refused:
             raise about(refused, grant) from refused
+
+    async def _unknown(self, presented: PresentedDeviceCode, now: float) -> Reason:
+        """Why a code is unknown to the client that sends it."""
+        found = await self._devices.device(presented.device_id, now)
+        device = found.authorization if isinstance(found, DecidedDevice) else found
+        if device is None or not same_digest(device.digest, presented.digest):
+            return Reason.DEVICE_CODE_NOT_VALID
+        return Reason.DEVICE_CODE_OF_ANOTHER_CLIENT
 
     async def _redeemed(
         self, code: str, key: RefreshTokenKey, grant: Grant, client: Client, request: ClientRequest, now: float

@@ -54,7 +54,7 @@ class IdentityAssertions:
         try:
             return await self._granted(text, request, client, now)
         except Refused as refused:
-            if refused.reason is Reason.ASSERTION_NOT_VALID:
+            if refused.reason in {Reason.ASSERTION_NOT_VALID, Reason.ASSERTION_REUSED}:
                 self._trail.record(
                     EventName.IDENTITY_ASSERTION_REFUSED,
                     client_id=client.client_id,
@@ -62,7 +62,8 @@ class IdentityAssertions:
                     reason=refused.reason.value,
                     detail=refused.facts.defect,
                 )
-                raise Refused(refused.reason) from refused
+                # The event above is the alarm, if there is one.
+                raise Refused(Reason.ASSERTION_NOT_VALID) from refused
             raise
 
     async def _granted(self, text: str, request: ClientRequest, client: Client, now: float) -> IssuedTokens:

@@ -75,7 +75,10 @@ class Issuing:
             token_id=credentials.new_identifier(self._entropy),
             key_thumbprint=proof.thumbprint if proof else None,
         )
-        return await self._signed(claims, proof, now, refresh_token)
+        try:
+            return await self._signed(claims, proof, now, refresh_token)
+        except Refused as refused:
+            raise about(refused, grant) from refused
 
     async def in_place_of(
         self, token: AccessToken, client: Client, scopes: frozenset[str], proof: Proof | None, now: float
