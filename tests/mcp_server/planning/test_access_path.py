@@ -589,3 +589,40 @@ class TestGoals:
         read = _read_of("SELECT * FROM orders WHERE total = 1 LIMIT 10", small)
 
         assert (read.enough, read.requests[0].arguments["Limit"]) == (None, 100)
+
+
+class TestLookups:
+    TABLE = replace(ORDERS, indexes=(replace(BY_STATUS, partition_items=20.0),))
+
+    def test_an_index_names_the_items_that_are_fetched_by_key(self) -> None:
+        read = _read("status = 'open' AND total > 5 AND note = 'x'", columns="customer", table=self.TABLE)
+
+        assert (read.access, read.index, read.rejected, read.enough) == ("Query", "by_status", (), None)
+        assert _resolved(read, "ProjectionExpression") == ["pk, sk"]
+        assert "note" not in _resolved(read, "FilterExpression")[0]
+        assert read.pushed_filters == ("total > 5",)
+        assert read.residual_filters == ("note = 'x'",)
+        assert read.lookup is not None
+        assert set(read.lookup["ExpressionAttributeNames"].values()) == {"customer", "status", "total", "note"}
+        assert (read.estimate.items, read.estimate.read_units) == (20, 11.0)
+
+    def test_the_whole_item_is_fetched_where_the_document_is_wanted(self) -> None:
+        read = _read("status = 'open'", columns="_doc", table=self.TABLE)
+
+        assert (read.index, read.lookup) == ("by_status", {})
+
+    def test_a_limit_stops_no_lookup(self) -> None:
+        assert _read_of("SELECT note FROM orders WHERE status = 'open' LIMIT 1", self.TABLE).enough is None
+
+    @pytest.mark.parametrize("partition_items", [None, 2_000.0])
+    def test_what_may_take_more_than_a_scan_is_not_looked_up(self, partition_items: float | None) -> None:
+        table = replace(ORDERS, indexes=(replace(BY_STATUS, partition_items=partition_items),))
+
+        assert _read("status = 'open'", columns="note", table=table).access == "Scan"
+
+    def test_keys_that_may_be_missing_forbid_it(self) -> None:
+        index = replace(BY_CUSTOMER, projected=frozenset[str](), partition_items=20.0)
+        table = replace(ORDERS, indexes=(index,))
+
+        assert _read("customer = 7", columns="note", table=table).access == "Scan"
+        assert _read("customer = 7 AND placed IS NOT NULL", columns="note", table=table).lookup is not None

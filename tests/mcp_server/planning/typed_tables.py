@@ -68,8 +68,8 @@ TABLES |= {
         range_key=KeyAttribute("n", AttributeType.NUMBER),
         indexes=(
             Index("by_k_day", "GSI", (KeyAttribute("k", _STRING),), (KeyAttribute("day", _STRING),), None),
-            Index("by_d", "GSI", (KeyAttribute("d", _NUMBER),), (), frozenset({"k", "b"})),
-            Index("by_k", "GSI", (KeyAttribute("k", _STRING),), (), frozenset()),
+            Index("by_d", "GSI", (KeyAttribute("d", _NUMBER),), (), frozenset({"k", "b"}), partition_items=9.0),
+            Index("by_k", "GSI", (KeyAttribute("k", _STRING),), (), frozenset(), partition_items=20.0),
             Index("by_s_day", "LSI", (KeyAttribute("s", _STRING),), (KeyAttribute("day", _STRING),), None),
         ),
         columns=tuple(

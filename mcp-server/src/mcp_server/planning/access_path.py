@@ -9,6 +9,7 @@ from mcp_server.domain.schema import Table
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.estimates import (
     NOTHING,
+    both_estimates,
     first_estimate,
     keys_estimate,
     query_estimate,
@@ -22,6 +23,7 @@ from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, One
 from mcp_server.planning.requests import (
     Filters,
     get_requests,
+    lookup_arguments,
     pushable,
     query_requests,
     scan_requests,
@@ -97,8 +99,12 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         if keys is not None:
             found.append((_FIRST, _get(relation, keys, consistent)))
         paths, lacking = query_paths(relation, said, one, consistent)
-        found += [(path.rank, _query(relation, path, consistent)) for path in paths]
-        rejected += lacking
+        ways = [(path, _query(relation, path, consistent)) for path in paths if _is_known(path)]
+        # Keys are looked up one by one, so that an index of them alone may take more than the whole table.
+        kept = [(path, read) for path, read in ways if not path.lookup or _takes_less(read, scan)]
+        found += [(path.rank, read) for path, read in kept]
+        looked_up = {read.index for path, read in kept if path.lookup}
+        rejected += [one for one in lacking if one[1].name not in looked_up]
     by_key = [one for one in found if one[1].access == "GetItem"]
     weighed = by_key if by_key and relation.table.partition_items is None else found
     if not found or relation.table.item_count < SEEN_WHOLE_ITEMS:
@@ -107,6 +113,15 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
     if best is scan and found:
         best = replace(scan, reason="The table is so small that reading all of it costs less than reading by key.")
     return replace(best, rejected=_helpful(best, rejected), alternatives=_alternatives(best, found, scan))
+
+
+def _is_known(path: Path) -> bool:
+    """Whether the path may be weighed: a look-up costs by the item, so the size of its partitions has to be known."""
+    return not path.lookup or (path.index is not None and path.index.partition_items is not None)
+
+
+def _takes_less(read: Read, scan: Read) -> bool:
+    return read.estimate.read_units < scan.estimate.read_units
 
 
 def _helpful(best: Read, rejected: list[tuple[Path, RejectedIndex]]) -> tuple[RejectedIndex, ...]:
@@ -157,7 +172,7 @@ def _query(relation: Relation, path: Path, consistent: bool) -> Read:
     conjuncts = [conjunct for conjunct in relation.conjuncts if not _on_keys(conjunct, path.attributes)]
     filters, pushed, residual = _filters(relation, conjuncts, frozenset(without))
     index = path.index.name if path.index is not None else None
-    goal = relation.goal
+    goal = relation.goal if not path.lookup else None
     if goal is not None and not (
         exact_keys(relation, path) and (goal.order is None or path.ordered_by(goal.order, table))
     ):
@@ -171,20 +186,27 @@ def _query(relation: Relation, path: Path, consistent: bool) -> Read:
         relation=relation,
         access="Query",
         index=index,
-        reason=f"The conditions name {partitions} {where}.",
-        requests=tuple(query_requests(relation, path.conditions, filters, index, consistent=consistent, goal=goal)),
+        reason=f"The conditions name {partitions} {where}."
+        + (" It holds not all columns, so the items are fetched by their keys." if path.lookup else ""),
+        requests=tuple(
+            query_requests(
+                relation, path.conditions, filters, index, consistent=consistent, goal=goal, only_keys=path.lookup
+            )
+        ),
         key_condition=_text(relation.conjuncts, path.attributes),
         pushed_filters=pushed,
         residual_filters=residual,
         estimate=estimate,
         consistent=consistent,
         enough=goal.rows if goal is not None else None,
+        lookup=lookup_arguments(relation, consistent=consistent) if path.lookup else None,
     )
 
 
 def _query_estimate(path: Path, table: Table, *, consistent: bool) -> Estimate:
     partition = _partition(path, table)
-    return query_estimate(table, len(path.conditions), partition=partition, share=path.share, consistent=consistent)
+    keys = query_estimate(table, len(path.conditions), partition=partition, share=path.share, consistent=consistent)
+    return keys if not path.lookup else both_estimates(keys, keys_estimate(table, keys.items, consistent=consistent))
 
 
 def _partition(path: Path, table: Table) -> float | None:

@@ -52,6 +52,16 @@ def first_estimate(table: Table, rows: int, whole: Estimate, *, consistent: bool
     return _estimate(rows, size, read_units(size, consistent=consistent), pages=1, parallel=1)
 
 
+def both_estimates(keys: Estimate, items: Estimate) -> Estimate:
+    """Keys first, then the items that they name."""
+    return Estimate(
+        items=items.items,
+        pages=keys.pages + items.pages,
+        read_units=keys.read_units + items.read_units,
+        seconds=round(keys.seconds + items.seconds, 3),
+    )
+
+
 def read_units(size: float, *, requests: int = 1, consistent: bool) -> float:
     """Read units for that many bytes: whole units, at least one per request; eventually consistent reads cost half."""
     return max(requests, math.ceil(size / UNIT_BYTES)) * (1.0 if consistent else 0.5)

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
@@ -22,13 +22,17 @@ MAX_QUERIES = 100
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A way to read by Query: the index (None for the table itself), its key and the conditions on it."""
+    """A way to read by Query: the index (None for the table itself), its key and the conditions on it.
+
+    `lookup` tells that the index lacks columns, so that it only yields the keys of the items.
+    """
 
     index: Index | None
     key: tuple[KeyAttribute, ...]
     conditions: tuple[KeyCondition, ...]
     attributes: frozenset[str]
     share: float
+    lookup: bool = False
 
     @property
     def rank(self) -> "Rank":
@@ -100,9 +104,12 @@ def query_paths(
         if path is None:
             continue
         obstacle = _obstacle(index, relation, said, consistent)
+        lacking = _lacking(index, relation)
         if obstacle is None:
+            path = replace(path, lookup=lacking is not None)
             found.append(path)
-        else:
+        obstacle = obstacle or lacking
+        if obstacle is not None:
             rejected.append((path, RejectedIndex(index.name, obstacle)))
     return found, rejected
 
@@ -128,8 +135,14 @@ def _obstacle(index: Index, relation: Relation, said: list[Predicate], consisten
                 f'it lacks the items without "{key.name}"; if they are not wanted, add {quoted(key.name)} IS NOT NULL, '
                 f"if there are none, the operator can declare not_null for the column in the schemas file"
             )
+    return None
+
+
+def _lacking(index: Index, relation: Relation) -> str | None:
+    """Which of the columns needed an index does not hold, in words."""
     if index.projected is None:
         return None
+    base = {key.name for key in relation.table.key}
     held = index.projected | base | {key.name for key in (*index.hash_keys, *index.range_keys)}
     missing = [column.name for column in relation.columns if column.name not in held]
     if DOCUMENT_COLUMN in held:  # an attribute of that name is not the document

@@ -109,6 +109,7 @@ class Read:
     through, `reason` one sentence on why; `rejected` are the indexes that would narrow it more, `alternatives` the
     dearer ways that were weighed. `key_condition`, `pushed_filters` and `residual_filters` are SQL for people. After
     `enough` rows reading stops; the requests, one after the other, then yield exactly rows that meet all conditions.
+    With `lookup` they yield keys alone, by which the items are fetched: it has BatchGetItem's arguments but the keys.
     """
 
     relation: Relation
@@ -124,3 +125,4 @@ class Read:
     rejected: tuple[RejectedIndex, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     enough: int | None = None
+    lookup: Mapping[str, Any] | None = None

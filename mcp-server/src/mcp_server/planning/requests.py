@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_server.domain.schema import DOCUMENT_COLUMN
+from mcp_server.domain.schema import DOCUMENT_COLUMN, Column, KeyAttribute, Table
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.expressions import Placeholders, fits
 from mcp_server.planning.plan import Goal, Relation, Request
@@ -55,13 +55,18 @@ class KeyCondition:
 
 def get_requests(relation: Relation, keys: Sequence[Mapping[str, ScalarValue]], *, consistent: bool) -> list[Request]:
     """BatchGetItem requests for some primary keys."""
-    placeholders = Placeholders()
-    projection = _projection(relation, placeholders)
-    shared = projection | placeholders.arguments(projection.values()) | _consistency(consistent)
+    shared = lookup_arguments(relation, consistent=consistent)
     return [
         Request("BatchGetItem", {"Keys": [dict(key) for key in keys[start : start + KEYS_A_REQUEST]], **shared})
         for start in range(0, len(keys), KEYS_A_REQUEST)
     ]
+
+
+def lookup_arguments(relation: Relation, *, consistent: bool) -> dict[str, Any]:
+    """The arguments of BatchGetItem, without the keys."""
+    placeholders = Placeholders()
+    projection = _projection(relation.columns, relation.table, placeholders)
+    return projection | placeholders.arguments(projection.values()) | _consistency(consistent)
 
 
 def toward(goal: Goal | None) -> dict[str, Any]:
@@ -79,12 +84,13 @@ def query_requests(
     *,
     consistent: bool,
     goal: Goal | None,
+    only_keys: bool = False,
 ) -> list[Request]:
-    """One Query per key condition."""
+    """One Query per key condition; `only_keys` asks for the primary keys alone."""
     return [
         Request(
             "Query",
-            _expressions(relation, filters, condition)
+            _expressions(relation, filters, condition, only_keys=only_keys)
             | ({"IndexName": index} if index is not None else {})
             | toward(goal)
             | _consistency(consistent),
@@ -118,7 +124,9 @@ def pushable(relation: Relation, filters: Filters) -> tuple[tuple[Predicate, ...
     return tuple(filters.predicates[place] for place in places), tuple(places)
 
 
-def _expressions(relation: Relation, filters: Filters, condition: KeyCondition | None) -> dict[str, Any]:
+def _expressions(
+    relation: Relation, filters: Filters, condition: KeyCondition | None, *, only_keys: bool = False
+) -> dict[str, Any]:
     placeholders = Placeholders()
     arguments: dict[str, Any] = {}
     if condition is not None:
@@ -130,16 +138,16 @@ def _expressions(relation: Relation, filters: Filters, condition: KeyCondition |
     said = [part for part in rendered if part is not None]
     if said:
         arguments["FilterExpression"] = " AND ".join(said)
-    arguments |= _projection(relation, placeholders)
+    arguments |= _projection(relation.table.key if only_keys else relation.columns, relation.table, placeholders)
     return arguments | placeholders.arguments(arguments.values())
 
 
-def _projection(relation: Relation, placeholders: Placeholders) -> dict[str, Any]:
+def _projection(columns: Sequence[Column | KeyAttribute], table: Table, placeholders: Placeholders) -> dict[str, Any]:
     """Only the columns needed; nothing where that is the whole document, or too much to say."""
-    names = [column.name for column in relation.columns]
+    names = [column.name for column in columns]
     if DOCUMENT_COLUMN in names:
         return {}
-    expression = ", ".join(placeholders.name(name) for name in names or [relation.table.hash_key.name])
+    expression = ", ".join(placeholders.name(name) for name in names or [table.hash_key.name])
     return {"ProjectionExpression": expression} if fits(expression) else {}
 
 

@@ -8,9 +8,9 @@ keys that no item has are not counted.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -33,6 +33,7 @@ from mcp_server.adapters.dynamodb.responses import (
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.estimates import UNIT_BYTES, read_units
 from mcp_server.planning.plan import Read, Request
+from mcp_server.planning.requests import KEYS_A_REQUEST
 from mcp_server.ports.items import Consumption, TableChanged
 
 PARALLEL_REQUESTS = 8
@@ -44,6 +45,10 @@ BATCH_ATTEMPTS = 7
 FIRST_PAUSE_SECONDS = 0.05
 
 _BATCH = msgspec.json.Decoder(list[msgspec.Raw])
+
+_ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
+
+_Taken = TypeVar("_Taken")
 
 Observer = Callable[[Consumption], None]
 
@@ -62,14 +67,10 @@ class DynamoDbItems:
     async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         """See ItemSource.pages."""
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.physical_name, {}))
-        if read.access == "GetItem" and len(read.requests) == 1:  # there is nothing to read ahead
-            async with aclosing(self._pages(schema, read, read.requests[0], decoder, observe)) as pages:
-                async for page in pages:
-                    yield page
-            return
-        if read.enough is not None:  # nothing is read ahead, for it may not be wanted
-            async with aclosing(self._first(schema, read, decoder, observe)) as pages:
-                async for page in pages:
+        alone = self._one_after_the_other(schema, read, decoder, observe)
+        if alone is not None:
+            async with aclosing(alone):
+                async for page in alone:
                     yield page
             return
         ready: asyncio.Queue[pa.RecordBatch | None] = asyncio.Queue(PAGES_AHEAD)
@@ -101,6 +102,18 @@ class DynamoDbItems:
             if not reading.cancelled():
                 reading.exception()  # retrieve the exception, or asyncio warns
 
+    def _one_after_the_other(
+        self, schema: Schema, read: Read, decoder: PageDecoder, observe: Observer
+    ) -> AsyncGenerator[pa.RecordBatch] | None:
+        """The pages of a read of which nothing is read ahead; None for any other."""
+        if read.lookup is not None:
+            return self._looked_up(schema, read, read.lookup, decoder, observe)
+        if read.access == "GetItem" and len(read.requests) == 1:
+            return self._pages(schema, read, read.requests[0], decoder, observe)
+        if read.enough is not None:
+            return self._first(schema, read, decoder, observe)
+        return None
+
     async def _first(
         self, schema: Schema, read: Read, decoder: PageDecoder, observe: Observer
     ) -> AsyncGenerator[pa.RecordBatch]:
@@ -114,6 +127,29 @@ class DynamoDbItems:
                     if read.enough is not None and rows >= read.enough:
                         return
 
+    async def _looked_up(
+        self, schema: Schema, read: Read, lookup: Mapping[str, Any], decoder: PageDecoder, observe: Observer
+    ) -> AsyncGenerator[pa.RecordBatch]:
+        """The items whose keys the requests yield, each once: one that moves within the index may come twice."""
+        names = [key.name for key in read.relation.table.key]
+        seen: set[str] = set()
+
+        async def keys_of(raw: RawItems) -> list[dict[str, Any]]:
+            return _keys(raw, names)
+
+        for request in read.requests:
+            async with aclosing(self._answers(schema, read, request, observe, keys_of)) as answers:
+                async for found in answers:
+                    keys = {repr(key): key for key in found if repr(key) not in seen}
+                    seen |= keys.keys()
+                    with failures_of(schema, read.relation.table.physical_name):
+                        wanted = [dynamodb.from_wire(key) for key in keys.values()]
+                    for start in range(0, len(wanted), KEYS_A_REQUEST):
+                        batch = Request("BatchGetItem", {**lookup, "Keys": wanted[start : start + KEYS_A_REQUEST]})
+                        async with aclosing(self._batches(schema, read, batch, decoder, observe)) as pages:
+                            async for page in pages:
+                                yield page
+
     def _pages(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
     ) -> AsyncGenerator[pa.RecordBatch]:
@@ -121,15 +157,29 @@ class DynamoDbItems:
         pages = self._batches if request.operation == "BatchGetItem" else self._responses
         return pages(schema, read, request, decoder, observe)
 
-    async def _responses(
+    def _responses(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
     ) -> AsyncGenerator[pa.RecordBatch]:
+        async def page_of(raw: RawItems) -> pa.RecordBatch | None:
+            return await self._page(decoder, raw.Items, raw.Count)
+
+        return self._answers(schema, read, request, observe, page_of)
+
+    async def _answers(
+        self,
+        schema: Schema,
+        read: Read,
+        request: Request,
+        observe: Observer,
+        take: Callable[[RawItems], Awaitable[_Taken | None]],
+    ) -> AsyncGenerator[_Taken]:
+        """What `take` makes of the responses to one request, but for those of which it makes nothing."""
         table = read.relation.table
         client = self._clients.of(schema)
         operation = client.scan if request.operation == "Scan" else client.query
         arguments = {**request.arguments, "TableName": table.physical_name, "ReturnConsumedCapacity": "TOTAL"}
 
-        async def ask() -> tuple[pa.RecordBatch | None, RawItems]:
+        async def ask() -> tuple[_Taken | None, RawItems]:
             response = await operation(**arguments)
             raw: RawItems = response[RAW]
             if schema.endpoint_url is None:
@@ -139,17 +189,17 @@ class DynamoDbItems:
                 units = read_units(size, consistent=read.consistent)
             units *= requests_of(response)
             observe(Consumption(raw.Count, raw.ScannedCount, response[BYTES], units))
-            return await self._page(decoder, raw.Items, raw.Count), raw
+            return await take(raw), raw
 
         while True:
             with _refusals(schema, table):
-                page, raw = await asked_until_readable(ask)
+                taken, raw = await asked_until_readable(ask)
                 if raw.LastEvaluatedKey:
                     arguments["ExclusiveStartKey"] = dynamodb.from_wire(raw.LastEvaluatedKey)
                     if "Limit" in arguments:
                         arguments["Limit"] *= 2
-            if page is not None:
-                yield page
+            if taken is not None:
+                yield taken
             if not raw.LastEvaluatedKey:
                 return
 
@@ -205,6 +255,14 @@ class DynamoDbItems:
             )
         except MalformedPage as error:
             raise UnreadableResponse(str(error)) from error
+
+
+def _keys(raw: RawItems, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The keys of a response's items."""
+    try:
+        return [{name: item[name] for name in names} for item in _ITEMS.decode(raw.Items)]
+    except (msgspec.DecodeError, KeyError) as error:
+        raise UnreadableResponse from error
 
 
 def _count(items: msgspec.Raw) -> int:
