@@ -39,9 +39,9 @@ class FamilyMachine(Machine):
         for user in self.USERS:
             await self.stores[0].add_user(user)
 
-    @rule(client=st.integers(0, 1), user=st.integers(0, 1), actors=st.integers(1, 3))
-    def allow(self, client: int, user: int, actors: int) -> None:
-        """A person allows something, on several impatient clicks perhaps."""
+    @rule(client=st.integers(0, 1), user=st.integers(0, 1), actors=st.integers(1, 3), rotations=st.integers(0, 3))
+    def allow(self, client: int, user: int, actors: int, rotations: int) -> None:
+        """A person allows something, on several impatient clicks perhaps, and the client may go on at once."""
         transaction = self.name()
         started = replace(TRANSACTION, digest=transaction, expires_at=self.now + 600)
         self.runner.run(self.stores[0].start_transaction(started))
@@ -50,6 +50,9 @@ class FamilyMachine(Machine):
         allowed = self.CLIENTS[client].client_id, self.USERS[user].user_id
         answers = self.at_once([("approve", (transaction, self.name(), *allowed)) for _ in range(actors)])
         assert answers.count(True) <= 1
+        if any(answers):
+            for doing in ["redeem", "rotate", "rotate"][:rotations]:
+                self._do([(doing, 0)])
 
     @rule(client=st.integers(0, 1))
     def ask_on_a_device(self, client: int) -> None:
@@ -76,6 +79,9 @@ class FamilyMachine(Machine):
         """Up to four actors do something at once, often the same."""
         if not self.states[0].families:
             return  # a precondition would have what is drawn depend on who wins a race, which Hypothesis forbids
+        self._do(doings)
+
+    def _do(self, doings: Sequence[tuple[str, int]]) -> None:
         calls = [self._doing(doing, number) for doing, number in doings]
         for (verb, arguments), answer in zip(calls, self.at_once(calls), strict=True):
             if answer == Redeemed():
@@ -123,10 +129,12 @@ class FamilyMachine(Machine):
         families = self.states[0].families
         grant = list(families)[-1 - number // 4 % min(2, len(families))]
         family = families[grant]
-        known = family.tokens or ["unknown"]
+        known = family.tokens
         match doing:
             case "redeem":
                 return doing, (grant, self.name(), None)
+            case "rotate" | "other_key" | "replay" if not known:
+                return "redeem", (grant, self.name(), None)
             case "rotate" | "other_key":
                 key = "another key" if doing == "other_key" else None
                 return "rotate", (grant, known[-1], self.name(), f"request {number % 2 and number % 3}", key)

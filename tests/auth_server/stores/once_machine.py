@@ -22,6 +22,8 @@ class OnceMachine(Machine):
     def __init__(self) -> None:
         super().__init__()
         self.states = [Once(self.now)]
+        self.push()
+        self.invite(2)
 
     @rule()
     def push(self) -> None:

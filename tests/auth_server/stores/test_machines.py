@@ -19,7 +19,7 @@ from tests.auth_server.stores.once_machine import OnceMachine
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = {"sqlite": 15, "redis": 15, "dynamodb-dynoxide": 3, "dynamodb-ministack": 2}
+EXAMPLES = {"sqlite": 20, "redis": 20, "dynamodb-dynoxide": 3, "dynamodb-ministack": 2}
 """By what each costs. To look for more, raise them and remove `derandomize`."""
 SETTINGS = settings(stateful_step_count=25, derandomize=True, deadline=None, suppress_health_check=[*HealthCheck])
 MACHINES = (FamilyMachine, OnceMachine)
