@@ -527,6 +527,7 @@ class TestGoals:
             ("SELECT * FROM orders WHERE pk = 'a' AND sk BETWEEN 1 AND 5 ORDER BY sk DESC LIMIT 3", 3),
             ("SELECT max(sk) FROM orders WHERE pk = 'a'", 1),
             ("SELECT max(placed) FROM orders WHERE customer = 7 AND placed IS NOT NULL", 1),
+            ("SELECT min(placed) FROM orders WHERE customer = 7", 1),
             ("SELECT note FROM orders WHERE a = 'x' AND b = 1 AND c = 'y' AND d > 3 ORDER BY d LIMIT 1", 1),
         ],
     )
@@ -572,6 +573,13 @@ class TestGoals:
             return  # refused: nothing is read
         assert read.enough is None
         assert "ScanIndexForward" not in read.requests[0].arguments
+
+    def test_rows_without_the_column_do_not_count_for_its_largest_value(self) -> None:
+        read = _read_of("SELECT max(placed) FROM orders WHERE customer = 7")
+
+        assert (read.index, read.residual_filters) == ("by_customer", ("placed IS NOT NULL",))
+        assert _read_of("SELECT count(placed) FROM orders WHERE customer = 7").index is None
+        assert _read_of("SELECT max(placed) FROM orders WHERE customer = 7 AND note IS NULL").enough is None
 
     def test_a_sort_key_that_is_declared_another_type_has_another_order(self) -> None:
         columns = tuple(replace(one, type=VARCHAR) if one.name == "sk" else one for one in ORDERS.columns)

@@ -24,11 +24,15 @@ class Conjunct:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """How many rows that meet all conditions are enough: any, or the first ones by `order` (a column's name)."""
+    """How many rows that meet all conditions are enough: any, or the first ones by `order` (a column's name).
+
+    `present` tells that rows in which that column is NULL do not count.
+    """
 
     rows: int
     order: str | None = None
     descending: bool = False
+    present: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -26,7 +26,7 @@ from mcp_server.sql.binding.using import merge_columns, merging_queries
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allow_list import too_deep
 from mcp_server.sql.gate.parse import Statement
-from mcp_server.sql.lowering.goals import goal_of
+from mcp_server.sql.lowering.goals import goal_of, with_goal
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import sources_of
@@ -108,7 +108,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
         for number, reference in enumerate(found)
     )
     if len(relations) == 1:
-        relations = (replace(relations[0], goal=goal_of(query, found[0])),)
+        relations = (with_goal(relations[0], goal_of(query, found[0])),)
     restore_names(query, spelling, renamed, lambda column: _catalogue_name(column, found))
     for relation, reference in zip(relations, found, strict=True):
         _rename(reference, relation, spelling)

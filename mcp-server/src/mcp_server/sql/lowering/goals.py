@@ -3,9 +3,13 @@
 Only a plain statement over one table has a goal: each row of it makes one row of the result, or none.
 """
 
+from dataclasses import replace
+
 from sqlglot import exp
 
-from mcp_server.planning.plan import Goal
+from mcp_server.domain.names import quoted
+from mcp_server.planning.plan import Conjunct, Goal, Relation
+from mcp_server.planning.predicate import IsNotNull
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.conditions import conjuncts_of
 
@@ -51,6 +55,16 @@ def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
     return Goal(rows, column, descending=bool(first.args.get("desc"))) if column is not None else None
 
 
+def with_goal(relation: Relation, goal: Goal | None) -> Relation:
+    """The relation with its goal, and with the condition that the goal itself makes."""
+    column = relation.table.column(goal.order) if goal is not None and goal.order is not None else None
+    if goal is None or column is None or not goal.present or not column.nullable:
+        return replace(relation, goal=goal)
+    present = Conjunct(f"{quoted(column.name)} IS NOT NULL", IsNotNull(column.name), True)
+    known = any(one.predicate == present.predicate for one in relation.conjuncts)
+    return replace(relation, goal=goal, conjuncts=relation.conjuncts + (() if known else (present,)))
+
+
 def _end_of_column(query: exp.Select, reference: Reference) -> Goal | None:
     """`min(c)` or `max(c)`, alone."""
     if len(query.expressions) != 1 or any(query.args.get(clause) for clause in ("order", "limit", "offset")):
@@ -59,7 +73,7 @@ def _end_of_column(query: exp.Select, reference: Reference) -> Goal | None:
     if not isinstance(found, exp.Max | exp.Min) or any(value for part, value in found.args.items() if part != "this"):
         return None
     column = _column(found.this, reference)
-    return Goal(1, column, descending=isinstance(found, exp.Max)) if column is not None else None
+    return Goal(1, column, descending=isinstance(found, exp.Max), present=True) if column is not None else None
 
 
 def _rows(query: exp.Select) -> int | None:
