@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from auth_server.domain.audit import EventName
 from auth_server.domain.signing_key import PUBLICATION_LEAD, KeyStage, SealedKey
 from shared_kernel.entropy import SystemEntropy
 from tests.auth_server.flows.world import World, open_world
@@ -29,7 +30,7 @@ ATTEMPTS = 7
 async def race(backend: str, path: str) -> None:
     """Acts until there is no further line."""
     async with open_world(Path(path), backend=backend) as world:
-        actions = _actions(world) | _device_actions(world)
+        actions = _actions(world) | _device_actions(world) | _audit_actions(world)
         _tell("ready")
         while line := await asyncio.to_thread(sys.stdin.readline):
             action, *arguments = json.loads(line)
@@ -120,6 +121,17 @@ def _device_actions(world: World) -> dict[str, Callable[..., Awaitable[Any]]]:
         return await world.store.approve_device(device, grant, now)
 
     return {"poll": poll, "decide_device": decide_device}
+
+
+def _audit_actions(world: World) -> dict[str, Callable[..., Awaitable[Any]]]:
+    async def tell(times: str) -> int:
+        """Records so many events, each in a batch of its own unless others of this process are faster."""
+        for _ in range(int(times)):
+            world.trail.record(EventName.SIGNED_IN, user_id=_name())
+            assert await world.trail.flush()
+        return int(times)
+
+    return {"tell": tell}
 
 
 def _name() -> str:

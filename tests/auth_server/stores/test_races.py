@@ -32,11 +32,20 @@ class Racers:
 
     def race(self, *action: str) -> list[Any]:
         """The outcome in each process, which all act at once."""
+        self.begin(*action)
+        return [self._told(process) for process in self._processes]
+
+    def begin(self, *action: str) -> None:
+        """Has each process act, without waiting for the outcome."""
         for process in self._processes:
             assert process.stdin is not None
             process.stdin.write(f"{json.dumps(action)}\n")
             process.stdin.flush()
-        return [self._told(process) for process in self._processes]
+
+    def kill_first(self) -> None:
+        """Ends the first process by SIGKILL."""
+        self._processes[0].kill()
+        self._processes[0].wait()
 
     def outcomes(self, *action: str) -> list[Any]:
         """The outcomes of 40 calls in two processes."""
