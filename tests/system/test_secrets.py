@@ -1,6 +1,8 @@
 """No secret, code or token of the whole story, mistakes included, reaches a log or stands readable in the store."""
 
+import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +11,17 @@ from typing import Any
 import httpx2
 import pytest
 
+from auth_server.adapters.sqlite_store.store import SqliteStore
+from auth_server.cli.audit import story_lines
+from auth_server.flows.administration.audit import Audit
+from shared_kernel.clock import SystemClock
 from tests.support import people
 from tests.support.callback import parameters
 from tests.support.emulator import Emulator
 from tests.support.grants import REDIRECT_URI, SCOPE, public_client
 from tests.support.leaks import leaks
 from tests.support.mcp_wire import ERAS, Wire
+from tests.support.processes import wait_for
 from tests.support.services import (
     EMAIL,
     PASSWORD,
@@ -132,6 +139,11 @@ class Story:
             httpx2.post(endpoint, content=f'{{"{client.secret}"', headers={"Content-Type": "application/json"}),
         ):
             assert wrong.status_code >= 400
+        for token in (tokens[0], f"{tokens[0]}x"):
+            asked = httpx2.post(
+                f"{self.auth.issuer}/introspect", data={"token": token}, auth=(client.id, client.secret)
+            )
+            assert asked.json()["active"] is (token == tokens[0])
         return tokens[-1]
 
     def registrations(self) -> None:
@@ -172,7 +184,9 @@ class Story:
         httpx2.post(self.mcp.resource, headers={"X-Request-Id": token[:60], "Authorization": f"Basic {token}"})
 
 
-def test_i09_no_secret_of_the_story_reaches_a_log_or_the_store(pair: tuple[AuthServer, McpServer]) -> None:
+def test_i09_no_secret_of_the_story_reaches_a_log_the_trail_or_the_store(
+    pair: tuple[AuthServer, McpServer], tmp_path: Path
+) -> None:
     auth, mcp = pair
     story = Story(auth, mcp)
     story.queries(story.person())
@@ -184,8 +198,44 @@ def test_i09_no_secret_of_the_story_reaches_a_log_or_the_store(pair: tuple[AuthS
     for log in logs:
         assert log.read_bytes().count(b'"event"') > 20
     assert leaks(story.secrets, logs) == []
+    assert leaks(story.secrets, explained(auth, tmp_path)) == []
     # The store must give the client its state back; everything else it only needs to recognise.
     assert leaks(story.secrets - {STATE}, stored(auth.directory)) == []
+
+
+def explained(auth: AuthServer, directory: Path) -> list[Path]:
+    """What the operator reads in the trail: the list of events, and the story of every request and flow in it."""
+    environment, trail = auth.server.environment, directory / "trail"
+    wait_for(lambda: "grant_revoked" in run_cli(environment, "audit", "list", "--json"), 30, "the events in the trail")
+    text = run_cli(environment, "audit", "list", "--since", "1d", "--json")
+    trail.write_text(text + run_cli(environment, "audit", "list", "--since", "1d"))
+    events = json.loads(text)["events"]
+    assert {"tokens_issued", "refused", "introspected", "client_registered"} <= {event["event"] for event in events}
+    flows = {event["gid"] for event in events if event["gid"]}
+    refused = {event["reason"]: event["request_id"] for event in events if event["reason"]}
+    stories = directory / "stories"
+    stories.write_text(asyncio.run(_stories(auth.directory / "auth.db", [*flows, *refused.values()])))
+    return [trail, stories]
+
+
+async def _stories(database: Path, identifiers: list[str]) -> str:
+    """What `auth-server flow explain` prints of each."""
+    clock = SystemClock()
+    with contextlib.closing(SqliteStore.open(database)) as store:
+        audit = Audit(trail=store, clients=store, users=store, clock=clock)
+        found = [await audit.explain(each, clock.now() - 86400) for each in identifiers]
+    return "\n".join(line for each in found for line in story_lines(each))
+
+
+def test_i09_a_secret_in_the_trail_would_be_found(pair: tuple[AuthServer, McpServer], tmp_path: Path) -> None:
+    """What a client calls itself is in the trail: one that is planted there is found by the same search."""
+    auth, planted = pair[0], "planted-where-no-secret-may-be"
+    httpx2.post(f"{auth.issuer}/token", data={"grant_type": "client_credentials", "client_id": planted})
+    wait_for(
+        lambda: planted in run_cli(auth.server.environment, "audit", "list", "--json"), 30, "the event in the trail"
+    )
+    assert leaks({planted}, [auth.log])
+    assert [found.split(":")[0] for found in leaks({planted}, explained(auth, tmp_path))] == ["trail", "stories"]
 
 
 def _bearer(token: str) -> dict[str, str]:
