@@ -102,7 +102,7 @@ def explain(
     """Tell in plain words what happened, why it was refused, and who must change what."""
     start = _start(since)
     found = _read(lambda audit: audit.explain(identifier, start))
-    show(as_json, _explanation(found), "\n".join(_lines(found)))
+    show(as_json, _explanation(found), "\n".join(story_lines(found)))
 
 
 def _read(action: Callable[[Audit], Awaitable[T]]) -> T:
@@ -170,7 +170,7 @@ def _explanation(found: Explanation) -> dict[str, Any]:
     }
 
 
-def _lines(found: Explanation) -> list[str]:
+def story_lines(found: Explanation) -> list[str]:
     """The story as a support engineer reads it."""
     lines = [
         f"Flow      {found.flow_id or 'none: the request led to no sign-in and no token'}",

@@ -90,6 +90,7 @@ def refusal(request: Request, refused: Refused, refuse: Refuse, trail: AuditTrai
         reason=refused.reason.value,
         path=request.scope["path"],
         status=response.status_code,
+        detail=facts.defect,
     )
     return response
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from auth_server.domain.audit import AuditEvent, EventName
 from auth_server.domain.authorization import CODE_LIFETIME, TRANSACTION_LIFETIME
 from auth_server.domain.client import GrantType
-from auth_server.domain.failures import WIRE, Reason
+from auth_server.domain.failures import Facts, Reason, Refused
 from auth_server.domain.remedies import REMEDIES, Remedy
 from shared_kernel.access_token import LIFETIME
 
@@ -84,13 +84,15 @@ class Step:
 def step(event: AuditEvent) -> Step:
     """The event in words."""
     text = SENTENCES[event.name].format_map(_Facts({"client_id": event.client_id, **event.facts}))
+    if event.name is EventName.REFUSED and "detail" in event.facts:
+        text += f" What is wrong: {event.facts['detail']}"
     if not event.reason:
         return Step(event, text)
     try:
         reason = Reason(event.reason)
     except ValueError:  # of another release
         return Step(event, text, event.reason)
-    wire = WIRE[reason]
+    wire = Refused(reason, Facts(defect=str(event.facts.get("detail", "")))).wire
     return Step(event, text, f"{wire.error}: {wire.description}", REMEDIES[reason])
 
 
@@ -136,8 +138,11 @@ def _of_sign_in(events: Sequence[AuditEvent], names: set[EventName], now: float)
 
 def _of_code(events: Sequence[AuditEvent], now: float) -> str:
     given = next(event for event in events if event.name in _CONSENTS)
-    if any(event.name is EventName.REFUSED and event.time_ms >= given.time_ms for event in events):
-        return "The person allowed it, and the client was given no tokens: see the last refusal above."
+    refused = [event for event in events if event.name is EventName.REFUSED and event.time_ms >= given.time_ms]
+    if refused:
+        age = (refused[-1].time_ms - given.time_ms) / 1000
+        late = f" It came {age:.0f} seconds after the code, which lives {CODE_LIFETIME}." if age > CODE_LIFETIME else ""
+        return f"The person allowed it, and the client was given no tokens: see the last refusal above.{late}"
     if now < given.time_ms / 1000 + CODE_LIFETIME:
         return "The client has the code, and has not redeemed it yet."
     return (
