@@ -61,6 +61,8 @@ class Statements:
             self._filter,
             self._by_key,
             self._by_key,
+            self._end,
+            self._end,
             self._aggregate,
             self._join,
             self._join,
@@ -89,10 +91,7 @@ class Statements:
         cases = [f"({self._key(keys, columns)})" for _ in range(self.dice.choice([1, 1, 2, 3]))]
         rest = f" and {self._condition(columns, 1)}" if self.dice.random() < 0.5 else ""
         names = self.dice.sample(list(columns), min(3, len(columns)))
-        where = f"({' or '.join(cases)}){rest}"
-        if len(cases) == 1 and self.dice.random() < 0.4:
-            return self._end(table, keys, columns, where if self.dice.random() < 0.3 else self._simply(keys, columns))
-        return f"select {', '.join(names)} from {table.name} where {where}"
+        return f"select {', '.join(names)} from {table.name} where ({' or '.join(cases)}){rest}"
 
     def _simply(self, keys: tuple[str, str], columns: Mapping[str, Column]) -> str:
         """One value of one key, and at most a range of its companion."""
@@ -102,8 +101,14 @@ class Statements:
         ranges += [f" and {other.name} between {first} and {second}", f" and {other.name} is not null"]
         return f"{partition.name} = {self._literal(partition)}{self.dice.choice(ranges)}"
 
-    def _end(self, table: Table, keys: tuple[str, str], columns: Mapping[str, Column], where: str) -> str:
-        """The first or the last rows by a key, told apart by the first column where the key does not."""
+    def _end(self) -> str:
+        """The first or the last rows by a key."""
+        table = self.dice.choice([table for table in self.tables if table.keys] or self.tables)
+        columns = {column.name: column for column in table.columns}
+        first = table.columns[0].name
+        keys = self.dice.choice(table.keys or [(first, first)])
+        where = self._simply(keys, columns)
+        where += f" and {self._condition(columns, 1)}" if self.dice.random() < 0.3 else ""
         other = keys[1]
         end, way = self.dice.choice(["min", "max"]), self.dice.choice(["", " desc"])
         limit = f"limit {self.dice.randint(1, 4)}{self.dice.choice(['', ' offset 1'])}"
