@@ -91,6 +91,9 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
     What keys take is certain, and what a scan takes is not unless the table was seen whole; a Query of partitions whose
     size nobody knows is only weighed against other Queries.
     """
+    one_key = primary_keys(relation.table, cases[0])
+    if one_key is not None and len(one_key) == 1:
+        return _get(relation, one_key, consistent)  # nothing takes less
     scan = _scan(relation, consistent)
     found: list[tuple[Rank, Read]] = []
     rejected: list[tuple[Path, RejectedIndex]] = []
@@ -136,9 +139,7 @@ def _helpful(best: Read, rejected: list[tuple[Path, RejectedIndex]]) -> tuple[Re
 
 
 def _alternatives(best: Read, found: list[tuple[Rank, Read]], scan: Read) -> tuple[Alternative, ...]:
-    """The ways that were weighed against the best; there is none to a single key."""
-    if best.access == "GetItem" and best.estimate.items == 1:
-        return ()
+    """The ways that were weighed against the best."""
     reads = [read for _, read in found if read is not best]
     if best.access != "Scan":
         reads.append(scan)
