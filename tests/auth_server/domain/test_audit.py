@@ -1,5 +1,6 @@
 """The chain of the audit trail: every change of a trail shows, at its place."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -92,3 +93,15 @@ def test_many_events_take_little_room() -> None:
         for number in range(250)
     ]
     assert len(audit.packed(events, "writer")) < 100 * 250
+
+
+def test_events_of_a_later_release_can_be_read() -> None:
+    """Who takes an upgrade back keeps a trail that can be verified and read."""
+    body = audit.packed([AuditEvent(time_ms=1, name=EventName.SIGNED_IN, user_id="u", facts={"n": 1})], "writer")
+    document = zlib.decompressobj(zdict=audit._DICTIONARY).decompress(body).replace(b"signed_in", b"levitated")
+    compressor = zlib.compressobj(zdict=audit._DICTIONARY)
+    batch = audit.following(EMPTY, compressor.compress(document) + compressor.flush(), 1)
+    verification = Verification()
+    verification.check(batch)
+    (event,) = batch.events()
+    assert (event.name, event.user_id, event.facts) == (EventName.OTHER, "u", {"n": 1, "event": "levitated"})

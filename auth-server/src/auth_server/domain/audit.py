@@ -69,6 +69,7 @@ class EventName(StrEnum):
     REFUSED = "refused"
     AUDIT_COUNTED = "audit_counted"
     AUDIT_GAP = "audit_gap"
+    OTHER = "other"
 
     @property
     def level(self) -> str:
@@ -261,7 +262,11 @@ def _document(event: AuditEvent) -> dict[str, Any]:
 
 
 def _event(document: Mapping[str, Any]) -> AuditEvent:
-    return AuditEvent(**{**document, "name": EventName(document["name"])})
+    try:
+        return AuditEvent(**{**document, "name": EventName(document["name"])})
+    except ValueError:  # a later release wrote it, and has been taken back since
+        facts = {**document.get("facts", {}), "event": str(document["name"])}
+        return AuditEvent(**{**document, "name": EventName.OTHER, "facts": facts})
 
 
 def _documents(body: bytes) -> list[dict[str, Any]]:

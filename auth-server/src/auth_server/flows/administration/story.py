@@ -57,6 +57,7 @@ SENTENCES: Mapping[EventName, str] = {
     EventName.ADMINISTERED: "{administrator} asked for {verb} of {target}: {outcome}.",
     EventName.ADMINISTRATION_REFUSED: "{administrator} may not do this: {verb} of {target}.",
     EventName.AUDIT_COUNTED: "{count} further events of the kind {of} were counted, and not kept one by one.",
+    EventName.OTHER: "Something of which this release does not know: {event}.",
     EventName.AUDIT_GAP: "{count} events are missing here: the store was away for too long.",
 }
 """What each event says; names in braces are facts of it."""
