@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-import auth_server.app
 import auth_server.settings
 import mcp_server.settings
+from auth_server.app.serving import SHUTDOWN_SECONDS
 from shared_kernel.settings import ServiceSettings
 from tests.support.processes import REPOSITORY
 
@@ -119,7 +119,7 @@ def test_mcp_server_starts_when_the_keys_it_fetches_are_there(services: dict[str
 def test_a_container_gets_the_time_that_its_service_takes_to_stop(service: str, services: dict[str, Any]) -> None:
     """SIGKILL comes after the delay and the shutdown."""
     fields = SETTINGS[service].model_fields
-    shutdown = fields["shutdown_seconds"].default if service == "mcp-server" else auth_server.app.SHUTDOWN_SECONDS
+    shutdown = fields["shutdown_seconds"].default if service == "mcp-server" else SHUTDOWN_SECONDS
     grace = int(services[service]["stop_grace_period"].removesuffix("s"))
     assert grace >= fields["shutdown_delay_seconds"].default + shutdown + 5
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auth_server import app
+from auth_server.app import serving
 from auth_server.settings import Settings
 from shared_kernel import http_server, logs
 from shared_kernel.clock import SystemClock
@@ -61,7 +61,7 @@ async def _serve(surroundings: Surroundings) -> None:
     settings = Settings.load()
     logs.configure("auth-server", settings.log_level)
     socket.getaddrinfo = surroundings.resolved
-    async with app.service(settings, clock=surroundings) as service:
+    async with serving.service(settings, clock=surroundings) as service:
         with http_server.listen(settings.host, settings.port, "AUTH_") as listener:
             await http_server.serve(service, listener, lifespan="off", delay_seconds=0.0, shutdown_seconds=5)
 

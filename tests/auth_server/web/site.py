@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 from argon2 import PasswordHasher as Argon2
 
-from auth_server import app
 from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.adapters.sqlite_store.store import path_in
+from auth_server.app import operators, serving
 from auth_server.settings import Settings
 from shared_kernel import resource
 from shared_kernel.asgi import Prepared, Scope, at_once_of
@@ -65,9 +65,9 @@ async def sow(directory: Path) -> Seed:
     """Makes a seeded store, to be copied for each test."""
     write_key_file(directory / "master.key", SystemEntropy().bytes(32))
     configured = settings(directory)
-    async with app.key_administration(configured):
+    async with operators.key_administration(configured):
         pass  # the first keys, which take a while
-    async with app.administration(configured, passwords=await quick_passwords()) as administration:
+    async with operators.administration(configured, passwords=await quick_passwords()) as administration:
         await administration.people.create(EMAIL, PASSWORD)
         uris = ("http://127.0.0.1/callback", WEB_URI, CURSOR_URI)
         public = await administration.clients.create(name="Claude Code", confidential=False, redirect_uris=uris)
@@ -89,7 +89,7 @@ async def opened(
     shutil.copytree(seed.directory, directory, dirs_exist_ok=True)
     clock, configured = SettableClock(SystemClock().now()), settings(directory, issuer, **more)
     passwords = passwords or await quick_passwords()
-    async with app.service(configured, clock=clock, passwords=passwords) as served:
+    async with serving.service(configured, clock=clock, passwords=passwords) as served:
         transport = httpx2.ASGITransport(served, client=("203.0.113.7", 4711))
         async with httpx2.AsyncClient(transport=transport, base_url=resource.origin(issuer)) as browser:
             yield Site(issuer, seed, browser, transport, clock, configured)

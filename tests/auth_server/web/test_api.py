@@ -13,7 +13,7 @@ import anyio
 import httpx2
 import pytest
 
-from auth_server import app
+from auth_server.app import operators
 from auth_server.web import parameters
 from shared_kernel import logs, revocations
 from tests.auth_server.web.site import (
@@ -334,7 +334,7 @@ async def test_i20_a_crash_tells_nothing(site: Site) -> None:
 
 async def test_a_key_rotation_by_another_process_costs_no_request(site: Site) -> None:
     before = claims_header((await site.bot_token()).json()["access_token"])["kid"]
-    async with app.key_administration(site.settings) as keys:
+    async with operators.key_administration(site.settings) as keys:
         key_id = await keys.rotate()
     site.clock.time += 2
     answer = await site.bot_token()

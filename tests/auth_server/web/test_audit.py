@@ -11,8 +11,8 @@ from typing import TypeVar
 import httpx2
 import pytest
 
-from auth_server import app
 from auth_server.adapters.sqlite_store.store import SqliteStore
+from auth_server.app import operators
 from auth_server.domain.audit import EventName
 from auth_server.flows.administration.audit import Audit, Explanation
 from auth_server.flows.administration.operation import Operation
@@ -263,7 +263,7 @@ async def test_a_grant_that_an_operator_ends_says_so(seed: Seed, tmp_path: Path)
         handle = gid(answer)
         REQUEST_ID.set(new_request_id(SystemClock().now(), SystemEntropy()))
         operation, hasher = Operation("otto", "revoke grant", handle), await quick_passwords()
-        async with app.administration(site.settings, operation, passwords=hasher) as administration:
+        async with operators.administration(site.settings, operation, passwords=hasher) as administration:
             await administration.people.revoke_grant(handle)
         return handle
 

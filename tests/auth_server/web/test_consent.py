@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx2
 import pytest
 
-from auth_server import app
+from auth_server.app import operators
 from tests.auth_server.web.site import (
     CURSOR_URI,
     EMAIL,
@@ -222,7 +222,7 @@ async def test_b10_a_name_that_imitates_is_called_out(site: Site, name: str, war
 
 
 async def test_b10_the_operators_own_clients_may_bear_the_brand(site: Site) -> None:
-    async with app.administration(site.settings) as administration:
+    async with operators.administration(site.settings) as administration:
         made = await administration.clients.create(
             name="DynamoSQL Desktop", confidential=False, redirect_uris=["http://127.0.0.1/callback"]
         )
@@ -247,7 +247,7 @@ async def test_b18_no_parameter_says_where_to_go_after_signing_in(site: Site) ->
 
 async def test_b20_a_client_deleted_in_between_gets_nothing(site: Site) -> None:
     page = await site.consent_page()
-    async with app.administration(site.settings) as administration:
+    async with operators.administration(site.settings) as administration:
         await administration.clients.delete(site.seed.app_id)
     response = await site.submit(page, decision="approve")
     assert response.status_code == 400

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from auth_server import app
+from auth_server.app import operators
 from shared_kernel.key_file import read_key_file
 from tests.auth_server.web.site import Site, quick_passwords
 from tests.support.client_keys import ClientKey, presented
@@ -134,7 +134,7 @@ async def test_every_authentication_method_in_the_metadata_works(site: Site) -> 
     nobody = {"token": "rt_x.y", "client_id": site.seed.app_id}
     assert (await site.browser.post("/revoke", data=nobody)).status_code == 200
     key = ClientKey()
-    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+    async with operators.administration(site.settings, passwords=await quick_passwords()) as administration:
         made = await administration.clients.create(name="Agent", confidential=True, jwks=key.jwks())
     requests = {
         "/token": {"grant_type": "client_credentials"},
@@ -250,7 +250,7 @@ async def test_the_key_set_changes_with_the_keys(site: Site) -> None:
     first = await site.browser.get(path)
     site.clock.time += 30
     assert (await site.browser.get(path)).content == first.content
-    async with app.key_administration(site.settings) as keys:
+    async with operators.key_administration(site.settings) as keys:
         await keys.rotate()
     site.clock.time += 30
     rotated = await site.browser.get(path)
@@ -272,7 +272,7 @@ async def test_the_metadata_name_the_algorithm_that_id_tokens_are_signed_with(si
         site.clock.time += wait
         configuration = (await site.browser.get("/.well-known/openid-configuration")).json()
         told.append(configuration["id_token_signing_alg_values_supported"])
-        async with app.key_administration(site.settings) as keys:
+        async with operators.key_administration(site.settings) as keys:
             await keys.rotate()
         with contextlib.closing(sqlite3.connect(site.database)) as db, db:
             db.execute("UPDATE signing_keys SET promotable_at = 0")

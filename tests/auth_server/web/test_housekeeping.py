@@ -7,7 +7,7 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
-from auth_server import app
+from auth_server.app import serving
 from shared_kernel.access_token import unverified_key_id
 from tests.auth_server.web.site import Seed, Site, opened
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 async def test_the_service_survives_a_sweep_that_fails(
     seed: Seed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "HOUSEKEEPING_SECONDS", 0.001)
+    monkeypatch.setattr(serving, "HOUSEKEEPING_SECONDS", 0.001)
     async with opened(seed, tmp_path) as site:
         with sqlite3.connect(site.database) as db:
             db.execute("CREATE TRIGGER stuck BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'stuck'); END")
@@ -38,7 +38,7 @@ async def test_the_service_survives_a_sweep_that_fails(
 async def test_another_key_signs_once_the_active_one_is_old(
     seed: Seed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "HOUSEKEEPING_SECONDS", 0.001)
+    monkeypatch.setattr(serving, "HOUSEKEEPING_SECONDS", 0.001)
     async with opened(seed, tmp_path, key_rotation_days=30) as site:
         first = await key_in_use(site)
         with capture_logs() as lines:
@@ -55,7 +55,7 @@ async def test_another_key_signs_once_the_active_one_is_old(
 async def test_keys_are_left_alone_when_the_operator_says_so(
     seed: Seed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "HOUSEKEEPING_SECONDS", 0.001)
+    monkeypatch.setattr(serving, "HOUSEKEEPING_SECONDS", 0.001)
     async with opened(seed, tmp_path, key_rotation_days=0) as site:
         first = await key_in_use(site)
         site.clock.time += 4000 * 86400

@@ -8,7 +8,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey
 from structlog.testing import capture_logs
 
-from auth_server import app
+from auth_server.app import operators
 from shared_kernel import access_token
 from shared_kernel.access_token import Refusal, TokenRefused
 from tests.auth_server.web.site import RESOURCE, Site, quick_passwords
@@ -23,7 +23,7 @@ Credentials = tuple[str, str]
 @pytest.fixture
 async def server(site: Site) -> Credentials:
     """The resource server's credentials."""
-    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+    async with operators.administration(site.settings, passwords=await quick_passwords()) as administration:
         made = await administration.clients.create_resource_server(name="MCP", resource=RESOURCE)
     return made.client.client_id, str(made.client_secret)
 

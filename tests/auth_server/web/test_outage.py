@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from joserfc.jwk import ECKey
 
-from auth_server import app
+from auth_server.app import operators
 from shared_kernel import access_token
 from tests.auth_server.web.site import (
     LOOPBACK_URI,
@@ -125,7 +125,7 @@ async def test_a_client_that_is_deleted_meanwhile_stays_out(site: Site) -> None:
     assert (await site.bot_token()).status_code == 200
     with site.broken_store():
         assert (await site.bot_token()).status_code == 200
-    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+    async with operators.administration(site.settings, passwords=await quick_passwords()) as administration:
         await administration.clients.delete(site.seed.bot_id)
     site.clock.time += 1  # the store is not asked again within the second
     assert (await site.bot_token()).status_code == 401

@@ -5,7 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from auth_server import app
+from auth_server.app import operators
 from tests.auth_server.web.site import WEB_URI, Seed, Site, opened, quick_passwords
 from tests.support.client_keys import ClientKey
 
@@ -50,7 +50,7 @@ async def test_registration_that_is_off_is_not_in_the_metadata(seed: Seed, tmp_p
 
 
 async def _initial_token(site: Site) -> str:
-    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+    async with operators.administration(site.settings, passwords=await quick_passwords()) as administration:
         return (await administration.initial_tokens.create(uses=1, days=1, label="")).secret
 
 

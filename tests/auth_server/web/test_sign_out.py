@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_server import app
+from auth_server.app import operators
 from tests.auth_server.web.site import EMAIL, LOOPBACK_URI, PASSWORD, Site, quick_passwords, redirect_parameters
 from tests.support.people import Pkce, main_form, sign_out_form
 
@@ -74,7 +74,7 @@ async def test_a37_whoever_the_client_does_not_expect_goes_on_as_somebody_else(a
     back = redirect_parameters(await site.submit(await site.consent_page(pkce, scope="openid"), decision="approve"))
     redeem = {"grant_type": "authorization_code", "client_id": site.seed.app_id, "redirect_uri": LOOPBACK_URI}
     hint = (await site.token(**redeem, code=back["code"], code_verifier=pkce.verifier)).json()["id_token"]
-    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+    async with operators.administration(site.settings, passwords=await quick_passwords()) as administration:
         await administration.people.create("bob@example.com", PASSWORD)
     async with site.another_browser() as other:
         login = await other.sign_in_page(scope="openid", id_token_hint=hint)

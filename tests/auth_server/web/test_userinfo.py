@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from auth_server import app
+from auth_server.app import operators
 from tests.auth_server.web.site import EMAIL, LOOPBACK_URI, Site, quick_passwords, redirect_parameters
 from tests.support.dpop import DpopKey
 from tests.support.people import Pkce
@@ -108,12 +108,12 @@ async def _revoke(site: Site, token: str) -> None:
 
 
 async def _disable(site: Site, _token: str) -> None:
-    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+    async with operators.administration(site.settings, passwords=await quick_passwords()) as administration:
         await administration.people.disable(EMAIL)
 
 
 async def _disconnect(site: Site, _token: str) -> None:
-    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+    async with operators.administration(site.settings, passwords=await quick_passwords()) as administration:
         await administration.clients.delete(site.seed.app_id)
 
 

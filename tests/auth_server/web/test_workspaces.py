@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from auth_server import app
+from auth_server.app import operators
 from auth_server.domain.workspace import Role
 from tests.auth_server.web.site import EMAIL, PASSWORD, WEB_URI, Site, quick_passwords, redirect_parameters
 from tests.support.people import Pkce
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def _join(site: Site, *names: str) -> None:
-    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+    async with operators.administration(site.settings, passwords=await quick_passwords()) as administration:
         for name in names:
             await administration.workspaces.create(name, f"{name.title()} <b>")
             await administration.workspaces.add_member(name, EMAIL, Role.MEMBER)
@@ -44,7 +44,7 @@ async def test_the_person_chooses_among_their_workspaces(any_site: Site) -> None
 
 async def test_a41_one_page_for_what_is_not_there_and_what_is_not_theirs(any_site: Site) -> None:
     site, client_id = any_site, await _self_registered(any_site)
-    async with app.administration(site.settings, passwords=await quick_passwords()) as administration:
+    async with operators.administration(site.settings, passwords=await quick_passwords()) as administration:
         await administration.workspaces.create("globex")
     signed_in = await site.submit(
         await site.follow(await _preset(site, "globex", client_id=client_id)), email=EMAIL, password=PASSWORD

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from auth_server import app
+from auth_server.app import operators
 from auth_server.cli.output import show
 from auth_server.cli.style import AsJson, group
 from auth_server.domain import credentials
@@ -21,7 +21,7 @@ def serve() -> None:
 
     From elsewhere it is reached through a tunnel, or a proxy that asks for client certificates.
     """
-    app.serve_administration(Settings.load())
+    operators.serve_administration(Settings.load())
 
 
 @commands.command("new-key")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from auth_server import app
+from auth_server.app import operators
 from auth_server.cli.output import fail, show, show_list
 from auth_server.cli.running import with_settings
 from auth_server.cli.style import RANDOM_ARGUMENT, AsJson, group
@@ -45,7 +45,7 @@ def verify(
     expected = dict(map(_anchor, expect or []))
 
     async def judge(settings: Settings) -> Verification:
-        async with app.audit(settings) as audit:
+        async with operators.audit(settings) as audit:
             return await audit.verify(expected, SystemClock().now() - settings.audit_days * _UNITS["d"])
 
     try:
@@ -107,7 +107,7 @@ def explain(
 
 def _read(action: Callable[[Audit], Awaitable[T]]) -> T:
     async def act(settings: Settings) -> T:
-        async with app.audit(settings) as audit:
+        async with operators.audit(settings) as audit:
             return await action(audit)
 
     try:

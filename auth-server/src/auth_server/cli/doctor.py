@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from auth_server import app
+from auth_server.app import operators
 from auth_server.cli.output import show
 from auth_server.cli.running import run
 from auth_server.cli.style import AsJson
@@ -29,7 +29,7 @@ def examine(
         _check_url(given)
     if url.endswith("/"):
         raise typer.BadParameter("an issuer has no slash at its end")
-    findings = run(app.examine(url, resource or ()))
+    findings = run(operators.examine(url, resource or ()))
     counts = {verdict.value: sum(finding.verdict is verdict for finding in findings) for verdict in Verdict}
     document = {"issuer": url, "findings": [_document(finding) for finding in findings], **counts}
     total = f"ok: {counts['ok']}, warnings: {counts['warning']}, faults: {counts['fault']}"

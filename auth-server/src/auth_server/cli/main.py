@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from auth_server import app
+from auth_server.app import serving
+from auth_server.app.store import CannotStart
 from auth_server.cli import (
     admin,
     audit,
@@ -55,7 +56,7 @@ def main() -> None:
         fail(str(problem), "bad_settings")
     except UnusableBackup as problem:
         fail(str(problem), "unusable_backup")
-    except (CannotListen, app.CannotStart) as problem:
+    except (CannotListen, CannotStart) as problem:
         fail(str(problem), "cannot_start")
     except StoreUnavailable:
         fail("the store cannot be read or written; see AUTH_STORE_URL", "store_unavailable")
@@ -81,4 +82,4 @@ def options(
 @commands.command()
 def serve() -> None:
     """Serve until SIGTERM or SIGINT; logs go to standard error."""
-    app.serve(Settings.load())
+    serving.serve(Settings.load())

@@ -6,7 +6,7 @@ import pwd
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from auth_server import app
+from auth_server.app import operators
 from auth_server.flows.administration.keys import Keys
 from auth_server.flows.administration.operation import Operation
 from auth_server.flows.administration.verbs import Administration
@@ -45,7 +45,7 @@ def change_keys(verb: str, target: str, action: Callable[[Keys], Awaitable[T]]) 
 
 def _administer(action: Callable[[Administration], Awaitable[T]], operation: Operation | None) -> T:
     async def act(settings: Settings) -> T:
-        async with app.administration(settings, operation) as administration:
+        async with operators.administration(settings, operation) as administration:
             return await action(administration)
 
     return with_settings(act)
@@ -53,7 +53,7 @@ def _administer(action: Callable[[Administration], Awaitable[T]], operation: Ope
 
 def _with_keys(action: Callable[[Keys], Awaitable[T]], operation: Operation | None) -> T:
     async def act(settings: Settings) -> T:
-        async with app.key_administration(settings, operation) as keys:
+        async with operators.key_administration(settings, operation) as keys:
             return await action(keys)
 
     return with_settings(act)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from auth_server import app
+from auth_server.app import store
 from auth_server.cli.output import fail, show
 from auth_server.cli.running import account, run, with_settings
 from auth_server.cli.style import AsJson, group
@@ -21,7 +21,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 @commands.command("init")
 def init(as_json: AsJson = False) -> None:
     """Make the table that AUTH_STORE_URL names, once, before the first start on DynamoDB."""
-    made = with_settings(app.prepare_store)
+    made = with_settings(store.prepare_store)
     show(as_json, {"made": made}, "Made the store." if made else "There is nothing to make: the store is ready.")
 
 
@@ -32,21 +32,21 @@ def copy(
     as_json: AsJson = False,
 ) -> None:
     """Fill an empty store with everything in another one, of whatever kind. Stop every server of both before."""
-    count = run(app.copy_store(_url(source), _url(target), account()))
+    count = run(store.copy_store(_url(source), _url(target), account()))
     show(as_json, {"records": count}, f"Copied {count} records.")
 
 
 @commands.command("backup")
 def backup(file: File, as_json: AsJson = False) -> None:
     """Write the store into a new file, sealed with the master key. The server may run."""
-    count = with_settings(lambda settings: app.back_up_store(settings, file, account()))
+    count = with_settings(lambda settings: store.back_up_store(settings, file, account()))
     show(as_json, {"records": count, "file": str(file)}, f"Wrote {count} records to {file}.")
 
 
 @commands.command("restore")
 def restore(file: File, as_json: AsJson = False) -> None:
     """Fill the store, which must be empty, from a backup made with the same master key."""
-    count = with_settings(lambda settings: app.restore_store(settings, file, account()))
+    count = with_settings(lambda settings: store.restore_store(settings, file, account()))
     show(as_json, {"records": count}, f"Restored {count} records.")
 
 
