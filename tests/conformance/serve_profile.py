@@ -17,7 +17,7 @@ import uvloop
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.adapters.used_proofs import UsedProofsInMemory
-from mcp_server.app import http_app
+from mcp_server.app.http import http_app
 from mcp_server.settings import Settings
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.server import Surface

@@ -30,7 +30,7 @@ from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints, published
 from mcp_server.adapters.issuers_file import IssuerEntry
 from mcp_server.adapters.schemas_file import ColumnEntry, SchemaEntry
-from mcp_server.app import product
+from mcp_server.app.serving import product
 from mcp_server.domain.failures import FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.planning.access_path import FULL_SCAN_BYTES

@@ -10,15 +10,15 @@ import pytest
 import yaml
 
 from auth_server.adapters import metrics as auth_metrics
-from mcp_server import app as mcp_app
 from mcp_server.adapters import metrics as mcp_metrics
+from mcp_server.app import engine
 from shared_kernel.metrics import Counted, Definition, Gauge, Metrics, PathNames, Timed
 from tests.house.test_docs import section
 from tests.support.processes import REPOSITORY
 
 MONITORING = REPOSITORY / "deploy/monitoring"
 DEFINITIONS = {"auth-server": auth_metrics.definitions, "mcp-server": mcp_metrics.definitions}
-GAUGES: dict[str, Sequence[Gauge]] = {"auth-server": (), "mcp-server": mcp_app.gauges(lambda: 0, lambda: 0, lambda: 0)}
+GAUGES: dict[str, Sequence[Gauge]] = {"auth-server": (), "mcp-server": engine.gauges(lambda: 0, lambda: 0, lambda: 0)}
 
 
 def defined(service: str) -> Sequence[Definition]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mcp_server import app
+from mcp_server.app import engine, serving
 from mcp_server.settings import Settings
 from shared_kernel.http_server import CannotListen
 from shared_kernel.settings import BadSettings
@@ -23,7 +23,7 @@ def main() -> None:
     """Runs the command line; what goes wrong is one line on standard error and exit status 1."""
     try:
         commands()
-    except (BadSettings, CannotListen, app.CannotStart) as problem:
+    except (BadSettings, CannotListen, engine.CannotStart) as problem:
         typer.echo(f"mcp-server: {problem}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -48,14 +48,14 @@ def options(
 @commands.command()
 def serve() -> None:
     """Serve until SIGTERM or SIGINT; logs go to standard error."""
-    app.serve(Settings.load())
+    serving.serve(Settings.load())
 
 
 @commands.command("check-config")
 def check_config() -> None:
     """Read settings and files as `serve` would; describe them."""
     loaded = Settings.load()
-    configuration = app.read_files(loaded)
+    configuration = engine.read_files(loaded)
     typer.echo(f"{loaded.resource} for tokens of {loaded.issuer}")
     for schema in configuration.schemas.schemas:
         tables = "every table" if schema.tables is None else f"{len(schema.tables)} tables"

@@ -22,7 +22,7 @@ import aioboto3
 import uvloop
 from boto3.dynamodb.types import TypeDeserializer
 
-from mcp_server import app
+from mcp_server.app.engine import create_engine
 from mcp_server.domain.principal import Principal
 from mcp_server.settings import Settings
 from shared_kernel import logs, scope
@@ -76,7 +76,7 @@ def expect(actual: Any, expected: Any) -> None:
 @asynccontextmanager
 async def engine(count: int) -> AsyncIterator[Mapping[str, Work]]:
     """The works, done by the engine."""
-    composed = app.create_engine(Settings.load(), SystemClock(), SystemEntropy())
+    composed = create_engine(Settings.load(), SystemClock(), SystemEntropy())
     queries, numbers = composed.queries, itertools.cycle(range(count))
 
     async def point_read() -> None:

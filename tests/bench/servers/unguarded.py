@@ -5,8 +5,8 @@ The settings are the service's own.
 
 from typing import Any
 
-from mcp_server import app
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
+from mcp_server.app import serving
 from mcp_server.domain.principal import Principal
 from mcp_server.settings import Settings
 from mcp_server.web import guard, message
@@ -38,7 +38,7 @@ class Unguarded:
 def main() -> None:
     """Serves until a signal."""
     guard.Guard = Unguarded  # type: ignore[assignment,misc]
-    app.serve(Settings.load())
+    serving.serve(Settings.load())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.used_proofs import UsedProofsInMemory
-from mcp_server.app import http_app
+from mcp_server.app.http import http_app
 from mcp_server.settings import Settings
 from mcp_server.surface.call import Call
 from mcp_server.surface.offer import Offer

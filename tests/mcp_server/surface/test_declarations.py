@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from mcp_server.app import product
+from mcp_server.app.serving import product
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.surface.tools.served_tool import ServedTool

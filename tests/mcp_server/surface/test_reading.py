@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from mcp_server.app import product
+from mcp_server.app.serving import product
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 from mcp_server.engine.browsing import BrowsingService

@@ -15,7 +15,7 @@ from mcp import Client
 from mcp.shared.inbound import find_invalid_x_mcp_header
 from mcp.types import TextContent, Tool
 
-from mcp_server.app import create_app
+from mcp_server.app.serving import create_app
 from mcp_server.settings import Settings
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import KEY_BYTES, write_key_file

@@ -1,0 +1,168 @@
+"""The engine over its adapters, and the files that the settings name."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+import structlog
+
+from mcp_server.adapters import issuers_file, schemas_file
+from mcp_server.adapters.catalog import DynamoDbCatalog
+from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.adapters.dynamodb.items import DynamoDbItems
+from mcp_server.adapters.issuers_file import BadIssuersFile
+from mcp_server.adapters.planning.processes import PlanningProcesses
+from mcp_server.adapters.redis_store.connection import SharedRedis
+from mcp_server.adapters.redis_store.spool import RedisSpool
+from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
+from mcp_server.adapters.spool import MemorySpool
+from mcp_server.adapters.usage_log import LoggedUsage
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.issuer import OtherIssuer
+from mcp_server.engine.browsing import BrowsingService
+from mcp_server.engine.limits import Limits
+from mcp_server.engine.queries import QueryService
+from mcp_server.engine.schemas import Schemas
+from mcp_server.ports.relational import EvaluationLost, RelationalEngine
+from mcp_server.ports.spool import Spool
+from mcp_server.settings import Settings
+from shared_kernel.clock import Clock
+from shared_kernel.entropy import Entropy
+from shared_kernel.key_file import UnusableKeyFile, read_key_file
+from shared_kernel.metrics import Gauge
+
+_log = structlog.get_logger("mcp_server")
+
+
+class CannotStart(Exception):
+    """The service cannot be set up; the text is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the files that the settings name contain."""
+
+    schemas: SchemasFile
+    cursor_key: bytes
+    other_issuers: tuple[OtherIssuer, ...]
+
+
+def read_files(settings: Settings) -> Configuration:
+    """The content of the schemas file, of the cursor key's and of the issuers file. Raises CannotStart."""
+    try:
+        others: tuple[OtherIssuer, ...] = ()
+        if settings.issuers_file is not None:
+            others = issuers_file.read(
+                settings.issuers_file, own_issuer=settings.issuer, resource_url=settings.resource
+            )
+        return Configuration(schemas_file.read(settings.schemas_file), read_key_file(settings.cursor_key_file), others)
+    except BadIssuersFile as problem:
+        message = f"MCP_ISSUERS_FILE: {problem}"
+        raise CannotStart(message) from problem
+    except BadSchemasFile as problem:
+        message = f"MCP_SCHEMAS_FILE: {problem}"
+        raise CannotStart(message) from problem
+    except UnusableKeyFile as problem:
+        message = f"MCP_CURSOR_KEY_FILE: {problem}"
+        raise CannotStart(message) from problem
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the tools are made of. It works inside `running`, and is warm once a child process has run a statement."""
+
+    browsing: BrowsingService
+    queries: QueryService
+    limits: Limits
+    running: Callable[[], AbstractAsyncContextManager[None]]
+    is_warm: Callable[[], bool]
+    gauges: Sequence[Gauge]
+
+
+def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: SharedRedis | None = None) -> Engine:
+    """The engine over its adapters, without HTTP in front; results wait in `redis`, or here. Raises CannotStart."""
+    configuration, limits = read_files(settings), _limits(settings)
+    clients = DynamoDbClients(configuration.schemas.schemas)
+    catalog = DynamoDbCatalog(clients, clock)
+    heavy_planning = PlanningProcesses(seconds=limits.planning_seconds)
+    relational = DuckDbSandbox(children=limits.queries)
+    spool: Spool
+    if redis is None:
+        spool = MemorySpool(clock=clock, entropy=entropy, lifetime_seconds=settings.cursor_seconds)
+    else:
+        key = configuration.cursor_key
+        spool = RedisSpool(redis, cursor_key=key, entropy=entropy, lifetime_seconds=settings.cursor_seconds)
+    schemas = Schemas(configuration.schemas.schemas, configuration.schemas.defaults)
+    browsing = BrowsingService(schemas=schemas, catalog=catalog, limits=limits)
+    queries = QueryService(
+        schemas=schemas,
+        catalog=catalog,
+        items=DynamoDbItems(clients),
+        heavy_planning=heavy_planning,
+        relational=relational,
+        spool=spool,
+        usage=LoggedUsage(),
+        cursor_key=configuration.cursor_key,
+        clock=clock,
+        limits=limits,
+    )
+    warm = anyio.Event()
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack, anyio.create_task_group() as background:
+            for service in (clients, aclosing(catalog), heavy_planning, relational):
+                await stack.enter_async_context(service)
+            background.start_soon(_warm_up, relational, warm)
+            yield
+            background.cancel_scope.cancel()
+
+    admission = queries.admission
+    observed = gauges(lambda: admission.running, lambda: admission.waiting, lambda: len(relational.process_ids()))
+    return Engine(browsing, queries, limits, running, warm.is_set, observed)
+
+
+def shared_redis(url: str) -> SharedRedis | None:
+    """The Redis that replicas share; None where each keeps what is its own. Raises CannotStart."""
+    if url == "memory:":
+        return None
+    try:
+        return SharedRedis(url)
+    except ValueError:
+        message = "MCP_STORE_URL must be redis[s]://[user:password@]host[:port][/database]"
+        raise CannotStart(message) from None
+
+
+def gauges(
+    running: Callable[[], float], waiting: Callable[[], float], children: Callable[[], float]
+) -> Sequence[Gauge]:
+    """The metrics that are no events."""
+    return (
+        Gauge("mcp_queries_running", "Queries that are running.", running),
+        Gauge("mcp_queries_waiting", "Queries that wait for their turn.", waiting),
+        Gauge("mcp_duckdb_children", "Query processes that live.", children),
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    """The limits of every query: the built-in ones, narrowed by the operator."""
+    return Limits(
+        deadline_seconds=settings.deadline_seconds,
+        queue_seconds=settings.queue_seconds,
+        cursor_seconds=settings.cursor_seconds,
+        read_units=settings.read_units,
+        queries=settings.query_processes,
+    )
+
+
+async def _warm_up(relational: RelationalEngine, warm: anyio.Event) -> None:
+    """Ready means: a child process has run a statement."""
+    while not warm.is_set():
+        try:
+            await relational.run("SELECT 1", (), row_limit=1, byte_limit=1024)
+        except (Failure, EvaluationLost) as error:  # it has waited for a child before it gave up
+            _log.warning("not_ready_yet", reason=error.code.value if isinstance(error, Failure) else "child_lost")
+        else:
+            warm.set()

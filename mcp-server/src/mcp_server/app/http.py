@@ -1,0 +1,138 @@
+"""The service over HTTP, on one page."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from joserfc.jwk import ECKey
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+
+from mcp_server.ports.keys import KeySet
+from mcp_server.ports.revocations import Revocations
+from mcp_server.ports.used_proofs import UsedProofs
+from mcp_server.settings import Settings
+from mcp_server.surface.exchange import Exchange
+from mcp_server.surface.server import Surface
+from mcp_server.web import guard, health, metadata
+from mcp_server.web.other_issuers import OtherIssuersTokens
+from mcp_server.web.possession import ProofVerifier
+from mcp_server.web.verification import TokenVerifier
+from shared_kernel import resource, scope
+from shared_kernel.asgi import App
+from shared_kernel.client_address import behind_proxies
+from shared_kernel.clock import Clock
+from shared_kernel.dpop_nonce import Nonces
+from shared_kernel.entropy import Entropy
+from shared_kernel.front_door import FrontDoor, host_names
+from shared_kernel.http_connection import ON_STOPPING
+from shared_kernel.metrics_page import Metering, MetricsPage
+from shared_kernel.request_log import RequestLog
+from shared_kernel.settings import LOOPBACK_HOSTS, is_loopback
+
+_HEADERS_FOR_BROWSER_CLIENTS = (
+    "Mcp-Session-Id",
+    "MCP-Protocol-Version",
+    "WWW-Authenticate",
+    "DPoP-Nonce",
+    "Retry-After",
+    "X-Request-Id",
+)
+
+
+def http_app(
+    settings: Settings,
+    surface: Surface,
+    keys: KeySet[ECKey],
+    revocations: Revocations,
+    *,
+    others: Sequence[OtherIssuersTokens] = (),
+    nonces: Nonces,
+    used_proofs: UsedProofs,
+    running: Callable[[], AbstractAsyncContextManager[None]],
+    ready: Callable[[], bool],
+    clock: Clock,
+    entropy: Entropy,
+    metering: Metering | None = None,
+) -> App:
+    """The service on one page, over its surface and what its issuer tells; `running` is entered while it runs."""
+    transport = _transport_security(settings)
+    endpoint: App = guard.Guard(
+        Exchange(surface.server, entropy=entropy),
+        verifier=TokenVerifier(
+            keys,
+            revocations,
+            issuer=settings.issuer,
+            audience=settings.resource,
+            clock=clock,
+            others=others,
+        ),
+        proofs=ProofVerifier(
+            resource=settings.resource,
+            nonces=nonces,
+            used=used_proofs,
+            nonce_required=settings.dpop_nonce_required,
+            clock=clock,
+        ),
+        dpop_required=settings.dpop_required,
+        transport=transport,
+        metadata_url=metadata.metadata_url(settings.resource),
+        needed_scopes=surface.offer.needed_scopes,
+        common_scopes=frozenset(scope.RESOURCE_SCOPES),
+    )
+    # For exactly the origins that the guard admits: a page of any other is told nothing.
+    endpoint = CORSMiddleware(
+        endpoint,
+        allow_origins=[origin for origin in transport.allowed_origins if not origin.endswith(":*")],
+        allow_origin_regex=_any_port(transport.allowed_origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=_HEADERS_FOR_BROWSER_CLIENTS,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        async with running():
+            yield {ON_STOPPING: surface.subscriptions.close}
+
+    routes = [
+        Route(urlsplit(settings.resource).path or "/", endpoint),
+        *metadata.routes(
+            resource=settings.resource,
+            issuer=settings.issuer,
+            name=settings.brand_name,
+            dpop_required=settings.dpop_required,
+        ),
+        *health.routes(ready),
+    ]
+    application = Starlette(routes=routes, lifespan=lifespan)
+    application.router.redirect_slashes = False  # a redirect would carry the request's Host
+    hosts = host_names([settings.resource]) | {*settings.allowed_hosts}
+    door = FrontDoor(application, hosts=hosts, limit=settings.max_concurrent_requests)
+    app: App = RequestLog(door, clock=clock, entropy=entropy)
+    if metering is not None:
+        metering.paths.learn(route.path for route in routes)
+        app = MetricsPage(app, metering)
+    return behind_proxies(app, settings.trusted_proxies)
+
+
+def _transport_security(settings: Settings) -> TransportSecuritySettings:
+    """The names by which this service may be addressed; DNS rebinding uses another name that resolves to it."""
+    host = urlsplit(settings.resource).netloc.removesuffix(f":{urlsplit(settings.resource).port}")
+    origins = [resource.origin(settings.resource), *settings.allowed_origins]
+    if is_loopback(settings.resource):
+        origins += [f"http://{name}:*" for name in LOOPBACK_HOSTS]
+    return TransportSecuritySettings(
+        allowed_hosts=[form for name in (host, *LOOPBACK_HOSTS) for form in (name, f"{name}:*")],
+        allowed_origins=origins,
+    )
+
+
+def _any_port(origins: Sequence[str]) -> str | None:
+    """A pattern for the origins of which every port is admitted (`…:*`), None if there are none."""
+    hosts = [re.escape(origin.removesuffix(":*")) for origin in origins if origin.endswith(":*")]
+    return f"({'|'.join(hosts)}):[0-9]+" if hosts else None

@@ -1,0 +1,155 @@
+"""What the service offers, and the process that serves it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from importlib.metadata import version
+
+import anyio
+import httpx2
+import structlog
+import uvloop
+
+from mcp_server.adapters.jwks import OtherIssuersKeys, PublishedKeys
+from mcp_server.adapters.metrics import definitions
+from mcp_server.adapters.redis_store.used_proofs import UsedProofsInRedis
+from mcp_server.adapters.revocations import FollowedRevocations
+from mcp_server.adapters.used_proofs import UsedProofsInMemory
+from mcp_server.app.engine import CannotStart, Engine, create_engine, read_files, shared_redis
+from mcp_server.app.http import http_app
+from mcp_server.settings import Settings
+from mcp_server.surface.offer import Offer
+from mcp_server.surface.prompts.explore_data import explore_data
+from mcp_server.surface.prompts.optimize_query import optimize_query
+from mcp_server.surface.prompts.write_query import write_query
+from mcp_server.surface.resources.references import references
+from mcp_server.surface.resources.schemas import schemas
+from mcp_server.surface.resources.table import table
+from mcp_server.surface.server import STATE_SECONDS, Surface
+from mcp_server.surface.subscriptions import Subscriptions
+from mcp_server.surface.tools.confirmation import Confirmations
+from mcp_server.surface.tools.describe_table import describe_table
+from mcp_server.surface.tools.explain_sql import explain_sql
+from mcp_server.surface.tools.list_schemas import list_schemas
+from mcp_server.surface.tools.list_tables import list_tables
+from mcp_server.surface.tools.run_sql import run_sql
+from mcp_server.web.other_issuers import OtherIssuersTokens
+from shared_kernel import http_server, logs
+from shared_kernel.asgi import App
+from shared_kernel.clock import SystemClock
+from shared_kernel.dpop_nonce import Nonces
+from shared_kernel.entropy import SystemEntropy
+from shared_kernel.key_file import UnusableKeyFile
+from shared_kernel.metrics_page import Metering
+
+_log = structlog.get_logger("mcp_server")
+
+
+def create_app(settings: Settings, metering: Metering | None = None) -> App:
+    """The whole service as one ASGI application, whose lifespan runs all that it needs. Raises CannotStart."""
+    clock, entropy = SystemClock(), SystemEntropy()
+    redis = shared_redis(settings.store_url)
+    engine = create_engine(settings, clock, entropy, redis)
+    if metering is not None:
+        metering.metrics.add(engine.gauges)
+    # A transport of its own, since a proxy in the environment is not meant for this.
+    fetching = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())
+    keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
+    configuration = read_files(settings)
+    others = [
+        (rules, OtherIssuersKeys(fetching, rules.jwks_url, algorithms=rules.algorithms, clock=clock))
+        for rules in configuration.other_issuers
+    ]
+    revocations = FollowedRevocations(
+        fetching,
+        settings.feed_url,
+        keys=keys,
+        issuer=settings.issuer,
+        strict=settings.revocation_strict,
+        clock=clock,
+    )
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with fetching, redis or nullcontext(), engine.running(), anyio.create_task_group() as background:
+            background.start_soon(keys.keep_fresh)
+            for _, published in others:
+                background.start_soon(published.keep_fresh)
+            background.start_soon(revocations.follow)
+            yield
+            background.cancel_scope.cancel()
+
+    surface = Surface(
+        product(engine, Confirmations(clock, entropy, lifetime_seconds=STATE_SECONDS)),
+        Subscriptions(),
+        title=settings.brand_name,
+        version=version("dynamosql-mcp-server"),
+        state_key=configuration.cursor_key,
+        clock=clock,
+    )
+    return http_app(
+        settings,
+        surface,
+        keys,
+        revocations,
+        others=[OtherIssuersTokens(rules, published) for rules, published in others],
+        nonces=Nonces(configuration.cursor_key, "mcp-server"),
+        used_proofs=UsedProofsInRedis(redis, clock) if redis else UsedProofsInMemory(clock),
+        running=running,
+        ready=engine.is_warm,
+        clock=clock,
+        entropy=entropy,
+        metering=metering,
+    )
+
+
+def product(engine: Engine, confirmations: Confirmations) -> Offer:
+    """What this server offers, in the order in which clients see it."""
+    tools = (
+        list_tables(engine.browsing),
+        describe_table(engine.browsing),
+        run_sql(engine.queries, confirmations),
+        explain_sql(engine.queries),
+    )
+    return Offer(
+        tools=(list_schemas(engine.browsing, tools), *tools),
+        resources=(*references(engine.limits), schemas(engine.browsing)),
+        templates=(table(engine.browsing),),
+        prompts=(explore_data(engine.browsing), write_query(engine.browsing), optimize_query(engine.browsing)),
+    )
+
+
+def _metering(settings: Settings) -> Metering | None:
+    """What is counted, if the operator wants it. Raises CannotStart."""
+    if settings.metrics_token_file is None:
+        return None
+    try:
+        return Metering.over(definitions, settings.metrics_token_file)
+    except UnusableKeyFile as problem:
+        message = f"MCP_METRICS_TOKEN_FILE: {problem}"
+        raise CannotStart(message) from problem
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then finishes what is under way. Raises CannotStart, CannotListen."""
+    metering = _metering(settings)
+    logs.configure("mcp-server", settings.log_level, metering.metrics.observe if metering else None)
+    app = create_app(settings, metering)
+    listener = http_server.listen(settings.host, settings.port, "MCP_")
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        _log.info(
+            "starting",
+            resource=settings.resource,
+            issuer=settings.issuer,
+            address=f"{settings.host}:{settings.port}",
+            version=version("dynamosql-mcp-server"),
+        )
+        serving = http_server.serve(
+            app,
+            listener,
+            lifespan="on",
+            delay_seconds=settings.shutdown_delay_seconds,
+            shutdown_seconds=settings.shutdown_seconds,
+        )
+        runner.run(serving)
+    _log.info("stopped")
