@@ -2,6 +2,7 @@
 
 import io
 import json
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class CommandLine:
         self._environment.setattr("sys.argv", ["auth-server", *arguments])
         self._environment.setattr("sys.stdin", io.StringIO(stdin))
         with pytest.raises(SystemExit) as ended:
-            main()
+            copy_context().run(main)  # what a command sets for itself ends with it, as its process would
         printed = self._capture.readouterr()
         code = ended.value.code
         return Outcome(code if isinstance(code, int) else 0, printed.out, printed.err)
