@@ -8,6 +8,7 @@ texts never leave this package, and it never sees a token or a secret, so that i
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NoReturn
 
 from authlib.oauth2 import AuthorizationServer, OAuth2Request
@@ -84,8 +85,8 @@ class Request(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
     """A request in the form in which Authlib reads it without fail."""
 
     def __init__(self, method: str, values: Mapping[str, str]) -> None:
-        # Of what the base class does, all but to look into the environment whether every URI is believed secure.
-        self.__dict__.update(_FRESH)
+        # As the base class, but for its look into the environment, each time, whether every URI is believed secure.
+        self.__dict__.update(_fresh())
         headers: dict[str, str] = {}
         self.method, self.headers, self.payload = method, headers, Payload(values)
 
@@ -100,8 +101,10 @@ class Request(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
         return dict(self.payload.data)
 
 
-_FRESH = vars(OAuth2Request("POST", _URI))
-"""The fields of a request of which nothing is known yet."""
+@cache
+def _fresh() -> Mapping[str, Any]:
+    """The fields of a request of which nothing is known yet."""
+    return dict(vars(OAuth2Request("POST", _URI)))
 
 
 class RegisteredClient(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
