@@ -12,6 +12,7 @@ import uvloop
 from auth_server.adapters.audit_trail import StoreAuditTrail
 from auth_server.adapters.outside import OverHttp
 from auth_server.adapters.passwords import open_passwords
+from auth_server.app.serving import SHUTDOWN_SECONDS
 from auth_server.app.store import CannotStart, open_keys, open_store
 from auth_server.domain import administrator
 from auth_server.domain.finding import Finding
@@ -34,7 +35,6 @@ from shared_kernel.front_door import FrontDoor
 from shared_kernel.key_file import read_key_file, read_private_file
 from shared_kernel.request_log import RequestLog
 
-_LAST_SECONDS = 20
 _log = structlog.get_logger("auth_server")
 
 
@@ -129,7 +129,7 @@ async def _serve_administration(settings: Settings, listener: socket.socket) -> 
     with listener:
         async with administration_service(settings) as app:
             _log.info("starting", address=f"127.0.0.1:{settings.admin_port}", serves="administration")
-            await http_server.serve(app, listener, lifespan="off", delay_seconds=0.0, shutdown_seconds=_LAST_SECONDS)
+            await http_server.serve(app, listener, lifespan="off", delay_seconds=0.0, shutdown_seconds=SHUTDOWN_SECONDS)
         _log.info("stopped")
 
 

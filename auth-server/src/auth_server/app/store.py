@@ -52,13 +52,13 @@ def _open_dynamodb(
     *,
     verify: bool,  # noqa: ARG001 (damage is DynamoDB's to notice)
 ) -> AbstractAsyncContextManager[Store]:
-    from auth_server.adapters.dynamodb_store.store import open_dynamodb  # noqa: PLC0415
+    from auth_server.adapters.dynamodb_store.store import open_dynamodb  # noqa: PLC0415 (said above)
 
     return open_dynamodb(url)
 
 
 async def _prepare_dynamodb(url: str) -> bool:
-    from auth_server.adapters.dynamodb_store.store import prepare_dynamodb  # noqa: PLC0415
+    from auth_server.adapters.dynamodb_store.store import prepare_dynamodb  # noqa: PLC0415 (said above)
 
     return await prepare_dynamodb(url)
 

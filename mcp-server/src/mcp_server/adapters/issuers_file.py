@@ -1,6 +1,5 @@
 """Reads the issuers file: TOML that says whose access tokens are taken besides auth-server's."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from mcp_server.adapters.toml_file import UnreadableFile, read_toml
 from mcp_server.domain.issuer import OtherIssuer, TokenForm
 from shared_kernel import resource
 from shared_kernel.settings import is_loopback
@@ -113,13 +113,9 @@ class _Document(BaseModel):
 def read(path: Path, *, own_issuer: str, resource_url: str) -> tuple[OtherIssuer, ...]:
     """The issuers in a file, for the endpoint at `resource_url`. Raises BadIssuersFile."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        message = f"{path}: {error.strerror or type(error).__name__}"
-        raise BadIssuersFile(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{path}: not TOML: {error}"
-        raise BadIssuersFile(message) from error
+        document = read_toml(path)
+    except UnreadableFile as problem:
+        raise BadIssuersFile(str(problem)) from problem
     try:
         entries = _Document.model_validate(document).entries
     except ValidationError as error:

@@ -1,7 +1,6 @@
 """Reads the schemas file: TOML that says which DynamoDB tables there are, under which names, and whose they are."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from mcp_server.adapters.toml_file import UnreadableFile, read_toml
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
 from shared_kernel import resource
 
@@ -145,13 +145,9 @@ class _Document(_Part):
 def read(path: Path) -> SchemasFile:
     """The schemas in a file. Raises BadSchemasFile."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        message = f"{path}: {error.strerror or type(error).__name__}"
-        raise BadSchemasFile(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{path}: not TOML: {error}"
-        raise BadSchemasFile(message) from error
+        document = read_toml(path)
+    except UnreadableFile as problem:
+        raise BadSchemasFile(str(problem)) from problem
     try:
         return _file(_Document.model_validate(document).entries)
     except ValidationError as error:

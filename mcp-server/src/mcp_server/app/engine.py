@@ -73,6 +73,7 @@ def read_files(settings: Settings) -> Configuration:
 class Engine:
     """What the tools are made of. It works inside `running`, and is warm once a child process has run a statement."""
 
+    configuration: Configuration
     browsing: BrowsingService
     queries: QueryService
     limits: Limits
@@ -121,7 +122,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: Sha
 
     admission = queries.admission
     observed = gauges(lambda: admission.running, lambda: admission.waiting, lambda: len(relational.process_ids()))
-    return Engine(browsing, queries, limits, running, warm.is_set, observed)
+    return Engine(configuration, browsing, queries, limits, running, warm.is_set, observed)
 
 
 def shared_redis(url: str) -> SharedRedis | None:

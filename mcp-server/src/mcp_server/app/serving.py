@@ -15,7 +15,7 @@ from mcp_server.adapters.metrics import definitions
 from mcp_server.adapters.redis_store.used_proofs import UsedProofsInRedis
 from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.adapters.used_proofs import UsedProofsInMemory
-from mcp_server.app.engine import CannotStart, Engine, create_engine, read_files, shared_redis
+from mcp_server.app.engine import CannotStart, Engine, create_engine, shared_redis
 from mcp_server.app.http import http_app
 from mcp_server.settings import Settings
 from mcp_server.surface.offer import Offer
@@ -50,12 +50,12 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
     clock, entropy = SystemClock(), SystemEntropy()
     redis = shared_redis(settings.store_url)
     engine = create_engine(settings, clock, entropy, redis)
+    configuration = engine.configuration
     if metering is not None:
         metering.metrics.add(engine.gauges)
     # A transport of its own, since a proxy in the environment is not meant for this.
     fetching = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())
     keys = PublishedKeys(fetching, settings.keys_url, clock=clock)
-    configuration = read_files(settings)
     others = [
         (rules, OtherIssuersKeys(fetching, rules.jwks_url, algorithms=rules.algorithms, clock=clock))
         for rules in configuration.other_issuers
