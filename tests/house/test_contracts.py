@@ -45,6 +45,7 @@ PLANTED = [
     (ONE_SQLGLOT, f"{M}/cli.py", "sqlglot"),
     (ONE_AUTHLIB, f"{A}/protocol/authorize.py", "authlib"),
     (ONE_AUTHLIB, f"{A}/web/token.py", "authlib"),
+    ("OpenTelemetry stays behind one module", f"{M}/engine/rows.py", "opentelemetry"),
     (DRIVERS, f"{M}/engine/rows.py", "duckdb"),
     (DRIVERS, f"{M}/surface/server.py", "botocore"),
     (DRIVERS, f"{A}/web/token.py", "sqlite3"),

@@ -229,7 +229,7 @@ def test_what_is_not_logged_is_counted(level: str) -> None:
 import structlog
 from shared_kernel import logs
 seen = []
-writer = logs.configure("example", {level!r}, lambda level, event: seen.append((level, event["event"])))
+writer = logs.configure("example", {level!r}, [lambda level, event: seen.append((level, event["event"]))])
 log = structlog.get_logger("own")
 log.debug("a"); log.info("b"); log.warning("c"); log.error("d")
 writer.close()

@@ -17,6 +17,7 @@ from auth_server.flows.administration.audit import Audit
 from shared_kernel.clock import SystemClock
 from tests.support import people
 from tests.support.callback import parameters
+from tests.support.collector import Collector, collecting
 from tests.support.emulator import Emulator
 from tests.support.grants import REDIRECT_URI, SCOPE, public_client
 from tests.support.leaks import leaks
@@ -35,18 +36,31 @@ from tests.support.services import (
 
 pytestmark = pytest.mark.slow
 
+LAST = "4bf92f3577b34da6a3ce929d0e0e4736"
+"""The trace of a request that comes after all others."""
 STATE = "state-of-this-very-story-5f2c"
 WRONG_PASSWORD = "Tr0ub4dor&3-but-wrong"
 WRONG_SECRET = "cs_wrong-wrong-wrong-wrong-wrong-wrong-wrong"
 
 
 @pytest.fixture(scope="module")
-def pair(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AuthServer, McpServer]]:
-    """A pair of its own that logs as much as it can."""
+def collector() -> Iterator[Collector]:
+    """Where the pair's traces go."""
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def pair(
+    emulator: Emulator, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[AuthServer, McpServer]]:
+    """A pair of its own that logs and traces as much as it can."""
     directory, addresses = tmp_path_factory.mktemp("talkative"), Addresses()
+    auth_settings = {"AUTH_LOG_LEVEL": "DEBUG", "AUTH_TRACES_URL": collector.url}
+    mcp_settings = {"MCP_LOG_LEVEL": "DEBUG", "MCP_TRACES_URL": collector.url}
     with (
-        auth_serving(addresses, directory, AUTH_LOG_LEVEL="DEBUG") as auth,
-        mcp_serving(addresses, directory, emulator.endpoint_url, MCP_LOG_LEVEL="DEBUG") as mcp,
+        auth_serving(addresses, directory, **auth_settings) as auth,
+        mcp_serving(addresses, directory, emulator.endpoint_url, **mcp_settings) as mcp,
     ):
         yield auth, mcp
 
@@ -185,7 +199,7 @@ class Story:
 
 
 def test_i09_no_secret_of_the_story_reaches_a_log_the_trail_or_the_store(
-    pair: tuple[AuthServer, McpServer], tmp_path: Path
+    pair: tuple[AuthServer, McpServer], collector: Collector, tmp_path: Path
 ) -> None:
     auth, mcp = pair
     story = Story(auth, mcp)
@@ -199,8 +213,19 @@ def test_i09_no_secret_of_the_story_reaches_a_log_the_trail_or_the_store(
         assert log.read_bytes().count(b'"event"') > 20
     assert leaks(story.secrets, logs) == []
     assert leaks(story.secrets, explained(auth, tmp_path)) == []
+    assert leaks(story.secrets, traced(auth, mcp, collector, tmp_path)) == []
     # The store must give the client its state back; everything else it only needs to recognise.
     assert leaks(story.secrets - {STATE}, stored(auth.directory)) == []
+
+
+def traced(auth: AuthServer, mcp: McpServer, collector: Collector, directory: Path) -> list[Path]:
+    """What was sent to the collector, once the last request has been."""
+    for origin in (auth.issuer, mcp.origin):
+        httpx2.get(f"{origin}/the-last", headers={"traceparent": f"00-{LAST}-00f067aa0ba902b7-01"})
+    wait_for(lambda: len(collector.of(LAST)) == 2, 30, "the last spans")
+    told = directory / "traces"
+    told.write_bytes(b"\n".join(collector.bodies))
+    return [told]
 
 
 def explained(auth: AuthServer, directory: Path) -> list[Path]:

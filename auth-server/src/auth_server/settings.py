@@ -29,6 +29,8 @@ from shared_kernel.settings import (
     PublicUrl,
     ServiceSettings,
     ShutdownDelaySeconds,
+    TracesRatio,
+    TracesUrl,
 )
 
 MAX_PORT = 65535
@@ -201,6 +203,8 @@ class Settings(ServiceSettings):
         "redirected to one of these, to a scheme with a dot (RFC 8252 §7.1), to https, or to loopback.",
     )
     metrics_token_file: MetricsTokenFile = None
+    traces_url: TracesUrl = None
+    traces_ratio: TracesRatio = 1.0
     admin_keys_file: Path | None = Field(
         default=None,
         description="File (mode 0600) that says whose keys are good for the operator's verbs over HTTP, with one line "

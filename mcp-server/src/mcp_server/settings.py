@@ -13,6 +13,7 @@ from shared_kernel import resource
 from shared_kernel.settings import (
     AllowedHosts,
     CommaSeparated,
+    HttpUrl,
     LogLevel,
     MaxConcurrentRequests,
     MetricsTokenFile,
@@ -20,6 +21,8 @@ from shared_kernel.settings import (
     PublicUrl,
     ServiceSettings,
     ShutdownDelaySeconds,
+    TracesRatio,
+    TracesUrl,
 )
 
 _KEYS_PATH = "/.well-known/jwks.json"
@@ -38,7 +41,7 @@ class Settings(ServiceSettings):
         description="The authorization server's `AUTH_ISSUER`, spelled the same.",
         examples=["https://auth.example.com"],
     )
-    jwks_url: str | None = Field(
+    jwks_url: HttpUrl | None = Field(
         default=None,
         description="Where the issuer's keys are fetched, if the issuer's public URL cannot be reached from here; "
         "otherwise `/.well-known/jwks.json` of the issuer.",
@@ -48,7 +51,7 @@ class Settings(ServiceSettings):
         description="TOML file with other issuers whose access tokens are taken too.",
         examples=["/etc/mcp/issuers.toml"],
     )
-    revocations_url: str | None = Field(
+    revocations_url: HttpUrl | None = Field(
         default=None,
         description="Where the issuer's revocations are followed, if not at its `/revocations`; the host is that of "
         "`MCP_JWKS_URL` where that is set.",
@@ -124,6 +127,8 @@ class Settings(ServiceSettings):
     max_concurrent_requests: MaxConcurrentRequests = 256
     shutdown_delay_seconds: ShutdownDelaySeconds = 5.0
     metrics_token_file: MetricsTokenFile = None
+    traces_url: TracesUrl = None
+    traces_ratio: TracesRatio = 1.0
     log_level: LogLevel = "INFO"
     brand_name: str = Field(
         default="DynamoSQL",
@@ -132,16 +137,6 @@ class Settings(ServiceSettings):
         validation_alias="BRAND_NAME",
         description="Product name that clients show to people.",
     )
-
-    @field_validator("jwks_url", "revocations_url")
-    @classmethod
-    def _check_url(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                resource.canonical(value)
-            except resource.MalformedResource:
-                raise ValueError("is not an absolute http(s) URL") from None
-        return value
 
     @field_validator("store_url")
     @classmethod

@@ -6,7 +6,7 @@ an event that could hold a secret is searched for one.
 
 import atexit
 import logging
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,8 @@ from shared_kernel.redaction import REDACTED, SECRET_NAMES, could_hold_secret, r
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """The request that is being served; in every line that is written meanwhile."""
+TRACE_ID: ContextVar[str] = ContextVar("trace_id", default="")
+"""The trace that the request belongs to, where requests are traced; likewise."""
 
 # These log whole requests, bodies or tokens at DEBUG, and the HTTP clients every request at INFO.
 _LEAST_LEVELS = {
@@ -65,6 +67,9 @@ class LineFormat:
         request_id = REQUEST_ID.get()
         if request_id:
             line["request_id"] = request_id
+            trace_id = TRACE_ID.get()
+            if trace_id:
+                line["trace_id"] = trace_id
         try:
             encoded = self._encode(line)
         except UnicodeEncodeError:  # half a surrogate pair, which UTF-8 cannot hold
@@ -73,12 +78,12 @@ class LineFormat:
 
 
 def configure(
-    service: str, level: str = "INFO", observe: Callable[[str, Mapping[str, Any]], None] | None = None
+    service: str, level: str = "INFO", observers: Sequence[Callable[[str, Mapping[str, Any]], None]] = ()
 ) -> LineWriter:
     """Sends the lines of structlog and of the standard library's logging to standard error, through one writer.
 
-    `observe` is told the level and the fields of every event of ours from info on, also of those that `level` leaves
-    out.
+    The observers are told the level and the fields of every event of ours from info on, also of those that `level`
+    leaves out.
     """
     writer = LineWriter(_STANDARD_ERROR)
     atexit.register(writer.close)
@@ -86,7 +91,7 @@ def configure(
     threshold = logging.getLevelNamesMapping()[level]
 
     def observed(logger: _Sink, method: str, event: MutableMapping[str, Any]) -> bytes:
-        if observe is not None:
+        for observe in observers:
             observe(method, event)
         if _LEVELS[method] < threshold:
             raise structlog.DropEvent
@@ -95,7 +100,7 @@ def configure(
     structlog.configure(
         processors=[observed],
         logger_factory=partial(_Sink, writer.write),
-        wrapper_class=_bound_logger(threshold if observe is None else min(threshold, logging.INFO)),
+        wrapper_class=_bound_logger(min(threshold, logging.INFO) if observers else threshold),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()

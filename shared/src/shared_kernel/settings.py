@@ -44,6 +44,14 @@ def _host_names(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(item.lower() for item in value)
 
 
+def _http_url(value: str) -> str:
+    try:
+        resource.canonical(value)
+    except resource.MalformedResource:
+        raise ValueError("is not an absolute http(s) URL") from None
+    return value
+
+
 def _public_url(value: str) -> str:
     try:
         canonical = resource.canonical(value)
@@ -64,6 +72,7 @@ def _public_url(value: str) -> str:
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"],
@@ -76,6 +85,16 @@ MetricsTokenFile = Annotated[
         description="File (mode 0600) with the token that reads `/metrics`, 20 characters or more on one line; without "
         "it nothing is counted, and the path is not there.",
     ),
+]
+TracesUrl = Annotated[
+    HttpUrl | None,
+    Field(
+        description="Where an OpenTelemetry collector takes traces by OTLP over HTTP; without it no request is traced.",
+        examples=["http://collector:4318/v1/traces"],
+    ),
+]
+TracesRatio = Annotated[
+    float, Field(ge=0, le=1, description="Share of the requests that is traced, where any is: from 0 to 1.")
 ]
 AllowedHosts = Annotated[
     CommaSeparated,

@@ -38,6 +38,7 @@ from shared_kernel.front_door import FrontDoor, host_names
 from shared_kernel.key_file import read_key_file, read_private_file
 from shared_kernel.metrics_page import Metering, MetricsPage
 from shared_kernel.request_log import RequestLog
+from shared_kernel.tracing import Tracing, start_tracing
 
 HOUSEKEEPING_SECONDS = 600.0
 """Time between two clearings of what is over, and two looks at the age of the signing key."""
@@ -54,6 +55,7 @@ async def service(
     entropy: Entropy | None = None,
     passwords: PasswordHasher | None = None,
     metering: Metering | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[App]:
     """The ASGI application, over an open store. Raises CannotStart, UnusableKeyFile."""
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
@@ -95,6 +97,8 @@ async def service(
             hosts = host_names([settings.issuer, *settings.resources]) | {*settings.allowed_hosts}
             door = FrontDoor(site, hosts=hosts, limit=settings.max_concurrent_requests)
             app: App = RequestLog(door, clock=clock, entropy=entropy)
+            if tracing is not None:
+                app = tracing.of(app, site.paths)
             if metering is not None:
                 metering.paths.learn(site.paths)
                 app = MetricsPage(app, metering)
@@ -106,15 +110,22 @@ async def service(
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then ends in order. Raises CannotStart, CannotListen, UnusableKeyFile."""
     metering = Metering.over(definitions, settings.metrics_token_file) if settings.metrics_token_file else None
-    logs.configure("auth-server", settings.log_level, metering.metrics.observe if metering else None)
+    release = metadata.version("dynamosql-auth-server")
+    tracing = start_tracing("auth-server", release, url=settings.traces_url, ratio=settings.traces_ratio)
+    observers = [observing.observe for observing in (metering and metering.metrics, tracing) if observing]
+    logs.configure("auth-server", settings.log_level, observers)
     listener = http_server.listen(settings.host, settings.port, "AUTH_")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, listener, metering))
+        runner.run(_serve(settings, listener, metering, tracing))
+    if tracing is not None:
+        tracing.close()
 
 
-async def _serve(settings: Settings, listener: socket.socket, metering: Metering | None) -> None:
+async def _serve(
+    settings: Settings, listener: socket.socket, metering: Metering | None, tracing: Tracing | None
+) -> None:
     with listener:
-        async with service(settings, metering=metering) as app:
+        async with service(settings, metering=metering, tracing=tracing) as app:
             _log.info(
                 "starting",
                 issuer=settings.issuer,

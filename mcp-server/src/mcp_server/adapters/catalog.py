@@ -20,6 +20,7 @@ from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.attribute_values import Item
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of, too_slow
 from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
+from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.adapters.partition_sizes import with_partition_sizes
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.schema import Column, Schema, Table
@@ -155,7 +156,8 @@ class DynamoDbCatalog:
         while len(names) < MAX_LISTED:
             with failures_of(schema):
                 after: dict[str, str] = {"ExclusiveStartTableName": start} if start else {}
-                page = await asked_until_readable(partial(client.list_tables, **after))
+                with request_span("ListTables", schema, None):
+                    page = await asked_until_readable(partial(client.list_tables, **after))
             names += page["TableNames"]
             start = page.get("LastEvaluatedTableName")
             if not start:
@@ -167,7 +169,8 @@ class DynamoDbCatalog:
         with failures_of(schema, name):
             try:
                 async with self._describing:
-                    answer = await asked_until_readable(partial(_description, client, name))
+                    with request_span("DescribeTable", schema, name):
+                        answer = await asked_until_readable(partial(_description, client, name))
             except botocore.exceptions.ClientError as error:
                 if error.response.get("Error", {}).get("Code") in ("ResourceNotFoundException", "ValidationException"):
                     return None  # a name that DynamoDB would not even allow is no table either
@@ -192,9 +195,10 @@ class DynamoDbCatalog:
         client = self._clients.of(schema)
 
         async def ask() -> list[Item]:
-            response = await client.scan(
-                TableName=name, Segment=segment, TotalSegments=SEGMENTS, Limit=ITEMS_PER_SEGMENT
-            )
+            with request_span("Scan", schema, name):
+                response = await client.scan(
+                    TableName=name, Segment=segment, TotalSegments=SEGMENTS, Limit=ITEMS_PER_SEGMENT
+                )
             return await anyio.to_thread.run_sync(_items, response[RAW])
 
         with failures_of(schema, name):

@@ -9,7 +9,7 @@ _log = structlog.get_logger("usage")
 
 
 class LoggedUsage:
-    """A UsageLog: one line per statement, with the request's id like every line of its request."""
+    """A UsageLog: one line per statement, which tells who read which tables, and when."""
 
     def record(self, principal: Principal, usage: Usage) -> None:
         """See UsageLog."""
@@ -24,5 +24,7 @@ class LoggedUsage:
             plan_ms=round(usage.planning_seconds * 1000, 1),
             exec_ms=round(usage.running_seconds * 1000, 1),
             tenant=principal.tenant,
+            user_id=principal.subject,
             client_id=principal.client_id,
+            grant=principal.grant,
         )

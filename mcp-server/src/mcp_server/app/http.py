@@ -33,6 +33,7 @@ from shared_kernel.http_connection import ON_STOPPING
 from shared_kernel.metrics_page import Metering, MetricsPage
 from shared_kernel.request_log import RequestLog
 from shared_kernel.settings import LOOPBACK_HOSTS, is_loopback
+from shared_kernel.tracing import Tracing
 
 _HEADERS_FOR_BROWSER_CLIENTS = (
     "Mcp-Session-Id",
@@ -58,6 +59,7 @@ def http_app(
     clock: Clock,
     entropy: Entropy,
     metering: Metering | None = None,
+    tracing: Tracing | None = None,
 ) -> App:
     """The service on one page, over its surface and what its issuer tells; `running` is entered while it runs."""
     transport = _transport_security(settings)
@@ -114,6 +116,8 @@ def http_app(
     hosts = host_names([settings.resource]) | {*settings.allowed_hosts}
     door = FrontDoor(application, hosts=hosts, limit=settings.max_concurrent_requests)
     app: App = RequestLog(door, clock=clock, entropy=entropy)
+    if tracing is not None:
+        app = tracing.of(app, [route.path for route in routes])
     if metering is not None:
         metering.paths.learn(route.path for route in routes)
         app = MetricsPage(app, metering)

@@ -41,11 +41,12 @@ from shared_kernel.dpop_nonce import Nonces
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import UnusableKeyFile
 from shared_kernel.metrics_page import Metering
+from shared_kernel.tracing import Tracing, start_tracing
 
 _log = structlog.get_logger("mcp_server")
 
 
-def create_app(settings: Settings, metering: Metering | None = None) -> App:
+def create_app(settings: Settings, metering: Metering | None = None, tracing: Tracing | None = None) -> App:
     """The whole service as one ASGI application, whose lifespan runs all that it needs. Raises CannotStart."""
     clock, entropy = SystemClock(), SystemEntropy()
     redis = shared_redis(settings.store_url)
@@ -100,6 +101,7 @@ def create_app(settings: Settings, metering: Metering | None = None) -> App:
         clock=clock,
         entropy=entropy,
         metering=metering,
+        tracing=tracing,
     )
 
 
@@ -133,8 +135,11 @@ def _metering(settings: Settings) -> Metering | None:
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what is under way. Raises CannotStart, CannotListen."""
     metering = _metering(settings)
-    logs.configure("mcp-server", settings.log_level, metering.metrics.observe if metering else None)
-    app = create_app(settings, metering)
+    release = version("dynamosql-mcp-server")
+    tracing = start_tracing("mcp-server", release, url=settings.traces_url, ratio=settings.traces_ratio)
+    observers = [observing.observe for observing in (metering and metering.metrics, tracing) if observing]
+    logs.configure("mcp-server", settings.log_level, observers)
+    app = create_app(settings, metering, tracing)
     listener = http_server.listen(settings.host, settings.port, "MCP_")
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         _log.info(
@@ -142,7 +147,7 @@ def serve(settings: Settings) -> None:
             resource=settings.resource,
             issuer=settings.issuer,
             address=f"{settings.host}:{settings.port}",
-            version=version("dynamosql-mcp-server"),
+            version=release,
         )
         serving = http_server.serve(
             app,
@@ -152,4 +157,6 @@ def serve(settings: Settings) -> None:
             shutdown_seconds=settings.shutdown_seconds,
         )
         runner.run(serving)
+    if tracing is not None:
+        tracing.close()
     _log.info("stopped")

@@ -22,6 +22,7 @@ from mcp_server.sql.binding.weight import MAX_WEIGHT, weight
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import Statement, TableName, parse
 from shared_kernel.clock import Clock
+from shared_kernel.spans import span
 
 TINY_CHARACTERS, TINY_WEIGHT = 200, 50
 """A statement up to this length and weight is parsed and bound at once: a thread would hold others up for as long."""
@@ -70,6 +71,10 @@ class Planner:
 
     async def parse(self, sql: str, parameters: Parameters) -> Parsed:
         """The statement of a text. Raises Failure."""
+        with span("parse", {}):
+            return await self._parsed(sql, parameters)
+
+    async def _parsed(self, sql: str, parameters: Parameters) -> Parsed:
         if len(sql) > LIGHT_CHARACTERS:
             return Parsed(sql, parameters, await self._heavy.tables(sql, parameters), None)
         if len(sql) <= TINY_CHARACTERS:
@@ -80,7 +85,8 @@ class Planner:
 
     async def plan(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool) -> Plan:
         """How a statement would be run; `schema` is the one of unqualified names. Raises Failure."""
-        plan = await self._bound(principal, schema, parsed, consistent=consistent)
+        with span("plan", {}):
+            plan = await self._bound(principal, schema, parsed, consistent=consistent)
         decision = decide(principal, plan.query.footprint, self._schemas.by_name)
         if isinstance(decision, Deny):
             raise denied(decision)

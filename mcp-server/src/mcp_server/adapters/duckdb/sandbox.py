@@ -15,6 +15,7 @@ from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.protocol import MAX_INPUTS
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.ports.relational import EvaluationLost, Input, Result
+from shared_kernel.spans import span
 
 CHILDREN = 6
 WAIT_SECONDS = 1.0
@@ -65,7 +66,9 @@ class DuckDbSandbox:
                 raise duckdb_errors.too_many_inputs(len(inputs), MAX_INPUTS)
             if not _is_text(statement):
                 raise duckdb_errors.not_text()
-            result = await self._in_child(statement, [Feed(item) for item in inputs], row_limit, byte_limit)
+            with span("duckdb", {"db.system.name": "duckdb"}) as tell:
+                result = await self._in_child(statement, [Feed(item) for item in inputs], row_limit, byte_limit)
+                tell({"db.response.returned_rows": result.table.num_rows})
         if not result.complete and result.table.num_rows == 0 and row_limit > 0:
             raise duckdb_errors.row_too_large()
         return result

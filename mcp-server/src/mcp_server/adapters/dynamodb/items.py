@@ -30,6 +30,7 @@ from mcp_server.adapters.dynamodb.responses import (
     asked_until_readable,
     requests_of,
 )
+from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.estimates import UNIT_BYTES, read_units
 from mcp_server.planning.plan import Read, Request
@@ -180,8 +181,10 @@ class DynamoDbItems:
         arguments = {**request.arguments, "TableName": table.physical_name, "ReturnConsumedCapacity": "TOTAL"}
 
         async def ask() -> tuple[_Taken | None, RawItems]:
-            response = await operation(**arguments)
-            raw: RawItems = response[RAW]
+            with request_span(request.operation, schema, table.physical_name) as tell:
+                response = await operation(**arguments)
+                raw: RawItems = response[RAW]
+                tell({"aws.dynamodb.count": raw.Count, "aws.dynamodb.scanned_count": raw.ScannedCount})
             if schema.endpoint_url is None:
                 units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
             else:
@@ -211,7 +214,8 @@ class DynamoDbItems:
         wanted: dict[str, Any] = dict(request.arguments)
 
         async def ask() -> tuple[pa.RecordBatch | None, RawResponses]:
-            response = await client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
+            with request_span("BatchGetItem", schema, name):
+                response = await client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
             raw: RawResponses = response[RAW]
             items = raw.Responses.get(name, msgspec.Raw(b"[]"))
             count = _count(items)
