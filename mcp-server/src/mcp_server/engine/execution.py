@@ -13,7 +13,8 @@ from mcp_server.domain.schema import Schema
 from mcp_server.engine import messages
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter, full_scan_refused
-from mcp_server.engine.planner import Parsed, Plan, Planner
+from mcp_server.engine.plan_cache import Plan
+from mcp_server.engine.planner import Parsed, Planner
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import Source, sources
 from mcp_server.planning.plan import Read
@@ -155,7 +156,7 @@ class Execution:
                 byte_limit=self._limits.result_bytes,
             )
         except EvaluationError as error:
-            raise messages.evaluation_error(error, plan.reads, _place(error, plan, parsed)) from error
+            raise messages.evaluation_error(error, plan.reads, await _place(error, plan, parsed)) from error
 
     def _input(self, source: Source, meter: Meter, *, materialise: bool) -> Input:
         schema = self._items.arrow_schema(source.read)
@@ -175,11 +176,14 @@ class Execution:
                 yield page
 
 
-def _place(error: EvaluationError, plan: Plan, parsed: Parsed) -> Position | None:
-    """Where the caller's own text has what the error blames; a statement that was parsed beside us is not searched."""
-    if error.place is None or parsed.statement is None:
+async def _place(error: EvaluationError, plan: Plan, parsed: Parsed) -> Position | None:
+    """Where the caller's own text has what the error blames; a long text is not searched."""
+    if error.place is None:
         return None
-    return place_of(parsed.statement, plan.query.statement, error.place.offset, error.place.length)
+    statement = await parsed.again()
+    if statement is None:
+        return None
+    return place_of(statement, plan.query.statement, error.place.offset, error.place.length)
 
 
 def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float) -> Usage:

@@ -1,5 +1,7 @@
 """Cuts results into pages: the first from a run, later ones from the spooled result that a cursor names."""
 
+from typing import Any
+
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.execution import Run
@@ -9,8 +11,13 @@ from mcp_server.engine.results import QueryResult, Statistics, StopReason
 from mcp_server.engine.rows import json_rows
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import CursorState
+from mcp_server.ports.relational import Result
 from mcp_server.ports.spool import Spool, SpoolUnavailable
 from shared_kernel.clock import Clock
+
+FEW_ROWS = 100
+FEW_BYTES = 16 * 1024
+"""A result up to this size becomes JSON on the event loop: a thread would take longer to be reached."""
 
 
 class Pages:
@@ -25,7 +32,7 @@ class Pages:
     ) -> QueryResult:
         """The first rows of a run; what is left waits in the spool. Raises Failure."""
         result = run.result
-        rows = await in_thread(json_rows, result, 0, max_rows, self._limits.page_bytes)
+        rows = await _json_rows(result, max_rows, self._limits.page_bytes)
         warnings = messages.warnings(run.plan.reads)
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
@@ -69,7 +76,7 @@ class Pages:
         if part is None:
             raise messages.not_kept()
         result = part.result
-        rows = await in_thread(json_rows, result, 0, max_rows, self._limits.page_bytes)
+        rows = await _json_rows(result, max_rows, self._limits.page_bytes)
         end = state.offset + len(rows)
         next_cursor = None
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
@@ -90,6 +97,13 @@ class Pages:
             expires_at=int(expires_at),
         )
         return cursors.seal(self._cursor_key, state)
+
+
+async def _json_rows(result: Result, max_rows: int, max_bytes: int) -> list[list[Any]]:
+    """The first rows as JSON values. Raises Failure."""
+    if result.table.num_rows <= FEW_ROWS and result.table.nbytes <= FEW_BYTES:
+        return json_rows(result, 0, max_rows, max_bytes)
+    return await in_thread(json_rows, result, 0, max_rows, max_bytes)
 
 
 def _owner(principal: Principal) -> str:

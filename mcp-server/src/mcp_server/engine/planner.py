@@ -1,7 +1,7 @@
 """From a statement's text to a plan: parse, bind against the catalogue, ask the policy, choose access paths."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio.to_thread
@@ -11,16 +11,17 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.browsing import denied
+from mcp_server.engine.plan_cache import UNTRIED, Asked, Plan, PlanCache, Sent, Unslotted, same_plan, sent
+from mcp_server.engine.plan_slots import Template, Unfit, by_name, carries, marked
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import find_tables
-from mcp_server.planning.access_path import full_scan_of
-from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.planning import HeavyPlanning
-from mcp_server.sql.binding.bind import Query, bind
+from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.binding.weight import MAX_WEIGHT, weight
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import Statement, TableName, parse
+from mcp_server.sql.slots import slots
 from shared_kernel.clock import Clock
 from shared_kernel.spans import span
 
@@ -29,6 +30,9 @@ TINY_CHARACTERS, TINY_WEIGHT = 200, 50
 
 LIGHT_CHARACTERS = 4_000
 """Statements up to this length are parsed in the service, longer ones beside it. Parsing takes 20 µs per token."""
+
+LONGEST_WITH_SLOTS = 1_000
+"""Statements up to this length are looked at for slots: they are parsed and bound twice for it."""
 
 LIGHT_WEIGHT = 1_000
 """Statements up to this weight are bound in the service: about 50 ms at most, in which other callers only share."""
@@ -41,26 +45,23 @@ _Arguments = TypeVarTuple("_Arguments")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A bound statement and how each of its relations is read."""
-
-    query: Query
-    reads: tuple[Read, ...]
-
-    @property
-    def large_scans(self) -> list[Read]:
-        """The reads that have to be asked for."""
-        return [read for read in self.reads if full_scan_of(read)]
-
-
-@dataclass(frozen=True, slots=True)
 class Parsed:
-    """A statement that passed the gate; `statement` is None when that was found out beside the service."""
+    """A statement that passed the gate; `statement` is None when that was found out earlier, or beside the service.
+
+    `key` is what its plan is kept under.
+    """
 
     text: str
     parameters: Parameters
     tables: frozenset[TableName]
     statement: Statement | None
+    key: Sent | None
+
+    async def again(self) -> Statement | None:
+        """The statement, parsed once more where it has to be; None of a long text. Raises Failure."""
+        if self.statement is not None or len(self.text) > LIGHT_CHARACTERS:
+            return self.statement
+        return await light_statement(self.text, self.parameters)
 
 
 class Planner:
@@ -68,6 +69,7 @@ class Planner:
 
     def __init__(self, *, schemas: Schemas, catalog: Catalog, heavy: HeavyPlanning, clock: Clock) -> None:
         self._schemas, self._catalog, self._heavy, self._clock = schemas, catalog, heavy, clock
+        self._cache = PlanCache()
 
     async def parse(self, sql: str, parameters: Parameters) -> Parsed:
         """The statement of a text. Raises Failure."""
@@ -75,13 +77,34 @@ class Planner:
             return await self._parsed(sql, parameters)
 
     async def _parsed(self, sql: str, parameters: Parameters) -> Parsed:
+        key = sent(sql, parameters, await self._slots(sql, parameters))
+        tables = self._cache.tables(key) if key is not None else None
+        if tables is not None:
+            return Parsed(sql, parameters, tables, None, key)
         if len(sql) > LIGHT_CHARACTERS:
-            return Parsed(sql, parameters, await self._heavy.tables(sql, parameters), None)
-        if len(sql) <= TINY_CHARACTERS:
-            statement = parse(sql, parameters)
+            parsed = Parsed(sql, parameters, await self._heavy.tables(sql, parameters), None, key)
         else:
-            statement = await in_thread(parse, sql, parameters)
-        return Parsed(sql, parameters, statement.tables, statement)
+            statement = await light_statement(sql, parameters)
+            parsed = Parsed(sql, parameters, statement.tables, statement, key)
+        if key is not None:
+            self._cache.keep_tables(key, parsed.tables)
+        return parsed
+
+    async def _slots(self, sql: str, parameters: Parameters) -> frozenset[str]:
+        """The parameters whose values the plan is made without, once the statement has been sent twice."""
+        if not parameters or len(sql) > LONGEST_WITH_SLOTS:
+            return frozenset()
+        found = self._cache.slots(sql, parameters)
+        if found is None:
+            self._cache.keep_slots(sql, parameters, UNTRIED)
+        elif found == UNTRIED:
+            values, marks = marked(sql, parameters)
+            try:
+                found = slots(await light_statement(sql, values), marks)
+            except Failure:
+                found = frozenset()
+            self._cache.keep_slots(sql, parameters, found)
+        return found if isinstance(found, frozenset) else frozenset()
 
     async def plan(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool) -> Plan:
         """How a statement would be run; `schema` is the one of unqualified names. Raises Failure."""
@@ -108,7 +131,54 @@ class Planner:
     async def _bind(
         self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool
     ) -> Plan:
-        statement = parsed.statement
+        key = parsed.key
+        if key is not None and key.slots:
+            plan = await self._filled(parsed, Asked(key, schema_name, consistent), tables)
+            if plan is not None:
+                return plan
+            key = sent(parsed.text, parsed.parameters)
+        if key is None:
+            return await self._planned(parsed, schema_name, tables, consistent=consistent)
+        asked = Asked(key, schema_name, consistent)
+        known = self._cache.plan(asked, tables)
+        if isinstance(known, Plan):
+            return known
+        plan = await self._planned(parsed, schema_name, tables, consistent=consistent)
+        self._cache.keep_plan(asked, tables, plan, len(plan.query.statement))
+        return plan
+
+    async def _filled(self, parsed: Parsed, asked: Asked, tables: Mapping[TableName, Table]) -> Plan | None:
+        """The plan with the values in its slots; None where the plan depends on them."""
+        known = self._cache.plan(asked, tables)
+        if isinstance(known, Template):
+            return known.filled(by_name(parsed.parameters))
+        if isinstance(known, Unslotted):
+            return None
+        plan = await self._planned(parsed, asked.schema, tables, consistent=asked.consistent)
+        template = await self._template(parsed, plan, asked, tables)
+        self._cache.keep_plan(asked, tables, template or Unslotted(), 2 * len(plan.query.statement))
+        return plan
+
+    async def _template(
+        self, parsed: Parsed, plan: Plan, asked: Asked, tables: Mapping[TableName, Table]
+    ) -> Template[Plan] | None:
+        """A template that gives that plan for the statement as it was sent."""
+        values, marks = marked(parsed.text, parsed.parameters, asked.sent.slots)
+        try:
+            statement = await light_statement(parsed.text, values)
+            with_marks = Parsed(parsed.text, values, parsed.tables, statement, None)
+            model = await self._planned(with_marks, asked.schema, tables, consistent=asked.consistent)
+            if len(model.query.relations) != 1 or not carries(model.query.relations[0], marks):
+                return None
+            template = Template(replace(model, query=model.query.with_normalized_sql()), marks)
+        except (Failure, Unfit):
+            return None
+        return template if same_plan(template.filled(by_name(parsed.parameters)), plan) else None
+
+    async def _planned(
+        self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool
+    ) -> Plan:
+        statement = await parsed.again()
         heaviness = MAX_WEIGHT if statement is None else weight(statement, tables)
         if statement is None or heaviness > LIGHT_WEIGHT:
             return Plan(
@@ -119,6 +189,13 @@ class Planner:
         else:
             query = await in_thread(bind, statement, schema_name, tables)
         return Plan(query, query.reads(consistent=consistent))
+
+
+async def light_statement(sql: str, parameters: Parameters) -> Statement:
+    """The statement of a text of at most LIGHT_CHARACTERS. Raises Failure."""
+    if len(sql) <= TINY_CHARACTERS:
+        return parse(sql, parameters)
+    return await in_thread(parse, sql, parameters)
 
 
 async def in_thread(work: Callable[[Unpack[_Arguments]], _Answer], *arguments: *_Arguments) -> _Answer:

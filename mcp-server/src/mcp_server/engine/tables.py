@@ -57,6 +57,8 @@ async def find_tables(
         return (await find_table(catalog, schema, name.name, refresh)).table
 
     wanted = sorted(names, key=str)
+    if len(wanted) == 1:
+        return {wanted[0]: await find(wanted[0])}
     # Not asyncio's TaskGroup: before Python 3.13 one that fails leaves its task marked as cancelled. A lookup that goes
     # on after another failed serves the next caller.
     return dict(zip(wanted, await asyncio.gather(*map(find, wanted)), strict=True))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -46,6 +46,7 @@ class Query:
     footprint: Footprint
     _tree: exp.Query
     _mark: str
+    _normalized: str | None = None
 
     def reads(self, *, consistent: bool) -> tuple[Read, ...]:
         """How each relation is read."""
@@ -53,6 +54,10 @@ class Query:
             reason = "LIMIT 0 asks for no rows, so nothing is read."
             return tuple(read_nothing(relation, reason, consistent=consistent) for relation in self.relations)
         return tuple(plan_read(relation, consistent=consistent) for relation in self.relations)
+
+    def with_normalized_sql(self) -> "Query":
+        """The same query, which holds its `normalized_sql`."""
+        return replace(self, _normalized=self.normalized_sql)
 
     @property
     def _wants_no_rows(self) -> bool:
@@ -62,6 +67,8 @@ class Query:
     @property
     def normalized_sql(self) -> str:
         """The same query for people: every column with its table, and the names of the catalogue."""
+        if self._normalized is not None:
+            return self._normalized
         tables = {relation.name: relation.table for relation in self.relations}
         tree = self._tree.copy()
         for node in list(tree.find_all(exp.Table)):

@@ -1,0 +1,182 @@
+"""Plans of statements that were planned before, for as long as the catalogue holds the same tables.
+
+A plan is found under all that planning sees: the text, each parameter with its type, the schema of unqualified names,
+and the consistency asked for; it counts while every table that it was made from is the very object that the catalogue
+hands out now. Whether a principal may run it is decided anew on every call, and only who sends a parameter's value can
+find what was planned for it. A statement that is sent with ever other values has one plan with slots for them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal
+
+from mcp_server.domain.schema import Table
+from mcp_server.engine.bounded import Bounded
+from mcp_server.engine.plan_slots import Template, by_name, fills
+from mcp_server.planning.access_path import full_scan_of
+from mcp_server.planning.plan import Read
+from mcp_server.sql.binding.bind import Query
+from mcp_server.sql.gate.parameters import Parameters
+from mcp_server.sql.gate.parse import TableName
+
+PLANS = 1_000
+PLANS_BYTES = 32 << 20
+"""How many plans are kept, and about how much memory they take."""
+
+STATEMENTS = 4_000
+STATEMENTS_BYTES = 8 << 20
+"""The same of texts whose tables are known."""
+
+_BYTES_A_CHARACTER = 50
+"""What a plan takes for each character of the statement as it was sent and as it runs: 38 to 49 in TPC-H."""
+_LEAST_BYTES = 2_000
+
+_Typed = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A bound statement and how each of its relations is read."""
+
+    query: Query
+    reads: tuple[Read, ...]
+
+    @property
+    def large_scans(self) -> list[Read]:
+        """The reads that have to be asked for."""
+        return [read for read in self.reads if full_scan_of(read)]
+
+
+class Unslotted:
+    """The plan of a statement with slots depends on what fills them, by the tables as they are."""
+
+
+Kept = Plan | Template[Plan] | Unslotted
+"""What is kept of a plan: itself, or of one with slots what gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement as it was sent, parameters with their types: 1, 1.0 and true are three values.
+
+    `slots` are the parameters whose values are left open.
+    """
+
+    text: str
+    values: _Typed
+    slots: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that planning sees, but the tables."""
+
+    sent: Sent
+    schema: str
+    consistent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    tables: Mapping[TableName, Table]
+    plan: Kept
+
+
+def same_plan(one: Plan, other: Plan) -> bool:
+    """Whether two plans run and explain alike."""
+    return (
+        one.reads == other.reads
+        and one.query.relations == other.query.relations
+        and one.query.footprint == other.query.footprint
+        and one.query.statement == other.query.statement
+        and one.query.normalized_sql == other.query.normalized_sql
+    )
+
+
+class Slot(Enum):
+    """What stands for the value of a slot in a key."""
+
+    SLOT = "slot"
+
+
+UNTRIED: Final = "untried"
+"""The slots of a statement that was sent once: whether it has some is found out when it comes again."""
+
+_Slots = frozenset[str] | Literal["untried"]
+
+
+def sent(text: str, parameters: Parameters, slots: frozenset[str] = frozenset()) -> Sent | None:
+    """A statement as a key, its slots left open; None where a parameter is none that planning takes."""
+    if parameters is None:
+        return Sent(text, ())
+    typed: list[object] = [isinstance(parameters, Mapping)]
+    for name, value in sorted(by_name(parameters).items()):
+        if value is not None and not isinstance(value, str | int | float):
+            return None
+        typed.append((name, type(value), Slot.SLOT if name in slots else value))
+    return Sent(text, tuple(typed), slots)
+
+
+class PlanCache:
+    """Keeps plans and templates of plans, which tables a text names, and which of its parameters are slots."""
+
+    def __init__(self) -> None:
+        self._tables: Bounded[Sent, frozenset[TableName]] = Bounded(entries=STATEMENTS, weight=STATEMENTS_BYTES)
+        self._slots: Bounded[Sent, _Slots] = Bounded(entries=STATEMENTS, weight=STATEMENTS_BYTES)
+        self._plans: Bounded[Asked, _Planned] = Bounded(entries=PLANS, weight=PLANS_BYTES)
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+    def tables(self, statement: Sent) -> frozenset[TableName] | None:
+        """The tables that a statement names, None where it is not known to pass the gate."""
+        return self._tables.get(statement)
+
+    def keep_tables(self, statement: Sent, tables: frozenset[TableName]) -> None:
+        """Remembers a statement that passed the gate."""
+        self._tables.put(statement, tables, _weight(statement))
+
+    def slots(self, text: str, parameters: Parameters) -> _Slots | None:
+        """The slots of a statement, None where it was not sent before. What cannot fill a slot now is none of them."""
+        shape = _shape(text, parameters)
+        return self._slots.get(shape) if shape is not None else frozenset()
+
+    def keep_slots(self, text: str, parameters: Parameters, slots: _Slots) -> None:
+        """Remembers the slots of a statement whose parameters are of such types."""
+        shape = _shape(text, parameters)
+        if shape is not None:
+            self._slots.put(shape, slots, _weight(shape))
+
+    def plan(self, asked: Asked, tables: Mapping[TableName, Table]) -> Kept | None:
+        """The plan that was made from those very tables, or what is known of the one with slots."""
+        found = self._plans.get(asked)
+        if found is None:
+            return None
+        if found.tables.keys() != tables.keys() or any(found.tables[name] is not tables[name] for name in tables):
+            self._plans.drop(asked)
+            return None
+        return found.plan
+
+    def keep_plan(
+        self,
+        asked: Asked,
+        tables: Mapping[TableName, Table],
+        plan: Kept,
+        characters: int,
+    ) -> None:
+        """Remembers a plan, and the tables that it was made from; its statement has so many characters."""
+        weight = _LEAST_BYTES + _BYTES_A_CHARACTER * (len(asked.sent.text) + characters)
+        self._plans.put(asked, _Planned(tables, plan), weight)
+
+
+def _shape(text: str, parameters: Parameters) -> Sent | None:
+    """A statement by what its slots depend on: which of its parameters can fill one, and their types."""
+    values = by_name(parameters)
+    slots = frozenset(name for name, value in values.items() if fills(value))
+    return sent(text, parameters, slots) if values else None
+
+
+def _weight(statement: Sent) -> int:
+    texts = sum(100 + 4 * len(one[2]) for one in statement.values if isinstance(one, tuple) and isinstance(one[2], str))
+    return _LEAST_BYTES + 2 * len(statement.text) + texts

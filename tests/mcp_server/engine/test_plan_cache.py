@@ -1,0 +1,285 @@
+"""A plan from the cache is the plan that planning would make: for other values, other tables, and other callers."""
+
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.principal import Principal
+from mcp_server.engine.bounded import Bounded
+from mcp_server.engine.plan_cache import Plan, same_plan
+from mcp_server.engine.plan_slots import sql_of
+from mcp_server.engine.planner import Planner
+from mcp_server.sql.gate import parse as gate
+from tests.mcp_server.doubles.planning import InProcessPlanning
+from tests.mcp_server.engine.conftest import ANN, EVE, Service, only_doubles
+
+pytestmark = pytest.mark.anyio
+
+ITEMS: list[dict[str, Any]] = [
+    {
+        "pk": {"S": "p"},
+        "n": {"N": str(number)},
+        "text": {"S": ("a", "it's", "b")[number]},
+        "whole": {"N": str(number * 7)},
+        "exact": {"N": f"{number}.25"},
+        "wide": {"N": "1E-30"},
+        "day": {"S": f"2024-01-0{number + 1}"},
+        "mixed": ({"S": "2705"}, {"N": "2705"}, {"S": "x"})[number],
+        "flag": {"BOOL": number == 1},
+    }
+    for number in range(3)
+]
+COLUMNS = ("pk", "n", "text", "whole", "exact", "wide", "day", "mixed", "flag")
+HARD_TEXTS = (
+    "a",
+    "it's",
+    "''",
+    "'",
+    "",
+    "\\",
+    "\\'",
+    "\n",
+    "é😀",
+    "2024-01-02",
+    "2705",
+    "7",
+    "slot",
+    "x" * 300,
+    "?",
+    "%",
+    "-- a",
+)
+VALUES: tuple[Any, ...] = (*HARD_TEXTS, 0, 1, 7, -1, 2**31, 10**14, 10**15, 10**30, 1.5, 0.0, True, False, None)
+LIKE = {type(one): [value for value in VALUES if type(value) is type(one)] for one in VALUES}
+CONDITIONS = (
+    "{0} = ?",
+    "? = {0}",
+    "{0} >= ?",
+    "? > {0}",
+    "{0} <> ?",
+    "{0} = ? AND {1} = ?",
+    "{0} = ? AND {0} = ?",
+    "{0} = ? AND {1} > ?",
+    "{0} = ? AND {1} BETWEEN ? AND ?",
+    "({0} = ? OR {1} = ?)",
+    "{0} IN (?, ?)",
+    "NOT {0} = ?",
+    "{0} = ? AND {0} = {1}",
+    "{0} LIKE ?",
+    "{0} = -?",
+    "{0} = concat(?, 'a')",
+    "{0} = CAST(? AS VARCHAR)",
+    "{0} = ? AND {1} IS NULL",
+    "{0} = ? AND ? = ?",
+)
+STATEMENTS = (
+    "SELECT * FROM things WHERE {}",
+    "SELECT text, whole AS pk FROM things AS t WHERE {}",
+    "SELECT count(*), max(n) FROM things WHERE {}",
+    "SELECT max(n) FROM things WHERE {}",
+    "SELECT pk, ? AS said FROM things WHERE {}",
+    "SELECT pk, n FROM things WHERE {} ORDER BY n LIMIT ?",
+    "SELECT pk FROM things WHERE {} GROUP BY pk HAVING count(*) > ?",
+    "SELECT pk FROM (SELECT * FROM things WHERE {}) AS q",
+    "SELECT pk FROM things WHERE {} UNION ALL SELECT text FROM things",
+    "SELECT a.pk FROM things a JOIN things b ON a.n = b.n WHERE {}",
+    "SELECT pk FROM things WHERE {} AND n IN (SELECT n FROM things)",
+    "WITH q AS (SELECT * FROM things) SELECT pk FROM q WHERE {}",
+)
+
+
+def planner_of(service: Service) -> Planner:
+    return Planner(schemas=service.schemas, catalog=service.catalog, heavy=InProcessPlanning(), clock=service.clock)
+
+
+async def planned(planner: Planner, service: Service, sql: str, values: Any, **more: Any) -> Plan | FailureCode:
+    principal: Principal = more.pop("principal", ANN)
+    schema = service.schemas.find(principal, more.pop("schema", None))
+    try:
+        parsed = await planner.parse(sql, values)
+        return await planner.plan(principal, schema, parsed, consistent=more.pop("consistent", False))
+    except Failure as failure:
+        return failure.code
+
+
+def assert_same(one: Plan | FailureCode, other: Plan | FailureCode, *about: object) -> None:
+    if isinstance(one, Plan) and isinstance(other, Plan):
+        assert same_plan(one, other), about
+    else:
+        assert one == other, about
+
+
+@pytest.fixture(scope="module")
+async def things(service: Service) -> AsyncIterator[Service]:
+    await service.create("things", ITEMS, range_key="n")
+    yield service
+    await service.tables.drop("things")
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 13))])
+@only_doubles
+async def test_plans_from_the_cache_are_those_that_planning_makes(things: Service, seed: int) -> None:
+    dice = random.Random(seed)
+    warm = planner_of(things)
+    for _ in range(25):
+        condition = dice.choice(CONDITIONS).format(*dice.sample(COLUMNS, 2))
+        condition += f" AND {dice.choice(CONDITIONS).format(*dice.sample(COLUMNS, 2))}" if dice.random() < 0.3 else ""
+        sql = (STATEMENTS[0] if dice.random() < 0.5 else dice.choice(STATEMENTS)).format(condition)
+        types = [dice.choice((str, int, str, int, float, bool)) for _ in range(sql.count("?"))]
+        few = {type_: dice.choices(LIKE[type_], k=2) for type_ in LIKE}  # so that equal values meet
+        for _ in range(8):
+            values = [dice.choice(few[type_] if dice.random() < 0.8 else VALUES) for type_ in types]
+            assert_same(
+                await planned(warm, things, sql, values),
+                await planned(planner_of(things), things, sql, values),
+                sql,
+                values,
+            )
+
+
+@pytest.mark.parametrize(
+    ("sql", "sequence"),
+    [
+        ("pk = ? AND pk = ?", "ab ab ba aa"),
+        ("text >= ? AND text = ?", "ab ab ba aa"),
+        ("text = ? AND text <> ?", "ab ab ba aa"),
+        ("pk = $1 AND text = $1", "a b a"),
+        ("pk = ? AND text = pk AND text = ?", "ab ab ba aa"),
+        ("day = ?", ["2024-01-02", "a", "2024-01-02", "b"]),
+        ("day = ?", ["a", "b", "2024-01-02"]),
+        ("n = ?", ["a", "b", "2"]),
+        ("mixed = ?", ["a", "b", "2705"]),
+        ("pk = 'p' AND n = $1 LIMIT $1", [5, 6, 0]),
+    ],
+)
+@only_doubles
+async def test_values_that_decide_something_fill_no_slots(things: Service, sql: str, sequence: str | list[Any]) -> None:
+    warm = planner_of(things)
+    steps = [list(each) for each in sequence.split()] if isinstance(sequence, str) else [[each] for each in sequence]
+    for outputs in ("*", "$1 AS said", "$1") if "$1" in sql else ("*",):
+        for values in steps:
+            statement = f"SELECT {outputs} FROM things WHERE {sql}"
+            alone = await planned(planner_of(things), things, statement, values)
+            assert_same(await planned(warm, things, statement, values), alone, statement, values)
+
+
+@pytest.fixture
+def parsings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that were parsed."""
+    found: list[str] = []
+    parse = gate._statement
+
+    def counted(text: str, parameters: Any) -> Any:
+        found.append(text)
+        return parse(text, parameters)
+
+    monkeypatch.setattr(gate, "_statement", counted)
+    return found
+
+
+@only_doubles
+async def test_other_values_need_no_more_planning(things: Service, parsings: list[str]) -> None:
+    planner = planner_of(things)
+    sql = "SELECT text FROM things WHERE pk = ? AND n = ?"
+    for number in range(2):
+        await planned(planner, things, sql, ["p", number])
+    parsings.clear()
+    for number in range(20):
+        plan = await planned(planner, things, sql, [f"it's {number}", number])
+        assert isinstance(plan, Plan)
+        assert plan.reads[0].requests[0].arguments["Keys"] == [{"pk": {"S": f"it's {number}"}, "n": {"N": str(number)}}]
+        assert f"'it''s {number}'" in plan.query.statement
+        assert f"'it''s {number}'" in plan.query.normalized_sql
+    assert not parsings
+    await planned(planner, things, sql, ["", 1])  # no key is empty: it is planned by itself
+    assert parsings
+
+
+@only_doubles
+async def test_what_a_value_decides_is_planned_for_each_value(things: Service) -> None:
+    service = things.queries()
+    first = "SELECT n FROM things WHERE pk = ? ORDER BY n LIMIT ?"
+    for rows in (1, 2, 1, 2):
+        got = await service.run_sql(ANN, sql=first, parameters=["p", rows])
+        assert got.rows == [[0], [1]][:rows]
+    for value in (1, True, 1.0, 1, True, 1.0):
+        got = await service.run_sql(ANN, sql="SELECT ? AS v", parameters=[value])
+        assert (got.columns[0].type, got.rows[0]) == {
+            int: ("INTEGER", [1]),
+            bool: ("BOOLEAN", [True]),
+            float: ("DECIMAL(2,1)", ["1.0"]),
+        }[type(value)]
+
+
+@only_doubles
+async def test_a_plan_ends_with_the_tables_it_was_made_from(things: Service, parsings: list[str]) -> None:
+    planner = planner_of(things)
+    sql = "SELECT * FROM things WHERE pk = ?"
+    for value in ("p", "q", "r"):
+        await planned(planner, things, sql, [value])
+    parsings.clear()
+    await things.put("things", [{"pk": {"S": "z"}, "n": {"N": "1"}, "new": {"S": "x"}}])
+    await things.catalog.describe(things.schemas.by_name["shop"], "things", "force")
+    plan = await planned(planner, things, sql, ["s"])
+    assert parsings
+    assert isinstance(plan, Plan)
+    assert "new" in {column.name for column in plan.reads[0].relation.columns}
+    assert_same(plan, await planned(planner_of(things), things, sql, ["s"]))
+
+
+@only_doubles
+async def test_no_plan_is_found_by_who_may_not_see_its_tables(things: Service) -> None:
+    planner = planner_of(things)
+    sql, short = "SELECT * FROM shop.things WHERE pk = 'p'", "SELECT * FROM things"
+    for _ in range(2):
+        assert isinstance(await planned(planner, things, sql, None), Plan)
+        assert await planned(planner, things, sql, None, principal=EVE) is FailureCode.UNKNOWN_SCHEMA
+        assert await planned(planner, things, short, None, principal=EVE) is FailureCode.UNKNOWN_TABLE
+        assert await planned(planner, things, short, None, schema="narrow") is FailureCode.UNKNOWN_TABLE
+
+
+@only_doubles
+async def test_schemas_and_consistency_have_plans_of_their_own(things: Service) -> None:
+    planner = planner_of(things)
+    sql = "SELECT * FROM things WHERE pk = ? AND n = ?"
+    for consistent in (False, True, False, True):
+        plan = await planned(planner, things, sql, ["p", 1], consistent=consistent)
+        assert isinstance(plan, Plan)
+        assert plan.reads[0].consistent is consistent
+        assert plan.reads[0].requests[0].arguments.get("ConsistentRead", False) is consistent
+
+
+@only_doubles
+async def test_errors_have_their_places_with_plans_from_the_cache(things: Service) -> None:
+    service = things.queries()
+    sql = "SELECT\n  CAST(text AS BIGINT) FROM things WHERE pk = ?"
+    for value in ("p", "p", "p"):
+        with pytest.raises(Failure) as caught:
+            await service.run_sql(ANN, sql=sql, parameters=[value])
+        assert caught.value.position is not None
+        assert (caught.value.position.line, caught.value.position.column) == (2, 8)
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_texts_in_slots_are_written_as_the_gate_writes_them(text: str) -> None:
+    statement = gate.parse("SELECT ?", [text])
+    assert statement.expression.sql("duckdb") == f"SELECT {sql_of(text)}"
+
+
+def test_a_cache_keeps_what_was_asked_for_last_within_its_bounds() -> None:
+    kept: Bounded[int, str] = Bounded(entries=3, weight=80)
+    for number in range(3):
+        kept.put(number, str(number), 10)
+    assert kept.get(0) == "0"
+    kept.put(3, "3", 10)
+    assert [kept.get(number) for number in range(4)] == ["0", None, "2", "3"]
+    kept.put(4, "too heavy", 11)
+    assert kept.get(4) is None
+    assert (len(kept), kept.weight) == (3, 30)
+    heavy: Bounded[int, str] = Bounded(entries=100, weight=80)
+    for number in range(20):
+        heavy.put(number, "", 10)
+    assert (len(heavy), heavy.weight) == (8, 80)
