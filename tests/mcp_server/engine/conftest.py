@@ -18,6 +18,7 @@ from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_log import LoggedUsage
 from mcp_server.domain.principal import Principal
+from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
@@ -102,7 +103,22 @@ class Service:
 def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
     """Schemas of two tenants over the same tables."""
     overrides = {"eng_declared": {"a": Override(type=ColumnType(TypeKind.BIGINT))}}
-    shop = Schema("shop", "acme", region, endpoint_url, overrides=overrides)
+    staff = frozenset({"admin"})
+    rules = {
+        "rul_people": (
+            Rule(
+                "rul_people",
+                except_roles=staff,
+                hidden=frozenset({"card", "absent"}),
+                masks=(("email", Mask.LAST4), ("phone", Mask.NULL), ("salary", Mask.REDACTED)),
+                rows=(("owner", frozenset({"$subject", "everybody"})),),
+            ),
+            Rule("rul_people", rows=(("level", frozenset({"1", "2"})),)),
+        ),
+        "rul_keyed": (Rule("rul_keyed", except_roles=staff, masks=(("pk", Mask.NULL),)),),
+        "rul_parts": (Rule("rul_parts", rows=(("pk", frozenset({"$tenant"})),)),),
+    }
+    shop = Schema("shop", "acme", region, endpoint_url, overrides=overrides, rules=rules)
     return (
         shop,
         replace(shop, name="narrow", tables=frozenset({"eng_orders", "eng_missing", "brw_orders"})),

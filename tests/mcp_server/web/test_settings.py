@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile, read
+from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
 from mcp_server.engine.limits import Limits
 from mcp_server.settings import Settings
@@ -119,6 +120,14 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
         type = "DECIMAL(38, 2)"
         [schema.columns.orders."odd name"]
         not_null = true
+        [[schema.rules]]
+        table = "orders"
+        except_roles = ["admin"]
+        hidden = ["card"]
+        masked = { email = "last4" }
+        [[schema.rules]]
+        table = "orders"
+        rows = { region = ["EU", 7] }
         """,
     )
     assert file.defaults == {"default": "demo"}
@@ -136,6 +145,12 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
                     "o_totalprice": Override(ColumnType(TypeKind.DECIMAL, scale=2)),
                     "odd name": Override(not_null=True),
                 }
+            },
+            rules={
+                "orders": (
+                    Rule("orders", frozenset({"admin"}), frozenset({"card"}), (("email", Mask.LAST4),)),
+                    Rule("orders", rows=(("region", frozenset({"EU", "7"})),)),
+                )
             },
         ),
     )
@@ -175,6 +190,18 @@ _BASE = '[[schema]]\nname = "a"\ntenant = "t"\nregion = "r"\n'
         (_BASE + "[schema.columns.orders.x]\ntype = 'DECIMAL(38,39)'", "columns.orders.x.type: must be one of "),
         (_BASE + "[schema.columns.orders.x]\ntype = 'DECIMAL(10,2)'", "columns.orders.x.type: must be one of "),
         (_BASE + "[schema.columns.orders.x]\nnullable = true", "columns.orders.x.nullable: is not known"),
+        (_BASE + "[[schema.rules]]\nhidden = ['x']", 'schema "a".rules.0.table: field required'),
+        (_BASE + "[[schema.rules]]\ntable = 'orders'", 'schema "a".rules.0: must set hidden, masked or rows'),
+        (
+            _BASE + "[[schema.rules]]\ntable = 'orders'\nmasked = {x = 'hash'}",
+            "rules.0.masked.x: input should be 'null'",
+        ),
+        (_BASE + "[[schema.rules]]\ntable = 'orders'\nrows = {x = []}", "rules.0.rows.x: list should have at least 1"),
+        (_BASE + "[[schema.rules]]\ntable = 'orders'\nrows = {x = [true]}", "rules.0.rows.x.0"),
+        (
+            _BASE + "tables = ['orders']\n[[schema.rules]]\ntable = 'order'\nhidden = ['x']",
+            'schema "a": has a rule of order, which tables does not show',
+        ),
         (_BASE + "[schema.columns.orders.x]\nnot_null = 1", "columns.orders.x.not_null: input should be a valid bool"),
     ],
 )

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mcp_server.adapters.toml_file import UnreadableFile, read_toml
+from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
 from shared_kernel import resource
 
@@ -100,6 +101,42 @@ class ColumnEntry(_Part):
         return self
 
 
+class RuleEntry(_Part):
+    """`[[schema.rules]]`: what is kept from those who read a table."""
+
+    table: _TableName = Field(description="Which table it is about.")
+    except_roles: list[_Text] = Field(
+        default=[], description="Whose roles exempt from it: `owner`, `admin` or `member`. Programs have no role."
+    )
+    hidden: list[_Text] = Field(default=[], description="Columns that are not there.")
+    masked: dict[_Text, Literal["null", "redacted", "last4"]] = Field(
+        default={},
+        description='Columns that show something else: nothing ("null"), `***` ("redacted"), or `***` and the last '
+        'four characters ("last4").',
+    )
+    rows: dict[_Text, Annotated[list[_Text | int], Field(min_length=1)]] = Field(
+        default={},
+        description="Columns that decide which rows are there: those with one of the values, which may be `$subject`, "
+        "`$tenant` or `$client_id` for the caller's own.",
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "RuleEntry":
+        if not (self.hidden or self.masked or self.rows):
+            raise PydanticCustomError("empty", "must set hidden, masked or rows")
+        return self
+
+    def declared(self) -> Rule:
+        """The rule that the entry declares."""
+        return Rule(
+            table=self.table,
+            except_roles=frozenset(self.except_roles),
+            hidden=frozenset(self.hidden),
+            masks=tuple((name, Mask(mask)) for name, mask in self.masked.items()),
+            rows=tuple((name, frozenset(map(str, values))) for name, values in self.rows.items()),
+        )
+
+
 class SchemaEntry(_Part):
     """`[[schema]]`: a named connection to the DynamoDB tables of one region."""
 
@@ -122,6 +159,16 @@ class SchemaEntry(_Part):
         default={}, description="Declarations by table and column, as below."
     )
 
+    rules: list[RuleEntry] = Field(default=[], description="What is kept from whom, as below.")
+
+    @model_validator(mode="after")
+    def _rules_are_of_its_tables(self) -> "SchemaEntry":
+        # A rule of a table that is misspelt would keep nothing back.
+        strange = next((rule.table for rule in self.rules if self.tables and rule.table not in self.tables), None)
+        if strange is not None:
+            raise PydanticCustomError("rule", "has a rule of {table}, which tables does not show", {"table": strange})
+        return self
+
     def declared(self) -> Schema:
         """The schema that the entry declares."""
         return Schema(
@@ -134,6 +181,10 @@ class SchemaEntry(_Part):
             overrides={
                 table: {name: Override(column.type, column.not_null) for name, column in columns.items()}
                 for table, columns in self.columns.items()
+            },
+            rules={
+                table: tuple(rule.declared() for rule in self.rules if rule.table == table)
+                for table in {rule.table for rule in self.rules}
             },
         )
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mcp_server.domain.restriction import Restriction, Rule
+
 
 class AttributeType(StrEnum):
     """DynamoDB's data type descriptors (API reference, AttributeValue)."""
@@ -105,7 +107,8 @@ class Index:
 class Table:
     """A table as the catalogue knows it. `item_count` and `size_bytes` are DescribeTable's, hours old.
 
-    `refreshed_at` is in seconds since the epoch, `partition_items` as an index has it.
+    `refreshed_at` is in seconds since the epoch, `partition_items` as an index has it. One that somebody may see
+    only in part says so in `restriction`, and is part of the `whole`.
     """
 
     schema: str
@@ -119,6 +122,8 @@ class Table:
     size_bytes: int
     refreshed_at: float
     partition_items: float | None = None
+    restriction: Restriction | None = None
+    whole: "Table | None" = None
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name."""
@@ -142,7 +147,8 @@ class Override:
 class Schema:
     """A named connection to the DynamoDB tables of one account and region.
 
-    `tables` is the allow-list of physical names, None for every table; `overrides` maps table, then column.
+    `tables` is the allow-list of physical names, None for every table; `overrides` maps table, then column; `rules`
+    maps table.
     """
 
     name: str
@@ -152,3 +158,4 @@ class Schema:
     tables: frozenset[str] | None = None
     active: bool = True
     overrides: Mapping[str, Mapping[str, Override]] = field(default_factory=dict)
+    rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import anyio
 
@@ -14,7 +15,7 @@ from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.results import TableListing
 from mcp_server.engine.schemas import Schemas
-from mcp_server.engine.tables import find_table
+from mcp_server.engine.tables import denied, find_table
 from mcp_server.ports.catalog import Catalog, Described, Refresh
 
 _SAMPLED_AT_ONCE = 4
@@ -64,9 +65,10 @@ class BrowsingService:
             tables = await self._sampled(schema, shown, refresh)
         else:
             tables = await self._catalog.summaries(schema, shown, refresh)
+        views = [self._view(principal, table) for table in tables]
         return TableListing(
             schema_name=schema.name,
-            tables=tuple(table for table in tables if self._denied(principal, table) is None),
+            tables=tuple(view for view in views if isinstance(view, Table)),
             truncated=len(listing.names) > len(shown),
             refreshed=listing.refreshed,
             refreshed_at=listing.refreshed_at,
@@ -101,10 +103,10 @@ class BrowsingService:
 
     async def _described(self, principal: Principal, schema: Schema, name: str, refresh: Refresh) -> Described:
         described = await find_table(self._catalog, schema, name, refresh)
-        denied = self._denied(principal, described.table)
-        if denied is not None:
-            raise denied
-        return described
+        view = self._view(principal, described.table)
+        if isinstance(view, Deny):
+            raise denied(view)
+        return replace(described, table=view)
 
     async def _sampled(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
         """Those of the tables that exist, sampled a few at a time."""
@@ -117,18 +119,15 @@ class BrowsingService:
         found = await asyncio.gather(*map(sample, names))
         return tuple(described.table for described in found if described is not None)
 
-    def _denied(self, principal: Principal, table: Table) -> Failure | None:
+    def _view(self, principal: Principal, table: Table) -> Table | Deny:
         columns = frozenset(column.name for column in table.columns)
         decision = self._decision(principal, TableAccess(table.schema, table.physical_name, columns))
-        return denied(decision) if isinstance(decision, Deny) else None
+        if isinstance(decision, Deny):
+            return decision
+        return self._schemas.views.of(principal, self._schemas.by_name[table.schema], table)
 
     def _may_read(self, principal: Principal, access: TableAccess) -> bool:
         return not isinstance(self._decision(principal, access), Deny)
 
     def _decision(self, principal: Principal, access: TableAccess) -> Allow | Deny:
         return decide(principal, Footprint((access,)), self._schemas.by_name)
-
-
-def denied(decision: Deny) -> Failure:
-    """The Failure for what policy does not allow."""
-    return Failure(FailureCode.ACCESS_DENIED, decision.reason, "Use a schema and tables that list_tables shows.")

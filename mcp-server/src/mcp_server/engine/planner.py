@@ -10,11 +10,10 @@ from mcp_server.access.policy import Deny, decide
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
-from mcp_server.engine.browsing import denied
 from mcp_server.engine.plan_cache import UNTRIED, Asked, Plan, PlanCache, Sent, Unslotted, same_plan, sent
 from mcp_server.engine.plan_slots import Template, Unfit, by_name, carries, marked
 from mcp_server.engine.schemas import Schemas
-from mcp_server.engine.tables import find_tables
+from mcp_server.engine.tables import denied, find_tables
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.sql.binding.bind import bind

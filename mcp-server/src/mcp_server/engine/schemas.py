@@ -6,6 +6,7 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.names import Ambiguous, Found, find_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
+from mcp_server.engine.views import Views
 
 
 class Schemas:
@@ -13,6 +14,7 @@ class Schemas:
 
     def __init__(self, schemas: tuple[Schema, ...], defaults: Mapping[str, str] | None = None) -> None:
         self.by_name: Mapping[str, Schema] = {schema.name: schema for schema in schemas}
+        self.views = Views()
         self._defaults = dict(defaults or {})
 
     def of(self, principal: Principal) -> tuple[Schema, ...]:

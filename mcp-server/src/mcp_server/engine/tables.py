@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
+from mcp_server.access.policy import Deny
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.names import Ambiguous, Found, find_name
 from mcp_server.domain.principal import Principal
@@ -54,7 +55,11 @@ async def find_tables(
 
     async def find(name: TableName) -> Table:
         schema = default if name.schema is None else schemas.find(principal, name.schema)
-        return (await find_table(catalog, schema, name.name, refresh)).table
+        found = (await find_table(catalog, schema, name.name, refresh)).table
+        view = schemas.views.of(principal, schema, found)
+        if isinstance(view, Deny):
+            raise denied(view)
+        return view
 
     wanted = sorted(names, key=str)
     if len(wanted) == 1:
@@ -62,3 +67,8 @@ async def find_tables(
     # Not asyncio's TaskGroup: before Python 3.13 one that fails leaves its task marked as cancelled. A lookup that goes
     # on after another failed serves the next caller.
     return dict(zip(wanted, await asyncio.gather(*map(find, wanted)), strict=True))
+
+
+def denied(decision: Deny) -> Failure:
+    """The Failure for what policy does not allow."""
+    return Failure(FailureCode.ACCESS_DENIED, decision.reason, "Use a schema and tables that list_tables shows.")

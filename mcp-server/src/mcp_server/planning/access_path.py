@@ -1,6 +1,5 @@
 """Chooses how a relation is read: by key, through an index, or by scanning."""
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,7 +18,7 @@ from mcp_server.planning.estimates import (
 from mcp_server.planning.key_conditions import Cases, key_cases
 from mcp_server.planning.key_paths import Path, Rank, exact_keys, primary_keys, query_paths
 from mcp_server.planning.plan import Alternative, Conjunct, Estimate, Goal, Read, RejectedIndex, Relation
-from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, OneOf, Predicate, StartsWith
+from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, OneOf, Predicate, StartsWith, columns_of
 from mcp_server.planning.requests import (
     Filters,
     get_requests,
@@ -28,6 +27,7 @@ from mcp_server.planning.requests import (
     query_requests,
     scan_requests,
 )
+from mcp_server.planning.restriction import as_restricted
 
 SEEN_WHOLE_ITEMS = 100
 """A table that is known to have fewer items was sampled whole: DescribeTable's figures alone are hours old."""
@@ -57,6 +57,7 @@ def full_scan_of(read: Read) -> bool:
 
 def plan_read(relation: Relation, *, consistent: bool) -> Read:
     """The cheapest read that is sure to yield every row the query can use. `consistent` asks for strong consistency."""
+    relation = as_restricted(relation)
     never = next((conjunct.text for conjunct in relation.conjuncts if conjunct.never), None)
     if never is not None:
         return read_nothing(relation, f"No row meets {never}, so nothing is read.", consistent=consistent)
@@ -260,18 +261,10 @@ def _filters(
     return Filters(kept, without), tuple(conjunct.text for conjunct in pushed), tuple(residual)
 
 
-def _columns(predicate: Predicate) -> frozenset[str]:
-    match predicate:
-        case AllOf(parts) | AnyOf(parts):
-            return frozenset(itertools.chain.from_iterable(_columns(part) for part in parts))
-        case _:
-            return frozenset({predicate.column})
-
-
 def _on_keys(conjunct: Conjunct, names: Iterable[str]) -> bool:
     """Whether a condition is only on the given key attributes, and of a kind that narrows a key."""
     predicate = conjunct.predicate
-    return predicate is not None and _narrows(predicate) and _columns(predicate) <= set(names)
+    return predicate is not None and _narrows(predicate) and columns_of(predicate) <= set(names)
 
 
 def _narrows(predicate: Predicate) -> bool:

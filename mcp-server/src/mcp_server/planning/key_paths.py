@@ -144,7 +144,10 @@ def _lacking(index: Index, relation: Relation) -> str | None:
         return None
     base = {key.name for key in relation.table.key}
     held = index.projected | base | {key.name for key in (*index.hash_keys, *index.range_keys)}
-    missing = [column.name for column in relation.columns if column.name not in held]
+    wanted = [column.name for column in relation.columns]
+    if relation.table.restriction is not None:
+        wanted += [rule.attribute for rule in relation.table.restriction.rows]
+    missing = [name for name in wanted if name not in held]
     if DOCUMENT_COLUMN in held:  # an attribute of that name is not the document
         missing.append(DOCUMENT_COLUMN)
     return f"it does not hold {', '.join(map(quoted, missing))}" if missing else None

@@ -4,6 +4,7 @@ A predicate attached to a relation is *necessary*: a row for which it is not tru
 Three-valued logic is SQL's: a comparison with a missing attribute is not true.
 """
 
+import itertools
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -84,3 +85,12 @@ class AnyOf:
 
 
 Predicate = Comparison | Between | OneOf | StartsWith | Contains | IsNull | IsNotNull | AllOf | AnyOf
+
+
+def columns_of(predicate: Predicate) -> frozenset[str]:
+    """The columns that a predicate is about."""
+    match predicate:
+        case AllOf(parts) | AnyOf(parts):
+            return frozenset(itertools.chain.from_iterable(columns_of(part) for part in parts))
+        case _:
+            return frozenset({predicate.column})

@@ -145,6 +145,8 @@ def _expressions(
 def _projection(columns: Sequence[Column | KeyAttribute], table: Table, placeholders: Placeholders) -> dict[str, Any]:
     """Only the columns needed; nothing where that is the whole document, or too much to say."""
     names = [column.name for column in columns]
+    if table.restriction is not None and columns is not table.key:
+        names += [rule.attribute for rule in table.restriction.rows if rule.attribute not in names]
     if DOCUMENT_COLUMN in names:
         return {}
     expression = ", ".join(placeholders.name(name) for name in names or [table.hash_key.name])

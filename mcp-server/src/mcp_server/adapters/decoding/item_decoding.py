@@ -19,6 +19,7 @@ from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding import column_types
 from mcp_server.adapters.decoding.column_types import Sample
 from mcp_server.adapters.decoding.column_values import arrow_type, fast_array, fast_struct, slow_array
+from mcp_server.adapters.decoding.restricted_items import restricted_items
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Column, Override, TypeKind
 from mcp_server.planning.plan import Relation
@@ -49,11 +50,13 @@ def arrow_schema(relation: Relation) -> pa.Schema:
 
 
 class PageDecoder:
-    """Decodes the pages of one read. Keeps nothing between pages, so several threads may share it."""
+    """Decodes the pages of one read, as far as they may be seen. Keeps nothing between pages; threads may share it."""
 
     def __init__(self, relation: Relation, overrides: Mapping[str, Override]) -> None:
         self._relation = relation
         self._overrides = overrides
+        self._kept = relation.table.restriction
+        self._masked = self._kept.masked if self._kept is not None else frozenset[str]()
         self._schema = arrow_schema(relation)
         structs = {i: fast_struct(column) for i, column in enumerate(relation.columns)}
         self._fast = tuple(i for i, struct in structs.items() if struct is not None)
@@ -65,6 +68,8 @@ class PageDecoder:
     def decode(self, items: bytes, count: int) -> pa.RecordBatch:
         """A JSON array of `count` items as a batch. Raises SchemaConflict, Failure (type_conflict), MalformedPage."""
         try:
+            if self._kept is not None:
+                items, count = restricted_items(items, count, self._kept)
             return self._decode(items, count)
         except (pa.ArrowException, msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise MalformedPage(type(error).__name__) from error
@@ -110,11 +115,13 @@ class PageDecoder:
         """What an override declares NOT NULL licenses the use of sparse indexes, so it had better be true."""
         for i, column in enumerate(self._relation.columns):
             override, array = self._overrides.get(column.name), arrays[i]
-            if override is not None and override.not_null and array is not None and array.null_count:
+            if override is None or not override.not_null or array is None or column.name in self._masked:
+                continue
+            if array.null_count:
                 raise _declared_wrongly(self._relation, column, "NOT NULL", "an item without it")
 
     def _conflict(self, columns: list[Column], objects: list[av.Item]) -> Exception:
-        table = self._relation.table
+        table = self._relation.table.whole or self._relation.table
         wider: dict[str, Column] = {}
         for column in columns:
             sample = Sample()

@@ -1,0 +1,68 @@
+"""A table as a principal may see it: without hidden columns, with masked ones as texts, and marked for the reader.
+
+What is masked or hidden is read by no key and through no index, and no condition on it reaches DynamoDB: what a query
+takes would tell what is there.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.restriction import CLIENT, SUBJECT, TENANT, AllowedValues, Mask, Restriction, Rule
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, Index, Table, TypeKind
+
+_TEXT = ColumnType(TypeKind.VARCHAR)
+_NOTE = "masked"
+_NUMBER = re.compile(r"-?[0-9]{1,38}(\.[0-9]{1,38})?")
+_STRICTEST_FIRST = tuple(Mask)
+
+
+class KeyKeptBack(Exception):
+    """A rule hides or masks an attribute of the primary key, by which everything else would be found."""
+
+
+def restriction(principal: Principal, rules: Iterable[Rule]) -> Restriction | None:
+    """All that the rules of a table keep from a principal; None if that is nothing."""
+    applying = [rule for rule in rules if not rule.except_roles & principal.roles]
+    if not applying:
+        return None
+    masks: dict[str, Mask] = {}
+    for name, mask in (each for rule in applying for each in rule.masks):
+        masks[name] = min(mask, masks.get(name, mask), key=_STRICTEST_FIRST.index)
+    own = {SUBJECT: principal.subject, TENANT: principal.tenant, CLIENT: principal.client_id}
+    rows = tuple(
+        AllowedValues(name, texts, frozenset(Decimal(text) for text in texts if _NUMBER.fullmatch(text)))
+        for rule in applying
+        for name, values in rule.rows
+        for texts in [frozenset(own.get(value, value) for value in values)]
+    )
+    return Restriction(frozenset().union(*(rule.hidden for rule in applying)), tuple(sorted(masks.items())), rows)
+
+
+def restricted(table: Table, kept: Restriction) -> Table:
+    """The table that is left. Raises KeyKeptBack."""
+    closed = kept.hidden | kept.masked
+    if closed & {key.name for key in table.key}:
+        raise KeyKeptBack
+    columns = tuple(
+        _masked(column) if column.name in kept.masked else column
+        for column in table.columns
+        if column.name not in kept.hidden
+    )
+    indexes = tuple(_index(index, kept.hidden) for index in table.indexes if not closed & _keys(index))
+    return replace(table, columns=columns, indexes=indexes, restriction=kept, whole=table)
+
+
+def _masked(column: Column) -> Column:
+    types = frozenset({AttributeType.STRING})
+    return replace(column, type=_TEXT, attribute_types=types, nullable=True, notes=(_NOTE,))
+
+
+def _keys(index: Index) -> frozenset[str]:
+    return frozenset(key.name for key in (*index.hash_keys, *index.range_keys))
+
+
+def _index(index: Index, hidden: frozenset[str]) -> Index:
+    return index if index.projected is None else replace(index, projected=index.projected - hidden)

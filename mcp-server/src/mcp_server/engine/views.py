@@ -1,0 +1,50 @@
+"""Tables as principals may see them."""
+
+import structlog
+
+from mcp_server.access.policy import Deny
+from mcp_server.access.rules import KeyKeptBack, restricted, restriction
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.restriction import Restriction
+from mcp_server.domain.schema import Schema, Table
+
+_REMEMBERED = 1024
+
+_log = structlog.get_logger("policy")
+
+
+class Views:
+    """Restricts tables by the rules of their schema; the same table for the same restriction is the same object."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, Restriction], Table] = {}
+
+    def of(self, principal: Principal, schema: Schema, table: Table) -> Table | Deny:
+        """What there is of a table for a principal; no rule, no difference."""
+        rules = schema.rules.get(table.physical_name)
+        kept = restriction(principal, rules) if rules else None
+        if kept is None:
+            return table
+        key = (id(table), kept)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        try:
+            view = restricted(table, kept)
+        except KeyKeptBack:
+            _log.error("rule_hides_key", schema=schema.name, table=table.physical_name)
+            return Deny(f'There is no table "{table.physical_name}" in schema "{schema.name}".')
+        self._warn(schema, table, kept)
+        if len(self._known) >= _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[key] = view  # it holds the table, whose id therefore stays its own
+        return view
+
+    def _warn(self, schema: Schema, table: Table, kept: Restriction) -> None:
+        """A column that no sample shows may be rare, or spelt wrongly in the rule, and then be seen by everybody."""
+        seen = {column.name for column in table.columns}
+        if len(seen) == len(table.key):  # it has not been sampled
+            return
+        unseen = tuple(sorted((kept.hidden | kept.masked | {rule.attribute for rule in kept.rows}) - seen))
+        if unseen:
+            _log.warning("rule_names_unseen_columns", schema=schema.name, table=table.physical_name, columns=unseen)

@@ -1,0 +1,174 @@
+"""What a rule keeps back is in no row, error, description or plan, and what a query takes does not tell of it."""
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.engine.results import QueryResult
+from tests.mcp_server.engine.conftest import ANN, Service
+
+pytestmark = pytest.mark.anyio
+
+ADMIN = replace(ANN, subject="usr_boss", roles=frozenset({"admin"}))
+MEMBER = replace(ANN, roles=frozenset({"member"}))
+
+PEOPLE: list[dict[str, Any]] = [
+    {
+        "pk": {"S": f"p{number}"},
+        "owner": {"S": owner},
+        "level": level,
+        "email": {"S": f"kept{number}@example.com"},
+        "phone": {"S": f"kept-555-{number}"},
+        "salary": {"N": str(770000 + number)},
+        "card": {"S": f"kept-card-{number}"},
+        "name": {"S": f"Name {number}"},
+    }
+    for number, (owner, level) in enumerate(
+        [
+            ("usr_ann", {"N": "1"}),
+            ("usr_ann", {"N": "2.0"}),
+            ("everybody", {"S": "2"}),
+            ("usr_ann", {"N": "3"}),
+            ("usr_bob", {"N": "1"}),
+            *[("usr_bob", {"N": "2"})] * 20,
+        ]
+    )
+]
+SEEN = ["p0", "p1", "p2"]
+KEPT = ("kept", "770", "usr_bob", "Name 4", "card")
+"""What no output for a member may hold; of an e-mail address only the last four characters are shown."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def tables(service: Service) -> None:
+    await service.create("rul_people", PEOPLE)
+    await service.create("rul_keyed", [{"pk": {"S": "kept"}}])
+    await service.create("rul_parts", [{"pk": {"S": name}, "v": {"N": "1"}} for name in ("acme", "globex")])
+
+
+async def test_a_member_sees_the_rows_and_columns_that_are_left(service: Service) -> None:
+    result = await service.run("SELECT * FROM rul_people ORDER BY pk", MEMBER)
+    assert [column.name for column in result.columns] == ["pk", "email", "level", "name", "owner", "phone", "salary"]
+    assert result.rows[0] == ["p0", "***.com", "1", "Name 0", "usr_ann", None, "***"]
+    assert [row[0] for row in result.rows] == SEEN
+
+
+async def test_a_role_exempts(service: Service) -> None:
+    result = await service.run("SELECT card, email, phone, salary FROM rul_people WHERE pk = 'p4'", ADMIN)
+    assert result.rows == [["kept-card-4", "kept4@example.com", "kept-555-4", 770004]]
+    # The rule without exceptions holds for everybody.
+    assert (await service.run("SELECT count(*) FROM rul_people", ADMIN)).rows == [[24]]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM rul_people",
+        "SELECT _doc FROM rul_people",
+        "SELECT pk FROM rul_people WHERE pk IN ('p0', 'p3', 'p4')",
+        "SELECT min(email), max(salary), min(name), max(name) FROM rul_people",
+        "SELECT email, count(*) FROM rul_people GROUP BY ALL",
+        "SELECT a.email, b.salary FROM rul_people a JOIN rul_people b ON a.pk = b.pk",
+        "SELECT CAST(email AS INT) FROM rul_people",
+        "SELECT CAST(salary AS INT) FROM rul_people",
+        "SELECT error(email || salary || name) FROM rul_people",
+        "SELECT CAST(_doc AS INT) FROM rul_people",
+        "SELECT CAST(_doc->>'card' AS INT), _doc->>'email' FROM rul_people",
+        "SELECT string_agg(pk || email || coalesce(phone, '') || salary || owner || name, '') FROM rul_people",
+        "SELECT card FROM rul_people",
+        "SELECT rul_people FROM rul_people",
+        "SELECT pk FROM rul_people WHERE email LIKE 'kept%' OR salary > '5'",
+        "SELECT pk, name FROM rul_people WHERE owner = 'usr_bob'",
+        "SELECT pk, owner, name FROM rul_people LIMIT 30",
+        "SELECT pk, owner, name FROM rul_people ORDER BY pk DESC LIMIT 1",
+        "SELECT (SELECT max(owner) FROM rul_people), exists(SELECT 1 FROM rul_people WHERE pk = 'p9')",
+        "SELECT count(*), count(DISTINCT owner), count(card) FROM rul_people",
+        "SELECT crad FROM rul_people",
+    ],
+)
+async def test_no_statement_gets_at_what_is_kept_back(service: Service, sql: str) -> None:
+    told = "\n".join([await ran(service, sql), await explained(service, sql)])
+    for secret in KEPT:
+        if secret not in sql:
+            assert secret not in told
+
+
+async def ran(service: Service, sql: str) -> str:
+    """All that run_sql says to a member."""
+    try:
+        return json.dumps(asdict(await service.run(sql, MEMBER)), default=str)
+    except Failure as failure:
+        return f"{failure.message} {failure.next_action}"
+
+
+async def explained(service: Service, sql: str) -> str:
+    """All that explain_sql says to a member."""
+    try:
+        explanation = await service.queries().explain_sql(MEMBER, sql=sql)
+    except Failure as failure:
+        return f"{failure.message} {failure.next_action}"
+    return f"{explanation.plan}\n{explanation.normalized_sql}\n{explanation.verdict}"
+
+
+async def test_a_condition_on_a_masked_column_sees_the_mask(service: Service) -> None:
+    matching = await service.run("SELECT pk FROM rul_people WHERE email = 'kept0@example.com'", MEMBER)
+    other = await service.run("SELECT pk FROM rul_people WHERE email = 'nobody@example.com'", MEMBER)
+    assert matching.rows == other.rows == []
+    # Else what it takes would tell which of the two is there.
+    assert taken(matching) == taken(other)
+    assert (await service.run("SELECT pk FROM rul_people WHERE email = '***.com' ORDER BY 1", MEMBER)).rows == [
+        [pk] for pk in SEEN
+    ]
+
+
+def taken(result: QueryResult) -> tuple[int, int, float]:
+    """What a query took."""
+    statistics = result.statistics
+    return statistics.items_read, statistics.pages_read, statistics.read_units
+
+
+async def test_rows_by_key_are_read_by_key(service: Service) -> None:
+    result = await service.run("SELECT pk, v FROM rul_parts", MEMBER)
+    assert result.rows == [["acme", 1]]
+    assert result.statistics.items_read == 1
+    plan = await service.queries().explain_sql(MEMBER, sql="SELECT * FROM rul_parts WHERE pk = 'globex'")
+    assert [read.access for read in plan.reads] == ["None"]
+
+
+async def test_a_rule_that_hides_the_key_closes_the_table(service: Service) -> None:
+    for sql in ("SELECT count(*) FROM rul_keyed", "SELECT * FROM rul_keyed"):
+        with pytest.raises(Failure) as refused:
+            await service.run(sql, MEMBER)
+        assert refused.value.code is FailureCode.ACCESS_DENIED
+    with pytest.raises(Failure):
+        await service.browsing().describe_table(MEMBER, table_name="rul_keyed")
+    assert (await service.run("SELECT * FROM rul_keyed", ADMIN)).rows == [["kept"]]
+
+
+async def test_browsing_shows_what_is_left(service: Service) -> None:
+    described = await service.browsing().describe_table(MEMBER, table_name="rul_people")
+    columns = {column.name: column for column in described.table.columns}
+    assert set(columns) == {"email", "level", "name", "owner", "phone", "pk", "salary"}
+    assert columns["salary"].type.sql == "VARCHAR"
+    assert columns["salary"].notes == ("masked",)
+    everything = await service.browsing().describe_table(ADMIN, table_name="rul_people")
+    assert "card" in {column.name for column in everything.table.columns}
+    names = [table.name for table in (await service.browsing().list_tables(MEMBER)).tables]
+    assert "rul_people" in names
+    assert "rul_keyed" not in names
+
+
+async def test_what_a_restricted_read_learns_is_learnt_of_the_whole_table(service: Service) -> None:
+    await service.put(
+        "rul_people", [{"pk": {"S": "late"}, "owner": {"S": "usr_ann"}, "level": {"N": "1"}, "name": {"N": "5"}}]
+    )
+    try:
+        rows = (await service.run("SELECT name, card FROM rul_people WHERE pk = 'late'", ADMIN)).rows
+        assert rows == [["5", None]]
+        named = await service.run("SELECT name FROM rul_people WHERE pk = 'late'", MEMBER)
+        assert named.rows == [["5"]]
+    finally:
+        await service.tables.delete("rul_people", {"pk": {"S": "late"}})
