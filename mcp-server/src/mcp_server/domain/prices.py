@@ -1,0 +1,64 @@
+"""What read units cost in US dollars: a dated table of list prices, which an operator's own price overrides.
+
+A read unit is one strongly consistent read of up to 4 KB, or two eventually consistent ones, under both billing modes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+AS_OF = "2025-07-21"
+"""The day on which the list prices below were looked up: US East, standard table class, before tax."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPrices:
+    """US dollars for a million read units on demand, and for one provisioned read unit per second over an hour."""
+
+    on_demand_million: float
+    provisioned_hour: float
+
+
+DEFAULT = ReadPrices(on_demand_million=0.125, provisioned_hour=0.00013)
+
+LIST_PRICES: Mapping[str, ReadPrices] = dict.fromkeys(("us-east-1", "us-east-2", "us-west-2"), DEFAULT)
+"""By region. Any other is taken to cost DEFAULT, which is too little by a tenth to a half: prices say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dollars:
+    """What some read units cost, by billing mode.
+
+    `provisioned` is their share of capacity that is paid for by the hour, used in full. `basis` says whose price it is.
+    """
+
+    on_demand: float
+    provisioned: float
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The prices of one deployment; `million` is the operator's own price of a million read units, in any region."""
+
+    million: float | None = None
+
+    def of(self, read_units: float, region: str) -> Dollars:
+        """What that many read units cost in a region."""
+        if self.million is not None:
+            own = read_units * self.million / 1_000_000
+            return Dollars(own, own, "the operator's price")
+        listed = LIST_PRICES.get(region)
+        prices = listed or DEFAULT
+        where = region if listed is not None else f"us-east-1, for want of {region}"
+        return Dollars(
+            on_demand=read_units * prices.on_demand_million / 1_000_000,
+            provisioned=read_units * prices.provisioned_hour / 3600,
+            basis=f"list price of {where}, {AS_OF}",
+        )
+
+
+def in_words(dollars: float) -> str:
+    """An amount for people: cents where it is at least one, else as many digits as tell it from nothing."""
+    if dollars >= 0.01 or dollars == 0:
+        return f"${dollars:,.2f}"
+    return f"${dollars:.7f}".rstrip("0") if dollars >= 1e-7 else "under $0.0000001"
