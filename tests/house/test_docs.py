@@ -29,7 +29,7 @@ from auth_server.web.browser import Browser
 from auth_server.web.pages import Renderer
 from auth_server.web.routes import endpoints, published
 from mcp_server.adapters.issuers_file import IssuerEntry
-from mcp_server.adapters.schemas_file import ColumnEntry, RuleEntry, SchemaEntry
+from mcp_server.adapters.schemas_file import ColumnEntry, RuleEntry, SchemaEntry, VirtualTableEntry
 from mcp_server.app.serving import product
 from mcp_server.domain.failures import FailureCode
 from mcp_server.engine.limits import Limits
@@ -86,13 +86,18 @@ def test_every_setting_is_documented_as_it_is(service: str, settings: type[Servi
 
 @pytest.mark.parametrize(
     ("prefix", "entry"),
-    [("", SchemaEntry), ("columns.TABLE.COLUMN.", ColumnEntry), ("rules.", RuleEntry)],
-    ids=["schemas", "columns", "rules"],
+    [
+        ("", SchemaEntry),
+        ("columns.TABLE.COLUMN.", ColumnEntry),
+        ("virtual_tables.", VirtualTableEntry),
+        ("rules.", RuleEntry),
+    ],
+    ids=["schemas", "columns", "virtual tables", "rules"],
 )
 def test_every_key_of_the_schemas_file_is_documented_as_it_is(prefix: str, entry: type[BaseModel]) -> None:
     """Name, default and meaning come from the models that read the file, word by word."""
     rows = [line for line in section("settings.md", "## The schemas file").splitlines() if line.startswith("| `")]
-    nested = ("| `columns.", "| `rules.")
+    nested = ("| `columns.", "| `virtual_tables.", "| `rules.")
     written = [row for row in rows if (row.startswith(f"| `{prefix}") if prefix else not row.startswith(nested))]
     expected = []
     for name, field in entry.model_fields.items():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mcp_server.adapters import table_description as description
+from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.schema import Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
@@ -22,7 +23,7 @@ class HeldCatalog:
         self._learnt: dict[tuple[str, ...], dict[str, Column]] = {}
 
     async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
-        names = tuple(sorted(self._tables if schema.tables is None else schema.tables))
+        names = tuple(sorted({*(self._tables if schema.tables is None else schema.tables), *schema.virtual_tables}))
         found, at, refreshed = self._get(("list", schema.name), refresh, names)
         return Listing(found, refreshed, at)
 
@@ -30,21 +31,21 @@ class HeldCatalog:
         found = [
             self._get(("summary", schema.name, name), refresh, self._described(schema, name))[0]
             for name in names
-            if _shown(schema, name)
+            if schema.shows(name)
         ]
         return tuple(table for table in found if table is not None)
 
-    async def describe(self, schema: Schema, physical_name: str, refresh: Refresh) -> Described | None:
-        key = ("table", schema.name, physical_name)
+    async def describe(self, schema: Schema, name: str, refresh: Refresh) -> Described | None:
+        key = ("table", schema.name, name)
         if refresh == "force":
             self._learnt.pop(key, None)
-        if not _shown(schema, physical_name):
+        if not schema.shows(name):
             return None
-        table, _at, refreshed = self._get(key, refresh, self._sampled(schema, physical_name))
+        table, _at, refreshed = self._get(key, refresh, self._sampled(schema, name))
         return None if table is None else Described(table, refreshed)
 
     async def learn(self, table: Table) -> None:
-        key = ("table", table.schema, table.physical_name)
+        key = ("table", table.schema, table.name)
         _table, at, loaded = self._known[key]
         self._learnt.setdefault(key, {}).update({column.name: column for column in table.columns})
         self._known[key] = (table, at, loaded)
@@ -62,18 +63,21 @@ class HeldCatalog:
         return now, self._clock.now(), True
 
     def _described(self, schema: Schema, name: str) -> Table | None:
-        held = self._tables.get(name)
-        return None if held is None else description.table_of(schema, held.description(), self._clock.now())
+        virtual = schema.virtual_tables.get(name)
+        held = self._tables.get(name if virtual is None else virtual.source)
+        if held is None:
+            return None
+        table = description.table_of(schema, held.description(), self._clock.now())
+        return table if virtual is None else description.as_virtual(table, virtual)
 
     def _sampled(self, schema: Schema, name: str) -> Table | None:
         table = self._described(schema, name)
         if table is None:
             return None
         samples = Samples()
-        samples.add(self._tables[name].items)
+        items = self._tables[table.physical_name].items
+        samples.add(items if table.virtual is None else of_virtual_table(items, table.virtual))
         found = description.sampled(table, samples, schema.overrides.get(name, {}), measured=False)
+        if table.virtual is not None:
+            found = description.with_slots(found, table.virtual)
         return description.keep_wider(found, self._learnt.get(("table", schema.name, name), {}))
-
-
-def _shown(schema: Schema, name: str) -> bool:
-    return schema.tables is None or name in schema.tables

@@ -32,7 +32,7 @@ class HeldItems:
         self, schema: Schema, read: Read, observe: Callable[[Consumption], None]
     ) -> AsyncGenerator[pa.RecordBatch]:
         name = read.relation.table.physical_name
-        decoder = PageDecoder(read.relation, schema.overrides.get(name, {}))
+        decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.name, {}))
         rows = 0
         for request in read.requests:
             held = self._tables.get(name)

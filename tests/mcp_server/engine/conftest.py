@@ -20,6 +20,7 @@ from mcp_server.adapters.usage_log import LoggedUsage
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
+from mcp_server.domain.virtual_table import Template, VirtualTable
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
@@ -118,12 +119,22 @@ def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
         "rul_keyed": (Rule("rul_keyed", except_roles=staff, masks=(("pk", Mask.NULL),)),),
         "rul_parts": (Rule("rul_parts", rows=(("pk", frozenset({"$tenant"})),)),),
     }
-    shop = Schema("shop", "acme", region, endpoint_url, overrides=overrides, rules=rules)
+    virtual = {
+        name: VirtualTable(name, "vir_all", tuple((key, Template.parse(form)) for key, form in forms.items()))
+        for name, forms in {
+            "vir_customers": {"pk": "CUSTOMER#{customer_id}", "sk": "PROFILE"},
+            "vir_orders": {"pk": "CUSTOMER#{customer_id}", "sk": "ORDER#{placed_on}#{order_id}"},
+            "vir_open": {"sk": "ORDER#{placed_on}#{order_id}", "g": "STATUS#{status}"},
+            "vir_guarded": {"pk": "GUARDED#{customer_id}"},
+        }.items()
+    }
+    rules["vir_all"] = (Rule("vir_all", masks=(("secret", Mask.REDACTED),), rows=(("visible", frozenset({"yes"})),)),)
+    shop = Schema("shop", "acme", region, endpoint_url, overrides=overrides, rules=rules, virtual_tables=virtual)
     return (
         shop,
-        replace(shop, name="narrow", tables=frozenset({"eng_orders", "eng_missing", "brw_orders"})),
+        replace(shop, name="narrow", tables=frozenset({"eng_orders", "eng_missing", "brw_orders"}), virtual_tables={}),
         replace(shop, name="asleep", active=False),
-        replace(shop, name="rival", tenant="globex", tables=frozenset({"eng_rival"})),
+        replace(shop, name="rival", tenant="globex", tables=frozenset({"eng_rival"}), virtual_tables={}),
     )
 
 

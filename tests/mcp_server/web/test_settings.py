@@ -8,6 +8,7 @@ import pytest
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile, read
 from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
+from mcp_server.domain.virtual_table import Template, VirtualTable
 from mcp_server.engine.limits import Limits
 from mcp_server.settings import Settings
 from shared_kernel.settings import BadSettings
@@ -120,6 +121,10 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
         type = "DECIMAL(38, 2)"
         [schema.columns.orders."odd name"]
         not_null = true
+        [[schema.virtual_tables]]
+        name = "open_orders"
+        source = "app_data"
+        attributes = { pk = "ORDER#{order_id}", status = "OPEN" }
         [[schema.rules]]
         table = "orders"
         except_roles = ["admin"]
@@ -146,6 +151,13 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
                     "odd name": Override(not_null=True),
                 }
             },
+            virtual_tables={
+                "open_orders": VirtualTable(
+                    "open_orders",
+                    "app_data",
+                    (("pk", Template.parse("ORDER#{order_id}")), ("status", Template.parse("OPEN"))),
+                )
+            },
             rules={
                 "orders": (
                     Rule("orders", frozenset({"admin"}), frozenset({"card"}), (("email", Mask.LAST4),)),
@@ -156,6 +168,7 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
     )
 
 
+_VIRTUAL = "[[schema.virtual_tables]]\nname = 'some'\nsource = 'other'\n"
 _BASE = '[[schema]]\nname = "a"\ntenant = "t"\nregion = "r"\n'
 
 
@@ -190,6 +203,21 @@ _BASE = '[[schema]]\nname = "a"\ntenant = "t"\nregion = "r"\n'
         (_BASE + "[schema.columns.orders.x]\ntype = 'DECIMAL(38,39)'", "columns.orders.x.type: must be one of "),
         (_BASE + "[schema.columns.orders.x]\ntype = 'DECIMAL(10,2)'", "columns.orders.x.type: must be one of "),
         (_BASE + "[schema.columns.orders.x]\nnullable = true", "columns.orders.x.nullable: is not known"),
+        (_BASE + _VIRTUAL + "attributes = {}", "virtual_tables.0.attributes: dictionary should have at least 1 item"),
+        (_BASE + _VIRTUAL + "attributes = {pk = 'A{x'}", "virtual_tables.0.attributes.pk: has a brace without"),
+        (
+            _BASE + _VIRTUAL + "attributes = {pk = 7}",
+            "virtual_tables.0.attributes.pk: must be a text such as ORDER#{order_id}",
+        ),
+        (_BASE + _VIRTUAL + "attributes = {pk = 'A{sk}', sk = 'B'}", "0: names a column as an attribute, sk"),
+        (
+            _BASE + "tables = ['Some']\n" + _VIRTUAL.replace("some", "sOME") + "attributes = {pk = 'A'}",
+            'schema "a": has two tables called some',
+        ),
+        (
+            _BASE + _VIRTUAL + "attributes = {pk = 'A'}\n[[schema.rules]]\ntable = 'some'\nhidden = ['x']",
+            'schema "a": has a rule of some, which is virtual; write one of the table behind it',
+        ),
         (_BASE + "[[schema.rules]]\nhidden = ['x']", 'schema "a".rules.0.table: field required'),
         (_BASE + "[[schema.rules]]\ntable = 'orders'", 'schema "a".rules.0: must set hidden, masked or rows'),
         (

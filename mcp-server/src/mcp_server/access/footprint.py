@@ -8,7 +8,7 @@ class TableAccess:
     """One table and the columns of it that a query names; `_doc` stands for every attribute."""
 
     schema: str
-    physical_name: str
+    name: str
     columns: frozenset[str]
 
 

@@ -31,6 +31,6 @@ def decide(principal: Principal, footprint: Footprint, schemas: Mapping[str, Sch
             return Deny(f'There is no schema "{table.schema}".')
         if not schema.active:
             return Deny(f'Schema "{table.schema}" is disabled.')
-        if schema.tables is not None and table.physical_name not in schema.tables:
-            return Deny(f'There is no table "{table.physical_name}" in schema "{table.schema}".')
+        if not schema.shows(table.name):
+            return Deny(f'There is no table "{table.name}" in schema "{table.schema}".')
     return Allow()

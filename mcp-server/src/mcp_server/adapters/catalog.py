@@ -18,6 +18,7 @@ import msgspec
 from mcp_server.adapters import table_description as description
 from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.attribute_values import Item
+from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of, too_slow
 from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
 from mcp_server.adapters.dynamodb.spans import request_span
@@ -28,7 +29,7 @@ from mcp_server.ports.catalog import Described, Listing, Refresh
 from shared_kernel.clock import Clock
 
 SEGMENTS = 8
-ITEMS_PER_SEGMENT = 100
+ITEMS_PER_SEGMENT, ITEMS_PER_SEGMENT_OF_MANY_KINDS = 100, 500
 PARALLEL_DESCRIPTIONS = 8
 MAX_LISTED = 5000
 LOAD_SECONDS = 20.0
@@ -81,22 +82,22 @@ class DynamoDbCatalog:
             table, _at, _refreshed = await self._get(key, refresh, lambda: self._describe(schema, name))
             return cast("Table | None", table)
 
-        tables = await all_of(summary(name) for name in names if _shown(schema, name))
+        tables = await all_of(summary(name) for name in names if schema.shows(name))
         return tuple(table for table in tables if table is not None)
 
-    async def describe(self, schema: Schema, physical_name: str, refresh: Refresh) -> Described | None:
+    async def describe(self, schema: Schema, name: str, refresh: Refresh) -> Described | None:
         """See Catalog.describe."""
-        if not _shown(schema, physical_name):
+        if not schema.shows(name):
             return None
-        key = ("table", schema.name, physical_name)
+        key = ("table", schema.name, name)
         if refresh == "force":
             self._learnt.pop(key, None)
-        table, _at, refreshed = await self._get(key, refresh, lambda: self._sample(schema, physical_name))
+        table, _at, refreshed = await self._get(key, refresh, lambda: self._sample(schema, name))
         return Described(table, refreshed) if table is not None else None
 
     async def learn(self, table: Table) -> None:
         """See Catalog.learn. Later samples do not forget it; a forced refresh does."""
-        key = ("table", table.schema, table.physical_name)
+        key = ("table", table.schema, table.name)
         known = self._known.get(key)
         before = {column.name: column for column in known.value.columns} if known and known.value else {}
         learnt = self._learnt.setdefault(key, {})
@@ -149,7 +150,7 @@ class DynamoDbCatalog:
 
     async def _list(self, schema: Schema) -> tuple[str, ...]:
         if schema.tables is not None:
-            return tuple(sorted(schema.tables))
+            return tuple(sorted({*schema.tables, *schema.virtual_tables}))
         client = self._clients.of(schema)
         names: list[str] = []
         start = None
@@ -162,9 +163,16 @@ class DynamoDbCatalog:
             start = page.get("LastEvaluatedTableName")
             if not start:
                 break
-        return tuple(sorted(names))
+        return tuple(sorted({*names, *schema.virtual_tables}))
 
     async def _describe(self, schema: Schema, name: str) -> Table | None:
+        virtual = schema.virtual_tables.get(name)
+        if virtual is not None:
+            source = await self._describe_real(schema, virtual.source)
+            return None if source is None else description.as_virtual(source, virtual)
+        return await self._describe_real(schema, name)
+
+    async def _describe_real(self, schema: Schema, name: str) -> Table | None:
         client = self._clients.of(schema)
         with failures_of(schema, name):
             try:
@@ -183,25 +191,30 @@ class DynamoDbCatalog:
         table = await self._describe(schema, name)
         if table is None:
             return None
-        segments = await all_of(self._segment(schema, name, segment) for segment in range(SEGMENTS))
+        segments = await all_of(self._segment(schema, table, segment) for segment in range(SEGMENTS))
         samples = await anyio.to_thread.run_sync(_samples, *segments)
         overrides = schema.overrides.get(name, {})
         found = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None)
+        if found.virtual is not None:
+            found = description.with_slots(found, found.virtual)
         found = await anyio.to_thread.run_sync(with_partition_sizes, found, segments)
         learnt = self._learnt.get(("table", schema.name, name), {})
         return description.keep_wider(replace(found, refreshed_at=self._clock.now()), learnt)
 
-    async def _segment(self, schema: Schema, name: str, segment: int) -> list[Item]:
+    async def _segment(self, schema: Schema, table: Table, segment: int) -> list[Item]:
         client = self._clients.of(schema)
+        # Of several kinds of items one may be rare.
+        limit = ITEMS_PER_SEGMENT if table.virtual is None else ITEMS_PER_SEGMENT_OF_MANY_KINDS
 
         async def ask() -> list[Item]:
-            with request_span("Scan", schema, name):
+            with request_span("Scan", schema, table.physical_name):
                 response = await client.scan(
-                    TableName=name, Segment=segment, TotalSegments=SEGMENTS, Limit=ITEMS_PER_SEGMENT
+                    TableName=table.physical_name, Segment=segment, TotalSegments=SEGMENTS, Limit=limit
                 )
-            return await anyio.to_thread.run_sync(_items, response[RAW])
+            items = await anyio.to_thread.run_sync(_items, response[RAW])
+            return items if table.virtual is None else of_virtual_table(items, table.virtual)
 
-        with failures_of(schema, name):
+        with failures_of(schema, table.physical_name):
             return await asked_until_readable(ask)
 
 
@@ -212,10 +225,6 @@ async def _description(client: Any, name: str) -> Mapping[str, Any]:
         message = "another table"
         raise UnreadableResponse(message)
     return answer
-
-
-def _shown(schema: Schema, name: str) -> bool:
-    return schema.tables is None or name in schema.tables
 
 
 def _items(raw: RawItems) -> list[Item]:

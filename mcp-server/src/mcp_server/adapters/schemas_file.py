@@ -19,8 +19,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mcp_server.adapters.toml_file import UnreadableFile, read_toml
+from mcp_server.domain.names import fold
 from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
+from mcp_server.domain.virtual_table import BadTemplate, Template, VirtualTable
 from shared_kernel import resource
 
 _DECIMAL = re.compile(r"DECIMAL\(38,\s*(\d{1,2})\)")
@@ -71,6 +73,15 @@ def _url(text: str) -> str:
     except resource.MalformedResource:
         raise PydanticCustomError("url", "must be an absolute http(s) URL") from None
     return text
+
+
+def _template(text: object) -> Template:
+    if not isinstance(text, str):
+        raise PydanticCustomError("template", "must be a text such as ORDER#{order_id}")
+    try:
+        return Template.parse(text)
+    except BadTemplate as problem:
+        raise PydanticCustomError("template", str(problem)) from None
 
 
 _Text = Annotated[str, StringConstraints(pattern=r"\S")]
@@ -137,6 +148,31 @@ class RuleEntry(_Part):
         )
 
 
+class VirtualTableEntry(_Part):
+    """`[[schema.virtual_tables]]`: the items of one kind in a table of many kinds."""
+
+    name: _Name = Field(description="What SQL calls it.")
+    source: _TableName = Field(description="The table whose items they are.")
+    attributes: dict[_Text, Annotated[Template, BeforeValidator(_template)]] = Field(
+        min_length=1,
+        description="The form that each of these attributes has in those items and in no others; what stands in braces "
+        "is a column.",
+    )
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    @model_validator(mode="after")
+    def _columns_are_new(self) -> "VirtualTableEntry":
+        twice = {slot for template in self.attributes.values() for slot in template.slots} & self.attributes.keys()
+        if twice:
+            raise PydanticCustomError("slot", "names a column as an attribute, {name}", {"name": min(twice)})
+        return self
+
+    def declared(self) -> VirtualTable:
+        """The virtual table that the entry declares."""
+        return VirtualTable(self.name, self.source, tuple(self.attributes.items()))
+
+
 class SchemaEntry(_Part):
     """`[[schema]]`: a named connection to the DynamoDB tables of one region."""
 
@@ -159,14 +195,30 @@ class SchemaEntry(_Part):
         default={}, description="Declarations by table and column, as below."
     )
 
+    virtual_tables: list[VirtualTableEntry] = Field(
+        default=[], description="Tables that are the items of one kind in another one, as below."
+    )
     rules: list[RuleEntry] = Field(default=[], description="What is kept from whom, as below.")
 
     @model_validator(mode="after")
     def _rules_are_of_its_tables(self) -> "SchemaEntry":
         # A rule of a table that is misspelt would keep nothing back.
-        strange = next((rule.table for rule in self.rules if self.tables and rule.table not in self.tables), None)
-        if strange is not None:
-            raise PydanticCustomError("rule", "has a rule of {table}, which tables does not show", {"table": strange})
+        virtual = {one.name: one.source for one in self.virtual_tables}
+        known = {*(self.tables or ()), *virtual.values()}
+        for table in (rule.table for rule in self.rules):
+            if table in virtual:
+                message = "has a rule of {table}, which is virtual; write one of the table behind it"
+                raise PydanticCustomError("rule", message, {"table": table})
+            if self.tables is not None and table not in known:
+                raise PydanticCustomError("rule", "has a rule of {table}, which tables does not show", {"table": table})
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> "SchemaEntry":
+        taken = [fold(name) for name in (*(self.tables or ()), *(one.name for one in self.virtual_tables))]
+        twice = next((name for name in taken if taken.count(name) > 1), None)
+        if twice is not None:
+            raise PydanticCustomError("name", "has two tables called {name}", {"name": twice})
         return self
 
     def declared(self) -> Schema:
@@ -182,6 +234,7 @@ class SchemaEntry(_Part):
                 table: {name: Override(column.type, column.not_null) for name, column in columns.items()}
                 for table, columns in self.columns.items()
             },
+            virtual_tables={one.name: one.declared() for one in self.virtual_tables},
             rules={
                 table: tuple(rule.declared() for rule in self.rules if rule.table == table)
                 for table in {rule.table for rule in self.rules}

@@ -19,6 +19,7 @@ from mcp_server.domain.schema import (
     Table,
     TypeKind,
 )
+from mcp_server.domain.virtual_table import VirtualTable
 
 MAX_COLUMNS = 1000
 """The most frequent attributes become columns; the rest of a table wider than that is reached through `_doc`."""
@@ -121,6 +122,18 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
 def with_columns(table: Table, columns: Iterable[Column]) -> Table:
     """The table with those columns."""
     return replace(table, columns=tuple(columns))
+
+
+def as_virtual(source: Table, virtual: VirtualTable) -> Table:
+    """A virtual table of a table, of which nothing has been sampled; its keys and its size are the source's."""
+    return with_slots(replace(source, name=virtual.name, virtual=virtual), virtual)
+
+
+def with_slots(table: Table, virtual: VirtualTable) -> Table:
+    """The virtual table with its own columns first, which are texts that every item has."""
+    text, types = ColumnType(TypeKind.VARCHAR), frozenset({AttributeType.STRING})
+    slots = [Column(name, text, types, nullable=False) for name in virtual.slots]
+    return with_columns(table, [*slots, *(column for column in table.columns if column.name not in virtual.slots)])
 
 
 def keep_wider(table: Table, learnt: Mapping[str, Column]) -> Table:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mcp_server.domain.restriction import Restriction, Rule
+from mcp_server.domain.virtual_table import VirtualTable
 
 
 class AttributeType(StrEnum):
@@ -108,7 +109,7 @@ class Table:
     """A table as the catalogue knows it. `item_count` and `size_bytes` are DescribeTable's, hours old.
 
     `refreshed_at` is in seconds since the epoch, `partition_items` as an index has it. One that somebody may see
-    only in part says so in `restriction`, and is part of the `whole`.
+    only in part says so in `restriction`, and is part of the `whole`. A `virtual` table has another `physical_name`.
     """
 
     schema: str
@@ -124,6 +125,7 @@ class Table:
     partition_items: float | None = None
     restriction: Restriction | None = None
     whole: "Table | None" = None
+    virtual: VirtualTable | None = None
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name."""
@@ -148,7 +150,7 @@ class Schema:
     """A named connection to the DynamoDB tables of one account and region.
 
     `tables` is the allow-list of physical names, None for every table; `overrides` maps table, then column; `rules`
-    maps table.
+    maps the physical name of a table, `virtual_tables` the name.
     """
 
     name: str
@@ -159,3 +161,8 @@ class Schema:
     active: bool = True
     overrides: Mapping[str, Mapping[str, Override]] = field(default_factory=dict)
     rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    virtual_tables: Mapping[str, VirtualTable] = field(default_factory=dict)
+
+    def shows(self, table: str) -> bool:
+        """Whether there may be a table of that name, real or virtual."""
+        return self.tables is None or table in self.tables or table in self.virtual_tables

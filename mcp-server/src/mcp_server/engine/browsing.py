@@ -121,7 +121,7 @@ class BrowsingService:
 
     def _view(self, principal: Principal, table: Table) -> Table | Deny:
         columns = frozenset(column.name for column in table.columns)
-        decision = self._decision(principal, TableAccess(table.schema, table.physical_name, columns))
+        decision = self._decision(principal, TableAccess(table.schema, table.name, columns))
         if isinstance(decision, Deny):
             return decision
         return self._schemas.views.of(principal, self._schemas.by_name[table.schema], table)

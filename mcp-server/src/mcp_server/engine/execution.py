@@ -131,15 +131,13 @@ class Execution:
                     raise messages.evaluation_lost() from error
                 lost = True
             except TableChanged as change:
-                if change.table.physical_name in changed:
+                if change.table.name in changed:
                     raise change.failure from change
-                changed.add(change.table.physical_name)
-                await self._catalog.describe(
-                    self._schemas.by_name[change.table.schema], change.table.physical_name, "force"
-                )
+                changed.add(change.table.name)
+                await self._catalog.describe(self._schemas.by_name[change.table.schema], change.table.name, "force")
             except SchemaConflict as conflict:
                 await self._catalog.learn(conflict.table)
-                again = {(conflict.table.schema, conflict.table.physical_name, name) for name in conflict.columns}
+                again = {(conflict.table.schema, conflict.table.name, name) for name in conflict.columns}
                 if again & conflicts or len(conflicts) >= MAX_CONFLICTS:
                     raise messages.type_conflict(conflict) from conflict
                 conflicts |= again

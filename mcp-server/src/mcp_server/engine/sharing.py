@@ -35,7 +35,7 @@ def sources(reads: Sequence[Read]) -> tuple[Source, ...]:
     for read in reads:
         table = read.relation.table
         scan = read.access == "Scan" and read.index is None and not full_scan_of(read)
-        groups.setdefault((table.schema, table.physical_name) if scan else read.relation.name, []).append(read)
+        groups.setdefault((table.schema, table.name) if scan else read.relation.name, []).append(read)
     return tuple(
         Source(group[0], (group[0].relation,)) if len(group) == 1 else _shared(number, group)
         for number, group in enumerate(groups.values())

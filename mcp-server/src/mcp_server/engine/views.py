@@ -32,8 +32,8 @@ class Views:
         try:
             view = restricted(table, kept)
         except KeyKeptBack:
-            _log.error("rule_hides_key", schema=schema.name, table=table.physical_name)
-            return Deny(f'There is no table "{table.physical_name}" in schema "{schema.name}".')
+            _log.error("rule_hides_key", schema=schema.name, table=table.name)
+            return Deny(f'There is no table "{table.name}" in schema "{schema.name}".')
         self._warn(schema, table, kept)
         if len(self._known) >= _REMEMBERED:
             del self._known[next(iter(self._known))]
@@ -47,4 +47,4 @@ class Views:
             return
         unseen = tuple(sorted((kept.hidden | kept.masked | {rule.attribute for rule in kept.rows}) - seen))
         if unseen:
-            _log.warning("rule_names_unseen_columns", schema=schema.name, table=table.physical_name, columns=unseen)
+            _log.warning("rule_names_unseen_columns", schema=schema.name, table=table.name, columns=unseen)

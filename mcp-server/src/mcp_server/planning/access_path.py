@@ -28,6 +28,7 @@ from mcp_server.planning.requests import (
     scan_requests,
 )
 from mcp_server.planning.restriction import as_restricted
+from mcp_server.planning.virtual import as_virtual
 
 SEEN_WHOLE_ITEMS = 100
 """A table that is known to have fewer items was sampled whole: DescribeTable's figures alone are hours old."""
@@ -57,7 +58,7 @@ def full_scan_of(read: Read) -> bool:
 
 def plan_read(relation: Relation, *, consistent: bool) -> Read:
     """The cheapest read that is sure to yield every row the query can use. `consistent` asks for strong consistency."""
-    relation = as_restricted(relation)
+    relation = as_restricted(as_virtual(relation))
     never = next((conjunct.text for conjunct in relation.conjuncts if conjunct.never), None)
     if never is not None:
         return read_nothing(relation, f"No row meets {never}, so nothing is read.", consistent=consistent)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
 from mcp_server.planning.attribute_values import ScalarValue, natural_type
+from mcp_server.planning.attributes import attributes_of
 from mcp_server.planning.key_conditions import Cases, KeyConstraint, key_value, leaves, rejects_null
 from mcp_server.planning.plan import RejectedIndex, Relation
 from mcp_server.planning.predicate import Between, Comparison, IsNotNull, Predicate, StartsWith, Value
@@ -144,9 +145,7 @@ def _lacking(index: Index, relation: Relation) -> str | None:
         return None
     base = {key.name for key in relation.table.key}
     held = index.projected | base | {key.name for key in (*index.hash_keys, *index.range_keys)}
-    wanted = [column.name for column in relation.columns]
-    if relation.table.restriction is not None:
-        wanted += [rule.attribute for rule in relation.table.restriction.rows]
+    wanted = attributes_of(relation.table, (column.name for column in relation.columns))
     missing = [name for name in wanted if name not in held]
     if DOCUMENT_COLUMN in held:  # an attribute of that name is not the document
         missing.append(DOCUMENT_COLUMN)

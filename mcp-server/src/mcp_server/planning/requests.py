@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Column, KeyAttribute, Table
 from mcp_server.planning.attribute_values import ScalarValue
+from mcp_server.planning.attributes import attributes_of
 from mcp_server.planning.expressions import Placeholders, fits
 from mcp_server.planning.plan import Goal, Relation, Request
 from mcp_server.planning.predicate import Predicate
@@ -145,8 +146,8 @@ def _expressions(
 def _projection(columns: Sequence[Column | KeyAttribute], table: Table, placeholders: Placeholders) -> dict[str, Any]:
     """Only the columns needed; nothing where that is the whole document, or too much to say."""
     names = [column.name for column in columns]
-    if table.restriction is not None and columns is not table.key:
-        names += [rule.attribute for rule in table.restriction.rows if rule.attribute not in names]
+    if columns is not table.key:
+        names = attributes_of(table, names)
     if DOCUMENT_COLUMN in names:
         return {}
     expression = ", ".join(placeholders.name(name) for name in names or [table.hash_key.name])

@@ -39,7 +39,7 @@ class Catalog(Protocol):
         """DescribeTable's facts of those tables that exist and are usable, without sampling: columns are only keys."""
         ...
 
-    async def describe(self, schema: Schema, physical_name: str, refresh: Refresh) -> Described | None:
+    async def describe(self, schema: Schema, name: str, refresh: Refresh) -> Described | None:
         """The table, sampled when it is not known or stale; None if there is none of that name to be seen."""
         ...
 

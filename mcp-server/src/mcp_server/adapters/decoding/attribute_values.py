@@ -18,6 +18,7 @@ from mcp_server.domain.schema import AttributeType, ColumnType, TypeKind
 
 AttributeValue = dict[str, Any]
 Item = dict[str, AttributeValue]
+_ITEMS = msgspec.json.Decoder(list[Item])
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,37})")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
@@ -33,6 +34,15 @@ _json = msgspec.json.Encoder(order="deterministic")
 
 class MalformedValue(ValueError):
     """Not an AttributeValue. The text names no data."""
+
+
+def items_of(text: bytes, count: int) -> list[Item]:
+    """The items of a JSON array. Raises msgspec.DecodeError, and MalformedValue if they are not `count` many."""
+    items = _ITEMS.decode(text)
+    if len(items) != count:
+        message = "another number of items than it counts"
+        raise MalformedValue(message)
+    return items
 
 
 def tagged(value: AttributeValue) -> tuple[str, Any]:

@@ -20,6 +20,7 @@ from mcp_server.adapters.decoding import column_types
 from mcp_server.adapters.decoding.column_types import Sample
 from mcp_server.adapters.decoding.column_values import arrow_type, fast_array, fast_struct, slow_array
 from mcp_server.adapters.decoding.restricted_items import restricted_items
+from mcp_server.adapters.decoding.virtual_items import virtual_items
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Column, Override, TypeKind
 from mcp_server.planning.plan import Relation
@@ -55,7 +56,7 @@ class PageDecoder:
     def __init__(self, relation: Relation, overrides: Mapping[str, Override]) -> None:
         self._relation = relation
         self._overrides = overrides
-        self._kept = relation.table.restriction
+        self._kept, self._virtual = relation.table.restriction, relation.table.virtual
         self._masked = self._kept.masked if self._kept is not None else frozenset[str]()
         self._schema = arrow_schema(relation)
         structs = {i: fast_struct(column) for i, column in enumerate(relation.columns)}
@@ -70,6 +71,8 @@ class PageDecoder:
         try:
             if self._kept is not None:
                 items, count = restricted_items(items, count, self._kept)
+            if self._virtual is not None:
+                items, count = virtual_items(items, count, self._virtual)
             return self._decode(items, count)
         except (pa.ArrowException, msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise MalformedPage(type(error).__name__) from error

@@ -1,14 +1,11 @@
 """Takes out of a page what a principal may not see, before anything else looks at it."""
 
-from typing import Any
-
 import msgspec
 
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.domain.restriction import REDACTED, AllowedValues, Mask, Restriction
 from mcp_server.domain.schema import AttributeType
 
-_ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
 _SHOWN, _LEAST_HIDDEN = 4, 4
 _NULL: av.AttributeValue = {"NULL": True}
 
@@ -18,11 +15,7 @@ def restricted_items(items: bytes, count: int, kept: Restriction) -> tuple[bytes
 
     Raises msgspec.DecodeError, MalformedValue.
     """
-    decoded = _ITEMS.decode(items)
-    if len(decoded) != count:
-        message = "another number of items than it counts"
-        raise av.MalformedValue(message)
-    seen = [_seen(item, kept) for item in decoded if all(_allows(rule, item) for rule in kept.rows)]
+    seen = [_seen(item, kept) for item in av.items_of(items, count) if all(_allows(rule, item) for rule in kept.rows)]
     return msgspec.json.encode(seen), len(seen)
 
 

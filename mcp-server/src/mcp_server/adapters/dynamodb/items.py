@@ -67,7 +67,7 @@ class DynamoDbItems:
 
     async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         """See ItemSource.pages."""
-        decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.physical_name, {}))
+        decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.name, {}))
         alone = self._one_after_the_other(schema, read, decoder, observe)
         if alone is not None:
             async with aclosing(alone):

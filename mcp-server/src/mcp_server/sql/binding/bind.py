@@ -184,6 +184,6 @@ def _catalogue_name(column: exp.Column, found: tuple[Reference, ...]) -> str | N
 def _footprint(found: tuple[Reference, ...]) -> Footprint:
     columns: dict[tuple[str, str], frozenset[str]] = {}
     for reference in found:
-        key = (reference.table.schema, reference.table.physical_name)
+        key = (reference.table.schema, reference.table.name)
         columns[key] = columns.get(key, frozenset()) | reference.columns
     return Footprint(tuple(TableAccess(schema, name, used) for (schema, name), used in columns.items()))

@@ -1,0 +1,41 @@
+"""The items of a page that belong to a virtual table, with its columns as attributes."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from mcp_server.adapters.decoding import attribute_values as av
+from mcp_server.domain.schema import AttributeType
+from mcp_server.domain.virtual_table import VirtualTable
+
+
+def of_virtual_table(items: Iterable[av.Item], table: VirtualTable) -> list[av.Item]:
+    """Those of the items that belong to it, each with its slots as texts. Raises MalformedValue."""
+    found = []
+    for item in items:
+        slots = _slots(item, table)
+        if slots is not None:
+            found.append({**item, **slots})
+    return found
+
+
+def virtual_items(items: bytes, count: int, table: VirtualTable) -> tuple[bytes, int]:
+    """The same of a JSON array of `count` items, and their number. Raises msgspec.DecodeError, MalformedValue."""
+    found = of_virtual_table(av.items_of(items, count), table)
+    return msgspec.json.encode(found), len(found)
+
+
+def _slots(item: av.Item, table: VirtualTable) -> dict[str, av.AttributeValue] | None:
+    slots: dict[str, av.AttributeValue] = {}
+    for attribute, template in table.templates:
+        value = item.get(attribute)
+        if value is None:
+            return None
+        kind, content = av.tagged(value)
+        read = template.read(content) if kind == AttributeType.STRING and isinstance(content, str) else None
+        if read is None:
+            return None
+        for slot, part in zip(template.slots, read, strict=True):
+            if slots.setdefault(slot, {"S": part}) != {"S": part}:
+                return None
+    return slots

@@ -1,0 +1,99 @@
+"""What a virtual table means for how it is read: conditions on its columns become conditions on keys and attributes."""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date
+
+from mcp_server.domain.names import quoted
+from mcp_server.domain.virtual_table import Template, VirtualTable
+from mcp_server.planning.plan import Conjunct, Relation
+from mcp_server.planning.predicate import Between, Comparison, OneOf, Predicate, StartsWith, Value, columns_of
+
+_MOST_VALUES = 100
+
+
+def as_virtual(relation: Relation) -> Relation:
+    """The relation without predicates on columns that no item has, and with what follows from them for those it has."""
+    table = relation.table.virtual
+    if table is None:
+        return relation
+    said = [conjunct.predicate for conjunct in relation.conjuncts if conjunct.predicate is not None]
+    derived = (
+        Conjunct(_text(predicate), predicate, faithful=True)
+        for attribute, template in table.templates
+        for predicate in _derived(attribute, template, said)
+    )
+    return replace(relation, conjuncts=(*(_real(one, table) for one in relation.conjuncts), *derived))
+
+
+def _real(conjunct: Conjunct, table: VirtualTable) -> Conjunct:
+    if conjunct.predicate is None or columns_of(conjunct.predicate).isdisjoint(table.slots):
+        return conjunct
+    return replace(conjunct, predicate=None, faithful=False)
+
+
+def _derived(attribute: str, template: Template, said: list[Predicate]) -> Iterator[Predicate]:
+    """What every useful item meets: its attribute has the form, with the values that are asked for."""
+    known: list[tuple[str, ...]] = []
+    for slot in template.slots:
+        values = _values(slot, said)
+        if values is None or math.prod(len(one) for one in (*known, values)) > _MOST_VALUES:
+            break
+        known.append(values)
+    texts = tuple(sorted(template.beginning(values) for values in itertools.product(*known)))
+    if len(known) == len(template.slots):
+        yield Comparison(attribute, "=", texts[0]) if len(texts) == 1 else OneOf(attribute, texts)
+    elif len(texts) == 1:
+        yield from _narrowed(attribute, template, len(known), texts[0], said)
+    elif template.pieces[0]:
+        yield StartsWith(attribute, template.pieces[0])
+
+
+def _narrowed(
+    attribute: str, template: Template, place: int, beginning: str, said: Iterable[Predicate]
+) -> Iterator[Predicate]:
+    """The beginning, and a range within it: of texts that begin alike, the rest decides the order."""
+    if beginning:
+        yield StartsWith(attribute, beginning)
+    if place + 1 < len(template.slots) or template.pieces[-1]:
+        return
+    slot = template.slots[place]
+    for predicate in said:
+        match predicate:
+            case Comparison(column, operator, str(value)) if column == slot and operator not in ("=", "<>"):
+                yield Comparison(attribute, operator, beginning + value)
+            case Between(column, str(low), str(high)) if column == slot:
+                yield Between(attribute, beginning + low, beginning + high)
+            case StartsWith(column, prefix) if column == slot:
+                yield StartsWith(attribute, beginning + prefix)
+
+
+def _values(slot: str, said: Iterable[Predicate]) -> tuple[str, ...] | None:
+    """The values that a column may have; None if the conditions do not tell."""
+    for predicate in said:
+        match predicate:
+            case Comparison(column, "=", str(value)) if column == slot:
+                return (value,)
+            case OneOf(column, values) if column == slot and all(isinstance(value, str) for value in values):
+                return tuple(dict.fromkeys(str(value) for value in values))
+    return None
+
+
+def _text(predicate: Predicate) -> str:
+    """The predicate as SQL, for people."""
+    match predicate:
+        case Comparison(column, operator, value):
+            return f"{quoted(column)} {operator} {_literal(value)}"
+        case Between(column, low, high):
+            return f"{quoted(column)} BETWEEN {_literal(low)} AND {_literal(high)}"
+        case OneOf(column, values):
+            return f"{quoted(column)} IN ({', '.join(map(_literal, values))})"
+        case StartsWith(column, prefix):
+            return f"starts_with({quoted(column)}, {_literal(prefix)})"
+    raise AssertionError(predicate)
+
+
+def _literal(value: Value | date) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
