@@ -1,7 +1,8 @@
 """Items of tables in memory."""
 
+import hashlib
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Schema
 from mcp_server.planning.estimates import read_units
 from mcp_server.planning.plan import Read, Request
-from mcp_server.ports.items import Consumption, TableChanged
+from mcp_server.planning.streaming import Key
+from mcp_server.ports.items import Consumption, Observer, Stretch, TableChanged
 from tests.mcp_server.doubles.tables import HeldTable, HeldTables, wired
 from tests.mcp_server.planning.filter_language import compile_filter, ordered
 
@@ -28,9 +30,7 @@ class HeldItems:
     def arrow_schema(self, read: Read) -> pa.Schema:
         return arrow_schema(read.relation)
 
-    async def pages(
-        self, schema: Schema, read: Read, observe: Callable[[Consumption], None]
-    ) -> AsyncGenerator[pa.RecordBatch]:
+    async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         name = read.relation.table.physical_name
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.name, {}))
         rows = 0
@@ -50,6 +50,51 @@ class HeldItems:
                     rows += len(items)
                     if read.enough is not None and rows >= read.enough:
                         return
+
+    async def stretch(
+        self, schema: Schema, read: Read, request: int, after: Key | None, limit: int | None, observe: Observer
+    ) -> Stretch:
+        table, one = read.relation.table, read.requests[request]
+        held = self._tables.get(table.physical_name)
+        if held is None:
+            raise Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{table.physical_name}" any more.', "List.")
+        if tuple((attribute.name, attribute.type.value) for attribute in table.key) != held.key:
+            raise TableChanged(table, Failure(FailureCode.INTERNAL_ERROR, "The request was refused.", "Report it."))
+        segment, segments = one.arguments.get("Segment", 0), one.arguments.get("TotalSegments", 1)
+        own = [item for item in held.items if _place(item, held)[0][0] % segments == segment]
+        scattered = _with_items(held, sorted(own, key=lambda item: _place(item, held)))
+        if after is not None:
+            backwards = one.operation == "Query" and not one.arguments.get("ScanIndexForward", True)
+            at = _place(after, held)
+            left = [
+                item for item in scattered.items if (_place(item, held) < at if backwards else _place(item, held) > at)
+            ]
+            scattered = _with_items(held, left)
+        arguments = {
+            **one.arguments,
+            **({"Limit": limit} if limit is not None else {}),
+            "TotalSegments": 1,
+            "Segment": 0,
+        }
+        scanned, items = next(_pages(scattered, Request(one.operation, arguments)))
+        body = json.dumps(items).encode()
+        observe(Consumption(len(items), len(scanned), len(body), _units(scanned, one)))
+        decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
+        full = len(scanned) == limit or sum(map(av.size, scanned)) > PAGE_BYTES
+        keys = [{name: item[name] for name, _ in held.key} for item in items]
+        last = {name: scanned[-1][name] for name, _ in held.key} if full else None
+        return Stretch(decoder.decode(body, len(items)) if items else None, last, lambda number: keys[number])
+
+
+def _with_items(held: HeldTable, items: list[Any]) -> HeldTable:
+    """The table with those items alone."""
+    return HeldTable(held.name, held.key, items)
+
+
+def _place(item: Any, held: HeldTable) -> Any:
+    """Where an item of that key comes in a scan: partitions in the order of a hash, items in that of their sort key."""
+    partition, *rest = [item[name] for name, _ in held.key]
+    return hashlib.sha256(json.dumps(partition).encode()).digest(), [ordered(one) for one in rest]
 
 
 def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[Any], list[Any]]]:

@@ -22,10 +22,10 @@ class EmulatedTables:
     """Tables of an emulator."""
 
     def __init__(self, client: Any) -> None:
-        self._client = client
+        self.client = client
 
     async def create(self, name: str, key: tuple[tuple[str, str], ...]) -> None:
-        await self._client.create_table(
+        await self.client.create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": part, "AttributeType": type_} for part, type_ in key],
@@ -40,7 +40,7 @@ class EmulatedTables:
         for start in range(0, len(batches), 8):
             await asyncio.gather(
                 *(
-                    self._client.batch_write_item(
+                    self.client.batch_write_item(
                         RequestItems={name: [{"PutRequest": {"Item": item}} for item in batch]}
                     )
                     for batch in batches[start : start + 8]
@@ -48,10 +48,10 @@ class EmulatedTables:
             )
 
     async def delete(self, name: str, key: dict[str, Any]) -> None:
-        await self._client.delete_item(TableName=name, Key=key)
+        await self.client.delete_item(TableName=name, Key=key)
 
     async def drop(self, name: str) -> None:
-        await self._client.delete_table(TableName=name)
+        await self.client.delete_table(TableName=name)
 
 
 class TablesInMemory:

@@ -66,18 +66,26 @@ class Service:
 
     def queries(self, **limits: Any) -> QueryService:
         """A query service whose limits differ as told."""
+        return self._queries(self.spool, replace(self.limits, **limits))
+
+    def _queries(self, spool: MemorySpool, limits: Limits) -> QueryService:
         return QueryService(
             schemas=self.schemas,
             catalog=self.catalog,
             items=self.ports.items,
             heavy_planning=self.ports.heavy_planning,
             relational=self.ports.relational,
-            spool=self.spool,
+            spool=spool,
             usage=LoggedUsage(),
             cursor_key=b"k" * 32,
             clock=self.clock,
-            limits=replace(self.limits, **limits),
+            limits=limits,
         )
+
+    def replica(self) -> QueryService:
+        """Another replica's query service: it shares the key and the tables, and nothing else."""
+        spool = MemorySpool(clock=self.clock, entropy=SystemEntropy(), lifetime_seconds=900)
+        return self._queries(spool, self.limits)
 
     def browsing(self, **limits: Any) -> BrowsingService:
         """A browsing service whose limits differ as told."""

@@ -6,18 +6,33 @@ from dataclasses import replace
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
-from mcp_server.planning.cursor import CursorState, digest, open_, seal
+from mcp_server.planning.cursor import CursorState, Reading, Spooled, digest, open_, seal
+from mcp_server.planning.streaming import Key, Position
 
 KEY = b"k" * 32
-STATE = CursorState("spool-1", 100, digest("SELECT 1", "[]"), digest("default", "usr_1"), expires_at=1_000)
+STATE = CursorState(Spooled("spool-1", 100), digest("SELECT 1", "[]"), digest("default", "usr_1"), expires_at=1_000)
+AT: Key = {"pk": {"B": "AQI="}, "n": {"N": "12345678901234567890.5"}}
+READING = Reading("route", 3, Position(((0, AT), (2, None)), 3), consistent=True, full_scan=False)
+
+
+LARGEST = {"pk": 2048, "sk": 1024, "gpk": 2048, "gsk": 1024}
 
 
 def _opened(cursor: str, *, key: bytes = KEY, now: float = 0, state: CursorState = STATE) -> CursorState:
     return open_(key, cursor, now=now, query_digest=state.query_digest, principal_digest=state.principal_digest)
 
 
-def test_a_sealed_cursor_opens() -> None:
-    assert _opened(seal(KEY, STATE)) == STATE
+@pytest.mark.parametrize("state", [STATE, replace(STATE, place=READING)], ids=["spooled", "reading"])
+def test_a_sealed_cursor_opens(state: CursorState) -> None:
+    assert _opened(seal(KEY, state)) == state
+
+
+def test_the_longest_keys_of_eight_segments_fit() -> None:
+    """API reference: 2,048 bytes of a partition key and 1,024 of a sort key, of a table and of an index."""
+    at: Key = {name: {"S": "\N{GREEK SMALL LETTER ALPHA}" * (size // 2)} for name, size in LARGEST.items()}
+    place = replace(READING, requests=8, position=Position(tuple((number, at) for number in range(8)), 8))
+    state = replace(STATE, place=place)
+    assert _opened(seal(KEY, state)) == state
 
 
 def test_it_expires() -> None:
@@ -61,7 +76,8 @@ def test_every_changed_bit_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "cur1_", "cur1_!!!", "cur1_é", "cur1_AAAA", "cur1_" + "A" * 5000, "cur1_A", "\0"]
+    "cursor",
+    ["", "x", "cur2_", "cur2_!!!", "cur2_é", "cur2_AAAA", "cur2_" + "A" * 100_000, "cur2_A", "cur1_AAAA", "\0"],
 )
 def test_garbage_is_invalid(cursor: str) -> None:
     with pytest.raises(Failure) as caught:

@@ -17,7 +17,10 @@ from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.planner import Parsed, Planner
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import Source, sources
+from mcp_server.engine.streaming import PageOfRows, Streaming
+from mcp_server.planning.cursor import Reading
 from mcp_server.planning.plan import Read
+from mcp_server.planning.streaming import Stream, route
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource, SchemaConflict, TableChanged
 from mcp_server.ports.relational import (
@@ -44,16 +47,27 @@ class Options:
     consistent: bool = False
     allow_full_scan: bool = False
     max_read_units: float | None = None
+    max_rows: int = 100
+    resume: Reading | None = None
+    """Where a page goes on; None for the first."""
     watch: Callable[[Meter], None] | None = None
     """Is handed the meter of the run, to see from beside how far it has come."""
 
 
 @dataclass(frozen=True, slots=True)
+class StreamedPage:
+    """A page of rows, and the place in the read where the next one goes on."""
+
+    page: PageOfRows
+    place: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A completed run: the plan that ran, its result, what it read, and when planning was done."""
+    """A completed run: the plan that ran, its result or a page of it, what it read, and when planning was done."""
 
     plan: Plan
-    result: Result
+    result: Result | StreamedPage
     meter: Meter
     planned_at: float
 
@@ -85,6 +99,7 @@ class Execution:
         self._planner, self._schemas, self._catalog = planner, schemas, catalog
         self._items, self._relational, self._usage = items, relational, usage
         self._clock, self._limits = clock, limits
+        self._streaming = Streaming(items=items, relational=relational, limits=limits)
 
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
         """The statement's result. Raises Failure. What was read is recorded in any case."""
@@ -121,7 +136,7 @@ class Execution:
             if plan.large_scans and not options.allow_full_scan:
                 raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
             try:
-                result = await self._compute(plan, parsed, course.meter, materialise=materialise)
+                result = await self._computed(plan, parsed, course.meter, options, materialise=materialise)
             except StreamReadTwice:
                 if materialise:
                     raise
@@ -144,6 +159,34 @@ class Execution:
             else:
                 return Run(plan, result, course.meter, planned_at)
 
+    async def _computed(
+        self, plan: Plan, parsed: Parsed, meter: Meter, options: Options, *, materialise: bool
+    ) -> Result | StreamedPage:
+        resumable = plan.resumable(options.resume.requests if options.resume is not None else None)
+        if resumable is None:
+            if options.resume is not None:
+                raise messages.read_otherwise()
+            return await self._compute(plan, parsed, meter, materialise=materialise)
+        return await self._page(plan, parsed, *resumable, meter, options)
+
+    async def _page(
+        self, plan: Plan, parsed: Parsed, read: Read, stream: Stream, meter: Meter, options: Options
+    ) -> StreamedPage:
+        way, resume = route(read, stream), options.resume
+        if resume is not None and resume.route != way:
+            raise messages.read_otherwise()
+        schema = self._schemas.by_name[read.relation.table.schema]
+        position = resume.position if resume is not None else None
+        try:
+            page = await self._streaming.page(schema, read, stream, position, max_rows=options.max_rows, meter=meter)
+        except EvaluationError as error:
+            blamed = await _place(error, stream.statement, parsed)
+            raise messages.evaluation_error(error, plan.reads, blamed) from error
+        if page.after is None:
+            return StreamedPage(page, None)
+        place = Reading(way, len(read.requests), page.after, options.consistent, options.allow_full_scan)
+        return StreamedPage(page, place)
+
     async def _compute(self, plan: Plan, parsed: Parsed, meter: Meter, *, materialise: bool) -> Result:
         inputs = [self._input(source, meter, materialise=materialise) for source in sources(plan.reads)]
         try:
@@ -154,7 +197,9 @@ class Execution:
                 byte_limit=self._limits.result_bytes,
             )
         except EvaluationError as error:
-            raise messages.evaluation_error(error, plan.reads, await _place(error, plan, parsed)) from error
+            raise messages.evaluation_error(
+                error, plan.reads, await _place(error, plan.query.statement, parsed)
+            ) from error
 
     def _input(self, source: Source, meter: Meter, *, materialise: bool) -> Input:
         schema = self._items.arrow_schema(source.read)
@@ -174,14 +219,14 @@ class Execution:
                 yield page
 
 
-async def _place(error: EvaluationError, plan: Plan, parsed: Parsed) -> Position | None:
+async def _place(error: EvaluationError, executed: str, parsed: Parsed) -> Position | None:
     """Where the caller's own text has what the error blames; a long text is not searched."""
     if error.place is None:
         return None
     statement = await parsed.again()
     if statement is None:
         return None
-    return place_of(statement, plan.query.statement, error.place.offset, error.place.length)
+    return place_of(statement, executed, error.place.offset, error.place.length)
 
 
 def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float) -> Usage:

@@ -47,6 +47,15 @@ def not_kept() -> Failure:
     )
 
 
+def read_otherwise() -> Failure:
+    """The table, its columns or its indexes are not what they were when the cursor was made."""
+    return Failure(
+        FailureCode.CURSOR_EXPIRED,
+        "What is known of the table has changed, so that the cursor no longer says where the next page starts.",
+        "Run the statement again without a cursor.",
+    )
+
+
 def spool_unavailable() -> Failure:
     """What keeps results between pages does not answer."""
     return Failure(

@@ -4,13 +4,13 @@ from typing import Any
 
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
-from mcp_server.engine.execution import Run
+from mcp_server.engine.execution import Run, StreamedPage
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.planner import in_thread
 from mcp_server.engine.results import QueryResult, Statistics, StopReason
 from mcp_server.engine.rows import json_rows
 from mcp_server.planning import cursor as cursors
-from mcp_server.planning.cursor import CursorState
+from mcp_server.planning.cursor import CursorState, Reading, Spooled
 from mcp_server.ports.relational import Result
 from mcp_server.ports.spool import Spool, SpoolUnavailable
 from shared_kernel.clock import Clock
@@ -30,7 +30,9 @@ class Pages:
     async def first(
         self, principal: Principal, run: Run, *, started_at: float, query_digest: str, max_rows: int
     ) -> QueryResult:
-        """The first rows of a run; what is left waits in the spool. Raises Failure."""
+        """The first rows of a run; what is left waits in the spool, or in the table. Raises Failure."""
+        if isinstance(run.result, StreamedPage):
+            return self._streamed(principal, run, run.result, started_at=started_at, query_digest=query_digest)
         result = run.result
         rows = await _json_rows(result, max_rows, self._limits.page_bytes)
         warnings = messages.warnings(run.plan.reads)
@@ -46,55 +48,75 @@ class Pages:
             else:
                 stop_reason = "row_limit"
                 expires_at = self._clock.now() + self._limits.cursor_seconds
-                next_cursor = self._seal(principal, spool_id, len(rows), query_digest, expires_at)
+                place = Spooled(spool_id, len(rows))
+                next_cursor = self._seal(principal, place, query_digest, expires_at)
         if not result.complete:
             warnings = (*warnings, messages.cut(result.table.num_rows))
+        statistics = self._statistics(run, started_at)
+        return QueryResult(result.columns, rows, next_cursor, stop_reason, statistics, warnings)
+
+    def _streamed(
+        self, principal: Principal, run: Run, streamed: StreamedPage, *, started_at: float, query_digest: str
+    ) -> QueryResult:
+        """A page that the reading stopped for: the next one goes on in the table."""
+        next_cursor = None
+        stop_reason: StopReason = "complete"
+        if streamed.place is not None:
+            stop_reason = "row_limit"
+            expires_at = self._clock.now() + self._limits.cursor_seconds
+            next_cursor = self._seal(principal, streamed.place, query_digest, expires_at)
+        page, warnings = streamed.page, messages.warnings(run.plan.reads)
+        return QueryResult(
+            page.columns, page.rows, next_cursor, stop_reason, self._statistics(run, started_at), warnings
+        )
+
+    def _statistics(self, run: Run, started_at: float) -> Statistics:
         ended_at = self._clock.monotonic()
-        statistics = Statistics(
+        return Statistics(
             plan_ms=round((run.planned_at - started_at) * 1000, 1),
             exec_ms=round((ended_at - run.planned_at) * 1000, 1),
             items_read=run.meter.items,
             pages_read=run.meter.pages,
             read_units=round(run.meter.read_units, 1),
         )
-        return QueryResult(result.columns, rows, next_cursor, stop_reason, statistics, warnings)
 
-    async def later(self, principal: Principal, cursor: str, *, query_digest: str, max_rows: int) -> QueryResult:
-        """The rows that a cursor goes on with. Raises Failure."""
-        started_at = self._clock.monotonic()
-        state = cursors.open_(
+    def opened(self, principal: Principal, cursor: str, *, query_digest: str) -> CursorState:
+        """What a cursor stands for. Raises Failure."""
+        return cursors.open_(
             self._cursor_key,
             cursor,
             now=self._clock.now(),
             query_digest=query_digest,
             principal_digest=_owner(principal),
         )
+
+    async def later(
+        self, principal: Principal, state: CursorState, place: Spooled, *, query_digest: str, max_rows: int
+    ) -> QueryResult:
+        """The rows of a kept result from a place on. Raises Failure."""
+        started_at = self._clock.monotonic()
         try:
-            part = await self._spool.get(principal, state.spool_id, state.offset, max_rows)
+            part = await self._spool.get(principal, place.spool_id, place.offset, max_rows)
         except SpoolUnavailable:
             raise messages.spool_unavailable() from None
         if part is None:
             raise messages.not_kept()
         result = part.result
         rows = await _json_rows(result, max_rows, self._limits.page_bytes)
-        end = state.offset + len(rows)
+        end = place.offset + len(rows)
         next_cursor = None
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         if end < part.total_rows:
             stop_reason = "row_limit"
-            next_cursor = self._seal(principal, state.spool_id, end, query_digest, state.expires_at)
+            next_cursor = self._seal(principal, Spooled(place.spool_id, end), query_digest, state.expires_at)
         exec_ms = round((self._clock.monotonic() - started_at) * 1000, 1)
         statistics = Statistics(plan_ms=0.0, exec_ms=exec_ms, items_read=0, pages_read=0, read_units=0.0)
         warnings = () if result.complete else (messages.cut(part.total_rows),)
         return QueryResult(result.columns, rows, next_cursor, stop_reason, statistics, warnings)
 
-    def _seal(self, principal: Principal, spool_id: str, offset: int, query_digest: str, expires_at: float) -> str:
+    def _seal(self, principal: Principal, place: Spooled | Reading, query_digest: str, expires_at: float) -> str:
         state = CursorState(
-            spool_id=spool_id,
-            offset=offset,
-            query_digest=query_digest,
-            principal_digest=_owner(principal),
-            expires_at=int(expires_at),
+            place=place, query_digest=query_digest, principal_digest=_owner(principal), expires_at=int(expires_at)
         )
         return cursors.seal(self._cursor_key, state)
 

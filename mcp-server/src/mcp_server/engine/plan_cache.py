@@ -16,6 +16,7 @@ from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.plan_slots import Template, by_name, fills
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read
+from mcp_server.planning.streaming import Stream, resumable
 from mcp_server.sql.binding.bind import Query
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import TableName
@@ -44,8 +45,20 @@ class Plan:
 
     @property
     def large_scans(self) -> list[Read]:
-        """The reads that have to be asked for."""
+        """The reads that have to be asked for. A page of all items needs only as many as it has rows."""
+        if self.resumable() is not None and not self.reads[0].relation.conjuncts:
+            return []
         return [read for read in self.reads if full_scan_of(read)]
+
+    def resumable(self, requests: int | None = None) -> tuple[Read, Stream] | None:
+        """The one read, as it stops when a page is full, and what is made of its items; None where all is read.
+
+        A read that goes on has as many `requests` as it was begun with.
+        """
+        if self.query.stream is None:
+            return None
+        read = resumable(self.reads[0], self.query.stream, requests=requests)
+        return None if read is None else (read, self.query.stream)
 
 
 class Unslotted:
@@ -90,6 +103,7 @@ def same_plan(one: Plan, other: Plan) -> bool:
         and one.query.relations == other.query.relations
         and one.query.footprint == other.query.footprint
         and one.query.statement == other.query.statement
+        and one.query.stream == other.query.stream
         and one.query.normalized_sql == other.query.normalized_sql
     )
 

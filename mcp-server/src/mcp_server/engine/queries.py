@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
@@ -15,6 +16,7 @@ from mcp_server.engine.results import Explanation, QueryResult
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import sources
 from mcp_server.planning import cursor as cursors
+from mcp_server.planning.cursor import Spooled
 from mcp_server.planning.explain import render_plan
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource
@@ -79,9 +81,20 @@ class QueryService:
             raise messages.argument("max_read_units must be greater than 0.")
         schema = self._schemas.find(principal, schema_name)
         query_digest = cursors.digest(schema.name, sql, json.dumps(parameters, sort_keys=True))
+        options = Options(consistent_read, allow_full_scan, max_read_units, max_rows, watch=watch)
         if cursor is not None:
-            return await self._pages.later(principal, cursor, query_digest=query_digest, max_rows=max_rows)
-        options = Options(consistent_read, allow_full_scan, max_read_units, watch)
+            state = self._pages.opened(principal, cursor, query_digest=query_digest)
+            if isinstance(state.place, Spooled):
+                return await self._pages.later(
+                    principal, state, state.place, query_digest=query_digest, max_rows=max_rows
+                )
+            resume = state.place
+            options = replace(
+                options,
+                consistent=resume.consistent,
+                allow_full_scan=allow_full_scan or resume.full_scan,
+                resume=resume,
+            )
         started_at = self._clock.monotonic()
         async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)

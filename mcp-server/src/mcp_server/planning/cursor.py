@@ -1,29 +1,53 @@
-"""Opaque cursors: where the next page of a spooled result starts, sealed with an HMAC."""
+"""Opaque cursors: where the next page starts, in a spooled result or in a table, sealed with an HMAC."""
 
 import base64
 import binascii
 import hashlib
 import hmac
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.planning.streaming import Position
 
-_VERSION = 1
-_PREFIX = "cur1_"
-_MAX_LENGTH = 2048
+_VERSION = 2
+_PREFIX = "cur2_"
+MAX_LENGTH = 98_304
+"""Eight segments' keys of the largest size, of a table and of an index, fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A place in a kept result: `offset` is the next page's first row, counted from 0."""
+
+    spool_id: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A place in a read that goes on: by which route (see `streaming.route`), in how many requests, how far.
+
+    `consistent` and `full_scan` are what the first page was asked with.
+    """
+
+    route: str
+    requests: int
+    position: Position
+    consistent: bool
+    full_scan: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CursorState:
     """What a cursor stands for.
 
-    `offset` is the next page's first row, counted from 0. `query_digest` binds the cursor to statement and parameters,
-    `principal_digest` to its owner (see `digest`). `expires_at` is in seconds since the epoch.
+    `query_digest` binds the cursor to statement and parameters, `principal_digest` to its owner (see `digest`).
+    `expires_at` is in seconds since the epoch.
     """
 
-    spool_id: str
-    offset: int
+    place: Spooled | Reading
     query_digest: str
     principal_digest: str
     expires_at: int
@@ -31,12 +55,13 @@ class CursorState:
 
 def digest(*parts: str) -> str:
     """A collision-free digest of some texts, for `query_digest` and `principal_digest`."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def seal(key: bytes, state: CursorState) -> str:
     """The cursor as the client sees it."""
-    body = json.dumps({"v": _VERSION, **asdict(state)}, separators=(",", ":"), sort_keys=True).encode()
+    fields = [_VERSION, state.query_digest, state.principal_digest, state.expires_at, *_written(state.place)]
+    body = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
     return _PREFIX + base64.urlsafe_b64encode(_tag(key, body) + body).rstrip(b"=").decode()
 
 
@@ -59,7 +84,7 @@ def open_(key: bytes, cursor: str, *, now: float, query_digest: str, principal_d
 
 def _authentic(key: bytes, cursor: str) -> CursorState:
     encoded = cursor.removeprefix(_PREFIX)
-    if len(cursor) > _MAX_LENGTH or encoded == cursor or not encoded.isascii():
+    if len(cursor) > MAX_LENGTH or encoded == cursor or not encoded.isascii():
         raise _invalid()
     try:
         sealed = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
@@ -69,10 +94,25 @@ def _authentic(key: bytes, cursor: str) -> CursorState:
     # Nothing of the body is looked at before its tag is known to be ours.
     if not hmac.compare_digest(tag, _tag(key, body)):
         raise _invalid()
-    fields = json.loads(body)
-    if fields.pop("v") != _VERSION:
+    version, query_digest, principal_digest, expires_at, *place = json.loads(body)
+    if version != _VERSION:
         raise _invalid()
-    return CursorState(**fields)
+    return CursorState(_read(*place), query_digest, principal_digest, expires_at)
+
+
+def _written(place: Spooled | Reading) -> list[Any]:
+    if isinstance(place, Spooled):
+        return ["spooled", place.spool_id, place.offset]
+    at = place.position
+    return ["reading", place.route, place.requests, at.begun, at.rest, place.consistent, place.full_scan]
+
+
+def _read(kind: str, *fields: Any) -> Spooled | Reading:
+    if kind == "spooled":
+        return Spooled(*fields)
+    route, requests, begun, rest, consistent, full_scan = fields
+    position = Position(tuple((number, key) for number, key in begun), rest)
+    return Reading(route, requests, position, consistent, full_scan)
 
 
 def _tag(key: bytes, body: bytes) -> bytes:

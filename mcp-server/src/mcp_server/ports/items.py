@@ -9,6 +9,7 @@ import pyarrow as pa
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.plan import Read
+from mcp_server.planning.streaming import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,18 @@ class Consumption:
     scanned: int
     bytes: int
     read_units: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What one response to a request holds: its items, if there are some, and the key after which the request goes on.
+
+    `after` is None at the request's end. `key_of` gives the key of an item by its number in `items`.
+    """
+
+    items: pa.RecordBatch | None
+    after: Key | None
+    key_of: Callable[[int], Key]
 
 
 class SchemaConflict(Exception):
@@ -45,6 +58,10 @@ class TableChanged(Exception):
         self.table, self.failure = table, failure
 
 
+Observer = Callable[[Consumption], None]
+"""Hears of every response when it arrives; what it raises ends the read."""
+
+
 class ItemSource(Protocol):
     """Reads items.
 
@@ -56,14 +73,21 @@ class ItemSource(Protocol):
         """The Arrow schema of every batch of that read: the relation's columns, in their order."""
         ...
 
-    def pages(
-        self, schema: Schema, read: Read, observe: Callable[[Consumption], None]
-    ) -> AsyncGenerator[pa.RecordBatch]:
+    def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         """The items of all pages of a read, in no promised order. Closing the generator stops the reading at once.
 
         Of a read with `enough`, pages come one after the other, in the order of its requests, until there are so many.
 
         `observe` hears of every response when it arrives, which may be before its page is asked for; what it raises
         ends the read.
+        """
+        ...
+
+    async def stretch(
+        self, schema: Schema, read: Read, request: int, after: Key | None, limit: int | None, observe: Observer
+    ) -> Stretch:
+        """The next response to one Query or Scan of a resumable read, by the request's number.
+
+        It looks at `limit` items at most, in the request's order, from the first one after a key on.
         """
         ...

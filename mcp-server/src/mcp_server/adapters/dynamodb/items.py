@@ -35,7 +35,8 @@ from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.estimates import UNIT_BYTES, read_units
 from mcp_server.planning.plan import Read, Request
 from mcp_server.planning.requests import KEYS_A_REQUEST
-from mcp_server.ports.items import Consumption, TableChanged
+from mcp_server.planning.streaming import Key, key_names
+from mcp_server.ports.items import Consumption, Observer, Stretch, TableChanged
 
 PARALLEL_REQUESTS = 8
 PAGES_AHEAD = 2
@@ -50,8 +51,6 @@ _BATCH = msgspec.json.Decoder(list[msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
 
 _Taken = TypeVar("_Taken")
-
-Observer = Callable[[Consumption], None]
 
 
 class DynamoDbItems:
@@ -206,6 +205,28 @@ class DynamoDbItems:
             if not raw.LastEvaluatedKey:
                 return
 
+    async def stretch(
+        self, schema: Schema, read: Read, request: int, after: Key | None, limit: int | None, observe: Observer
+    ) -> Stretch:
+        """See ItemSource.stretch."""
+        table, one = read.relation.table, read.requests[request]
+        decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
+        client = self._clients.of(schema)
+        operation = client.scan if one.operation == "Scan" else client.query
+        arguments = {**one.arguments, "TableName": table.physical_name, "ReturnConsumedCapacity": "TOTAL"}
+        if limit is not None:
+            arguments["Limit"] = limit
+
+        async def ask() -> Stretch:
+            raw = _observed(schema, read, await operation(**arguments), observe)
+            items = await self._page(decoder, raw.Items, raw.Count)
+            return Stretch(items, raw.LastEvaluatedKey or None, lambda number: _keys(raw, key_names(read))[number])
+
+        with _refusals(schema, table):
+            if after is not None:
+                arguments["ExclusiveStartKey"] = dynamodb.from_wire(after)
+            return await asked_until_readable(ask)
+
     async def _batches(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
     ) -> AsyncGenerator[pa.RecordBatch]:
@@ -259,6 +280,19 @@ class DynamoDbItems:
             )
         except MalformedPage as error:
             raise UnreadableResponse(str(error)) from error
+
+
+def _observed(schema: Schema, read: Read, response: Any, observe: Observer) -> RawItems:
+    """The raw items of a response, once it is told what they took."""
+    raw: RawItems = response[RAW]
+    if schema.endpoint_url is None:
+        units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
+    else:
+        size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, raw.Count)
+        units = read_units(size, consistent=read.consistent)
+    units *= requests_of(response)
+    observe(Consumption(raw.Count, raw.ScannedCount, response[BYTES], units))
+    return raw
 
 
 def _keys(raw: RawItems, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
 from mcp_server.planning.access_path import plan_read, read_nothing
 from mcp_server.planning.plan import Conjunct, Read, Relation
+from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
 from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames
@@ -28,6 +29,7 @@ from mcp_server.sql.gate.allow_list import too_deep
 from mcp_server.sql.gate.parse import Statement
 from mcp_server.sql.lowering.goals import goal_of, with_goal
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
+from mcp_server.sql.lowering.streams import stream_of, with_statement
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import sources_of
 from mcp_server.sql.tables import TableName
@@ -38,12 +40,14 @@ class Query:
     """A bound query.
 
     `statement` is SQL for the relational engine, in which each table reference is the name of one of `relations`
-    (`r0`, `r1`, …); a relation's columns are taken by position.
+    (`r0`, `r1`, …); a relation's columns are taken by position. `stream` is there where the statement can be run over
+    one part of its table after the other.
     """
 
     statement: str
     relations: tuple[Relation, ...]
     footprint: Footprint
+    stream: Stream | None
     _tree: exp.Query
     _mark: str
     _normalized: str | None = None
@@ -114,12 +118,14 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
         _relation(number, reference, conjuncts(reference, conditions.get(id(reference.node), ())))
         for number, reference in enumerate(found)
     )
+    stream = None
     if len(relations) == 1:
         relations = (with_goal(relations[0], goal_of(query, found[0])),)
+        stream = stream_of(query, found[0])
     restore_names(query, spelling, renamed, lambda column: _catalogue_name(column, found))
     for relation, reference in zip(relations, found, strict=True):
         _rename(reference, relation, spelling)
-    return Query(to_sql(query), relations, _footprint(found), query, names.mark)
+    return Query(to_sql(query), relations, _footprint(found), with_statement(stream, query), query, names.mark)
 
 
 def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> dict[TableName, Table]:

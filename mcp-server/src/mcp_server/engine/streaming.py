@@ -1,0 +1,191 @@
+"""Pages of statements that make a row of each item: reading stops when a page is full, and goes on from there.
+
+Every response is evaluated by itself, and each row tells which item it is of. Responses are small at first: they grow,
+and several requests are read at once, when few of the items make rows.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from mcp_server.domain.schema import Schema
+from mcp_server.engine.limits import Limits
+from mcp_server.engine.meter import Meter
+from mcp_server.engine.planner import in_thread
+from mcp_server.engine.rows import json_rows
+from mcp_server.planning.plan import Read
+from mcp_server.planning.streaming import START, Key, Position, Stream
+from mcp_server.ports.items import ItemSource, Stretch
+from mcp_server.ports.relational import Input, RelationalEngine, Result, ResultColumn
+
+FEW_ITEMS, MANY_ITEMS = 100, 5_000
+"""Items that are looked at first for rows that meet conditions; above so many, a response is as large as it can be."""
+PARALLEL_REQUESTS = 8
+_NUMBER = pa.field("item", pa.int64())
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfRows:
+    """The rows of one page as JSON, and where the next one goes on; None where no row can follow."""
+
+    columns: tuple[ResultColumn, ...]
+    rows: list[list[Any]]
+    after: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What one response made: rows, and of which of its items each is."""
+
+    request: int
+    before: Key | None
+    stretch: Stretch
+    rows: pa.Table | None
+    numbers: Sequence[int]
+
+
+class Streaming:
+    """Fills pages."""
+
+    def __init__(self, *, items: ItemSource, relational: RelationalEngine, limits: Limits) -> None:
+        self._items, self._relational, self._limits = items, relational, limits
+
+    async def page(
+        self, schema: Schema, read: Read, stream: Stream, position: Position | None, *, max_rows: int, meter: Meter
+    ) -> PageOfRows:
+        """The next rows of a resumable read of a table of the schema. Raises what its ports raise."""
+        started = position or START
+        exact = not read.pushed_filters and not read.residual_filters
+        filling = _Filling(started, requests=len(read.requests), max_rows=max_rows, exact=exact)
+        observe = meter.observer(read)
+        columns: tuple[ResultColumn, ...] = ()
+        pieces: list[_Piece] = []
+        size = 0
+        while size <= self._limits.page_bytes and (turn := filling.turn()):
+            stretches = await _all(
+                [self._items.stretch(schema, read, number, after, filling.limit, observe) for number, after in turn]
+            )
+            made: list[_Piece] = []
+            for (number, after), stretch in zip(turn, stretches, strict=True):
+                piece = _Piece(number, after, stretch, None, ())
+                if stretch.items is not None:
+                    result = await self._evaluated(read, stream, stretch.items)
+                    columns, piece = result.columns, _piece(number, after, stretch, result)
+                    size += piece.rows.nbytes if piece.rows is not None else 0
+                made.append(piece)
+            filling.add(made)
+            pieces += made
+        if not columns:
+            columns = (await self._evaluated(read, stream, None)).columns
+        found = [piece.rows for piece in pieces if piece.rows is not None]
+        rows: list[list[Any]] = []
+        if found:
+            result = Result(columns[:-1], pa.concat_tables(found), complete=True)
+            rows = await in_thread(json_rows, result, 0, max_rows, self._limits.page_bytes)
+        return PageOfRows(columns[:-1], rows, _after(started, pieces, len(rows), len(read.requests)))
+
+    async def _evaluated(self, read: Read, stream: Stream, items: pa.RecordBatch | None) -> Result:
+        schema = self._items.arrow_schema(read).append(_NUMBER)
+
+        async def numbered() -> AsyncGenerator[pa.RecordBatch]:
+            if items is not None:
+                numbers = pa.array(range(items.num_rows), pa.int64())
+                yield pa.record_batch([*items.columns, numbers], schema=schema)
+
+        source = Input(read.relation.name, schema, numbered(), materialise=False)
+        limits = self._limits
+        return await self._relational.run(
+            stream.statement, [source], row_limit=limits.result_rows, byte_limit=limits.result_bytes
+        )
+
+
+class _Filling:
+    """Which requests are read next, how far, and whether the page is full."""
+
+    def __init__(self, position: Position, *, requests: int, max_rows: int, exact: bool) -> None:
+        self._begun: dict[int, Key | None] = dict(position.begun)
+        self._rest, self._requests = position.rest, requests
+        # One row more than fits: where every item makes a row, that tells whether another page follows.
+        self._wanted, self._exact = max_rows + 1, exact
+        self._full_at = max_rows + 1 if exact else max_rows
+        self._rows, self._width = 0, 1
+        self.limit: int | None = self._wanted if exact else max(self._wanted, FEW_ITEMS)
+
+    def turn(self) -> list[tuple[int, Key | None]]:
+        """The requests to read now, each with the key after which it goes on; none when the page is full."""
+        if self._rows >= self._full_at:
+            return []
+        begun = sorted(self._begun.items(), key=lambda one: one[0])
+        fresh: list[tuple[int, Key | None]] = [(number, None) for number in range(self._rest, self._requests)]
+        return [*begun, *fresh][: self._width]
+
+    def add(self, pieces: Sequence[_Piece]) -> None:
+        """Takes note of what a turn brought."""
+        found = 0
+        for piece in pieces:
+            self._rest = max(self._rest, piece.request + 1)
+            self._begun[piece.request] = piece.stretch.after
+            if piece.stretch.after is None:
+                del self._begun[piece.request]
+            found += len(piece.numbers)
+        self._rows += found
+        missing = self._wanted - self._rows
+        ended = all(piece.stretch.after is None for piece in pieces)
+        if self._exact and not ended and self.limit is not None and found < self.limit:
+            self._exact, self._full_at = False, self._wanted - 1  # what was thought to be exact is not
+        if self._exact:
+            self.limit = max(missing, 1)
+        elif self.limit is not None:
+            looked_at = self.limit * len(pieces)
+            enough = missing * looked_at * 5 // (found * 4) if found else 4 * self.limit
+            self.limit = max(self.limit, enough)
+            if self.limit > MANY_ITEMS:
+                self.limit = None
+        if ended or self.limit is None:
+            self._width = min(PARALLEL_REQUESTS, 2 * self._width)
+
+
+def _piece(request: int, before: Key | None, stretch: Stretch, result: Result) -> _Piece:
+    table = result.table
+    last = table.num_columns - 1
+    return _Piece(request, before, stretch, table.remove_column(last), table.column(last).to_pylist())
+
+
+def _after(position: Position, pieces: Sequence[_Piece], rows: int, requests: int) -> Position | None:
+    """The position after the first `rows` rows that the pieces made, None if that is the end."""
+    begun: dict[int, Key | None] = dict(position.begun)
+    rest, stopped = position.rest, set[int]()
+    for piece in pieces:
+        if piece.request in stopped:
+            continue
+        rest = max(rest, piece.request + 1)
+        taken = min(rows, len(piece.numbers))
+        rows -= taken
+        if taken == len(piece.numbers) and piece.stretch.after is None:
+            begun.pop(piece.request, None)
+        elif taken == len(piece.numbers):
+            begun[piece.request] = piece.stretch.after
+        else:
+            stopped.add(piece.request)
+            begun[piece.request] = piece.stretch.key_of(piece.numbers[taken - 1]) if taken else piece.before
+    if not begun and rest >= requests:
+        return None
+    return Position(tuple(sorted(begun.items(), key=lambda one: one[0])), rest)
+
+
+async def _all(reading: Sequence[Coroutine[Any, Any, Stretch]]) -> list[Stretch]:
+    """What all of them give. None goes on when one fails."""
+    if len(reading) == 1:
+        return [await reading[0]]
+    tasks = [asyncio.ensure_future(one) for one in reading]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        unfinished = [task for task in tasks if not task.done()]
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.wait(unfinished)

@@ -1,0 +1,190 @@
+"""Statements that make a row of each item are read page by page: as far as a page needs, and on from its last row."""
+
+from typing import Any
+
+import pytest
+
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.engine.queries import QueryService
+from mcp_server.engine.results import QueryResult
+from tests.mcp_server.engine.conftest import ANN, EVE, Service
+
+pytestmark = pytest.mark.anyio
+
+PADDING = "x" * 8000
+
+
+@pytest.fixture(scope="module")
+async def tables(service: Service) -> None:
+    """str_orders: 300 single items; str_lines: partitions `a` of 40 lines and `b` of 7; str_wide: 5 MB in segments."""
+    orders = [{"pk": {"S": f"o{number}"}, "n": {"N": str(number)}} for number in range(300)]
+    await service.create("str_orders", orders)
+    lines = [{"pk": {"S": "a"}, "n": {"N": str(number)}, "even": {"BOOL": number % 2 == 0}} for number in range(40)]
+    lines += [{"pk": {"S": "b"}, "n": {"N": f"{number}.5"}} for number in range(7)]
+    await service.create("str_lines", lines, range_key="n")
+    wide = [{"pk": {"S": f"w{number}"}, "n": {"N": str(number)}, "t": {"S": PADDING}} for number in range(640)]
+    await service.create("str_wide", wide)
+
+
+async def pages(service: Service, sql: str, max_rows: int, **arguments: Any) -> list[QueryResult]:
+    """All pages of a statement, each from a replica of its own."""
+    found = [await service.run(sql, max_rows=max_rows, **arguments)]
+    while found[-1].next_cursor is not None:
+        assert len(found) < 1000
+        found.append(await service.run(sql, max_rows=max_rows, cursor=found[-1].next_cursor, **arguments))
+    return found
+
+
+def rows(found: list[QueryResult]) -> list[list[Any]]:
+    return [row for page in found for row in page.rows]
+
+
+async def test_a_page_of_a_table_reads_one_small_page(service: Service, tables: None) -> None:
+    page = await service.run("SELECT * FROM str_orders", max_rows=10)
+    assert (len(page.rows), page.stop_reason) == (10, "row_limit")
+    assert (page.statistics.pages_read, page.statistics.read_units) == (1, 0.5)
+    assert page.statistics.items_read == 11  # one more tells that a page follows
+
+
+async def test_nothing_is_kept_between_pages(service: Service, tables: None) -> None:
+    """Whoever has the key goes on: here a service with a spool of its own."""
+    first = await service.run("SELECT n FROM str_orders", max_rows=200)
+    assert first.next_cursor is not None
+    second = await service.replica().run_sql(
+        ANN, sql="SELECT n FROM str_orders", max_rows=200, cursor=first.next_cursor
+    )
+    assert sorted(rows([first, second])) == [[number] for number in range(300)]
+    assert (second.next_cursor, second.stop_reason) == (None, "complete")
+    assert second.statistics.items_read == 100
+
+
+@pytest.mark.parametrize("max_rows", [1, 7, 20, 39, 40, 41])
+@pytest.mark.parametrize(("order", "step"), [("", 1), (" ORDER BY n", 1), (" ORDER BY l.n DESC", -1)])
+async def test_a_partition_comes_in_its_order(
+    service: Service, tables: None, max_rows: int, order: str, step: int
+) -> None:
+    found = await pages(service, f"SELECT n, even FROM str_lines l WHERE pk = 'a'{order}", max_rows)
+    assert [int(float(row[0])) for row in rows(found)] == list(range(40))[::step]
+    # The last page knows that it is the last, also where it is full.
+    assert [len(page.rows) for page in found[:-1]] == [max_rows] * (len(found) - 1)
+    assert len(found) == -(-40 // max_rows)
+    assert sum(page.statistics.items_read for page in found) <= 40 + len(found)
+
+
+async def test_several_partitions_are_read_one_after_the_other(service: Service, tables: None) -> None:
+    found = await pages(service, "SELECT pk, n FROM str_lines WHERE pk IN ('b', 'c', 'a')", 9)
+    assert len({tuple(row) for row in rows(found)}) == len(rows(found)) == 47
+
+
+@pytest.mark.parametrize("max_rows", [13, 50, 1000])
+@pytest.mark.parametrize(
+    ("condition", "count"),
+    [("n % 7 = 3", 43), ("n < 5", 5), ("n >= 0", 300), ("upper(pk) LIKE 'O1%'", 111), ("n > 1000", 0)],
+)
+async def test_conditions_take_as_many_small_pages_as_they_need(
+    service: Service, tables: None, condition: str, count: int, max_rows: int
+) -> None:
+    found = await pages(service, f"SELECT pk, n + 1 AS m FROM str_orders WHERE {condition}", max_rows)
+    assert len({row[0] for row in rows(found)}) == len(rows(found)) == count
+    assert all(len(page.rows) == max_rows for page in found[:-1])
+    assert [column.name for column in found[-1].columns] == ["pk", "m"]
+
+
+@pytest.mark.parametrize(("condition", "count"), [("", 640), (" WHERE n % 100 = 1", 7), (" WHERE n % 3 = 0", 214)])
+async def test_segments_are_read_to_their_ends(service: Service, tables: None, condition: str, count: int) -> None:
+    found = await pages(service, f"SELECT n FROM str_wide{condition}", 100)
+    assert len({row[0] for row in rows(found)}) == len(rows(found)) == count
+
+
+async def test_a_page_ends_where_its_bytes_do(service: Service, tables: None) -> None:
+    found = await pages(service, "SELECT n, t FROM str_wide", 1000)
+    assert sorted(row[0] for row in rows(found)) == list(range(640))
+    assert all(8000 * len(page.rows) < 1_000_000 for page in found)
+
+
+@pytest.mark.parametrize("order", ["", " ORDER BY n DESC"])
+async def test_the_row_that_a_cursor_names_may_be_gone(service: Service, order: str) -> None:
+    name = f"str_gone_{'d' if order else 'u'}"
+    await service.create(name, [{"pk": {"S": "a"}, "n": {"N": str(number)}} for number in range(9)], range_key="n")
+    sql = f"SELECT n FROM {name} WHERE pk = 'a'{order}"
+    first = await service.run(sql, max_rows=4)
+    await service.tables.delete(name, {"pk": {"S": "a"}, "n": {"N": str(first.rows[-1][0])}})
+    second = await service.run(sql, max_rows=9, cursor=first.next_cursor)
+    assert sorted(rows([first, second])) == [[number] for number in range(9)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT DISTINCT n FROM str_lines",
+        "SELECT n, row_number() OVER (ORDER BY pk, n) FROM str_lines",
+        "SELECT n FROM str_lines ORDER BY n",
+        "SELECT n FROM str_lines ORDER BY pk, n",
+        "SELECT pk, count(*) FROM str_lines GROUP BY pk, n",
+        "SELECT a.n FROM str_lines a, str_lines b WHERE a.n = b.n AND a.pk = b.pk",
+        "SELECT unnest([n, n]) FROM str_lines",
+        "SELECT random() FROM str_lines",
+        "SELECT n FROM str_lines WHERE n IN (SELECT n FROM str_lines)",
+        "SELECT n FROM str_lines UNION ALL SELECT n FROM str_lines",
+    ],
+)
+async def test_pages_of_other_statements_read_once(service: Service, tables: None, sql: str) -> None:
+    found = await pages(service, sql, 10)
+    assert found[0].statistics.items_read >= 47
+    assert len(found) > 1
+    assert all(page.statistics.items_read == 0 for page in found[1:])
+
+
+async def test_a_cursor_serves_nobody_else_and_no_other_statement(service: Service, tables: None) -> None:
+    sql = "SELECT n FROM str_lines WHERE pk = $pk"
+    cursor = (await service.run(sql, max_rows=5, parameters={"pk": "a"})).next_cursor
+    for other, principal in (({"pk": "b"}, ANN), ({"pk": "a"}, EVE)):
+        with pytest.raises(Failure) as caught:
+            await service.run(sql, principal, max_rows=5, parameters=other, cursor=cursor)
+        assert caught.value.code is FailureCode.CURSOR_INVALID
+
+
+async def test_a_table_made_anew_ends_its_cursors(service: Service) -> None:
+    await service.create("str_anew", [{"pk": {"S": f"k{number}"}} for number in range(9)])
+    cursor = (await service.run("SELECT pk FROM str_anew", max_rows=5)).next_cursor
+    await service.tables.drop("str_anew")
+    await service.create("str_anew", [{"pk": {"S": "k"}, "n": {"N": "1"}}], range_key="n")
+    with pytest.raises(Failure) as caught:
+        await service.run("SELECT pk FROM str_anew", max_rows=5, cursor=cursor)
+    assert caught.value.code is FailureCode.CURSOR_EXPIRED
+
+
+async def test_a_type_that_is_met_on_a_later_page_is_learnt_there(service: Service) -> None:
+    items = [{"pk": {"S": "a"}, "n": {"N": str(number)}, "v": {"N": "1"}} for number in range(9)]
+    await service.create("str_types", items, range_key="n")
+    sql = "SELECT n, v FROM str_types WHERE pk = 'a'"
+    first = await service.run(sql, max_rows=5)
+    await service.put("str_types", [{"pk": {"S": "a"}, "n": {"N": "8"}, "v": {"S": "late"}}])
+    second = await service.run(sql, max_rows=5, cursor=first.next_cursor)
+    assert [row[0] for row in rows([first, second])] == list(range(9))
+    assert second.rows[-1] == [8, "late"]
+
+
+async def test_a_list_of_a_large_table_needs_no_permission_to_scan_it(service: Service, tables: None) -> None:
+    queries = service.queries(full_scan_items=100)
+    page = await queries.run_sql(ANN, sql="SELECT n FROM str_orders", max_rows=50)
+    assert len(page.rows) == 50
+
+
+async def test_what_was_allowed_counts_for_later_pages(service: Service, tables: None) -> None:
+    async def read(queries: QueryService, **arguments: Any) -> QueryResult:
+        return await queries.run_sql(ANN, sql="SELECT n FROM str_orders WHERE n % 2 = 0", max_rows=60, **arguments)
+
+    queries = service.queries(full_scan_items=50)
+    with pytest.raises(Failure) as caught:
+        await read(queries)
+    assert caught.value.code is FailureCode.FULL_SCAN_REFUSED
+    first = await read(queries, allow_full_scan=True, consistent_read=True)
+    later = await read(queries, cursor=first.next_cursor)
+    assert len(later.rows) == 60
+
+
+async def test_a_budget_ends_a_page(service: Service, tables: None) -> None:
+    with pytest.raises(Failure) as caught:
+        await service.run("SELECT n FROM str_wide WHERE n < 0", max_read_units=20.0)
+    assert caught.value.code is FailureCode.BUDGET_EXCEEDED
