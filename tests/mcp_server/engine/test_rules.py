@@ -172,3 +172,14 @@ async def test_what_a_restricted_read_learns_is_learnt_of_the_whole_table(servic
         assert named.rows == [["5"]]
     finally:
         await service.tables.delete("rul_people", {"pk": {"S": "late"}})
+
+
+@pytest.mark.parametrize("max_rows", [1, 2])
+async def test_pages_have_each_row_that_is_left_once(service: Service, max_rows: int) -> None:
+    page = await service.run("SELECT pk FROM rul_people", MEMBER, max_rows=max_rows)
+    rows = page.rows
+    while page.next_cursor is not None:
+        cursor = page.next_cursor
+        page = await service.run("SELECT pk FROM rul_people", MEMBER, max_rows=max_rows, cursor=cursor)
+        rows = rows + page.rows
+    assert sorted(row[0] for row in rows) == SEEN

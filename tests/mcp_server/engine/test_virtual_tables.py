@@ -146,3 +146,15 @@ async def test_an_attribute_that_is_no_key_narrows_too(service: Service) -> None
     rows = await service.rows("SELECT status, count(*) FROM vir_open GROUP BY 1")
     assert rows == [["OPEN", sum(1 for customer in range(30) if customer % 4 > 1)]]
     assert await service.rows("SELECT count(*) FROM vir_open WHERE status = 'CLOSED'") == [[0]]
+
+
+@pytest.mark.parametrize("max_rows", [1, 2, 5])
+async def test_pages_have_each_row_once(service: Service, max_rows: int) -> None:
+    """Between its items there are those of other kinds, which are no rows of any page."""
+    sql = "SELECT customer_id, order_id FROM vir_orders"
+    page = await service.run(sql, max_rows=max_rows)
+    rows = page.rows
+    while page.next_cursor is not None:
+        page = await service.run(sql, max_rows=max_rows, cursor=page.next_cursor)
+        rows = rows + page.rows
+    assert sorted(rows) == await service.rows(f"{sql} ORDER BY ALL")
