@@ -1,9 +1,10 @@
 """What is known of the data: named connections, their tables, columns, keys and types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from mcp_server.domain.names import quoted
 from mcp_server.domain.restriction import Restriction, Rule
 from mcp_server.domain.virtual_table import VirtualTable
 
@@ -35,23 +36,30 @@ class TypeKind(StrEnum):
     BLOB = "BLOB"
     JSON = "JSON"
     LIST = "LIST"
+    STRUCT = "STRUCT"
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """A column's SQL type. `scale` belongs to DECIMAL (its precision is always 38), `element` to LIST."""
+    """A column's SQL type.
+
+    `scale` belongs to DECIMAL (its precision is always 38), `element` to LIST, `fields` to STRUCT.
+    """
 
     kind: TypeKind
     scale: int | None = None
     element: "ColumnType | None" = None
+    fields: "tuple[tuple[str, ColumnType], ...]" = ()
 
     @property
     def sql(self) -> str:
-        """The type as DuckDB writes it: `BIGINT`, `DECIMAL(38,2)`, `VARCHAR[]`."""
+        """The type as DuckDB writes it: `BIGINT`, `DECIMAL(38,2)`, `VARCHAR[]`, `STRUCT(city VARCHAR)`."""
         if self.kind is TypeKind.DECIMAL:
             return f"DECIMAL(38,{self.scale})"
         if self.kind is TypeKind.LIST and self.element is not None:
             return f"{self.element.sql}[]"
+        if self.kind is TypeKind.STRUCT:
+            return f"STRUCT({', '.join(f'{quoted(name)} {type_.sql}' for name, type_ in self.fields)})"
         return self.kind.value
 
 
@@ -70,6 +78,15 @@ class Column:
     nullable: bool = True
     presence: float = 1.0
     notes: tuple[str, ...] = ()
+
+
+def as_document(column: Column) -> Column:
+    """A column of maps or lists that has no shape; any other as it is."""
+    if column.type.kind not in (TypeKind.STRUCT, TypeKind.LIST):
+        return column
+    if not column.attribute_types <= {AttributeType.MAP, AttributeType.LIST}:
+        return column
+    return replace(column, type=ColumnType(TypeKind.JSON))
 
 
 DOCUMENT_COLUMN = "_doc"

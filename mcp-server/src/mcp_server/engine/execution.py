@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from mcp_server.domain.failures import Position
 from mcp_server.domain.principal import Principal
-from mcp_server.domain.schema import Schema
+from mcp_server.domain.schema import Schema, as_document
 from mcp_server.engine import messages
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter, full_scan_refused
@@ -36,8 +36,8 @@ from mcp_server.ports.usage import Usage, UsageLog
 from mcp_server.sql.places import place_of
 from shared_kernel.clock import Clock
 
-MAX_CONFLICTS = 4
-"""How many times one call may learn of wider columns and start again."""
+MAX_CONFLICTS = 8
+"""How many wider columns one call may learn of, and start again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,10 @@ class Run:
     result: Result | StreamedPage
     meter: Meter
     planned_at: float
+
+
+_ConflictingColumn = tuple[str, str, str, bool]
+"""Schema, table and column, and whether it was made a document."""
 
 
 @dataclass(slots=True)
@@ -123,7 +127,7 @@ class Execution:
         course: _Course,
     ) -> Run:
         materialise = lost = False
-        conflicts: set[tuple[str, str, str]] = set()
+        conflicts = set[_ConflictingColumn]()
         changed: set[str] = set()
         while True:
             started_at = self._clock.monotonic()
@@ -151,11 +155,7 @@ class Execution:
                 changed.add(change.table.name)
                 await self._catalog.describe(self._schemas.by_name[change.table.schema], change.table.name, "force")
             except SchemaConflict as conflict:
-                await self._catalog.learn(conflict.table)
-                again = {(conflict.table.schema, conflict.table.name, name) for name in conflict.columns}
-                if again & conflicts or len(conflicts) >= MAX_CONFLICTS:
-                    raise messages.type_conflict(conflict) from conflict
-                conflicts |= again
+                conflicts = await self._learn(conflict, conflicts)
             else:
                 return Run(plan, result, course.meter, planned_at)
 
@@ -186,6 +186,18 @@ class Execution:
             return StreamedPage(page, None)
         place = Reading(way, len(read.requests), page.after, options.consistent, options.allow_full_scan)
         return StreamedPage(page, place)
+
+    async def _learn(self, conflict: SchemaConflict, before: set["_ConflictingColumn"]) -> set["_ConflictingColumn"]:
+        """Learns of wider columns. A shape that was not the last one, either, is given up: the column is JSON then."""
+        table = conflict.table
+        again = {name for name in conflict.columns if (table.schema, table.name, name, False) in before}
+        table = replace(table, columns=tuple(as_document(one) if one.name in again else one for one in table.columns))
+        await self._catalog.learn(table)
+        wider = {(table.schema, table.name, name, name in again) for name in conflict.columns}
+        shapeless = {name for name in again if table.column(name) == conflict.table.column(name)}
+        if shapeless or wider & before or len(before) >= MAX_CONFLICTS:
+            raise messages.type_conflict(conflict) from conflict
+        return before | wider
 
     async def _compute(self, plan: Plan, parsed: Parsed, meter: Meter, *, materialise: bool) -> Result:
         inputs = [self._input(source, meter, materialise=materialise) for source in sources(plan.reads)]

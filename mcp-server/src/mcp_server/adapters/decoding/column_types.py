@@ -4,17 +4,16 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from mcp_server.adapters.decoding.attribute_values import PRECISION, AttributeValue, Digits, tagged
+from mcp_server.adapters.decoding.nested_types import VARCHAR, Shape, both
 from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
 
-VARCHAR = ColumnType(TypeKind.VARCHAR)
+NESTED = frozenset({AttributeType.MAP, AttributeType.LIST})
 _SCALES = (2, 4, 6, 9, 12, 18)
 _SIMPLE = {
     AttributeType.STRING: VARCHAR,
     AttributeType.BOOLEAN: ColumnType(TypeKind.BOOLEAN),
     AttributeType.BINARY: ColumnType(TypeKind.BLOB),
-    AttributeType.MAP: ColumnType(TypeKind.JSON),
-    AttributeType.LIST: ColumnType(TypeKind.JSON),
     AttributeType.STRING_SET: ColumnType(TypeKind.LIST, element=VARCHAR),
     AttributeType.BINARY_SET: ColumnType(TypeKind.LIST, element=ColumnType(TypeKind.BLOB)),
 }
@@ -28,6 +27,7 @@ class Sample:
 
     descriptors: Counter[AttributeType] = field(default_factory=Counter)
     digits: Digits = field(default_factory=Digits)
+    shape: Shape = field(default_factory=Shape)
     dates: bool = True
 
     def add(self, value: AttributeValue) -> None:
@@ -40,6 +40,8 @@ class Sample:
         elif descriptor is AttributeType.NUMBER_SET:
             for member in content:
                 self.digits.add(member)
+        elif descriptor in NESTED:
+            self.shape.add(value)
         elif descriptor is AttributeType.STRING and self.dates:
             self.dates = iso_date(content) is not None
 
@@ -61,7 +63,7 @@ def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True) -
     found = VARCHAR
     notes: tuple[str, ...] = ()
     if len(types) == 1:
-        found = _single(next(iter(types)), sample.digits)
+        found = _single(next(iter(types)), sample)
         if found == VARCHAR and sample.dates and may_be_date and AttributeType.STRING in types:
             found = ColumnType(TypeKind.DATE)
     elif types:
@@ -81,8 +83,10 @@ def widened(known: Column, sample: Sample) -> Column:
     descriptor = next(iter(types))
     if not known.attribute_types:  # nothing but NULL was seen before
         return replace(known, type=column(known.name, sample, 0).type, attribute_types=types)
-    found = _single(descriptor, sample.digits)
-    if descriptor is AttributeType.NUMBER:
+    found = _single(descriptor, sample)
+    if descriptor in NESTED:
+        found = both(known.type, found)
+    elif descriptor is AttributeType.NUMBER:
         found = _wider(known.type, sample.digits)
     elif descriptor is AttributeType.NUMBER_SET and known.type.element is not None:
         found = ColumnType(TypeKind.LIST, element=_wider(known.type.element, sample.digits))
@@ -97,6 +101,8 @@ def wider_of(column: Column, learnt: Column | None) -> Column:
     if learnt is None or not column.attribute_types <= learnt.attribute_types:
         return column
     same = column.attribute_types == learnt.attribute_types
+    if same and column.attribute_types <= NESTED:
+        return replace(column, type=both(column.type, learnt.type))
     if same and _WIDTH.get(column.type.kind, 0) > _WIDTH.get(learnt.type.kind, 0):
         return column
     if same and column.type.kind is learnt.type.kind and (column.type.scale or 0) > (learnt.type.scale or 0):
@@ -104,11 +110,13 @@ def wider_of(column: Column, learnt: Column | None) -> Column:
     return replace(column, type=learnt.type, attribute_types=learnt.attribute_types, notes=learnt.notes)
 
 
-def _single(descriptor: AttributeType, digits: Digits) -> ColumnType:
+def _single(descriptor: AttributeType, sample: Sample) -> ColumnType:
     if descriptor is AttributeType.NUMBER:
-        return digits.type()
+        return sample.digits.type()
     if descriptor is AttributeType.NUMBER_SET:
-        return ColumnType(TypeKind.LIST, element=digits.type())
+        return ColumnType(TypeKind.LIST, element=sample.digits.type())
+    if descriptor in NESTED:
+        return sample.shape.type()
     return _SIMPLE[descriptor]
 
 

@@ -1,6 +1,7 @@
 """One column of one page as an Arrow array, or None when a value does not fit the column's type."""
 
 import math
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -8,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mcp_server.adapters.decoding import attribute_values as av
+from mcp_server.adapters.decoding.column_types import NESTED
+from mcp_server.adapters.decoding.nested_arrays import DoesNotFit, nested_array
 from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import DOCUMENT_COLUMN, AttributeType, Column, ColumnType, TypeKind
 
@@ -26,12 +29,12 @@ _FAST = {
     AttributeType.BOOLEAN: frozenset({TypeKind.BOOLEAN}),
 }
 _NULL = frozenset({AttributeType.NULL})
+_ANY = frozenset(AttributeType)
+_WITHIN = {
+    TypeKind.VARCHAR: frozenset({AttributeType.STRING, AttributeType.NUMBER, AttributeType.BOOLEAN, AttributeType.NULL})
+}
 _FIRST_DAY = (date.min - date(1970, 1, 1)).days
 _INT64 = 2**63
-
-
-class _DoesNotFit(Exception):
-    """A value is of a type, or of a size, that the column does not have."""
 
 
 def arrow_type(type_: ColumnType) -> pa.DataType:
@@ -41,6 +44,8 @@ def arrow_type(type_: ColumnType) -> pa.DataType:
     if type_.kind is TypeKind.LIST:
         assert type_.element is not None
         return pa.list_(arrow_type(type_.element))
+    if type_.kind is TypeKind.STRUCT:
+        return pa.struct([pa.field(name, arrow_type(field)) for name, field in type_.fields])
     return _ARROW_TYPES[type_.kind]
 
 
@@ -82,6 +87,9 @@ def fast_array(column: Column, values: pa.StructArray) -> pa.Array | None:
 def slow_array(column: Column, items: list[av.Item]) -> pa.Array | None:
     """The column from Python objects. Raises MalformedValue."""
     try:
+        types = column.attribute_types - _NULL
+        if column.type.kind in (TypeKind.STRUCT, TypeKind.LIST) and types and types <= NESTED:
+            return nested_array([item.get(column.name) for item in items], column.type, _scalar_array)
         if column.name == DOCUMENT_COLUMN:
             values = [av.json_text({name: av.plain(value) for name, value in item.items()}) for item in items]
         else:
@@ -90,8 +98,19 @@ def slow_array(column: Column, items: list[av.Item]) -> pa.Array | None:
         if column.type.kind is TypeKind.JSON:
             return pa.ExtensionArray.from_storage(arrow_type(column.type), pa.array(values, pa.string()))
         return pa.array(values, arrow_type(column.type))
-    except (_DoesNotFit, pa.ArrowException):
+    except (DoesNotFit, pa.ArrowException):
         return None
+
+
+def _scalar_array(values: Sequence[av.AttributeValue | None], type_: ColumnType) -> pa.Array:
+    """Values within maps and lists: a text carries any scalar, as the text that a column of several types holds."""
+    known = _WITHIN.get(type_.kind, _ANY)
+    found = pa.array([_value(value, type_, known) for value in values], _storage(type_))
+    return pa.ExtensionArray.from_storage(arrow_type(type_), found) if type_.kind is TypeKind.JSON else found
+
+
+def _storage(type_: ColumnType) -> pa.DataType:
+    return pa.string() if type_.kind is TypeKind.JSON else arrow_type(type_)
 
 
 def _value(value: av.AttributeValue | None, type_: ColumnType, known: frozenset[AttributeType]) -> Any:
@@ -99,7 +118,7 @@ def _value(value: av.AttributeValue | None, type_: ColumnType, known: frozenset[
         return None
     kind, content = av.tagged(value)
     if kind not in known:
-        raise _DoesNotFit
+        raise DoesNotFit
     if kind == AttributeType.NULL:
         return None
     if type_.kind is TypeKind.JSON:
@@ -119,7 +138,7 @@ def _members(kind: AttributeType, content: Any, element: ColumnType) -> list[Any
         return [_scalar(AttributeType.NUMBER, member, element) for member in av.sorted_numbers(content)]
     if kind is AttributeType.BINARY_SET and element.kind is TypeKind.BLOB:
         return sorted(av.binary(member) for member in content)
-    raise _DoesNotFit
+    raise DoesNotFit
 
 
 def _scalar(kind: AttributeType, content: Any, type_: ColumnType) -> Any:
@@ -131,7 +150,7 @@ def _scalar(kind: AttributeType, content: Any, type_: ColumnType) -> Any:
         return content
     if kind is AttributeType.BINARY and type_.kind is TypeKind.BLOB:
         return av.binary(content)
-    raise _DoesNotFit
+    raise DoesNotFit
 
 
 def _number(content: Any, type_: ColumnType) -> Any:
@@ -144,5 +163,5 @@ def _number(content: Any, type_: ColumnType) -> Any:
             raise av.MalformedValue("a number beyond DynamoDB's range")
         return double
     if value != value.to_integral_value() or not -_INT64 <= value < _INT64:
-        raise _DoesNotFit
+        raise DoesNotFit
     return int(value)

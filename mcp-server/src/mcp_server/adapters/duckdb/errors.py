@@ -72,6 +72,14 @@ _NEXT_ACTIONS = (
         "Read a field of a JSON column with column->>'field'.",
     ),
     (
+        re.compile(r"Could not find key .* in struct", re.IGNORECASE),
+        "describe_table shows the fields of structs; each item has only some of them.",
+    ),
+    (
+        re.compile(r"in front of a star expression", re.IGNORECASE),
+        "unnest(x) in the SELECT list makes columns of the fields of a struct x.",
+    ),
+    (
         re.compile(r"JSON", re.IGNORECASE),
         "Use JSON functions on JSON columns and valid JSON only: CASE WHEN json_valid(x) THEN … END.",
     ),

@@ -18,6 +18,7 @@ from mcp_server.planning.plan import Conjunct, Read, Relation
 from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
+from mcp_server.sql.binding.nested_values import read_nested_as_json
 from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames
 from mcp_server.sql.binding.references import Reference, references
 from mcp_server.sql.binding.resolution_failures import resolution_failure
@@ -110,6 +111,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     check_expansion(query, text)
     query = _qualified(query, text, internal, spelling)
     merge_columns(merging, text)
+    read_nested_as_json(query, internal, spelling)
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)

@@ -38,6 +38,9 @@ class InternalNames:
         return f"{name}{self.mark}{next(self._numbers)}"
 
 
+_WITH_FIELDS = frozenset({TypeKind.JSON, TypeKind.STRUCT})
+
+
 def name_sources(
     query: exp.Query, text: str, default_schema: str, known: Mapping[TableName, Table], names: InternalNames
 ) -> dict[str, Table]:
@@ -64,9 +67,7 @@ class _Naming:
         self._internal = internal
         self._names = names
         self._columns = {
-            name: joined(
-                {fold(column.name): column.type.kind is TypeKind.JSON} for column in (*table.columns, DOCUMENT)
-            )
+            name: joined({fold(column.name): column.type.kind in _WITH_FIELDS} for column in (*table.columns, DOCUMENT))
             for name, table in known.items()
         }
 

@@ -28,7 +28,8 @@ nested access. Nothing can be written.
 ## Types
 
 S is VARCHAR, or DATE where every sampled value is an ISO date; N is BIGINT, DECIMAL or DOUBLE; BOOL is BOOLEAN; B is
-BLOB; M and L are JSON; sets are lists. describe_table tells the type of each column.
+BLOB; M is a STRUCT, L a list, or JSON where they have no one shape; sets are lists. Read parts as `address.city`,
+`lines[1].sku`, `unnest(lines)`; of JSON as `doc->>'key'`. describe_table tells the type of each column.
 
 ## What is cheap
 

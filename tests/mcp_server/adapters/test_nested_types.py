@@ -1,0 +1,111 @@
+"""Whatever maps and lists hold comes out of a page as it is in DynamoDB, once its column is wide enough."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_server.adapters.decoding import attribute_values as av
+from mcp_server.adapters.decoding import column_types
+from mcp_server.adapters.decoding.column_types import Sample
+from mcp_server.adapters.decoding.item_decoding import PageDecoder
+from mcp_server.adapters.decoding.nested_types import JSON, Shape, both
+from mcp_server.domain.schema import ColumnType, TypeKind
+from mcp_server.ports.items import SchemaConflict
+from tests.mcp_server.adapters.relations import page, relation, table
+
+_NAMES = st.sampled_from(["a", "b", "A", "a b", "", "é"])
+_SCALARS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.sampled_from(["", "x", "1", "Oslo"]).map(lambda text: {"S": text}),
+    st.sampled_from(["0", "1", "-2.5", "12345678901234567890", "1E+40", "0.125"]).map(lambda text: {"N": text}),
+    st.booleans().map(lambda flag: {"BOOL": flag}),
+    st.just({"NULL": True}),
+    st.just({"SS": ["b", "a"]}),
+    st.just({"B": "AQ=="}),
+)
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.one_of(
+        st.dictionaries(_NAMES, inner, max_size=3).map(lambda fields: {"M": fields}),
+        st.lists(inner, max_size=3).map(lambda members: {"L": members}),
+    ),
+    max_leaves=8,
+)
+_NESTED = _VALUES.filter(lambda value: "M" in value or "L" in value)
+_COLUMN_ITEMS = st.lists(st.one_of(_NESTED, st.just({"NULL": True}), st.none()), min_size=1, max_size=6)
+
+
+def expected(value: dict[str, Any] | None, type_: ColumnType) -> Any:
+    """What a value is in a column of a type."""
+    if value is None or "NULL" in value:
+        return None
+    if type_.kind is TypeKind.STRUCT:
+        assert value["M"].keys() <= {name for name, _ in type_.fields}
+        return {name: expected(value["M"].get(name), field) for name, field in type_.fields}
+    if type_.kind is TypeKind.LIST and type_.element is not None and "L" in value:
+        return [expected(member, type_.element) for member in value["L"]]
+    if type_.kind is TypeKind.JSON:
+        return av.json_text(av.plain(value))
+    if type_.kind is TypeKind.VARCHAR:
+        return av.text(value)
+    if "N" in value:
+        return {TypeKind.BIGINT: int, TypeKind.DOUBLE: float, TypeKind.DECIMAL: Decimal}[type_.kind](
+            Decimal(value["N"])
+        )
+    return value["BOOL"]
+
+
+@given(_COLUMN_ITEMS, _COLUMN_ITEMS)
+def test_what_was_not_sampled_comes_out_whole(
+    sampled: list[dict[str, Any] | None], late: list[dict[str, Any] | None]
+) -> None:
+    sample = Sample()
+    for value in sampled:
+        if value is not None:
+            sample.add(value)
+    column = column_types.column("v", sample, len(sampled))
+    body = page(*({} if value is None else {"v": value} for value in late))
+    for _ in range(3):
+        try:
+            (array,) = PageDecoder(relation([column], of_table=table([column])), {}).decode(body, len(late)).columns
+        except SchemaConflict as conflict:
+            (wider,) = conflict.table.columns
+            assert wider.type != column.type or wider.attribute_types != column.attribute_types
+            column = wider
+        else:
+            storage = getattr(array, "storage", array)
+            assert json.dumps(storage.to_pylist(), default=str) == json.dumps(
+                [expected(value, column.type) for value in late], default=str
+            )
+            return
+    raise AssertionError("the column is never wide enough")
+
+
+def type_of(value: dict[str, Any]) -> ColumnType:
+    """The type of one value."""
+    shape = Shape()
+    shape.add(value)
+    return shape.type()
+
+
+@given(_NESTED, _NESTED, _NESTED)
+def test_widening_does_not_depend_on_the_order(one: Any, other: Any, third: Any) -> None:
+    first, second, last = type_of(one), type_of(other), type_of(third)
+    assert both(first, second) == both(second, first)
+    assert both(first, first) == first
+    assert both(both(first, second), first) == both(first, second)
+    assert both(first, JSON) == JSON
+    assert both(both(first, second), last).kind == both(first, both(second, last)).kind
+
+
+def test_maps_whose_keys_are_data_are_documents() -> None:
+    shape = Shape()
+    for number in range(40):
+        shape.add({"M": {f"user_{number}": {"N": "1"}}})
+    assert shape.type() == JSON
+    deep: dict[str, Any] = {"S": "x"}
+    for _ in range(12):
+        deep = {"M": {"a": deep}}
+    assert "JSON" in type_of(deep).sql

@@ -1,0 +1,171 @@
+"""Maps are structs and lists are lists, as far as they have one shape; nothing in them is lost where they have not."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mcp_server.domain.failures import Failure
+from tests.mcp_server.engine.conftest import ANN, Service
+
+pytestmark = pytest.mark.anyio
+
+
+def m(**fields: Any) -> dict[str, Any]:
+    """A map."""
+    return {"M": fields}
+
+
+def s(text: str) -> dict[str, Any]:
+    """A text."""
+    return {"S": text}
+
+
+def n(number: str) -> dict[str, Any]:
+    """A number."""
+    return {"N": number}
+
+
+ORDERS: list[dict[str, Any]] = [
+    {
+        "pk": s(f"o{number}"),
+        "address": m(
+            city=s("Oslo" if number % 2 else "Lyon"), geo=m(lat=n("59.9"), **({"lon": n("10")} if number else {}))
+        ),
+        "lines": {"L": [m(sku=s(f"K{line}"), qty=n(str(line + 1))) for line in range(number)]},
+        "scores": {"L": [n("1"), n("2.5"), {"NULL": True}]},
+        "mixed": {"L": [n("1"), s("x"), m(a=n("1"))]},
+        "odd": {
+            "M": {"a b": s("1"), 'q"q': s("2"), "💥": {"BOOL": True}, "select": {"B": b"\x01"}, "x": {"SS": ["b", "a"]}}
+        },
+        "cases": {"M": {"a": s("1"), "A": s("2")}},
+        "empty": {"M": {}},
+        "nones": {"L": []},
+        "counts": {"M": {f"k{number}_{i}": n("1") for i in range(5)}},
+        "value": n("1") if number % 2 else s("one"),
+        "leaf": m(v=n("1") if number % 2 else s("one"), d=m(x=n("1")) if number % 2 else s("flat")),
+    }
+    for number in range(12)
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def tables(service: Service) -> None:
+    await service.create("nst_orders", ORDERS)
+
+
+async def test_types_have_the_shape_of_the_values(service: Service) -> None:
+    described = (await service.browsing().describe_table(ANN, table_name="nst_orders")).table
+    assert {column.name: column.type.sql for column in described.columns} == {
+        "pk": "VARCHAR",
+        "address": "STRUCT(city VARCHAR, geo STRUCT(lat DECIMAL(38,1), lon BIGINT))",
+        "cases": "JSON",
+        "counts": "JSON",
+        "empty": "JSON",
+        "leaf": "STRUCT(d JSON, v VARCHAR)",
+        "lines": "STRUCT(qty BIGINT, sku VARCHAR)[]",
+        "mixed": "JSON",
+        "nones": "JSON",
+        "odd": 'STRUCT("a b" VARCHAR, "q""q" VARCHAR, select JSON, x JSON, "💥" BOOLEAN)',
+        "scores": "DECIMAL(38,1)[]",
+        "value": "VARCHAR",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        ("SELECT address.city FROM nst_orders WHERE pk = 'o1'", [["Oslo"]]),
+        ("SELECT t.address.geo.lat + 1 FROM nst_orders t WHERE pk = 'o1'", [["60.9"]]),
+        ("SELECT address['city'], address['geo']['lon'] FROM nst_orders WHERE pk = 'o1'", [["Oslo", 10]]),
+        ("SELECT address FROM nst_orders WHERE pk = 'o0'", [[{"city": "Lyon", "geo": {"lat": "59.9", "lon": None}}]]),
+        ("SELECT count(*) FROM nst_orders WHERE address.city = 'Oslo'", [[6]]),
+        ("SELECT address.city, count(*) FROM nst_orders GROUP BY ALL ORDER BY 1", [["Lyon", 6], ["Oslo", 6]]),
+        ("SELECT unnest(address) FROM nst_orders WHERE pk = 'o1'", [["Oslo", {"lat": "59.9", "lon": 10}]]),
+        ("SELECT lines[1], lines[2].qty FROM nst_orders WHERE pk = 'o2'", [[{"qty": 1, "sku": "K0"}, 2]]),
+        ("SELECT len(lines), lines FROM nst_orders WHERE pk = 'o0'", [[0, []]]),
+        ("SELECT sum(l.qty) FROM nst_orders, unnest(lines) AS u(l)", [[286]]),
+        (
+            "SELECT pk, unnest(lines).sku AS sku FROM nst_orders WHERE pk = 'o2' ORDER BY 2",
+            [["o2", "K0"], ["o2", "K1"]],
+        ),
+        ("SELECT list_sum(scores), scores[2] FROM nst_orders WHERE pk = 'o3'", [["3.5", "2.5"]]),
+        ("SELECT address->>'city', address->'geo'->>'lat' FROM nst_orders WHERE pk = 'o1'", [["Oslo", "59.9"]]),
+        ("SELECT lines->0->>'sku', json_array_length(lines) FROM nst_orders WHERE pk = 'o2'", [["K0", 2]]),
+        ("SELECT a.city FROM (SELECT address AS a FROM nst_orders WHERE pk = 'o1')", [["Oslo"]]),
+        (
+            'SELECT odd."a b", odd."q""q", odd."💥", odd.x FROM nst_orders WHERE pk = \'o1\'',
+            [["1", "2", True, '["a","b"]']],
+        ),
+        ("SELECT leaf.v FROM nst_orders WHERE pk IN ('o1', 'o2') ORDER BY 1", [["1"], ["one"]]),
+        ("SELECT leaf.d FROM nst_orders WHERE pk IN ('o1', 'o2') ORDER BY pk", [['{"x":1}'], ['"flat"']]),
+        (
+            "SELECT mixed, cases, empty, nones FROM nst_orders WHERE pk = 'o1'",
+            [['[1,"x",{"a":1}]', '{"A":"2","a":"1"}', "{}", "[]"]],
+        ),
+        (
+            "SELECT o.address.city, p.address.city FROM nst_orders o JOIN nst_orders p ON o.pk = p.pk AND o.pk = 'o1'",
+            [["Oslo"] * 2],
+        ),
+        ("SELECT max(address.geo.lat) FROM nst_orders", [["59.9"]]),
+        ("SELECT count(DISTINCT address) FROM nst_orders", [[3]]),
+        ("SELECT pk FROM nst_orders WHERE lines IS NULL", []),
+    ],
+)
+async def test_nested_values_are_used_as_in_duckdb(service: Service, sql: str, rows: list[list[Any]]) -> None:
+    found = await service.rows(sql)
+    assert json.loads(json.dumps(found).replace('": ', '":')) == json.loads(json.dumps(rows).replace('": ', '":'))
+
+
+@pytest.mark.parametrize(
+    ("late", "type_", "value"),
+    [
+        (m(city=s("Rome"), zip=s("1")), "STRUCT(city VARCHAR, zip VARCHAR)", {"city": "Rome", "zip": "1"}),
+        (m(city=n("7")), "STRUCT(city VARCHAR)", {"city": "7"}),
+        (m(city=m(name=s("x"))), "STRUCT(city JSON)", {"city": '{"name":"x"}'}),
+        (m(city={"NULL": True}), "STRUCT(city VARCHAR)", {"city": None}),
+        ({"M": {}}, "STRUCT(city VARCHAR)", {"city": None}),
+        ({"NULL": True}, "STRUCT(city VARCHAR)", None),
+        ({"M": {"city": s("a"), "CITY": s("b")}}, "JSON", '{"CITY":"b","city":"a"}'),
+        (
+            {"M": {f"k{i}": n("1") for i in range(10, 90)}},
+            "JSON",
+            json.dumps({f"k{i}": 1 for i in range(10, 90)}, separators=(",", ":")),
+        ),
+        (s("Rome"), "VARCHAR", "Rome"),
+    ],
+)
+async def test_a_late_item_widens_the_shape(service: Service, late: dict[str, Any], type_: str, value: Any) -> None:
+    """The table is sampled before the item is written: nothing of it is lost, and the others are as they were."""
+    name = "nst_late"
+    await service.create(name, [{"pk": s(f"p{number}"), "a": m(city=s("Oslo"))} for number in range(3)])
+    try:
+        before = await service.run(f"SELECT a FROM {name}")
+        assert before.columns[0].type == "STRUCT(city VARCHAR)"
+        await service.put(name, [{"pk": s("late"), "a": late}])
+        after = await service.run(f"SELECT a FROM {name} WHERE pk = 'late'")
+        assert (after.columns[0].type, after.rows) == (type_, [[value]])
+        others = await service.run(f"SELECT a FROM {name} WHERE pk <> 'late'")
+        assert len(others.rows) == 3
+        assert "Oslo" in str(others.rows[0])
+    finally:
+        await service.tables.drop(name)
+        await service.catalog.describe(service.schemas.by_name["shop"], name, "force")
+
+
+async def test_a_shape_that_never_settles_is_a_document(service: Service) -> None:
+    """Pages of 1 MB, each with fields of its own: no call fails for it."""
+    await service.create("nst_wild", [{"pk": s(f"p{number}"), "a": m(first=n("1"))} for number in range(3)])
+    await service.run("SELECT count(*) FROM nst_wild WHERE a.first = 1")
+    wild = [{"pk": s(f"w{number:04d}"), "a": {"M": {f"f{number}": s("x" * 20_000)}}} for number in range(200)]
+    await service.put("nst_wild", wild)
+    result = await service.run("SELECT count(a), max(length(CAST(a AS VARCHAR))) > 20000 FROM nst_wild")
+    assert result.rows == [[203, True]]
+    assert (await service.run("SELECT a FROM nst_wild WHERE pk = 'p1'")).rows in ([['{"first":1}']], [[{"first": 1}]])
+
+
+async def test_an_unknown_field_is_told(service: Service) -> None:
+    with pytest.raises(Failure) as unknown:
+        await service.run("SELECT address.town FROM nst_orders")
+    assert "town" in unknown.value.message
+    assert "describe_table" in unknown.value.next_action
