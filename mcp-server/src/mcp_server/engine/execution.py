@@ -16,7 +16,8 @@ from mcp_server.engine.meter import Meter, full_scan_refused
 from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.planner import Parsed, Planner
 from mcp_server.engine.schemas import Schemas
-from mcp_server.engine.sharing import Source, sources
+from mcp_server.engine.sharing import sources
+from mcp_server.engine.stages import Intake, Intakes
 from mcp_server.engine.streaming import PageOfRows, Streaming
 from mcp_server.planning.cursor import Reading
 from mcp_server.planning.plan import Read
@@ -200,20 +201,21 @@ class Execution:
         return before | wider
 
     async def _compute(self, plan: Plan, parsed: Parsed, meter: Meter, *, materialise: bool) -> Result:
-        inputs = [self._input(source, meter, materialise=materialise) for source in sources(plan.reads)]
-        try:
-            return await self._relational.run(
-                plan.query.statement,
-                inputs,
-                row_limit=self._limits.result_rows,
-                byte_limit=self._limits.result_bytes,
-            )
-        except EvaluationError as error:
-            raise messages.evaluation_error(
-                error, plan.reads, await _place(error, plan.query.statement, parsed)
-            ) from error
+        async with Intakes(sources(plan.reads), lambda read: self._batches(read, meter), meter) as intakes:
+            inputs = [self._input(one, materialise=materialise) for one in await intakes.opened()]
+            try:
+                return await self._relational.run(
+                    plan.query.statement,
+                    inputs,
+                    row_limit=self._limits.result_rows,
+                    byte_limit=self._limits.result_bytes,
+                )
+            except EvaluationError as error:
+                blamed = await _place(error, plan.query.statement, parsed)
+                raise messages.evaluation_error(error, plan.reads, blamed) from error
 
-    def _input(self, source: Source, meter: Meter, *, materialise: bool) -> Input:
+    def _input(self, intake: Intake, *, materialise: bool) -> Input:
+        source = intake.source
         schema = self._items.arrow_schema(source.read)
         views = tuple(
             View(relation.name, tuple(schema.names[position] for position in source.positions(relation)))
@@ -221,8 +223,7 @@ class Execution:
             if source.shared
         )
         relation = source.read.relation
-        batches = self._batches(source.read, meter)
-        return Input(relation.name, schema, batches, materialise or relation.materialise, views)
+        return Input(relation.name, schema, intake.batches(), materialise or relation.materialise, views)
 
     async def _batches(self, read: Read, meter: Meter) -> AsyncGenerator[pa.RecordBatch]:
         schema = self._schemas.by_name[read.relation.table.schema]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
+from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read
 from mcp_server.ports.items import Consumption
 
@@ -37,6 +38,19 @@ class Meter:
 
         return observe
 
+    def ask(self, read: Read) -> None:
+        """Asks whether a read may begin that was decided on during the run.
+
+        Raises Failure: budget_exceeded where its estimate exceeds what is left, full_scan_refused.
+        """
+        if full_scan_of(read) and not self._allow_full_scan:
+            raise full_scan_refused([read], "other tables' rows name too many of its keys to read it by them")
+        expected = self.read_units + read.estimate.read_units
+        if expected > self._read_units_limit:
+            raise _exceeded(
+                f"before a read that would make it about {expected:,.0f} read units", self._read_units_limit
+            )
+
     def _check(self) -> None:
         for spent, limit, unit in (
             (self.read_units, self._read_units_limit, "read units"),
@@ -44,12 +58,16 @@ class Meter:
             (self.bytes, self._limits.read_bytes, "bytes"),
         ):
             if spent > limit:
-                raise Failure(
-                    FailureCode.BUDGET_EXCEEDED,
-                    f"The query was stopped after {spent:,.0f} {unit}; its budget is {limit:,.0f}. It has no result, "
-                    "since one from a part of the data would be wrong.",
-                    "Filter by key or by an index (see explain_sql), or allow more with max_read_units where possible.",
-                )
+                raise _exceeded(f"after {spent:,.0f} {unit}", limit)
+
+
+def _exceeded(when: str, limit: float) -> Failure:
+    return Failure(
+        FailureCode.BUDGET_EXCEEDED,
+        f"The query was stopped {when}; its budget is {limit:,.0f}. It has no result, "
+        "since one from a part of the data would be wrong.",
+        "Filter by key or by an index (see explain_sql), or allow more with max_read_units where possible.",
+    )
 
 
 def full_scan_refused(reads: list[Read], why: str) -> Failure:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mcp_server.domain.schema import DOCUMENT, Column
-from mcp_server.planning.access_path import full_scan_of, plan_read
+from mcp_server.planning.access_path import plan_read, shared_scan_of
 from mcp_server.planning.plan import Read, Relation
 
 
@@ -33,9 +33,7 @@ def sources(reads: Sequence[Read]) -> tuple[Source, ...]:
     """The reads that a plan performs."""
     groups: dict[tuple[str, str] | str, list[Read]] = {}
     for read in reads:
-        table = read.relation.table
-        scan = read.access == "Scan" and read.index is None and not full_scan_of(read)
-        groups.setdefault((table.schema, table.name) if scan else read.relation.name, []).append(read)
+        groups.setdefault(shared_scan_of(read) or read.relation.name, []).append(read)
     return tuple(
         Source(group[0], (group[0].relation,)) if len(group) == 1 else _shared(number, group)
         for number, group in enumerate(groups.values())

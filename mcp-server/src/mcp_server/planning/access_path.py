@@ -56,6 +56,13 @@ def full_scan_of(read: Read) -> bool:
     return read.access == "Scan" and (table.item_count > FULL_SCAN_ITEMS or table_bytes(table) > FULL_SCAN_BYTES)
 
 
+def shared_scan_of(read: Read) -> tuple[str, str] | None:
+    """The table, by schema and name, whose scan may serve other references to it too; None of any other read."""
+    table = read.relation.table
+    scans = read.access == "Scan" and read.index is None and not full_scan_of(read)
+    return (table.schema, table.name) if scans else None
+
+
 def plan_read(relation: Relation, *, consistent: bool) -> Read:
     """The cheapest read that is sure to yield every row the query can use. `consistent` asks for strong consistency."""
     relation = as_restricted(as_virtual(relation))

@@ -36,13 +36,22 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLink:
+    """Columns of a relation whose values, in every useful row, are those of columns of a row of another relation."""
+
+    columns: tuple[str, ...]
+    source: str
+    source_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """One *reference* to a table in a query; a table referenced twice gives two relations.
 
     `name` is what the statement for the relational engine calls it; `columns` are those the query uses, in the order in
     which they are delivered, and may be empty (`SELECT count(*)`); the document column `_doc` may be among them.
     `materialise` tells that the relation may be read more than once, so it cannot be a stream. `goal` is None where
-    every row may count.
+    every row may count; `links` tell which keys the rows of other relations name.
     """
 
     name: str
@@ -51,6 +60,7 @@ class Relation:
     conjuncts: tuple[Conjunct, ...]
     materialise: bool = False
     goal: Goal | None = None
+    links: tuple[KeyLink, ...] = ()
 
 
 Operation = Literal["BatchGetItem", "Query", "Scan"]
@@ -106,6 +116,18 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A read that waits for the rows of the link's source: their values are its keys.
+
+    With more than `most` different values, or where the source turns out to be large, it is read `otherwise`.
+    """
+
+    link: KeyLink
+    most: int
+    otherwise: "Read"
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """How one relation is read. Conditions in `requests` are supersets: the query is applied to what they yield.
 
@@ -114,6 +136,7 @@ class Read:
     dearer ways that were weighed. `key_condition`, `pushed_filters` and `residual_filters` are SQL for people. After
     `enough` rows reading stops; the requests, one after the other, then yield exactly rows that meet all conditions.
     With `lookup` they yield keys alone, by which the items are fetched: it has BatchGetItem's arguments but the keys.
+    A read with `stage` has no requests until the values of its keys are known.
     """
 
     relation: Relation
@@ -130,3 +153,4 @@ class Read:
     alternatives: tuple[Alternative, ...] = ()
     enough: int | None = None
     lookup: Mapping[str, Any] | None = None
+    stage: Stage | None = None

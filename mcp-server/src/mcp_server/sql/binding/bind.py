@@ -1,7 +1,7 @@
 """Binds a statement to the catalogue: every name is resolved, every table reference becomes a relation."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -14,7 +14,8 @@ from mcp_server.access.footprint import Footprint, TableAccess
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
 from mcp_server.planning.access_path import plan_read, read_nothing
-from mcp_server.planning.plan import Conjunct, Read, Relation
+from mcp_server.planning.plan import Read, Relation
+from mcp_server.planning.stages import staged
 from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
@@ -28,7 +29,9 @@ from mcp_server.sql.binding.using import merge_columns, merging_queries
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allow_list import too_deep
 from mcp_server.sql.gate.parse import Statement
+from mcp_server.sql.lowering.conditions import Condition
 from mcp_server.sql.lowering.goals import goal_of, with_goal
+from mcp_server.sql.lowering.key_links import links_of
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
 from mcp_server.sql.lowering.streams import stream_of, with_statement
 from mcp_server.sql.positions import position_of
@@ -58,7 +61,7 @@ class Query:
         if self._wants_no_rows:
             reason = "LIMIT 0 asks for no rows, so nothing is read."
             return tuple(read_nothing(relation, reason, consistent=consistent) for relation in self.relations)
-        return tuple(plan_read(relation, consistent=consistent) for relation in self.relations)
+        return staged(tuple(plan_read(relation, consistent=consistent) for relation in self.relations))
 
     def with_normalized_sql(self) -> "Query":
         """The same query, which holds its `normalized_sql`."""
@@ -117,8 +120,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     found = references(sources, internal, spelling, text)
     conditions = necessary_conditions(query, sources, found)
     relations = tuple(
-        _relation(number, reference, conjuncts(reference, conditions.get(id(reference.node), ())))
-        for number, reference in enumerate(found)
+        _relation(number, reference, conditions.get(id(reference.node), ())) for number, reference in enumerate(found)
     )
     stream = None
     if len(relations) == 1:
@@ -167,12 +169,19 @@ def _names_document(query: exp.Query, text: str) -> bool:
     return named is not None
 
 
-def _relation(number: int, reference: Reference, found: tuple[Conjunct, ...]) -> Relation:
+def _relation(number: int, reference: Reference, conditions: Sequence[Condition]) -> Relation:
     columns = tuple(column for column in (*reference.table.columns, DOCUMENT) if column.name in reference.columns)
     if not columns:
         # The engine cannot take rows without columns; a key is read in any case.
         columns = tuple(column for column in reference.table.columns if column.name == reference.table.hash_key.name)
-    return Relation(f"r{number}", reference.table, columns, found, reference.materialise)
+    return Relation(
+        f"r{number}",
+        reference.table,
+        columns,
+        conjuncts(reference, conditions),
+        reference.materialise,
+        links=links_of(number, reference, conditions),
+    )
 
 
 def _rename(reference: Reference, relation: Relation, spelling: Spelling) -> None:

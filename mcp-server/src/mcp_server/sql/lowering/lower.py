@@ -11,6 +11,7 @@ from mcp_server.planning.predicate import AllOf
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
 from mcp_server.sql.lowering.conditions import Condition, is_never_true
+from mcp_server.sql.lowering.key_links import Origins, is_link
 from mcp_server.sql.lowering.necessity import necessity
 from mcp_server.sql.lowering.output_types import OutputTypes
 from mcp_server.sql.lowering.predicates import read_condition
@@ -23,12 +24,12 @@ def necessary_conditions(
     query: exp.Query, sources: Sources, references: Sequence[Reference]
 ) -> Mapping[int, Sequence[Condition]]:
     """The conditions on the sources of a qualified query, by the id of their nodes."""
-    return necessity(query, sources, OutputTypes(sources, references)).conditions
+    return necessity(query, sources, OutputTypes(sources, references), Origins(sources, references)).conditions
 
 
 def conjuncts(reference: Reference, conditions: Iterable[Condition]) -> tuple[Conjunct, ...]:
     """The conditions as conjuncts, each with what the algebra can say of it."""
-    return tuple(_conjunct(reference, one.expression) for one in conditions)
+    return tuple(_conjunct(reference, one.expression) for one in conditions if not is_link(one))
 
 
 def _conjunct(reference: Reference, condition: exp.Expr) -> Conjunct:

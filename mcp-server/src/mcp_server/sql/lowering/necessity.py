@@ -14,6 +14,7 @@ from sqlglot import exp
 from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of, is_never_true, rejects_nulls
 from mcp_server.sql.lowering.equalities import EqualityClass, derived, equality_classes
 from mcp_server.sql.lowering.join_tree import Join, Kind, Leaf, Tree, join_tree
+from mcp_server.sql.lowering.key_links import Origin, Origins, crossing, from_around
 from mcp_server.sql.lowering.output_types import OutputTypes, body_of
 from mcp_server.sql.lowering.outputs import handed_down
 from mcp_server.sql.sources import Block, Sources
@@ -33,9 +34,9 @@ class Necessity:
     equalities: Mapping[int, tuple[EqualityClass, ...]]
 
 
-def necessity(query: exp.Query, sources: Sources, types: OutputTypes) -> Necessity:
+def necessity(query: exp.Query, sources: Sources, types: OutputTypes, origins: Origins) -> Necessity:
     """The conditions and equalities of a qualified statement."""
-    search = _Search(sources, types)
+    search = _Search(sources, types, origins)
     blocks = {id(block.select): block for block in sources.blocks}
     for select in _users_first(query):
         search.visit(blocks[id(select)])
@@ -56,10 +57,19 @@ def _users_first(node: exp.Expr) -> Sequence[exp.Select]:
     return ordered
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What is known of the columns that one query sees."""
+
+    type_of: Callable[[ColumnName], str | None]
+    origin_of: Callable[[ColumnName], Origin | None]
+
+
 class _Search:
-    def __init__(self, sources: Sources, types: OutputTypes) -> None:
+    def __init__(self, sources: Sources, types: OutputTypes, origins: Origins) -> None:
         self._sources = sources
         self._types = types
+        self._origins = origins
         self._inherited: dict[int, list[Condition]] = {}
         self.conditions: dict[int, list[Condition]] = {}
         self.equalities: dict[int, tuple[EqualityClass, ...]] = {}
@@ -77,9 +87,10 @@ class _Search:
             return self._types.column(block, column)
 
         self.equalities[id(block.select)] = equality_classes((*filters, *_facts(tree)), type_of)
-        self._push(tree, filters, type_of)
+        filters += tuple(from_around(block, tree.aliases, filters, type_of, self._origins))
+        self._push(tree, filters, _Columns(type_of, lambda column: self._origins.of(block, column)))
 
-    def _push(self, tree: Tree, filters: Sequence[Condition], type_of: Callable[[ColumnName], str | None]) -> None:
+    def _push(self, tree: Tree, filters: Sequence[Condition], columns: "_Columns") -> None:
         """`filters` are applied to the tree's rows: its result only matters as far as they are true of it."""
         if isinstance(tree, Leaf):
             self._file(tree, filters)
@@ -96,15 +107,16 @@ class _Search:
                 known = left_only
             elif kind is Kind.RIGHT:
                 known = right_only
-            pairs = _with_derived([*known, *tree.on, *_facts(tree.left), *_facts(tree.right)], type_of)
+            pairs = _with_derived([*known, *tree.on, *_facts(tree.left), *_facts(tree.right)], columns.type_of)
+            pairs += crossing(pairs, tree.left.aliases, tree.right.aliases, columns.type_of, columns.origin_of)
             to_left = [one for one in pairs if one.sources <= tree.left.aliases]
             to_right = [one for one in pairs if one.sources <= tree.right.aliases]
         if kind in (Kind.LEFT, Kind.ANTI, Kind.ASOF, Kind.ASOF_LEFT):
             to_left = left_only
         elif kind is Kind.RIGHT:
             to_right = right_only
-        self._push(tree.left, to_left, type_of)
-        self._push(tree.right, to_right, type_of)
+        self._push(tree.left, to_left, columns)
+        self._push(tree.right, to_right, columns)
 
     def _file(self, leaf: Leaf, filters: Sequence[Condition]) -> None:
         if leaf.closed:

@@ -1,0 +1,181 @@
+"""Reads that wait for others: the rows read of one table name the keys to read of the next.
+
+Whether that costs less than the read by itself is estimated twice: before the run, from the statistics, and once the
+values are there, from their number.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from mcp_server.domain.schema import TypeKind
+from mcp_server.planning.access_path import full_scan_of, plan_read, shared_scan_of
+from mcp_server.planning.key_paths import MAX_KEYS, MAX_QUERIES
+from mcp_server.planning.plan import Conjunct, Estimate, KeyLink, Read, Relation, Stage
+from mcp_server.planning.predicate import AllOf, AnyOf, Comparison, OneOf, Predicate, Value, columns_of
+
+LEAST_UNITS = 8.0
+"""A read that takes less by itself does not wait for others: each stage adds a round trip."""
+
+Key = tuple[Value, ...]
+"""The values of a link's columns in one row; none is NULL."""
+
+_ANY_VALUE: Mapping[TypeKind, Value] = {
+    TypeKind.VARCHAR: "a",
+    TypeKind.BIGINT: 1,
+    TypeKind.DECIMAL: Decimal(1),
+    TypeKind.DATE: date(2000, 1, 1),
+}
+
+
+def staged(reads: Sequence[Read]) -> tuple[Read, ...]:
+    """The reads of a statement, where it pays after others whose rows name their keys."""
+    if len(reads) < 2 or not any(read.relation.links for read in reads):
+        return tuple(reads)
+    plans = {read.relation.name: read for read in reads}
+    links = [(read.relation.name, link) for read in reads for link in read.relation.links]
+    while links:
+        # The smallest source first; of the links to one source, the one that names most of the key.
+        links.sort(key=lambda one: (plans[one[1].source].estimate.read_units, -len(one[1].columns)))
+        found = next((stage for name, link in links if (stage := _staged(plans, name, link)) is not None), None)
+        if found is None:
+            break
+        plans[found.relation.name] = found
+        links = [one for one in links if one[0] != found.relation.name]
+    _without_free_scans(plans)
+    return tuple(plans[read.relation.name] for read in reads)
+
+
+def read_after(read: Read, keys: Iterable[Key]) -> Read:
+    """How a staged read is made once the values of its keys are known."""
+    stage = read.stage
+    if stage is None:
+        return read
+    found = tuple(keys)
+    if len(found) > stage.most:
+        return stage.otherwise
+    relation = replace(read.relation, conjuncts=(*read.relation.conjuncts, _conjunct(stage.link, found)))
+    by_key = plan_read(relation, consistent=read.consistent)
+    dear = by_key.estimate.read_units > stage.otherwise.estimate.read_units
+    if by_key.access == "Scan" or (dear and not full_scan_of(stage.otherwise)):
+        return stage.otherwise
+    return by_key
+
+
+def _conjunct(link: KeyLink, keys: Sequence[Key]) -> Conjunct:
+    text = f"{_listed(link.columns)} IN ({len(keys)} values of {_listed(link.source_columns)} in {link.source})"
+    return Conjunct(text, _predicate(link, keys), False, never=not keys)
+
+
+def _predicate(link: KeyLink, keys: Sequence[Key]) -> Predicate | None:
+    if not keys:
+        return None
+    if len(link.columns) == 1:
+        return OneOf(link.columns[0], tuple(key[0] for key in keys))
+    rows = [AllOf(tuple(map(_equal, link.columns, key))) for key in keys]
+    return AnyOf(tuple(rows)) if len(rows) > 1 else rows[0]
+
+
+def _equal(column: str, value: Value) -> Comparison:
+    return Comparison(column, "=", value)
+
+
+def _staged(plans: Mapping[str, Read], name: str, link: KeyLink) -> Read | None:
+    """The read after the link's source; None where it does not pay, or the source waits for it."""
+    read, source = plans[name], plans[link.source]
+    alone = read.estimate.read_units
+    if alone < LEAST_UNITS or source.estimate.read_units > alone or _waits_for(plans, link.source, name):
+        return None
+    probe = _probe(read, link)
+    if probe is None:
+        return None
+    each = probe.estimate.read_units
+    most = min(MAX_KEYS if probe.access == "GetItem" else MAX_QUERIES, math.floor(alone / each))
+    if full_scan_of(read):
+        most = MAX_KEYS if probe.access == "GetItem" else MAX_QUERIES
+    names = min(source.estimate.items, read.relation.table.item_count or source.estimate.items)
+    narrowed = bool(source.pushed_filters) or source.stage is not None
+    if most < 1 or (names > most and not narrowed):
+        return None
+    way = f"{'primary keys' if probe.access == 'GetItem' else 'partitions'} to read"
+    table = source.relation.table.name
+    columns = _listed(link.source_columns)
+    return replace(
+        read,
+        access=probe.access,
+        index=probe.index,
+        reason=f'The rows read of "{table}" name the {way}. Should they name more than {most:,}, it is a '
+        f"{read.access}{f' through {read.index}' if read.index is not None else ''} instead.",
+        requests=(),
+        key_condition=f"{_listed(link.columns)} IN (the values of {columns} in {table})",
+        pushed_filters=(),
+        residual_filters=tuple(one.text for one in read.relation.conjuncts),
+        estimate=_times(probe.estimate, max(1, min(names, most)), read.estimate),
+        enough=None,
+        lookup=None,
+        stage=Stage(link, most, read),
+    )
+
+
+def _probe(read: Read, link: KeyLink) -> Read | None:
+    """The read of a single key; None where such a key narrows nothing."""
+    relation = read.relation
+    columns = [relation.table.column(name) for name in link.columns]
+    values = [_ANY_VALUE.get(column.type.kind) if column is not None else None for column in columns]
+    key = tuple(value for value in values if value is not None)
+    if len(key) < len(values):
+        return None
+    probed = plan_read(_about_others(relation, link, key), consistent=read.consistent)
+    cheaper = 0 < probed.estimate.read_units < read.estimate.read_units
+    return probed if probed.access in ("GetItem", "Query") and cheaper else None
+
+
+def _about_others(relation: Relation, link: KeyLink, key: Key) -> Relation:
+    """The relation with one key, without conditions that this very key might not meet."""
+    kept = [
+        one
+        for one in relation.conjuncts
+        if one.predicate is not None and not columns_of(one.predicate) & set(link.columns)
+    ]
+    return replace(relation, conjuncts=(*kept, _conjunct(link, [key])))
+
+
+def _waits_for(plans: Mapping[str, Read], name: str, other: str) -> bool:
+    """Whether a read waits for another, be it through others, or is it."""
+    while name != other:
+        stage = plans[name].stage
+        if stage is None:
+            return False
+        name = stage.link.source
+    return True
+
+
+def _without_free_scans(plans: dict[str, Read]) -> None:
+    """Takes stages back where the table is scanned in any case: one scan serves all references."""
+    while True:
+        scanned = {shared_scan_of(read) for read in plans.values()} - {None}
+        free = [
+            name
+            for name, read in plans.items()
+            if read.stage is not None and shared_scan_of(read.stage.otherwise) in scanned
+        ]
+        if not free:
+            return
+        for name in free:
+            stage = plans[name].stage
+            assert stage is not None
+            plans[name] = stage.otherwise
+
+
+def _times(one: Estimate, keys: int, at_most: Estimate) -> Estimate:
+    """What so many keys take, but no more than the read by itself."""
+    if one.read_units * keys >= at_most.read_units:
+        return at_most
+    pages = math.ceil(one.pages * keys / 100) if one.items <= 1 else one.pages * keys
+    return Estimate(one.items * keys, pages, one.read_units * keys, round(one.seconds * pages / max(1, one.pages), 3))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) == 1 else f"({', '.join(names)})"

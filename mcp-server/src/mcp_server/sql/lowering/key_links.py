@@ -1,0 +1,217 @@
+"""Which keys of a table the rows of another table name: `a.x = b.pk`, `pk IN (SELECT x …)`, `pk = (SELECT max(x) …)`.
+
+Such a link is a condition on one source, "the column is among the values that were read of that table's column". It is
+necessary wherever the equality is: a value that an expression takes from a table came with one of the rows read of it.
+NULLs equal nothing, so they name no key. Both columns have one SQL type in which equality means the same value.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from mcp_server.domain.schema import Table
+from mcp_server.planning.plan import KeyLink
+from mcp_server.sql.binding.references import Reference
+from mcp_server.sql.lowering.conditions import ColumnName, Condition, condition, conjuncts_of
+from mcp_server.sql.lowering.equalities import TypeOf, equality_classes, is_exact
+from mcp_server.sql.lowering.output_types import body_of, output_names
+from mcp_server.sql.sources import Block, Sources
+
+MAX_LINKS = 50
+"""Links derived at one join; what lies beyond is not used."""
+
+_VALUES_OF = "values of"
+_ENDS = (exp.Max, exp.Min, exp.AnyValue)
+_PLAIN = frozenset({"expressions", "from_", "joins", "laterals", "where", "distinct", "order", "with_"})
+
+OriginOf = Callable[[ColumnName], "Origin | None"]
+"""The table's column that a column of some query takes its values from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A column of a table, by the number of the reference to it; `direct` when no query stands between."""
+
+    number: int
+    column: str
+    type: str
+    is_key: bool
+    direct: bool = True
+
+
+class Origins:
+    """Finds the columns of tables that columns of queries take their values from, whatever rows they leave out."""
+
+    def __init__(self, sources: Sources, references: Sequence[Reference]) -> None:
+        self._sources = sources
+        self._references = {id(reference.node): (number, reference) for number, reference in enumerate(references)}
+        self._blocks = {id(block.select): block for block in sources.blocks}
+        self._keys = [_key_names(reference.table) for reference in references]
+        self._visited: set[int] = set()
+
+    def of(self, block: Block, column: ColumnName) -> Origin | None:
+        """The origin of a column that a query sees; None where it is computed, or of more than one column."""
+        source = block.source(column.source)
+        if source is None or source.args.get("pivots"):
+            return None
+        found = self._references.get(id(source))
+        if found is not None:
+            number, reference = found
+            name = reference.spelt.get(column.name)
+            known = reference.table.column(name) if name is not None and name in reference.columns else None
+            if known is None:
+                return None
+            return Origin(number, known.name, known.type.sql, known.name in self._keys[number])
+        body = body_of(source, self._sources)
+        if body is None or id(source) in self._visited:
+            return None
+        names = output_names(body)
+        if names.count(column.name) != 1:
+            return None
+        self._visited.add(id(source))
+        try:
+            return self.of_output(body, names.index(column.name))
+        finally:
+            self._visited.discard(id(source))
+
+    def of_output(self, body: exp.Expr, place: int) -> Origin | None:
+        """The origin of a query's output column: itself one, or the largest or least of it."""
+        while isinstance(body, exp.Subquery):
+            body = body.this
+        block = self._blocks.get(id(body))
+        if block is None or place >= len(block.select.expressions):
+            return None
+        node = block.select.expressions[place].unalias().unnest()
+        if isinstance(node, _ENDS) and not any(value for part, value in node.args.items() if part != "this"):
+            node = node.this.unnest()
+        if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
+            return None
+        found = self.of(block, ColumnName(node.table, node.name))
+        return Origin(found.number, found.column, found.type, found.is_key, direct=False) if found is not None else None
+
+    def of_rows(self, block: Block, select: exp.Select) -> Iterator[tuple[ColumnName, Origin]]:
+        """For `EXISTS (SELECT … WHERE own = outer)`: the outer columns, with the origins of what they equal."""
+        inner = self._blocks.get(id(select))
+        if inner is None or any(value for part, value in select.args.items() if part not in _PLAIN):
+            return
+        if any(projection.find(exp.AggFunc, exp.Anonymous) is not None for projection in select.expressions):
+            return  # without a GROUP BY, it has a row in any case
+        for one in _clause(select, "where"):
+            node = one.expression
+            if not isinstance(node, exp.EQ):
+                continue
+            for own, outer in ((node.this, node.expression), (node.expression, node.this)):
+                if not isinstance(own, exp.Column) or not isinstance(outer, exp.Column):
+                    continue
+                if own.table in inner.sources and outer.table in block.sources and outer.table not in inner.sources:
+                    found = self.of(inner, ColumnName(own.table, own.name))
+                    if found is not None:
+                        yield ColumnName(outer.table, outer.name), found
+
+
+def crossing(
+    conditions: Iterable[Condition], left: frozenset[str], right: frozenset[str], type_of: TypeOf, origin_of: OriginOf
+) -> list[Condition]:
+    """The links that equalities between two sides make, in both directions."""
+    made: list[Condition] = []
+    pairs: dict[tuple[str, int], list[tuple[ColumnName, Origin]]] = {}
+    for one in equality_classes(conditions, type_of):
+        origins = {column: origin_of(column) for column in one.columns if column.source in left | right}
+        for column, key in origins.items():
+            if key is None or not key.is_key:
+                continue
+            for other, origin in origins.items():
+                if origin is None or origin.number == key.number or (other.source in left) == (column.source in left):
+                    continue
+                made.append(_link([column], [origin]))
+                if origin.direct:
+                    pairs.setdefault((column.source, origin.number), []).append((column, origin))
+    for several in pairs.values():
+        columns = dict(several)
+        if len(columns) > 1:  # all of one row
+            made.append(_link(list(columns), list(columns.values())))
+    return made[:MAX_LINKS]
+
+
+def from_around(
+    block: Block, aliases: frozenset[str], filters: Sequence[Condition], type_of: TypeOf, origins: Origins
+) -> list[Condition]:
+    """The links that a query's filters make with the query around it, and with the queries in them."""
+    made: list[Condition] = []
+    correlated = [one for one in filters if one.of_one_row and not one.sources <= aliases]
+    outer = frozenset(source for one in correlated for source in one.sources - aliases)
+    if outer:
+
+        def origin_of(column: ColumnName) -> Origin | None:
+            return origins.of(block, column)
+
+        made += [one for one in crossing(correlated, aliases, outer, type_of, origin_of) if one.sources <= aliases]
+    for one in filters:
+        node = one.expression
+        for column, origin in _from_subquery(block, node, origins):
+            key = origins.of(block, column) if column.source in aliases else None
+            if key is None or not key.is_key or key.number == origin.number:
+                continue
+            if key.type == origin.type and is_exact(key.type):
+                made.append(_link([column], [origin]))
+    return made[:MAX_LINKS]
+
+
+def _from_subquery(block: Block, node: exp.Expr, origins: Origins) -> Iterable[tuple[ColumnName, Origin]]:
+    """The columns that a condition compares with a query's output, with the origins of that."""
+    if isinstance(node, exp.Exists) and isinstance(node.this, exp.Select):
+        return list(origins.of_rows(block, node.this))
+    sides: list[tuple[exp.Expr, exp.Expr | None]] = []
+    if isinstance(node, exp.In):
+        sides = [(node.this, node.args.get("query"))]
+    elif isinstance(node, exp.EQ):
+        sides = [(node.this, node.expression), (node.expression, node.this)]
+    for side, query in sides:
+        column, body = side.unnest(), query
+        if isinstance(column, exp.Column) and isinstance(body, exp.Subquery | exp.Select):
+            origin = origins.of_output(body, 0)
+            if origin is not None:
+                return [(ColumnName(column.table, column.name), origin)]
+    return []
+
+
+def _link(columns: Sequence[ColumnName], origins: Sequence[Origin]) -> Condition:
+    """The link as a condition: `column IN (a marker)`, which goes where conditions of one source go."""
+    nodes = [exp.column(exp.to_identifier(one.name, True), exp.to_identifier(one.source, True)) for one in columns]
+    names = tuple(origin.column for origin in origins)
+    marker = exp.Placeholder(this=f"{origins[0].number}{names!r}")
+    marker.meta[_VALUES_OF] = (origins[0].number, names)
+    return condition(exp.In(this=nodes[0] if len(nodes) == 1 else exp.Tuple(expressions=nodes), expressions=[marker]))
+
+
+def is_link(one: Condition) -> bool:
+    """Whether a condition is a link."""
+    node = one.expression
+    return isinstance(node, exp.In) and any(_VALUES_OF in part.meta for part in node.expressions)
+
+
+def links_of(number: int, reference: Reference, conditions: Iterable[Condition]) -> tuple[KeyLink, ...]:
+    """The links among the conditions on a reference, itself of that number; of those to one source, the widest."""
+    found: dict[tuple[str, tuple[str, ...]], KeyLink] = {}
+    for one in conditions:
+        node = one.expression
+        if not is_link(one):
+            continue
+        source, names = node.expressions[0].meta[_VALUES_OF]
+        nodes = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
+        columns = tuple(reference.spelt[column.name] for column in nodes if column.name in reference.spelt)
+        if source != number and len(columns) == len(nodes):
+            link = KeyLink(columns, f"r{source}", names)
+            found[link.source, link.columns + names] = link
+    return tuple(found.values())
+
+
+def _clause(select: exp.Select, name: str) -> tuple[Condition, ...]:
+    clause = select.args.get(name)
+    return conjuncts_of(clause.this if clause is not None else None)
+
+
+def _key_names(table: Table) -> frozenset[str]:
+    keys = [*table.key, *(key for index in table.indexes for key in (*index.hash_keys, *index.range_keys))]
+    return frozenset(key.name for key in keys)
