@@ -49,7 +49,8 @@ def test_keys_of_the_table_stay_text() -> None:
 
 def test_what_else_a_column_holds_is_noted() -> None:
     found = column("a", sample(*[{"S": "x"}] * 97, *[{"N": "1"}] * 3, {"NULL": True}), 202)
-    assert found.notes == ("mostly S, also holds N in 3% of sampled values; read as text",)
+    compared = "compared with a number, those that are no numbers do not match"
+    assert found.notes == (f"mostly S, also holds N in 3% of sampled values; read as text; {compared}",)
     assert found.attribute_types == {S, N}
     assert found.presence == 0.5
 

@@ -18,6 +18,7 @@ _SIMPLE = {
     AttributeType.BINARY_SET: ColumnType(TypeKind.LIST, element=ColumnType(TypeKind.BLOB)),
 }
 _WIDTH = {TypeKind.BIGINT: 0, TypeKind.DECIMAL: 1, TypeKind.DOUBLE: 2, TypeKind.DATE: 0, TypeKind.VARCHAR: 1}
+_NO_NUMBERS = "those that are no numbers do not match"
 _DOUBLE_NOTE = "some numbers have more digits than DECIMAL(38) carries; values are rounded to DOUBLE"
 
 
@@ -140,7 +141,8 @@ def _mixed_notes(sample: Sample) -> tuple[str, ...]:
     total = sum(counts.values())
     (first, _), *others = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     rest = ", ".join(f"{kind.value} in {_percent(count / total)}" for kind, count in others)
-    return (f"mostly {first.value}, also holds {rest} of sampled values; read as text",)
+    compared = f"; compared with a number, {_NO_NUMBERS}" if AttributeType.NUMBER in counts else ""
+    return (f"mostly {first.value}, also holds {rest} of sampled values; read as text{compared}",)
 
 
 def _percent(share: float) -> str:

@@ -19,6 +19,7 @@ from mcp_server.planning.stages import staged
 from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
+from mcp_server.sql.binding.mixed_values import compare_numbers
 from mcp_server.sql.binding.nested_values import read_nested_as_json
 from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames
 from mcp_server.sql.binding.references import Reference, references
@@ -115,6 +116,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     query = _qualified(query, text, internal, spelling)
     merge_columns(merging, text)
     read_nested_as_json(query, internal, spelling)
+    compare_numbers(query, internal, spelling)
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)

@@ -1,0 +1,56 @@
+"""Lets a column that holds numbers and texts be compared with numbers, value by value.
+
+Such a column is text. To compare it with a number, DuckDB would convert every text, and fail at the first that is none.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from sqlglot import exp
+
+from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
+from mcp_server.sql.binding.spelling import Spelling
+
+MOST_EXACT = 2**53
+"""Up to here DOUBLE, as which the values are compared, carries every integer."""
+
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+
+
+def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> None:
+    """Puts TRY_CAST around mixed columns that are compared with numbers, in place. Columns have their sources."""
+    mixed = {
+        name: {spelling.of(column.name) for column in table.columns if _is_mixed(column)}
+        for name, table in internal.items()
+    }
+    if not any(mixed.values()):
+        return
+    sources = {table.alias_or_name: table.name for table in query.find_all(exp.Table)}
+    for column in list(_compared(query)):
+        if column.name in mixed.get(sources.get(column.table, ""), ()):
+            column.replace(exp.TryCast(this=column.copy(), to=exp.DataType.build("DOUBLE")))
+
+
+def _is_mixed(column: Column) -> bool:
+    return column.type.kind is TypeKind.VARCHAR and {AttributeType.NUMBER} < column.attribute_types
+
+
+def _compared(query: exp.Query) -> Iterator[exp.Column]:
+    """The columns that are compared with nothing but numbers."""
+    for node in query.find_all(*_COMPARISONS, exp.Between, exp.In):
+        match node:
+            case exp.Between():
+                sides = [node.args["low"], node.args["high"]]
+            case exp.In():
+                sides = list(node.expressions)
+            case _:
+                sides = [node.expression]
+                if isinstance(node.expression, exp.Column) and _is_number(node.this):
+                    yield node.expression
+        if isinstance(node.this, exp.Column) and sides and all(_is_number(side) for side in sides):
+            yield node.this
+
+
+def _is_number(node: exp.Expr) -> bool:
+    while isinstance(node, exp.Paren | exp.Neg):
+        node = node.this
+    return isinstance(node, exp.Literal) and not node.is_string and abs(float(node.this)) <= MOST_EXACT

@@ -1,0 +1,72 @@
+"""An attribute that holds numbers in some items and texts in others is asked for as either."""
+
+from typing import Any
+
+import pytest
+
+from mcp_server.domain.failures import Failure
+from tests.mcp_server.engine.conftest import Service
+
+pytestmark = pytest.mark.anyio
+
+VALUES: list[dict[str, Any]] = [
+    {"N": "2705"},
+    {"S": "2705"},
+    {"S": "2705-A"},
+    {"N": "-3.5"},
+    {"S": ""},
+    {"NULL": True},
+    {"S": "1e3"},
+    {"N": "99999999999999999999"},
+    {"BOOL": True},
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def tables(service: Service) -> None:
+    await service.create("mix_codes", [{"pk": {"S": f"p{i}"}, "code": value} for i, value in enumerate(VALUES)])
+    await service.create("mix_late", [{"pk": {"S": f"p{i}"}, "n": {"N": str(i)}} for i in range(5)])
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("code = 2705", ["p0", "p1"]),
+        ("2705 = code", ["p0", "p1"]),
+        ("code = '2705'", ["p0", "p1"]),
+        ("code = '2705-A'", ["p2"]),
+        ("code <> 2705", ["p3", "p6", "p7"]),
+        ("code > 100", ["p0", "p1", "p6", "p7"]),
+        ("code BETWEEN -4 AND (1000)", ["p3", "p6"]),
+        ("code IN (2705, -3.5)", ["p0", "p1", "p3"]),
+        ("code IN ('2705-A', '')", ["p2", "p4"]),
+        ("code IS NULL", ["p5"]),
+        ("d.code = 1000", ["p6"]),
+        ("code = 'true'", ["p8"]),
+        ("EXISTS (SELECT 1 FROM mix_late l WHERE d.code = 2705 AND l.n = 1)", ["p0", "p1"]),
+    ],
+)
+async def test_it_is_found_by_number_and_by_text(service: Service, condition: str, found: list[str]) -> None:
+    result = await service.run(f"SELECT pk FROM mix_codes d WHERE {condition} ORDER BY pk")
+    assert [row[0] for row in result.rows] == found
+
+
+async def test_the_shares_and_the_rule_are_told(service: Service) -> None:
+    (warning,) = (await service.run("SELECT pk FROM mix_codes WHERE code = 2705")).warnings
+    assert "also holds N in 38%" in warning
+    assert "those that are no numbers do not match" in warning
+
+
+async def test_an_integer_that_double_does_not_carry_is_not_compared_as_one(service: Service) -> None:
+    with pytest.raises(Failure, match="Could not convert"):
+        await service.run("SELECT pk FROM mix_codes WHERE code = 99999999999999999998")
+    assert await service.rows("SELECT pk FROM mix_codes WHERE code = '99999999999999999999'") == [["p7"]]
+
+
+async def test_one_late_text_does_not_break_everybodys_filter(service: Service) -> None:
+    assert await service.rows("SELECT count(*) FROM mix_late WHERE n > 1") == [[3]]
+    await service.put("mix_late", [{"pk": {"S": "late"}, "n": {"S": "many"}}])
+    assert await service.rows("SELECT count(*) FROM mix_late WHERE n > 1") == [[3]]
+    result = await service.run("SELECT pk FROM mix_late WHERE n >= 3 OR pk = 'late' ORDER BY pk")
+    assert result.rows == [["late"], ["p3"], ["p4"]]
+    assert any("also holds S" in warning for warning in result.warnings)
