@@ -115,6 +115,13 @@ class Settings(ServiceSettings):
     read_units: float = Field(
         default=50_000, gt=0, le=50_000, description="Most read units that one query may consume."
     )
+    read_price_usd: float | None = Field(
+        default=None,
+        ge=0,
+        description="US dollars that a million read units cost here. Otherwise costs are told by list prices, on "
+        "demand and provisioned.",
+        examples=["0.1"],
+    )
     query_processes: int = Field(
         default=6,
         ge=1,

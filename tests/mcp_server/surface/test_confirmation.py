@@ -71,6 +71,8 @@ async def test_a_large_scan_asks_with_what_it_takes_and_goes_on_after_a_yes(serv
     assert question["method"] == "elicitation/create"
     assert 'all of "shop.big": about ' in question["params"]["message"]
     assert "items" in question["params"]["message"]
+    assert "0.5 read units. It costs under $0.0000001 on demand" in question["params"]["message"]
+    assert "list price of us-east-1, for want of eu-central-1" in question["params"]["message"]
     answered = await call(served, inputResponses={"full_scan": YES}, requestState=result["requestState"])
     assert answered["result"]["structuredContent"]["rows"] == [[30]]
 

@@ -21,6 +21,7 @@ from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_log import LoggedUsage
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.issuer import OtherIssuer
+from mcp_server.domain.prices import Prices
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
@@ -108,6 +109,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: Sha
         cursor_key=configuration.cursor_key,
         clock=clock,
         limits=limits,
+        prices=Prices(settings.read_price_usd),
     )
     warm = anyio.Event()
 

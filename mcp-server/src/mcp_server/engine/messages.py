@@ -129,6 +129,11 @@ def computed_units(reads: Sequence[Read], schemas: Mapping[str, Schema]) -> tupl
     )
 
 
+def read_by_page() -> str:
+    """What a plan's text says of a statement whose pages are read one by one."""
+    return "These are the figures of all pages. A page reads until it is full, and the next one goes on from there."
+
+
 def cut(rows: int) -> str:
     """The warning that the result is larger than what is kept."""
     return f"The result was cut after {rows:,} rows, the most that one result may have."

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.admission import Admission
+from mcp_server.engine.costs import cost_in_words, costs_of
 from mcp_server.engine.execution import Execution, Options
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter, full_scan_refused
@@ -44,7 +46,9 @@ class QueryService:
         cursor_key: bytes,
         clock: Clock,
         limits: Limits,
+        prices: Prices | None = None,
     ) -> None:
+        self.prices = prices or Prices()
         self._schemas, self._clock, self._limits = schemas, clock, limits
         self.admission = Admission(limits)
         self._planner = Planner(schemas=schemas, catalog=catalog, heavy=heavy_planning, clock=clock)
@@ -114,5 +118,9 @@ class QueryService:
         large = plan.large_scans
         verdict = full_scan_refused(large, "it is large").message if large else "It may run as it is."
         reads = tuple(source.read for source in sources(plan.reads))
-        text = "\n".join((render_plan(reads), *messages.computed_units(reads, self._schemas.by_name)))
-        return Explanation(text, reads, plan.query.normalized_sql, verdict)
+        dollars, cost = costs_of(reads, self._schemas.by_name, self.prices)
+        lines = [render_plan(reads), cost_in_words(cost)]
+        if plan.resumable() is not None:
+            lines.append(messages.read_by_page())
+        text = "\n".join((*lines, *messages.computed_units(reads, self._schemas.by_name)))
+        return Explanation(text, reads, dollars, cost, plan.query.normalized_sql, verdict)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mcp_server.domain.prices import Dollars
 from mcp_server.domain.schema import Table
-from mcp_server.planning.plan import Read
+from mcp_server.planning.plan import Confidence, Read
 from mcp_server.ports.relational import ResultColumn
 
 StopReason = Literal["complete", "row_limit", "result_limit"]
@@ -36,11 +37,27 @@ class QueryResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What all reads of a query are expected to take; `basis` says whose prices the dollars are."""
+
+    items: int
+    pages: int
+    read_units: float
+    seconds: float
+    on_demand_usd: float
+    provisioned_usd: float
+    basis: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a query would be run, without reading for it."""
+    """How a query would be run, without reading for it, and what it costs: by read, and in all."""
 
     plan: str
     reads: tuple[Read, ...]
+    dollars: tuple[Dollars, ...]
+    cost: Cost
     normalized_sql: str
     verdict: str
 

@@ -1,9 +1,11 @@
 """Estimates of what reads take. DescribeTable's figures are hours old, and zero on some implementations."""
 
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 
 from mcp_server.domain.schema import Table
-from mcp_server.planning.plan import Estimate
+from mcp_server.planning.plan import Confidence, Estimate
 
 _ITEM_BYTES = 400
 """Taken for an item's size where it is not known."""
@@ -14,7 +16,14 @@ UNIT_BYTES = 4096
 _SECONDS_A_PAGE = 0.02
 _BYTES_A_SECOND = 20_000_000
 
-NOTHING = Estimate(items=0, pages=0, read_units=0.0, seconds=0.0)
+NOTHING = Estimate(items=0, pages=0, read_units=0.0, seconds=0.0, confidence="exact")
+
+_CONFIDENCE: tuple[Confidence, ...] = ("exact", "estimated", "guessed")
+
+
+def least_sure(confidences: Iterable[Confidence]) -> Confidence:
+    """How far a sum can be trusted."""
+    return max(confidences, key=_CONFIDENCE.index, default="exact")
 
 
 def table_bytes(table: Table) -> int:
@@ -30,11 +39,13 @@ def keys_estimate(table: Table, keys: int, *, consistent: bool) -> Estimate:
 
 def query_estimate(table: Table, queries: int, *, partition: float | None, share: float, consistent: bool) -> Estimate:
     """Queries that read `share` of a partition each; one of unknown size is as large as there are partitions."""
+    confidence: Confidence = "guessed" if partition is None or not _is_measured(table) else "estimated"
     partition = math.isqrt(table.item_count) if partition is None else partition
     items = max(1, math.ceil(partition * share)) * queries
     size = items * _item_bytes(table)
     units = read_units(size, requests=queries, consistent=consistent)
-    return _estimate(items, size, units, pages=max(queries, math.ceil(size / _PAGE_BYTES)), parallel=1)
+    whole = _estimate(items, size, units, pages=max(queries, math.ceil(size / _PAGE_BYTES)), parallel=1)
+    return replace(whole, confidence=confidence)
 
 
 def scan_estimate(table: Table, segments: int, *, consistent: bool) -> Estimate:
@@ -42,7 +53,8 @@ def scan_estimate(table: Table, segments: int, *, consistent: bool) -> Estimate:
     size = table_bytes(table)
     pages = max(segments, math.ceil(size / _PAGE_BYTES))
     units = read_units(size, requests=pages, consistent=consistent)
-    return _estimate(table.item_count, size, units, pages=pages, parallel=segments)
+    whole = _estimate(table.item_count, size, units, pages=pages, parallel=segments)
+    return replace(whole, confidence="estimated" if _is_measured(table) else "guessed")
 
 
 def first_estimate(table: Table, rows: int, whole: Estimate, *, consistent: bool) -> Estimate:
@@ -59,12 +71,18 @@ def both_estimates(keys: Estimate, items: Estimate) -> Estimate:
         pages=keys.pages + items.pages,
         read_units=keys.read_units + items.read_units,
         seconds=round(keys.seconds + items.seconds, 3),
+        confidence=least_sure((keys.confidence, items.confidence)),
     )
 
 
 def read_units(size: float, *, requests: int = 1, consistent: bool) -> float:
     """Read units for that many bytes: whole units, at least one per request; eventually consistent reads cost half."""
     return max(requests, math.ceil(size / UNIT_BYTES)) * (1.0 if consistent else 0.5)
+
+
+def _is_measured(table: Table) -> bool:
+    """Whether anything is known of its size."""
+    return bool(table.size_bytes and table.item_count)
 
 
 def _item_bytes(table: Table) -> int:

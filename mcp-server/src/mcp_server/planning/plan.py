@@ -78,6 +78,10 @@ class Request:
     arguments: Mapping[str, Any]
 
 
+Confidence = Literal["exact", "estimated", "guessed"]
+"""How far an estimate can be trusted: it follows from the statement, from statistics, or there are no statistics."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What a read is expected to take, from DescribeTable's figures."""
@@ -86,6 +90,7 @@ class Estimate:
     pages: int
     read_units: float
     seconds: float
+    confidence: Confidence = "estimated"
 
 
 @dataclass(frozen=True, slots=True)

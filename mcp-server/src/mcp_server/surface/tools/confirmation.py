@@ -1,10 +1,9 @@
 """Asks a person before a query scans a large table, where the client can ask (2026-07-28, elicitation)."""
 
-from collections.abc import Sequence
-
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 
-from mcp_server.planning.plan import Read
+from mcp_server.domain.prices import in_words
+from mcp_server.engine.results import Explanation
 from mcp_server.surface.call import Call
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
@@ -28,14 +27,17 @@ class Confirmations:
         self._clock, self._entropy, self._lifetime_seconds = clock, entropy, lifetime_seconds
         self._used: dict[str, float] = {}
 
-    def question(self, scans: Sequence[Read]) -> InputRequiredResult:
-        """Asks whether these scans may be made."""
+    def question(self, explanation: Explanation) -> InputRequiredResult:
+        """Asks whether the scans of a query may be made, with what all of it costs."""
+        scans, cost = [read for read in explanation.reads if read.access == "Scan"], explanation.cost
         takes = [
             f'all of "{scan.relation.table.schema}.{scan.relation.table.name}": about {scan.estimate.items:,} items, '
-            f"{scan.estimate.read_units:,.0f} read units"
+            f"{scan.estimate.read_units:,.1f} read units"
             for scan in scans
         ]
-        form = ElicitRequestFormParams(message=f"The query reads {'; '.join(takes)}. Go on?", requested_schema=_FORM)
+        costs = f"{in_words(cost.on_demand_usd)} on demand, {in_words(cost.provisioned_usd)} of provisioned capacity"
+        message = f"The query reads {'; '.join(takes)}. It costs {costs} ({cost.basis}). Go on?"
+        form = ElicitRequestFormParams(message=message, requested_schema=_FORM)
         return InputRequiredResult(
             input_requests={_QUESTION: ElicitRequest(params=form)}, request_state=self._entropy.token()
         )

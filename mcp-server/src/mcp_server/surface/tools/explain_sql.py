@@ -5,8 +5,10 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from mcp_server.domain.prices import Dollars
 from mcp_server.engine.queries import QueryService
-from mcp_server.planning.plan import Read
+from mcp_server.engine.results import Cost
+from mcp_server.planning.plan import Alternative, Confidence, Read
 from mcp_server.surface.call import Call
 from mcp_server.surface.tools import fields
 from mcp_server.surface.tools.served_tool import ServedTool, serve
@@ -27,6 +29,18 @@ class EstimateEntry(TypedDict):
     pages: int
     read_units: float
     seconds: float
+    confidence: Confidence
+    on_demand_usd: float
+    provisioned_usd: float
+
+
+class AlternativeEntry(TypedDict):
+    """Another way that would do as well, and was dearer."""
+
+    access: str
+    index: NotRequired[str]
+    items: int
+    read_units: float
 
 
 class RejectedEntry(TypedDict):
@@ -34,6 +48,7 @@ class RejectedEntry(TypedDict):
 
     name: str
     reason: str
+    read_units: float
 
 
 class ScanEntry(TypedDict):
@@ -52,7 +67,21 @@ class ScanEntry(TypedDict):
     ]
     residual_filters: Annotated[list[str], Field(description="Applied here, to what DynamoDB returns.")]
     rejected_indexes: list[RejectedEntry]
+    alternatives: list[AlternativeEntry]
     estimate: EstimateEntry
+
+
+class CostEntry(TypedDict):
+    """What all reads are expected to take."""
+
+    items: int
+    pages: int
+    read_units: float
+    seconds: float
+    on_demand_usd: float
+    provisioned_usd: float
+    basis: str
+    confidence: Confidence
 
 
 class PlanDescription(TypedDict):
@@ -60,6 +89,7 @@ class PlanDescription(TypedDict):
 
     plan: str
     scans: Annotated[list[ScanEntry], Field(description="One entry per read of a table.")]
+    cost: CostEntry
     normalized_sql: Annotated[str, Field(description="The statement as it was understood.")]
     verdict: Annotated[str, Field(description="Whether run_sql would run it, and what it would take.")]
 
@@ -76,7 +106,10 @@ def explain_sql(queries: QueryService) -> ServedTool:
         )
         return {
             "plan": explanation.plan,
-            "scans": [_scan(read) for read in explanation.reads],
+            "scans": [
+                _scan(read, dollars) for read, dollars in zip(explanation.reads, explanation.dollars, strict=True)
+            ],
+            "cost": _cost(explanation.cost),
             "normalized_sql": explanation.normalized_sql,
             "verdict": explanation.verdict,
         }
@@ -92,7 +125,31 @@ def explain_sql(queries: QueryService) -> ServedTool:
     )
 
 
-def _scan(read: Read) -> ScanEntry:
+def _cost(cost: Cost) -> CostEntry:
+    return {
+        "items": cost.items,
+        "pages": cost.pages,
+        "read_units": cost.read_units,
+        "seconds": cost.seconds,
+        "on_demand_usd": cost.on_demand_usd,
+        "provisioned_usd": cost.provisioned_usd,
+        "basis": cost.basis,
+        "confidence": cost.confidence,
+    }
+
+
+def _alternative(way: Alternative) -> AlternativeEntry:
+    entry: AlternativeEntry = {
+        "access": way.access,
+        "items": way.estimate.items,
+        "read_units": way.estimate.read_units,
+    }
+    if way.index is not None:
+        entry["index"] = way.index
+    return entry
+
+
+def _scan(read: Read, dollars: Dollars) -> ScanEntry:
     entry: ScanEntry = {
         "table": fields.names(read.relation.table)["qualified_name"],
         "access": read.access,
@@ -100,13 +157,22 @@ def _scan(read: Read) -> ScanEntry:
         "pushed_filters": list(read.pushed_filters),
         "residual_filters": list(read.residual_filters),
         "rejected_indexes": [
-            {"name": index.name, "reason": f"{index.reason}; it would take {index.saving}"} for index in read.rejected
+            {
+                "name": index.name,
+                "reason": f"{index.reason}; it would take {index.saving}",
+                "read_units": index.read_units,
+            }
+            for index in read.rejected
         ],
+        "alternatives": [_alternative(way) for way in read.alternatives],
         "estimate": {
             "items": read.estimate.items,
             "pages": read.estimate.pages,
             "read_units": read.estimate.read_units,
             "seconds": read.estimate.seconds,
+            "confidence": read.estimate.confidence,
+            "on_demand_usd": dollars.on_demand,
+            "provisioned_usd": dollars.provisioned,
         },
     }
     if read.index is not None:

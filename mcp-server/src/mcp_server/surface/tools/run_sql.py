@@ -12,9 +12,8 @@ from typing_extensions import TypedDict
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.queries import QueryService
-from mcp_server.engine.results import QueryResult, StopReason
+from mcp_server.engine.results import Explanation, QueryResult, StopReason
 from mcp_server.planning.cursor import MAX_LENGTH
-from mcp_server.planning.plan import Read
 from mcp_server.surface.call import Call
 from mcp_server.surface.tools.confirmation import Confirmations, can_ask
 from mcp_server.surface.tools.served_tool import ServedTool, serve
@@ -123,7 +122,7 @@ def run_sql(
         except Failure as failure:
             if failure.code is not FailureCode.FULL_SCAN_REFUSED or confirmed is False or not can_ask(call):
                 raise
-            return confirmations.question(await scans(call, arguments))
+            return confirmations.question(await explained(call, arguments))
         await call.log("debug", page["statistics"])
         return page
 
@@ -142,11 +141,10 @@ def run_sql(
                 watch=watch,
             )
 
-    async def scans(call: Call, arguments: RunSql) -> list[Read]:
-        explanation = await queries.explain_sql(
+    async def explained(call: Call, arguments: RunSql) -> Explanation:
+        return await queries.explain_sql(
             call.principal, sql=arguments.sql, schema_name=arguments.schema_name, parameters=arguments.values
         )
-        return [read for read in explanation.reads if read.access == "Scan"]
 
     return serve(
         answer,
