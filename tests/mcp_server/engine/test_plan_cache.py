@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -239,6 +240,33 @@ async def test_no_plan_is_found_by_who_may_not_see_its_tables(things: Service) -
         assert await planned(planner, things, sql, None, principal=EVE) is FailureCode.UNKNOWN_SCHEMA
         assert await planned(planner, things, short, None, principal=EVE) is FailureCode.UNKNOWN_TABLE
         assert await planned(planner, things, short, None, schema="narrow") is FailureCode.UNKNOWN_TABLE
+
+
+@only_doubles
+async def test_who_sees_a_table_differently_has_other_plans_of_it(things: Service, parsings: list[str]) -> None:
+    people = [{"pk": {"S": owner}, "owner": {"S": owner}, "level": {"N": "1"}} for owner in ("usr_ann", "usr_bob")]
+    await things.create("rul_people", people)
+    planner = planner_of(things)
+    bob = replace(ANN, subject="usr_bob")
+    sql = "SELECT * FROM rul_people WHERE owner = ?"
+    for turn, owner in enumerate(("usr_ann", "usr_bob", "usr_ann", "usr_bob", "usr_ann")):
+        parsings.clear()
+        for principal in (ANN, bob):
+            plan = await planned(planner, things, sql, [owner], principal=principal)
+            assert_same(plan, await planned(planner_of(things), things, sql, [owner], principal=principal))
+        assert turn < 4 or len(parsings) == 2  # those of the new planners
+        assert (await things.run(sql, parameters=[owner])).rows == (
+            [["usr_ann", 1, "usr_ann"]] if owner == "usr_ann" else []
+        )
+
+
+@only_doubles
+async def test_a_rule_for_rows_leaves_no_slot_for_its_column(things: Service) -> None:
+    await things.create("rul_parts", [{"pk": {"S": name}, "v": {"N": "1"}} for name in ("acme", "globex")])
+    service = things.queries()
+    for value in ("globex", "rest", "globex", "acme"):
+        got = await service.run_sql(ANN, sql="SELECT v FROM rul_parts WHERE pk = ?", parameters=[value])
+        assert got.rows == ([[1]] if value == "acme" else [])
 
 
 @only_doubles

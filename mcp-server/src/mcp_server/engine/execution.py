@@ -1,7 +1,7 @@
 """Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from mcp_server.domain.failures import Position
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, as_document
-from mcp_server.engine import messages
+from mcp_server.engine import direct, messages
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter, full_scan_refused
 from mcp_server.engine.plan_cache import Plan
@@ -179,7 +179,9 @@ class Execution:
         schema = self._schemas.by_name[read.relation.table.schema]
         position = resume.position if resume is not None else None
         try:
-            page = await self._streaming.page(schema, read, stream, position, max_rows=options.max_rows, meter=meter)
+            page = await self._streaming.page(
+                schema, read, plan.query, stream, position, max_rows=options.max_rows, meter=meter
+            )
         except EvaluationError as error:
             blamed = await _place(error, stream.statement, parsed)
             raise messages.evaluation_error(error, plan.reads, blamed) from error
@@ -203,16 +205,25 @@ class Execution:
     async def _compute(self, plan: Plan, parsed: Parsed, meter: Meter, *, materialise: bool) -> Result:
         async with Intakes(sources(plan.reads), lambda read: self._batches(read, meter), meter) as intakes:
             inputs = [self._input(one, materialise=materialise) for one in await intakes.opened()]
-            try:
-                return await self._relational.run(
-                    plan.query.statement,
-                    inputs,
-                    row_limit=self._limits.result_rows,
-                    byte_limit=self._limits.result_bytes,
-                )
-            except EvaluationError as error:
-                blamed = await _place(error, plan.query.statement, parsed)
-                raise messages.evaluation_error(error, plan.reads, blamed) from error
+            selected = plan.query.direct
+            if selected is None or selected.ordered or not self._limits.direct_rows:
+                return await self._evaluated(plan, parsed, inputs)
+            (only,) = inputs
+            async with aclosing(only.batches):
+                found = await direct.answer(selected, plan.reads[0].relation, only, self._limits)
+                return found if isinstance(found, Result) else await self._evaluated(plan, parsed, [found])
+
+    async def _evaluated(self, plan: Plan, parsed: Parsed, inputs: Sequence[Input]) -> Result:
+        try:
+            return await self._relational.run(
+                plan.query.statement,
+                inputs,
+                row_limit=self._limits.result_rows,
+                byte_limit=self._limits.result_bytes,
+            )
+        except EvaluationError as error:
+            blamed = await _place(error, plan.query.statement, parsed)
+            raise messages.evaluation_error(error, plan.reads, blamed) from error
 
     def _input(self, intake: Intake, *, materialise: bool) -> Input:
         source = intake.source

@@ -7,7 +7,10 @@ from mcp_server.planning.access_path import FULL_SCAN_ITEMS
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes of a page are its rows as JSON; bytes read are the lengths of DynamoDB's responses."""
+    """Bytes of a page are its rows as JSON; bytes read are the lengths of DynamoDB's responses.
+
+    The direct ones bound what is answered without the relational engine; without rows, nothing is.
+    """
 
     deadline_seconds: float = 30.0
     planning_seconds: float = 5.0
@@ -21,6 +24,8 @@ class Limits:
     read_pages: int = 10_000
     read_bytes: int = 2 << 30
     full_scan_items: int = FULL_SCAN_ITEMS
+    direct_rows: int = 1_000
+    direct_bytes: int = 256 << 10
     queries: int = 6
     queries_per_tenant: int = 4
     queries_per_principal: int = 2

@@ -1,23 +1,15 @@
 """Cuts results into pages: the first from a run, later ones from the spooled result that a cursor names."""
 
-from typing import Any
-
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.execution import Run, StreamedPage
+from mcp_server.engine.first_rows import first_rows
 from mcp_server.engine.limits import Limits
-from mcp_server.engine.planner import in_thread
 from mcp_server.engine.results import QueryResult, Statistics, StopReason
-from mcp_server.engine.rows import json_rows
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import CursorState, Reading, Spooled
-from mcp_server.ports.relational import Result
 from mcp_server.ports.spool import Spool, SpoolUnavailable
 from shared_kernel.clock import Clock
-
-FEW_ROWS = 100
-FEW_BYTES = 16 * 1024
-"""A result up to this size becomes JSON on the event loop: a thread would take longer to be reached."""
 
 
 class Pages:
@@ -34,7 +26,7 @@ class Pages:
         if isinstance(run.result, StreamedPage):
             return self._streamed(principal, run, run.result, started_at=started_at, query_digest=query_digest)
         result = run.result
-        rows = await _json_rows(result, max_rows, self._limits.page_bytes)
+        rows = await first_rows(result, max_rows, self._limits.page_bytes)
         warnings = messages.warnings(run.plan.reads)
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
@@ -102,7 +94,7 @@ class Pages:
         if part is None:
             raise messages.not_kept()
         result = part.result
-        rows = await _json_rows(result, max_rows, self._limits.page_bytes)
+        rows = await first_rows(result, max_rows, self._limits.page_bytes)
         end = place.offset + len(rows)
         next_cursor = None
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
@@ -119,13 +111,6 @@ class Pages:
             place=place, query_digest=query_digest, principal_digest=_owner(principal), expires_at=int(expires_at)
         )
         return cursors.seal(self._cursor_key, state)
-
-
-async def _json_rows(result: Result, max_rows: int, max_bytes: int) -> list[list[Any]]:
-    """The first rows as JSON values. Raises Failure."""
-    if result.table.num_rows <= FEW_ROWS and result.table.nbytes <= FEW_BYTES:
-        return json_rows(result, 0, max_rows, max_bytes)
-    return await in_thread(json_rows, result, 0, max_rows, max_bytes)
 
 
 def _owner(principal: Principal) -> str:

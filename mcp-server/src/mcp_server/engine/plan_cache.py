@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
+from mcp_server.domain.restriction import Restriction
 from mcp_server.domain.schema import Table
 from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.plan_slots import Template, by_name, fills
@@ -83,10 +84,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that planning sees, but the tables."""
+    """All that planning sees, but the tables; of these, what is kept from the caller."""
 
     sent: Sent
     schema: str
+    restrictions: frozenset[tuple[TableName, Restriction]]
     consistent: bool
 
 
@@ -102,6 +104,8 @@ def same_plan(one: Plan, other: Plan) -> bool:
         one.reads == other.reads
         and one.query.relations == other.query.relations
         and one.query.footprint == other.query.footprint
+        and one.query.stream == other.query.stream
+        and one.query.direct == other.query.direct
         and one.query.statement == other.query.statement
         and one.query.stream == other.query.stream
         and one.query.normalized_sql == other.query.normalized_sql
@@ -130,6 +134,12 @@ def sent(text: str, parameters: Parameters, slots: frozenset[str] = frozenset())
             return None
         typed.append((name, type(value), Slot.SLOT if name in slots else value))
     return Sent(text, tuple(typed), slots)
+
+
+def asked(statement: Sent, schema: str, tables: Mapping[TableName, Table], *, consistent: bool) -> Asked:
+    """What is asked of planning: callers who see tables differently do not drive out each other's plans."""
+    kept = frozenset((name, table.restriction) for name, table in tables.items() if table.restriction is not None)
+    return Asked(statement, schema, kept, consistent)
 
 
 class PlanCache:
@@ -162,26 +172,26 @@ class PlanCache:
         if shape is not None:
             self._slots.put(shape, slots, _weight(shape))
 
-    def plan(self, asked: Asked, tables: Mapping[TableName, Table]) -> Kept | None:
+    def plan(self, question: Asked, tables: Mapping[TableName, Table]) -> Kept | None:
         """The plan that was made from those very tables, or what is known of the one with slots."""
-        found = self._plans.get(asked)
+        found = self._plans.get(question)
         if found is None:
             return None
         if found.tables.keys() != tables.keys() or any(found.tables[name] is not tables[name] for name in tables):
-            self._plans.drop(asked)
+            self._plans.drop(question)
             return None
         return found.plan
 
     def keep_plan(
         self,
-        asked: Asked,
+        question: Asked,
         tables: Mapping[TableName, Table],
         plan: Kept,
         characters: int,
     ) -> None:
         """Remembers a plan, and the tables that it was made from; its statement has so many characters."""
-        weight = _LEAST_BYTES + _BYTES_A_CHARACTER * (len(asked.sent.text) + characters)
-        self._plans.put(asked, _Planned(tables, plan), weight)
+        weight = _LEAST_BYTES + _BYTES_A_CHARACTER * (len(question.sent.text) + characters)
+        self._plans.put(question, _Planned(tables, plan), weight)
 
 
 def _shape(text: str, parameters: Parameters) -> Sent | None:

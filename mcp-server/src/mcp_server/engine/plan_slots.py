@@ -4,13 +4,14 @@ A template holds no value that anybody sent. It is kept only if filling it with 
 that these values lead to by themselves.
 """
 
+from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from mcp_server.domain.schema import AttributeType, Column, Index, Table, TypeKind
 from mcp_server.planning.plan import Relation
-from mcp_server.planning.predicate import Comparison, Predicate
+from mcp_server.planning.predicate import Comparison, Predicate, columns_of
 from mcp_server.sql.gate.parameters import JsonValue, Parameters
 
 LONGEST_TEXT = 255
@@ -71,12 +72,19 @@ def marked(text: str, parameters: Parameters, names: Container[str] | None = Non
 
 
 def carries(relation: Relation, marks: Mapping[str, str]) -> bool:
-    """Whether each slot is compared with a column of its own type, all values of which are of one type."""
-    kept = [str(one.predicate.value) for one in relation.conjuncts if _is_simple(one.predicate, relation)]
+    """Whether each slot is compared with a column of its own type, of which no other condition speaks.
+
+    `relation` is as it is read: a rule for its rows, or the parts of a virtual table's keys, are conditions too.
+    """
+    if relation.table.virtual is not None:
+        return False
+    said = [one.predicate for one in relation.conjuncts if one.predicate is not None]
+    spoken = Counter(name for predicate in said for name in columns_of(predicate))
+    kept = [str(one.value) for one in said if _is_simple(one, relation) and spoken[one.column] == 1]
     return all(kept.count(mark) == 1 for mark in marks)
 
 
-def _is_simple(predicate: Predicate | None, relation: Relation) -> TypeGuard[Comparison]:
+def _is_simple(predicate: Predicate, relation: Relation) -> TypeGuard[Comparison]:
     if not isinstance(predicate, Comparison):
         return False
     column = relation.table.column(predicate.column)

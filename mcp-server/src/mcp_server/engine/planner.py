@@ -10,7 +10,7 @@ from mcp_server.access.policy import Deny, decide
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
-from mcp_server.engine.plan_cache import UNTRIED, Asked, Plan, PlanCache, Sent, Unslotted, same_plan, sent
+from mcp_server.engine.plan_cache import UNTRIED, Asked, Plan, PlanCache, Sent, Unslotted, asked, same_plan, sent
 from mcp_server.engine.plan_slots import Template, Unfit, by_name, carries, marked
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import denied, find_tables
@@ -132,42 +132,42 @@ class Planner:
     ) -> Plan:
         key = parsed.key
         if key is not None and key.slots:
-            plan = await self._filled(parsed, Asked(key, schema_name, consistent), tables)
+            plan = await self._filled(parsed, asked(key, schema_name, tables, consistent=consistent), tables)
             if plan is not None:
                 return plan
             key = sent(parsed.text, parsed.parameters)
         if key is None:
             return await self._planned(parsed, schema_name, tables, consistent=consistent)
-        asked = Asked(key, schema_name, consistent)
-        known = self._cache.plan(asked, tables)
+        question = asked(key, schema_name, tables, consistent=consistent)
+        known = self._cache.plan(question, tables)
         if isinstance(known, Plan):
             return known
         plan = await self._planned(parsed, schema_name, tables, consistent=consistent)
-        self._cache.keep_plan(asked, tables, plan, len(plan.query.statement))
+        self._cache.keep_plan(question, tables, plan, len(plan.query.statement))
         return plan
 
-    async def _filled(self, parsed: Parsed, asked: Asked, tables: Mapping[TableName, Table]) -> Plan | None:
+    async def _filled(self, parsed: Parsed, question: Asked, tables: Mapping[TableName, Table]) -> Plan | None:
         """The plan with the values in its slots; None where the plan depends on them."""
-        known = self._cache.plan(asked, tables)
+        known = self._cache.plan(question, tables)
         if isinstance(known, Template):
             return known.filled(by_name(parsed.parameters))
         if isinstance(known, Unslotted):
             return None
-        plan = await self._planned(parsed, asked.schema, tables, consistent=asked.consistent)
-        template = await self._template(parsed, plan, asked, tables)
-        self._cache.keep_plan(asked, tables, template or Unslotted(), 2 * len(plan.query.statement))
+        plan = await self._planned(parsed, question.schema, tables, consistent=question.consistent)
+        template = await self._template(parsed, plan, question, tables)
+        self._cache.keep_plan(question, tables, template or Unslotted(), 2 * len(plan.query.statement))
         return plan
 
     async def _template(
-        self, parsed: Parsed, plan: Plan, asked: Asked, tables: Mapping[TableName, Table]
+        self, parsed: Parsed, plan: Plan, question: Asked, tables: Mapping[TableName, Table]
     ) -> Template[Plan] | None:
         """A template that gives that plan for the statement as it was sent."""
-        values, marks = marked(parsed.text, parsed.parameters, asked.sent.slots)
+        values, marks = marked(parsed.text, parsed.parameters, question.sent.slots)
         try:
             statement = await light_statement(parsed.text, values)
             with_marks = Parsed(parsed.text, values, parsed.tables, statement, None)
-            model = await self._planned(with_marks, asked.schema, tables, consistent=asked.consistent)
-            if len(model.query.relations) != 1 or not carries(model.query.relations[0], marks):
+            model = await self._planned(with_marks, question.schema, tables, consistent=question.consistent)
+            if len(model.reads) != 1 or not carries(model.reads[0].relation, marks):
                 return None
             template = Template(replace(model, query=model.query.with_normalized_sql()), marks)
         except (Failure, Unfit):

@@ -12,14 +12,15 @@ from typing import Any
 import pyarrow as pa
 
 from mcp_server.domain.schema import Schema
+from mcp_server.engine import direct
+from mcp_server.engine.first_rows import first_rows
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
-from mcp_server.engine.planner import in_thread
-from mcp_server.engine.rows import json_rows
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import START, Key, Position, Stream
 from mcp_server.ports.items import ItemSource, Stretch
 from mcp_server.ports.relational import Input, RelationalEngine, Result, ResultColumn
+from mcp_server.sql.binding.bind import Query
 
 FEW_ITEMS, MANY_ITEMS = 100, 5_000
 """Items that are looked at first for rows that meet conditions; above so many, a response is as large as it can be."""
@@ -54,7 +55,15 @@ class Streaming:
         self._items, self._relational, self._limits = items, relational, limits
 
     async def page(
-        self, schema: Schema, read: Read, stream: Stream, position: Position | None, *, max_rows: int, meter: Meter
+        self,
+        schema: Schema,
+        read: Read,
+        query: Query,
+        stream: Stream,
+        position: Position | None,
+        *,
+        max_rows: int,
+        meter: Meter,
     ) -> PageOfRows:
         """The next rows of a resumable read of a table of the schema. Raises what its ports raise."""
         started = position or START
@@ -72,22 +81,27 @@ class Streaming:
             for (number, after), stretch in zip(turn, stretches, strict=True):
                 piece = _Piece(number, after, stretch, None, ())
                 if stretch.items is not None:
-                    result = await self._evaluated(read, stream, stretch.items)
+                    result = await self._evaluated(read, query, stream, stretch.items)
                     columns, piece = result.columns, _piece(number, after, stretch, result)
                     size += piece.rows.nbytes if piece.rows is not None else 0
                 made.append(piece)
             filling.add(made)
             pieces += made
         if not columns:
-            columns = (await self._evaluated(read, stream, None)).columns
+            columns = (await self._evaluated(read, query, stream, None)).columns
         found = [piece.rows for piece in pieces if piece.rows is not None]
         rows: list[list[Any]] = []
         if found:
             result = Result(columns[:-1], pa.concat_tables(found), complete=True)
-            rows = await in_thread(json_rows, result, 0, max_rows, self._limits.page_bytes)
+            rows = await first_rows(result, max_rows, self._limits.page_bytes)
         return PageOfRows(columns[:-1], rows, _after(started, pieces, len(rows), len(read.requests)))
 
-    async def _evaluated(self, read: Read, stream: Stream, items: pa.RecordBatch | None) -> Result:
+    async def _evaluated(self, read: Read, query: Query, stream: Stream, items: pa.RecordBatch | None) -> Result:
+        few = items is None or (
+            items.num_rows <= self._limits.direct_rows and items.nbytes <= self._limits.direct_bytes
+        )
+        if query.direct is not None and few and self._limits.direct_rows:
+            return direct.numbered(query.direct, read.relation, self._items.arrow_schema(read), items)
         schema = self._items.arrow_schema(read).append(_NUMBER)
 
         async def numbered() -> AsyncGenerator[pa.RecordBatch]:

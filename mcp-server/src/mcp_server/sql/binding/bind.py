@@ -14,9 +14,11 @@ from mcp_server.access.footprint import Footprint, TableAccess
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
 from mcp_server.planning.access_path import plan_read, read_nothing
+from mcp_server.planning.direct import Direct
 from mcp_server.planning.plan import Read, Relation
 from mcp_server.planning.stages import staged
 from mcp_server.planning.streaming import Stream
+from mcp_server.sql.binding.direct import direct_of
 from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
 from mcp_server.sql.binding.mixed_values import compare_numbers
@@ -46,13 +48,14 @@ class Query:
 
     `statement` is SQL for the relational engine, in which each table reference is the name of one of `relations`
     (`r0`, `r1`, …); a relation's columns are taken by position. `stream` is there where the statement can be run over
-    one part of its table after the other.
+    one part of its table after the other, `direct` where it needs no such engine.
     """
 
     statement: str
     relations: tuple[Relation, ...]
     footprint: Footprint
     stream: Stream | None
+    direct: Direct | None
     _tree: exp.Query
     _mark: str
     _normalized: str | None = None
@@ -129,9 +132,11 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
         relations = (with_goal(relations[0], goal_of(query, found[0])),)
         stream = stream_of(query, found[0])
     restore_names(query, spelling, renamed, lambda column: _catalogue_name(column, found))
+    direct = direct_of(query, found[0], relations[0]) if len(relations) == 1 else None
     for relation, reference in zip(relations, found, strict=True):
         _rename(reference, relation, spelling)
-    return Query(to_sql(query), relations, _footprint(found), with_statement(stream, query), query, names.mark)
+    stream = with_statement(stream, query)
+    return Query(to_sql(query), relations, _footprint(found), stream, direct, query, names.mark)
 
 
 def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> dict[TableName, Table]:

@@ -1,0 +1,91 @@
+"""Which bound statements select columns of one table's rows as they are, so that no relational engine is needed."""
+
+from sqlglot import exp
+
+from mcp_server.domain.names import fold
+from mcp_server.domain.schema import Column, ColumnType, TypeKind
+from mcp_server.planning.direct import Direct, Output, simple
+from mcp_server.planning.plan import Relation
+from mcp_server.planning.predicate import Predicate
+from mcp_server.sql.binding.references import Reference
+from mcp_server.sql.lowering.conditions import conjuncts_of
+from mcp_server.sql.lowering.predicates import read_condition
+
+_CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit"})
+_TABLE = frozenset({"this", "db", "alias"})
+_SCALARS = frozenset(
+    {
+        *(TypeKind.VARCHAR, TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE),
+        *(TypeKind.BOOLEAN, TypeKind.DATE, TypeKind.BLOB),
+    }
+)
+
+
+def direct_of(query: exp.Query, reference: Reference, relation: Relation) -> Direct | None:
+    """What a statement whose only reference to a table that is selects, its outputs by their final names; else None."""
+    if not isinstance(query, exp.Select) or _parts(query) - _CLAUSES or reference.materialise:
+        return None
+    from_ = query.args.get("from_")
+    if from_ is None or from_.this is not reference.node or _parts(reference.node) - _TABLE:
+        return None
+    limit = query.args.get("limit")
+    if limit is not None and not (isinstance(limit, exp.Limit) and _parts(limit) == {"expression"}):
+        return None
+    rows = _rows(limit.expression) if limit is not None else None
+    conditions = _conditions(query, reference, relation)
+    outputs = _outputs(query, reference, relation)
+    if conditions is None or outputs is None or (limit is not None and rows is None):
+        return None
+    return Direct(outputs, conditions, rows, ordered=query.args.get("order") is not None)
+
+
+def _parts(node: exp.Expr) -> set[str]:
+    return {part for part, value in node.args.items() if value}
+
+
+def _rows(node: exp.Expr) -> int | None:
+    if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdecimal() or len(node.name) > 9:
+        return None
+    return int(node.name)
+
+
+def _conditions(query: exp.Select, reference: Reference, relation: Relation) -> tuple[Predicate, ...] | None:
+    """The conjuncts of WHERE, where it is certain which rows they keep."""
+    where = query.args.get("where")
+    columns = {column.name: column for column in relation.columns}
+    found: list[Predicate] = []
+    for one in conjuncts_of(where.this if where is not None else None):
+        reading = read_condition(one.expression, lambda column: _column(column, reference, relation))
+        if reading is None or not reading.faithful or not simple(reading.predicate, columns):
+            return None
+        found.append(reading.predicate)
+    return tuple(found)
+
+
+def _column(column: exp.Column, reference: Reference, relation: Relation) -> Column | None:
+    name = reference.spelt.get(column.name) if column.table == reference.node.alias_or_name else None
+    return next((one for one in relation.columns if one.name == name), None)
+
+
+def _outputs(query: exp.Select, reference: Reference, relation: Relation) -> tuple[Output, ...] | None:
+    found: list[Output] = []
+    for projection in query.expressions:
+        column = projection.this if isinstance(projection, exp.Alias) else projection
+        if not isinstance(column, exp.Column) or not isinstance(column.this, exp.Identifier):
+            return None
+        known = _column(column, reference, relation)
+        if known is None or not _passes(known.type):
+            return None
+        found.append(Output(projection.alias_or_name, relation.columns.index(known)))
+    # DuckDB tells columns of one name apart by other names.
+    return tuple(found) if len({fold(output.name) for output in found}) == len(found) else None
+
+
+def _passes(type_: ColumnType) -> bool:
+    """Whether values of the type come out of DuckDB as they went in, their type under the same name.
+
+    Structs do not: DuckDB writes their fields in its own way.
+    """
+    if type_.kind is TypeKind.LIST:
+        return type_.element is not None and type_.element.kind in _SCALARS
+    return type_.kind in _SCALARS or type_.kind is TypeKind.JSON
