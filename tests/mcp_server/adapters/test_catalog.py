@@ -116,7 +116,7 @@ async def test_columns_are_found_typed_and_ordered(place: Place) -> None:
         ("Day", "DATE"),
         ("amount", "DECIMAL(38,1)"),
         ("mixed", "VARCHAR"),
-        ("rare attribute!", "JSON"),
+        ("rare attribute!", "STRUCT(a VARCHAR)"),
         ("zebra", "VARCHAR"),
     ]
     assert find(table, "mixed").notes == ("mostly N, also holds S in 3% of sampled values; read as text",)

@@ -57,11 +57,11 @@ async def read(served: Exchanges, uri: str, era: Era = MODERN, principal: Princi
 async def test_lists_hold_what_the_tokens_scopes_allow(served: Exchanges, era: Era) -> None:
     expected = {
         ANN: (
-            ["reference-sql", "reference-functions", "reference-limitations", "schemas"],
+            ["reference-sql", "reference-functions", "reference-limitations", "schemas", "view"],
             ["table"],
             ["explore_data", "write_query", "optimize_query"],
         ),
-        QUERYING: (["reference-sql", "reference-functions", "reference-limitations"], [], ["optimize_query"]),
+        QUERYING: (["reference-sql", "reference-functions", "reference-limitations", "view"], [], ["optimize_query"]),
         BROWSING: (["schemas"], ["table"], []),
     }
     for principal, lists in expected.items():

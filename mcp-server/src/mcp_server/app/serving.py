@@ -25,6 +25,7 @@ from mcp_server.surface.prompts.write_query import write_query
 from mcp_server.surface.resources.references import references
 from mcp_server.surface.resources.schemas import schemas
 from mcp_server.surface.resources.table import table
+from mcp_server.surface.resources.view import view
 from mcp_server.surface.server import STATE_SECONDS, Surface
 from mcp_server.surface.subscriptions import Subscriptions
 from mcp_server.surface.tools.confirmation import Confirmations
@@ -115,7 +116,7 @@ def product(engine: Engine, confirmations: Confirmations) -> Offer:
     )
     return Offer(
         tools=(list_schemas(engine.browsing, tools), *tools),
-        resources=(*references(engine.limits), schemas(engine.browsing)),
+        resources=(*references(engine.limits), schemas(engine.browsing), view()),
         templates=(table(engine.browsing),),
         prompts=(explore_data(engine.browsing), write_query(engine.browsing), optimize_query(engine.browsing)),
     )

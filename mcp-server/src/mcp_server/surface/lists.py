@@ -22,6 +22,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.surface.call import Call
 from mcp_server.surface.completion import suggestions
 from mcp_server.surface.offer import Offer
+from mcp_server.surface.resources.view import EXTENSION
 
 Begin = Callable[..., Awaitable[Call]]
 
@@ -35,7 +36,10 @@ class Lists:
     async def tools(self, context: ServerRequestContext[Any], params: PaginatedRequestParams) -> ListToolsResult:
         """The tools that the caller may call."""
         scopes = await self._scopes(context, params)
-        return ListToolsResult(tools=[tool.definition for tool in self._offer.tools if tool.scopes <= scopes])
+        shown = [tool.definition for tool in self._offer.tools if tool.scopes <= scopes]
+        if not _may_show(context):
+            shown = [tool.model_copy(update={"meta": None}) if tool.meta is not None else tool for tool in shown]
+        return ListToolsResult(tools=shown)
 
     async def resources(
         self, context: ServerRequestContext[Any], params: PaginatedRequestParams
@@ -80,3 +84,9 @@ class Lists:
         if params.cursor is not None:
             raise MCPError(code=INVALID_PARAMS, message="Unknown cursor")
         return (await self._begin(context)).principal.scopes
+
+
+def _may_show(context: ServerRequestContext[Any]) -> bool:
+    """Whether the client may be a host of MCP Apps: one of the handshake revisions said so in another exchange."""
+    capabilities = context.session.client_capabilities
+    return capabilities is None or EXTENSION in (capabilities.extensions or {})

@@ -24,6 +24,7 @@ from mcp_server.surface.instructions import instructions
 from mcp_server.surface.lists import Lists
 from mcp_server.surface.log_levels import LogLevels
 from mcp_server.surface.offer import Offer
+from mcp_server.surface.resources import view
 from mcp_server.surface.spans import Spans
 from mcp_server.surface.subscriptions import Subscriptions
 from shared_kernel.clock import Clock
@@ -66,6 +67,8 @@ class Surface:
         )
         tools = [tool.definition.name for tool in offer.tools]
         server.middleware[:] = [Spans(tools, lambda method: server.get_request_handler(method) is not None)]
+        if offer.resource(view.URI) is not None:
+            server.extensions[view.EXTENSION] = {}
         security = RequestStateSecurity(keys=[state_key], ttl=STATE_SECONDS, bind_principal=_bound_to)
         server.middleware.append(RequestStateBoundary(security, default_audience=title))
         server.add_request_handler("tools/list", PaginatedRequestParams, lists.tools)

@@ -10,6 +10,7 @@ from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import Cost
 from mcp_server.planning.plan import Alternative, Confidence, Read
 from mcp_server.surface.call import Call
+from mcp_server.surface.resources import view
 from mcp_server.surface.tools import fields
 from mcp_server.surface.tools.served_tool import ServedTool, serve
 from mcp_server.surface.tools.statement import StatementArguments
@@ -122,6 +123,7 @@ def explain_sql(queries: QueryService) -> ServedTool:
         scopes=frozenset({scope.QUERY}),
         arguments=StatementArguments,
         result=PlanDescription,
+        meta=view.OF_TOOL,
     )
 
 

@@ -69,8 +69,9 @@ def serve(
     scopes: frozenset[str],
     arguments: type[_Arguments],
     result: type[_Result],
+    meta: Mapping[str, Any] | None = None,
 ) -> ServedTool:
-    """A tool that only reads. `result` is a TypedDict whose fields describe themselves."""
+    """A tool that only reads. `result` is a TypedDict whose fields describe themselves; `meta` is for extensions."""
     definition = ToolDefinition(
         name=name,
         title=title,
@@ -78,6 +79,7 @@ def serve(
         input_schema=json_schema.of_arguments(arguments),
         output_schema=json_schema.of_result(result),
         annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
+        _meta=dict(meta) if meta is not None else None,
     )
     return ServedTool(definition, scopes, arguments, call)
 

@@ -1,0 +1,36 @@
+"""The view of results and plans, for hosts of MCP Apps.
+
+https://github.com/modelcontextprotocol/ext-apps/blob/main/specification/2026-01-26/apps.mdx
+"""
+
+from mcp.types import Resource, TextResourceContents
+
+from mcp_server.surface import view as document
+from mcp_server.surface.call import Call
+from mcp_server.surface.resources.served_resource import Contents, ServedResource
+from shared_kernel import scope
+
+EXTENSION = "io.modelcontextprotocol/ui"
+URI = "ui://dynamosql/view"
+OF_TOOL = {"ui": {"resourceUri": URI}}
+"""The `_meta` of a tool whose results it shows."""
+
+_MIME_TYPE = "text/html;profile=mcp-app"
+# It fetches nothing, so its host need let nothing through.
+_OF_CONTENTS = {"ui": {"csp": {"connectDomains": [], "resourceDomains": []}, "prefersBorder": True}}
+
+
+def view() -> ServedResource:
+    """The view as a resource."""
+
+    async def read(_call: Call) -> Contents:
+        return [TextResourceContents(uri=URI, mime_type=_MIME_TYPE, text=document.page(), _meta=_OF_CONTENTS)]
+
+    definition = Resource(
+        uri=URI,
+        name="view",
+        title="Results and plans",
+        description="Shows a result as a table and a chart, and a plan as a tree.",
+        mime_type=_MIME_TYPE,
+    )
+    return ServedResource(definition, frozenset({scope.QUERY}), read)

@@ -1,0 +1,205 @@
+"""The view in a browser, in a host that speaks the protocol of MCP Apps and lets it fetch nothing."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import BrowserContext, FrameLocator, Page
+
+from mcp_server.surface import view
+from mcp_server.surface.resources.view import EXTENSION, URI
+from tests.support.browser import Browser
+from tests.support.demo_data import DemoTables
+from tests.support.mcp_wire import ERAS, MODERN, Era, Wire, rpc_reply
+from tests.support.services import AuthServer, McpServer
+
+pytestmark = pytest.mark.slow
+
+HOST = """<!doctype html><meta charset="utf-8"><body style="margin:0">
+<script>
+  const seen = [], frame = document.createElement("iframe");
+  frame.setAttribute("sandbox", "allow-scripts");
+  frame.style.cssText = "width:820px;height:640px;border:0";
+  const context = () => ({ theme: window.theme, styles: { variables: window.variables ?? {} } });
+  const send = (message) => frame.contentWindow.postMessage({ jsonrpc: "2.0", ...message }, "*");
+  addEventListener("message", ({ data, source }) => {
+    if (source !== frame.contentWindow) return;
+    seen.push(data);
+    if (data.method === "ui/initialize") {
+      const hostInfo = { name: "harness", version: "1" };
+      const result = { protocolVersion: "2026-01-26", hostInfo, hostCapabilities: {}, hostContext: context() };
+      send({ id: data.id, result });
+    }
+    if (data.method === "ui/notifications/initialized")
+      send({ method: "ui/notifications/tool-result", params: window.result });
+  });
+  const open_ = (html) => { frame.srcdoc = html; document.body.append(frame); };
+</script>"""
+CSP = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+"""What a host applies to a view that asks for nothing (apps.mdx, Content Security Policy)."""
+
+
+def shown(
+    browser: Browser, result: dict[str, Any], look: Callable[[Page, FrameLocator], None], *, theme: str = "light"
+) -> None:
+    """Shows a tool's result as a host does, and looks at it; nothing may be fetched, and no script may fail."""
+
+    def use(context: BrowserContext) -> None:
+        page = context.new_page()
+        wrong: list[str] = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: wrong.append(request.url))
+        page.set_content(HOST)
+        html = view.page().replace("<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{CSP}">', 1)
+        page.evaluate(
+            "([html, result, theme]) => { Object.assign(window, {result, theme}); open_(html); }", [html, result, theme]
+        )
+        look(page, page.frame_locator("iframe"))
+        assert [each for each in wrong if not each.startswith(("about:", "data:"))] == []
+
+    browser.visit(use)
+
+
+def rows(columns: list[tuple[str, str]], values: list[list[Any]], **more: Any) -> dict[str, Any]:
+    """The result of run_sql."""
+    document = {
+        "columns": [{"name": name, "type": type_} for name, type_ in columns],
+        "rows": values,
+        "row_count": len(values),
+        "next_cursor": None,
+        "stop_reason": "complete",
+        "statistics": {"plan_ms": 1, "exec_ms": 1, "items_read": 1234, "pages_read": 1, "read_units": 12.5},
+        "warnings": [],
+    }
+    return {"content": [], "structuredContent": document | more}
+
+
+SALES = rows(
+    [("region", "VARCHAR"), ("total", "DECIMAL(38,2)"), ("orders", "BIGINT")],
+    [["Oslo", "9.50", 3], ["Lyon", "100.25", 12], [None, None, None], ["Accra", "-20.00", 7]],
+    warnings=['Column "x" is read as text.'],
+)
+
+
+def column(frame: FrameLocator, place: int) -> list[str]:
+    """The texts of a column."""
+    return frame.locator(f"tbody tr td:nth-child({place})").all_inner_texts()
+
+
+def test_rows_are_a_table_that_sorts_by_value(browser: Browser) -> None:
+    def look(page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("heading", name="4 rows").wait_for()
+        assert "1,234 items read · 12.5 read units" in frame.locator(".facts").inner_text()
+        assert frame.locator(".notes").inner_text() == 'Column "x" is read as text.'
+        assert column(frame, 1) == ["Oslo", "Lyon", "null", "Accra"]
+        header = frame.get_by_role("button", name="total")
+        header.click()
+        assert column(frame, 2) == ["-20.00", "9.50", "100.25", "null"]
+        assert frame.locator("th").nth(1).get_attribute("aria-sort") == "ascending"
+        header.press("Enter")
+        assert column(frame, 2) == ["100.25", "9.50", "-20.00", "null"]
+        sizes = page.evaluate("seen.filter(one => one.method === 'ui/notifications/size-changed').length")
+        assert sizes >= 1
+
+    shown(browser, SALES, look)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_numbers_are_drawn(browser: Browser, theme: str) -> None:
+    def look(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("tab", name="Chart").click()
+        canvas = frame.get_by_role("img", name="total, orders by region")
+        canvas.wait_for()
+        drawn = canvas.evaluate(
+            "c => new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size"
+        )
+        assert drawn > 10
+        assert frame.locator("html").get_attribute("data-theme") == theme
+        ground = frame.locator("body").evaluate("b => getComputedStyle(b).backgroundColor")
+        assert ground == ("rgb(255, 255, 255)" if theme == "light" else "rgb(28, 29, 32)")
+        frame.get_by_role("tab", name="Table").click()
+        assert column(frame, 1)[0] == "Oslo"
+
+    shown(browser, SALES, look, theme=theme)
+
+
+def test_hostile_values_are_texts(browser: Browser) -> None:
+    hostile = "<img src=x onerror=\"parent.postMessage({jsonrpc:'2.0',method:'broken'},'*')\"><script>1</script>"
+    result = rows(
+        [(hostile, "VARCHAR"), ("n", "JSON")],
+        [[hostile, {"a": hostile}], ["x" * 100_000, [1, None]], ["\u202e\x00", None]],
+        warnings=[hostile],
+    )
+
+    def look(page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("heading", name="3 rows").wait_for()
+        assert column(frame, 1)[0] == hostile
+        assert frame.locator("img").count() == 0
+        assert len(column(frame, 1)[1]) == 500
+        assert not page.evaluate("seen.some(one => one.method === 'broken')")
+
+    shown(browser, result, look)
+
+
+def test_a_thousand_rows_and_none(browser: Browser) -> None:
+    def many(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("heading", name="1,000 rows").wait_for()
+        assert frame.locator("tbody tr").count() == 1000
+
+    def none(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("heading", name="0 rows").wait_for()
+        assert frame.get_by_role("tab").count() == 0
+
+    shown(
+        browser, rows([("n", "BIGINT"), ("d", "DATE")], [[n, "2026-01-01"] for n in range(1000)], next_cursor="c"), many
+    )
+    shown(browser, rows([("n", "BIGINT")], []), none)
+
+
+def test_a_failure_says_what_to_do(browser: Browser) -> None:
+    failure = {"code": "unknown_table", "message": "There is no table x.", "next_action": "Call list_tables."}
+
+    def look(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_text("There is no table x.").wait_for()
+        assert frame.get_by_text("Call list_tables.").is_visible()
+
+    shown(browser, {"isError": True, "content": [{"type": "text", "text": json.dumps(failure)}]}, look)
+
+
+def test_what_the_server_answers_is_shown(
+    browser: Browser, auth_server: AuthServer, mcp_server: McpServer, demo_tables: DemoTables
+) -> None:
+    """The whole way: the tool names the view, the resource is it, and shows what the tools answer."""
+    del demo_tables
+    wire = Wire(mcp_server.resource, auth_server.token())
+    [contents] = wire.result("resources/read", {"uri": URI})["contents"]
+    assert contents["text"] == view.page()
+    assert contents["mimeType"] == "text/html;profile=mcp-app"
+    sql = "SELECT n_name, n_regionkey FROM nation WHERE n_nationkey IN ('1', '2') ORDER BY 1"
+    for tool, text in (("run_sql", "ARGENTINA"), ("explain_sql", "nation")):
+        result = wire.result("tools/call", {"name": tool, "arguments": {"sql": sql.replace("'", "")}})
+
+        def look(_page: Page, frame: FrameLocator, text: str = text) -> None:
+            frame.get_by_text(text).first.wait_for()
+
+        shown(browser, result, look)
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("hosts", [True, False])
+def test_the_view_is_offered_to_those_who_can_show_it(
+    auth_server: AuthServer, mcp_server: McpServer, era: Era, *, hosts: bool
+) -> None:
+    request = Wire(mcp_server.resource, auth_server.token(), era).request("tools/list")
+    document = json.loads(request.content)
+    if era == MODERN:
+        capabilities = {"extensions": {EXTENSION: {"mimeTypes": ["text/html;profile=mcp-app"]}}} if hosts else {}
+        document["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities
+    headers = {name: value for name, value in request.headers.items() if name != "content-length"}
+    tools = rpc_reply(httpx2.post(mcp_server.resource, json=document, headers=headers))["result"]["tools"]
+    named = {tool["name"]: tool.get("_meta", {}).get("ui", {}).get("resourceUri") for tool in tools}
+    # The handshake revisions say what they can in another exchange, which nobody remembers.
+    expected = URI if hosts or era != MODERN else None
+    assert (named["run_sql"], named["explain_sql"], named["list_tables"]) == (expected, expected, None)
