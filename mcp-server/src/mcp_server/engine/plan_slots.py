@@ -120,7 +120,7 @@ class Template(Generic[_Whole]):
         made: list[Any] = []
         for step in self._steps:
             made.append(step(made, values))
-        whole: _Whole = _resolved(self._whole, made)
+        whole: _Whole = made[self._whole.step] if isinstance(self._whole, _Made) else self._whole
         return whole
 
     def _part(self, value: Any) -> Any:
@@ -179,10 +179,6 @@ def _any_made(parts: Sequence[Any]) -> bool:
     return any(isinstance(part, _Made) for part in parts)
 
 
-def _resolved(part: Any, made: Sequence[Any]) -> Any:
-    return made[part.step] if isinstance(part, _Made) else part
-
-
 def _whole(name: str) -> _Step:
     return lambda _made, values: values[name]
 
@@ -196,15 +192,31 @@ def _joined(pieces: Sequence[tuple[str, str | None]]) -> _Step:
 
 
 def _mapping(keys: Sequence[Any], parts: Sequence[Any]) -> _Step:
-    return lambda made, _values: dict(zip(keys, [_resolved(part, made) for part in parts], strict=True))
+    together = _together(parts)
+    return lambda made, _values: dict(zip(keys, together(made), strict=True))
 
 
 def _sequence(type_: type[Any], parts: Sequence[Any]) -> _Step:
-    return lambda made, _values: type_([_resolved(part, made) for part in parts])
+    together = _together(parts)
+    return lambda made, _values: type_(together(made))
 
 
 def _object(type_: type[Any], parts: Sequence[Any]) -> _Step:
-    return lambda made, _values: type_(*[_resolved(part, made) for part in parts])
+    together = _together(parts)
+    return lambda made, _values: type_(*together(made))
+
+
+def _together(parts: Sequence[Any]) -> Callable[[Sequence[Any]], list[Any]]:
+    """What puts the parts together, those of them that are made after the others."""
+    places = [(place, part.step) for place, part in enumerate(parts) if isinstance(part, _Made)]
+
+    def together(made: Sequence[Any]) -> list[Any]:
+        whole = list(parts)
+        for place, step in places:
+            whole[place] = made[step]
+        return whole
+
+    return together
 
 
 def _is_unicode(value: str) -> bool:

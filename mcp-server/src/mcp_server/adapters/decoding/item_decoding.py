@@ -9,6 +9,7 @@ and columns of several types take the way through Python objects.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -59,10 +60,17 @@ class PageDecoder:
         self._kept, self._virtual = relation.table.restriction, relation.table.virtual
         self._masked = self._kept.masked if self._kept is not None else frozenset[str]()
         self._schema = arrow_schema(relation)
-        structs = {i: fast_struct(column) for i, column in enumerate(relation.columns)}
-        self._fast = tuple(i for i, struct in structs.items() if struct is not None)
-        item = pa.struct([pa.field(relation.columns[i].name, structs[i]) for i in self._fast])
-        self._parse_options = pj.ParseOptions(
+
+    @cached_property
+    def _structs(self) -> Mapping[int, pa.DataType]:
+        """How Arrow's reader is to read the columns that it can deliver, by their places."""
+        structs = {i: fast_struct(column) for i, column in enumerate(self._relation.columns)}
+        return {i: struct for i, struct in structs.items() if struct is not None}
+
+    @cached_property
+    def _parse_options(self) -> pj.ParseOptions:
+        item = pa.struct([pa.field(self._relation.columns[i].name, struct) for i, struct in self._structs.items()])
+        return pj.ParseOptions(
             explicit_schema=pa.schema([("Items", pa.list_(item))]), unexpected_field_behavior="ignore"
         )
 
@@ -80,7 +88,7 @@ class PageDecoder:
     def _decode(self, items: bytes, count: int) -> pa.RecordBatch:
         columns = self._relation.columns
         arrays: dict[int, pa.Array | None] = {}
-        fast = self._fast if count > FEW else ()
+        fast = self._structs if count > FEW else {}
         if fast or not columns:
             structs = self._parse(items)
             _check_count(len(structs), count)
