@@ -115,6 +115,11 @@ class Settings(ServiceSettings):
     read_units: float = Field(
         default=50_000, gt=0, le=50_000, description="Most read units that one query may consume."
     )
+    read_units_per_hour: float = Field(
+        default=1_000_000,
+        gt=0,
+        description="Most read units that the queries of one principal may consume in an hour, on each process.",
+    )
     read_price_usd: float | None = Field(
         default=None,
         ge=0,

@@ -156,6 +156,7 @@ def _limits(settings: Settings) -> Limits:
         queue_seconds=settings.queue_seconds,
         cursor_seconds=settings.cursor_seconds,
         read_units=settings.read_units,
+        read_units_per_hour=settings.read_units_per_hour,
         queries=settings.query_processes,
     )
 

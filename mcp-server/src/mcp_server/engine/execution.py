@@ -17,6 +17,7 @@ from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.planner import Parsed, Planner
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import sources
+from mcp_server.engine.spending import Spending
 from mcp_server.engine.stages import Intake, Intakes
 from mcp_server.engine.streaming import PageOfRows, Streaming
 from mcp_server.planning.cursor import Reading
@@ -104,11 +105,17 @@ class Execution:
         self._planner, self._schemas, self._catalog = planner, schemas, catalog
         self._items, self._relational, self._usage = items, relational, usage
         self._clock, self._limits = clock, limits
+        self._spending = Spending(clock, limits.read_units_per_hour)
         self._streaming = Streaming(items=items, relational=relational, limits=limits)
 
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
         """The statement's result. Raises Failure. What was read is recorded in any case."""
-        meter = Meter(self._limits, max_read_units=options.max_read_units, allow_full_scan=options.allow_full_scan)
+        meter = Meter(
+            self._limits,
+            max_read_units=options.max_read_units,
+            allow_full_scan=options.allow_full_scan,
+            account=self._spending.account(principal),
+        )
         if options.watch is not None:
             options.watch(meter)
         course = _Course(meter)
@@ -140,6 +147,7 @@ class Execution:
             course.plans.append(plan)
             if plan.large_scans and not options.allow_full_scan:
                 raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
+            course.meter.begin(_sure_to_take(plan))
             try:
                 result = await self._computed(plan, parsed, course.meter, options, materialise=materialise)
             except StreamReadTwice:
@@ -241,6 +249,15 @@ class Execution:
         async with aclosing(self._items.pages(schema, read, meter.observer(read))) as pages:
             async for page in pages:
                 yield page
+
+
+def _sure_to_take(plan: Plan) -> float:
+    """The read units of scans that statistics tell, and that nothing is likely to end early."""
+    if any(word in plan.query.statement for word in ("LIMIT", "EXISTS")) or plan.resumable() is not None:
+        return 0.0
+    reads = [source.read for source in sources(plan.reads)]
+    scans = [read for read in reads if read.access == "Scan" and read.stage is None and read.enough is None]
+    return sum(read.estimate.read_units for read in scans if read.estimate.confidence == "estimated")
 
 
 async def _place(error: EvaluationError, executed: str, parsed: Parsed) -> Position | None:

@@ -1,4 +1,4 @@
-"""What one call, and one tenant, may take. MCP_* settings decide the first four; callers can only ask for less."""
+"""What one call, and one tenant, may take. MCP_* settings decide the first six; callers can only ask for less."""
 
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ class Limits:
     queue_seconds: float = 5.0
     cursor_seconds: int = 900
     read_units: float = 50_000.0
+    read_units_per_hour: float = 1_000_000.0
     page_rows: int = 1000
     page_bytes: int = 1_000_000
     result_rows: int = 100_000

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
+from mcp_server.engine.spending import Account
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read
 from mcp_server.ports.items import Consumption
@@ -12,8 +13,10 @@ from mcp_server.ports.items import Consumption
 class Meter:
     """Adds up what every response took. It counts what was observed, since statistics are hours old."""
 
-    def __init__(self, limits: Limits, *, max_read_units: float | None, allow_full_scan: bool) -> None:
-        self._limits = limits
+    def __init__(
+        self, limits: Limits, *, max_read_units: float | None, allow_full_scan: bool, account: Account | None = None
+    ) -> None:
+        self._limits, self._account = limits, account
         self._read_units_limit = min(limits.read_units, max_read_units or limits.read_units)
         self._allow_full_scan = allow_full_scan
         self.items = 0
@@ -31,12 +34,23 @@ class Meter:
             self.pages += 1
             self.bytes += consumption.bytes
             self.read_units += consumption.read_units
+            if self._account is not None:
+                self._account.spend(consumption.read_units)
             scanned += consumption.scanned
             if read.access == "Scan" and not self._allow_full_scan and scanned > self._limits.full_scan_items:
                 raise full_scan_refused([read], f"more than {self._limits.full_scan_items:,} items were scanned")
             self._check()
 
         return observe
+
+    def begin(self, expected: float) -> None:
+        """Asks whether reads may begin that take about that many read units. Raises Failure: budget_exceeded."""
+        if expected > self._read_units_limit:
+            raise _exceeded(
+                f"before it read anything, since it takes about {expected:,.0f} read units", self._read_units_limit
+            )
+        if self._account is not None:
+            self._account.check(expected)
 
     def ask(self, read: Read) -> None:
         """Asks whether a read may begin that was decided on during the run.
@@ -52,6 +66,8 @@ class Meter:
             )
 
     def _check(self) -> None:
+        if self._account is not None:
+            self._account.check()
         for spent, limit, unit in (
             (self.read_units, self._read_units_limit, "read units"),
             (self.pages, self._limits.read_pages, "pages"),
