@@ -43,7 +43,13 @@ def test_the_settings_that_narrow_limits_default_to_the_built_in_limits(environm
     """One default, stated in docs/settings.md and in docs/sql.md, cannot become two."""
     settings, limits = Settings.load(), asdict(Limits())
     narrowed = {name: value for name, value in settings.model_dump().items() if name in limits}
-    assert narrowed.keys() == {"deadline_seconds", "queue_seconds", "cursor_seconds", "read_units"}
+    assert narrowed.keys() == {
+        "deadline_seconds",
+        "queue_seconds",
+        "cursor_seconds",
+        "read_units",
+        "read_units_per_hour",
+    }
     assert narrowed == {name: limits[name] for name in narrowed}
 
 

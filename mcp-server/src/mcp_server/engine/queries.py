@@ -19,6 +19,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import sources
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import Spooled
+from mcp_server.planning.expectations import expected
 from mcp_server.planning.explain import render_plan
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource
@@ -117,7 +118,9 @@ class QueryService:
             plan = await self._planner.plan(principal, schema, statement, consistent=False)
         large = plan.large_scans
         verdict = full_scan_refused(large, "it is large").message if large else "It may run as it is."
-        reads = tuple(source.read for source in sources(plan.reads))
+        made = sources(plan.reads)
+        by_relation = {relation.name: source.read for source in made for relation in source.relations}
+        reads = expected([source.read for source in made], by_relation)
         dollars, cost = costs_of(reads, self._schemas.by_name, self.prices)
         lines = [render_plan(reads), cost_in_words(cost)]
         if plan.resumable() is not None:
