@@ -149,6 +149,53 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Above:
+    """A percentile of our latency is at most so many milliseconds above that of `other`."""
+
+    percentile: float
+    milliseconds: float
+    other: str
+
+    @property
+    def text(self) -> str:
+        """The goal in words."""
+        return f"p{self.percentile * 100:.0f} ≤ {self.milliseconds:g} ms above {self.other}"
+
+    def reached(self, result: Result) -> float:
+        """How far above it is in milliseconds, the median over the passes."""
+        pairs = zip(result.samples[result.ours], result.samples[self.other], strict=True)
+        return statistics.median(
+            (ours.percentile(self.percentile) - theirs.percentile(self.percentile)) * 1e3 for ours, theirs in pairs
+        )
+
+    def met(self, result: Result) -> bool:
+        """Whether we are that near."""
+        return self.reached(result) <= self.milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many things in a second; one operation is about `each` of them."""
+
+    things: float
+    what: str
+    each: int = 1
+
+    @property
+    def text(self) -> str:
+        """The goal in words."""
+        return f"≥ {self.things:,.0f} {self.what}/s"
+
+    def reached(self, result: Result) -> float:
+        """How many they are."""
+        return result.medians(result.ours).rate * self.each
+
+    def met(self, result: Result) -> bool:
+        """Whether they are that many."""
+        return self.reached(result) >= self.things
+
+
+@dataclass(frozen=True, slots=True)
 class Even:
     """Our p99 is at most so many times our p50."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench.measurement import AtLeast, Even, Plan, Result, Row, Sample, Subject, Within, measure
+from tests.bench.measurement import Above, AtLeast, Even, Plan, Rate, Result, Row, Sample, Subject, Within, measure
 
 
 def sample(milliseconds: list[float], *, seconds: float = 1.0, cpu: float = 0.0) -> Sample:
@@ -40,6 +40,10 @@ def test_goals_are_judged_by_our_own_figures() -> None:
     assert not Within(0.99, 3.9).met(measured)
     assert Even(4.0).met(measured)
     assert not Even(3.9).met(measured)
+    assert Above(0.99, 3.0, "theirs").met(measured)
+    assert not Above(0.99, 2.9, "theirs").met(measured)
+    assert Rate(1_000, "items", 10).met(measured)
+    assert not Rate(1_001, "items", 10).met(measured)
 
 
 def test_passes_are_interleaved_in_alternating_order_after_one_that_does_not_count() -> None:

@@ -8,15 +8,22 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from tests.bench.measurement import AtLeast, Row, Sample, Subject, Within
+from tests.bench.measurement import Above, AtLeast, Rate, Row, Sample, Subject, Within
 from tests.bench.subjects import Setting, Target, peer, python
 from tests.bench.usage import Meter, family
 from tests.support.emulator import CREDENTIALS
 from tests.support.services import Addresses, mcp_environment
 
-NAMES = ("query/point-read", "query/scan", "query/filtered-scan", "query/map-scan")
+NAMES = (
+    *("query/point-read", "query/point-reads", "query/index-query"),
+    *("query/scan", "query/filtered-scan", "query/map-scan"),
+    *("query/planning", "query/planning-again"),
+)
 
-OURS, UNFILTERED, SCALARS, BARE = "engine", "engine, unfiltered", "engine, no map", "aioboto3"
+OURS, UNFILTERED, SCALARS, BARE, PLANNER = "engine", "engine, unfiltered", "engine, no map", "aioboto3", "planner"
+AGAIN = "planner, again"
+_AT_ONCE = 16
+_ITEMS_A_SECOND = 400_000
 _STOP_SECONDS = 30
 
 
@@ -29,14 +36,14 @@ class Worker:
     answering: IO[str]
     core: int
 
-    def subject(self, name: str, work: str) -> Subject:
-        """One kind of query as a row's subject: one caller, one query after the other."""
+    def subject(self, name: str, work: str, callers: int = 1) -> Subject:
+        """One kind of query as a row's subject: each caller sends one query after the other."""
 
         def measure(seconds: float) -> Sample:
-            self._run(work, 0.0)  # the processes that a first query starts belong to the family
+            self._run(work, 0.0, callers)  # the processes that a first query starts belong to the family
             meter = Meter(family(self.process.pid), [self.core])
             before = meter.read()
-            elapsed, latencies = self._run(work, seconds)
+            elapsed, latencies = self._run(work, seconds, callers)
             after = meter.read()
             return Sample(
                 elapsed,
@@ -48,8 +55,8 @@ class Worker:
 
         return Subject(name, measure)
 
-    def _run(self, work: str, seconds: float) -> tuple[float, tuple[float, ...]]:
-        self.asking.write(json.dumps({"work": work, "seconds": seconds}) + "\n")
+    def _run(self, work: str, seconds: float, callers: int) -> tuple[float, tuple[float, ...]]:
+        self.asking.write(json.dumps({"work": work, "seconds": seconds, "callers": callers}) + "\n")
         self.asking.flush()
         line = self.answering.readline()
         assert line, "the process that runs queries has ended; its log is above"
@@ -64,19 +71,37 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
         replay = stack.enter_context(replaying(setting, setting.items))
         ours = stack.enter_context(_worker(setting, "engine", replay))
         bare = stack.enter_context(_worker(setting, "aioboto3", replay))
-        point_reads = [worker.subject(name, "point-read") for name, worker in ((OURS, ours), (BARE, bare))]
-        scans = [worker.subject(name, "scan") for name, worker in ((OURS, ours), (BARE, bare))]
+        planner = stack.enter_context(_worker(setting, "planner", replay))
+        both = ((OURS, ours), (BARE, bare))
+        point_reads = [worker.subject(name, "point-read") for name, worker in both]
+        at_once = [worker.subject(name, "point-read", _AT_ONCE) for name, worker in both]
+        index_queries = [worker.subject(name, "index-query") for name, worker in both]
+        scans = [worker.subject(name, "scan") for name, worker in both]
+        as_many = Rate(_ITEMS_A_SECOND, "items", setting.items)
         yield [
             Row(
                 "query/point-read",
                 "one item by its key: a SELECT with two parameters; aioboto3 sends GetItem",
                 point_reads,
-                [Within(0.5, 6)],
+                [Above(0.5, 3, BARE), Above(0.95, 10, BARE)],
+            ),
+            Row(
+                "query/point-reads",
+                f"the same with {_AT_ONCE} callers at once",
+                at_once,
+                [AtLeast(0.5, BARE)],
+            ),
+            Row(
+                "query/index-query",
+                "100 rows by the key of an index, five columns of each; aioboto3 sends Query and deserialises",
+                index_queries,
+                [AtLeast(1.0, BARE)],
             ),
             Row(
                 "query/scan",
                 f"scan of {setting.items:,} items, GROUP BY with count and sum; aioboto3 deserialises and loops",
                 scans,
+                [AtLeast(30, BARE), as_many],
             ),
             Row(
                 "query/filtered-scan",
@@ -86,12 +111,24 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
                     ours.subject(UNFILTERED, "scan"),
                     bare.subject(BARE, "filtered-scan"),
                 ],
-                [AtLeast(1.0, UNFILTERED)],
+                [AtLeast(30, BARE), AtLeast(1.0, UNFILTERED), as_many],
             ),
             Row(
                 "query/map-scan",
                 "the scan with a condition on a field of a map, which is read whole; a seventh of the items remains",
                 [ours.subject(OURS, "map-scan"), ours.subject(SCALARS, "scan"), bare.subject(BARE, "map-scan")],
+            ),
+            Row(
+                "query/planning",
+                "the statements of TPC-H planned, each as if it were the first; and again by one planner",
+                [planner.subject(PLANNER, "plan"), planner.subject(AGAIN, "plan-again")],
+                [Within(0.95, 5)],
+            ),
+            Row(
+                "query/planning-again",
+                "the same, that of one planner first",
+                [planner.subject(AGAIN, "plan-again"), planner.subject(PLANNER, "plan")],
+                [Within(0.95, 0.5)],
             ),
         ]
 

@@ -1,9 +1,10 @@
 """Queries in process: the engine as the tools call it, or bare aioboto3, over the same DynamoDB.
 
-A line on standard input asks for one pass, `{"work": …, "seconds": …}`, which runs at least one query; a line on
-standard output answers with `{"seconds": …, "latencies": […]}`. Every result is checked against one worked out from the
-table's items. The first argument says whose queries to run, `engine` or `aioboto3`; ITEMS and ENDPOINT come in the
-environment, and for the engine the service's own settings.
+A line on standard input asks for one pass, `{"work": …, "seconds": …, "callers": …}`, in which each caller runs at
+least one query; a line on standard output answers with `{"seconds": …, "latencies": […]}`. Every result is checked
+against one worked out from the table's items. The first argument says whose queries to run, `engine` or `aioboto3`;
+ITEMS and ENDPOINT come in the environment, and for the engine the service's own settings. `planner` plans statements
+alone.
 """
 
 import asyncio
@@ -24,11 +25,17 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from mcp_server.app.engine import create_engine
 from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema
+from mcp_server.engine.planner import Planner
+from mcp_server.engine.schemas import Schemas
 from mcp_server.settings import Settings
 from shared_kernel import logs, scope
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
-from tests.bench.servers.replay_dynamodb import CITIES, TABLE, item
+from tests.bench.servers.replay_dynamodb import CITIES, IN_BATCH, INDEX, TABLE, item
+from tests.bench.servers.tpch_catalog import TpchCatalog
+from tests.mcp_server.doubles.planning import InProcessPlanning
+from tests.mcp_server.sql.test_tpch_plans import QUERIES
 from tests.support.emulator import REGION
 
 Work = Callable[[], Awaitable[None]]
@@ -38,6 +45,8 @@ Totals = dict[str, tuple[int, Decimal]]
 THRESHOLD = 5000
 SOMEBODY = Principal("default", "somebody", "somebody", frozenset(scope.RESOURCE_SCOPES), "")
 POINT_READ = "SELECT pk, sk, status, amount, quantity FROM items WHERE pk = ? AND sk = ?"
+INDEX_QUERY = "SELECT pk, sk, status, amount, quantity FROM items WHERE batch = ?"
+COLUMNS = ("pk", "sk", "status", "amount", "quantity")
 TOTALS = "SELECT status, count(*), sum(amount) FROM items {where} GROUP BY status"
 WHERE = {
     "scan": "",
@@ -67,6 +76,16 @@ def totals(work: str, count: int) -> Totals:
     return dict(found)
 
 
+def batch(number: int) -> str:
+    """The key of a batch of items."""
+    return item(number * IN_BATCH)["batch"]["S"]  # type: ignore[no-any-return]
+
+
+def sort_keys(number: int) -> list[str]:
+    """The sort keys of the items of a batch."""
+    return [f"O#{place:09d}" for place in range(number * IN_BATCH, (number + 1) * IN_BATCH)]
+
+
 def expect(actual: Any, expected: Any) -> None:
     """Raises WrongRows where they differ."""
     if actual != expected:
@@ -87,6 +106,14 @@ async def engine(count: int) -> AsyncIterator[Mapping[str, Work]]:
         expect(result.rows[0][:3], [wanted[name]["S"] for name in names])
         expect([Decimal(str(value)) for value in result.rows[0][3:]], [Decimal(wanted[n]["N"]) for n in AMOUNTS])
 
+    batches = itertools.cycle(range(count // IN_BATCH))
+
+    async def index_query() -> None:
+        number = next(batches)
+        result = await queries.run_sql(SOMEBODY, sql=INDEX_QUERY, parameters=[batch(number)])
+        expect([row[1] for row in result.rows], sort_keys(number))
+        expect(result.next_cursor, None)
+
     def scan(work: str) -> Work:
         expected, sql = totals(work, count), TOTALS.format(where=WHERE[work])
 
@@ -97,7 +124,7 @@ async def engine(count: int) -> AsyncIterator[Mapping[str, Work]]:
         return run
 
     async with composed.running():
-        yield {"point-read": point_read} | {work: scan(work) for work in WHERE}
+        yield {"point-read": point_read, "index-query": index_query} | {work: scan(work) for work in WHERE}
 
 
 AMOUNTS = ("amount", "quantity")
@@ -116,6 +143,22 @@ async def bare(count: int) -> AsyncIterator[Mapping[str, Work]]:
             expect(
                 {name: value(each) for name, each in answer["Item"].items()}, {n: value(e) for n, e in wanted.items()}
             )
+
+        batches = itertools.cycle(range(count // IN_BATCH))
+        names = {f"#{name}": name for name in COLUMNS}
+
+        async def index_query() -> None:
+            number = next(batches)
+            answer = await client.query(
+                TableName=TABLE,
+                IndexName=INDEX,
+                KeyConditionExpression="batch = :b",
+                ExpressionAttributeValues={":b": {"S": batch(number)}},
+                ProjectionExpression=", ".join(names),
+                ExpressionAttributeNames=names,
+            )
+            rows = [{name: value(each) for name, each in found.items()} for found in answer["Items"]]
+            expect([row["sk"] for row in rows], sort_keys(number))
 
         def scan(work: str) -> Work:
             expected = totals(work, count)
@@ -137,20 +180,52 @@ async def bare(count: int) -> AsyncIterator[Mapping[str, Work]]:
 
             return run
 
-        yield {"point-read": point_read} | {work: scan(work) for work in WHERE}
+        yield {"point-read": point_read, "index-query": index_query} | {work: scan(work) for work in WHERE}
+
+
+@asynccontextmanager
+async def planner(_count: int) -> AsyncIterator[Mapping[str, Work]]:
+    """Plans the statements of TPC-H one after the other: each anew, or all by one planner."""
+    schema = Schema("demo", "default", REGION)
+    statements = itertools.cycle([path.read_text("utf-8") for path in QUERIES])
+
+    def new() -> Planner:
+        return Planner(
+            schemas=Schemas((schema,)), catalog=TpchCatalog(), heavy=InProcessPlanning(), clock=SystemClock()
+        )
+
+    async def plan(by: Planner) -> None:
+        parsed = await by.parse(next(statements), None)
+        planned = await by.plan(SOMEBODY, schema, parsed, consistent=False)
+        expect(len(planned.reads) > 0, True)
+
+    known = new()
+    yield {"plan": lambda: plan(new()), "plan-again": lambda: plan(known)}
+
+
+async def _passed(work: Work, seconds: float, callers: int) -> dict[str, Any]:
+    """One pass of so many callers."""
+    latencies: list[float] = []
+    started = time.perf_counter()
+
+    async def call() -> None:
+        now = started
+        while now - started < seconds or now == started:
+            before = time.perf_counter()
+            await work()
+            now = time.perf_counter()
+            latencies.append(now - before)
+
+    await asyncio.gather(*(call() for _ in range(callers)))
+    return {"seconds": time.perf_counter() - started, "latencies": latencies}
 
 
 async def _serve(whose: str, count: int) -> None:
     loop = asyncio.get_running_loop()
-    async with {"engine": engine, "aioboto3": bare}[whose](count) as works:
+    async with {"engine": engine, "aioboto3": bare, "planner": planner}[whose](count) as works:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             asked = json.loads(line)
-            work, started = works[asked["work"]], time.perf_counter()
-            latencies: list[float] = []
-            while (now := time.perf_counter()) - started < asked["seconds"] or not latencies:
-                await work()
-                latencies.append(time.perf_counter() - now)
-            answer = {"seconds": time.perf_counter() - started, "latencies": latencies}
+            answer = await _passed(works[asked["work"]], asked["seconds"], asked["callers"])
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
 

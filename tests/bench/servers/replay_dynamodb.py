@@ -6,6 +6,7 @@ does not understand is a ValidationException. PORT and ITEMS come in the environ
 """
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -18,6 +19,8 @@ from typing import Any
 import uvloop
 
 TABLE = "items"
+INDEX, IN_BATCH = "by_batch", 100
+"""A global secondary index, and how many items it has under each key."""
 PAGE_BYTES = 1 << 20
 STATUSES = ("PENDING", "PAID", "SHIPPED", "DELIVERED", "CANCELLED", "RETURNED")
 CITIES = ("Oslo", "Paris", "Berlin", "Austin", "Pune", "Lyon", "Bergen")
@@ -36,11 +39,12 @@ class NotUnderstood(Exception):
 
 
 def item(number: int) -> Item:
-    """An order: seven scalars and a map, the same in every process."""
+    """An order: eight scalars and a map, the same in every process."""
     draw = random.Random(number)
     return {
         "pk": {"S": f"C#{number // 20:07d}"},
         "sk": {"S": f"O#{number:09d}"},
+        "batch": {"S": f"B#{number // IN_BATCH:07d}"},
         "status": {"S": draw.choice(STATUSES)},
         "amount": {"N": f"{draw.randrange(100, 1_000_000) / 100:.2f}"},
         "quantity": {"N": str(draw.randrange(1, 50))},
@@ -57,8 +61,8 @@ class Replay:
         self._items = items
         self._by_key = {(each["pk"]["S"], each["sk"]["S"]): each for each in items}
         self._partitions: dict[str, list[Item]] = {}
-        for each in items:
-            self._partitions.setdefault(each["pk"]["S"], []).append(each)
+        for each, key in itertools.product(items, ("pk", "batch")):
+            self._partitions.setdefault(each[key]["S"], []).append(each)
         self._size = sum(len(_json(each)) * 6 // 10 for each in items)
         self._answers: dict[tuple[bytes, bytes], bytes] = {}
         self._pages: dict[str, list[Body]] = {}
@@ -86,7 +90,18 @@ class Replay:
                 "TableName": TABLE,
                 "TableStatus": "ACTIVE",
                 "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-                "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _kind in keys],
+                "AttributeDefinitions": [
+                    {"AttributeName": name, "AttributeType": "S"} for name in (*dict(keys), "batch")
+                ],
+                "GlobalSecondaryIndexes": [
+                    {
+                        "IndexName": INDEX,
+                        "IndexStatus": "ACTIVE",
+                        "KeySchema": [{"AttributeName": "batch", "KeyType": "HASH"}],
+                        "Projection": {"ProjectionType": "ALL"},
+                        "ItemCount": len(self._items),
+                    }
+                ],
                 "ItemCount": len(self._items),
                 "TableSizeBytes": self._size,
             }
@@ -109,7 +124,8 @@ class Replay:
             raise NotUnderstood(body["KeyConditionExpression"])
         pairs = zip(matched.groups()[::2], matched.groups()[1::2], strict=True)
         values = {_name(body, name): body["ExpressionAttributeValues"][value]["S"] for name, value in pairs if name}
-        found = [each for each in self._partitions.get(values["pk"], []) if values.get("sk") in (None, each["sk"]["S"])]
+        partition = values["batch" if body.get("IndexName") == INDEX else "pk"]
+        found = [each for each in self._partitions.get(partition, []) if values.get("sk") in (None, each["sk"]["S"])]
         return _page(found, len(found), body, None)
 
     def _Scan(self, body: Body) -> Body:  # noqa: N802 - the operation's name
