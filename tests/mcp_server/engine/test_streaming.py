@@ -188,3 +188,33 @@ async def test_a_budget_ends_a_page(service: Service, tables: None) -> None:
     with pytest.raises(Failure) as caught:
         await service.run("SELECT n FROM str_wide WHERE n < 0", max_read_units=20.0)
     assert caught.value.code is FailureCode.BUDGET_EXCEEDED
+
+
+@pytest.mark.parametrize("columns", ["*", "pk, n, price, flag, day, raw", "pk AS p, n"])
+async def test_parts_of_a_page_may_be_small_and_large(service: Service, columns: str) -> None:
+    """Few items may be answered without the relational engine, many by it: their rows make one page."""
+    items: list[dict[str, Any]] = [
+        {
+            "pk": {"S": f"k{number}"},
+            "n": {"N": str(number)},
+            "price": {"N": f"{number}.25"},
+            "day": {"S": "2026-01-05"},
+            "flag": {"BOOL": number % 2 == 0},
+            "raw": {"B": b"\x00\x01"},
+            "tags": {"L": [{"S": "a"}, {"S": "b"}]},
+            "odd": {"M": {"x": {"N": str(number)}}},
+            "names": {"SS": ["a"]},
+        }
+        for number in range(400)
+    ]
+    name = f"str_mixed_{len(columns)}"
+    await service.create(name, items)
+    sql = f"SELECT {columns} FROM {name} WHERE flag = true AND n < 390"
+    found, cursor = None, None
+    rows_seen: list[list[Any]] = []
+    while found is None or cursor is not None:
+        found = await service.queries(direct_rows=60).run_sql(ANN, sql=sql, max_rows=150, cursor=cursor)
+        rows_seen, cursor = rows_seen + found.rows, found.next_cursor
+    in_one = await service.queries(direct_rows=0).run_sql(ANN, sql=sql, max_rows=1000)
+    assert sorted(map(repr, rows_seen)) == sorted(map(repr, in_one.rows))
+    assert (len(rows_seen), found.columns) == (195, in_one.columns)
