@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,37 @@ class Balancer:
         exchange = await _ask(self.origins[self._requests % len(self.origins)], scope, receive)
         self.heard += exchange.texts
         await exchange.send(send)
+
+
+class ProbingBalancer(Balancer):
+    """Gives each request to the next of the origins that said within PROBE_SECONDS that they are ready."""
+
+    PROBE_SECONDS = 0.2
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        super().__init__(origins)
+        self._probed: dict[str, tuple[float, bool]] = {}
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Forwards one request."""
+        ready = [origin for origin in self.origins if await self._is_ready(origin)]
+        self._requests += 1
+        exchange = await _ask(ready[self._requests % len(ready)], scope, receive)
+        await exchange.send(send)
+
+    async def _is_ready(self, origin: str) -> bool:
+        async with self._turn:  # whoever comes meanwhile takes what was found
+            at, ready = self._probed.get(origin, (-self.PROBE_SECONDS, False))
+            now = time.monotonic()
+            if now - at >= self.PROBE_SECONDS:
+                try:
+                    async with httpx2.AsyncClient(timeout=5) as http:
+                        ready = (await http.get(f"{origin}/readyz")).status_code == 200
+                except httpx2.HTTPError:
+                    ready = False
+                self._probed[origin] = (now, ready)
+        return ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +124,13 @@ def balancing(port: int, origins: Iterable[str]) -> Iterator[Balancer]:
     balancer = Balancer(origins)
     with listening_on(port, balancer):
         yield balancer
+
+
+@contextmanager
+def balancing_by_probes(port: int, origins: Iterable[str]) -> Iterator[None]:
+    """A balancer on that port that leaves out whoever is not ready, in a thread of its own."""
+    with listening_on(port, ProbingBalancer(origins)):
+        yield
 
 
 @contextmanager

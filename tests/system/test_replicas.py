@@ -1,20 +1,27 @@
 """Several mcp-servers are one: whichever is asked has the next page, also after another has died."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.demo_data import DemoTables
+from tests.support.gateway import balancing_by_probes
 from tests.support.mcp_wire import ERAS, ToolFailed, Wire
+from tests.support.processes import free_port, wait_for
 from tests.support.redis_server import RedisServer, redis_serving
 from tests.support.services import Addresses, AuthServer, McpServer, mcp_replica
 
 pytestmark = pytest.mark.slow
 
 STATEMENT = "select n_nationkey, n_name from nation order by n_nationkey"
+GROUPED = "select n_nationkey, count(*) from nation group by 1 order by 1"
 NATIONS = 25
+CALLERS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +89,52 @@ def test_without_redis_there_are_first_pages_and_afterwards_all_of_them(replicas
     replicas.redis.restart()
     later = replicas.wires[1].call("run_sql", sql=STATEMENT, max_rows=20, cursor=cursor)
     assert [row[0] for row in later["rows"]] == list(range(10, NATIONS))
+
+
+def more_than(served: list[int], calls: int) -> bool:
+    """Whether more calls than that have been served."""
+    return sum(served) > calls
+
+
+def test_a_rolling_restart_costs_no_call(
+    auth_server: AuthServer, addresses: Addresses, demo_tables: DemoTables, tmp_path: Path
+) -> None:
+    """Each replica says that it is no longer ready, serves on for a second, finishes its calls, and comes back."""
+    endpoint, port = demo_tables.emulator.endpoint_url, free_port()
+    one, two = tmp_path / "one", tmp_path / "two"
+    with redis_serving(tmp_path / "redis") as redis:
+        more = {
+            "MCP_STORE_URL": f"{redis.url}/1",
+            "MCP_CURSOR_KEY_FILE": str(one / "cursor.key"),
+            "MCP_SHUTDOWN_DELAY_SECONDS": "1",
+        }
+        for directory in (one, two):
+            directory.mkdir()
+        with (
+            mcp_replica(addresses, one, endpoint, **more) as first,
+            mcp_replica(addresses, two, endpoint, **more) as second,
+            balancing_by_probes(port, (first.origin, second.origin)),
+        ):
+            resource, token = f"http://localhost:{port}/mcp", auth_server.token()
+            over, served = threading.Event(), [0] * CALLERS
+
+            def call(caller: int) -> None:
+                wire = Wire(resource, token, ERAS[caller % 2])
+                while not over.is_set():
+                    # Grouped, so that its pages are kept: later ones come from whichever replica is there then.
+                    rows = wire.rows(GROUPED, max_rows=10)
+                    assert [row[0] for row in rows] == list(range(NATIONS))
+                    served[caller] += 1
+
+            with ThreadPoolExecutor(CALLERS) as pool:
+                calling = [pool.submit(call, caller) for caller in range(CALLERS)]
+                try:
+                    for replica in (first, second, first):
+                        wait_for(partial(more_than, served, sum(served) + CALLERS), 60, "calls between restarts")
+                        assert replica.server.stop() == 0
+                        replica.restart()
+                finally:
+                    over.set()
+                for caller in calling:
+                    caller.result()
+            assert min(served) > 3
