@@ -76,6 +76,14 @@ def schemas_file(endpoint_url: str) -> str:
         'status = "active"',
         "default = true",
     ]
+    for name, forms in single_table.VIRTUAL_TABLES.items():
+        attributes = ", ".join(f'{attribute} = "{form}"' for attribute, form in forms.items())
+        lines += [
+            "[[schema.virtual_tables]]",
+            f'name = "{name}"',
+            f'source = "{single_table.TABLE.name}"',
+            f"attributes = {{ {attributes} }}",
+        ]
     # An index serves a query only where every item is known to be in it: TPC-H has no nulls (§1.4), app_data does.
     for table in tpch.TABLES:
         indexed = {name for index in table.indexes for name in index.key.attributes}

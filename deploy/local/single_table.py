@@ -19,6 +19,13 @@ TABLE = DemoTable(
     (Index("open_orders", Key("open_status", "opened_at")),),
 )
 
+VIRTUAL_TABLES = {
+    "app_customers": {"pk": "CUSTOMER#{customer_id}", "sk": "PROFILE"},
+    "app_orders": {"pk": "CUSTOMER#{customer_id}", "sk": "ORDER#{placed_at}#{number}"},
+    "app_events": {"pk": "EVENTS#{month}", "sk": "{at}#{number}"},
+}
+"""The kinds of items, as tables of their own: the form of their keys by the tables' names."""
+
 _FIRST_DAY = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 _GIVEN = ("Ada", "Bjørn", "Chloé", "Dmitri", "Esi", "Farah", "Grace", "Hiro", "Inés", "Jan")
 _FAMILY = ("Lovelace", "Haugen", "Martin", "Orlov", "Mensah", "Aziz", "Hopper", "Tanaka", "Peña", "Novák")
