@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mcp_server.app import engine, serving
+from mcp_server.app import engine, serving, suggesting
 from mcp_server.settings import Settings
 from shared_kernel.http_server import CannotListen
 from shared_kernel.settings import BadSettings
@@ -61,3 +61,12 @@ def check_config() -> None:
         tables = "every table" if schema.tables is None else f"{len(schema.tables)} tables"
         state = "" if schema.active else ", disabled"
         typer.echo(f"schema {schema.name}: tenant {schema.tenant}, {schema.region}, {tables}{state}")
+
+
+@commands.command("suggest-tables")
+def suggest_tables(
+    table: Annotated[str, typer.Argument(help="The table, by DynamoDB's name.", show_default=False)],
+    schema: Annotated[str, typer.Option(help="The schema in MCP_SCHEMAS_FILE that it is in.", show_default=False)],
+) -> None:
+    """Propose virtual tables for a table in single-table design, as TOML for the schemas file."""
+    typer.echo(suggesting.suggest(Settings.load(), schema, table), nl=False)

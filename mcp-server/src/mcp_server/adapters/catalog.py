@@ -24,7 +24,7 @@ from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResp
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.adapters.partition_sizes import with_partition_sizes
 from mcp_server.adapters.table_description import Samples
-from mcp_server.domain.schema import Column, Schema, Table
+from mcp_server.domain.schema import AttributeType, Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
 from shared_kernel.clock import Clock
 
@@ -104,6 +104,16 @@ class DynamoDbCatalog:
         learnt |= {column.name: column for column in table.columns if before.get(column.name) != column}
         at, loaded = (known.at, known.loaded) if known else (table.refreshed_at, self._clock.monotonic())
         self._known[key] = _Known(description.with_columns(table, table.columns), at, loaded)
+
+    async def text_keys(self, schema: Schema, name: str) -> list[dict[str, str]]:
+        """The texts among the primary keys of a sample of items; none if there is no such table. Raises Failure."""
+        table = await self._describe_real(schema, name)
+        if table is None:
+            return []
+        names = [key.name for key in table.key if key.type is AttributeType.STRING]
+        limit = ITEMS_PER_SEGMENT_OF_MANY_KINDS
+        segments = await all_of(self._items(schema, table, segment, limit) for segment in range(SEGMENTS))
+        return [{key: str(item[key]["S"]) for key in names} for items in segments for item in items]
 
     async def aclose(self) -> None:
         """Ends the loading that is still under way."""
@@ -202,17 +212,21 @@ class DynamoDbCatalog:
         return description.keep_wider(replace(found, refreshed_at=self._clock.now()), learnt)
 
     async def _segment(self, schema: Schema, table: Table, segment: int) -> list[Item]:
-        client = self._clients.of(schema)
+        if table.virtual is None:
+            return await self._items(schema, table, segment, ITEMS_PER_SEGMENT)
         # Of several kinds of items one may be rare.
-        limit = ITEMS_PER_SEGMENT if table.virtual is None else ITEMS_PER_SEGMENT_OF_MANY_KINDS
+        items = await self._items(schema, table, segment, ITEMS_PER_SEGMENT_OF_MANY_KINDS)
+        return of_virtual_table(items, table.virtual)
+
+    async def _items(self, schema: Schema, table: Table, segment: int, limit: int) -> list[Item]:
+        client = self._clients.of(schema)
 
         async def ask() -> list[Item]:
             with request_span("Scan", schema, table.physical_name):
                 response = await client.scan(
                     TableName=table.physical_name, Segment=segment, TotalSegments=SEGMENTS, Limit=limit
                 )
-            items = await anyio.to_thread.run_sync(_items, response[RAW])
-            return items if table.virtual is None else of_virtual_table(items, table.virtual)
+            return await anyio.to_thread.run_sync(_items, response[RAW])
 
         with failures_of(schema, table.physical_name):
             return await asked_until_readable(ask)
