@@ -191,6 +191,9 @@ class SchemaEntry(_Part):
     default: bool = Field(
         default=False, description="Whether unqualified names of the tenant mean this schema rather than its first one."
     )
+    read_units_per_second: Annotated[float | int, Field(gt=0)] | None = Field(
+        default=None, description="How many read units each of its tables is read with per second at most."
+    )
     columns: dict[str, dict[str, ColumnEntry]] = Field(
         default={}, description="Declarations by table and column, as below."
     )
@@ -230,6 +233,7 @@ class SchemaEntry(_Part):
             endpoint_url=self.endpoint_url,
             tables=None if self.tables is None else frozenset(self.tables),
             active=self.status == "active",
+            read_units_per_second=self.read_units_per_second,
             overrides={
                 table: {name: Override(column.type, column.not_null) for name, column in columns.items()}
                 for table, columns in self.columns.items()

@@ -167,7 +167,7 @@ class Schema:
     """A named connection to the DynamoDB tables of one account and region.
 
     `tables` is the allow-list of physical names, None for every table; `overrides` maps table, then column; `rules`
-    maps the physical name of a table, `virtual_tables` the name.
+    maps the physical name of a table, `virtual_tables` the name. `read_units_per_second` bounds each table.
     """
 
     name: str
@@ -179,6 +179,7 @@ class Schema:
     overrides: Mapping[str, Mapping[str, Override]] = field(default_factory=dict)
     rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     virtual_tables: Mapping[str, VirtualTable] = field(default_factory=dict)
+    read_units_per_second: float | None = None
 
     def shows(self, table: str) -> bool:
         """Whether there may be a table of that name, real or virtual."""

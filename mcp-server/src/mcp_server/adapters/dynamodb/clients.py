@@ -15,6 +15,7 @@ import structlog
 from aiobotocore.config import AioConfig
 
 from mcp_server.adapters.decoding.attribute_values import MalformedValue, binary
+from mcp_server.adapters.dynamodb.pace import THROTTLING, Throttled, leave_throttling_to_pace
 from mcp_server.adapters.dynamodb.responses import ATTEMPTS, ParserFactory, UnreadableResponse
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Schema
@@ -25,15 +26,6 @@ CONNECT_SECONDS = 3
 READ_SECONDS = 20
 CONNECTIONS = 64
 
-_THROTTLED = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-        "Throttling",
-        "TooManyRequestsException",
-    }
-)
 _DENIED = frozenset(
     {
         "AccessDeniedException",
@@ -85,7 +77,9 @@ class DynamoDbClients:
         )
         for region, endpoint_url in sorted(self._places, key=str):
             client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
-            self._clients[region, endpoint_url] = await self._stack.enter_async_context(client)
+            entered = await self._stack.enter_async_context(client)
+            entered.meta.events.register_first("needs-retry.dynamodb", leave_throttling_to_pace)
+            self._clients[region, endpoint_url] = entered
         return self
 
     async def __aexit__(
@@ -106,6 +100,8 @@ def failures_of(schema: Schema, table: str | None = None) -> Iterator[None]:
         yield
     except botocore.exceptions.ClientError as error:
         raise _client_failure(error, schema, table) from error
+    except Throttled as error:
+        raise throttled(schema) from error
     except (botocore.exceptions.BotoCoreError, UnreadableResponse) as error:
         error_name = type(error).__name__
         _log.warning("dynamodb_unavailable", schema=schema.name, table=table, error=error_name, reason=_reason(error))
@@ -146,7 +142,7 @@ def from_wire(key: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
 def _client_failure(error: botocore.exceptions.ClientError, schema: Schema, table: str | None) -> Failure:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _THROTTLED:
+    if code in THROTTLING:
         return throttled(schema)
     if code == "ResourceNotFoundException" and table is not None:
         return Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{table}" any more.', "Call list_tables.")

@@ -10,6 +10,7 @@ keys that no item has are not counted.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -21,6 +22,7 @@ from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.item_decoding import MalformedPage, PageDecoder, arrow_schema
 from mcp_server.adapters.dynamodb import clients as dynamodb
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, RequestRefused, failures_of
+from mcp_server.adapters.dynamodb.pace import Paces
 from mcp_server.adapters.dynamodb.responses import (
     BYTES,
     RAW,
@@ -58,6 +60,7 @@ class DynamoDbItems:
 
     def __init__(self, clients: DynamoDbClients) -> None:
         self._clients = clients
+        self._paces = Paces()
         self._decoding = anyio.CapacityLimiter(DECODING_THREADS)
 
     def arrow_schema(self, read: Read) -> pa.Schema:
@@ -67,6 +70,7 @@ class DynamoDbItems:
     async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         """See ItemSource.pages."""
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.name, {}))
+        observe = self._counted(schema, read, observe)
         alone = self._one_after_the_other(schema, read, decoder, observe)
         if alone is not None:
             async with aclosing(alone):
@@ -101,6 +105,22 @@ class DynamoDbItems:
                 await asyncio.wait((reading,))
             if not reading.cancelled():
                 reading.exception()  # retrieve the exception, or asyncio warns
+
+    async def _asked(self, schema: Schema, table: Table, ask: Callable[[], Awaitable[_Taken]]) -> _Taken:
+        """What `ask` answers, at the table's pace."""
+        return await self._paces.of(schema, table.physical_name).run(partial(asked_until_readable, ask))
+
+    def _counted(self, schema: Schema, read: Read, observe: Observer) -> Observer:
+        """The observer, which also tells the table's pace what was spent, where that is bounded."""
+        if schema.read_units_per_second is None:
+            return observe
+        pace = self._paces.of(schema, read.relation.table.physical_name)
+
+        def counted(consumption: Consumption) -> None:
+            pace.spent(consumption.read_units)
+            observe(consumption)
+
+        return counted
 
     def _one_after_the_other(
         self, schema: Schema, read: Read, decoder: PageDecoder, observe: Observer
@@ -195,7 +215,7 @@ class DynamoDbItems:
 
         while True:
             with _refusals(schema, table):
-                taken, raw = await asked_until_readable(ask)
+                taken, raw = await self._asked(schema, table, ask)
                 if raw.LastEvaluatedKey:
                     arguments["ExclusiveStartKey"] = dynamodb.from_wire(raw.LastEvaluatedKey)
                     if "Limit" in arguments:
@@ -210,6 +230,7 @@ class DynamoDbItems:
     ) -> Stretch:
         """See ItemSource.stretch."""
         table, one = read.relation.table, read.requests[request]
+        observe = self._counted(schema, read, observe)
         decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
         client = self._clients.of(schema)
         operation = client.scan if one.operation == "Scan" else client.query
@@ -225,7 +246,7 @@ class DynamoDbItems:
         with _refusals(schema, table):
             if after is not None:
                 arguments["ExclusiveStartKey"] = dynamodb.from_wire(after)
-            return await asked_until_readable(ask)
+            return await self._asked(schema, table, ask)
 
     async def _batches(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
@@ -254,7 +275,7 @@ class DynamoDbItems:
 
         for pause in _pauses():
             with _refusals(schema, read.relation.table):
-                page, raw = await asked_until_readable(ask)
+                page, raw = await self._asked(schema, read.relation.table, ask)
             if page is not None:
                 yield page
             unprocessed = raw.UnprocessedKeys.get(name)
@@ -264,6 +285,7 @@ class DynamoDbItems:
             # we strongly recommend that you use an exponential backoff algorithm." (BatchGetItem)
             with failures_of(schema, name):
                 wanted["Keys"] = [dynamodb.from_wire(key) for key in unprocessed.Keys]
+            self._paces.of(schema, name).slower()
             await asyncio.sleep(pause)
         raise dynamodb.throttled(schema)
 
