@@ -119,7 +119,8 @@ async def test_columns_are_found_typed_and_ordered(place: Place) -> None:
         ("rare attribute!", "STRUCT(a VARCHAR)"),
         ("zebra", "VARCHAR"),
     ]
-    assert find(table, "mixed").notes == ("mostly N, also holds S in 3% of sampled values; read as text",)
+    compared = "compared with a number, those that are no numbers do not match"
+    assert find(table, "mixed").notes == (f"mostly N, also holds S in 3% of sampled values; read as text; {compared}",)
     assert find(table, "rare attribute!").presence == pytest.approx(1 / 30, abs=0.001)
     assert (table.item_count, find(table, "pk").presence) == (30, 1.0)
     assert 30 * 30 < table.size_bytes < 30 * 90  # the sample's billed sizes, not the emulator's guess

@@ -112,7 +112,7 @@ async def test_it_is_a_table_like_others(service: Service) -> None:
     assert columns["total"] == "BIGINT"
     assert "name" not in columns
     assert described.physical_name == "vir_all"
-    listing = await service.browsing().list_tables(ANN, refresh="force")
+    listing = await service.browsing(listed_tables=5000).list_tables(ANN, refresh="force")
     assert {"vir_orders", "vir_customers", "vir_all"} <= {table.name for table in listing.tables}
     document = await service.rows("SELECT _doc->>'order_id', _doc->>'secret' FROM vir_orders WHERE customer_id = '01'")
     assert document == [["10", "***"]]

@@ -296,7 +296,8 @@ async def test_an_explanation_reads_nothing_and_names_the_index(service: Service
     assert (scan["access"], scan["table"]) == ("Query", f'shop."{ORDERS}"')
     assert "customer" in scan["key_condition"]
     assert "index" not in scan
-    assert set(scan["estimate"]) == {"items", "pages", "read_units", "seconds"}
+    taken = {"items", "pages", "read_units", "seconds", "on_demand_usd", "provisioned_usd", "confidence"}
+    assert set(scan["estimate"]) == taken
     assert explained["plan"]
     assert explained["normalized_sql"]
     assert explained["verdict"]

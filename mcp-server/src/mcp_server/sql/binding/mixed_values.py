@@ -10,8 +10,12 @@ from sqlglot import exp
 from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
 
-MOST_EXACT = 2**53
-"""Up to here DOUBLE, as which the values are compared, carries every integer."""
+EXACT_BELOW = 2**53
+"""Below it DOUBLE, as which the order of values is found, carries every integer."""
+
+_EXACTLY, _BY_ORDER = "DECIMAL(38, 18)", "DOUBLE"
+"""As what values are compared: numbers that the first cannot hold equal none that is compared with here."""
+_EQUALITIES = (exp.EQ, exp.In, exp.NullSafeEQ)
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 
@@ -25,18 +29,19 @@ def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: S
     if not any(mixed.values()):
         return
     sources = {table.alias_or_name: table.name for table in query.find_all(exp.Table)}
-    for column in list(_compared(query)):
+    for column, type_ in list(_compared(query)):
         if column.name in mixed.get(sources.get(column.table, ""), ()):
-            column.replace(exp.TryCast(this=column.copy(), to=exp.DataType.build("DOUBLE")))
+            column.replace(exp.TryCast(this=column.copy(), to=exp.DataType.build(type_)))
 
 
 def _is_mixed(column: Column) -> bool:
     return column.type.kind is TypeKind.VARCHAR and {AttributeType.NUMBER} < column.attribute_types
 
 
-def _compared(query: exp.Query) -> Iterator[exp.Column]:
-    """The columns that are compared with nothing but numbers."""
+def _compared(query: exp.Query) -> Iterator[tuple[exp.Column, str]]:
+    """The columns that are compared with nothing but numbers, and as what."""
     for node in query.find_all(*_COMPARISONS, exp.Between, exp.In):
+        type_ = _EXACTLY if isinstance(node, _EQUALITIES) else _BY_ORDER
         match node:
             case exp.Between():
                 sides = [node.args["low"], node.args["high"]]
@@ -45,12 +50,12 @@ def _compared(query: exp.Query) -> Iterator[exp.Column]:
             case _:
                 sides = [node.expression]
                 if isinstance(node.expression, exp.Column) and _is_number(node.this):
-                    yield node.expression
+                    yield node.expression, type_
         if isinstance(node.this, exp.Column) and sides and all(_is_number(side) for side in sides):
-            yield node.this
+            yield node.this, type_
 
 
 def _is_number(node: exp.Expr) -> bool:
     while isinstance(node, exp.Paren | exp.Neg):
         node = node.this
-    return isinstance(node, exp.Literal) and not node.is_string and abs(float(node.this)) <= MOST_EXACT
+    return isinstance(node, exp.Literal) and not node.is_string and abs(float(node.this)) < EXACT_BELOW

@@ -33,7 +33,8 @@ def is_exact(type_: str | None) -> bool:
 
 def equality_classes(conditions: Iterable[Condition], type_of: TypeOf) -> tuple[EqualityClass, ...]:
     """The classes that the equalities among some conjuncts make."""
-    classes: dict[ColumnName, EqualityClass] = {}
+    classes: dict[ColumnName, list[ColumnName]] = {}
+    types: dict[ColumnName, str] = {}
     for one in conditions:
         pair = _pair(one)
         if pair is None:
@@ -41,11 +42,15 @@ def equality_classes(conditions: Iterable[Condition], type_of: TypeOf) -> tuple[
         type_ = type_of(pair[0])
         if type_ is None or type_ != type_of(pair[1]) or not is_exact(type_):
             continue
-        first, second = (classes.get(column, EqualityClass(type_, (column,))) for column in pair)
-        if pair[1] not in first.columns:
-            merged = EqualityClass(type_, first.columns + second.columns)
-            classes |= dict.fromkeys(merged.columns, merged)
-    return tuple(dict.fromkeys(classes.values()))
+        first, second = (classes.get(column) or [column] for column in pair)
+        if first is not second and first != second:
+            first += second
+            classes |= dict.fromkeys(second, first)
+            classes[pair[0]] = first
+            types[first[0]] = type_
+    return tuple(
+        EqualityClass(types[one[0]], tuple(one)) for one in {id(one): one for one in classes.values()}.values()
+    )
 
 
 def derived(conditions: Iterable[Condition], classes: tuple[EqualityClass, ...]) -> Iterator[Condition]:

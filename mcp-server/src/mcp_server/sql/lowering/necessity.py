@@ -107,7 +107,9 @@ class _Search:
                 known = left_only
             elif kind is Kind.RIGHT:
                 known = right_only
-            pairs = _with_derived([*known, *tree.on, *_facts(tree.left), *_facts(tree.right)], columns.type_of)
+            # What came down is in part what the sides say themselves.
+            said = {id(one): one for one in (*known, *tree.on, *_facts(tree.left), *_facts(tree.right))}
+            pairs = _with_derived([*said.values()], columns.type_of)
             pairs += crossing(pairs, tree.left.aliases, tree.right.aliases, columns.type_of, columns.origin_of)
             to_left = [one for one in pairs if one.sources <= tree.left.aliases]
             to_right = [one for one in pairs if one.sources <= tree.right.aliases]
