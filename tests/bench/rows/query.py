@@ -145,7 +145,9 @@ def replaying(setting: Setting, items: int) -> Iterator[Target]:
 def _worker(setting: Setting, whose: str, replay: Target) -> Iterator[Worker]:
     endpoint = f"http://127.0.0.1:{replay.port}"
     more = {"ITEMS": str(setting.items), "ENDPOINT": endpoint}
-    environment = mcp_environment(Addresses(), setting.directory, endpoint, **more) | CREDENTIALS
+    # Its queries read in a minute what nobody is allowed in an hour.
+    unbounded = {"MCP_READ_UNITS_PER_HOUR": "1000000000000"}
+    environment = mcp_environment(Addresses(), setting.directory, endpoint, **more) | CREDENTIALS | unbounded
     command = [*python("servers.in_process"), whose]
     with setting.cores.pinned(setting.cores.servers):
         process = subprocess.Popen(
