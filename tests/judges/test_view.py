@@ -27,13 +27,17 @@ HOST = """<!doctype html><meta charset="utf-8"><body style="margin:0">
   addEventListener("message", ({ data, source }) => {
     if (source !== frame.contentWindow) return;
     seen.push(data);
-    if (data.method === "ui/initialize") {
+    if (data.method === "ui/initialize" && window.refuses) {
+      send({ id: data.id, error: { code: -32602, message: "Unsupported protocol version" } });
+    } else if (data.method === "ui/initialize") {
       const hostInfo = { name: "harness", version: "1" };
       const result = { protocolVersion: "2026-01-26", hostInfo, hostCapabilities: {}, hostContext: context() };
       send({ id: data.id, result });
     }
-    if (data.method === "ui/notifications/initialized")
+    if (data.method === "ui/notifications/initialized") {
+      send({ method: "ui/notifications/tool-input", params: { arguments: {} } });
       send({ method: "ui/notifications/tool-result", params: window.result });
+    }
   });
   const open_ = (html) => { frame.srcdoc = html; document.body.append(frame); };
 </script>"""
@@ -42,7 +46,12 @@ CSP = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' '
 
 
 def shown(
-    browser: Browser, result: dict[str, Any], look: Callable[[Page, FrameLocator], None], *, theme: str = "light"
+    browser: Browser,
+    result: dict[str, Any],
+    look: Callable[[Page, FrameLocator], None],
+    *,
+    theme: str = "light",
+    refuses: bool = False,
 ) -> None:
     """Shows a tool's result as a host does, and looks at it; nothing may be fetched, and no script may fail."""
 
@@ -54,7 +63,8 @@ def shown(
         page.set_content(HOST)
         html = view.page().replace("<head>", f'<head><meta http-equiv="Content-Security-Policy" content="{CSP}">', 1)
         page.evaluate(
-            "([html, result, theme]) => { Object.assign(window, {result, theme}); open_(html); }", [html, result, theme]
+            "([html, told]) => { Object.assign(window, told); open_(html); }",
+            [html, {"result": result, "theme": theme, "refuses": refuses}],
         )
         look(page, page.frame_locator("iframe"))
         assert [each for each in wrong if not each.startswith(("about:", "data:"))] == []
@@ -104,6 +114,47 @@ def test_rows_are_a_table_that_sorts_by_value(browser: Browser) -> None:
         assert sizes >= 1
 
     shown(browser, SALES, look)
+
+
+@pytest.mark.parametrize(
+    ("type_", "values", "ordered"),
+    [
+        (
+            "BIGINT",
+            ["9007199254740993", "9007199254740992", 5, "-9007199254740993", "-9007199254740992"],
+            ["-9007199254740993", "-9007199254740992", "5", "9007199254740992", "9007199254740993"],
+        ),
+        (
+            "DECIMAL(38,20)",
+            ["0.10000000000000000002", "0.10000000000000000001", "-2.5", "0.1"],
+            ["-2.5", "0.1", "0.10000000000000000001", "0.10000000000000000002"],
+        ),
+        (
+            "DOUBLE",
+            ["NaN", 1.5, "-Infinity", "Infinity", "NaN", 2],
+            ["-Infinity", "1.5", "2", "Infinity", "NaN", "NaN"],
+        ),
+    ],
+)
+def test_numbers_that_a_double_would_round_are_sorted(
+    browser: Browser, type_: str, values: list[Any], ordered: list[str]
+) -> None:
+    def look(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("button", name="n").click()
+        assert column(frame, 1) == ordered
+
+    shown(browser, rows([("n", type_)], [[value] for value in values]), look)
+
+
+def test_a_host_that_refuses_is_not_told_that_all_is_well(browser: Browser) -> None:
+    def look(page: Page, frame: FrameLocator) -> None:
+        page.wait_for_function("seen.some(one => one.method === 'ui/initialize')")
+        frame.get_by_text("Waiting for the result").wait_for()
+        page.evaluate("send({ id: 7, method: 'ping' })")  # what comes after the refusal
+        page.wait_for_function("seen.some(one => one.id === 7)")
+        assert not page.evaluate("seen.some(one => one.method === 'ui/notifications/initialized')")
+
+    shown(browser, SALES, look, refuses=True)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -188,18 +239,18 @@ def test_what_the_server_answers_is_shown(
 
 
 @pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("hosts", [True, False])
+@pytest.mark.parametrize("mime_types", [["text/html;profile=mcp-app"], ["text/html"], [], None])
 def test_the_view_is_offered_to_those_who_can_show_it(
-    auth_server: AuthServer, mcp_server: McpServer, era: Era, *, hosts: bool
+    auth_server: AuthServer, mcp_server: McpServer, era: Era, mime_types: list[str] | None
 ) -> None:
     request = Wire(mcp_server.resource, auth_server.token(), era).request("tools/list")
     document = json.loads(request.content)
     if era == MODERN:
-        capabilities = {"extensions": {EXTENSION: {"mimeTypes": ["text/html;profile=mcp-app"]}}} if hosts else {}
+        capabilities = {"extensions": {EXTENSION: {"mimeTypes": mime_types}}} if mime_types is not None else {}
         document["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities
     headers = {name: value for name, value in request.headers.items() if name != "content-length"}
     tools = rpc_reply(httpx2.post(mcp_server.resource, json=document, headers=headers))["result"]["tools"]
     named = {tool["name"]: tool.get("_meta", {}).get("ui", {}).get("resourceUri") for tool in tools}
     # The handshake revisions say what they can in another exchange, which nobody remembers.
-    expected = URI if hosts or era != MODERN else None
+    expected = URI if era != MODERN or "text/html;profile=mcp-app" in (mime_types or ()) else None
     assert (named["run_sql"], named["explain_sql"], named["list_tables"]) == (expected, expected, None)

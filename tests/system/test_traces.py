@@ -121,7 +121,13 @@ def test_the_sign_in_is_found_by_the_grant_of_the_call(traced: Traced) -> None:
         ]
 
     wait_for(lambda: bool(issued()), EXPORTED_WITHIN_SECONDS, "the trace of the token request")
-    assert [span.name for span in issued()] == ["POST /token"]
+    (span,) = issued()
+    assert span.name == "POST /token"
+    assert span.attributes == {
+        "http.request.method": "POST",
+        "http.route": "/token",
+        "http.response.status_code": 200,
+    }
 
 
 def test_the_traceparent_of_a_message_goes_before_the_requests(traced: Traced) -> None:

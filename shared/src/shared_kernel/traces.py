@@ -37,6 +37,7 @@ EXPORT_SECONDS = 5.0
 """How long a collector may take to accept what it is sent, and how long the end of the service waits for that."""
 _TEXT_LENGTH = 256
 _EVENTS = 128
+_SERVER_ERROR = 500
 _PARENT = "traceparent"
 _propagator = TraceContextTextMapPropagator()
 
@@ -59,10 +60,15 @@ class Traces:
         self._tracer = self._provider.get_tracer(service, version)
 
     def observe(self, level: str, event: Mapping[str, Any]) -> None:
-        """Tells an event of the log in the span that is under way."""
+        """Tells an event of the log in the span that is under way; the line of a request ends that request's."""
         span = get_current_span()
-        if span.is_recording():
-            span.add_event(str(event["event"]), {"level": level, **_told(event)})
+        if not span.is_recording():
+            return
+        if event["event"] == "request":
+            span.set_attribute("http.response.status_code", event["status"])
+            if event["status"] >= _SERVER_ERROR:
+                span.set_status(StatusCode.ERROR)
+        span.add_event(str(event["event"]), {"level": level, **_told(event)})
 
     @contextmanager
     def request(self, name: str, caller: str) -> Generator[Span]:
@@ -121,19 +127,8 @@ class TracedRequests:
         callers = header_values(scope, _PARENT)
         verb, route = method(scope), self._paths(scope)
         with self._traces.request(f"{verb} {route}", callers[0] if len(callers) == 1 else "") as span:
-            if not span.is_recording():
-                return await self._app(scope, receive, send)
             span.set_attributes({"http.request.method": verb, "http.route": route})
-
-            async def send_traced(message: Any) -> None:
-                if message["type"] == "http.response.start":
-                    span.set_attribute("http.response.status_code", message["status"])
-                    if message["status"] >= 500:
-                        span.set_status(StatusCode.ERROR)
-                await send(message)
-
-            return await self._app(scope, receive, send_traced)
-        return None
+            return await self._app(scope, receive, send)
 
 
 def _inside(caller: Mapping[str, str]) -> tuple[otel_context.Context | None, list[Link]]:

@@ -6,8 +6,8 @@ from importlib.resources import files
 
 from mcp_server.surface import view
 
-CHART_JS_4_6_1 = "fae96e55c6daa9ea7b3f60b6e6ea153904f510f6e00f59ed5ba3be21df231cd2"
-"""The digest of dist/chart.umd.min.js of the npm package chart.js 4.6.1, without the link to its source map."""
+CHART_JS_4_6_1 = "87364cc2b2a76a6684929e7d6b80b18a897794db38400caff1fcf1791c6925d2"
+"""The digest of dist/chart.umd.min.js in the npm package chart.js 4.6.1."""
 
 
 def test_the_library_is_what_its_authors_published() -> None:

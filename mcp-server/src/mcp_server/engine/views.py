@@ -7,6 +7,7 @@ from mcp_server.access.rules import KeyKeptBack, restricted, restriction
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Restriction
 from mcp_server.domain.schema import Schema, Table
+from mcp_server.engine.bounded import Bounded
 
 _REMEMBERED = 1024
 
@@ -17,7 +18,7 @@ class Views:
     """Restricts tables by the rules of their schema; the same table for the same restriction is the same object."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, Restriction], Table] = {}
+        self._known: Bounded[tuple[int, Restriction], Table] = Bounded(entries=_REMEMBERED, weight=_REMEMBERED)
 
     def of(self, principal: Principal, schema: Schema, table: Table) -> Table | Deny:
         """What there is of a table for a principal; no rule, no difference."""
@@ -35,9 +36,7 @@ class Views:
             _log.error("rule_hides_key", schema=schema.name, table=table.name)
             return Deny(f'There is no table "{table.name}" in schema "{schema.name}".')
         self._warn(schema, table, kept)
-        if len(self._known) >= _REMEMBERED:
-            del self._known[next(iter(self._known))]
-        self._known[key] = view  # it holds the table, whose id therefore stays its own
+        self._known.put(key, view, 1)  # it holds the table, whose id therefore stays its own
         return view
 
     def _warn(self, schema: Schema, table: Table, kept: Restriction) -> None:

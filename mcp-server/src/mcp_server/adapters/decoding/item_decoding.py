@@ -21,7 +21,7 @@ from mcp_server.adapters.decoding import column_types
 from mcp_server.adapters.decoding.column_types import Sample
 from mcp_server.adapters.decoding.column_values import arrow_type, fast_array, fast_struct, slow_array
 from mcp_server.adapters.decoding.restricted_items import restricted_items
-from mcp_server.adapters.decoding.virtual_items import virtual_items
+from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Column, Override, TypeKind
 from mcp_server.planning.plan import Relation
@@ -77,13 +77,20 @@ class PageDecoder:
     def decode(self, items: bytes, count: int) -> pa.RecordBatch:
         """A JSON array of `count` items as a batch. Raises SchemaConflict, Failure (type_conflict), MalformedPage."""
         try:
-            if self._kept is not None:
-                items, count = restricted_items(items, count, self._kept)
-            if self._virtual is not None:
-                items, count = virtual_items(items, count, self._virtual)
+            if self._kept is not None or self._virtual is not None:
+                items, count = self._seen(items, count)
             return self._decode(items, count)
         except (pa.ArrowException, msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise MalformedPage(type(error).__name__) from error
+
+    def _seen(self, items: bytes, count: int) -> tuple[bytes, int]:
+        """The items that are there for whoever reads, as they are for them, and their number."""
+        objects = av.items_of(items, count)
+        if self._kept is not None:
+            objects = restricted_items(objects, self._kept)
+        if self._virtual is not None:
+            objects = of_virtual_table(objects, self._virtual)
+        return msgspec.json.encode(objects), len(objects)
 
     def _decode(self, items: bytes, count: int) -> pa.RecordBatch:
         columns = self._relation.columns

@@ -1,6 +1,6 @@
 """Takes out of a page what a principal may not see, before anything else looks at it."""
 
-import msgspec
+from collections.abc import Iterable
 
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.domain.restriction import REDACTED, AllowedValues, Mask, Restriction
@@ -10,13 +10,9 @@ _SHOWN, _LEAST_HIDDEN = 4, 4
 _NULL: av.AttributeValue = {"NULL": True}
 
 
-def restricted_items(items: bytes, count: int, kept: Restriction) -> tuple[bytes, int]:
-    """The JSON array of those of `count` items that may be seen, as they may be, and their number.
-
-    Raises msgspec.DecodeError, MalformedValue.
-    """
-    seen = [_seen(item, kept) for item in av.items_of(items, count) if all(_allows(rule, item) for rule in kept.rows)]
-    return msgspec.json.encode(seen), len(seen)
+def restricted_items(items: Iterable[av.Item], kept: Restriction) -> list[av.Item]:
+    """Those of the items that may be seen, as they may be. Raises MalformedValue."""
+    return [_seen(item, kept) for item in items if all(_allows(rule, item) for rule in kept.rows)]
 
 
 def _allows(rule: AllowedValues, item: av.Item) -> bool:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.domain.schema import AttributeType
 from mcp_server.domain.virtual_table import VirtualTable
@@ -17,12 +15,6 @@ def of_virtual_table(items: Iterable[av.Item], table: VirtualTable) -> list[av.I
         if slots is not None:
             found.append({**item, **slots})
     return found
-
-
-def virtual_items(items: bytes, count: int, table: VirtualTable) -> tuple[bytes, int]:
-    """The same of a JSON array of `count` items, and their number. Raises msgspec.DecodeError, MalformedValue."""
-    found = of_virtual_table(av.items_of(items, count), table)
-    return msgspec.json.encode(found), len(found)
 
 
 def _slots(item: av.Item, table: VirtualTable) -> dict[str, av.AttributeValue] | None:

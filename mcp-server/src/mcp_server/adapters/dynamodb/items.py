@@ -1,11 +1,4 @@
-"""Reads relations from DynamoDB: runs a plan's requests in parallel, page by page.
-
-Read units are DynamoDB's own where it is AWS that answers. Emulators report wrong ones or none, so for any other
-endpoint they are computed: 0.5 for each 4096 bytes looked at (twice that when strongly consistent), rounded up per
-response, for BatchGetItem per item. The bytes are the items' number times the table's average item size, which
-for such endpoints comes from the catalogue's sample; a read through an index is computed as if it held whole items, and
-keys that no item has are not counted.
-"""
+"""Reads relations from DynamoDB: runs a plan's requests in parallel, page by page."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -21,21 +14,19 @@ import pyarrow as pa
 from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.item_decoding import MalformedPage, PageDecoder, arrow_schema
 from mcp_server.adapters.dynamodb import clients as dynamodb
+from mcp_server.adapters.dynamodb import consumption
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, RequestRefused, failures_of
 from mcp_server.adapters.dynamodb.pace import Paces
 from mcp_server.adapters.dynamodb.responses import (
-    BYTES,
     RAW,
     RawItems,
     RawResponses,
     UnreadableResponse,
     asked_until_readable,
-    requests_of,
 )
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.domain.schema import Schema, Table
-from mcp_server.planning.estimates import UNIT_BYTES, read_units
-from mcp_server.planning.plan import Read, Request
+from mcp_server.planning.plan import Operation, Read, Request
 from mcp_server.planning.requests import KEYS_A_REQUEST
 from mcp_server.planning.streaming import Key, key_names
 from mcp_server.ports.items import Consumption, Observer, Stretch, TableChanged
@@ -116,9 +107,9 @@ class DynamoDbItems:
             return observe
         pace = self._paces.of(schema, read.relation.table.physical_name)
 
-        def counted(consumption: Consumption) -> None:
-            pace.spent(consumption.read_units)
-            observe(consumption)
+        def counted(taken: Consumption) -> None:
+            pace.spent(taken.read_units)
+            observe(taken)
 
         return counted
 
@@ -194,23 +185,10 @@ class DynamoDbItems:
         take: Callable[[RawItems], Awaitable[_Taken | None]],
     ) -> AsyncGenerator[_Taken]:
         """What `take` makes of the responses to one request, but for those of which it makes nothing."""
-        table = read.relation.table
-        client = self._clients.of(schema)
-        operation = client.scan if request.operation == "Scan" else client.query
-        arguments = {**request.arguments, "TableName": table.physical_name, "ReturnConsumedCapacity": "TOTAL"}
+        table, arguments = read.relation.table, dict(request.arguments)
 
         async def ask() -> tuple[_Taken | None, RawItems]:
-            with request_span(request.operation, schema, table.physical_name) as tell:
-                response = await operation(**arguments)
-                raw: RawItems = response[RAW]
-                tell({"aws.dynamodb.count": raw.Count, "aws.dynamodb.scanned_count": raw.ScannedCount})
-            if schema.endpoint_url is None:
-                units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
-            else:
-                size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, raw.Count)
-                units = read_units(size, consistent=read.consistent)
-            units *= requests_of(response)
-            observe(Consumption(raw.Count, raw.ScannedCount, response[BYTES], units))
+            raw = await self._response(schema, read, request.operation, arguments, observe)
             return await take(raw), raw
 
         while True:
@@ -231,15 +209,11 @@ class DynamoDbItems:
         """See ItemSource.stretch."""
         table, one = read.relation.table, read.requests[request]
         observe = self._counted(schema, read, observe)
-        decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
-        client = self._clients.of(schema)
-        operation = client.scan if one.operation == "Scan" else client.query
-        arguments = {**one.arguments, "TableName": table.physical_name, "ReturnConsumedCapacity": "TOTAL"}
-        if limit is not None:
-            arguments["Limit"] = limit
+        decoder = PageDecoder(read.relation, schema.overrides.get(table.name, {}))
+        arguments = dict(one.arguments) if limit is None else {**one.arguments, "Limit": limit}
 
         async def ask() -> Stretch:
-            raw = _observed(schema, read, await operation(**arguments), observe)
+            raw = await self._response(schema, read, one.operation, arguments, observe)
             items = await self._page(decoder, raw.Items, raw.Count)
             return Stretch(items, raw.LastEvaluatedKey or None, lambda number: _keys(raw, key_names(read))[number])
 
@@ -247,6 +221,19 @@ class DynamoDbItems:
             if after is not None:
                 arguments["ExclusiveStartKey"] = dynamodb.from_wire(after)
             return await self._asked(schema, table, ask)
+
+    async def _response(
+        self, schema: Schema, read: Read, operation: Operation, arguments: Mapping[str, Any], observe: Observer
+    ) -> RawItems:
+        """One response to Query or Scan, once it is told what it took."""
+        client, name = self._clients.of(schema), read.relation.table.physical_name
+        ask = client.scan if operation == "Scan" else client.query
+        with request_span(operation, schema, name) as tell:
+            response = await ask(**arguments, TableName=name, ReturnConsumedCapacity="TOTAL")
+            raw: RawItems = response[RAW]
+            tell({"aws.dynamodb.count": raw.Count, "aws.dynamodb.scanned_count": raw.ScannedCount})
+        observe(consumption.of_items(schema, read, response))
+        return raw
 
     async def _batches(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
@@ -265,12 +252,7 @@ class DynamoDbItems:
             if count + len(left) > len(wanted["Keys"]):
                 message = "more items than keys"
                 raise UnreadableResponse(message)
-            if schema.endpoint_url is None:
-                units = sum(float(part.get("CapacityUnits", 0.0)) for part in raw.ConsumedCapacity)
-            else:
-                each = read_units(_item_size(read, memoryview(items).nbytes, count), consistent=read.consistent)
-                units = count * each
-            observe(Consumption(count, count, response[BYTES], units * requests_of(response)))
+            observe(consumption.of_batch(schema, read, response, memoryview(items), count))
             return await self._page(decoder, items, count), raw
 
         for pause in _pauses():
@@ -304,19 +286,6 @@ class DynamoDbItems:
             raise UnreadableResponse(str(error)) from error
 
 
-def _observed(schema: Schema, read: Read, response: Any, observe: Observer) -> RawItems:
-    """The raw items of a response, once it is told what they took."""
-    raw: RawItems = response[RAW]
-    if schema.endpoint_url is None:
-        units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
-    else:
-        size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, raw.Count)
-        units = read_units(size, consistent=read.consistent)
-    units *= requests_of(response)
-    observe(Consumption(raw.Count, raw.ScannedCount, response[BYTES], units))
-    return raw
-
-
 def _keys(raw: RawItems, names: Sequence[str]) -> list[dict[str, Any]]:
     """The keys of a response's items."""
     try:
@@ -346,10 +315,3 @@ def _refusals(schema: Schema, table: Table) -> Iterator[None]:
 
 def _pauses() -> Iterator[float]:
     return (FIRST_PAUSE_SECONDS * 2**attempt for attempt in range(BATCH_ATTEMPTS))
-
-
-def _item_size(read: Read, wire_bytes: int, items: int) -> float:
-    table = read.relation.table
-    if table.item_count and table.size_bytes:
-        return table.size_bytes / table.item_count
-    return wire_bytes / items if items else UNIT_BYTES

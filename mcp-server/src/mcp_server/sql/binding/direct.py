@@ -9,10 +9,10 @@ from mcp_server.planning.plan import Relation
 from mcp_server.planning.predicate import Predicate
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.conditions import conjuncts_of
+from mcp_server.sql.lowering.plain import parts, plain_select
 from mcp_server.sql.lowering.predicates import read_condition
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit"})
-_TABLE = frozenset({"this", "db", "alias"})
 _SCALARS = frozenset(
     {
         *(TypeKind.VARCHAR, TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE),
@@ -23,24 +23,18 @@ _SCALARS = frozenset(
 
 def direct_of(query: exp.Query, reference: Reference, relation: Relation) -> Direct | None:
     """What a statement whose only reference to a table that is selects, its outputs by their final names; else None."""
-    if not isinstance(query, exp.Select) or _parts(query) - _CLAUSES or reference.materialise:
+    select = plain_select(query, reference, _CLAUSES)
+    if select is None:
         return None
-    from_ = query.args.get("from_")
-    if from_ is None or from_.this is not reference.node or _parts(reference.node) - _TABLE:
-        return None
-    limit = query.args.get("limit")
-    if limit is not None and not (isinstance(limit, exp.Limit) and _parts(limit) == {"expression"}):
+    limit = select.args.get("limit")
+    if limit is not None and not (isinstance(limit, exp.Limit) and parts(limit) == {"expression"}):
         return None
     rows = _rows(limit.expression) if limit is not None else None
-    conditions = _conditions(query, reference, relation)
-    outputs = _outputs(query, reference, relation)
+    conditions = _conditions(select, reference, relation)
+    outputs = _outputs(select, reference, relation)
     if conditions is None or outputs is None or (limit is not None and rows is None):
         return None
-    return Direct(outputs, conditions, rows, ordered=query.args.get("order") is not None)
-
-
-def _parts(node: exp.Expr) -> set[str]:
-    return {part for part, value in node.args.items() if value}
+    return Direct(outputs, conditions, rows, ordered=select.args.get("order") is not None)
 
 
 def _rows(node: exp.Expr) -> int | None:

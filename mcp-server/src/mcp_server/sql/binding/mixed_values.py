@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
+from mcp_server.sql.binding.table_columns import columns_that
 
 EXACT_BELOW = 2**53
 """Below it DOUBLE, as which the order of values is found, carries every integer."""
@@ -16,21 +17,16 @@ EXACT_BELOW = 2**53
 _EXACTLY, _BY_ORDER = "DECIMAL(38, 18)", "DOUBLE"
 """As what values are compared: numbers that the first cannot hold equal none that is compared with here."""
 _EQUALITIES = (exp.EQ, exp.In, exp.NullSafeEQ)
-
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 
 def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> None:
     """Puts TRY_CAST around mixed columns that are compared with numbers, in place. Columns have their sources."""
-    mixed = {
-        name: {spelling.of(column.name) for column in table.columns if _is_mixed(column)}
-        for name, table in internal.items()
-    }
-    if not any(mixed.values()):
+    is_mixed = columns_that(_is_mixed, query, internal, spelling)
+    if is_mixed is None:
         return
-    sources = {table.alias_or_name: table.name for table in query.find_all(exp.Table)}
     for column, type_ in list(_compared(query)):
-        if column.name in mixed.get(sources.get(column.table, ""), ()):
+        if is_mixed(column):
             column.replace(exp.TryCast(this=column.copy(), to=exp.DataType.build(type_)))
 
 

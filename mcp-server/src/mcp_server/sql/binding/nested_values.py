@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from mcp_server.domain.schema import Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
+from mcp_server.sql.binding.table_columns import columns_that
 
 _OPERATORS = (exp.JSONExtract, exp.JSONExtractScalar)
 _NESTED = frozenset({TypeKind.STRUCT, TypeKind.LIST})
@@ -13,21 +14,15 @@ _NESTED = frozenset({TypeKind.STRUCT, TypeKind.LIST})
 
 def read_nested_as_json(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> None:
     """Puts `to_json` around nested columns, and parts of them, where JSON is asked for. Columns have their sources."""
-    nested = {
-        name: {spelling.of(column.name) for column in table.columns if column.type.kind in _NESTED}
-        for name, table in internal.items()
-    }
-    if not any(nested.values()):
+    is_nested = columns_that(lambda column: column.type.kind in _NESTED, query, internal, spelling)
+    if is_nested is None:
         return
-    sources = {table.alias_or_name: table.name for table in query.find_all(exp.Table)}
     for node in list(query.find_all(*_OPERATORS, exp.Anonymous)):
         operand = _operand(node)
         root = operand
         while isinstance(root, exp.Dot | exp.Bracket):
             root = root.this
-        if operand is None or not isinstance(root, exp.Column):
-            continue
-        if root.name in nested.get(sources.get(root.table, ""), ()):
+        if operand is not None and root is not None and is_nested(root):
             operand.replace(exp.Anonymous(this="to_json", expressions=[operand.copy()]))
 
 

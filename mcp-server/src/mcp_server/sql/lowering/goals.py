@@ -12,11 +12,11 @@ from mcp_server.planning.plan import Conjunct, Goal, Relation
 from mcp_server.planning.predicate import IsNotNull
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.conditions import conjuncts_of
+from mcp_server.sql.lowering.plain import plain_select
 
 MAX_ROWS = 1_000_000
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit", "offset"})
-_TABLE = frozenset({"this", "alias", "db"})
 _ONE_FOR_ONE = (
     *(exp.Column, exp.Identifier, exp.Alias, exp.Literal, exp.Null, exp.Boolean, exp.Paren),
     *(exp.Cast, exp.DataType, exp.DataTypeParam, exp.Add, exp.Sub, exp.Mul, exp.DPipe, exp.Neg),
@@ -25,33 +25,29 @@ _ONE_FOR_ONE = (
 
 def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
     """The goal of a qualified statement whose only table is the reference; None where it may need every row."""
-    if not isinstance(query, exp.Select) or any(part not in _CLAUSES for part, value in query.args.items() if value):
+    select = plain_select(query, reference, _CLAUSES)
+    if select is None:
         return None
-    from_ = query.args.get("from_")
-    if from_ is None or from_.this is not reference.node or reference.materialise:
-        return None
-    if any(part not in _TABLE for part, value in reference.node.args.items() if value):
-        return None
-    where = query.args.get("where")
+    where = select.args.get("where")
     own = frozenset({reference.node.alias_or_name})
     if not all(
         one.of_one_row and one.sources == own for one in conjuncts_of(where.this if where is not None else None)
     ):
         return None
-    end = _end_of_column(query, reference)
+    end = _end_of_column(select, reference)
     if end is not None:
         return end
-    rows = _rows(query)
-    plain = all(isinstance(node, _ONE_FOR_ONE) for projection in query.expressions for node in projection.walk())
+    rows = _rows(select)
+    plain = all(isinstance(node, _ONE_FOR_ONE) for projection in select.expressions for node in projection.walk())
     if rows is None or not plain:
         return None
-    order = query.args.get("order")
+    order = select.args.get("order")
     if order is None:
         return Goal(rows)
     if len(order.expressions) != 1:
         return None
     first = order.expressions[0]
-    column = _column(_unaliased(first.this, query), reference)
+    column = _column(_unaliased(first.this, select), reference)
     return Goal(rows, column, descending=bool(first.args.get("desc"))) if column is not None else None
 
 

@@ -7,9 +7,9 @@ from sqlglot import exp
 from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
+from mcp_server.sql.lowering.plain import parts, plain_select
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order"})
-_TABLE = frozenset({"this", "alias", "db"})
 _PLAIN = frozenset(
     {
         *(exp.Column, exp.Identifier, exp.Alias, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Tuple),
@@ -27,28 +27,24 @@ _PLAIN = frozenset(
 
 def stream_of(query: exp.Query, reference: Reference) -> Stream | None:
     """The stream of a qualified statement whose only table is the reference, without its text; None if it is none."""
-    if not isinstance(query, exp.Select) or any(part not in _CLAUSES for part, value in query.args.items() if value):
+    select = plain_select(query, reference, _CLAUSES)
+    if select is None:
         return None
-    from_ = query.args.get("from_")
-    if from_ is None or from_.this is not reference.node or reference.materialise:
-        return None
-    if any(part not in _TABLE for part, value in reference.node.args.items() if value):
-        return None
-    where = query.args.get("where")
-    values = [*query.expressions, *([where.this] if where is not None else [])]
+    where = select.args.get("where")
+    values = [*select.expressions, *([where.this] if where is not None else [])]
     if not all(type(node) in _PLAIN for value in values for node in value.walk()):
         return None
-    order = query.args.get("order")
+    order = select.args.get("order")
     if order is None:
         return Stream("")
-    column = _ordering(order, query, reference)
+    column = _ordering(order, select, reference)
     descending = bool(order.expressions[0].args.get("desc"))
     return Stream("", column, descending) if column is not None else None
 
 
 def _ordering(order: exp.Order, query: exp.Select, reference: Reference) -> str | None:
     """The one column that the rows are ordered by."""
-    if len(order.expressions) != 1 or any(value for part, value in order.args.items() if part != "expressions"):
+    if len(order.expressions) != 1 or parts(order) != {"expressions"}:
         return None
     node = order.expressions[0].this
     if isinstance(node, exp.Column) and not node.table:

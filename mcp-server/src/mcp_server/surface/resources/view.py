@@ -15,7 +15,7 @@ URI = "ui://dynamosql/view"
 OF_TOOL = {"ui": {"resourceUri": URI}}
 """The `_meta` of a tool whose results it shows."""
 
-_MIME_TYPE = "text/html;profile=mcp-app"
+MIME_TYPE = "text/html;profile=mcp-app"
 # It fetches nothing, so its host need let nothing through.
 _OF_CONTENTS = {"ui": {"csp": {"connectDomains": [], "resourceDomains": []}, "prefersBorder": True}}
 
@@ -24,13 +24,13 @@ def view() -> ServedResource:
     """The view as a resource."""
 
     async def read(_call: Call) -> Contents:
-        return [TextResourceContents(uri=URI, mime_type=_MIME_TYPE, text=document.page(), _meta=_OF_CONTENTS)]
+        return [TextResourceContents(uri=URI, mime_type=MIME_TYPE, text=document.page(), _meta=_OF_CONTENTS)]
 
     definition = Resource(
         uri=URI,
         name="view",
         title="Results and plans",
         description="Shows a result as a table and a chart, and a plan as a tree.",
-        mime_type=_MIME_TYPE,
+        mime_type=MIME_TYPE,
     )
     return ServedResource(definition, frozenset({scope.QUERY}), read)

@@ -3,6 +3,7 @@
 "use strict";
 (() => {
   const NUMBERS = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|UHUGEINT|DOUBLE|FLOAT|DECIMAL.*|BIGNUM)$/;
+  const DIGITS = /^-?[0-9]+(\.[0-9]+)?$/;
   const TIMES = /^(DATE|TIMESTAMP.*)$/;
   const MOST_BARS = 60, MOST_SERIES = 4;
   const COLOURS = ["#4c7df0", "#e0803a", "#3fa873", "#b062c9"];
@@ -26,9 +27,9 @@
     const message = event.data;
     if (!message || message.jsonrpc !== "2.0") return;
     if (message.method === undefined) {
-      const resolve = answers.get(message.id);
+      const take = answers.get(message.id);
       answers.delete(message.id);
-      if (resolve) resolve(message.result ?? {});
+      if (take && message.error === undefined) take(message.result ?? {});
     } else if (message.method === "ui/notifications/tool-result") {
       show(message.params ?? {});
     } else if (message.method === "ui/notifications/tool-cancelled") {
@@ -194,10 +195,24 @@
     return (one, other) => {
       const a = one[at], b = other[at];
       if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1; // nulls last, whichever way
-      if (number) return sign * (Number(a) - Number(b));
+      if (number) return sign * comparedNumbers(a, b);
       const x = typeof a === "object" ? JSON.stringify(a) : String(a), y = typeof b === "object" ? JSON.stringify(b) : String(b);
       return sign * (x < y ? -1 : x > y ? 1 : 0);
     };
+  }
+
+  // Numbers, or texts of numbers that a double would round: whole ones and decimals are compared by their digits. NaN is
+  // the largest, as in DuckDB.
+  function comparedNumbers(a, b) {
+    const x = Number(a), y = Number(b);
+    if (x !== y) return Number.isNaN(x) ? (Number.isNaN(y) ? 0 : 1) : Number.isNaN(y) ? -1 : x - y;
+    if (!DIGITS.test(a) || !DIGITS.test(b)) return 0;
+    const places = Math.max(...[a, b].map((one) => (String(one).split(".")[1] ?? "").length));
+    const [i, j] = [a, b].map((one) => {
+      const [whole, part = ""] = String(one).split(".");
+      return BigInt(whole + part.padEnd(places, "0"));
+    });
+    return i < j ? -1 : i > j ? 1 : 0;
   }
 
   // ----- charts -----
@@ -239,7 +254,7 @@
         labels: rows.map((row) => (row[along] === null ? "null" : String(row[along]).slice(0, 40))),
         datasets: series.map((at, place) => ({
           label: page.columns[at].name,
-          data: rows.map((row) => (row[at] === null ? null : Number(row[at]))),
+          data: rows.map((row) => (Number.isFinite(Number(row[at] ?? NaN)) ? Number(row[at]) : null)),
           backgroundColor: COLOURS[place] + (timed ? "33" : "cc"),
           borderColor: COLOURS[place],
           borderWidth: timed ? 2 : 0,

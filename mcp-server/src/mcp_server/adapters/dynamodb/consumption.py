@@ -1,0 +1,44 @@
+"""What a response of DynamoDB took.
+
+Read units are DynamoDB's own where it is AWS that answers. Emulators report wrong ones or none, so for any other
+endpoint they are computed: 0.5 for each 4096 bytes looked at (twice that when strongly consistent), rounded up per
+response, for BatchGetItem per item. The bytes are the items' number times the table's average item size, which
+for such endpoints comes from the catalogue's sample; a read through an index is computed as if it held whole items, and
+keys that no item has are not counted.
+"""
+
+from typing import Any
+
+from mcp_server.adapters.dynamodb.responses import BYTES, RAW, RawItems, RawResponses, requests_of
+from mcp_server.domain.schema import Schema
+from mcp_server.planning.estimates import UNIT_BYTES, read_units
+from mcp_server.planning.plan import Read
+from mcp_server.ports.items import Consumption
+
+
+def of_items(schema: Schema, read: Read, response: Any) -> Consumption:
+    """Of a response to Query or Scan."""
+    raw: RawItems = response[RAW]
+    if schema.endpoint_url is None:
+        units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
+    else:
+        size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, raw.Count)
+        units = read_units(size, consistent=read.consistent)
+    return Consumption(raw.Count, raw.ScannedCount, response[BYTES], units * requests_of(response))
+
+
+def of_batch(schema: Schema, read: Read, response: Any, items: memoryview, count: int) -> Consumption:
+    """Of a response to BatchGetItem with so many items of the table, `items` as they came."""
+    raw: RawResponses = response[RAW]
+    if schema.endpoint_url is None:
+        units = sum(float(part.get("CapacityUnits", 0.0)) for part in raw.ConsumedCapacity)
+    else:
+        units = count * read_units(_item_size(read, items.nbytes, count), consistent=read.consistent)
+    return Consumption(count, count, response[BYTES], units * requests_of(response))
+
+
+def _item_size(read: Read, wire_bytes: int, items: int) -> float:
+    table = read.relation.table
+    if table.item_count and table.size_bytes:
+        return table.size_bytes / table.item_count
+    return wire_bytes / items if items else UNIT_BYTES
