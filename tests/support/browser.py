@@ -69,7 +69,8 @@ class Browser:
 
 
 def sign_in(page: Page, email: str = EMAIL, password: str = PASSWORD) -> None:
-    """Fills in and sends the sign-in form."""
+    """Fills in and sends the sign-in form, once the browser has put the cursor where a person would begin."""
+    page.locator("input[autofocus]:focus").wait_for()  # it complains on the console if it comes to that too late
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
