@@ -4,15 +4,17 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+import pyarrow as pa
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding import column_types
+from mcp_server.adapters.decoding.arrow_values import fast_array, fast_struct
 from mcp_server.adapters.decoding.column_types import Sample
-from mcp_server.adapters.decoding.item_decoding import PageDecoder
-from mcp_server.adapters.decoding.nested_types import JSON, Shape, both
-from mcp_server.domain.schema import ColumnType, TypeKind
+from mcp_server.adapters.decoding.item_decoding import FEW, PageDecoder
+from mcp_server.adapters.decoding.nested_types import JSON, Shape, both, list_of, struct
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
 from mcp_server.ports.items import SchemaConflict
 from tests.mcp_server.adapters.relations import page, relation, table
 
@@ -57,6 +59,7 @@ def expected(value: dict[str, Any] | None, type_: ColumnType) -> Any:
     return value["BOOL"]
 
 
+@example([{"M": {"a": {"S": "x"}, "b": {"L": [{"N": "1"}]}}}], [{"M": {"a": {"N": "2"}}}, None, {"M": {}}])
 @given(_COLUMN_ITEMS, _COLUMN_ITEMS)
 def test_what_was_not_sampled_comes_out_whole(
     sampled: list[dict[str, Any] | None], late: list[dict[str, Any] | None]
@@ -66,15 +69,21 @@ def test_what_was_not_sampled_comes_out_whole(
         if value is not None:
             sample.add(value)
     column = column_types.column("v", sample, len(sampled))
-    body = page(*({} if value is None else {"v": value} for value in late))
+    few = [{} if value is None else {"v": value} for value in late]
+    many = few * (FEW // len(few) + 1)
     for _ in range(3):
+        decoder = PageDecoder(relation([column], of_table=table([column])), {})
         try:
-            (array,) = PageDecoder(relation([column], of_table=table([column])), {}).decode(body, len(late)).columns
+            (array,) = decoder.decode(page(*few), len(few)).columns
         except SchemaConflict as conflict:
             (wider,) = conflict.table.columns
             assert wider.type != column.type or wider.attribute_types != column.attribute_types
             column = wider
         else:
+            # Pages of many items take another way.
+            (again,) = decoder.decode(page(*many), len(many)).columns
+            again.validate(full=True)
+            assert again.to_pylist() == array.to_pylist() * (len(many) // len(few))
             storage = getattr(array, "storage", array)
             assert json.dumps(storage.to_pylist(), default=str) == json.dumps(
                 [expected(value, column.type) for value in late], default=str
@@ -109,3 +118,46 @@ def test_maps_whose_keys_are_data_are_documents() -> None:
     for _ in range(12):
         deep = {"M": {"a": deep}}
     assert "JSON" in type_of(deep).sql
+
+
+_SHAPES: st.SearchStrategy[ColumnType] = st.deferred(
+    lambda: st.one_of(
+        st.sampled_from([ColumnType(TypeKind.BIGINT), ColumnType(TypeKind.VARCHAR), ColumnType(TypeKind.BOOLEAN)]),
+        st.dictionaries(st.sampled_from(["a", "b", "a b", "é"]), _SHAPES, min_size=1, max_size=3).map(struct),
+        _SHAPES.map(list_of),
+    )
+)
+
+
+def values_of(type_: ColumnType) -> st.SearchStrategy[dict[str, Any]]:
+    """Values of a type, NULL among them; a text may have been any scalar."""
+    value: st.SearchStrategy[dict[str, Any]]
+    if type_.kind is TypeKind.STRUCT:
+        fields = {name: values_of(field) for name, field in type_.fields}
+        value = st.fixed_dictionaries({}, optional=fields).map(lambda found: {"M": found})
+    elif type_.element is not None:
+        value = st.lists(values_of(type_.element), max_size=3).map(lambda found: {"L": found})
+    elif type_.kind is TypeKind.BIGINT:
+        value = st.integers(-(2**63), 2**63 - 1).map(lambda number: {"N": str(number)})
+    elif type_.kind is TypeKind.BOOLEAN:
+        value = st.booleans().map(lambda flag: {"BOOL": flag})
+    else:
+        value = st.sampled_from([{"S": "x"}, {"S": '"\u00e9'}, {"N": "1.50"}, {"BOOL": True}])
+    return st.one_of(value, value, value, st.just({"NULL": True}))
+
+
+@given(_SHAPES.filter(lambda type_: type_.kind in (TypeKind.STRUCT, TypeKind.LIST)), st.data())
+def test_maps_and_lists_of_one_shape_are_read_by_arrow(type_: ColumnType, data: st.DataObject) -> None:
+    items = data.draw(st.lists(st.one_of(st.none(), values_of(type_)), min_size=FEW + 1, max_size=FEW + 4))
+    descriptor = AttributeType.MAP if type_.kind is TypeKind.STRUCT else AttributeType.LIST
+    column = Column("v", type_, frozenset({descriptor}))
+    wanted = [expected(value, type_) for value in items]
+    form = fast_struct(column)
+    assert form is not None
+    fast = fast_array(column, pa.array(items, form))
+    assert fast is not None
+    assert fast.to_pylist() == wanted
+    decoder = PageDecoder(relation([column], of_table=table([column])), {})
+    (array,) = decoder.decode(page(*({} if value is None else {"v": value} for value in items)), len(items)).columns
+    array.validate(full=True)
+    assert array.to_pylist() == wanted

@@ -1,12 +1,10 @@
-"""One column of one page as an Arrow array, or None when a value does not fit the column's type."""
+"""One column of one page from Python objects, or None when a value does not fit the column's type."""
 
 import math
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding.column_types import NESTED
@@ -23,17 +21,12 @@ _ARROW_TYPES = {
     TypeKind.BLOB: pa.binary(),
     TypeKind.JSON: pa.json_(pa.string()),
 }
-_FAST = {
-    AttributeType.STRING: frozenset({TypeKind.VARCHAR, TypeKind.DATE}),
-    AttributeType.NUMBER: frozenset({TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE, TypeKind.VARCHAR}),
-    AttributeType.BOOLEAN: frozenset({TypeKind.BOOLEAN}),
-}
+NUMBERS = frozenset({TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE})
 _NULL = frozenset({AttributeType.NULL})
 _ANY = frozenset(AttributeType)
 _WITHIN = {
     TypeKind.VARCHAR: frozenset({AttributeType.STRING, AttributeType.NUMBER, AttributeType.BOOLEAN, AttributeType.NULL})
 }
-_FIRST_DAY = (date.min - date(1970, 1, 1)).days
 _INT64 = 2**63
 
 
@@ -47,41 +40,6 @@ def arrow_type(type_: ColumnType) -> pa.DataType:
     if type_.kind is TypeKind.STRUCT:
         return pa.struct([pa.field(name, arrow_type(field)) for name, field in type_.fields])
     return _ARROW_TYPES[type_.kind]
-
-
-def fast_struct(column: Column) -> pa.DataType | None:
-    """How Arrow's JSON reader is to read the attribute; None when the column is not of a kind that it can deliver."""
-    types = column.attribute_types - _NULL
-    if column.name == DOCUMENT_COLUMN or len(types) != 1:
-        return None
-    descriptor = next(iter(types))
-    if column.type.kind not in _FAST.get(descriptor, ()):
-        return None
-    content = pa.bool_() if descriptor is AttributeType.BOOLEAN else pa.string()
-    return pa.struct([(descriptor.value, content), (AttributeType.NULL.value, pa.bool_())])
-
-
-def fast_array(column: Column, values: pa.StructArray) -> pa.Array | None:
-    """The column from what Arrow read by `fast_struct`."""
-    content, null = pc.struct_field(values, [0]), pc.struct_field(values, [1])
-    # Present, but neither of the known type nor NULL: the struct is there and all in it is missing.
-    if values.null_count + len(values) != content.null_count + null.null_count:
-        return None
-    wanted = arrow_type(column.type)
-    if content.type == wanted:
-        return content
-    try:
-        # Strict: a cast that would lose a digit, or read "2024-1-1" as a date, fails.
-        array = content.cast(wanted)
-    except pa.ArrowException:
-        return None
-    if column.type.kind is TypeKind.DOUBLE and pc.any(pc.is_inf(array)).as_py():
-        return None
-    if column.type.kind is TypeKind.DATE:
-        first = pc.min(array.cast(pa.int32())).as_py()
-        if first is not None and first < _FIRST_DAY:
-            return None
-    return array
 
 
 def slow_array(column: Column, items: list[av.Item]) -> pa.Array | None:
@@ -142,7 +100,7 @@ def _members(kind: AttributeType, content: Any, element: ColumnType) -> list[Any
 
 
 def _scalar(kind: AttributeType, content: Any, type_: ColumnType) -> Any:
-    if kind is AttributeType.NUMBER and type_.kind in _FAST[AttributeType.NUMBER]:
+    if kind is AttributeType.NUMBER and type_.kind in NUMBERS:
         return _number(content, type_)
     if kind is AttributeType.STRING and type_.kind is TypeKind.DATE and (day := iso_date(content)):
         return day

@@ -3,14 +3,15 @@
 A column's Arrow type never drops a value in silence: what does not fit it is found, the types that would fit are worked
 out, and SchemaConflict carries them. A missing attribute and DynamoDB's NULL both become NULL.
 
-Texts, numbers and booleans are decoded by Arrow's JSON reader without the interpreter's lock; documents, sets, binary
-and columns of several types take the way through Python objects.
+Texts, numbers, booleans, and maps and lists of them, are decoded by Arrow's JSON reader without the interpreter's lock;
+documents, sets, binary and columns of several types take the way through Python objects.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pyarrow as pa
@@ -18,8 +19,9 @@ import pyarrow.json as pj
 
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding import column_types
+from mcp_server.adapters.decoding.arrow_values import fast_array, fast_struct, is_nested, passed_over
 from mcp_server.adapters.decoding.column_types import Sample
-from mcp_server.adapters.decoding.column_values import arrow_type, fast_array, fast_struct, slow_array
+from mcp_server.adapters.decoding.column_values import arrow_type, slow_array
 from mcp_server.adapters.decoding.restricted_items import restricted_items
 from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.domain.failures import Failure, FailureCode
@@ -29,6 +31,7 @@ from mcp_server.ports.items import SchemaConflict
 
 _ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
 _ANYTHING = frozenset({TypeKind.VARCHAR, TypeKind.JSON})
+_Forms = Mapping[int, pa.DataType]
 _NO_COLUMN = pa.schema([pa.field("c0", pa.bool_())])
 
 
@@ -62,17 +65,23 @@ class PageDecoder:
         self._schema = arrow_schema(relation)
 
     @cached_property
-    def _structs(self) -> Mapping[int, pa.DataType]:
-        """How Arrow's reader is to read the columns that it can deliver, by their places."""
-        structs = {i: fast_struct(column) for i, column in enumerate(self._relation.columns)}
-        return {i: struct for i, struct in structs.items() if struct is not None}
+    def _flat_forms(self) -> _Forms:
+        """How Arrow's reader is to read the columns of texts, numbers and booleans, by their places."""
+        return {i: form for i, form in self._forms.items() if not is_nested(self._relation.columns[i])}
 
     @cached_property
-    def _parse_options(self) -> pj.ParseOptions:
-        item = pa.struct([pa.field(self._relation.columns[i].name, struct) for i, struct in self._structs.items()])
-        return pj.ParseOptions(
-            explicit_schema=pa.schema([("Items", pa.list_(item))]), unexpected_field_behavior="ignore"
-        )
+    def _whole_forms(self) -> _Forms | None:
+        """How it is to read all columns, and nothing but them; None where there is nothing to gain, or no way."""
+        if len(self._flat_forms) == len(self._forms):
+            return None
+        forms = {i: self._forms.get(i) or passed_over(column) for i, column in enumerate(self._relation.columns)}
+        told = {i: form for i, form in forms.items() if form is not None}
+        return told if len(told) == len(forms) else None
+
+    @cached_property
+    def _forms(self) -> _Forms:
+        forms = {i: fast_struct(column) for i, column in enumerate(self._relation.columns)}
+        return {i: form for i, form in forms.items() if form is not None}
 
     def decode(self, items: bytes, count: int) -> pa.RecordBatch:
         """A JSON array of `count` items as a batch. Raises SchemaConflict, Failure (type_conflict), MalformedPage."""
@@ -94,12 +103,7 @@ class PageDecoder:
 
     def _decode(self, items: bytes, count: int) -> pa.RecordBatch:
         columns = self._relation.columns
-        arrays: dict[int, pa.Array | None] = {}
-        fast = self._structs if count > FEW else {}
-        if fast or not columns:
-            structs = self._parse(items)
-            _check_count(len(structs), count)
-            arrays = {i: fast_array(columns[i], structs.field(place)) for place, i in enumerate(fast)}
+        arrays = self._arrays(items, count) if count > FEW or not columns else {}
         # A number written with an exponent fails the fast way, but may fit all the same.
         slow = [i for i in range(len(columns)) if arrays.get(i) is None]
         if slow:
@@ -113,14 +117,34 @@ class PageDecoder:
         ordered = [arrays[i] for i in range(len(columns))] or [pa.nulls(count, pa.bool_())]
         return pa.record_batch(ordered, schema=self._schema)
 
-    def _parse(self, items: bytes) -> pa.StructArray:
+    def _arrays(self, items: bytes, count: int) -> dict[int, pa.Array | None]:
+        """The columns that Arrow's reader delivers."""
         if not items.isascii():
             items.decode()  # Arrow does not look, and DuckDB is not to get texts that are not UTF-8
+        structs, known = None, self._forms
+        if self._whole_forms is not None:
+            # A field of a map that is not known must not be passed over.
+            with suppress(pa.ArrowInvalid):
+                structs = self._parse(items, self._whole_forms, unknown="error")
+        if structs is None:
+            known = self._flat_forms
+            if not known and self._relation.columns:
+                return {}
+            structs = self._parse(items, known, unknown="ignore")
+        _check_count(len(structs), count)
+        columns = self._relation.columns
+        return {i: fast_array(columns[i], structs.field(columns[i].name)) for i in known}
+
+    def _parse(self, items: bytes, forms: _Forms, unknown: Literal["error", "ignore"]) -> pa.StructArray:
+        """The items as structs. What is not in `forms` is ignored, or an ArrowInvalid."""
+        item = pa.struct([pa.field(self._relation.columns[i].name, form) for i, form in forms.items()])
         body = b'{"Items":' + items + b"}"
         table = pj.read_json(
             pa.BufferReader(body),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1024),
-            parse_options=self._parse_options,
+            parse_options=pj.ParseOptions(
+                explicit_schema=pa.schema([("Items", pa.list_(item))]), unexpected_field_behavior=unknown
+            ),
         )
         if table.num_rows != 1 or table["Items"].num_chunks != 1 or table["Items"].null_count:
             raise MalformedPage("not one array of items")
