@@ -115,7 +115,7 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
             ),
             Row(
                 "query/map-scan",
-                "the scan with a condition on a field of a map, which is read whole; a seventh of the items remains",
+                "the scan with a condition on a map's field, which DynamoDB filters by; a seventh of the items is left",
                 [ours.subject(OURS, "map-scan"), ours.subject(SCALARS, "scan"), bare.subject(BARE, "map-scan")],
             ),
             Row(

@@ -1,8 +1,8 @@
 """A DynamoDB that answers prepared bytes: it costs its callers a round trip and no more.
 
-It holds one table, `items`, and understands the expressions that the rows send: equality of keys, one comparison as
-filter, and projections. An answer is worked out when its request is first heard and replayed from then on; anything it
-does not understand is a ValidationException. PORT and ITEMS come in the environment.
+It holds one table, `items`, and understands equality of keys, filters and projections. An answer is worked out when its
+request is first heard and replayed from then on; anything it does not understand is a ValidationException. PORT and
+ITEMS come in the environment.
 """
 
 import asyncio
@@ -18,6 +18,9 @@ from typing import Any
 
 import uvloop
 
+from mcp_server.planning.plan import Request
+from tests.mcp_server.planning.filter_language import Condition, compile_filter, projected
+
 TABLE = "items"
 INDEX, IN_BATCH = "by_batch", 100
 """A global secondary index, and how many items it has under each key."""
@@ -27,8 +30,6 @@ CITIES = ("Oslo", "Paris", "Berlin", "Austin", "Pune", "Lyon", "Bergen")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _OPERATION = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
 _EQUALITIES = re.compile(r"(\S+) = (:\w+)(?: AND (\S+) = (:\w+))?")
-# Every amount is a number, so the arm for values of another type holds for no item.
-_COMPARISON = re.compile(r"\(?(#?\w+) > (:\w+)(?: OR attribute_exists\(\1\) AND NOT attribute_type\(\1, :\w+\))?\)?")
 
 Item = dict[str, dict[str, Any]]
 Body = dict[str, Any]
@@ -150,7 +151,8 @@ class Replay:
 
 
 def _page(items: Sequence[Item], scanned: int, body: Body, last: Item | None) -> Body:
-    kept = [_projected(body)(each) for each in items if _filter(body)(each)]
+    passes, part = _filter(body), _projected(body)
+    kept = [part(each) for each in items if passes(each)]
     page: Body = {"Items": kept, "Count": len(kept), "ScannedCount": scanned}
     if body.get("Select") == "COUNT":
         del page["Items"]
@@ -159,23 +161,17 @@ def _page(items: Sequence[Item], scanned: int, body: Body, last: Item | None) ->
     return page | {"ConsumedCapacity": {"TableName": TABLE, "CapacityUnits": 0.5}}
 
 
-def _filter(body: Body) -> Callable[[Item], bool]:
-    expression = body.get("FilterExpression")
-    if expression is None:
-        return lambda _item: True
-    matched = _COMPARISON.fullmatch(expression)
-    if matched is None:
-        raise NotUnderstood(expression)
-    name, bound = _name(body, matched[1]), float(body["ExpressionAttributeValues"][matched[2]]["N"])
-    return lambda each: float(each[name]["N"]) > bound
+def _filter(body: Body) -> Condition:
+    names, values = body.get("ExpressionAttributeNames", {}), body.get("ExpressionAttributeValues", {})
+    try:
+        return compile_filter(body.get("FilterExpression"), names, values)
+    except (AssertionError, KeyError, IndexError) as problem:
+        raise NotUnderstood(body["FilterExpression"]) from problem
 
 
-def _projected(body: Mapping[str, Any]) -> Callable[[Item], Item]:
-    expression = body.get("ProjectionExpression")
-    if expression is None:
-        return lambda each: each
-    names = [_name(body, name.strip()) for name in expression.split(",")]
-    return lambda each: {name: each[name] for name in names if name in each}
+def _projected(arguments: Mapping[str, Any]) -> Callable[[Item], Mapping[str, Any]]:
+    request = Request("Scan", arguments)
+    return lambda each: projected(each, request)
 
 
 def _name(body: Mapping[str, Any], placeholder: str) -> str:

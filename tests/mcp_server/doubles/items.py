@@ -16,7 +16,7 @@ from mcp_server.planning.plan import Read, Request
 from mcp_server.planning.streaming import Key
 from mcp_server.ports.items import Consumption, Observer, Stretch, TableChanged
 from tests.mcp_server.doubles.tables import HeldTable, HeldTables, wired
-from tests.mcp_server.planning.filter_language import compile_filter, ordered
+from tests.mcp_server.planning.filter_language import compile_filter, ordered, projected
 
 PAGE_BYTES = 1 << 20
 
@@ -46,7 +46,7 @@ class HeldItems:
                 body = json.dumps(items).encode()
                 observe(Consumption(len(items), len(scanned), len(body), _units(scanned, request)))
                 if items:
-                    yield decoder.decode(body, len(items))
+                    yield decoder.decode(_sent(items, request), len(items))
                     rows += len(items)
                     if read.enough is not None and rows >= read.enough:
                         return
@@ -83,7 +83,14 @@ class HeldItems:
         full = len(scanned) == limit or sum(map(av.size, scanned)) > PAGE_BYTES
         keys = [{name: item[name] for name, _ in held.key} for item in items]
         last = {name: scanned[-1][name] for name, _ in held.key} if full else None
-        return Stretch(decoder.decode(body, len(items)) if items else None, last, lambda number: keys[number])
+        return Stretch(
+            decoder.decode(_sent(items, one), len(items)) if items else None, last, lambda number: keys[number]
+        )
+
+
+def _sent(items: list[Any], request: Request) -> bytes:
+    """What a response holds of some items."""
+    return json.dumps([projected(item, request) for item in items]).encode()
 
 
 def _with_items(held: HeldTable, items: list[Any]) -> HeldTable:

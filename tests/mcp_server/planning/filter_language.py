@@ -15,7 +15,8 @@ Item = Mapping[str, Mapping[str, Any]]
 Condition = Callable[[Item], bool]
 Operand = Callable[[Item], Mapping[str, Any] | None]
 
-_TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),]|[#:]\w+|\w+)")
+_TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>(),]|#\w+(?:\.#\w+|\[\d+\])*|:\w+|\w+)")
+_STEP = re.compile(r"#\w+|\d+")
 _ORDERED = ("S", "N", "B")
 
 
@@ -73,6 +74,36 @@ def received(requests: Sequence[Request], stored: Sequence[Item], indexes: Seque
             keys = (*index.hash_keys, *index.range_keys)
             held = [item for item in stored if all(key.type.value in item.get(key.name, {}) for key in keys)]
         found += [item for item in held if matches(item) and passes(item)]
+    return found
+
+
+def part(item: Item, steps: Sequence[str]) -> Mapping[str, Any] | None:
+    """What is at a document path: an attribute's name, then names of fields and places in lists."""
+    found = item.get(steps[0])
+    for step in steps[1:]:
+        if found is None:
+            return None
+        members = found.get("L", ())
+        at = int(step) if step.isdecimal() else len(members)
+        found = found["M"].get(step) if "M" in found else members[at] if at < len(members) else None
+    return found
+
+
+def projected(item: Item, request: Request) -> Item:
+    """Of an item what the request's projection names; a map of which nothing is there is left out."""
+    arguments = request.arguments
+    if "ProjectionExpression" not in arguments:
+        return item
+    names = arguments.get("ExpressionAttributeNames", {})
+    found: dict[str, Any] = {}
+    for path in arguments["ProjectionExpression"].split(","):
+        steps = [names.get(step, step) for step in path.strip().split(".")]
+        value = part(item, steps)
+        if value is not None:
+            held = found
+            for step in steps[:-1]:
+                held = held.setdefault(step, {"M": {}})["M"]
+            held[steps[-1]] = value
     return found
 
 
@@ -175,8 +206,8 @@ class _Parser:
             self.take(")")
             return lambda item: _size(path(item))
         if token.startswith("#"):
-            name = self.names[token]
-            return lambda item: item.get(name)
+            steps = [self.names.get(step, step) for step in _STEP.findall(token)]
+            return lambda item: part(item, steps)
         value = self.values[token]
         return lambda item: value
 

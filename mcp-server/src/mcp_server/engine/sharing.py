@@ -7,7 +7,7 @@ relational engine for it, so large tables, whose scan has to be asked for, are s
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mcp_server.domain.schema import DOCUMENT, Column
+from mcp_server.domain.schema import DOCUMENT
 from mcp_server.planning.access_path import plan_read, shared_scan_of
 from mcp_server.planning.plan import Read, Relation
 
@@ -25,8 +25,9 @@ class Source:
         return self.relations != (self.read.relation,)
 
     def positions(self, relation: Relation) -> tuple[int, ...]:
-        """Where a relation's columns stand among those of the read."""
-        return tuple(self.read.relation.columns.index(column) for column in relation.columns)
+        """Where a relation's columns stand among those of the read, which may have more fields."""
+        names = [column.name for column in self.read.relation.columns]
+        return tuple(names.index(column.name) for column in relation.columns)
 
 
 def sources(reads: Sequence[Read]) -> tuple[Source, ...]:
@@ -42,8 +43,8 @@ def sources(reads: Sequence[Read]) -> tuple[Source, ...]:
 
 def _shared(number: int, group: list[Read]) -> Source:
     table = group[0].relation.table
-    wanted: set[Column] = {column for read in group for column in read.relation.columns}
-    columns = tuple(column for column in (*table.columns, DOCUMENT) if column in wanted)
+    wanted = {column.name for read in group for column in read.relation.columns}
+    columns = tuple(column for column in (*table.columns, DOCUMENT) if column.name in wanted)
     relation = Relation(f"s{number}", table, columns, (), materialise=True)
     scan = plan_read(relation, consistent=group[0].consistent)
     texts = dict.fromkeys(conjunct.text for read in group for conjunct in read.relation.conjuncts)

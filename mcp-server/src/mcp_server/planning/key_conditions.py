@@ -18,6 +18,7 @@ from mcp_server.planning.predicate import (
     Predicate,
     StartsWith,
     Value,
+    Within,
 )
 from mcp_server.planning.pushdown import following_prefix
 
@@ -72,7 +73,7 @@ def rejects_null(predicate: Predicate, column: str) -> bool:
             return any(rejects_null(part, column) for part in parts)
         case AnyOf(parts):
             return all(rejects_null(part, column) for part in parts)
-        case IsNull():
+        case IsNull() | Within(condition=IsNull()):
             return False
         case _:
             return predicate.column == column
@@ -149,7 +150,7 @@ def key_value(value: Value, key: KeyAttribute, column: Column) -> ScalarValue | 
 def _constraint(leaf: Predicate, table: Table, keys: Mapping[str, KeyAttribute]) -> tuple[str, KeyConstraint | None]:
     if isinstance(leaf, AnyOf):
         return _alternatives(leaf, table, keys)
-    if isinstance(leaf, AllOf | IsNull | IsNotNull | Contains) or leaf.column not in keys:
+    if isinstance(leaf, AllOf | IsNull | IsNotNull | Contains | Within) or leaf.column not in keys:
         return "", None
     column = table.column(leaf.column)
     # A key compares like the SQL value only where the column has the key's own type; DOUBLE holds rounded numbers.

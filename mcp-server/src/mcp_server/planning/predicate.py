@@ -10,6 +10,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from mcp_server.domain.schema import Column
+
 Value = str | int | Decimal | float | bool | bytes | date
 Operator = Literal["=", "<>", "<", "<=", ">", ">="]
 
@@ -70,6 +72,22 @@ class IsNotNull:
     column: str
 
 
+Leaf = Comparison | Between | OneOf | StartsWith | Contains | IsNull | IsNotNull
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A condition on a part of a map or list: the steps to it are names of fields, and places in lists, from 0.
+
+    `condition` is on `part`, as if that were a column of its own.
+    """
+
+    column: str
+    steps: tuple[str | int, ...]
+    part: Column
+    condition: Leaf
+
+
 @dataclass(frozen=True, slots=True)
 class AllOf:
     """Conjunction; of nothing: true."""
@@ -84,7 +102,7 @@ class AnyOf:
     parts: "tuple[Predicate, ...]"
 
 
-Predicate = Comparison | Between | OneOf | StartsWith | Contains | IsNull | IsNotNull | AllOf | AnyOf
+Predicate = Leaf | Within | AllOf | AnyOf
 
 
 def columns_of(predicate: Predicate) -> frozenset[str]:

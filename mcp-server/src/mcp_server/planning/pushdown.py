@@ -15,7 +15,7 @@ brings its own, and AND binds tighter than OR (Expressions.OperatorsAndFunctions
 
 from collections.abc import Container
 
-from mcp_server.domain.schema import Column, Table, TypeKind
+from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
 from mcp_server.planning.attribute_values import ScalarValue, attribute_value, natural_type, widened
 from mcp_server.planning.expressions import MAX_OPERANDS, Placeholders
 from mcp_server.planning.predicate import (
@@ -26,10 +26,12 @@ from mcp_server.planning.predicate import (
     Contains,
     IsNotNull,
     IsNull,
+    Leaf,
     OneOf,
     Predicate,
     StartsWith,
     Value,
+    Within,
 )
 
 _ISO_DATE_LENGTH: ScalarValue = {"N": "10"}
@@ -56,21 +58,44 @@ def render_filter(
             column = table.column(predicate.column)
             if column is None or predicate.column in without:
                 return None
-            return _Leaf(column, predicate.column in {key.name for key in table.key}, placeholders).render(predicate)
+            if isinstance(predicate, Within):
+                return _within(predicate, placeholders)
+            is_key = predicate.column in {key.name for key in table.key}
+            return _Leaf(column, placeholders.name(column.name), placeholders, is_key=is_key).render(predicate)
+
+
+def _within(predicate: Within, placeholders: Placeholders) -> str | None:
+    """The condition on the part, or that something on the way to it is neither a map nor a list, where one has to be.
+
+    Then what has been seen of the column's shape does not hold, so the reader is to find that.
+    """
+    path = placeholders.name(predicate.column)
+    others: list[str] = []
+    for step in predicate.steps:
+        form = AttributeType.LIST if isinstance(step, int) else AttributeType.MAP
+        others.append(_other_type(path, form, placeholders))
+        path = f"{path}[{step}]" if isinstance(step, int) else f"{path}.{placeholders.name(step)}"
+    condition = _Leaf(predicate.part, path, placeholders).render(predicate.condition)
+    if condition is None or isinstance(predicate.condition, IsNull):
+        return condition
+    return f"({' OR '.join([condition, *others])})"
+
+
+def _other_type(path: str, type_: AttributeType, placeholders: Placeholders) -> str:
+    """True of what is there, but of another type."""
+    return f"attribute_exists({path}) AND NOT attribute_type({path}, {placeholders.value({'S': type_.value})})"
 
 
 class _Leaf:
-    """Conditions on one column."""
+    """Conditions on one column, or a part of one, at a document path."""
 
-    def __init__(self, column: Column, is_key: bool, placeholders: Placeholders) -> None:
+    def __init__(self, column: Column, path: str, placeholders: Placeholders, *, is_key: bool = False) -> None:
         self._column = column
         self._is_key = is_key
         self._placeholders = placeholders
-        self._path = placeholders.name(column.name)
+        self._path = path
 
-    def render(
-        self, predicate: Comparison | Between | OneOf | StartsWith | Contains | IsNull | IsNotNull
-    ) -> str | None:
+    def render(self, predicate: Leaf) -> str | None:
         match predicate:
             case Comparison(_, "<>", value):
                 return self._unequal(value)
@@ -149,11 +174,11 @@ class _Leaf:
             return None
         if self._is_key:
             return condition
-        descriptor = self._placeholders.value({"S": type_.value})
-        other = f"NOT attribute_type({self._path}, {descriptor})"
-        if self._column.type.kind is TypeKind.DATE:
-            # Texts of another length are not canonical dates: they too make the reader widen the type.
-            other = f"({other} OR size({self._path}) <> {self._placeholders.value(_ISO_DATE_LENGTH)})"
+        if self._column.type.kind is not TypeKind.DATE:
+            return f"({condition} OR {_other_type(self._path, type_, self._placeholders)})"
+        # Texts of another length are not canonical dates: they too make the reader widen the type.
+        other = f"NOT attribute_type({self._path}, {self._placeholders.value({'S': type_.value})})"
+        other = f"({other} OR size({self._path}) <> {self._placeholders.value(_ISO_DATE_LENGTH)})"
         return f"({condition} OR attribute_exists({self._path}) AND {other})"
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_server.domain.schema import DOCUMENT_COLUMN, Column, KeyAttribute, Table
+from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
 from mcp_server.planning.attribute_values import ScalarValue
-from mcp_server.planning.attributes import attributes_of
+from mcp_server.planning.attributes import DocumentPath, document_paths
 from mcp_server.planning.expressions import Placeholders, fits
 from mcp_server.planning.plan import Goal, Relation, Request
 from mcp_server.planning.predicate import Predicate
@@ -66,7 +66,7 @@ def get_requests(relation: Relation, keys: Sequence[Mapping[str, ScalarValue]], 
 def lookup_arguments(relation: Relation, *, consistent: bool) -> dict[str, Any]:
     """The arguments of BatchGetItem, without the keys."""
     placeholders = Placeholders()
-    projection = _projection(relation.columns, relation.table, placeholders)
+    projection = _projection(document_paths(relation.table, relation.columns), relation.table, placeholders)
     return projection | placeholders.arguments(projection.values()) | _consistency(consistent)
 
 
@@ -139,18 +139,18 @@ def _expressions(
     said = [part for part in rendered if part is not None]
     if said:
         arguments["FilterExpression"] = " AND ".join(said)
-    arguments |= _projection(relation.table.key if only_keys else relation.columns, relation.table, placeholders)
+    table = relation.table
+    paths = [(key.name,) for key in table.key] if only_keys else document_paths(table, relation.columns)
+    arguments |= _projection(paths, table, placeholders)
     return arguments | placeholders.arguments(arguments.values())
 
 
-def _projection(columns: Sequence[Column | KeyAttribute], table: Table, placeholders: Placeholders) -> dict[str, Any]:
-    """Only the columns needed; nothing where that is the whole document, or too much to say."""
-    names = [column.name for column in columns]
-    if columns is not table.key:
-        names = attributes_of(table, names)
-    if DOCUMENT_COLUMN in names:
+def _projection(paths: Sequence[DocumentPath], table: Table, placeholders: Placeholders) -> dict[str, Any]:
+    """Only what is needed; nothing where that is the whole document, or too much to say."""
+    if (DOCUMENT_COLUMN,) in paths:
         return {}
-    expression = ", ".join(placeholders.name(name) for name in names or [table.hash_key.name])
+    paths = paths or [(table.hash_key.name,)]
+    expression = ", ".join(".".join(map(placeholders.name, path)) for path in paths)
     return {"ProjectionExpression": expression} if fits(expression) else {}
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding.column_types import NESTED
-from mcp_server.adapters.decoding.nested_arrays import DoesNotFit, nested_array
+from mcp_server.adapters.decoding.nested_arrays import DoesNotFit, nested_array, part
 from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import DOCUMENT_COLUMN, AttributeType, Column, ColumnType, TypeKind
 
@@ -42,12 +42,14 @@ def arrow_type(type_: ColumnType) -> pa.DataType:
     return _ARROW_TYPES[type_.kind]
 
 
-def slow_array(column: Column, items: list[av.Item]) -> pa.Array | None:
-    """The column from Python objects. Raises MalformedValue."""
+def slow_array(column: Column, items: list[av.Item], whole: Column | None = None) -> pa.Array | None:
+    """The column, or some fields of the `whole` one, from Python objects. Raises MalformedValue."""
     try:
         types = column.attribute_types - _NULL
         if column.type.kind in (TypeKind.STRUCT, TypeKind.LIST) and types and types <= NESTED:
-            return nested_array([item.get(column.name) for item in items], column.type, _scalar_array)
+            type_ = whole.type if whole is not None else column.type
+            parts = [part(item.get(column.name), column.type, type_) for item in items]
+            return nested_array(parts, column.type, _scalar_array)
         if column.name == DOCUMENT_COLUMN:
             values = [av.json_text({name: av.plain(value) for name, value in item.items()}) for item in items]
         else:

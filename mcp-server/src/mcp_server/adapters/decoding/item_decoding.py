@@ -109,7 +109,7 @@ class PageDecoder:
         if slow:
             objects = _ITEMS.decode(items)
             _check_count(len(objects), count)
-            arrays |= {i: slow_array(columns[i], objects) for i in slow}
+            arrays |= {i: slow_array(columns[i], objects, self._relation.table.column(columns[i].name)) for i in slow}
             unfit = [columns[i] for i in slow if arrays[i] is None]
             if unfit:
                 raise self._conflict(unfit, objects)

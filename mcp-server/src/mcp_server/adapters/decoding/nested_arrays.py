@@ -25,6 +25,18 @@ def nested_array(values: Sequence[av.AttributeValue | None], type_: ColumnType, 
     return scalars(values, type_)
 
 
+def part(value: av.AttributeValue | None, type_: ColumnType, whole: ColumnType) -> av.AttributeValue | None:
+    """Of a map, only the fields of the type, where that has fewer than the column as a whole."""
+    if value is None or type_ == whole:
+        return value
+    kind, content = av.tagged(value)
+    if kind != AttributeType.MAP or not isinstance(content, dict):
+        return value
+    fields, known = dict(type_.fields), dict(whole.fields)
+    kept = {name: part(member, fields[name], known[name]) for name, member in content.items() if name in fields}
+    return {kind: kept}
+
+
 def _structs(values: Sequence[av.AttributeValue | None], type_: ColumnType, scalars: Scalars) -> pa.Array:
     maps = [_content(value, AttributeType.MAP, dict) for value in values]
     names = [name for name, _ in type_.fields]

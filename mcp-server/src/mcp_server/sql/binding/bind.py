@@ -177,7 +177,11 @@ def _names_document(query: exp.Query, text: str) -> bool:
 
 
 def _relation(number: int, reference: Reference, conditions: Sequence[Condition]) -> Relation:
-    columns = tuple(column for column in (*reference.table.columns, DOCUMENT) if column.name in reference.columns)
+    columns = tuple(
+        replace(column, type=reference.columns[column.name])
+        for column in (*reference.table.columns, DOCUMENT)
+        if column.name in reference.columns
+    )
     if not columns:
         # The engine cannot take rows without columns; a key is read in any case.
         columns = tuple(column for column in reference.table.columns if column.name == reference.table.hash_key.name)
@@ -209,5 +213,5 @@ def _footprint(found: tuple[Reference, ...]) -> Footprint:
     columns: dict[tuple[str, str], frozenset[str]] = {}
     for reference in found:
         key = (reference.table.schema, reference.table.name)
-        columns[key] = columns.get(key, frozenset()) | reference.columns
+        columns[key] = columns.get(key, frozenset()) | frozenset(reference.columns)
     return Footprint(tuple(TableAccess(schema, name, used) for (schema, name), used in columns.items()))

@@ -22,11 +22,11 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeE
 
 def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> None:
     """Puts TRY_CAST around mixed columns that are compared with numbers, in place. Columns have their sources."""
-    is_mixed = columns_that(_is_mixed, query, internal, spelling)
-    if is_mixed is None:
+    mixed = columns_that(_is_mixed, query, internal, spelling)
+    if mixed is None:
         return
     for column, type_ in list(_compared(query)):
-        if is_mixed(column):
+        if mixed(column) is not None:
             column.replace(exp.TryCast(this=column.copy(), to=exp.DataType.build(type_)))
 
 

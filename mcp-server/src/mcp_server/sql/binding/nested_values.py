@@ -7,22 +7,31 @@ from sqlglot import exp
 from mcp_server.domain.schema import Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import columns_that
+from mcp_server.sql.fields import text_field
 
 _OPERATORS = (exp.JSONExtract, exp.JSONExtractScalar)
 _NESTED = frozenset({TypeKind.STRUCT, TypeKind.LIST})
 
 
 def read_nested_as_json(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> None:
-    """Puts `to_json` around nested columns, and parts of them, where JSON is asked for. Columns have their sources."""
-    is_nested = columns_that(lambda column: column.type.kind in _NESTED, query, internal, spelling)
-    if is_nested is None:
+    """Puts `to_json` around nested columns, and parts of them, where JSON is asked for. Columns have their sources.
+
+    A text in a struct is the same text in its JSON, so `address->>'city'` becomes `address.city`.
+    """
+    nested = columns_that(lambda column: column.type.kind in _NESTED, query, internal, spelling)
+    if nested is None:
         return
     for node in list(query.find_all(*_OPERATORS, exp.Anonymous)):
         operand = _operand(node)
         root = operand
         while isinstance(root, exp.Dot | exp.Bracket):
             root = root.this
-        if operand is not None and root is not None and is_nested(root):
+        if operand is None or root is None or nested(root) is None:
+            continue
+        field = text_field(node, nested)
+        if field is not None:
+            node.replace(field)
+        else:
             operand.replace(exp.Anonymous(this="to_json", expressions=[operand.copy()]))
 
 

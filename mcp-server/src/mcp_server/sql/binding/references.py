@@ -1,13 +1,14 @@
 """The references to tables in a qualified query, and the columns that each of them needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from mcp_server.domain.failures import Failure, FailureCode, Position
-from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
+from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, ColumnType, Table
 from mcp_server.sql.binding.spelling import Spelling
+from mcp_server.sql.fields import needed
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import Sources
 
@@ -16,12 +17,13 @@ from mcp_server.sql.sources import Sources
 class Reference:
     """One reference to a table: its node, the columns used through it, and the statement's spelling of each column.
 
-    `materialise` tells that the engine may read it more than once.
+    Of a column in which only some fields are used, the type has only those. `materialise` tells that the engine may
+    read it more than once.
     """
 
     node: exp.Table
     table: Table
-    columns: frozenset[str]
+    columns: Mapping[str, ColumnType]
     spelt: Mapping[str, str]
     materialise: bool
 
@@ -29,7 +31,7 @@ class Reference:
 def references(sources: Sources, internal: Mapping[str, Table], spelling: Spelling, text: str) -> tuple[Reference, ...]:
     """Every reference of a qualified query, in the order of the text."""
     nodes = [node for node in sources.tables if node.name in internal]
-    used: dict[int, set[str]] = {id(node): set() for node in nodes}
+    uses: dict[int, dict[str, list[exp.Column]]] = {id(node): {} for node in nodes}
     for whole in sources.rows:
         raise whole_row(whole.name, position_of(text, whole))
     for column, _, source in sources.columns:
@@ -40,14 +42,14 @@ def references(sources: Sources, internal: Mapping[str, Table], spelling: Spelli
                 "Write columns as `alias.column`.",
                 position=position_of(text, column),
             )
-        if source is None or id(source) not in used:
+        if source is None or id(source) not in uses:
             continue
         if isinstance(column.this, exp.Star):
             raise _unexpanded(column, text)
-        used[id(source)].add(column.name)
+        uses[id(source)].setdefault(column.name, []).append(column)
     for block in sources.blocks:
         if any(isinstance(projection, exp.Star) for projection in block.select.expressions) and any(
-            id(source) in used for source in block.sources.values()
+            id(source) in uses for source in block.sources.values()
         ):
             raise _unexpanded(block.select, text)
     found = []
@@ -58,13 +60,18 @@ def references(sources: Sources, internal: Mapping[str, Table], spelling: Spelli
             spelt_of[node.name] = {spelling.of(one.name): one.name for one in (*table.columns, DOCUMENT)}
         spelt = spelt_of[node.name]
         pivoted = bool(node.args.get("pivots")) or (sources.pivots and node.find_ancestor(exp.Pivot) is not None)
-        columns = frozenset(spelt[name] for name in used[id(node)] if name in spelt)
+        columns = _columns(table, {spelt[name]: found for name, found in uses[id(node)].items() if name in spelt})
         if pivoted:
             # The columns that a pivot does not name are its groups.
-            columns |= {column.name for column in table.columns}
+            columns |= {column.name: column.type for column in table.columns}
         # DuckDB scans a relation again on every round of a recursion, also through a CTE outside of it.
         found.append(Reference(node, table, columns, spelt, sources.recursive or pivoted))
     return tuple(found)
+
+
+def _columns(table: Table, uses: Mapping[str, Sequence[exp.Column]]) -> dict[str, ColumnType]:
+    types = {column.name: column.type for column in (*table.columns, DOCUMENT)}
+    return {name: needed(types[name], found) for name, found in uses.items()}
 
 
 def whole_row(name: str, position: Position | None) -> Failure:

@@ -13,7 +13,8 @@ from mcp_server.domain.schema import Column, TypeKind
 from mcp_server.planning.predicate import AllOf, AnyOf, Predicate, Value
 from mcp_server.sql.constants import NOT_CONSTANT, constant
 
-ColumnOf = Callable[[exp.Column], Column | None]
+OperandOf = Callable[[exp.Expr], Column | None]
+"""The column that an expression is; a part of one is a column of its own."""
 
 _KEPT: dict[TypeKind, frozenset[exp.DType]] = {
     TypeKind.DATE: frozenset({exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ}),
@@ -54,14 +55,14 @@ def any_of(parts: Sequence[Reading | None]) -> Reading | None:
     return Reading(AnyOf(tuple(part.predicate for part in said)), all(part.faithful for part in said))
 
 
-def target(node: exp.Expr, column_of: ColumnOf) -> Column | None:
+def target(node: exp.Expr, column_of: OperandOf) -> Column | None:
     """The column that an operand is, through casts that change nothing."""
     if isinstance(node, exp.Paren):
         return target(node.this, column_of)
     if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
         column = target(node.this, column_of)
         return column if column is not None and _keeps(node.to, column) else None
-    return column_of(node) if isinstance(node, exp.Column) else None
+    return column_of(node)
 
 
 def _keeps(to: exp.DataType, column: Column) -> bool:

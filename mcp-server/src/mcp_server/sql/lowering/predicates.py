@@ -23,7 +23,9 @@ from mcp_server.planning.predicate import (
     StartsWith,
 )
 from mcp_server.sql.constants import constant
-from mcp_server.sql.lowering.operands import ColumnOf, Reading, all_of, any_of, target, value_of
+from mcp_server.sql.fields import ColumnOf
+from mcp_server.sql.lowering.operands import OperandOf, Reading, all_of, any_of, target, value_of
+from mcp_server.sql.lowering.parts import Operands
 from mcp_server.sql.lowering.patterns import pattern_pieces
 from mcp_server.sql.lowering.rows import equal_rows
 from mcp_server.sql.lowering.terms import read_term
@@ -39,6 +41,7 @@ _OPERATORS: dict[type[exp.Expr], Operator] = {
 _MIRRORED: dict[Operator, Operator] = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _NEGATED: dict[Operator, Operator] = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
+_Reader = Callable[[exp.Expr, OperandOf, bool], Reading | None]
 _KNOWN_PARTS = frozenset({"this", "expression", "expressions", "low", "high", "negate"})
 
 
@@ -55,19 +58,24 @@ def read_condition(node: exp.Expr, column_of: ColumnOf, *, negated: bool = False
         case exp.And() | exp.Or():
             parts = [read_condition(part, column_of, negated=negated) for part in node.flatten()]
             return all_of(parts) if isinstance(node, exp.And) != negated else any_of(parts)
-        case exp.Column():
-            column = target(node, column_of)
-            if column is None or column.type.kind is not TypeKind.BOOLEAN:
-                return None
-            return Reading(Comparison(column.name, "=", not negated), True)
+    operands = Operands(column_of)
+    if isinstance(node, exp.Column | exp.Dot | exp.Bracket):
+        return operands.placed(_truth(node, operands, negated))
     reader = _READERS.get(type(node))
     # A part that is not known here would change what the condition means.
     if reader is None or any(value for part, value in node.args.items() if part not in _KNOWN_PARTS):
         return None
-    return reader(node, column_of, negated != bool(node.args.get("negate")))
+    return operands.placed(reader(node, operands, negated != bool(node.args.get("negate"))))
 
 
-def _comparison(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
+def _truth(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
+    column = target(node, column_of)
+    if column is None or column.type.kind is not TypeKind.BOOLEAN:
+        return None
+    return Reading(Comparison(column.name, "=", not negated), True)
+
+
+def _comparison(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
     operator = _OPERATORS[type(node)]
     if isinstance(node.expression, exp.Any | exp.All):
         return None
@@ -90,7 +98,7 @@ def _comparison(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading |
     return Reading(Comparison(column.name, operator, value), True) if value is not None else None
 
 
-def _is(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
+def _is(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
     column = target(node.this, column_of)
     if column is None:
         return None
@@ -103,7 +111,7 @@ def _is(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
     return None
 
 
-def _null_safe(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
+def _null_safe(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
     distinct = isinstance(node, exp.NullSafeNEQ) != negated
     column, other = target(node.this, column_of), node.expression
     if column is None:
@@ -121,7 +129,7 @@ def _null_safe(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | 
     return Reading(Comparison(column.name, "=", value), True)
 
 
-def _between(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
+def _between(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
     column = target(node.this, column_of)
     if column is None:
         ends: tuple[Operator, Operator] = ("<", ">") if negated else (">=", "<=")
@@ -138,7 +146,7 @@ def _between(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | No
     return Reading(Between(column.name, low, high), True)
 
 
-def _in(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
+def _in(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
     if not node.expressions:
         return None
     if isinstance(node.this, exp.Tuple):
@@ -158,11 +166,11 @@ def _in(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
     return Reading(AllOf(tuple(Comparison(column.name, "<>", value) for value in told)), faithful)
 
 
-def _term_in(term: exp.Expr, items: list[exp.Expr], column_of: ColumnOf) -> Reading | None:
+def _term_in(term: exp.Expr, items: list[exp.Expr], column_of: OperandOf) -> Reading | None:
     return any_of([read_term(term, "=", item, column_of) for item in items]) if items else None
 
 
-def _like(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
+def _like(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
     escape = ""
     if isinstance(node, exp.Escape):
         found = constant(node.expression)
@@ -194,7 +202,7 @@ def _like_reading(column: Column, pattern: str, escape: str, negated: bool) -> R
     return Reading(Contains(column.name, longest) if longest else IsNotNull(column.name), False)
 
 
-def _part(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
+def _part(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
     column = target(node.this, column_of)
     part = constant(node.expression)
     if column is None or column.type.kind is not TypeKind.VARCHAR or not isinstance(part, str):
@@ -206,7 +214,7 @@ def _part(node: exp.Expr, column_of: ColumnOf, negated: bool) -> Reading | None:
     return Reading(Contains(column.name, part), True)
 
 
-_READERS: dict[type[exp.Expr], Callable[[exp.Expr, ColumnOf, bool], Reading | None]] = {
+_READERS: dict[type[exp.Expr], _Reader] = {
     exp.Is: _is,
     **dict.fromkeys(_OPERATORS, _comparison),
     exp.NullSafeEQ: _null_safe,

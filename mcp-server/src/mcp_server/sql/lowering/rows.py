@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from mcp_server.domain.schema import Column, TypeKind
 from mcp_server.planning.predicate import Comparison, Predicate, Value
-from mcp_server.sql.lowering.operands import ColumnOf, Reading, all_of, target, value_of
+from mcp_server.sql.lowering.operands import OperandOf, Reading, all_of, target, value_of
 
 _TAKEN: dict[TypeKind, type] = {
     TypeKind.VARCHAR: str,
@@ -15,7 +15,7 @@ _TAKEN: dict[TypeKind, type] = {
 }
 
 
-def equal_rows(columns: exp.Expr, constants: exp.Expr, column_of: ColumnOf) -> Reading | None:
+def equal_rows(columns: exp.Expr, constants: exp.Expr, column_of: OperandOf) -> Reading | None:
     """`(a, b) = (1, 2)`: every column has its constant. DuckDB takes NULLs in rows for equal, so none may be there."""
     if not isinstance(constants, exp.Tuple) or len(columns.expressions) != len(constants.expressions):
         return None
@@ -24,7 +24,7 @@ def equal_rows(columns: exp.Expr, constants: exp.Expr, column_of: ColumnOf) -> R
     return all_of([Reading(part, True) for part in parts if part is not None]) if None not in parts else None
 
 
-def _equal(left: exp.Expr, right: exp.Expr, column_of: ColumnOf) -> Predicate | None:
+def _equal(left: exp.Expr, right: exp.Expr, column_of: OperandOf) -> Predicate | None:
     column = target(left, column_of)
     value = _value(right, column) if column is not None else None
     return Comparison(column.name, "=", value) if column is not None and value is not None else None

@@ -11,14 +11,14 @@ from mcp_server.domain.schema import Column, TypeKind
 from mcp_server.planning.predicate import AnyOf, Between, Comparison, IsNotNull, Operator, StartsWith
 from mcp_server.planning.pushdown import following_prefix
 from mcp_server.sql.constants import NOT_CONSTANT, constant
-from mcp_server.sql.lowering.operands import ColumnOf, Reading, target
+from mcp_server.sql.lowering.operands import OperandOf, Reading, target
 
 _DATES = frozenset({exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ})
 _ONE_DAY = timedelta(days=1)
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 
 
-def read_term(term: exp.Expr, operator: Operator, other: exp.Expr, column_of: ColumnOf) -> Reading | None:
+def read_term(term: exp.Expr, operator: Operator, other: exp.Expr, column_of: OperandOf) -> Reading | None:
     """What `term operator other` says of the column in the term; None where it is no such term."""
     term = term.unnest()
     for shape in (_prefix_of, _year_of, _period_of):
@@ -35,7 +35,7 @@ def _only(node: exp.Expr, *parts: str) -> bool:
     return all(part in parts for part, value in node.args.items() if value)
 
 
-def _prefix_of(term: exp.Expr, column_of: ColumnOf) -> _Comparing | None:
+def _prefix_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
     """The first characters of a text: `left(c, n)`, `substring(c, 1, n)`."""
     match term:
         case exp.Left() if _only(term, "this", "expression"):
@@ -70,7 +70,7 @@ def _prefix(column: Column, length: int, operator: Operator, text: str) -> Readi
     return Reading(Comparison(name, "<", after), False) if after is not None else None
 
 
-def _year_of(term: exp.Expr, column_of: ColumnOf) -> _Comparing | None:
+def _year_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
     """The year of a date, as a number."""
     match term:
         case exp.Year() if _only(term, "this"):
@@ -96,7 +96,7 @@ def _year_of(term: exp.Expr, column_of: ColumnOf) -> _Comparing | None:
     return comparing
 
 
-def _period_of(term: exp.Expr, column_of: ColumnOf) -> _Comparing | None:
+def _period_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
     """A date cut down to the beginning of its year, quarter, month, week or day."""
     if isinstance(term, exp.Cast) and not isinstance(term, exp.TryCast) and term.to.this in _DATES:
         return _period_of(term.this.unnest(), column_of)
@@ -120,7 +120,7 @@ def _period_of(term: exp.Expr, column_of: ColumnOf) -> _Comparing | None:
     return comparing
 
 
-def _date_column(node: exp.Expr, column_of: ColumnOf) -> Column | None:
+def _date_column(node: exp.Expr, column_of: OperandOf) -> Column | None:
     column = target(node, column_of)
     return column if column is not None and column.type.kind is TypeKind.DATE else None
 
