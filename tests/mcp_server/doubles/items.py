@@ -31,18 +31,10 @@ class HeldItems:
         return arrow_schema(read.relation)
 
     async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
-        name = read.relation.table.physical_name
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.name, {}))
         rows = 0
         for request in read.requests:
-            held = self._tables.get(name)
-            if held is None:
-                raise Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{name}" any more.', "Call list_tables.")
-            if tuple((attribute.name, attribute.type.value) for attribute in read.relation.table.key) != held.key:
-                raise TableChanged(
-                    read.relation.table, Failure(FailureCode.INTERNAL_ERROR, "The request was refused.", "Report it.")
-                )
-            for scanned, items in _pages(held, request):
+            for scanned, items in _pages(self._held(read), request):
                 body = json.dumps(items).encode()
                 observe(Consumption(len(items), len(scanned), len(body), _units(scanned, request)))
                 if items:
@@ -51,15 +43,30 @@ class HeldItems:
                     if read.enough is not None and rows >= read.enough:
                         return
 
+    async def count(self, schema: Schema, read: Read, observe: Observer) -> int:
+        found = 0
+        for request in read.requests:
+            assert request.arguments["Select"] == "COUNT"
+            for scanned, items in _pages(self._held(read), request):
+                observe(Consumption(len(items), len(scanned), 50, _units(scanned, request)))
+                found += len(items)
+        return found
+
+    def _held(self, read: Read) -> HeldTable:
+        table = read.relation.table
+        held = self._tables.get(table.physical_name)
+        if held is None:
+            message = f'There is no table "{table.physical_name}" any more.'
+            raise Failure(FailureCode.UNKNOWN_TABLE, message, "Call list_tables.")
+        if tuple((attribute.name, attribute.type.value) for attribute in table.key) != held.key:
+            raise TableChanged(table, Failure(FailureCode.INTERNAL_ERROR, "The request was refused.", "Report it."))
+        return held
+
     async def stretch(
         self, schema: Schema, read: Read, request: int, after: Key | None, limit: int | None, observe: Observer
     ) -> Stretch:
         table, one = read.relation.table, read.requests[request]
-        held = self._tables.get(table.physical_name)
-        if held is None:
-            raise Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{table.physical_name}" any more.', "List.")
-        if tuple((attribute.name, attribute.type.value) for attribute in table.key) != held.key:
-            raise TableChanged(table, Failure(FailureCode.INTERNAL_ERROR, "The request was refused.", "Report it."))
+        held = self._held(read)
         segment, segments = one.arguments.get("Segment", 0), one.arguments.get("TotalSegments", 1)
         own = [item for item in held.items if _place(item, held)[0][0] % segments == segment]
         scattered = _with_items(held, sorted(own, key=lambda item: _place(item, held)))

@@ -578,7 +578,8 @@ class TestGoals:
         read = _read_of("SELECT max(placed) FROM orders WHERE customer = 7")
 
         assert (read.index, read.residual_filters) == ("by_customer", ("placed IS NOT NULL",))
-        assert _read_of("SELECT count(placed) FROM orders WHERE customer = 7").index is None
+        assert _read_of("SELECT count(placed) FROM orders WHERE customer = 7").index == "by_customer"
+        assert _read_of("SELECT count(*) FROM orders WHERE customer = 7").index is None
         assert _read_of("SELECT max(placed) FROM orders WHERE customer = 7 AND note IS NULL").enough is None
 
     def test_a_sort_key_that_is_declared_another_type_has_another_order(self) -> None:

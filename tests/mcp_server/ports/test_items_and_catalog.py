@@ -141,7 +141,7 @@ async def test_an_allow_list_hides_all_other_tables(world: World, orders: Table)
         ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND n BETWEEN 1 AND 2", "Query", 2, 2, 0.5),
         ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND total > 2", "Query", 2, 4, 0.5),
         ("SELECT n, raw FROM ctr_orders WHERE n > 1", "Scan", 6, 12, 0.5),
-        ("SELECT count(*) FROM ctr_orders", "Scan", 12, 12, 0.5),
+        ("SELECT 1 FROM ctr_orders", "Scan", 12, 12, 0.5),
         ("SELECT pk, total FROM ctr_orders LIMIT 5", "Scan", 5, 5, 0.5),
         ("SELECT pk, total FROM ctr_orders LIMIT 5 OFFSET 20", "Scan", 12, 12, 0.5),
         ("SELECT total FROM ctr_orders WHERE pk = 'c1' LIMIT 3", "Query", 3, 3, 0.5),
@@ -166,6 +166,28 @@ async def test_requests_are_carried_out_and_measured(
     assert all(response.bytes > 0 for response in consumed)
     if "raw" in sql:
         assert {row["raw"] for row in found} == {b"\xff"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "access", "expected", "scanned", "units"),
+    [
+        ("SELECT count(*) FROM ctr_orders", "Scan", 12, 12, 0.5),
+        ("SELECT count(*) FROM ctr_orders WHERE n > 1", "Scan", 6, 12, 0.5),
+        ("SELECT count(*) FROM ctr_orders WHERE pk = 'c1' AND n > 1", "Query", 2, 2, 0.5),
+        ("SELECT count(*) FROM ctr_orders WHERE pk IN ('c1', 'c2', 'nosuch')", "Query", 8, 8, 1.5),
+    ],
+)
+async def test_items_are_counted_without_being_sent(
+    world: World, orders: Table, sql: str, access: str, expected: int, scanned: int, units: float
+) -> None:
+    read = planned(replace(orders, item_count=1000, size_bytes=100_000, partition_items=4.0), sql)
+    consumed: list[Consumption] = []
+    assert (read.access, read.counts) == (access, True)
+    assert await world.items.count(world.schema, read, consumed.append) == expected
+    assert sum(response.items for response in consumed) == expected
+    assert sum(response.scanned for response in consumed) == scanned
+    assert sum(response.read_units for response in consumed) == units
+    assert all(0 < response.bytes < 300 for response in consumed)
 
 
 @pytest.mark.parametrize(

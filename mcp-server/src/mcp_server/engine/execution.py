@@ -31,6 +31,7 @@ from mcp_server.ports.relational import (
     Input,
     RelationalEngine,
     Result,
+    ResultColumn,
     StreamReadTwice,
     View,
 )
@@ -211,6 +212,8 @@ class Execution:
         return before | wider
 
     async def _compute(self, plan: Plan, parsed: Parsed, meter: Meter, *, materialise: bool) -> Result:
+        if plan.query.number is not None and plan.reads[0].counts:
+            return await self._counted(plan.query.number, plan.reads[0], meter)
         async with Intakes(sources(plan.reads), lambda read: self._batches(read, meter), meter) as intakes:
             inputs = [self._input(one, materialise=materialise) for one in await intakes.opened()]
             selected = plan.query.direct
@@ -220,6 +223,12 @@ class Execution:
             async with aclosing(only.batches):
                 found = await direct.answer(selected, plan.reads[0].relation, only, self._limits)
                 return found if isinstance(found, Result) else await self._evaluated(plan, parsed, [found])
+
+    async def _counted(self, name: str, read: Read, meter: Meter) -> Result:
+        schema = self._schemas.by_name[read.relation.table.schema]
+        found = await self._items.count(schema, read, meter.observer(read))
+        table = pa.table([pa.array([found], pa.int64())], names=[name])
+        return Result((ResultColumn(name, "BIGINT"),), table, complete=True)
 
     async def _evaluated(self, plan: Plan, parsed: Parsed, inputs: Sequence[Input]) -> Result:
         try:

@@ -106,6 +106,7 @@ def same_plan(one: Plan, other: Plan) -> bool:
         and one.query.footprint == other.query.footprint
         and one.query.stream == other.query.stream
         and one.query.direct == other.query.direct
+        and one.query.number == other.query.number
         and one.query.statement == other.query.statement
         and one.query.stream == other.query.stream
         and one.query.normalized_sql == other.query.normalized_sql

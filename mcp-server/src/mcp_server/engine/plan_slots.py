@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from mcp_server.domain.schema import AttributeType, Column, Index, Table, TypeKind
-from mcp_server.planning.plan import Relation
+from mcp_server.planning.plan import Read, Relation
 from mcp_server.planning.predicate import Comparison, Predicate, columns_of
 from mcp_server.sql.gate.parameters import JsonValue, Parameters
 
@@ -71,16 +71,20 @@ def marked(text: str, parameters: Parameters, names: Container[str] | None = Non
     return (replaced if isinstance(parameters, Mapping) else list(replaced.values())), marks
 
 
-def carries(relation: Relation, marks: Mapping[str, str]) -> bool:
+def carries(read: Read, marks: Mapping[str, str]) -> bool:
     """Whether each slot is compared with a column of its own type, of which no other condition speaks.
 
-    `relation` is as it is read: a rule for its rows, or the parts of a virtual table's keys, are conditions too.
+    The read's relation is as it is read: a rule for its rows, or the parts of a virtual table's keys, are conditions
+    too. How many items have a text DynamoDB can only tell of some texts, unless it is that of a key.
     """
+    relation = read.relation
     if relation.table.virtual is not None:
         return False
     said = [one.predicate for one in relation.conjuncts if one.predicate is not None]
     spoken = Counter(name for predicate in said for name in columns_of(predicate))
-    kept = [str(one.value) for one in said if _is_simple(one, relation) and spoken[one.column] == 1]
+    simple = [one for one in said if _is_simple(one, relation) and spoken[one.column] == 1]
+    keys = {key.name for key in relation.table.key}
+    kept = [str(one.value) for one in simple if not read.counts or one.column in keys]
     return all(kept.count(mark) == 1 for mark in marks)
 
 

@@ -167,7 +167,7 @@ class Planner:
             statement = await light_statement(parsed.text, values)
             with_marks = Parsed(parsed.text, values, parsed.tables, statement, None)
             model = await self._planned(with_marks, question.schema, tables, consistent=question.consistent)
-            if len(model.reads) != 1 or not carries(model.reads[0].relation, marks):
+            if len(model.reads) != 1 or not carries(model.reads[0], marks):
                 return None
             template = Template(replace(model, query=model.query.with_normalized_sql()), marks)
         except (Failure, Unfit):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mcp_server.domain.schema import Table
 from mcp_server.planning.attribute_values import ScalarValue
+from mcp_server.planning.counting import decided, exact_filters, is_countable
 from mcp_server.planning.estimates import (
     NOTHING,
     both_estimates,
@@ -21,6 +22,8 @@ from mcp_server.planning.plan import Alternative, Conjunct, Estimate, Goal, Read
 from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, OneOf, Predicate, StartsWith, columns_of
 from mcp_server.planning.requests import (
     Filters,
+    count_queries,
+    count_scans,
     get_requests,
     lookup_arguments,
     pushable,
@@ -43,6 +46,8 @@ _LAST: Rank = (2.0, True, 0)
 
 _FIRST_PAGE = 100
 """Items that a scan looks at first for few rows that meet conditions."""
+
+_COUNTED = " DynamoDB counts the items (Select=COUNT), so that none of them is sent."
 
 _MAX_SEGMENTS = 8
 _SEGMENT_BYTES = 4 * 1024 * 1024
@@ -123,7 +128,8 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         weighed = [*weighed, (_LAST, scan)]
     _, best = min(weighed, key=lambda one: (one[1].estimate.read_units, one[0]))
     if best is scan and found:
-        best = replace(scan, reason="The table is so small that reading all of it costs less than reading by key.")
+        why = "The table is so small that reading all of it costs less than reading by key."
+        best = replace(scan, reason=why + (_COUNTED if scan.counts else ""))
     return replace(best, rejected=_helpful(best, rejected), alternatives=_alternatives(best, found, scan))
 
 
@@ -184,9 +190,14 @@ def _query(relation: Relation, path: Path, consistent: bool) -> Read:
     index = path.index.name if path.index is not None else None
     goal = relation.goal if not path.lookup else None
     if goal is not None and not (
-        exact_keys(relation, path) and (goal.order is None or path.ordered_by(goal.order, table))
+        len(path.conditions) == 1
+        and exact_keys(relation.conjuncts, table, path)
+        and (goal.order is None or path.ordered_by(goal.order, table))
     ):
         goal = None
+    exact = _exact_filters_of(relation, path, conjuncts, without)
+    if exact is not None:
+        pushed, residual = tuple(one.text for one in conjuncts), ()
     estimate = _query_estimate(path, table, consistent=consistent)
     if goal is not None:
         estimate = first_estimate(table, goal.rows, estimate, consistent=consistent)
@@ -197,11 +208,14 @@ def _query(relation: Relation, path: Path, consistent: bool) -> Read:
         access="Query",
         index=index,
         reason=f"The conditions name {partitions} {where}."
-        + (" It holds not all columns, so the items are fetched by their keys." if path.lookup else ""),
+        + (" It holds not all columns, so the items are fetched by their keys." if path.lookup else "")
+        + (_COUNTED if exact is not None else ""),
         requests=tuple(
             query_requests(
                 relation, path.conditions, filters, index, consistent=consistent, goal=goal, only_keys=path.lookup
             )
+            if exact is None
+            else count_queries(relation, path.conditions, exact, index, consistent=consistent)
         ),
         key_condition=_text(relation.conjuncts, path.attributes),
         pushed_filters=pushed,
@@ -210,7 +224,23 @@ def _query(relation: Relation, path: Path, consistent: bool) -> Read:
         consistent=consistent,
         enough=goal.rows if goal is not None else None,
         lookup=lookup_arguments(relation, consistent=consistent) if path.lookup else None,
+        counts=exact is not None,
     )
+
+
+def _exact_filters_of(
+    relation: Relation, path: Path, conjuncts: list[Conjunct], without: set[str]
+) -> tuple[Predicate, ...] | None:
+    """The filters by which Queries find exactly the items whose number is wanted; None where they do not."""
+    table = relation.table
+    if not is_countable(relation) or path.lookup:
+        return None
+    by_key = [conjunct for conjunct in relation.conjuncts if conjunct not in conjuncts]
+    keys = {key.name for key in path.key}
+    enforced = keys | {key.name for key in table.key}
+    if not exact_keys(by_key, table, path) or not all(decided(one.predicate, table, enforced) for one in by_key):
+        return None
+    return exact_filters(conjuncts, table, enforced=enforced, without=without, there=keys)
 
 
 def _query_estimate(path: Path, table: Table, *, consistent: bool) -> Estimate:
@@ -236,20 +266,32 @@ def _scan(relation: Relation, consistent: bool) -> Read:
     if enough is not None:
         estimate = first_estimate(relation.table, enough, estimate, consistent=consistent)
     filters, pushed, residual = _filters(relation, list(relation.conjuncts), frozenset())
+    keys = {key.name for key in relation.table.key}
+    exact = None
+    if is_countable(relation):
+        exact = exact_filters(relation.conjuncts, relation.table, enforced=keys, without=(), there=keys)
+    if exact is not None:
+        pushed, residual = tuple(one.text for one in relation.conjuncts), ()
+    reason = "No condition names the partition key of the table or of an index that holds every row needed."
     return Read(
         relation=relation,
         access="Scan",
         index=None,
-        reason="No condition names the partition key of the table or of an index that holds every row needed."
-        if enough is None
-        else f"Any {enough} items are enough.",
-        requests=tuple(scan_requests(relation, filters, segments, consistent=consistent, goal=goal)),
+        reason=f"Any {enough} items are enough."
+        if enough is not None
+        else reason + (_COUNTED if exact is not None else ""),
+        requests=tuple(
+            scan_requests(relation, filters, segments, consistent=consistent, goal=goal)
+            if exact is None
+            else count_scans(relation, exact, segments, consistent=consistent)
+        ),
         key_condition=None,
         pushed_filters=pushed,
         residual_filters=residual,
         estimate=estimate,
         consistent=consistent,
         enough=enough,
+        counts=exact is not None,
     )
 
 

@@ -11,8 +11,8 @@ from typing import Literal
 from mcp_server.domain.schema import AttributeType, Column, TypeKind
 from mcp_server.planning.predicate import Value
 
-ScalarValue = dict[str, str | bool]
-"""An AttributeValue that a condition or a key may hold: one descriptor with its content."""
+ScalarValue = dict[str, str | bool | bytes]
+"""An AttributeValue that a condition or a key may hold: one descriptor with its content. Only conditions hold bytes."""
 
 _SMALLEST = Decimal("1E-130")
 _LARGEST = Decimal("9.9999999999999999999999999999999999999E+125")

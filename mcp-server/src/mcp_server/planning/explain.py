@@ -7,9 +7,10 @@ from mcp_server.planning.plan import Read
 
 def render_plan(reads: Sequence[Read]) -> str:
     """The reads of a query as a text tree."""
-    lines = ["DuckDB runs the whole statement over:"]
     if not reads:
         return "DuckDB runs the statement; no table is read."
+    by = "DynamoDB counts the rows of" if any(read.counts for read in reads) else "DuckDB runs the whole statement over"
+    lines = [f"{by}:"]
     for number, read in enumerate(reads):
         last = number == len(reads) - 1
         first, *rest = _lines(read)
@@ -32,7 +33,8 @@ def _lines(read: Read) -> Iterator[str]:
         yield f"filter in DynamoDB: {condition}"
     for condition in read.residual_filters:
         yield f"filter in DuckDB: {condition}"
-    yield f"columns: {', '.join(column.name for column in read.relation.columns)}"
+    if not read.counts:
+        yield f"columns: {', '.join(column.name for column in read.relation.columns)}"
     estimate = read.estimate
     yield f"estimate: {estimate.items} items, {estimate.pages} pages, {estimate.read_units:g} read units"
     if read.enough is not None:

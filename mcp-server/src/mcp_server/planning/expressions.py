@@ -24,7 +24,7 @@ class Placeholders:
     """Names and values used in the expressions of one request."""
 
     names: dict[str, str] = field(default_factory=dict)
-    values: dict[tuple[str, str | bool], str] = field(default_factory=dict)
+    values: dict[tuple[str, str | bool | bytes], str] = field(default_factory=dict)
 
     def name(self, attribute: str) -> str:
         """The placeholder of an attribute's name."""

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcp_server.domain.names import quoted
@@ -10,8 +10,8 @@ from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
 from mcp_server.planning.attribute_values import ScalarValue, natural_type
 from mcp_server.planning.attributes import attributes_of
 from mcp_server.planning.key_conditions import Cases, KeyConstraint, key_value, leaves, rejects_null
-from mcp_server.planning.plan import RejectedIndex, Relation
-from mcp_server.planning.predicate import Between, Comparison, IsNotNull, Predicate, StartsWith, Value
+from mcp_server.planning.plan import Conjunct, RejectedIndex, Relation
+from mcp_server.planning.predicate import Between, Comparison, IsNotNull, OneOf, Predicate, StartsWith, Value
 from mcp_server.planning.requests import KeyCondition
 
 MAX_KEYS = 1_000
@@ -54,17 +54,29 @@ class Path:
 Rank = tuple[float, bool, int]
 
 
-def exact_keys(relation: Relation, path: Path) -> bool:
-    """Whether the path's one condition is true of exactly the items that meet all the relation's conditions."""
-    if len(path.conditions) != 1 or any(one.predicate is None or not one.faithful for one in relation.conjuncts):
+def exact_keys(conjuncts: Iterable[Conjunct], table: Table, path: Path) -> bool:
+    """Whether the path's conditions are true of exactly the items that meet all of the conjuncts, and no two of one."""
+    predicates = [one.predicate for one in conjuncts if one.faithful and one.predicate is not None]
+    if not path.conditions or len(predicates) < len(list(conjuncts)):
         return False
-    condition = path.conditions[0]
-    said = leaves(one.predicate for one in relation.conjuncts if one.predicate is not None)
-    ranges = [leaf for leaf in said if not isinstance(leaf, Comparison) or leaf.operator != "="]
+    said = leaves(predicates)
+    lists = [leaf for leaf in said if isinstance(leaf, OneOf)]
+    ranges = [leaf for leaf in said if leaf not in lists and (not isinstance(leaf, Comparison) or leaf.operator != "=")]
     present = {key.name for key in path.key}
     ranges = [leaf for leaf in ranges if not (isinstance(leaf, IsNotNull) and leaf.column in present)]
     equal = [leaf for leaf in said if isinstance(leaf, Comparison) and leaf.operator == "="]
-    return len(ranges) <= 1 and all(_is_said(leaf, condition, relation.table) for leaf in (*equal, *ranges))
+    if len(lists) > 1 or len(ranges) > 1 or (not lists and len(path.conditions) > 1):
+        return False
+    if not all(_is_listed(one, path.conditions, table) for one in lists):
+        return False
+    return all(_is_said(leaf, condition, table) for leaf in (*equal, *ranges) for condition in path.conditions)
+
+
+def _is_listed(leaf: OneOf, conditions: Sequence[KeyCondition], table: Table) -> bool:
+    """Whether each of the values has one of the key conditions."""
+    values = [_rendered(table, leaf.column, value) for value in leaf.values]
+    named = [dict(condition.equals).get(leaf.column) for condition in conditions]
+    return None not in values and {*map(repr, values)} == {*map(repr, named)} and len({*map(repr, named)}) == len(named)
 
 
 def _is_said(leaf: Predicate, condition: KeyCondition, table: Table) -> bool:

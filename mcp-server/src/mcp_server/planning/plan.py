@@ -51,7 +51,8 @@ class Relation:
     `name` is what the statement for the relational engine calls it; `columns` are those the query uses, in the order in
     which they are delivered, and may be empty (`SELECT count(*)`); the document column `_doc` may be among them.
     `materialise` tells that the relation may be read more than once, so it cannot be a stream. `goal` is None where
-    every row may count; `links` tell which keys the rows of other relations name.
+    every row may count; `links` tell which keys the rows of other relations name. `only_number` tells that the query
+    wants to know no more than how many rows meet all of `conjuncts`, which are all of its conditions.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Relation:
     materialise: bool = False
     goal: Goal | None = None
     links: tuple[KeyLink, ...] = ()
+    only_number: bool = False
 
 
 Operation = Literal["BatchGetItem", "Query", "Scan"]
@@ -141,7 +143,8 @@ class Read:
     dearer ways that were weighed. `key_condition`, `pushed_filters` and `residual_filters` are SQL for people. After
     `enough` rows reading stops; the requests, one after the other, then yield exactly rows that meet all conditions.
     With `lookup` they yield keys alone, by which the items are fetched: it has BatchGetItem's arguments but the keys.
-    A read with `stage` has no requests until the values of its keys are known.
+    A read with `stage` has no requests until the values of its keys are known. One that `counts` yields no items: the
+    number of those that its requests find is exactly the number of the query's rows.
     """
 
     relation: Relation
@@ -159,3 +162,4 @@ class Read:
     enough: int | None = None
     lookup: Mapping[str, Any] | None = None
     stage: Stage | None = None
+    counts: bool = False

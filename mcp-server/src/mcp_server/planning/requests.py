@@ -7,6 +7,7 @@ from typing import Any
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.attributes import DocumentPath, document_paths
+from mcp_server.planning.counting import render_exactly
 from mcp_server.planning.expressions import Placeholders, fits
 from mcp_server.planning.plan import Goal, Relation, Request
 from mcp_server.planning.predicate import Predicate
@@ -105,10 +106,42 @@ def scan_requests(
 ) -> list[Request]:
     """One Scan per segment."""
     shared = _expressions(relation, filters, None) | toward(goal if segments == 1 else None)
-    shared |= _consistency(consistent)
+    return _in_segments(shared | _consistency(consistent), segments)
+
+
+def _in_segments(shared: dict[str, Any], segments: int) -> list[Request]:
     if segments == 1:
         return [Request("Scan", shared)]
     return [Request("Scan", {**shared, "Segment": segment, "TotalSegments": segments}) for segment in range(segments)]
+
+
+def count_queries(
+    relation: Relation,
+    conditions: Sequence[KeyCondition],
+    exact: Sequence[Predicate],
+    index: str | None,
+    *,
+    consistent: bool,
+) -> list[Request]:
+    """One Query per key condition, for the number of its items."""
+    through = {"IndexName": index} if index is not None else {}
+    return [
+        Request("Query", _counting(relation, exact, condition) | through | _consistency(consistent))
+        for condition in conditions
+    ]
+
+
+def count_scans(relation: Relation, exact: Sequence[Predicate], segments: int, *, consistent: bool) -> list[Request]:
+    """One Scan per segment, for the number of its items."""
+    return _in_segments(_counting(relation, exact, None) | _consistency(consistent), segments)
+
+
+def _counting(relation: Relation, exact: Sequence[Predicate], condition: KeyCondition | None) -> dict[str, Any]:
+    placeholders = Placeholders()
+    said = {"KeyConditionExpression": condition.render(placeholders)} if condition is not None else {}
+    filtered = render_exactly(exact, relation.table, placeholders)
+    arguments = said | ({"FilterExpression": filtered} if filtered else {})
+    return {"Select": "COUNT"} | arguments | placeholders.arguments(arguments.values())
 
 
 def pushable(relation: Relation, filters: Filters) -> tuple[tuple[Predicate, ...], tuple[int, ...]]:

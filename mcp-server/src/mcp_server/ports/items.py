@@ -83,6 +83,10 @@ class ItemSource(Protocol):
         """
         ...
 
+    async def count(self, schema: Schema, read: Read, observe: Observer) -> int:
+        """How many items the requests of a read that counts find. No SchemaConflict is raised."""
+        ...
+
     async def stretch(
         self, schema: Schema, read: Read, request: int, after: Key | None, limit: int | None, observe: Observer
     ) -> Stretch:

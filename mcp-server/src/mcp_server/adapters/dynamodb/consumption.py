@@ -22,7 +22,8 @@ def of_items(schema: Schema, read: Read, response: Any) -> Consumption:
     if schema.endpoint_url is None:
         units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
     else:
-        size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, raw.Count)
+        items = 0 if read.counts else raw.Count
+        size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, items)
         units = read_units(size, consistent=read.consistent)
     return Consumption(raw.Count, raw.ScannedCount, response[BYTES], units * requests_of(response))
 

@@ -97,6 +97,24 @@ class DynamoDbItems:
             if not reading.cancelled():
                 reading.exception()  # retrieve the exception, or asyncio warns
 
+    async def count(self, schema: Schema, read: Read, observe: Observer) -> int:
+        """See ItemSource.count."""
+        observe = self._counted(schema, read, observe)
+        requests = iter(read.requests)
+
+        async def number_of(raw: RawItems) -> int:
+            return raw.Count
+
+        async def follow() -> int:
+            found = 0
+            for request in requests:
+                async with aclosing(self._answers(schema, read, request, observe, number_of)) as numbers:
+                    async for number in numbers:
+                        found += number
+            return found
+
+        return sum(await all_of(follow() for _ in range(min(PARALLEL_REQUESTS, len(read.requests)))))
+
     async def _asked(self, schema: Schema, table: Table, ask: Callable[[], Awaitable[_Taken]]) -> _Taken:
         """What `ask` answers, at the table's pace."""
         return await self._paces.of(schema, table.physical_name).run(partial(asked_until_readable, ask))

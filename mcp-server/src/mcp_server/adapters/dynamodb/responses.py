@@ -30,11 +30,11 @@ class UnreadableResponse(Exception):
 
 
 class RawItems(msgspec.Struct):
-    """A response of Scan or Query with its items left as they came."""
+    """A response of Scan or Query with its items left as they came; without items where only their number was asked."""
 
     Count: _Amount
     ScannedCount: _Amount
-    Items: msgspec.Raw
+    Items: msgspec.Raw = msgspec.Raw(b"null")
     LastEvaluatedKey: _Key | None = None
     ConsumedCapacity: dict[str, Any] | None = None
 

@@ -33,7 +33,8 @@ from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allow_list import too_deep
 from mcp_server.sql.gate.parse import Statement
 from mcp_server.sql.lowering.conditions import Condition
-from mcp_server.sql.lowering.goals import goal_of, with_goal
+from mcp_server.sql.lowering.counts import number_name, with_number
+from mcp_server.sql.lowering.goals import goal_of, goal_of_exists, with_goal
 from mcp_server.sql.lowering.key_links import links_of
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
 from mcp_server.sql.lowering.streams import stream_of, with_statement
@@ -48,7 +49,8 @@ class Query:
 
     `statement` is SQL for the relational engine, in which each table reference is the name of one of `relations`
     (`r0`, `r1`, …); a relation's columns are taken by position. `stream` is there where the statement can be run over
-    one part of its table after the other, `direct` where it needs no such engine.
+    one part of its table after the other, `direct` where it needs no such engine. Where it only wants
+    the number of a relation's rows, `number` is the name of its one column.
     """
 
     statement: str
@@ -56,6 +58,7 @@ class Query:
     footprint: Footprint
     stream: Stream | None
     direct: Direct | None
+    number: str | None
     _tree: exp.Query
     _mark: str
     _normalized: str | None = None
@@ -127,16 +130,19 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     relations = tuple(
         _relation(number, reference, conditions.get(id(reference.node), ())) for number, reference in enumerate(found)
     )
+    relations = tuple(map(with_goal, relations, map(goal_of_exists, found)))
     stream = None
     if len(relations) == 1:
-        relations = (with_goal(relations[0], goal_of(query, found[0])),)
+        whole = goal_of(query, found[0])
+        relations = (with_number(query, found[0], relations[0] if whole is None else with_goal(relations[0], whole)),)
         stream = stream_of(query, found[0])
     restore_names(query, spelling, renamed, lambda column: _catalogue_name(column, found))
     direct = direct_of(query, found[0], relations[0]) if len(relations) == 1 else None
+    number = number_name(query, relations[0]) if len(relations) == 1 else None
     for relation, reference in zip(relations, found, strict=True):
         _rename(reference, relation, spelling)
     stream = with_statement(stream, query)
-    return Query(to_sql(query), relations, _footprint(found), stream, direct, query, names.mark)
+    return Query(to_sql(query), relations, _footprint(found), stream, direct, number, query, names.mark)
 
 
 def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> dict[TableName, Table]:

@@ -1,6 +1,7 @@
-"""How few rows of a table a statement can do with: `LIMIT 10`, `ORDER BY sk DESC LIMIT 1`, `max(sk)`.
+"""How few rows of a table a statement can do with: `LIMIT 10`, `ORDER BY sk DESC LIMIT 1`, `max(sk)`, `EXISTS (…)`.
 
-Only a plain statement over one table has a goal: each row of it makes one row of the result, or none.
+Only a plain statement over one table has a goal, or such a subquery of EXISTS: each row makes one row of the result, or
+none.
 """
 
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from mcp_server.domain.names import quoted
+from mcp_server.domain.schema import Column
 from mcp_server.planning.plan import Conjunct, Goal, Relation
 from mcp_server.planning.predicate import IsNotNull
 from mcp_server.sql.binding.references import Reference
@@ -17,6 +19,7 @@ from mcp_server.sql.lowering.plain import plain_select
 MAX_ROWS = 1_000_000
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit", "offset"})
+_EXISTS_CLAUSES = frozenset({"expressions", "from_", "where"})
 _ONE_FOR_ONE = (
     *(exp.Column, exp.Identifier, exp.Alias, exp.Literal, exp.Null, exp.Boolean, exp.Paren),
     *(exp.Cast, exp.DataType, exp.DataTypeParam, exp.Add, exp.Sub, exp.Mul, exp.DPipe, exp.Neg),
@@ -28,18 +31,13 @@ def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
     select = plain_select(query, reference, _CLAUSES)
     if select is None:
         return None
-    where = select.args.get("where")
-    own = frozenset({reference.node.alias_or_name})
-    if not all(
-        one.of_one_row and one.sources == own for one in conjuncts_of(where.this if where is not None else None)
-    ):
+    if not _is_about_its_rows(select, reference):
         return None
     end = _end_of_column(select, reference)
     if end is not None:
         return end
     rows = _rows(select)
-    plain = all(isinstance(node, _ONE_FOR_ONE) for projection in select.expressions for node in projection.walk())
-    if rows is None or not plain:
+    if rows is None or not _is_one_for_one(select):
         return None
     order = select.args.get("order")
     if order is None:
@@ -51,14 +49,45 @@ def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
     return Goal(rows, column, descending=bool(first.args.get("desc"))) if column is not None else None
 
 
+def goal_of_exists(reference: Reference) -> Goal | None:
+    """One row, where the reference is all that a subquery of EXISTS reads, whatever the row around it."""
+    from_ = reference.node.parent
+    inner = from_.parent if isinstance(from_, exp.From) else None
+    if not isinstance(inner, exp.Select) or not isinstance(inner.parent, exp.Exists):
+        return None
+    select = plain_select(inner, reference, _EXISTS_CLAUSES)
+    if select is None or not _is_about_its_rows(select, reference) or not _is_one_for_one(select):
+        return None
+    return Goal(1)
+
+
+def _is_about_its_rows(select: exp.Select, reference: Reference) -> bool:
+    """Whether each condition is one on single rows of the reference."""
+    where = select.args.get("where")
+    own = frozenset({reference.node.alias_or_name})
+    conditions = conjuncts_of(where.this if where is not None else None)
+    return all(one.of_one_row and one.sources == own for one in conditions)
+
+
+def _is_one_for_one(select: exp.Select) -> bool:
+    """Whether each row makes one row of the result."""
+    return all(isinstance(node, _ONE_FOR_ONE) for projection in select.expressions for node in projection.walk())
+
+
 def with_goal(relation: Relation, goal: Goal | None) -> Relation:
     """The relation with its goal, and with the condition that the goal itself makes."""
     column = relation.table.column(goal.order) if goal is not None and goal.order is not None else None
-    if goal is None or column is None or not goal.present or not column.nullable:
+    if goal is None or column is None or not goal.present:
         return replace(relation, goal=goal)
+    return replace(with_present(relation, column), goal=goal)
+
+
+def with_present(relation: Relation, column: Column) -> Relation:
+    """The relation, whose rows count only where they have the column."""
     present = Conjunct(f"{quoted(column.name)} IS NOT NULL", IsNotNull(column.name), True)
-    known = any(one.predicate == present.predicate for one in relation.conjuncts)
-    return replace(relation, goal=goal, conjuncts=relation.conjuncts + (() if known else (present,)))
+    if not column.nullable or any(one.predicate == present.predicate for one in relation.conjuncts):
+        return relation
+    return replace(relation, conjuncts=(*relation.conjuncts, present))
 
 
 def _end_of_column(query: exp.Select, reference: Reference) -> Goal | None:
