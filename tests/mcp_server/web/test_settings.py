@@ -7,7 +7,7 @@ import pytest
 
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile, read
 from mcp_server.domain.restriction import Mask, Rule
-from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
+from mcp_server.domain.schema import ColumnType, Override, Role, Schema, TypeKind
 from mcp_server.domain.virtual_table import Template, VirtualTable
 from mcp_server.engine.limits import Limits
 from mcp_server.settings import Settings
@@ -118,6 +118,8 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
         tenant = "default"
         region = "us-east-1"
         endpoint_url = "http://127.0.0.1:4566"
+        role_arn = "arn:aws:iam::111122223333:role/readers/dynamo"
+        external_id = "a:b-1"
         tables = ["orders", "line-items"]
         default = true
         [schema.columns.orders.o_orderdate]
@@ -149,6 +151,7 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
             "default",
             "us-east-1",
             endpoint_url="http://127.0.0.1:4566",
+            role=Role("arn:aws:iam::111122223333:role/readers/dynamo", "a:b-1"),
             tables=frozenset({"orders", "line-items"}),
             overrides={
                 "orders": {
@@ -224,6 +227,8 @@ _BASE = '[[schema]]\nname = "a"\ntenant = "t"\nregion = "r"\n'
             _BASE + _VIRTUAL + "attributes = {pk = 'A'}\n[[schema.rules]]\ntable = 'some'\nhidden = ['x']",
             'schema "a": has a rule of some, which is virtual; write one of the table behind it',
         ),
+        (_BASE + "external_id = 'x1'", 'schema "a": has an external_id without a role_arn'),
+        (_BASE + "role_arn = 'arn:aws:iam::1:user/x'", 'schema "a".role_arn: string should match pattern'),
         (_BASE + "[[schema.rules]]\nhidden = ['x']", 'schema "a".rules.0.table: field required'),
         (_BASE + "[[schema.rules]]\ntable = 'orders'", 'schema "a".rules.0: must set hidden, masked or rows'),
         (

@@ -40,7 +40,7 @@ def definitions(paths: PathNames) -> Sequence[Definition]:
         Counted(
             "mcp_dynamodb_failures",
             "Requests to DynamoDB that failed.",
-            ["dynamodb_refused", "dynamodb_unavailable", "dynamodb_too_slow"],
+            ["dynamodb_refused", "dynamodb_unavailable", "dynamodb_too_slow", "role_not_assumed"],
             {"outcome": "event"},
         ),
         Counted("mcp_duckdb_children_ended", "Query processes that ended.", ["duckdb_child_ended"], _REASON),

@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from mcp_server.adapters.toml_file import UnreadableFile, read_toml
 from mcp_server.domain.names import fold
 from mcp_server.domain.restriction import Mask, Rule
-from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
+from mcp_server.domain.schema import ColumnType, Override, Role, Schema, TypeKind
 from mcp_server.domain.virtual_table import BadTemplate, Template, VirtualTable
 from shared_kernel import resource
 
@@ -87,6 +87,11 @@ def _template(text: object) -> Template:
 _Text = Annotated[str, StringConstraints(pattern=r"\S")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 _TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{3,255}$")]  # API reference, TableName
+
+
+# API reference of STS, AssumeRole.
+_RoleArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$", max_length=2048)]
+_ExternalId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+=,.@:/-]+$", min_length=2, max_length=1224)]
 
 
 class _Part(BaseModel):
@@ -184,6 +189,12 @@ class SchemaEntry(_Part):
     endpoint_url: Annotated[str, AfterValidator(_url)] | None = Field(
         default=None, description="Another endpoint than AWS's own."
     )
+    role_arn: _RoleArn | None = Field(
+        default=None, description="The role to read the tables of another account as (STS AssumeRole)."
+    )
+    external_id: _ExternalId | None = Field(
+        default=None, description="The external id that the role's trust policy asks for; needs `role_arn`."
+    )
     tables: list[_TableName] | None = Field(default=None, description="The only tables that are shown.")
     status: Literal["active", "disabled"] = Field(
         default="active", description='"active", or "disabled": listed, but not to be queried.'
@@ -202,6 +213,12 @@ class SchemaEntry(_Part):
         default=[], description="Tables that are the items of one kind in another one, as below."
     )
     rules: list[RuleEntry] = Field(default=[], description="What is kept from whom, as below.")
+
+    @model_validator(mode="after")
+    def _external_id_is_of_a_role(self) -> "SchemaEntry":
+        if self.external_id is not None and self.role_arn is None:
+            raise PydanticCustomError("role", "has an external_id without a role_arn")
+        return self
 
     @model_validator(mode="after")
     def _rules_are_of_its_tables(self) -> "SchemaEntry":
@@ -234,6 +251,7 @@ class SchemaEntry(_Part):
             tables=None if self.tables is None else frozenset(self.tables),
             active=self.status == "active",
             read_units_per_second=self.read_units_per_second,
+            role=None if self.role_arn is None else Role(self.role_arn, self.external_id),
             overrides={
                 table: {name: Override(column.type, column.not_null) for name, column in columns.items()}
                 for table, columns in self.columns.items()

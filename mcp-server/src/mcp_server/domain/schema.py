@@ -163,11 +163,20 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class Role:
+    """A role of AWS that may read tables of another account, and the external id by which its owner knows us."""
+
+    arn: str
+    external_id: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """A named connection to the DynamoDB tables of one account and region.
 
     `tables` is the allow-list of physical names, None for every table; `overrides` maps table, then column; `rules`
-    maps the physical name of a table, `virtual_tables` the name. `read_units_per_second` bounds each table.
+    maps the physical name of a table, `virtual_tables` the name. `read_units_per_second` bounds each table. Without a
+    `role`, the server reads as itself.
     """
 
     name: str
@@ -180,6 +189,7 @@ class Schema:
     rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     virtual_tables: Mapping[str, VirtualTable] = field(default_factory=dict)
     read_units_per_second: float | None = None
+    role: Role | None = None
 
     def shows(self, table: str) -> bool:
         """Whether there may be a table of that name, real or virtual."""

@@ -17,8 +17,9 @@ from aiobotocore.config import AioConfig
 from mcp_server.adapters.decoding.attribute_values import MalformedValue, binary
 from mcp_server.adapters.dynamodb.pace import THROTTLING, Throttled, leave_throttling_to_pace
 from mcp_server.adapters.dynamodb.responses import ATTEMPTS, ParserFactory, UnreadableResponse
+from mcp_server.adapters.dynamodb.roles import OPERATION, credentials_of
 from mcp_server.domain.failures import Failure, FailureCode
-from mcp_server.domain.schema import Schema
+from mcp_server.domain.schema import Role, Schema
 
 _log = structlog.get_logger(__name__)
 
@@ -52,20 +53,24 @@ class RequestRefused(Failure):
         self.reason = reason
 
 
-class DynamoDbClients:
-    """One long-lived client for each region and endpoint; an asynchronous context manager.
+_Place = tuple[str, str | None, Role | None]
+"""A region, an endpoint and a role."""
 
-    Credentials come from botocore's own chain when the first request is signed, and are refreshed by it.
+
+class DynamoDbClients:
+    """One long-lived client for each region, endpoint and role; an asynchronous context manager.
+
+    Credentials come from botocore's own chain when the first request is signed, and are refreshed by it; those of a
+    role are lent by STS (`roles`).
     """
 
     def __init__(self, schemas: tuple[Schema, ...]) -> None:
-        self._places = {(schema.region, schema.endpoint_url) for schema in schemas if schema.active}
-        self._clients: dict[tuple[str, str | None], Any] = {}
+        self._places = {_place(schema) for schema in schemas if schema.active}
+        self._clients: dict[_Place, Any] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        session = aioboto3.Session()
-        session._session.register_component("response_parser_factory", ParserFactory())  # noqa: SLF001 - the hook
+        own, lenders = aioboto3.Session(), dict[str, Any]()
         config = AioConfig(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
@@ -75,11 +80,18 @@ class DynamoDbClients:
             user_agent=f"dynamosql-mcp-server/{metadata.version('dynamosql-mcp-server')}",
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         )
-        for region, endpoint_url in sorted(self._places, key=str):
+        for region, endpoint_url, role in sorted(self._places, key=str):
+            session = aioboto3.Session()
+            session._session.register_component("response_parser_factory", ParserFactory())  # noqa: SLF001 - the hook
+            if role is not None:
+                if region not in lenders:
+                    lender = own.client("sts", region_name=region, config=config)
+                    lenders[region] = await self._stack.enter_async_context(lender)
+                session._session._credentials = credentials_of(role, lenders[region])  # noqa: SLF001 - as botocore does
             client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
             entered = await self._stack.enter_async_context(client)
             entered.meta.events.register_first("needs-retry.dynamodb", leave_throttling_to_pace)
-            self._clients[region, endpoint_url] = entered
+            self._clients[region, endpoint_url, role] = entered
         return self
 
     async def __aexit__(
@@ -90,7 +102,11 @@ class DynamoDbClients:
 
     def of(self, schema: Schema) -> Any:
         """The client for a schema's tables."""
-        return self._clients[schema.region, schema.endpoint_url]
+        return self._clients[_place(schema)]
+
+
+def _place(schema: Schema) -> _Place:
+    return schema.region, schema.endpoint_url, schema.role
 
 
 @contextmanager
@@ -142,6 +158,13 @@ def from_wire(key: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
 def _client_failure(error: botocore.exceptions.ClientError, schema: Schema, table: str | None) -> Failure:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if error.operation_name == OPERATION:
+        _log.error("role_not_assumed", schema=schema.name, reason=code)
+        return Failure(
+            FailureCode.SOURCE_UNAVAILABLE,
+            f'The role that reads schema "{schema.name}" cannot be assumed.',
+            "The operator has to look at role_arn and external_id of the schema, and at the role's trust policy.",
+        )
     if code in THROTTLING:
         return throttled(schema)
     if code == "ResourceNotFoundException" and table is not None:
