@@ -41,6 +41,7 @@ test: .venv/.installed .venv-emulator/.installed $(NODE_PACKAGES) programs lint 
 bench: .venv/.installed tests/bench/node_modules/.installed tests/emulators/node_modules/.installed programs ## Measure both services beside their peers (ROWS=token,soak · QUICK=1 · RECORD=1)
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" $(if $(QUICK),--quick) $(if $(RECORD),--record)
 	@$(if $(ROWS),,$(BIN)/python -m tests.bench.estimates)
+	@$(if $(ROWS)$(QUICK),,$(BIN)/python -m tests.bench.large)
 
 format: .venv/.installed ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix-only --quiet .

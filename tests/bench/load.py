@@ -169,13 +169,14 @@ class Load:
     """Who drives a server, one connection for each: `callers`, and `beside` them those whose calls do not count.
 
     Where it has several `ports`, the connections go to one after the other. `pause` is how many seconds a connection
-    waits between an answer and its next request; without one it asks again at once.
+    waits between an answer and its next request, `beside_pause` those beside; without one it asks again at once.
     """
 
     ports: Sequence[int]
     callers: Sequence[Caller]
     beside: Sequence[Caller] = ()
     pause: float = 0.0
+    beside_pause: float = 0.0
 
 
 def drive(load: Load, *, warm_up: float, seconds: float, mark: Callable[[], Usage]) -> Window:
@@ -189,7 +190,7 @@ def drive(load: Load, *, warm_up: float, seconds: float, mark: Callable[[], Usag
 
 async def _drive(load: Load, warm_up: float, seconds: float, mark: Callable[[], Usage]) -> Window:
     loop, run = asyncio.get_running_loop(), _Run()
-    connections = [_Connection(caller, run, counts=False, pause=load.pause) for caller in load.beside]
+    connections = [_Connection(caller, run, counts=False, pause=load.beside_pause) for caller in load.beside]
     connections += [_Connection(caller, run, counts=True, pause=load.pause) for caller in load.callers]
     for connection, port in zip(connections, itertools.cycle(load.ports), strict=False):
         await loop.create_connection(lambda made=connection: made, "127.0.0.1", port)  # type: ignore[misc]

@@ -50,9 +50,12 @@ class Target:
         name: str = "",
         warm_up: float = _WARM_UP_SECONDS,
         beside: Sequence[Caller] = (),
+        beside_pause: float = 0.0,
     ) -> Subject:
         """The server as a row's subject; `callers` gives each pass its callers, one connection each."""
-        return together(name or self.name, [self], callers, warm_up=warm_up, beside=beside)
+        return together(
+            name or self.name, [self], callers, warm_up=warm_up, beside=beside, beside_pause=beside_pause
+        )
 
 
 def together(
@@ -63,13 +66,14 @@ def together(
     warm_up: float = _WARM_UP_SECONDS,
     beside: Sequence[Caller] = (),
     pause: float = 0.0,
+    beside_pause: float = 0.0,
 ) -> Subject:
     """Servers that do the same work as one subject: the connections go to one after the other."""
     ports, cores = [target.port for target in targets], {target.core for target in targets}
 
     def measure(seconds: float) -> Sample:
         meter = Meter([pid for target in targets for pid in family(target.server.pid)], cores)
-        load = Load(ports, callers(), beside, pause)
+        load = Load(ports, callers(), beside, pause, beside_pause)
         window = drive(load, warm_up=warm_up, seconds=seconds, mark=meter.read)
         before, after = window.marks
         return Sample(

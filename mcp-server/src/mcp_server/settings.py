@@ -113,7 +113,7 @@ class Settings(ServiceSettings):
         default=900, ge=1, le=900, description="How long the cursor of a further page stays valid."
     )
     read_units: float = Field(
-        default=50_000, gt=0, le=50_000, description="Most read units that one query may consume."
+        default=50_000, gt=0, le=10_000_000, description="Most read units that one query may consume."
     )
     read_units_per_hour: float = Field(
         default=1_000_000,

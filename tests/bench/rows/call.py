@@ -116,16 +116,17 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both services, and the replayed DynamoDB behind them."""
+    """Both services, and the replayed DynamoDB behind them; the endpoint as called by one client, and by another."""
 
     addresses: Addresses
     endpoint_url: str
     mcp_server: Endpoint
+    elsewhere: Endpoint
 
 
 @contextmanager
 def serving(setting: Setting) -> Iterator[Pair]:
-    """A pair of services with a token for all of it."""
+    """A pair of services with tokens for all of it."""
     with ExitStack() as stack:
         addresses = Addresses()
         replay = stack.enter_context(replaying(setting, _ITEMS))
@@ -134,7 +135,9 @@ def serving(setting: Setting) -> Iterator[Pair]:
             auth = stack.enter_context(auth_serving(addresses, setting.directory))
             mcp = stack.enter_context(mcp_serving(addresses, setting.directory, endpoint_url))
         target = Target(OURS, addresses.mcp_port, mcp.server, setting.cores.servers)
-        yield Pair(addresses, endpoint_url, Endpoint(target, auth.token("schemas:read query")))
+        scope = "schemas:read query"
+        other = auth.token(scope, auth.create_client("--confidential", "--name", "Other", "--scope", scope))
+        yield Pair(addresses, endpoint_url, Endpoint(target, auth.token(scope)), Endpoint(target, other))
 
 
 @contextmanager

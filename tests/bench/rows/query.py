@@ -40,10 +40,10 @@ class Worker:
         """One kind of query as a row's subject: each caller sends one query after the other."""
 
         def measure(seconds: float) -> Sample:
-            self._run(work, 0.0, callers)  # the processes that a first query starts belong to the family
+            self.run(work, 0.0, callers)  # the processes that a first query starts belong to the family
             meter = Meter(family(self.process.pid), [self.core])
             before = meter.read()
-            elapsed, latencies = self._run(work, seconds, callers)
+            elapsed, latencies = self.run(work, seconds, callers)
             after = meter.read()
             return Sample(
                 elapsed,
@@ -55,7 +55,8 @@ class Worker:
 
         return Subject(name, measure)
 
-    def _run(self, work: str, seconds: float, callers: int) -> tuple[float, tuple[float, ...]]:
+    def run(self, work: str, seconds: float, callers: int = 1) -> tuple[float, tuple[float, ...]]:
+        """The seconds that a pass took, and the latency of each query in it."""
         self.asking.write(json.dumps({"work": work, "seconds": seconds, "callers": callers}) + "\n")
         self.asking.flush()
         line = self.answering.readline()
@@ -69,9 +70,9 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
     """The rows, over processes that run for as long as the block."""
     with ExitStack() as stack:
         replay = stack.enter_context(replaying(setting, setting.items))
-        ours = stack.enter_context(_worker(setting, "engine", replay))
-        bare = stack.enter_context(_worker(setting, "aioboto3", replay))
-        planner = stack.enter_context(_worker(setting, "planner", replay))
+        ours = stack.enter_context(working(setting, "engine", replay))
+        bare = stack.enter_context(working(setting, "aioboto3", replay))
+        planner = stack.enter_context(working(setting, "planner", replay))
         both = ((OURS, ours), (BARE, bare))
         point_reads = [worker.subject(name, "point-read") for name, worker in both]
         at_once = [worker.subject(name, "point-read", _AT_ONCE) for name, worker in both]
@@ -134,19 +135,21 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
 
 
 @contextmanager
-def replaying(setting: Setting, items: int) -> Iterator[Target]:
+def replaying(setting: Setting, items: int, repeats: int = 1) -> Iterator[Target]:
     """The replayed DynamoDB, on the core of the load."""
-    command = python("servers.replay_dynamodb")
-    with peer(setting, "replay", command, "/", {"ITEMS": str(items)}, setting.cores.load) as replay:
+    command, more = python("servers.replay_dynamodb"), {"ITEMS": str(items), "REPEATS": str(repeats)}
+    with peer(setting, "replay", command, "/", more, setting.cores.load) as replay:
         yield replay
 
 
 @contextmanager
-def _worker(setting: Setting, whose: str, replay: Target) -> Iterator[Worker]:
+def working(setting: Setting, whose: str, replay: Target, repeats: int = 1) -> Iterator[Worker]:
+    """A process that runs queries over the replayed DynamoDB, as servers.in_process says."""
     endpoint = f"http://127.0.0.1:{replay.port}"
-    more = {"ITEMS": str(setting.items), "ENDPOINT": endpoint}
+    more = {"ITEMS": str(setting.items), "REPEATS": str(repeats), "ENDPOINT": endpoint}
     # Its queries read in a minute what nobody is allowed in an hour.
-    unbounded = {"MCP_READ_UNITS_PER_HOUR": "1000000000000"}
+    unbounded = {"MCP_READ_UNITS": "10000000", "MCP_READ_UNITS_PER_HOUR": "1000000000000"}
+    unbounded |= {"MCP_DEADLINE_SECONDS": "300"}
     environment = mcp_environment(Addresses(), setting.directory, endpoint, **more) | CREDENTIALS | unbounded
     command = [*python("servers.in_process"), whose]
     with setting.cores.pinned(setting.cores.servers):

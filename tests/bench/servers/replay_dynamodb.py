@@ -2,7 +2,8 @@
 
 It holds one table, `items`, and understands equality of keys, filters and projections. An answer is worked out when its
 request is first heard and replayed from then on; anything it does not understand is a ValidationException. PORT and
-ITEMS come in the environment.
+ITEMS come in the environment. With REPEATS, a scan comes to the table's end only after it has gone through it that
+often, so that a table may be far larger than the memory that holds its pages.
 """
 
 import asyncio
@@ -55,17 +56,34 @@ def item(number: int) -> Item:
     }
 
 
+class _Rounds:
+    """The last page of a table that is gone through several times: it is the end but once."""
+
+    def __init__(self, again: bytes, end: bytes, rounds: int) -> None:
+        self._again, self._end, self._rounds = again, end, rounds
+        self._left = rounds
+
+    def answer(self) -> bytes:
+        """The page, as it is this time."""
+        self._left = self._left - 1 or self._rounds
+        return self._end if self._left == self._rounds else self._again
+
+
+def _place(page: int) -> Item:
+    return {"pk": {"S": "P"}, "sk": {"S": f"P#{page}"}}
+
+
 class Replay:
     """The table and the answers that have been worked out."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
-        self._items = items
+    def __init__(self, items: Sequence[Item], repeats: int) -> None:
+        self._items, self._repeats = items, repeats
         self._by_key = {(each["pk"]["S"], each["sk"]["S"]): each for each in items}
         self._partitions: dict[str, list[Item]] = {}
         for each, key in itertools.product(items, ("pk", "batch")):
             self._partitions.setdefault(each[key]["S"], []).append(each)
-        self._size = sum(len(_json(each)) * 6 // 10 for each in items)
-        self._answers: dict[tuple[bytes, bytes], bytes] = {}
+        self._size = repeats * sum(len(_json(each)) * 6 // 10 for each in items)
+        self._answers: dict[tuple[bytes, bytes], bytes | _Rounds] = {}
         self._pages: dict[str, list[Body]] = {}
 
     def answer(self, operation: bytes, body: bytes) -> bytes:
@@ -73,13 +91,18 @@ class Replay:
         known = self._answers.get((operation, body))
         if known is None:
             try:
-                known = _http(200, getattr(self, f"_{operation.decode()}")(json.loads(body)))
+                known = self._worked_out(operation, getattr(self, f"_{operation.decode()}")(json.loads(body)))
             except (NotUnderstood, AttributeError) as problem:
                 kind = "com.amazonaws.dynamodb.v20120810#ValidationException"
                 sys.stderr.write(f"not understood: {operation!r} {body!r}: {problem}\n")
                 known = _http(400, {"__type": kind, "message": str(problem)})
             self._answers[operation, body] = known
-        return known
+        return known if isinstance(known, bytes) else known.answer()
+
+    def _worked_out(self, operation: bytes, document: Body) -> "bytes | _Rounds":
+        if operation != b"Scan" or self._repeats == 1 or "LastEvaluatedKey" in document:
+            return _http(200, document)
+        return _Rounds(_http(200, document | {"LastEvaluatedKey": _place(0)}), _http(200, document), self._repeats)
 
     def _ListTables(self, _body: Body) -> Body:  # noqa: N802 - the operation's name
         return {"TableNames": [TABLE]}
@@ -103,7 +126,7 @@ class Replay:
                         "ItemCount": len(self._items),
                     }
                 ],
-                "ItemCount": len(self._items),
+                "ItemCount": len(self._items) * self._repeats,
                 "TableSizeBytes": self._size,
             }
         }
@@ -145,7 +168,7 @@ class Replay:
             size += len(_json(candidate)) * 6 // 10  # an attribute weighs less than its JSON
             if size >= PAGE_BYTES or len(each) == body.get("Limit"):
                 number += 1
-                yield _page(each, len(each), body, {"pk": {"S": "P"}, "sk": {"S": f"P#{number}"}})
+                yield _page(each, len(each), body, _place(number))
                 each, size = [], 0
         yield _page(each, len(each), body, None)
 
@@ -212,7 +235,8 @@ class _Connection(asyncio.Protocol):
 
 
 async def _serve() -> None:
-    replay = Replay([item(number) for number in range(int(os.environ["ITEMS"]))])
+    items = [item(number) for number in range(int(os.environ["ITEMS"]))]
+    replay = Replay(items, int(os.environ.get("REPEATS", "1")))
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(lambda: _Connection(replay), "127.0.0.1", int(os.environ["PORT"]))
     await listener.serve_forever()
