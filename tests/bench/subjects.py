@@ -53,9 +53,7 @@ class Target:
         beside_pause: float = 0.0,
     ) -> Subject:
         """The server as a row's subject; `callers` gives each pass its callers, one connection each."""
-        return together(
-            name or self.name, [self], callers, warm_up=warm_up, beside=beside, beside_pause=beside_pause
-        )
+        return together(name or self.name, [self], callers, warm_up=warm_up, beside=beside, beside_pause=beside_pause)
 
 
 def together(

@@ -33,7 +33,7 @@ def hostile() -> dict[str, str]:
 
 @dataclass(slots=True)
 class Attack:
-    """Has hostile statements explained without a pause. Any answer will do, as long as it answers the call."""
+    """Asks without a pause. Any answer will do, as long as it answers the call, or tells to wait."""
 
     prepared: bytes
     ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(_FIRST_ID))
@@ -46,6 +46,8 @@ class Attack:
 
     def check(self, answer: Answer) -> None:
         """A result, or a failure that says so, of that very call. Raises WrongAnswer."""
+        if answer.status == 429:
+            return
         if answer.status != 200 or b'"structuredContent":{' not in answer.body or self.current not in answer.body:
             raise WrongAnswer(answer)
 

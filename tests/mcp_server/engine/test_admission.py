@@ -14,6 +14,9 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.engine.admission import Admission
 from mcp_server.engine.limits import Limits
+from mcp_server.engine.messages import BUSY_SECONDS
+from shared_kernel.clock import Clock, SystemClock
+from tests.support.clock import SettableClock
 
 pytestmark = pytest.mark.anyio
 
@@ -69,10 +72,10 @@ class House:
 
 
 @asynccontextmanager
-async def house(**limits: Any) -> AsyncGenerator[House]:
+async def house(clock: Clock | None = None, **limits: Any) -> AsyncGenerator[House]:
     bounds = {"queries": 4, "queries_per_tenant": 3, "queries_per_principal": 2, "queue_seconds": 60.0}
     async with anyio.create_task_group() as tasks:
-        yield House(Admission(Limits(**{**bounds, "deadline_seconds": 60.0, **limits})), tasks)
+        yield House(Admission(Limits(**{**bounds, "deadline_seconds": 60.0, **limits}), clock or SystemClock()), tasks)
         tasks.cancel_scope.cancel()
 
 
@@ -159,3 +162,19 @@ async def test_the_deadline_ends_a_query_and_frees_its_place() -> None:
     async with house(deadline_seconds=0.0) as made:
         await made.start("acme/a", "acme/a", "acme/a")
         assert await made.refusals(3) == [FailureCode.DEADLINE_EXCEEDED] * 3
+
+
+async def test_who_asks_on_and_on_without_waiting_floods_until_the_time_is_over() -> None:
+    clock = SettableClock()
+    async with house(clock, waiting=10, waiting_per_principal=1) as made:
+        await made.start(*["acme/hog"] * 3)
+        for number in range(10):
+            assert not made.admission.floods(caller("acme/hog")), number
+            await made.start("acme/hog")
+        assert await made.refusals(10) == [FailureCode.BUSY] * 10
+        assert made.admission.floods(caller("acme/hog"))
+        assert not made.admission.floods(caller("acme/ann"))
+        clock.time += BUSY_SECONDS
+        assert not made.admission.floods(caller("acme/hog"))
+        await made.start("acme/hog")
+        assert not made.admission.floods(caller("acme/hog"))

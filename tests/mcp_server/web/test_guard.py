@@ -75,7 +75,7 @@ class Fixture:
         nonce_required: bool = False,
         dpop_required: bool = False,
     ) -> None:
-        self.issuer, self.inner = issuer, Inner()
+        self.issuer, self.inner, self.flooding = issuer, Inner(), set[str]()
         self.keys = PublishedKeys(fetching, f"{issuer.url}/.well-known/jwks.json", clock=SystemClock())
         self.revocations = follower(issuer, fetching, self.keys)
         verifier = TokenVerifier(self.keys, self.revocations, issuer=issuer.url, audience=RESOURCE, clock=SystemClock())
@@ -96,6 +96,7 @@ class Fixture:
             metadata_url=METADATA,
             needed_scopes=lambda _method, target: TOOL_SCOPES.get(target, frozenset()),
             common_scopes=frozenset({"schemas:read", "query"}),
+            floods=lambda principal: principal.subject in self.flooding,
         )
         logged = RequestLog(self.guard, clock=SystemClock(), entropy=SystemEntropy())
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(logged), base_url="http://localhost:8000")
@@ -148,6 +149,15 @@ async def test_a_valid_token_reaches_the_application_with_principal_and_message(
     assert (principal.tenant, principal.subject, principal.client_id) == ("default", "usr_1", "client-1")
     assert principal.scopes == {"schemas:read", "query"}
     assert fixture.inner.messages == [call("run_sql")]
+
+
+async def test_who_floods_is_told_to_wait_before_anything_is_read(fixture: Fixture) -> None:
+    fixture.flooding.add("usr_ann")
+    response = await fixture.post(fixture.issuer.token(subject="usr_ann"))
+    assert (response.status_code, response.headers["retry-after"]) == (429, "5")
+    assert response.json()["error"] == "too_many_requests"
+    assert fixture.inner.principals == []
+    assert (await fixture.post(fixture.issuer.token(subject="usr_bob"))).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"])

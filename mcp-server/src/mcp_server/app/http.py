@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
+from mcp_server.domain.principal import Principal
 from mcp_server.ports.keys import KeySet
 from mcp_server.ports.revocations import Revocations
 from mcp_server.ports.used_proofs import UsedProofs
@@ -56,6 +57,7 @@ def http_app(
     used_proofs: UsedProofs,
     running: Callable[[], AbstractAsyncContextManager[None]],
     ready: Callable[[], bool],
+    floods: Callable[[Principal], bool] = lambda _principal: False,
     clock: Clock,
     entropy: Entropy,
     metering: Metering | None = None,
@@ -85,6 +87,7 @@ def http_app(
         metadata_url=metadata.metadata_url(settings.resource),
         needed_scopes=surface.offer.needed_scopes,
         common_scopes=frozenset(scope.RESOURCE_SCOPES),
+        floods=floods,
     )
     # For exactly the origins that the guard admits: a page of any other is told nothing.
     endpoint = CORSMiddleware(

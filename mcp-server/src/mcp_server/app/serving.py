@@ -99,6 +99,7 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
         used_proofs=UsedProofsInRedis(redis, clock) if redis else UsedProofsInMemory(clock),
         running=running,
         ready=engine.is_warm,
+        floods=engine.queries.admission.floods,
         clock=clock,
         entropy=entropy,
         metering=metering,

@@ -15,8 +15,11 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.limits import Limits
+from shared_kernel.clock import Clock
 
 _Queue = TypeVar("_Queue")
+_REMEMBERED = 10_000
+"""Refused principals that are counted; one more, and all are counted from the start."""
 
 
 class _Waiter:
@@ -26,11 +29,19 @@ class _Waiter:
         self.turn = anyio.Event()
 
 
+class _Refusals:
+    """How often somebody was refused since a moment."""
+
+    def __init__(self, since: float) -> None:
+        self.since, self.count = since, 0
+
+
 class Admission:
     """Admits queries within the shares that the limits name."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self._limits, self._clock = limits, clock
+        self._refusals: dict[tuple[str, str], _Refusals] = {}
         self._running = 0
         self._running_of: Counter[str | tuple[str, str]] = Counter()
         # The order of keys is the order of turns: who was served goes to the end.
@@ -45,6 +56,14 @@ class Admission:
     def waiting(self) -> int:
         """How many queries wait for their turn."""
         return sum(len(queue) for queues in self._waiting.values() for queue in queues.values())
+
+    def floods(self, principal: Principal) -> bool:
+        """Whether somebody was refused more often than the queue is long, and has not waited as they were told to.
+
+        To refuse them yet again the same way would cost as much as to serve others.
+        """
+        refused = self._lately(principal.tenant, principal.subject)
+        return refused is not None and refused.count >= self._limits.waiting
 
     @asynccontextmanager
     async def admitted(self, principal: Principal) -> AsyncGenerator[None]:
@@ -130,7 +149,19 @@ class Admission:
         if not queues:
             del self._waiting[tenant]
 
+    def _lately(self, tenant: str, subject: str) -> _Refusals | None:
+        found = self._refusals.get((tenant, subject))
+        if found is not None and self._clock.monotonic() - found.since >= messages.BUSY_SECONDS:
+            del self._refusals[tenant, subject]
+            return None
+        return found
+
     def _busy(self, tenant: str, subject: str) -> Failure:
+        if len(self._refusals) >= _REMEMBERED:
+            self._refusals.clear()
+        lately = self._lately(tenant, subject) or _Refusals(self._clock.monotonic())
+        lately.count += 1
+        self._refusals[tenant, subject] = lately
         own = self._running_of[tenant, subject]
         if own >= self._limits.queries_per_principal:
             return messages.busy(f"{own} of your queries are running already")

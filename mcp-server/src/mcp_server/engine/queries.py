@@ -51,7 +51,7 @@ class QueryService:
     ) -> None:
         self.prices = prices or Prices()
         self._schemas, self._clock, self._limits = schemas, clock, limits
-        self.admission = Admission(limits)
+        self.admission = Admission(limits, clock)
         self._planner = Planner(schemas=schemas, catalog=catalog, heavy=heavy_planning, clock=clock)
         self._execution = Execution(
             planner=self._planner,

@@ -22,6 +22,7 @@ from mcp_server.access.bearer import (
     presented_token,
 )
 from mcp_server.domain.principal import Principal
+from mcp_server.engine.messages import BUSY_SECONDS
 from mcp_server.ports.keys import KeySetUnavailable
 from mcp_server.ports.revocations import RevocationsUnknown
 from mcp_server.web import message
@@ -48,6 +49,10 @@ BODY_LIMIT = 1024 * 1024
 BODY_SECONDS = 15
 """How long a client may take to send its body."""
 _RETRY_AFTER_SECONDS = "2"
+_FLOOD: dict[str, object] = {
+    "error": "too_many_requests",
+    "error_description": "Query after query of yours was refused, because as many as may are running. Wait.",
+}
 _log = structlog.get_logger("guard")
 
 
@@ -80,11 +85,13 @@ class Guard:
         metadata_url: str,
         needed_scopes: Callable[[str, str], frozenset[str]],
         common_scopes: frozenset[str],
+        floods: Callable[[Principal], bool],
     ) -> None:
         self._app, self._verifier, self._metadata_url = app, verifier, metadata_url
         self._proofs, self._dpop_required = proofs, dpop_required
         self._transport = TransportSecurityMiddleware(transport)
         self._needed_scopes, self._common_scopes = needed_scopes, common_scopes
+        self._floods = floods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
@@ -106,6 +113,8 @@ class Guard:
     async def _admit(self, scope: Scope, receive: Receive) -> None:
         presented = self._presented(scope)
         principal = await self._authenticate(presented, scope)
+        if self._floods(principal):
+            raise _Refused(429, "flood", _FLOOD, [("Retry-After", str(BUSY_SECONDS))])
         _check_method(scope)
         _check_content_type(scope)
         request = _parse(await _read_body(receive))

@@ -29,7 +29,7 @@ def give_up_powers(address_space_mib: int, parent: int) -> None:
     """Leaves the network and the privileges behind, where the platform can; must come before any thread starts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's business
     os.chdir("/")
-    os.nice(5)
+    os.nice(10)  # callers who are served by the service itself go first
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         # Needs root or unprivileged user namespaces; without either, DuckDB's own lock is what keeps it offline.
