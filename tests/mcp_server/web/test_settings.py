@@ -83,7 +83,7 @@ def test_what_is_required_is_asked_for_by_name(environment: pytest.MonkeyPatch, 
         ("MCP_DEADLINE_SECONDS", "0", "MCP_DEADLINE_SECONDS "),
         ("MCP_QUEUE_SECONDS", "6", "MCP_QUEUE_SECONDS "),
         ("MCP_CURSOR_SECONDS", "901", "MCP_CURSOR_SECONDS "),
-        ("MCP_READ_UNITS", "50001", "MCP_READ_UNITS "),
+        ("MCP_READ_UNITS", "10000001", "MCP_READ_UNITS "),
         ("MCP_SHUTDOWN_SECONDS", "0", "MCP_SHUTDOWN_SECONDS "),
     ],
 )
