@@ -228,7 +228,14 @@ async def test_a_description_shows_columns_and_keys(service: Service, mode: str)
     async with service.client(mode) as client:
         described = await call(client, "describe_table", table_name=ORDERS)
     columns = {column["name"]: column for column in described["columns"]}
-    assert columns["customer"] == {"name": "customer", "type": "VARCHAR", "nullable": False, "presence": 1.0}
+    assert columns["customer"] == {
+        "name": "customer",
+        "type": "VARCHAR",
+        "nullable": False,
+        "presence": 1.0,
+        "values": ["c0", "c1", "c2", "c3", "c4"],
+    }
+    assert columns["placed"]["format"] == "date, YYYY-MM-DD"
     assert columns["placed"]["type"] == "DATE"
     assert columns["total"]["type"] == "DECIMAL(38,2)"
     assert columns["note"]["nullable"]
@@ -241,9 +248,16 @@ async def test_a_description_shows_columns_and_keys(service: Service, mode: str)
             "hashKeyType": "S",
             "sortKey": "number",
             "sortKeyType": "N",
+            "query": "customer = ?",
         },
-        {"name": "by_day", "type": "GSI", "hashKey": "placed", "hashKeyType": "S"},
+        {"name": "by_day", "type": "GSI", "hashKey": "placed", "hashKeyType": "S", "query": "placed = ?"},
     ]
+
+
+async def test_values_are_shown_to_those_who_may_query(service: Service, mode: str) -> None:
+    async with service.client(mode, ("schemas:read",)) as client:
+        described = await call(client, "describe_table", table_name=ORDERS)
+    assert {name for column in described["columns"] for name in column} == {"name", "type", "nullable", "presence"}
 
 
 async def test_a_join_is_answered_with_parameters_and_nulls(service: Service, mode: str) -> None:

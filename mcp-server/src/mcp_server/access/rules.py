@@ -47,7 +47,7 @@ def restricted(table: Table, kept: Restriction) -> Table:
     if closed & {key.name for key in table.key}:
         raise KeyKeptBack
     columns = tuple(
-        _masked(column) if column.name in kept.masked else column
+        _masked(column) if column.name in kept.masked else _of_some_rows(column) if kept.rows else column
         for column in table.columns
         if column.name not in kept.hidden
     )
@@ -57,7 +57,12 @@ def restricted(table: Table, kept: Restriction) -> Table:
 
 def _masked(column: Column) -> Column:
     types = frozenset({AttributeType.STRING})
-    return replace(column, type=_TEXT, attribute_types=types, nullable=True, notes=(_NOTE,))
+    return replace(column, type=_TEXT, attribute_types=types, nullable=True, notes=(_NOTE,), examples=None)
+
+
+def _of_some_rows(column: Column) -> Column:
+    """The sample was of all rows, so its values may be those of rows that are not there."""
+    return replace(column, examples=None)
 
 
 def _keys(index: Index) -> frozenset[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding import column_types
 from mcp_server.adapters.decoding.column_types import Sample
+from mcp_server.adapters.decoding.examples import MOST_VALUES
 from mcp_server.domain.schema import (
     DOCUMENT_COLUMN,
     AttributeType,
@@ -106,7 +107,9 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
         sample = samples.attributes.get(name)
         if sample is not None:
             # A key is compared with texts more than with dates; an override can still make it a DATE.
-            columns[name] = column_types.column(name, sample, samples.items, may_be_date=name not in base)
+            columns[name] = column_types.column(
+                name, sample, samples.items, may_be_date=name not in base, whole=samples.items <= MOST_VALUES
+            )
         elif name in keys:
             columns[name] = replace(keys[name], presence=0.0 if samples.items else 1.0)
         else:

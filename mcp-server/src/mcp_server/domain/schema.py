@@ -64,12 +64,23 @@ class ColumnType:
 
 
 @dataclass(frozen=True, slots=True)
+class Examples:
+    """What a sample held in a column: its different values if they are few, the least and the greatest, their form."""
+
+    values: tuple[str, ...] = ()
+    low: str | None = None
+    high: str | None = None
+    form: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A top-level attribute seen as a column.
 
     `attribute_types` are the descriptors seen in it, NULL apart from the rest. A column seen with one descriptor has
     that descriptor's type; one seen with several is VARCHAR and holds each value's text. `presence` is the share of
     sampled items that have the attribute, 0 to 1. `nullable` is False only for keys and where an override says so.
+    `examples` are for people, and decide nothing.
     """
 
     name: str
@@ -78,6 +89,7 @@ class Column:
     nullable: bool = True
     presence: float = 1.0
     notes: tuple[str, ...] = ()
+    examples: Examples | None = field(default=None, compare=False)
 
 
 def as_document(column: Column) -> Column:

@@ -116,18 +116,18 @@ def query_paths(
         path = _path(table, index, index.hash_keys, index.range_keys, cases)
         if path is None:
             continue
-        obstacle = _obstacle(index, relation, said, consistent)
+        reason = obstacle(index, table, said, consistent=consistent)
         lacking = _lacking(index, relation)
-        if obstacle is None:
+        if reason is None:
             path = replace(path, lookup=lacking is not None)
             found.append(path)
-        obstacle = obstacle or lacking
-        if obstacle is not None:
-            rejected.append((path, RejectedIndex(index.name, obstacle)))
+        reason = reason or lacking
+        if reason is not None:
+            rejected.append((path, RejectedIndex(index.name, reason)))
     return found, rejected
 
 
-def _obstacle(index: Index, relation: Relation, said: list[Predicate], consistent: bool) -> str | None:
+def obstacle(index: Index, table: Table, said: list[Predicate], *, consistent: bool) -> str | None:
     """Why an index may lack rows that the query can use, or cannot serve it; None if it is sure to hold them all.
 
     It lacks the items that lack one of its keys, so each key must be there in every row the query can use.
@@ -136,7 +136,6 @@ def _obstacle(index: Index, relation: Relation, said: list[Predicate], consisten
         return "it is still being built"
     if consistent and index.kind == "GSI":
         return "a global index cannot be read consistently; leave out consistent_read to use it"
-    table = relation.table
     base = {key.name for key in table.key}
     for key in (*index.hash_keys, *index.range_keys):
         column = table.column(key.name)

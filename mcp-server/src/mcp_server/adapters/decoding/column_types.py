@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from mcp_server.adapters.decoding.attribute_values import PRECISION, AttributeValue, Digits, tagged
+from mcp_server.adapters.decoding.attribute_values import PRECISION, AttributeValue, Digits, number, tagged
+from mcp_server.adapters.decoding.examples import Seen
 from mcp_server.adapters.decoding.nested_types import VARCHAR, Shape, both
 from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
@@ -29,6 +30,7 @@ class Sample:
     descriptors: Counter[AttributeType] = field(default_factory=Counter)
     digits: Digits = field(default_factory=Digits)
     shape: Shape = field(default_factory=Shape)
+    seen: Seen = field(default_factory=Seen)
     dates: bool = True
 
     def add(self, value: AttributeValue) -> None:
@@ -38,13 +40,15 @@ class Sample:
         self.descriptors[descriptor] += 1
         if descriptor is AttributeType.NUMBER:
             self.digits.add(content)
+            self.seen.add_number(content, number(content))
         elif descriptor is AttributeType.NUMBER_SET:
             for member in content:
                 self.digits.add(member)
         elif descriptor in NESTED:
             self.shape.add(value)
-        elif descriptor is AttributeType.STRING and self.dates:
-            self.dates = iso_date(content) is not None
+        elif descriptor is AttributeType.STRING:
+            self.seen.add_text(content)
+            self.dates = self.dates and iso_date(content) is not None
 
     @property
     def present(self) -> int:
@@ -57,8 +61,8 @@ class Sample:
         return frozenset(self.descriptors) - {AttributeType.NULL}
 
 
-def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True) -> Column:
-    """The column of an attribute, from a sample of `items` items."""
+def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True, whole: bool = False) -> Column:
+    """The column of an attribute, from a sample of `items` items, which may be the `whole` table."""
     types = sample.types
     presence = sample.present / items if items else 1.0
     found = VARCHAR
@@ -71,7 +75,8 @@ def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True) -
         notes = _mixed_notes(sample)
     if TypeKind.DOUBLE in (found.kind, found.element.kind if found.element else None):
         notes = (*notes, _DOUBLE_NOTE)
-    return Column(name, found, types, nullable=True, presence=round(presence, 4), notes=notes)
+    examples = sample.seen.examples(types, whole=whole)
+    return Column(name, found, types, nullable=True, presence=round(presence, 4), notes=notes, examples=examples)
 
 
 def widened(known: Column, sample: Sample) -> Column:

@@ -22,7 +22,7 @@ async def table_contents(
     """The description of a table; `schema` is None for the default one. Raises Failure."""
     described = await browsing.describe_table(call.principal, table_name=table, schema_name=schema)
     uri = _TEMPLATE.expand({"schema": described.table.schema, "table": described.table.name})
-    return json_contents(uri, description(described, browsing.stale_after_seconds))
+    return json_contents(uri, description(described, browsing.stale_after_seconds, call))
 
 
 def table(browsing: BrowsingService) -> ServedTemplate:

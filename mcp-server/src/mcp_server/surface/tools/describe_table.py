@@ -13,8 +13,8 @@ from shared_kernel import scope
 
 _DESCRIPTION = (
     "Shows the columns and indexes of a table. DynamoDB has no fixed columns: they are found by sampling items, so "
-    "a rare attribute may be missing; presence says in what share of the sampled items a column was found. Queries "
-    "that fix a hashKey with = (and bound its sortKey) are fast and cheap; others read the whole table. "
+    "a rare attribute may be missing; presence is the share of the sampled items that have it. values, range and "
+    "format show what is in it: write texts just so. An index's query is fast and cheap; others read the whole table. "
     "Call this before you write a query."
 )
 
@@ -39,8 +39,9 @@ class TableDescription(fields.TableNames, fields.Freshness):
     indexes: list[structure.IndexEntry]
 
 
-def description(described: Described, stale_after_seconds: int) -> TableDescription:
-    """A table as clients see it."""
+def description(described: Described, stale_after_seconds: int, call: Call) -> TableDescription:
+    """A table as the caller may see it: what is in it, only with the scope to query it."""
+    with_values = scope.QUERY in call.principal.scopes
     table = described.table
     freshness = fields.freshness(
         refreshed=described.refreshed,
@@ -52,7 +53,7 @@ def description(described: Described, stale_after_seconds: int) -> TableDescript
         **fields.names(table),
         **freshness,
         "item_count": table.item_count,
-        "columns": [structure.column(column) for column in table.columns],
+        "columns": [structure.column(column, with_values=with_values) for column in table.columns],
         "indexes": structure.indexes(table),
     }
 
@@ -67,7 +68,7 @@ def describe_table(browsing: BrowsingService) -> ServedTool:
             schema_name=arguments.schema_name,
             refresh=arguments.refresh,
         )
-        return description(described, browsing.stale_after_seconds)
+        return description(described, browsing.stale_after_seconds, call)
 
     return serve(
         answer,

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, NotRequired, cast
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from mcp_server.domain.schema import Column, KeyAttribute, Table
+from mcp_server.domain.schema import Column, Examples, Index, KeyAttribute, Table
+from mcp_server.planning.advice import advice
 
 
 class ColumnEntry(TypedDict):
@@ -18,6 +19,9 @@ class ColumnEntry(TypedDict):
     notes: NotRequired[
         Annotated[list[str], Field(description="What is odd about the column, for instance mixed types.")]
     ]
+    values: NotRequired[Annotated[list[str], Field(description="All values that the sample held, if they are few.")]]
+    range: NotRequired[Annotated[list[str], Field(description="The least and the greatest value of the sample.")]]
+    format: NotRequired[Annotated[str, Field(description="What all sampled values look like, or how they begin.")]]
 
 
 class IndexEntry(TypedDict):
@@ -29,10 +33,12 @@ class IndexEntry(TypedDict):
     hashKeyType: Annotated[str, Field(description="S (string), N (number) or B (binary).")]
     sortKey: NotRequired[str]
     sortKeyType: NotRequired[str]
+    query: NotRequired[Annotated[str, Field(description="A condition that reads by this key.")]]
+    note: NotRequired[Annotated[str, Field(description="Why it cannot be used, or what it costs.")]]
 
 
-def column(column: Column) -> ColumnEntry:
-    """One column of a table."""
+def column(column: Column, *, with_values: bool) -> ColumnEntry:
+    """One column of a table; `with_values` shows what a sample held."""
     entry: ColumnEntry = {
         "name": column.name,
         "type": column.type.sql,
@@ -41,17 +47,41 @@ def column(column: Column) -> ColumnEntry:
     }
     if column.notes:
         entry["notes"] = list(column.notes)
+    if with_values and column.examples is not None:
+        _show(column.examples, entry)
     return entry
+
+
+def _show(examples: Examples, entry: ColumnEntry) -> None:
+    if examples.values:
+        entry["values"] = list(examples.values)
+    elif examples.low is not None and examples.high is not None:
+        entry["range"] = [examples.low, examples.high]
+    if examples.form is not None:
+        entry["format"] = examples.form
 
 
 def indexes(table: Table) -> list[IndexEntry]:
     """The primary key first, then the active secondary indexes."""
     range_keys = () if table.range_key is None else (table.range_key,)
     primary = _index("PRIMARY", "PRIMARY", (table.hash_key,), range_keys)
-    return [
-        primary,
-        *(_index(index.name, index.kind, index.hash_keys, index.range_keys) for index in table.indexes if index.active),
-    ]
+    found = [_advised(primary, table, None)]
+    for index in table.indexes:
+        if index.active:
+            entry = _index(index.name, index.kind, index.hash_keys, index.range_keys)
+            found.append(_advised(entry, table, index))
+    return found
+
+
+def _advised(entry: IndexEntry, table: Table, index: Index | None) -> IndexEntry:
+    given = advice(table, index)
+    if given.condition is not None:
+        entry["query"] = given.condition
+    if given.reason is not None:
+        entry["note"] = f"Not used: {given.reason}."
+    elif given.lookup:
+        entry["note"] = "Holds not all columns: others are fetched by key, item by item."
+    return entry
 
 
 def _index(

@@ -1,0 +1,90 @@
+"""What the values of an attribute look like, from a sample: the few that there are, their range, their form."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from mcp_server.domain.schema import AttributeType, Examples
+
+MOST_VALUES, LONGEST = 25, 40
+"""So many different values of at most so many characters are told one by one."""
+_TIMES_EACH = 2
+"""Values that come less often than that on average name their items rather than a kind of them."""
+_MOST_BEGINNINGS = 10
+
+_FORMS: Mapping[str, re.Pattern[str]] = {
+    "digits": re.compile(r"[0-9]+"),
+    "date, YYYY-MM-DD": re.compile(r"\d{4}-\d\d-\d\d"),
+    "time, ISO 8601 in UTC": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?Z"),
+    "time, ISO 8601": re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:?\d\d|Z)?"),
+    "UUID": re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+}
+_BEGINNING = re.compile(r"[A-Za-z][A-Za-z_-]*[#:|/]")
+_TIMES = ((10**9, 10**10, "time, seconds since 1970"), (10**12, 10**13, "time, milliseconds since 1970"))
+
+
+@dataclass(slots=True)
+class Seen:
+    """The texts and numbers of one attribute."""
+
+    count: int = 0
+    values: dict[str, None] | None = field(default_factory=dict)
+    texts: tuple[str, str] | None = None
+    numbers: tuple[Decimal, Decimal] | None = None
+    forms: frozenset[str] = frozenset(_FORMS)
+    beginnings: dict[str, None] | None = field(default_factory=dict)
+
+    def add_text(self, text: str) -> None:
+        """Takes one text in."""
+        self._add(text)
+        low, high = self.texts or (text, text)
+        self.texts = min(low, text), max(high, text)
+        if self.forms:
+            self.forms = frozenset(name for name in self.forms if _FORMS[name].fullmatch(text))
+        if self.beginnings is not None:
+            found = _BEGINNING.match(text)
+            if found is not None:
+                self.beginnings[found.group()] = None
+            if found is None or len(self.beginnings) > _MOST_BEGINNINGS:
+                self.beginnings = None
+
+    def add_number(self, text: str, number: Decimal) -> None:
+        """Takes one number in, as it is written."""
+        self._add(text)
+        low, high = self.numbers or (number, number)
+        self.numbers = min(low, number), max(high, number)
+
+    def examples(self, types: frozenset[AttributeType], *, whole: bool) -> Examples | None:
+        """What there is to tell of an attribute of those types; `whole` tells that no item was left out."""
+        if not self.count or not types <= {AttributeType.STRING, AttributeType.NUMBER}:
+            return None
+        values = tuple(self.values or ())
+        if not whole and self.count < _TIMES_EACH * len(values):
+            values = ()
+        low, high = self._range() if len(types) == 1 else (None, None)
+        ordered = sorted(values, key=Decimal) if types == {AttributeType.NUMBER} else sorted(values)
+        return Examples(tuple(ordered), low, high, self._form() if len(types) == 1 else None)
+
+    def _add(self, text: str) -> None:
+        self.count += 1
+        if self.values is not None:
+            self.values[text] = None
+            if len(self.values) > MOST_VALUES or len(text) > LONGEST:
+                self.values = None
+
+    def _range(self) -> tuple[str | None, str | None]:
+        if self.numbers is not None:
+            low, high = self.numbers
+            return f"{low:f}", f"{high:f}"
+        if self.texts is not None and max(map(len, self.texts)) <= LONGEST:
+            return self.texts
+        return None, None
+
+    def _form(self) -> str | None:
+        if self.numbers is not None:
+            low, high = self.numbers
+            return next((name for least, most, name in _TIMES if least <= low and high < most), None)
+        if self.forms:
+            return next(name for name in _FORMS if name in self.forms)
+        return ", ".join(f"{one}…" for one in sorted(self.beginnings)) if self.beginnings else None

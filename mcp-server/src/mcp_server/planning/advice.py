@@ -1,0 +1,45 @@
+"""How the key of a table or of an index is queried, by the planner's own rules."""
+
+from dataclasses import dataclass
+
+from mcp_server.domain.names import quoted
+from mcp_server.domain.schema import Index, KeyAttribute, Table
+from mcp_server.planning.key_paths import obstacle
+from mcp_server.planning.predicate import Comparison, IsNotNull, Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A condition that is read by key, `?` standing for values; None with the `reason` where there is none.
+
+    `lookup` tells that columns the index does not hold are fetched by their items' keys.
+    """
+
+    condition: str | None
+    reason: str | None = None
+    lookup: bool = False
+
+
+def advice(table: Table, index: Index | None) -> Advice:
+    """How to query an index of the table, or its primary key."""
+    if index is None:
+        return Advice(_equal(table.hash_key))
+    base = {key.name for key in table.key}
+    said: list[Predicate] = [Comparison(key.name, "=", "") for key in index.hash_keys]
+    texts = [_equal(key) for key in index.hash_keys]
+    for key in index.range_keys:
+        column = table.column(key.name)
+        if index.kind == "LSI":  # without a range the table itself would do as well
+            said.append(Comparison(key.name, ">=", ""))
+            texts.append(f"{quoted(key.name)} >= ?")
+        elif key.name not in base and (column is None or column.nullable):
+            said.append(IsNotNull(key.name))
+            texts.append(f"{quoted(key.name)} IS NOT NULL")
+    reason = obstacle(index, table, said, consistent=False)
+    if reason is not None:
+        return Advice(None, reason)
+    return Advice(" AND ".join(texts), lookup=index.projected is not None)
+
+
+def _equal(key: KeyAttribute) -> str:
+    return f"{quoted(key.name)} = ?"

@@ -1,0 +1,78 @@
+"""What is told of a column's values is true of every value of the sample, and tells no more than it should."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_server.adapters.decoding.column_types import Sample, column
+from mcp_server.adapters.decoding.examples import LONGEST, MOST_VALUES
+from mcp_server.domain.schema import Examples
+
+
+def told(values: list[dict[str, Any]], *, whole: bool = False) -> Examples | None:
+    """What is told of an attribute with those values."""
+    sample = Sample()
+    for value in values:
+        sample.add(value)
+    return column("v", sample, len(values), whole=whole).examples
+
+
+def texts(*values: str) -> list[dict[str, Any]]:
+    """Texts as DynamoDB holds them."""
+    return [{"S": value} for value in values]
+
+
+@given(st.lists(st.one_of(st.text(max_size=50), st.integers().map(str)), min_size=1, max_size=60), st.booleans())
+def test_values_and_range_are_those_of_the_sample(values: list[str], whole: bool) -> None:
+    found = told(texts(*values), whole=whole)
+    assert found is not None
+    distinct = sorted(set(values))
+    few = len(distinct) <= MOST_VALUES and max(map(len, distinct)) <= LONGEST
+    assert list(found.values) == (distinct if few and (whole or len(values) >= 2 * len(distinct)) else [])
+    assert (found.low, found.high) in [(distinct[0], distinct[-1]), (None, None)]
+
+
+@given(st.lists(st.decimals(-(10**20), 10**20, places=2), min_size=1, max_size=60))
+def test_numbers_are_ordered_by_value(values: list[Decimal]) -> None:
+    found = told([{"N": str(value)} for value in values])
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert (Decimal(found.low), Decimal(found.high)) == (min(values), max(values))
+
+
+@pytest.mark.parametrize(
+    ("values", "form"),
+    [
+        (texts("007", "12"), "digits"),
+        (texts("2024-01-31", "2024-02-01"), "date, YYYY-MM-DD"),
+        (texts("2024-01-31T08:00:00Z", "2024-01-31T08:00:00.123Z"), "time, ISO 8601 in UTC"),
+        (texts("2024-01-31T08:00:00Z", "2024-01-31T08:00:00+02:00"), "time, ISO 8601"),
+        (texts("2024-01-31 08:00"), "time, ISO 8601"),
+        (texts("123e4567-e89b-12d3-a456-426614174000"), "UUID"),
+        (texts("ORDER#1", "CUSTOMER#7", "ORDER#2"), "CUSTOMER#…, ORDER#…"),
+        (texts("ORDER#1", "else"), None),
+        (texts("a", "b"), None),
+        (texts(*(f"{'k' * (number + 1)}#1" for number in range(11))), None),
+        ([{"N": "1700000000"}, {"N": "1800000000"}], "time, seconds since 1970"),
+        ([{"N": "1700000000000"}], "time, milliseconds since 1970"),
+        ([{"N": "1700000000"}, {"N": "5"}], None),
+        ([{"N": "1"}, {"S": "1"}], None),
+    ],
+)
+def test_a_form_is_told_only_if_all_values_have_it(values: list[dict[str, Any]], form: str | None) -> None:
+    found = told(values)
+    assert found is not None
+    assert found.form == form
+
+
+@pytest.mark.parametrize("value", [{"BOOL": True}, {"B": "AQ=="}, {"M": {}}, {"SS": ["a"]}, {"NULL": True}])
+def test_of_other_types_nothing_is_told(value: dict[str, Any]) -> None:
+    assert told([value] * 3) is None
+
+
+def test_values_of_a_mixed_column_are_told_without_a_range() -> None:
+    assert told([*texts("x", "x"), {"N": "1"}, {"N": "1"}]) == Examples(("1", "x"))

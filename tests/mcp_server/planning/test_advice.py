@@ -1,0 +1,52 @@
+"""A query that follows the advice is read by that key."""
+
+from dataclasses import replace
+
+import pytest
+
+from mcp_server.domain.schema import AttributeType, Index, Table
+from mcp_server.planning.access_path import plan_read
+from mcp_server.planning.advice import Advice, advice
+from mcp_server.sql.binding.bind import bind
+from mcp_server.sql.gate.parse import parse
+from tests.mcp_server.planning.test_access_path import BY_MANY, BY_STATUS, ORDERS
+
+KEYS_ALONE = replace(BY_STATUS, name="keys_alone", projected=frozenset({"pk", "sk", "status"}))
+
+
+def access(table: Table, condition: str, columns: str = "pk") -> tuple[str, str | None]:
+    """How a query with that condition is read; values are put in for its marks."""
+    types = {column.name: column.attribute_types for column in table.columns}
+    while "?" in condition:
+        name = condition[: condition.index("?")].split()[-2]
+        condition = condition.replace("?", "1" if AttributeType.NUMBER in types[name] else "'2024-01-01'", 1)
+    statement = parse(f"SELECT {columns} FROM orders WHERE {condition}", None)
+    (relation,) = bind(statement, "demo", dict.fromkeys(statement.tables, table)).relations
+    read = plan_read(relation, consistent=False)
+    return read.access, read.index
+
+
+@pytest.mark.parametrize("index", [None, *ORDERS.indexes], ids=lambda index: index.name if index else "primary")
+def test_the_condition_is_read_by_that_key(index: Index | None) -> None:
+    given = advice(ORDERS, index)
+    assert given.condition is not None
+    assert access(ORDERS, given.condition) == ("Query", index.name if index is not None else None)
+
+
+def test_a_key_that_may_be_missing_is_asked_for_and_one_that_is_there_is_not() -> None:
+    assert advice(ORDERS, BY_MANY).condition == "a = ? AND b = ? AND c IS NOT NULL AND d IS NOT NULL"
+    declared = tuple(replace(one, nullable=one.name != "c") for one in ORDERS.columns)
+    assert advice(replace(ORDERS, columns=declared), BY_MANY).condition == "a = ? AND b = ? AND d IS NOT NULL"
+
+
+def test_an_index_that_may_lack_items_of_another_type_is_not_advised() -> None:
+    mixed = frozenset({AttributeType.STRING, AttributeType.NUMBER})
+    columns = tuple(replace(one, attribute_types=mixed) if one.name == "status" else one for one in ORDERS.columns)
+    table = replace(ORDERS, columns=columns)
+    given = advice(table, BY_STATUS)
+    assert given == Advice(None, 'it lacks the items whose "status" has another type than S')
+    assert access(table, "status = 'x'") == ("Scan", None)
+
+
+def test_an_index_without_all_columns_is_looked_up_through() -> None:
+    assert advice(replace(ORDERS, indexes=(KEYS_ALONE,)), KEYS_ALONE) == Advice("status = ?", lookup=True)
