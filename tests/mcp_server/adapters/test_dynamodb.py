@@ -91,6 +91,7 @@ def paged(count: int) -> Any:
     return script
 
 
+@pytest.mark.complaint(16)
 async def test_items_of_the_three_reading_operations_stay_raw() -> None:
     """Fails when aiobotocore moves the hook: then items would arrive parsed, and slowly."""
     body: Body = {"Items": [item(1)], "Count": 1, "ScannedCount": 1}
@@ -122,6 +123,7 @@ async def test_every_page_is_followed() -> None:
     assert [(one.items, one.scanned) for one in heard] == [(1, 10)] * 5
 
 
+@pytest.mark.complaint(15)
 async def test_an_empty_page_is_not_the_end() -> None:
     def script(_operation: str, request: Body) -> Answer:
         if "ExclusiveStartKey" in request:

@@ -56,6 +56,7 @@ def _outcome(one: Column, items: list[Any], overrides: dict[str, Override]) -> l
     return list(batch.column(0).to_pylist())
 
 
+@pytest.mark.complaint(9)
 @pytest.mark.parametrize(
     ("one", "values", "expected"),
     [
@@ -151,6 +152,7 @@ def test_attribute_names_may_hold_anything(name: str) -> None:
     assert batch.column(0).to_pylist() == ["v"]
 
 
+@pytest.mark.complaint(11)
 def test_names_that_differ_in_case_are_different_columns() -> None:
     columns = [column("a", of(TypeKind.VARCHAR), S), column("A", of(TypeKind.BIGINT), N)]
     batch = PageDecoder(relation(columns), {}).decode(page({"a": {"S": "x"}, "A": {"N": "1"}}), 1)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ def expected(value: dict[str, Any] | None, type_: ColumnType) -> Any:
     return value["BOOL"]
 
 
+@pytest.mark.complaint(18)
 @example([{"M": {"a": {"S": "x"}, "b": {"L": [{"N": "1"}]}}}], [{"M": {"a": {"N": "2"}}}, None, {"M": {}}])
 @given(_COLUMN_ITEMS, _COLUMN_ITEMS)
 def test_what_was_not_sampled_comes_out_whole(

@@ -121,6 +121,7 @@ async def test_a_turn_that_is_given_up_goes_to_the_next() -> None:
     await asyncio.wait_for(one.run(Table(bears=1).ask), 5)
 
 
+@pytest.mark.complaint(6)
 async def test_read_units_are_spent_no_faster_than_allowed() -> None:
     time = Time()
     one, table = pace(time, rate=10.0), Table(bears=1)

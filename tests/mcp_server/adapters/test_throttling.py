@@ -52,6 +52,7 @@ def throttles_most(at: FaultyDynamoDb) -> None:
     at.rule = rule
 
 
+@pytest.mark.complaint(20)
 @pytest.mark.parametrize("way", ["scan", "keys"])
 async def test_every_item_is_read_once_from_a_table_that_throttles(emulator: Emulator, table: str, way: str) -> None:
     scan = [Request("Scan", {"Segment": one, "TotalSegments": SEGMENTS, "Limit": 5}) for one in range(SEGMENTS)]

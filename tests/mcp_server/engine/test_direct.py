@@ -158,6 +158,7 @@ async def outcome(queries: QueryService, sql: str, max_rows: int) -> list[Any]:
     return pages
 
 
+@pytest.mark.complaint(12)
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 9))])
 async def test_both_ways_give_the_same(seed: int) -> None:
     dice = random.Random(seed)

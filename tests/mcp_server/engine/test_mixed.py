@@ -30,6 +30,7 @@ async def tables(service: Service) -> None:
     await service.create("mix_late", [{"pk": {"S": f"p{i}"}, "n": {"N": str(i)}} for i in range(5)])
 
 
+@pytest.mark.complaint(19)
 @pytest.mark.parametrize(
     ("condition", "found"),
     [
@@ -70,6 +71,7 @@ async def test_an_integer_that_double_does_not_carry_is_not_compared_as_one(serv
     assert await service.rows("SELECT pk FROM mix_codes WHERE code = '99999999999999999999'") == [["p7"]]
 
 
+@pytest.mark.complaint(2)
 async def test_one_late_text_does_not_break_everybodys_filter(service: Service) -> None:
     assert await service.rows("SELECT count(*) FROM mix_late WHERE n > 1") == [[3]]
     await service.put("mix_late", [{"pk": {"S": "late"}, "n": {"S": "many"}}])

@@ -181,6 +181,7 @@ def parsings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@pytest.mark.complaint(12)
 @only_doubles
 async def test_other_values_need_no_more_planning(things: Service, parsings: list[str]) -> None:
     planner = planner_of(things)

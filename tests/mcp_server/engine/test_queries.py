@@ -39,6 +39,7 @@ def failed(caught: pytest.ExceptionInfo[Failure]) -> tuple[FailureCode, str]:
     return caught.value.code, caught.value.message
 
 
+@pytest.mark.complaint(17, 21)
 async def test_a_join_with_aggregates(service: Service, tables: None) -> None:
     result = await service.run(
         "SELECT a.pk, count(*) AS n, sum(b.total) AS s FROM eng_orders a JOIN eng_orders b USING (pk, n)"
@@ -79,6 +80,7 @@ async def test_what_a_statement_read_is_logged_whether_it_succeeds_or_not(servic
     assert "secret" not in str(logs)
 
 
+@pytest.mark.complaint(5)
 async def test_a_key_reads_one_item(service: Service, tables: None) -> None:
     result = await service.run(
         "SELECT total FROM eng_orders WHERE pk = $who AND n = $n", parameters={"who": "cust1", "n": 2}
@@ -131,6 +133,7 @@ async def test_pages_of_one_snapshot(service: Service, tables: None) -> None:
     await service.tables.delete("eng_orders", {"pk": {"S": "cust0"}, "n": {"N": "-1"}})
 
 
+@pytest.mark.complaint(14)
 async def test_a_cursor_belongs_to_its_principal_and_statement(service: Service, tables: None) -> None:
     sql = "SELECT pk, n FROM eng_orders"
     cursor = (await service.run(sql, max_rows=1)).next_cursor
@@ -163,6 +166,7 @@ async def test_a_result_of_any_size_ends_somewhere(service: Service, tables: Non
     assert "The result was cut after 7 rows, the most that one result may have." in last.warnings
 
 
+@pytest.mark.complaint(21)
 async def test_a_page_is_cut_by_its_bytes(service: Service, tables: None) -> None:
     sql = "SELECT n, t FROM eng_big ORDER BY n"
     first = await service.queries(page_bytes=10_000).run_sql(ANN, sql=sql)
@@ -181,6 +185,7 @@ async def test_a_limit_stops_reading(service: Service) -> None:
     assert limited.statistics.pages_read < everything.statistics.pages_read
 
 
+@pytest.mark.complaint(13)
 async def test_a_limit_reads_no_more_items_than_it_needs(service: Service, tables: None) -> None:
     limited = await service.run("SELECT * FROM eng_big LIMIT 10")
     explained = await service.queries().explain_sql(ANN, sql="SELECT * FROM eng_big LIMIT 10")
@@ -198,6 +203,7 @@ async def test_a_limit_needs_no_permission_to_scan_a_large_table(service: Servic
     assert len((await queries.run_sql(ANN, sql="SELECT pk FROM eng_big LIMIT 10")).rows) == 10
 
 
+@pytest.mark.complaint(13)
 async def test_the_last_items_of_a_partition_are_read_alone(service: Service, tables: None) -> None:
     last = await service.run("SELECT n, total FROM eng_orders WHERE pk = 'cust1' ORDER BY n DESC LIMIT 2")
     most = await service.run("SELECT max(n) FROM eng_orders WHERE pk = 'cust1'")
@@ -319,12 +325,14 @@ async def test_arguments_out_of_range(service: Service, arguments: dict[str, Any
     assert caught.value.code is FailureCode.INVALID_ARGUMENT
 
 
+@pytest.mark.complaint(11)
 async def test_tables_are_found_in_any_case_and_in_any_schema(service: Service, tables: None) -> None:
     assert await service.rows("SELECT count(*) FROM ENG_ORDERS") == [[12]]
     assert await service.rows('SELECT count(*) FROM shop.eng_orders a, "narrow"."eng_orders" b') == [[144]]
     assert await service.rows("SELECT count(*) FROM eng_orders", schema_name="NARROW") == [[12]]
 
 
+@pytest.mark.complaint(2)
 async def test_a_type_that_the_sample_did_not_show_is_learnt_on_the_way(service: Service) -> None:
     await service.create(
         "eng_learn", [{"pk": {"S": f"k{i}"}, "a": {"N": "1"}, "d": {"S": "2024-01-01"}} for i in range(20)]
@@ -346,6 +354,7 @@ async def test_a_declared_type_that_is_wrong_is_told(service: Service) -> None:
     assert await service.rows("SELECT pk FROM eng_declared") == [["a"]]
 
 
+@pytest.mark.complaint(1)
 async def test_an_unknown_column_is_looked_for_again_once_the_sample_has_aged(service: Service) -> None:
     await service.create("eng_grow", [{"pk": {"S": "a"}}])
     assert await service.rows("SELECT * FROM eng_grow") == [["a"]]
@@ -367,6 +376,7 @@ async def test_a_table_made_anew_with_another_key_is_read_with_that(service: Ser
     await service.tables.drop("eng_remade")
 
 
+@pytest.mark.complaint(10)
 async def test_odd_attribute_names_and_values_come_through(service: Service) -> None:
     item: dict[str, Any] = {
         "pk": {"S": "a"},
@@ -491,6 +501,7 @@ async def test_explaining_reads_nothing_and_tells_the_verdict(service: Service, 
     assert caught.value.code is FailureCode.UNKNOWN_SCHEMA
 
 
+@pytest.mark.complaint(6)
 async def test_large_tables_are_scanned_only_when_asked_for(service: Service, tables: None) -> None:
     table = (await service.browsing().describe_table(ANN, table_name="eng_big")).table
     large = type(table)(**{name: getattr(table, name) for name in table.__slots__} | {"item_count": 100_001})

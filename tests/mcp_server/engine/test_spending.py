@@ -52,6 +52,7 @@ async def tables(service: Service) -> None:
     await service.create("spd_wide", items)
 
 
+@pytest.mark.complaint(6)
 @pytest.mark.anyio
 async def test_an_exhausted_hour_ends_a_query_after_the_response_that_exhausts_it(
     service: Service, tables: None

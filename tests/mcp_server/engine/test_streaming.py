@@ -76,6 +76,7 @@ async def test_several_partitions_are_read_one_after_the_other(service: Service,
     assert len({tuple(row) for row in rows(found)}) == len(rows(found)) == 47
 
 
+@pytest.mark.complaint(15)
 @pytest.mark.parametrize("max_rows", [13, 50, 1000])
 @pytest.mark.parametrize(
     ("condition", "count"),
@@ -135,6 +136,7 @@ async def test_pages_of_other_statements_read_once(service: Service, tables: Non
     assert all(page.statistics.items_read == 0 for page in found[1:])
 
 
+@pytest.mark.complaint(14)
 async def test_a_cursor_serves_nobody_else_and_no_other_statement(service: Service, tables: None) -> None:
     sql = "SELECT n FROM str_lines WHERE pk = $pk"
     cursor = (await service.run(sql, max_rows=5, parameters={"pk": "a"})).next_cursor

@@ -149,6 +149,7 @@ def oracle() -> Iterator[duckdb.DuckDBPyConnection]:
 _NAMES = [column.name for column in ORDERS.columns]
 
 
+@pytest.mark.complaint(5)
 @pytest.mark.parametrize("consistent", [False, True])
 @pytest.mark.parametrize(
     ("condition", "access", "index"),

@@ -69,6 +69,7 @@ def test_unsampled_types_change_no_answer_unnoticed(
     assert got == wanted
 
 
+@pytest.mark.complaint(8)
 @pytest.mark.parametrize(
     ("column", "value", "condition"),
     [

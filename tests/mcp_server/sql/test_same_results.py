@@ -22,6 +22,7 @@ def _comparable(rows: list[Any]) -> list[str]:
     return [repr(row) for row in rows]
 
 
+@pytest.mark.complaint(17)
 @pytest.mark.parametrize("sql", STATEMENTS, ids=range(1, len(STATEMENTS) + 1))
 @pytest.mark.parametrize("narrowed", [False, True], ids=["all rows", "necessary rows"])
 def test_the_bound_statement_gives_the_same_rows(tables: PlainTables, sql: str, narrowed: bool) -> None:
