@@ -78,6 +78,16 @@ class Statements:
         ]
         return self.dice.choice(shapes)()
 
+    def partitions(self) -> tuple[str, list[str]]:
+        """A statement, and three that have its rows between them: where a condition is true, is false, and is NULL."""
+        text, columns = self._joined(self._aliases(self.dice.randint(1, 3)), {})
+        statement, condition = f"select {self._projections(columns)} from {text}", self._condition(columns)
+        return statement, [
+            f"{statement} where {condition}",
+            f"{statement} where not ({condition})",
+            f"{statement} where ({condition}) is null",
+        ]
+
     def _filter(self) -> str:
         source = self._source("a")
         return f"select {self._projections(source.columns)} from {source.text} where {self._condition(source.columns)}"
