@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from mcp_server.domain.schema import AttributeType, Examples
 
-MOST_VALUES, LONGEST = 25, 40
+MOST_VALUES, LONGEST = 40, 40
 """So many different values of at most so many characters are told one by one."""
 _TIMES_EACH = 2
 """Values that come less often than that on average name their items rather than a kind of them."""
