@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     for item in items:
         if item.get_closest_marker("slow"):
-            if item.get_closest_marker("timeout") is None:
+            if item.get_closest_marker("timeout") is None and config.getoption("timeout") != 0:
                 item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
             shared = _module_fixtures(item)
             if shared and getattr(config.option, "loadgroup", False):
