@@ -16,7 +16,7 @@ import uvloop
 
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.revocations import FollowedRevocations
-from mcp_server.adapters.used_proofs import UsedProofsInMemory
+from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.app.http import http_app
 from mcp_server.settings import Settings
 from mcp_server.surface.offer import Offer
@@ -75,7 +75,7 @@ def profile_app(settings: Settings) -> App:
         keys,
         revocations,
         nonces=Nonces(KEY, "mcp-server"),
-        used_proofs=UsedProofsInMemory(clock),
+        used_proofs=SingleUseInMemory(clock),
         running=running,
         ready=lambda: True,
         clock=clock,

@@ -1,17 +1,23 @@
 """Several mcp-servers are one: whichever is asked has the next page, also after another has died."""
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import boto3
+import httpx2
 import pytest
 
 from tests.support.demo_data import DemoTables
+from tests.support.emulator import Emulator
 from tests.support.gateway import balancing_by_probes
-from tests.support.mcp_wire import ERAS, ToolFailed, Wire
+from tests.support.mcp_wire import CALL_SECONDS, ERAS, ToolFailed, Wire, rpc_reply
 from tests.support.processes import free_port, wait_for
 from tests.support.redis_server import RedisServer, redis_serving
 from tests.support.services import Addresses, AuthServer, McpServer, mcp_replica
@@ -20,6 +26,8 @@ pytestmark = pytest.mark.slow
 
 STATEMENT = "select n_nationkey, n_name from nation order by n_nationkey"
 GROUPED = "select n_nationkey, count(*) from nation group by 1 order by 1"
+LARGE = "large"
+LARGE_ITEMS = 200
 NATIONS = 25
 CALLERS = 6
 
@@ -37,8 +45,32 @@ class Replicas:
 def replicas(
     auth_server: AuthServer, addresses: Addresses, demo_tables: DemoTables, tmp_path: Path
 ) -> Iterator[Replicas]:
+    """Two over the demo data."""
+    with sharing(auth_server, addresses, demo_tables.emulator.endpoint_url, tmp_path) as pair:
+        yield pair
+
+
+@pytest.fixture
+def asking(auth_server: AuthServer, addresses: Addresses, emulator: Emulator, tmp_path: Path) -> Iterator[Replicas]:
+    """Two over a table that nobody scans unasked: it has more than 64 MB."""
+    client = boto3.client("dynamodb", endpoint_url=emulator.endpoint_url, region_name=emulator.region)
+    if LARGE not in client.list_tables()["TableNames"]:
+        client.create_table(
+            TableName=LARGE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "N"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        )
+        for first in range(0, LARGE_ITEMS, 25):
+            items = [{"pk": {"N": str(number)}, "text": {"S": "x" * 390_000}} for number in range(first, first + 25)]
+            client.batch_write_item(RequestItems={LARGE: [{"PutRequest": {"Item": item}} for item in items]})
+    with sharing(auth_server, addresses, emulator.endpoint_url, tmp_path) as pair:
+        yield pair
+
+
+@contextmanager
+def sharing(auth_server: AuthServer, addresses: Addresses, endpoint: str, tmp_path: Path) -> Iterator[Replicas]:
     """Two that share the key of cursors and the Redis."""
-    endpoint = demo_tables.emulator.endpoint_url
     one, two = tmp_path / "one", tmp_path / "two"
     with redis_serving(tmp_path / "redis") as redis:
         more = {"MCP_STORE_URL": f"{redis.url}/1", "MCP_CURSOR_KEY_FILE": str(tmp_path / "one" / "cursor.key")}
@@ -89,6 +121,48 @@ def test_without_redis_there_are_first_pages_and_afterwards_all_of_them(replicas
     replicas.redis.restart()
     later = replicas.wires[1].call("run_sql", sql=STATEMENT, max_rows=20, cursor=cursor)
     assert [row[0] for row in later["rows"]] == list(range(10, NATIONS))
+
+
+def counted(wire: Wire, **answer: Any) -> dict[str, Any]:
+    """The result of a query that scans a large table, by a client that shows forms."""
+    params = {"name": "run_sql", "arguments": {"sql": f"select count(*) from {LARGE}"}, **answer}
+    request = wire.request("tools/call", params)
+    document = json.loads(request.content)
+    document["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = {"elicitation": {}}
+    kept = {name: value for name, value in request.headers.items() if name != "content-length"}
+    with httpx2.Client(timeout=CALL_SECONDS) as http:
+        result: dict[str, Any] = rpc_reply(http.post(wire.resource, json=document, headers=kept))["result"]
+    return result
+
+
+def said_yes(question: dict[str, Any]) -> dict[str, Any]:
+    """What a client sends whose person agreed."""
+    accepted = {"action": "accept", "content": {"read_it_all": True}}
+    return {"inputResponses": {"full_scan": accepted}, "requestState": question["requestState"]}
+
+
+def test_a_yes_counts_on_any_replica_and_on_all_of_them_once(asking: Replicas) -> None:
+    """A replayed yes would scan a table again that nobody agreed to; it asks anew, also after the replica has died."""
+    wires = [Wire(wire.resource, wire.token) for wire in asking.wires]
+    question = counted(wires[0])
+    assert question["resultType"] == "input_required"
+    yes = said_yes(question)
+    assert counted(wires[1], **yes)["structuredContent"]["row_count"] == 1
+    assert [counted(wire, **yes)["resultType"] for wire in wires] == ["input_required"] * 2
+    later = said_yes(counted(wires[1]))
+    assert counted(wires[1], **later)["structuredContent"]["row_count"] == 1
+    asking.servers[1].server.kill()
+    assert counted(wires[0], **later)["resultType"] == "input_required"
+
+
+def test_without_redis_a_yes_counts_on_each_replica_once(asking: Replicas) -> None:
+    """Availability goes first: what is at stake is one more scan per replica, of the same person's same statement."""
+    wires = [Wire(wire.resource, wire.token) for wire in asking.wires]
+    yes = said_yes(counted(wires[0]))
+    asking.redis.server.kill()
+    for wire in wires:
+        assert counted(wire, **yes)["structuredContent"]["row_count"] == 1
+        assert counted(wire, **yes)["resultType"] == "input_required"
 
 
 def more_than(served: list[int], calls: int) -> bool:

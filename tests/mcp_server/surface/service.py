@@ -11,7 +11,7 @@ from mcp.client.streamable_http import streamable_http_client
 from typing_extensions import TypedDict
 
 from mcp_server.adapters.jwks import PublishedKeys
-from mcp_server.adapters.used_proofs import UsedProofsInMemory
+from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.app.http import http_app
 from mcp_server.settings import Settings
 from mcp_server.surface.call import Call
@@ -89,7 +89,7 @@ async def running_service(offer: Offer) -> AsyncIterator[Service]:
                 keys,
                 follower(issuer, fetching, keys),
                 nonces=Nonces(b"k" * 32, "mcp-server"),
-                used_proofs=UsedProofsInMemory(SystemClock()),
+                used_proofs=SingleUseInMemory(SystemClock()),
                 running=_nothing,
                 ready=lambda: True,
                 clock=SystemClock(),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.domain.principal import Principal
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.tools.confirmation import Confirmations
@@ -36,7 +37,7 @@ async def served() -> Exchanges:
     )
     service = Service(ports, clock, schemas_at("eu-central-1", None))
     await service.create("big", [{"pk": {"S": str(number)}} for number in range(30)])
-    confirmations = Confirmations(clock, SystemEntropy(), lifetime_seconds=600)
+    confirmations = Confirmations(SingleUseInMemory(clock), SystemEntropy(), lifetime_seconds=600)
     return Exchanges(Offer(tools=(run_sql(service.queries(full_scan_items=20), confirmations),)))
 
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 import anyio
 import pytest
 
+from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
@@ -19,7 +20,7 @@ from tests.mcp_server.surface.exchanges import Answer, Exchanges
 from tests.support.mcp_wire import ERAS, Era, message
 
 pytestmark = pytest.mark.anyio
-CONFIRMATIONS = Confirmations(SystemClock(), SystemEntropy(), lifetime_seconds=600)
+CONFIRMATIONS = Confirmations(SingleUseInMemory(SystemClock()), SystemEntropy(), lifetime_seconds=600)
 
 
 class Reading:

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.adapters.jwks import PublishedKeys
-from mcp_server.adapters.used_proofs import UsedProofsInMemory
+from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.domain.principal import Principal
 from mcp_server.web.guard import BODY_LIMIT, Guard
 from mcp_server.web.possession import ProofVerifier
@@ -86,7 +86,7 @@ class Fixture:
                 resource=RESOURCE,
                 nonces=Nonces(b"k" * 32, "tests"),
                 nonce_required=nonce_required,
-                used=UsedProofsInMemory(SystemClock()),
+                used=SingleUseInMemory(SystemClock()),
                 clock=SystemClock(),
             ),
             dpop_required=dpop_required,

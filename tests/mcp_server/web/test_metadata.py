@@ -9,7 +9,7 @@ import pytest
 
 from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.revocations import FollowedRevocations
-from mcp_server.adapters.used_proofs import UsedProofsInMemory
+from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.app.http import http_app
 from mcp_server.settings import Settings
 from mcp_server.surface.offer import Offer
@@ -49,7 +49,7 @@ def application(*, ready: bool = True, **settings: object) -> App:
         keys,
         FollowedRevocations(fetching, loaded.feed_url, keys=keys, issuer=ISSUER, strict=False, clock=clock),
         nonces=Nonces(b"k" * 32, "mcp-server"),
-        used_proofs=UsedProofsInMemory(clock),
+        used_proofs=SingleUseInMemory(clock),
         running=nothing,
         ready=lambda: ready,
         clock=SystemClock(),

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from mcp_server.access.bearer import Denial
-from mcp_server.adapters.used_proofs import UsedProofsInMemory
+from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.web.possession import ProofVerifier, Unproven
 from shared_kernel.clock import SystemClock
 from shared_kernel.dpop_nonce import Nonces
@@ -182,7 +182,7 @@ async def test_bearers_can_be_kept_away(issuer: Issuer) -> None:
 
 async def test_a_proof_is_used_once_wherever_it_is_remembered() -> None:
     clock = SettableClock()
-    key, used = DpopKey(clock=clock), UsedProofsInMemory(clock)
+    key, used = DpopKey(clock=clock), SingleUseInMemory(clock)
     first, second = [
         ProofVerifier(
             resource=RESOURCE, nonces=Nonces(b"k" * 32, "tests"), nonce_required=False, used=used, clock=clock

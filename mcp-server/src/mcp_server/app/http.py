@@ -15,7 +15,7 @@ from starlette.routing import Route
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.keys import KeySet
 from mcp_server.ports.revocations import Revocations
-from mcp_server.ports.used_proofs import UsedProofs
+from mcp_server.ports.single_use import SingleUse
 from mcp_server.settings import Settings
 from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.server import Surface
@@ -54,7 +54,7 @@ def http_app(
     *,
     others: Sequence[OtherIssuersTokens] = (),
     nonces: Nonces,
-    used_proofs: UsedProofs,
+    used_proofs: SingleUse,
     running: Callable[[], AbstractAsyncContextManager[None]],
     ready: Callable[[], bool],
     floods: Callable[[Principal], bool] = lambda _principal: False,

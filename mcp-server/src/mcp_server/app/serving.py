@@ -12,11 +12,12 @@ import uvloop
 
 from mcp_server.adapters.jwks import OtherIssuersKeys, PublishedKeys
 from mcp_server.adapters.metrics import definitions
-from mcp_server.adapters.redis_store.used_proofs import UsedProofsInRedis
+from mcp_server.adapters.redis_store.single_use import SingleUseInRedis
 from mcp_server.adapters.revocations import FollowedRevocations
-from mcp_server.adapters.used_proofs import UsedProofsInMemory
+from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.app.engine import CannotStart, Engine, create_engine, shared_redis
 from mcp_server.app.http import http_app
+from mcp_server.ports.single_use import SingleUse
 from mcp_server.settings import Settings
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.prompts.explore_data import explore_data
@@ -81,8 +82,11 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
             yield
             background.cancel_scope.cancel()
 
+    def used(kind: str) -> SingleUse:
+        return SingleUseInMemory(clock) if redis is None else SingleUseInRedis(redis, clock, kind)
+
     surface = Surface(
-        product(engine, Confirmations(clock, entropy, lifetime_seconds=STATE_SECONDS)),
+        product(engine, Confirmations(used("confirmation"), entropy, lifetime_seconds=STATE_SECONDS)),
         Subscriptions(),
         title=settings.brand_name,
         version=version("dynamosql-mcp-server"),
@@ -96,7 +100,7 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
         revocations,
         others=[OtherIssuersTokens(rules, published) for rules, published in others],
         nonces=Nonces(configuration.cursor_key, "mcp-server"),
-        used_proofs=UsedProofsInRedis(redis, clock) if redis else UsedProofsInMemory(clock),
+        used_proofs=used("proof"),
         running=running,
         ready=engine.is_warm,
         floods=engine.queries.admission.floods,

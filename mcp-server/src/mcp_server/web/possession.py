@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mcp_server.access.bearer import Denial
-from mcp_server.ports.used_proofs import UsedProofs
+from mcp_server.ports.single_use import SingleUse
 from shared_kernel import dpop
 from shared_kernel.clock import Clock
 from shared_kernel.dpop import Defect, ProofRefused
@@ -21,7 +21,7 @@ class Unproven(Exception):
 class ProofVerifier:
     """Judges the proofs of requests to one resource, whose public URL they must name. Each is good for one request."""
 
-    def __init__(self, *, resource: str, nonces: Nonces, nonce_required: bool, used: UsedProofs, clock: Clock) -> None:
+    def __init__(self, *, resource: str, nonces: Nonces, nonce_required: bool, used: SingleUse, clock: Clock) -> None:
         self._resource, self._nonces, self._nonce_required = resource, nonces, nonce_required
         self._used, self._clock = used, clock
 

@@ -4,12 +4,11 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 
 from mcp_server.domain.prices import in_words
 from mcp_server.engine.results import Explanation
+from mcp_server.ports.single_use import SingleUse
 from mcp_server.surface.call import Call
-from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
 _QUESTION = "full_scan"
-_REMEMBERED = 10_000
 _FORM = {
     "type": "object",
     "properties": {"read_it_all": {"type": "boolean", "title": "Read it all", "description": "Whether to go on."}},
@@ -18,14 +17,13 @@ _FORM = {
 
 
 class Confirmations:
-    """The questions of one process. A yes counts once: the state that comes with it holds a token.
+    """Asks, and takes each yes once: the state that comes with it holds a token, whose use `used` notes.
 
     The state is sealed on its way, and bound to the principal and to the arguments, so a yes is one to this statement.
     """
 
-    def __init__(self, clock: Clock, entropy: Entropy, *, lifetime_seconds: float) -> None:
-        self._clock, self._entropy, self._lifetime_seconds = clock, entropy, lifetime_seconds
-        self._used: dict[str, float] = {}
+    def __init__(self, used: SingleUse, entropy: Entropy, *, lifetime_seconds: float) -> None:
+        self._used, self._entropy, self._lifetime_seconds = used, entropy, lifetime_seconds
 
     def question(self, explanation: Explanation) -> InputRequiredResult:
         """Asks whether the scans of a query may be made, with what all of it costs."""
@@ -42,18 +40,13 @@ class Confirmations:
             input_requests={_QUESTION: ElicitRequest(params=form)}, request_state=self._entropy.token()
         )
 
-    def answered(self, call: Call) -> bool | None:
+    async def answered(self, call: Call) -> bool | None:
         """Whether the person said yes; None if this call brings no answer, or one that was used before."""
         answer = (call.answers or {}).get(_QUESTION)
         if call.state is None or not isinstance(answer, ElicitResult):
             return None
-        now = self._clock.monotonic()
-        # In the order in which they expire.
-        while self._used and (next(iter(self._used.values())) <= now or len(self._used) >= _REMEMBERED):
-            del self._used[next(iter(self._used))]
-        if call.state in self._used:
+        if not await self._used.use(call.state, self._lifetime_seconds):
             return None
-        self._used[call.state] = now + self._lifetime_seconds
         return answer.action == "accept" and (answer.content or {}).get("read_it_all") is True
 
 

@@ -117,7 +117,7 @@ def run_sql(
     """The tool over a QueryService, and the questions that it asks."""
 
     async def answer(call: Call, arguments: RunSql) -> RowsPage | InputRequiredResult:
-        confirmed = confirmations.answered(call)
+        confirmed = await confirmations.answered(call)
         try:
             page = _page(await run(call, arguments, allow_full_scan=arguments.allow_full_scan or confirmed is True))
         except Failure as failure:

@@ -1,14 +1,15 @@
-"""Proofs that have been used in this process."""
+"""What has been used in this process."""
 
 from collections import OrderedDict
 
 from shared_kernel.clock import Clock
 
 
-class UsedProofsInMemory:
-    """Implements UsedProofs in this process alone.
+class SingleUseInMemory:
+    """Implements SingleUse in this process alone.
 
-    After `capacity` others a proof is forgotten: it is then still bound to method, URL, token and minute.
+    After `capacity` others a mark is forgotten. A proof is then still bound to method, URL, token and minute, and a yes
+    to principal, arguments and ten minutes.
     """
 
     def __init__(self, clock: Clock, capacity: int = 100_000) -> None:
@@ -16,7 +17,7 @@ class UsedProofsInMemory:
         self._used: OrderedDict[str, float] = OrderedDict()
 
     async def use(self, mark: str, seconds: float) -> bool:
-        """See UsedProofs."""
+        """See SingleUse."""
         now = self._clock.monotonic()
         while self._used and next(iter(self._used.values())) <= now:
             self._used.popitem(last=False)
