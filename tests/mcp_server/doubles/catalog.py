@@ -21,6 +21,8 @@ class HeldCatalog:
         self._tables, self._clock = tables, clock
         self._known: dict[tuple[str, ...], tuple[Any, float, float]] = {}
         self._learnt: dict[tuple[str, ...], dict[str, Column]] = {}
+        self.probes: list[tuple[str, str]] = []
+        """The attributes that were looked for, and in which tables."""
 
     async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
         names = tuple(sorted({*(self._tables if schema.tables is None else schema.tables), *schema.virtual_tables}))
@@ -43,6 +45,21 @@ class HeldCatalog:
             return None
         table, _at, refreshed = self._get(key, refresh, self._sampled(schema, name))
         return None if table is None else Described(table, refreshed)
+
+    async def probe(self, schema: Schema, name: str, attribute: str) -> bool:
+        key = ("table", schema.name, name)
+        table = self._known[key][0] if key in self._known else None
+        if table is None or not schema.shows(name):
+            return False
+        if table.column(attribute) is not None:
+            return True
+        self.probes.append((name, attribute))
+        held = self._tables[table.physical_name].items
+        items = held if table.virtual is None else of_virtual_table(held, table.virtual)
+        values = [item[attribute] for item in items if attribute in item]
+        if values:
+            await self.learn(description.with_found(table, attribute, values, len(items)))
+        return bool(values)
 
     async def learn(self, table: Table) -> None:
         key = ("table", table.schema, table.name)

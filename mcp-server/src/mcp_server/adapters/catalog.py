@@ -30,6 +30,9 @@ from shared_kernel.clock import Clock
 
 SEGMENTS = 8
 ITEMS_PER_SEGMENT, ITEMS_PER_SEGMENT_OF_MANY_KINDS = 100, 500
+ITEMS_PER_SEGMENT_PROBED = 500
+PROBES = 20
+"""How many attributes that are not there are looked for in a table while its sample is fresh."""
 PARALLEL_DESCRIPTIONS = 8
 MAX_LISTED = 5000
 LOAD_SECONDS = 20.0
@@ -66,6 +69,8 @@ class DynamoDbCatalog:
         self._known: dict[_Key, _Known] = {}
         self._loading: dict[_Key, asyncio.Task[Any]] = {}
         self._learnt: dict[_Key, dict[str, Column]] = {}
+        self._probed: dict[_Key, dict[str, float]] = {}
+        """When attributes that were not found were looked for, on the monotonic clock."""
         self._describing = anyio.CapacityLimiter(PARALLEL_DESCRIPTIONS)
 
     async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
@@ -104,6 +109,37 @@ class DynamoDbCatalog:
         learnt |= {column.name: column for column in table.columns if before.get(column.name) != column}
         at, loaded = (known.at, known.loaded) if known else (table.refreshed_at, self._clock.monotonic())
         self._known[key] = _Known(description.with_columns(table, table.columns), at, loaded)
+
+    async def probe(self, schema: Schema, name: str, attribute: str) -> bool:
+        """See Catalog.probe."""
+        key = ("table", schema.name, name)
+        known = self._known.get(key)
+        if known is None or not schema.shows(name):
+            return False
+        if known.value.column(attribute) is not None:
+            return True  # somebody else has found it
+        probed = self._probed.setdefault(key, {})
+        for old in [one for one, at in probed.items() if self._clock.monotonic() - at >= self.stale_after_seconds]:
+            del probed[old]
+        if attribute in probed or len(probed) >= PROBES:
+            return False
+        probed[attribute] = self._clock.monotonic()
+        table: Table = known.value
+        found = await all_of(self._with_attribute(schema, table, segment, attribute) for segment in range(SEGMENTS))
+        values = [item[attribute] for items, _ in found for item in items]
+        if not values:
+            return False
+        del probed[attribute]
+        await self.learn(description.with_found(table, attribute, values, sum(looked_at for _, looked_at in found)))
+        return True
+
+    async def _with_attribute(
+        self, schema: Schema, table: Table, segment: int, attribute: str
+    ) -> tuple[list[Item], int]:
+        """The items of some of a segment that have an attribute, and how many were looked at."""
+        has = {"FilterExpression": "attribute_exists(#a)", "ExpressionAttributeNames": {"#a": attribute}}
+        items, looked_at = await self._looked_at(schema, table, segment, ITEMS_PER_SEGMENT_PROBED, has)
+        return (items if table.virtual is None else of_virtual_table(items, table.virtual)), looked_at
 
     async def text_keys(self, schema: Schema, name: str) -> list[dict[str, str]]:
         """The texts among the primary keys of a sample of items; none if there is no such table. Raises Failure."""
@@ -219,14 +255,20 @@ class DynamoDbCatalog:
         return of_virtual_table(items, table.virtual)
 
     async def _items(self, schema: Schema, table: Table, segment: int, limit: int) -> list[Item]:
+        return (await self._looked_at(schema, table, segment, limit, {}))[0]
+
+    async def _looked_at(
+        self, schema: Schema, table: Table, segment: int, limit: int, conditions: Mapping[str, Any]
+    ) -> tuple[list[Item], int]:
+        """The first items of a segment, as far as they meet conditions, and how many were looked at."""
         client = self._clients.of(schema)
 
-        async def ask() -> list[Item]:
+        async def ask() -> tuple[list[Item], int]:
             with request_span("Scan", schema, table.physical_name):
                 response = await client.scan(
-                    TableName=table.physical_name, Segment=segment, TotalSegments=SEGMENTS, Limit=limit
+                    TableName=table.physical_name, Segment=segment, TotalSegments=SEGMENTS, Limit=limit, **conditions
                 )
-            return await anyio.to_thread.run_sync(_items, response[RAW])
+            return await anyio.to_thread.run_sync(_items, response[RAW]), response[RAW].ScannedCount
 
         with failures_of(schema, table.physical_name):
             return await asked_until_readable(ask)

@@ -1,6 +1,6 @@
 """DescribeTable's answer as a Table, and the Table as sampling completes it. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -140,8 +140,21 @@ def with_slots(table: Table, virtual: VirtualTable) -> Table:
 
 
 def keep_wider(table: Table, learnt: Mapping[str, Column]) -> Table:
-    """The table with the types that earlier reads proved necessary, though this sample does not show it."""
-    return with_columns(table, [column_types.wider_of(column, learnt.get(column.name)) for column in table.columns])
+    """The table with the types, and the columns, that earlier reads proved to be there, though this sample does not."""
+    known = [column_types.wider_of(column, learnt.get(column.name)) for column in table.columns]
+    more = learnt.keys() - {column.name for column in known}
+    return with_columns(table, [*known, *(learnt[name] for name in sorted(more))])
+
+
+def with_found(table: Table, name: str, values: Sequence[av.AttributeValue], looked_at: int) -> Table:
+    """The table with a column for an attribute, of which those values were found in so many items.
+
+    Raises MalformedValue.
+    """
+    sample = Sample()
+    for value in values:
+        sample.add(value)
+    return with_columns(table, [*table.columns, column_types.column(name, sample, looked_at)])
 
 
 def _keys(

@@ -45,7 +45,8 @@ class Failure(Exception):
     """A call failed for a reason its caller can act on.
 
     `message` says what happened, `next_action` what to do about it; both are shown to the model and hold no secret.
-    `position` is the place in the statement, `retry_after_seconds` when the same call may well succeed.
+    `position` is the place in the statement, `retry_after_seconds` when the same call may well succeed. `column` is the
+    column that no table is known to have, as the statement spells it.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Failure(Exception):
         *,
         position: Position | None = None,
         retry_after_seconds: int | None = None,
+        column: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -63,3 +65,4 @@ class Failure(Exception):
         self.next_action = next_action
         self.position = position
         self.retry_after_seconds = retry_after_seconds
+        self.column = column

@@ -1,6 +1,7 @@
 """From a statement's text to a plan: parse, bind against the catalogue, ask the policy, choose access paths."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar, TypeVarTuple, Unpack
 
@@ -14,7 +15,7 @@ from mcp_server.engine.plan_cache import UNTRIED, Asked, Plan, PlanCache, Sent, 
 from mcp_server.engine.plan_slots import Template, Unfit, by_name, carries, marked
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import denied, find_tables
-from mcp_server.ports.catalog import Catalog
+from mcp_server.ports.catalog import Catalog, Refresh
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.binding.weight import MAX_WEIGHT, weight
@@ -38,6 +39,12 @@ LIGHT_WEIGHT = 1_000
 
 REFRESH_AFTER_SECONDS = 10.0
 """An unknown column refreshes a table that was sampled longer ago than this, once per call."""
+
+MOST_PROBES = 4
+"""Columns of one statement, and tables for each, in which columns are looked for that no sample shows."""
+
+LONGEST_NAME = 255
+"""Bytes of an attribute's name that an expression may have."""
 
 _Answer = TypeVar("_Answer")
 _Arguments = TypeVarTuple("_Arguments")
@@ -115,17 +122,39 @@ class Planner:
         return plan
 
     async def _bound(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool) -> Plan:
+        """The plan; a column that is not known is looked for first in newer samples, then in more of the items."""
         tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables)
-        try:
-            return await self._bind(parsed, schema.name, tables, consistent=consistent)
-        except Failure as failure:
-            now = self._clock.now()
-            oldest = min((table.refreshed_at for table in tables.values()), default=now)
-            # Of a wall clock that was set, one refresh too many is made; then the times are right again.
-            if failure.code is not FailureCode.UNKNOWN_COLUMN or 0 <= now - oldest < REFRESH_AFTER_SECONDS:
-                raise
-        tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, "force")
-        return await self._bind(parsed, schema.name, tables, consistent=consistent)
+        refresh: Refresh = "force"
+        probed = 0
+        while True:
+            try:
+                return await self._bind(parsed, schema.name, tables, consistent=consistent)
+            except Failure as failure:
+                if failure.code is not FailureCode.UNKNOWN_COLUMN:
+                    raise
+                now = self._clock.now()
+                oldest = min((table.refreshed_at for table in tables.values()), default=now)
+                # Of a wall clock that was set, one refresh too many is made; then the times are right again.
+                if refresh == "skip" or 0 <= now - oldest < REFRESH_AFTER_SECONDS:
+                    if probed == MOST_PROBES or not await self._found(failure.column, tables.values()):
+                        raise
+                    probed += 1
+                    refresh = "skip"
+            tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, refresh)
+            refresh = "skip"
+
+    async def _found(self, column: str | None, tables: Iterable[Table]) -> bool:
+        """Whether one of the tables turns out to have a column, as far as it may be seen."""
+        if column is None or not 0 < len(column.encode()) <= LONGEST_NAME:
+            return False
+        found = False
+        for table in list(tables)[:MOST_PROBES]:
+            hidden = table.restriction is not None and column in table.restriction.hidden
+            if hidden or table.column(column) is not None:
+                continue
+            with suppress(Failure):  # what the caller is to hear of is the column
+                found |= await self._catalog.probe(self._schemas.by_name[table.schema], table.name, column)
+        return found
 
     async def _bind(
         self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool

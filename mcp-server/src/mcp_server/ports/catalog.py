@@ -43,6 +43,13 @@ class Catalog(Protocol):
         """The table, sampled when it is not known or stale; None if there is none of that name to be seen."""
         ...
 
+    async def probe(self, schema: Schema, name: str, attribute: str) -> bool:
+        """Looks for an attribute that no sample shows among some more of a table's items, and learns of its column.
+
+        Tells whether it was found. What was not is not looked for again until samples are stale, nor are many names.
+        """
+        ...
+
     async def learn(self, table: Table) -> None:
         """Replaces what is known of a table, after a SchemaConflict."""
         ...

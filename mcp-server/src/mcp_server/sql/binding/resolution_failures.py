@@ -120,6 +120,7 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Iterable[Table]) ->
         f'There is no column "{written}".',
         advice,
         position=_place(name, query, text),
+        column=written,
     )
 
 
