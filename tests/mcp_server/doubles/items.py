@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding.item_decoding import PageDecoder, arrow_schema
+from mcp_server.adapters.decoding.unshown import unshown_attributes
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Schema
 from mcp_server.planning.estimates import read_units
@@ -36,7 +37,7 @@ class HeldItems:
         for request in read.requests:
             for scanned, items in _pages(self._held(read), request):
                 body = json.dumps(items).encode()
-                observe(Consumption(len(items), len(scanned), len(body), _units(scanned, request)))
+                observe(_consumed(read, request, scanned, items, body))
                 if items:
                     yield decoder.decode(_sent(items, request), len(items))
                     rows += len(items)
@@ -85,7 +86,7 @@ class HeldItems:
         }
         scanned, items = next(_pages(scattered, Request(one.operation, arguments)))
         body = json.dumps(items).encode()
-        observe(Consumption(len(items), len(scanned), len(body), _units(scanned, one)))
+        observe(_consumed(read, one, scanned, items, body))
         decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
         full = len(scanned) == limit or sum(map(av.size, scanned)) > PAGE_BYTES
         keys = [{name: item[name] for name, _ in held.key} for item in items]
@@ -142,6 +143,11 @@ def _sorted(held: HeldTable) -> list[Any]:
     """The items in the order of their sort key."""
     names = [name for name, _ in held.key[1:]]
     return sorted(held.items, key=lambda item: [ordered(item[name]) for name in names])
+
+
+def _consumed(read: Read, request: Request, scanned: list[Any], items: list[Any], body: bytes) -> Consumption:
+    unshown = unshown_attributes(body, len(items), read.relation.table) if read.relation.starred else frozenset[str]()
+    return Consumption(len(items), len(scanned), len(body), _units(scanned, request), unshown)
 
 
 def _units(scanned: list[Any], request: Request) -> float:

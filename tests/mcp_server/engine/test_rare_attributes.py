@@ -102,3 +102,66 @@ async def test_what_is_hidden_is_not_looked_for(service: Service) -> None:
     assert failed.value.code is FailureCode.UNKNOWN_COLUMN
     catalog = service.ports.catalog
     assert ("rul_people", "card") not in getattr(catalog, "probes")  # noqa: B009 - of the double
+
+
+NOTE = 'Items of "{}" have attributes that * does not show, as no sample had them: {}. Name them to read them.'
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM rar_star",
+        "SELECT s.* FROM rar_star s WHERE pk = 'a' ORDER BY n",
+        "SELECT * FROM rar_star WHERE pk = 'a' AND n IN (1, 2)",
+        "SELECT * FROM rar_star a JOIN rar_star b USING (pk, n)",
+        "SELECT * EXCLUDE (x) FROM rar_star ORDER BY n LIMIT 3",
+        "SELECT s.*, count(*) OVER () FROM rar_star s",
+    ],
+)
+async def test_a_star_says_what_it_does_not_show(service: Service, sql: str) -> None:
+    if await service.ports.catalog.describe(service.schemas.by_name["shop"], "rar_star", "skip") is None:
+        await filled(service, "rar_star", {"gift": {"BOOL": True}}, {"a b": {"M": {}}, "_doc": {"S": "no"}})
+
+    result = await service.run(sql)
+
+    assert {"gift", "a b"}.isdisjoint(column.name for column in result.columns)
+    assert result.warnings == (NOTE.format("rar_star", '"a b", "gift"'),)
+
+
+async def test_what_was_named_is_shown_from_then_on(service: Service) -> None:
+    await filled(service, "rar_then", {"gift": {"BOOL": True}})
+    await service.rows("SELECT gift FROM rar_then")
+
+    result = await service.run("SELECT * FROM rar_then WHERE pk = 'a' ORDER BY n")
+
+    assert [column.name for column in result.columns] == ["pk", "n", "x", "gift"]
+    assert (result.rows[1], result.warnings) == (["a", 1, None, True], ())
+
+
+async def test_columns_that_are_named_are_read_alone_and_in_silence(service: Service) -> None:
+    await filled(service, "rar_alone", {"gift": {"BOOL": True}})
+
+    for sql in ("SELECT pk, n, x FROM rar_alone", "SELECT count(*) FROM (SELECT * FROM rar_alone WHERE n < 9)"):
+        assert (await service.run(sql)).warnings == ()
+
+
+async def test_many_attributes_are_named_in_part(service: Service) -> None:
+    await filled(service, "rar_many", {f"a{number:02}": {"S": "x"} for number in range(40)})
+
+    result = await service.run("SELECT * FROM rar_many")
+
+    names = ", ".join(f'"a{number:02}"' for number in range(10))
+    assert result.warnings == (NOTE.format("rar_many", names + " and 30 more"),)
+
+
+@only_doubles
+async def test_a_star_says_nothing_of_what_is_hidden_or_in_rows_that_are(service: Service) -> None:
+    await service.create("rul_parts", [{"pk": {"S": "acme"}}])
+    await service.rows("SELECT pk FROM rul_parts")
+    await service.put("rul_parts", [{"pk": {"S": "globex"}, "secret": {"S": "x"}}, {"pk": {"S": "acme"}}])
+    people: list[dict[str, Any]] = [{"pk": {"S": "c"}, "owner": {"S": "everybody"}, "level": {"N": "1"}}]
+    await service.put("rul_people", [{**people[0], "absent": {"S": "hidden"}, "seen": {"S": "x"}}])
+
+    assert (await service.run("SELECT * FROM rul_parts")).warnings == ()
+    warnings = (await service.run("SELECT * FROM rul_people")).warnings
+    assert [one for one in warnings if "does not show" in one] == [NOTE.format("rul_people", '"seen"')]

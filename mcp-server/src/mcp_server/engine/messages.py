@@ -1,7 +1,7 @@
 """What the engine tells its callers beyond rows: failures and warnings in words."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.schema import Schema
@@ -11,6 +11,8 @@ from mcp_server.ports.items import SchemaConflict
 from mcp_server.ports.relational import EvaluationError
 
 _INTERNAL_NAME = re.compile(r"(\w)§[0-9]+\b")
+NAMED = 10
+"""Attributes that a warning names."""
 BUSY_SECONDS = 5
 """How long a caller waits before it tries again."""
 
@@ -123,6 +125,20 @@ def warnings(reads: Sequence[Read]) -> tuple[str, ...]:
             use = f'Index "{index.name}" ({index.saving}) was not used: {index.reason}.'
             found[f'Table "{table.name}" was {way}. {use}'] = None
     return tuple(found)
+
+
+def unshown(attributes: Mapping[tuple[str, str], Collection[str]]) -> tuple[str, ...]:
+    """What a reader of `*` should know of it: attributes of the items read, by schema and table, without a column."""
+    return tuple(_unshown(table, sorted(names)) for (_, table), names in sorted(attributes.items()))
+
+
+def _unshown(table: str, names: Sequence[str]) -> str:
+    first = ", ".join(f'"{name}"' for name in names[:NAMED])
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return (
+        f'Items of "{table}" have attributes that * does not show, as no sample had them: {first}{more}. '
+        "Name them to read them."
+    )
 
 
 def computed_units(reads: Sequence[Read], schemas: Mapping[str, Schema]) -> tuple[str, ...]:

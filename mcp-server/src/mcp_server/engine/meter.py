@@ -23,6 +23,8 @@ class Meter:
         self.pages = 0
         self.bytes = 0
         self.read_units = 0.0
+        self.unshown: dict[tuple[str, str], set[str]] = {}
+        """By the schema and name of a table, attributes met that `*` does not show."""
 
     def observer(self, read: Read) -> Callable[[Consumption], None]:
         """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
@@ -36,6 +38,9 @@ class Meter:
             self.read_units += consumption.read_units
             if self._account is not None:
                 self._account.spend(consumption.read_units)
+            if consumption.unshown:
+                table = read.relation.table
+                self.unshown.setdefault((table.schema, table.name), set()).update(consumption.unshown)
             scanned += consumption.scanned
             if read.access == "Scan" and not self._allow_full_scan and scanned > self._limits.full_scan_items:
                 raise full_scan_refused([read], f"more than {self._limits.full_scan_items:,} items were scanned")

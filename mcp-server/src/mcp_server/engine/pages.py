@@ -27,7 +27,7 @@ class Pages:
             return self._streamed(principal, run, run.result, started_at=started_at, query_digest=query_digest)
         result = run.result
         rows = await first_rows(result, max_rows, self._limits.page_bytes)
-        warnings = messages.warnings(run.plan.reads)
+        warnings = _warnings(run)
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
         if len(rows) < result.table.num_rows:
@@ -57,7 +57,7 @@ class Pages:
             stop_reason = "row_limit"
             expires_at = self._clock.now() + self._limits.cursor_seconds
             next_cursor = self._seal(principal, streamed.place, query_digest, expires_at)
-        page, warnings = streamed.page, messages.warnings(run.plan.reads)
+        page, warnings = streamed.page, _warnings(run)
         return QueryResult(
             page.columns, page.rows, next_cursor, stop_reason, self._statistics(run, started_at), warnings
         )
@@ -115,3 +115,8 @@ class Pages:
 
 def _owner(principal: Principal) -> str:
     return cursors.digest(principal.tenant, principal.subject, principal.client_id)
+
+
+def _warnings(run: Run) -> tuple[str, ...]:
+    """What a reader of a run's rows should know."""
+    return (*messages.warnings(run.plan.reads), *messages.unshown(run.meter.unshown))

@@ -52,7 +52,8 @@ class Relation:
     which they are delivered, and may be empty (`SELECT count(*)`); the document column `_doc` may be among them.
     `materialise` tells that the relation may be read more than once, so it cannot be a stream. `goal` is None where
     every row may count; `links` tell which keys the rows of other relations name. `only_number` tells that the query
-    wants to know no more than how many rows meet all of `conjuncts`, which are all of its conditions.
+    wants to know no more than how many rows meet all of `conjuncts`, which are all of its conditions. `starred` tells
+    that its columns are wanted as the `*` of the result, so that whole items are read, to tell what else they have.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Relation:
     goal: Goal | None = None
     links: tuple[KeyLink, ...] = ()
     only_number: bool = False
+    starred: bool = False
 
 
 Operation = Literal["BatchGetItem", "Query", "Scan"]

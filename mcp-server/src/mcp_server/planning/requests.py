@@ -67,7 +67,7 @@ def get_requests(relation: Relation, keys: Sequence[Mapping[str, ScalarValue]], 
 def lookup_arguments(relation: Relation, *, consistent: bool) -> dict[str, Any]:
     """The arguments of BatchGetItem, without the keys."""
     placeholders = Placeholders()
-    projection = _projection(document_paths(relation.table, relation.columns), relation.table, placeholders)
+    projection = _projection(_paths(relation), relation.table, placeholders)
     return projection | placeholders.arguments(projection.values()) | _consistency(consistent)
 
 
@@ -173,9 +173,14 @@ def _expressions(
     if said:
         arguments["FilterExpression"] = " AND ".join(said)
     table = relation.table
-    paths = [(key.name,) for key in table.key] if only_keys else document_paths(table, relation.columns)
+    paths = [(key.name,) for key in table.key] if only_keys else _paths(relation)
     arguments |= _projection(paths, table, placeholders)
     return arguments | placeholders.arguments(arguments.values())
+
+
+def _paths(relation: Relation) -> Sequence[DocumentPath]:
+    """What is needed of an item."""
+    return [(DOCUMENT_COLUMN,)] if relation.starred else document_paths(relation.table, relation.columns)
 
 
 def _projection(paths: Sequence[DocumentPath], table: Table, placeholders: Placeholders) -> dict[str, Any]:

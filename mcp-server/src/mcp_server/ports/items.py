@@ -17,13 +17,15 @@ class Consumption:
     """What one response took.
 
     `items` were returned, `scanned` were looked at, `bytes` is the response's length; `read_units` is the consumed
-    capacity, reported by AWS or else computed from item sizes.
+    capacity, reported by AWS or else computed from item sizes. `unshown` are attributes, which the reader may see, of
+    the items of a starred relation that its table has no columns for.
     """
 
     items: int
     scanned: int
     bytes: int
     read_units: float
+    unshown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.item_decoding import MalformedPage, PageDecoder, arrow_schema
+from mcp_server.adapters.decoding.unshown import unshown_attributes
 from mcp_server.adapters.dynamodb import clients as dynamodb
 from mcp_server.adapters.dynamodb import consumption
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, RequestRefused, failures_of
@@ -250,7 +252,8 @@ class DynamoDbItems:
             response = await ask(**arguments, TableName=name, ReturnConsumedCapacity="TOTAL")
             raw: RawItems = response[RAW]
             tell({"aws.dynamodb.count": raw.Count, "aws.dynamodb.scanned_count": raw.ScannedCount})
-        observe(consumption.of_items(schema, read, response))
+        taken = consumption.of_items(schema, read, response)
+        observe(replace(taken, unshown=await self._unshown(read, raw.Items, raw.Count)))
         return raw
 
     async def _batches(
@@ -270,7 +273,8 @@ class DynamoDbItems:
             if count + len(left) > len(wanted["Keys"]):
                 message = "more items than keys"
                 raise UnreadableResponse(message)
-            observe(consumption.of_batch(schema, read, response, memoryview(items), count))
+            taken = consumption.of_batch(schema, read, response, memoryview(items), count)
+            observe(replace(taken, unshown=await self._unshown(read, items, count)))
             return await self._page(decoder, items, count), raw
 
         for pause in _pauses():
@@ -288,6 +292,17 @@ class DynamoDbItems:
             self._paces.of(schema, name).slower()
             await asyncio.sleep(pause)
         raise dynamodb.throttled(schema)
+
+    async def _unshown(self, read: Read, items: msgspec.Raw, count: int) -> frozenset[str]:
+        """The attributes of a response's items that the result's `*` does not show."""
+        if not read.relation.starred:
+            return frozenset()
+        content = bytes(items)
+        if len(content) <= SMALL_PAGE_BYTES:
+            return unshown_attributes(content, count, read.relation.table)
+        return await anyio.to_thread.run_sync(
+            unshown_attributes, content, count, read.relation.table, abandon_on_cancel=True, limiter=self._decoding
+        )
 
     async def _page(self, decoder: PageDecoder, items: msgspec.Raw, count: int) -> pa.RecordBatch | None:
         """The decoded page; None when it has no items. Raises UnreadableResponse, and what the decoder raises."""

@@ -1,7 +1,7 @@
 """Binds a statement to the catalogue: every name is resolved, every table reference becomes a relation."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -23,7 +23,7 @@ from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
 from mcp_server.sql.binding.mixed_values import compare_numbers
 from mcp_server.sql.binding.nested_values import read_nested_as_json
-from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames
+from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames, starred_sources
 from mcp_server.sql.binding.references import Reference, references
 from mcp_server.sql.binding.resolution_failures import resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
@@ -119,6 +119,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     internal = name_sources(query, text, default_schema, known, names)
     respell(identifiers, spelling)
     check_expansion(query, text)
+    starred = starred_sources(query)
     query = _qualified(query, text, internal, spelling)
     merge_columns(merging, text)
     read_nested_as_json(query, internal, spelling)
@@ -128,7 +129,8 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     found = references(sources, internal, spelling, text)
     conditions = necessary_conditions(query, sources, found)
     relations = tuple(
-        _relation(number, reference, conditions.get(id(reference.node), ())) for number, reference in enumerate(found)
+        _relation(number, reference, conditions.get(id(reference.node), ()), starred)
+        for number, reference in enumerate(found)
     )
     relations = tuple(map(with_goal, relations, map(goal_of_exists, found)))
     stream = None
@@ -182,7 +184,7 @@ def _names_document(query: exp.Query, text: str) -> bool:
     return named is not None
 
 
-def _relation(number: int, reference: Reference, conditions: Sequence[Condition]) -> Relation:
+def _relation(number: int, reference: Reference, conditions: Sequence[Condition], starred: Collection[str]) -> Relation:
     columns = tuple(
         replace(column, type=reference.columns[column.name])
         for column in (*reference.table.columns, DOCUMENT)
@@ -198,6 +200,7 @@ def _relation(number: int, reference: Reference, conditions: Sequence[Condition]
         conjuncts(reference, conditions),
         reference.materialise,
         links=links_of(number, reference, conditions),
+        starred=reference.node.alias_or_name in starred,
     )
 
 

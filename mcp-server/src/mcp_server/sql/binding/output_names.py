@@ -7,6 +7,7 @@ from sqlglot import exp
 from mcp_server.domain.names import fold
 from mcp_server.sql.binding.spelling import SPELLING, Spelling
 from mcp_server.sql.dialect import Dialect
+from mcp_server.sql.sources import from_items
 
 _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot)
 """Projections that have a name or several."""
@@ -51,6 +52,19 @@ def star_renames(query: exp.Query) -> dict[str, str]:
     return {
         fold(alias.alias): alias.alias for star in query.find_all(exp.Star) for alias in star.args.get("rename") or []
     }
+
+
+def starred_sources(query: exp.Query) -> frozenset[str]:
+    """The aliases of the sources whose columns are in the result by a `*`, which is not expanded yet."""
+    if not isinstance(query, exp.Select):
+        return frozenset()
+    found = set[str]()
+    for projection in query.expressions:
+        if isinstance(projection, exp.Star):
+            found |= {source.alias_or_name for source in from_items(query)}
+        elif isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star):
+            found.add(projection.table)
+    return frozenset(found - {""})
 
 
 def restore_names(
