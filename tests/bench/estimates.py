@@ -77,6 +77,10 @@ class ReportedItems(DynamoDbItems):
         """See ItemSource.pages."""
         return super().pages(replace(schema, endpoint_url=None), read, observe)
 
+    async def count(self, schema: Schema, read: Read, observe: Observer) -> int:
+        """See ItemSource.count."""
+        return await super().count(replace(schema, endpoint_url=None), read, observe)
+
     async def stretch(
         self, schema: Schema, read: Read, request: int, after: Key | None, limit: int | None, observe: Observer
     ) -> Stretch:

@@ -16,12 +16,12 @@ from tests.support.services import Addresses, mcp_environment
 
 NAMES = (
     *("query/point-read", "query/point-reads", "query/index-query"),
-    *("query/scan", "query/filtered-scan", "query/map-scan"),
+    *("query/scan", "query/filtered-scan", "query/map-scan", "query/count"),
     *("query/planning", "query/planning-again"),
 )
 
 OURS, UNFILTERED, SCALARS, BARE, PLANNER = "engine", "engine, unfiltered", "engine, no map", "aioboto3", "planner"
-AGAIN = "planner, again"
+AGAIN, FROM_ITEMS = "planner, again", "engine, from items"
 _AT_ONCE = 16
 _ITEMS_A_SECOND = 400_000
 _STOP_SECONDS = 30
@@ -118,6 +118,12 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
                 "query/map-scan",
                 "the scan with a condition on a map's field, which DynamoDB filters by; a seventh of the items is left",
                 [ours.subject(OURS, "map-scan"), ours.subject(SCALARS, "scan"), bare.subject(BARE, "map-scan")],
+            ),
+            Row(
+                "query/count",
+                "count(*) of the items with a status, by DynamoDB (Select=COUNT) and from the items that it sends",
+                [ours.subject(OURS, "count"), ours.subject(FROM_ITEMS, "count-items")],
+                [AtLeast(1.5, FROM_ITEMS)],
             ),
             Row(
                 "query/planning",

@@ -48,6 +48,11 @@ POINT_READ = "SELECT pk, sk, status, amount, quantity FROM items WHERE pk = ? AN
 INDEX_QUERY = "SELECT pk, sk, status, amount, quantity FROM items WHERE batch = ?"
 COLUMNS = ("pk", "sk", "status", "amount", "quantity")
 TOTALS = "SELECT status, count(*), sum(amount) FROM items {where} GROUP BY status"
+COUNTS = {
+    "count": "SELECT count(*) FROM items WHERE status = 'PAID'",
+    "count-items": "SELECT count(*) + 0 FROM items WHERE status = 'PAID'",
+}
+"""The number of items with a status: as DynamoDB tells it, and from the items themselves."""
 WHERE = {
     "scan": "",
     "filtered-scan": f"WHERE amount > {THRESHOLD}",
@@ -124,8 +129,18 @@ async def engine(count: int) -> AsyncIterator[Mapping[str, Work]]:
 
         return run
 
+    def number(work: str) -> Work:
+        paid = sum(item(place)["status"]["S"] == "PAID" for place in range(count))
+
+        async def run() -> None:
+            result = await queries.run_sql(SOMEBODY, sql=COUNTS[work])
+            expect(result.rows, [[paid]])
+
+        return run
+
+    works = {"point-read": point_read, "index-query": index_query} | {work: scan(work) for work in WHERE}
     async with composed.running():
-        yield {"point-read": point_read, "index-query": index_query} | {work: scan(work) for work in WHERE}
+        yield works | {work: number(work) for work in COUNTS}
 
 
 AMOUNTS = ("amount", "quantity")

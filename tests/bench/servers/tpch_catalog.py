@@ -23,5 +23,8 @@ class TpchCatalog:
     async def describe(self, _schema: Schema, physical_name: str, _refresh: Refresh) -> Described | None:
         return Described(BY_NAME[physical_name], False) if physical_name in BY_NAME else None
 
+    async def probe(self, _schema: Schema, _name: str, _attribute: str) -> bool:
+        return False
+
     async def learn(self, _table: Table) -> None:
         return

@@ -520,9 +520,13 @@ class TestAlternatives:
 
 
 def _read_of(sql: str, table: Table = ORDERS) -> Read:
-    statement = parse(sql, None)
-    [read] = bind(statement, "demo", dict.fromkeys(statement.tables, table)).reads(consistent=False)
+    [read] = _reads_of(sql, table)
     return read
+
+
+def _reads_of(sql: str, table: Table = ORDERS) -> tuple[Read, ...]:
+    statement = parse(sql, None)
+    return bind(statement, "demo", dict.fromkeys(statement.tables, table)).reads(consistent=False)
 
 
 class TestGoals:
@@ -606,6 +610,30 @@ class TestGoals:
         read = _read_of("SELECT * FROM orders WHERE total = 1 LIMIT 10", small)
 
         assert (read.enough, read.requests[0].arguments["Limit"]) == (None, 100)
+
+    @pytest.mark.parametrize("condition", ["total = 1 LIMIT 10", "total = 1 LIMIT 1"])
+    def test_so_do_all_segments_of_a_large_table(self, condition: str) -> None:
+        """Otherwise each of them would read a megabyte for the first row."""
+        large = replace(ORDERS, item_count=100_000, size_bytes=40_000_000)
+        read = _read_of(f"SELECT * FROM orders WHERE {condition}", large)
+
+        assert len(read.requests) > 1
+        assert [request.arguments["Limit"] for request in read.requests] == [100] * len(read.requests)
+
+    def test_exists_wants_one_row(self) -> None:
+        for sql in (
+            "SELECT EXISTS (SELECT 1 FROM orders WHERE total = 1)",
+            "SELECT 1 AS one WHERE NOT EXISTS (SELECT * FROM orders WHERE total = 1)",
+        ):
+            [read] = _reads_of(sql)
+            assert {request.arguments["Limit"] for request in read.requests} == {100}
+        assert _reads_of("SELECT EXISTS (SELECT customer FROM orders)")[0].enough == 1
+        for sql in (
+            "SELECT EXISTS (SELECT count(*) FROM orders WHERE total = 1)",
+            "SELECT o.total, EXISTS (SELECT 1 FROM orders i WHERE i.total = o.total) FROM orders o",
+            "SELECT EXISTS (SELECT 1 FROM orders WHERE total = 1 GROUP BY customer)",
+        ):
+            assert all("Limit" not in request.arguments for read in _reads_of(sql) for request in read.requests)
 
 
 class TestLookups:

@@ -104,8 +104,8 @@ def query_requests(
 def scan_requests(
     relation: Relation, filters: Filters, segments: int, *, consistent: bool, goal: Goal | None
 ) -> list[Request]:
-    """One Scan per segment."""
-    shared = _expressions(relation, filters, None) | toward(goal if segments == 1 else None)
+    """One Scan per segment. With a goal the first pages of all of them are small."""
+    shared = _expressions(relation, filters, None) | toward(goal)
     return _in_segments(shared | _consistency(consistent), segments)
 
 
