@@ -130,6 +130,15 @@ async def test_names_types_and_count_of_a_column(service: Service) -> None:
         assert (result.rows, result.stop_reason) == ([[number]], "complete")
 
 
+async def test_what_is_declared_is_not_taken_for_counted(service: Service) -> None:
+    """eng_declared.a is declared BIGINT, which no item has to respect."""
+    await service.create("eng_declared", [{"pk": {"S": "a"}, "a": {"N": "1"}}, {"pk": {"S": "b"}}])
+
+    assert await service.rows("SELECT count(a) FROM eng_declared") == [[1]]
+    assert COUNTED in await explained(service, "SELECT count(a) FROM eng_declared")
+    assert COUNTED not in await explained(service, "SELECT count(*) FROM eng_declared WHERE a = 1")
+
+
 @pytest.mark.parametrize(
     "sql",
     [

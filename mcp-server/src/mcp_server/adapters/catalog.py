@@ -129,8 +129,10 @@ class DynamoDbCatalog:
         values = [item[attribute] for items, _ in found for item in items]
         if not values:
             return False
-        del probed[attribute]
-        await self.learn(description.with_found(table, attribute, values, sum(looked_at for _, looked_at in found)))
+        probed.pop(attribute, None)
+        now = self._known.get(key, known).value  # others may have learnt of it or of more
+        if now.column(attribute) is None:
+            await self.learn(description.with_found(now, attribute, values, sum(looked_at for _, looked_at in found)))
         return True
 
     async def _with_attribute(

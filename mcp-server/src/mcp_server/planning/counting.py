@@ -18,7 +18,7 @@ from collections.abc import Container, Sequence
 from decimal import Decimal, InvalidOperation
 
 from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
-from mcp_server.planning.attribute_values import ScalarValue
+from mcp_server.planning.attribute_values import ScalarValue, natural_type
 from mcp_server.planning.direct import simple
 from mcp_server.planning.expressions import MAX_OPERANDS, Placeholders, fits
 from mcp_server.planning.plan import Conjunct, Relation
@@ -49,7 +49,8 @@ def decided(predicate: Predicate | None, table: Table, enforced: Container[str])
     if column is None:
         return False
     if predicate.column in enforced:
-        return column.type.kind in _KEY_KINDS and simple(predicate, {column.name: column})
+        held = column.attribute_types == {natural_type(column)}
+        return held and column.type.kind in _KEY_KINDS and simple(predicate, {column.name: column})
     match predicate:
         case IsNull() | IsNotNull():
             return True

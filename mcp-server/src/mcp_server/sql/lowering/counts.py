@@ -30,7 +30,11 @@ def with_number(query: exp.Query, reference: Reference, relation: Relation) -> R
     if isinstance(counted, exp.Star) or (isinstance(counted, exp.Literal) and not counted.is_string):
         return replace(relation, only_number=True)
     column = _column(counted, reference)
-    return replace(with_present(relation, column), only_number=True) if column is not None else relation
+    if column is None:
+        return relation
+    # What the schemas file declares may be wrong, which only items can tell; keys cannot lack.
+    sure = column.name in {key.name for key in reference.table.key}
+    return replace(with_present(relation, replace(column, nullable=not sure)), only_number=True)
 
 
 def number_name(query: exp.Query, relation: Relation) -> str | None:
