@@ -1,6 +1,6 @@
 """Attributes that are too rare for a sample: a statement that names one finds it, and `*` says that they are there.
 
-We chose this; A2 1 of what people complain of is columns that a guessed schema lacks.
+We chose this.
 """
 
 from typing import Any
@@ -24,6 +24,7 @@ async def filled(service: Service, name: str, *rare: dict[str, Any]) -> None:
     await service.put(name, [{"pk": {"S": "a"}, "n": {"N": str(n)}, **item} for n, item in enumerate(rare, start=1)])
 
 
+@pytest.mark.complaint(1)
 async def test_a_column_that_no_sample_shows_is_found_when_it_is_named(service: Service) -> None:
     await filled(service, "rar_named", {"gift": {"BOOL": True}}, {"Gift": {"S": "no"}, "weight": {"N": "2.5"}})
 
@@ -107,6 +108,7 @@ async def test_what_is_hidden_is_not_looked_for(service: Service) -> None:
 NOTE = 'Items of "{}" have attributes that * does not show, as no sample had them: {}. Name them to read them.'
 
 
+@pytest.mark.complaint(1)
 @pytest.mark.parametrize(
     "sql",
     [
