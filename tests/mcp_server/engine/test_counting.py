@@ -10,7 +10,7 @@ import pytest
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.principal import Principal
-from tests.mcp_server.engine.conftest import ANN, Service
+from tests.mcp_server.engine.conftest import ANN, Service, only_doubles
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +130,7 @@ async def test_names_types_and_count_of_a_column(service: Service) -> None:
         assert (result.rows, result.stop_reason) == ([[number]], "complete")
 
 
+@only_doubles
 async def test_what_is_declared_is_not_taken_for_counted(service: Service) -> None:
     """eng_declared.a is declared BIGINT, which no item has to respect."""
     await service.create("eng_declared", [{"pk": {"S": "a"}, "a": {"N": "1"}}, {"pk": {"S": "b"}}])

@@ -93,7 +93,8 @@ async def test_later_samples_keep_what_was_found(service: Service) -> None:
 @only_doubles
 async def test_what_is_hidden_is_not_looked_for(service: Service) -> None:
     """Neither the answer nor its time may tell of it."""
-    await service.create("rul_people", [{"pk": {"S": "a"}, "owner": {"S": "everybody"}, "level": {"N": "1"}}])
+    if "rul_people" not in service.ports.tables.held:  # type: ignore[attr-defined]  # of the double
+        await service.create("rul_people", [{"pk": {"S": "a"}, "owner": {"S": "everybody"}, "level": {"N": "1"}}])
     await service.rows("SELECT pk FROM rul_people")
     await service.put("rul_people", [{"pk": {"S": "b"}, "owner": {"S": "x"}, "level": {"N": "1"}, "card": {"S": "1"}}])
 
@@ -161,8 +162,11 @@ async def test_a_star_says_nothing_of_what_is_hidden_or_in_rows_that_are(service
     await service.create("rul_parts", [{"pk": {"S": "acme"}}])
     await service.rows("SELECT pk FROM rul_parts")
     await service.put("rul_parts", [{"pk": {"S": "globex"}, "secret": {"S": "x"}}, {"pk": {"S": "acme"}}])
-    people: list[dict[str, Any]] = [{"pk": {"S": "c"}, "owner": {"S": "everybody"}, "level": {"N": "1"}}]
-    await service.put("rul_people", [{**people[0], "absent": {"S": "hidden"}, "seen": {"S": "x"}}])
+    person = {"pk": {"S": "c"}, "owner": {"S": "everybody"}, "level": {"N": "1"}}
+    if "rul_people" not in service.ports.tables.held:  # type: ignore[attr-defined]  # of the double
+        await service.create("rul_people", [person])
+    await service.rows("SELECT pk FROM rul_people")
+    await service.put("rul_people", [{**person, "absent": {"S": "hidden"}, "seen": {"S": "x"}}])
 
     assert (await service.run("SELECT * FROM rul_parts")).warnings == ()
     warnings = (await service.run("SELECT * FROM rul_people")).warnings
