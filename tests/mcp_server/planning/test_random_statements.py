@@ -77,6 +77,7 @@ def test_a_condition_parts_the_rows_into_three(engine: duckdb.DuckDBPyConnection
     while compared < PARTITIONED:
         statement, parts = statements.partitions()
         try:
+            engine.execute(f"explain {parts[0]}")
             whole = answer(engine, statement)
             found = [answer(engine, part) for part in parts]
         except duckdb.Error:  # not every join takes every condition
