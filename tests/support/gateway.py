@@ -12,6 +12,7 @@ import httpx2
 import uvicorn
 
 from shared_kernel.asgi import App, Receive, Scope, Send, read_body
+from tests.support.processes import wait_for
 
 _BODY_LIMIT = 1 << 20
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"content-encoding"}
@@ -149,6 +150,7 @@ def listening_on(port: int, app: App, certificate: Path | None = None) -> Iterat
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
     try:
+        wait_for(lambda: server.started, 20, f"a listener on port {port}")
         yield
     finally:
         server.should_exit = True

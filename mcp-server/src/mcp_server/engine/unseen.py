@@ -17,7 +17,7 @@ def unseen_values(table: Table, predicate: Predicate) -> Iterator[str]:
             for part in parts:
                 yield from unseen_values(table, part)
             return
-        case Comparison(name, "=", str() as value):
+        case Comparison(name, "=" | "<>", str() as value):
             wanted = [value]
         case OneOf(name, values):
             wanted = [value for value in values if isinstance(value, str)]
