@@ -227,6 +227,10 @@ _BASE = '[[schema]]\nname = "a"\ntenant = "t"\nregion = "r"\n'
             _BASE + _VIRTUAL + "attributes = {pk = 'A'}\n[[schema.rules]]\ntable = 'some'\nhidden = ['x']",
             'schema "a": has a rule of some, which is virtual; write one of the table behind it',
         ),
+        (
+            _BASE + _VIRTUAL + "attributes = {pk = 'A#{x}'}\n[[schema.rules]]\ntable = 'other'\nmasked = {x = 'null'}",
+            'schema "a": has a rule that keeps back x, which some takes out of pk; name that attribute',
+        ),
         (_BASE + "external_id = 'x1'", 'schema "a": has an external_id without a role_arn'),
         (_BASE + "role_arn = 'arn:aws:iam::1:user/x'", 'schema "a".role_arn: string should match pattern'),
         (_BASE + "[[schema.rules]]\nhidden = ['x']", 'schema "a".rules.0.table: field required'),

@@ -234,6 +234,23 @@ class SchemaEntry(_Part):
         return self
 
     @model_validator(mode="after")
+    def _rules_are_of_whole_attributes(self) -> "SchemaEntry":
+        # Rules are applied to items as they are stored, where the parts that a virtual table shows are not yet there.
+        for rule in self.rules:
+            kept = {*rule.hidden, *rule.masked}
+            for virtual in self.virtual_tables:
+                for attribute, template in virtual.attributes.items():
+                    part = next((slot for slot in template.slots if slot in kept), None)
+                    if virtual.source == rule.table and part is not None:
+                        message = (
+                            "has a rule that keeps back {part}, which {table} takes out of {attribute}; "
+                            "name that attribute, or call the part something else"
+                        )
+                        told = {"part": part, "table": virtual.name, "attribute": attribute}
+                        raise PydanticCustomError("rule", message, told)
+        return self
+
+    @model_validator(mode="after")
     def _names_are_apart(self) -> "SchemaEntry":
         taken = [fold(name) for name in (*(self.tables or ()), *(one.name for one in self.virtual_tables))]
         twice = next((name for name in taken if taken.count(name) > 1), None)
