@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.adapters import catalog
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.domain.failures import Failure, FailureCode
@@ -124,6 +125,21 @@ async def test_columns_are_found_typed_and_ordered(place: Place) -> None:
     assert find(table, "rare attribute!").presence == pytest.approx(1 / 30, abs=0.001)
     assert (table.item_count, find(table, "pk").presence) == (30, 1.0)
     assert 30 * 30 < table.size_bytes < 30 * 90  # the sample's billed sizes, not the emulator's guess
+
+
+async def test_few_sampled_items_are_told_one_by_one_only_if_they_are_all(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.create("cat_few", items=[{"note": {"S": f"note {number}"}} for number in range(40)])
+    await place.create("cat_all", items=[{"note": {"S": f"note {number}"}} for number in range(5)])
+    monkeypatch.setattr(catalog, "ITEMS_PER_SEGMENT", 2)
+    few = find(await place.table("cat_few"), "note").examples
+    assert few is not None
+    assert few.values == ()
+    monkeypatch.setattr(catalog, "ITEMS_PER_SEGMENT", 100)
+    everything = find(await place.table("cat_all"), "note").examples
+    assert everything is not None
+    assert everything.values == tuple(f"note {number}" for number in range(5))
 
 
 async def test_a_sample_is_shared_kept_and_refreshed(place: Place) -> None:

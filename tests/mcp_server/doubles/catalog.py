@@ -94,7 +94,7 @@ class HeldCatalog:
         samples = Samples()
         items = self._tables[table.physical_name].items
         samples.add(items if table.virtual is None else of_virtual_table(items, table.virtual))
-        found = description.sampled(table, samples, schema.overrides.get(name, {}), measured=False)
+        found = description.sampled(table, samples, schema.overrides.get(name, {}), measured=False, whole=True)
         if table.virtual is not None:
             found = description.with_slots(found, table.virtual)
         return description.keep_wider(found, self._learnt.get(("table", schema.name, name), {}))

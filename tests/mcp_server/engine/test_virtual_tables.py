@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from mcp_server.access.rules import restricted
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.restriction import Restriction
+from mcp_server.domain.schema import Examples
 from tests.mcp_server.engine.conftest import ANN, EVE, Service
 
 pytestmark = pytest.mark.anyio
@@ -158,3 +161,15 @@ async def test_pages_have_each_row_once(service: Service, max_rows: int) -> None
         page = await service.run(sql, max_rows=max_rows, cursor=page.next_cursor)
         rows = rows + page.rows
     assert sorted(rows) == await service.rows(f"{sql} ORDER BY ALL")
+
+
+async def test_parts_of_keys_are_described_by_what_they_hold_but_not_to_those_from_whom_some_is_kept(
+    service: Service,
+) -> None:
+    seen = (await service.browsing().describe_table(ANN, table_name="vir_orders")).table
+    assert seen.whole is not None
+    without_pk = replace(seen.whole, hash_key=replace(seen.whole.hash_key, name="other"))  # or nothing would be left
+    closed = restricted(without_pk, Restriction(hidden=frozenset({"pk"})))
+    told = [found.examples for table in (seen.whole, seen, closed) for found in [table.column("customer_id")] if found]
+    customers = tuple(f"{number:02d}" for number in range(30) if number % 4)
+    assert told == [Examples(customers, "01", "29", "digits"), None, None]

@@ -46,8 +46,14 @@ def restricted(table: Table, kept: Restriction) -> Table:
     closed = kept.hidden | kept.masked
     if closed & {key.name for key in table.key}:
         raise KeyKeptBack
+    virtual = table.virtual.templates if table.virtual is not None else ()
+    parts = {slot for attribute, template in virtual if attribute in closed for slot in template.slots}
     columns = tuple(
-        _masked(column) if column.name in kept.masked else _of_some_rows(column) if kept.rows else column
+        _masked(column)
+        if column.name in kept.masked
+        else _without_examples(column)
+        if kept.rows or column.name in parts
+        else column
         for column in table.columns
         if column.name not in kept.hidden
     )
@@ -60,8 +66,8 @@ def _masked(column: Column) -> Column:
     return replace(column, type=_TEXT, attribute_types=types, nullable=True, notes=(_NOTE,), examples=None)
 
 
-def _of_some_rows(column: Column) -> Column:
-    """The sample was of all rows, so its values may be those of rows that are not there."""
+def _without_examples(column: Column) -> Column:
+    """The sample was of whole items, so its values may be those of rows that are not there, or parts of what is not."""
     return replace(column, examples=None)
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import anyio
 import anyio.to_thread
@@ -49,6 +49,15 @@ class _Known:
     """When it was loaded: seconds since the epoch, to show."""
     loaded: float
     """The same moment on the monotonic clock, to tell its age by."""
+
+
+class _Look(NamedTuple):
+    """What was found in some of a segment."""
+
+    items: list[Item]
+    scanned: int
+    ended: bool
+    """Whether that was the whole segment."""
 
 
 class DynamoDbCatalog:
@@ -140,8 +149,9 @@ class DynamoDbCatalog:
     ) -> tuple[list[Item], int]:
         """The items of some of a segment that have an attribute, and how many were looked at."""
         has = {"FilterExpression": "attribute_exists(#a)", "ExpressionAttributeNames": {"#a": attribute}}
-        items, looked_at = await self._looked_at(schema, table, segment, ITEMS_PER_SEGMENT_PROBED, has)
-        return (items if table.virtual is None else of_virtual_table(items, table.virtual)), looked_at
+        look = await self._look(schema, table, segment, ITEMS_PER_SEGMENT_PROBED, has)
+        items = look.items if table.virtual is None else of_virtual_table(look.items, table.virtual)
+        return items, look.scanned
 
     async def text_keys(self, schema: Schema, name: str) -> list[dict[str, str]]:
         """The texts among the primary keys of a sample of items; none if there is no such table. Raises Failure."""
@@ -239,38 +249,41 @@ class DynamoDbCatalog:
         table = await self._describe(schema, name)
         if table is None:
             return None
-        segments = await all_of(self._segment(schema, table, segment) for segment in range(SEGMENTS))
+        looks = await all_of(self._segment(schema, table, segment) for segment in range(SEGMENTS))
+        segments = [look.items for look in looks]
         samples = await anyio.to_thread.run_sync(_samples, *segments)
         overrides = schema.overrides.get(name, {})
-        found = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None)
+        whole = all(look.ended for look in looks)
+        found = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None, whole=whole)
         if found.virtual is not None:
             found = description.with_slots(found, found.virtual)
         found = await anyio.to_thread.run_sync(with_partition_sizes, found, segments)
         learnt = self._learnt.get(("table", schema.name, name), {})
         return description.keep_wider(replace(found, refreshed_at=self._clock.now()), learnt)
 
-    async def _segment(self, schema: Schema, table: Table, segment: int) -> list[Item]:
+    async def _segment(self, schema: Schema, table: Table, segment: int) -> _Look:
         if table.virtual is None:
-            return await self._items(schema, table, segment, ITEMS_PER_SEGMENT)
+            return await self._look(schema, table, segment, ITEMS_PER_SEGMENT, {})
         # Of several kinds of items one may be rare.
-        items = await self._items(schema, table, segment, ITEMS_PER_SEGMENT_OF_MANY_KINDS)
-        return of_virtual_table(items, table.virtual)
+        look = await self._look(schema, table, segment, ITEMS_PER_SEGMENT_OF_MANY_KINDS, {})
+        return look._replace(items=of_virtual_table(look.items, table.virtual))
 
     async def _items(self, schema: Schema, table: Table, segment: int, limit: int) -> list[Item]:
-        return (await self._looked_at(schema, table, segment, limit, {}))[0]
+        return (await self._look(schema, table, segment, limit, {})).items
 
-    async def _looked_at(
+    async def _look(
         self, schema: Schema, table: Table, segment: int, limit: int, conditions: Mapping[str, Any]
-    ) -> tuple[list[Item], int]:
-        """The first items of a segment, as far as they meet conditions, and how many were looked at."""
+    ) -> _Look:
+        """Looks at the first items of a segment, and keeps those that meet conditions."""
         client = self._clients.of(schema)
 
-        async def ask() -> tuple[list[Item], int]:
+        async def ask() -> _Look:
             with request_span("Scan", schema, table.physical_name):
                 response = await client.scan(
                     TableName=table.physical_name, Segment=segment, TotalSegments=SEGMENTS, Limit=limit, **conditions
                 )
-            return await anyio.to_thread.run_sync(_items, response[RAW]), response[RAW].ScannedCount
+            raw: RawItems = response[RAW]
+            return _Look(await anyio.to_thread.run_sync(_items, raw), raw.ScannedCount, not raw.LastEvaluatedKey)
 
         with failures_of(schema, table.physical_name):
             return await asked_until_readable(ask)

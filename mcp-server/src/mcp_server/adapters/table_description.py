@@ -93,10 +93,11 @@ class Samples:
                 self.attributes.setdefault(name, Sample()).add(value)
 
 
-def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *, measured: bool) -> Table:
+def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *, measured: bool, whole: bool) -> Table:
     """The table with a column for each attribute found or declared: keys first, then by name.
 
-    `measured` tells that DescribeTable's size is AWS's; otherwise it is computed from the sample.
+    `measured` tells that DescribeTable's size is AWS's; otherwise it is computed from the sample. `whole` tells that no
+    item of the table was left out of the sample.
     """
     keys = {attribute.name: _key_column(attribute, table) for attribute in _key_attributes(table)}
     base = {attribute.name for attribute in table.key}
@@ -108,7 +109,7 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
         if sample is not None:
             # A key is compared with texts more than with dates; an override can still make it a DATE.
             columns[name] = column_types.column(
-                name, sample, samples.items, may_be_date=name not in base, whole=samples.items <= MOST_VALUES
+                name, sample, samples.items, may_be_date=name not in base, whole=whole and samples.items <= MOST_VALUES
             )
         elif name in keys:
             columns[name] = replace(keys[name], presence=0.0 if samples.items else 1.0)
@@ -135,7 +136,8 @@ def as_virtual(source: Table, virtual: VirtualTable) -> Table:
 def with_slots(table: Table, virtual: VirtualTable) -> Table:
     """The virtual table with its own columns first, which are texts that every item has."""
     text, types = ColumnType(TypeKind.VARCHAR), frozenset({AttributeType.STRING})
-    slots = [Column(name, text, types, nullable=False) for name in virtual.slots]
+    seen = {column.name: column.examples for column in table.columns}
+    slots = [Column(name, text, types, nullable=False, examples=seen.get(name)) for name in virtual.slots]
     return with_columns(table, [*slots, *(column for column in table.columns if column.name not in virtual.slots)])
 
 
