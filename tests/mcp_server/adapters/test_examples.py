@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from mcp_server.adapters.decoding.column_types import Sample, column
 from mcp_server.adapters.decoding.examples import LONGEST, MOST_VALUES
+from mcp_server.adapters.table_description import Samples, sampled
 from mcp_server.domain.schema import Examples
+from tests.mcp_server.adapters.relations import table
 
 
 def told(values: list[dict[str, Any]], *, whole: bool = False) -> Examples | None:
@@ -18,6 +20,19 @@ def told(values: list[dict[str, Any]], *, whole: bool = False) -> Examples | Non
     for value in values:
         sample.add(value)
     return column("v", sample, len(values), whole=whole).examples
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_keys_that_come_often_in_a_sample_are_not_all_keys(whole: bool) -> None:
+    """Items of one partition lie side by side, and so are sampled together."""
+    samples = Samples()
+    samples.add({"pk": {"S": f"p{number % 5}"}, "kind": {"S": f"k{number % 5}"}} for number in range(100))
+    found = sampled(table([]), samples, {}, measured=False, whole=whole)
+    pk, kind = (found.column(name) for name in ("pk", "kind"))
+    assert pk is not None
+    assert kind is not None
+    assert pk.examples == Examples(("p0", "p1", "p2", "p3", "p4") if whole else (), "p0", "p4", None)
+    assert kind.examples == Examples(("k0", "k1", "k2", "k3", "k4"), "k0", "k4", None)
 
 
 def texts(*values: str) -> list[dict[str, Any]]:

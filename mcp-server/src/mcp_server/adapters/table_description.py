@@ -101,6 +101,7 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
     """
     keys = {attribute.name: _key_column(attribute, table) for attribute in _key_attributes(table)}
     base = {attribute.name for attribute in table.key}
+    near = base | {*(table.virtual.slots if table.virtual is not None else ())}
     columns: dict[str, Column] = dict(keys)
     by_presence = sorted(samples.attributes, key=lambda name: (-samples.attributes[name].present, name))
     wanted = {name for name in by_presence if name != DOCUMENT_COLUMN}
@@ -108,9 +109,9 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
         sample = samples.attributes.get(name)
         if sample is not None:
             # A key is compared with texts more than with dates; an override can still make it a DATE.
-            columns[name] = column_types.column(
-                name, sample, samples.items, may_be_date=name not in base, whole=whole and samples.items <= MOST_VALUES
-            )
+            each_is_told = whole and samples.items <= MOST_VALUES
+            found = column_types.column(name, sample, samples.items, may_be_date=name not in base, whole=each_is_told)
+            columns[name] = found if whole or name not in near else _without_values(found)
         elif name in keys:
             columns[name] = replace(keys[name], presence=0.0 if samples.items else 1.0)
         else:
@@ -121,6 +122,11 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
     if samples.items and (not measured or not table.size_bytes):
         size = round(samples.bytes / samples.items * count)
     return with_columns(replace(table, item_count=count, size_bytes=size), columns.values())
+
+
+def _without_values(column: Column) -> Column:
+    """Of keys, and of their parts: a sample has many items of few partitions, so that their keys come often."""
+    return replace(column, examples=replace(column.examples, values=()) if column.examples is not None else None)
 
 
 def with_columns(table: Table, columns: Iterable[Column]) -> Table:
