@@ -53,7 +53,7 @@ def is_running(process: int) -> bool:
     """Whether the process exists and is no zombie."""
     try:
         return " Z " not in Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter when it ends between the opening and the reading
         return False
 
 

@@ -15,6 +15,7 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
 from tests.mcp_server.adapters.endpoint import Answer, endpoint
 from tests.mcp_server.adapters.relations import N, S, of
+from tests.mcp_server.doubles.stores import create_table
 from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
 
@@ -36,9 +37,9 @@ class Place:
         """A table with pk and sk, both S."""
         attributes = [{"AttributeName": key, "AttributeType": "S"} for key, _ in KEYS]
         attributes += more.pop("attributes", [])
-        await self.client.create_table(
+        await create_table(
+            self.client,
             TableName=name,
-            BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=attributes,
             KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in KEYS],
             **more,

@@ -43,7 +43,7 @@ def _named(tables: PlainTables, sql: str) -> dict[TableName, Table]:
 def _children() -> set[int]:
     found = set()
     for pid in descendants(os.getpid()):
-        with suppress(FileNotFoundError):  # the `ps` that listed them, for one
+        with suppress(OSError):  # the `ps` that listed them, for one
             if b"mcp_server.adapters.planning.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.add(pid)
     return found

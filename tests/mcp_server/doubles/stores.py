@@ -1,6 +1,7 @@
 """Where tests make tables: in an emulator, or in memory for the doubles."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Protocol
 
 from tests.mcp_server.doubles.tables import HeldTable, HeldTables
@@ -18,6 +19,12 @@ class TableStore(Protocol):
     async def drop(self, name: str) -> None: ...
 
 
+async def create_table(client: Any, **definition: Any) -> None:
+    """CreateTable through a client that repeats what got no answer: then the table may be there already, made by us."""
+    with suppress(client.exceptions.ResourceInUseException):
+        await client.create_table(BillingMode="PAY_PER_REQUEST", **definition)
+
+
 class EmulatedTables:
     """Tables of an emulator."""
 
@@ -25,9 +32,9 @@ class EmulatedTables:
         self.client = client
 
     async def create(self, name: str, key: tuple[tuple[str, str], ...]) -> None:
-        await self.client.create_table(
+        await create_table(
+            self.client,
             TableName=name,
-            BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": part, "AttributeType": type_} for part, type_ in key],
             KeySchema=[
                 {"AttributeName": part, "KeyType": kind}
