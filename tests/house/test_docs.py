@@ -199,7 +199,8 @@ def test_every_resource_and_prompt_is_documented() -> None:
 def offer() -> Offer:
     """What mcp-server offers."""
     return product(
-        cast("Any", SimpleNamespace(browsing=Anything(), queries=Anything(), limits=Limits())), cast("Any", None)
+        cast("Any", SimpleNamespace(browsing=Anything(), queries=Anything(), usage=Anything(), limits=Limits())),
+        cast("Any", None),
     )
 
 

@@ -42,6 +42,7 @@ async def test_the_official_client_goes_from_discovery_to_revocation(
                 "describe_table",
                 "run_sql",
                 "explain_sql",
+                "usage",
             ]
             answer = await client.call_tool("run_sql", {"sql": JOIN})
             assert not answer.is_error

@@ -123,6 +123,29 @@ def test_without_redis_there_are_first_pages_and_afterwards_all_of_them(replicas
     assert [row[0] for row in later["rows"]] == list(range(10, NATIONS))
 
 
+def test_what_was_read_is_told_by_every_replica(replicas: Replicas) -> None:
+    """Each hands on what it read a second later; one that is asked hands on its own at once."""
+    first, second = replicas.wires
+    for number in range(4):
+        replicas.wires[number % 2].call("run_sql", sql=STATEMENT)
+    told: list[dict[str, Any]] = []
+
+    def all_told() -> bool:
+        told[:] = second.call("usage")["entries"]
+        return bool(told) and told[0]["statements"] == 4
+
+    wait_for(all_told, 30, "both replicas' usage")
+    (entry,) = told
+    assert (entry["table"], entry["items"]) == ("demo.nation", 4 * NATIONS)
+    assert entry["usd"] > 0
+    assert first.call("usage")["entries"] == told
+    replicas.redis.server.kill()
+    with pytest.raises(ToolFailed) as failed:
+        first.call("usage")
+    assert failed.value.code == "source_unavailable"
+    assert len(first.rows("select n_name from nation")) == NATIONS
+
+
 def counted(wire: Wire, **answer: Any) -> dict[str, Any]:
     """The result of a query that scans a large table, by a client that shows forms."""
     params = {"name": "run_sql", "arguments": {"sql": f"select count(*) from {LARGE}"}, **answer}

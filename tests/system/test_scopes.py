@@ -17,6 +17,7 @@ TOOLS = {
     "describe_table": ("schemas:read", {"table_name": "region"}),
     "run_sql": ("query", {"sql": "select 1"}),
     "explain_sql": ("query", {"sql": "select 1"}),
+    "usage": ("query", {}),
 }
 
 

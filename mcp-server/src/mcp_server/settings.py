@@ -82,8 +82,9 @@ class Settings(ServiceSettings):
     )
     store_url: str = Field(
         default="memory:",
-        description="Where results wait for their next page, and what may be used once is noted: `memory:`, or "
-        "`redis://host:port/database`, `rediss://` for TLS, so that every replica has every page and knows every use.",
+        description="Where results wait for their next page, and what may be used once and what was read is noted: "
+        "`memory:`, or `redis://host:port/database`, `rediss://` for TLS, so that every replica has every page and "
+        "knows every use.",
         examples=["redis://redis:6379/1"],
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")

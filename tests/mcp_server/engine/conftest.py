@@ -16,7 +16,8 @@ from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.spool import MemorySpool
-from mcp_server.adapters.usage_log import LoggedUsage
+from mcp_server.adapters.usage_days import UsageInMemory
+from mcp_server.adapters.usage_log import LoggedUsage, UsageOnBoth
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
@@ -62,6 +63,7 @@ class Service:
         self.schemas = Schemas(schemas)
         self.catalog, self.tables = ports.catalog, ports.tables
         self.spool = MemorySpool(clock=self.clock, entropy=SystemEntropy(), lifetime_seconds=900)
+        self.usage = UsageInMemory(clock)
         self.limits = Limits()
 
     def queries(self, **limits: Any) -> QueryService:
@@ -76,7 +78,7 @@ class Service:
             heavy_planning=self.ports.heavy_planning,
             relational=self.ports.relational,
             spool=spool,
-            usage=LoggedUsage(),
+            usage=UsageOnBoth(LoggedUsage(), self.usage),
             cursor_key=b"k" * 32,
             clock=self.clock,
             limits=limits,

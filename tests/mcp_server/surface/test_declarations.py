@@ -1,4 +1,4 @@
-"""What the five tools declare: schemas that every client's strict mode takes, and arguments decoded as declared."""
+"""What the tools declare: schemas that every client's strict mode takes, and arguments decoded as declared."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,9 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.surface.tools.served_tool import ServedTool
 
-OFFER = product(cast("Any", SimpleNamespace(browsing=None, queries=None, limits=Limits())), cast("Any", None))
+OFFER = product(
+    cast("Any", SimpleNamespace(browsing=None, queries=None, usage=None, limits=Limits())), cast("Any", None)
+)
 TOOLS = {tool.definition.name: tool for tool in OFFER.tools}
 KEYWORDS = {"type", "description", "enum", "items", "properties", "required", "additionalProperties", "anyOf"}
 

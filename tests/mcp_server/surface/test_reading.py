@@ -7,12 +7,16 @@ from typing import Any, cast
 
 import pytest
 
+from mcp_server.adapters.usage_days import UsageInMemory
 from mcp_server.app.serving import product
+from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.schemas import Schemas
+from mcp_server.engine.usage import UsageService
+from mcp_server.ports.usage import TableUsage, Usage
 from mcp_server.sql.gate.allowed_functions import PUBLIC_FUNCTIONS
 from tests.mcp_server.doubles.catalog import HeldCatalog
 from tests.mcp_server.doubles.stores import TablesInMemory
@@ -40,9 +44,14 @@ async def served() -> Exchanges:
         replace(shop, name="asleep", active=False),
         replace(shop, name="rival", tenant="globex", tables=frozenset({"secrets"})),
     )
-    catalog = HeldCatalog(tables.held, SettableClock())
-    browsing = BrowsingService(schemas=Schemas(schemas), catalog=catalog, limits=Limits())
-    engine = SimpleNamespace(browsing=browsing, queries=None, limits=Limits())
+    clock, known = SettableClock(), Schemas(schemas)
+    browsing = BrowsingService(schemas=known, catalog=HeldCatalog(tables.held, clock), limits=Limits())
+    records = UsageInMemory(clock)
+    for principal in (ANN, replace(ANN, subject="usr_eve")):
+        reads = (TableUsage("shop", "orders", 5, 1000.0),)
+        records.record(principal, Usage("digest", ("shop.orders",), 5, 1, 500, 1000.0, 0.0, 0.0, reads))
+    usage = UsageService(records=records, schemas=known, prices=Prices(), clock=clock)
+    engine = SimpleNamespace(browsing=browsing, queries=None, usage=usage, limits=Limits())
     return Exchanges(product(cast("Any", engine), cast("Any", None)))
 
 
@@ -57,11 +66,15 @@ async def read(served: Exchanges, uri: str, era: Era = MODERN, principal: Princi
 async def test_lists_hold_what_the_tokens_scopes_allow(served: Exchanges, era: Era) -> None:
     expected = {
         ANN: (
-            ["reference-sql", "reference-functions", "reference-limitations", "schemas", "view"],
+            ["reference-sql", "reference-functions", "reference-limitations", "schemas", "usage", "view"],
             ["table"],
             ["explore_data", "write_query", "optimize_query"],
         ),
-        QUERYING: (["reference-sql", "reference-functions", "reference-limitations", "view"], [], ["optimize_query"]),
+        QUERYING: (
+            ["reference-sql", "reference-functions", "reference-limitations", "usage", "view"],
+            [],
+            ["optimize_query"],
+        ),
         BROWSING: (["schemas"], ["table"], []),
     }
     for principal, lists in expected.items():
@@ -221,6 +234,6 @@ async def test_list_schemas_tells_what_the_token_lacks_and_how_to_get_it(served:
     whole = (await served.result(MODERN, "tools/call", called, ANN))["structuredContent"]
     assert whole.keys() == {"schemas"}
     partial = (await served.result(MODERN, "tools/call", called, BROWSING))["structuredContent"]
-    assert partial["missing_scopes"] == [{"scope": "query", "tools": ["run_sql", "explain_sql"]}]
+    assert partial["missing_scopes"] == [{"scope": "query", "tools": ["run_sql", "explain_sql", "usage"]}]
     assert "sign in again" in partial["next_action"]
     assert partial["schemas"] == whole["schemas"]

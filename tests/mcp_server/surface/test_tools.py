@@ -1,4 +1,4 @@
-"""The five tools over the whole service: real tokens, real engine, real DuckDB children, an emulated DynamoDB."""
+"""The tools over the whole service: real tokens, real engine, real DuckDB children, an emulated DynamoDB."""
 
 import json
 from collections.abc import AsyncIterator
@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 ORDERS = "tools-orders"
 PEOPLE = "tools_people"
 OTHER = "tools_other"
+NAMES = ["list_schemas", "list_tables", "describe_table", "run_sql", "explain_sql", "usage"]
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +136,11 @@ def _check_schema(schema: dict[str, Any]) -> None:
 async def test_the_tools_are_well_defined(service: Service, mode: str) -> None:
     async with service.client(mode) as client:
         tools: list[Tool] = (await client.list_tools()).tools
-    assert [tool.name for tool in tools] == ["list_schemas", "list_tables", "describe_table", "run_sql", "explain_sql"]
+    assert [tool.name for tool in tools] == NAMES
     for tool in tools:
         assert tool.title
         assert tool.description
-        assert len(tool.description) > 100
+        assert len(tool.description) > 80
         _check_schema(tool.input_schema)
         assert tool.input_schema["additionalProperties"] is False
         assert tool.output_schema is not None
@@ -153,7 +154,7 @@ async def test_the_tools_are_well_defined(service: Service, mode: str) -> None:
 @pytest.mark.parametrize(
     ("granted", "missing", "tools"),
     [
-        ("schemas:read", "query", {"run_sql", "explain_sql"}),
+        ("schemas:read", "query", {"run_sql", "explain_sql", "usage"}),
         ("query", "schemas:read", {"list_schemas", "list_tables", "describe_table"}),
     ],
 )

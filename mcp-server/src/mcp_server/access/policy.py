@@ -7,6 +7,9 @@ from mcp_server.access.footprint import Footprint
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 
+_SEE_ALL_USAGE = frozenset({"owner", "admin"})
+"""Roles whose people see what everybody of their workspace reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allow:
@@ -18,6 +21,11 @@ class Deny:
     """The call may not go on; `reason` is for the caller and tells nothing of other tenants."""
 
     reason: str
+
+
+def sees_all_usage(principal: Principal) -> bool:
+    """Whether a principal may see what others of its tenant read; what it reads itself, everybody may see."""
+    return not _SEE_ALL_USAGE.isdisjoint(principal.roles)
 
 
 def decide(principal: Principal, footprint: Footprint, schemas: Mapping[str, Schema]) -> Allow | Deny:

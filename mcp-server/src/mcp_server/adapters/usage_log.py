@@ -3,7 +3,7 @@
 import structlog
 
 from mcp_server.domain.principal import Principal
-from mcp_server.ports.usage import Usage
+from mcp_server.ports.usage import Usage, UsageLog
 
 _log = structlog.get_logger("usage")
 
@@ -28,3 +28,15 @@ class LoggedUsage:
             client_id=principal.client_id,
             grant=principal.grant,
         )
+
+
+class UsageOnBoth:
+    """A UsageLog that tells two others."""
+
+    def __init__(self, first: UsageLog, second: UsageLog) -> None:
+        self._logs = first, second
+
+    def record(self, principal: Principal, usage: Usage) -> None:
+        """See UsageLog."""
+        for log in self._logs:
+            log.record(principal, usage)

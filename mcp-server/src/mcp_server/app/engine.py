@@ -16,9 +16,11 @@ from mcp_server.adapters.issuers_file import BadIssuersFile
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.redis_store.connection import SharedRedis
 from mcp_server.adapters.redis_store.spool import RedisSpool
+from mcp_server.adapters.redis_store.usage import UsageInRedis
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
 from mcp_server.adapters.spool import MemorySpool
-from mcp_server.adapters.usage_log import LoggedUsage
+from mcp_server.adapters.usage_days import UsageInMemory
+from mcp_server.adapters.usage_log import LoggedUsage, UsageOnBoth
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.issuer import OtherIssuer
 from mcp_server.domain.prices import Prices
@@ -26,6 +28,7 @@ from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.schemas import Schemas
+from mcp_server.engine.usage import UsageService
 from mcp_server.ports.relational import EvaluationLost, RelationalEngine
 from mcp_server.ports.spool import Spool
 from mcp_server.settings import Settings
@@ -77,6 +80,7 @@ class Engine:
     configuration: Configuration
     browsing: BrowsingService
     queries: QueryService
+    usage: UsageService
     limits: Limits
     running: Callable[[], AbstractAsyncContextManager[None]]
     is_warm: Callable[[], bool]
@@ -91,12 +95,16 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: Sha
     heavy_planning = PlanningProcesses(seconds=limits.planning_seconds)
     relational = DuckDbSandbox(children=limits.queries)
     spool: Spool
+    records: UsageInMemory | UsageInRedis
     if redis is None:
         spool = MemorySpool(clock=clock, entropy=entropy, lifetime_seconds=settings.cursor_seconds)
+        records = UsageInMemory(clock)
     else:
         key = configuration.cursor_key
         spool = RedisSpool(redis, cursor_key=key, entropy=entropy, lifetime_seconds=settings.cursor_seconds)
+        records = UsageInRedis(redis, clock, entropy)
     schemas = Schemas(configuration.schemas.schemas, configuration.schemas.defaults)
+    prices = Prices(settings.read_price_usd)
     browsing = BrowsingService(schemas=schemas, catalog=catalog, limits=limits)
     queries = QueryService(
         schemas=schemas,
@@ -105,12 +113,13 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: Sha
         heavy_planning=heavy_planning,
         relational=relational,
         spool=spool,
-        usage=LoggedUsage(),
+        usage=UsageOnBoth(LoggedUsage(), records),
         cursor_key=configuration.cursor_key,
         clock=clock,
         limits=limits,
-        prices=Prices(settings.read_price_usd),
+        prices=prices,
     )
+    usage = UsageService(records=records, schemas=schemas, prices=prices, clock=clock)
     warm = anyio.Event()
 
     @asynccontextmanager
@@ -119,12 +128,14 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: Sha
             for service in (clients, aclosing(catalog), heavy_planning, relational):
                 await stack.enter_async_context(service)
             background.start_soon(_warm_up, relational, warm)
+            if isinstance(records, UsageInRedis):
+                background.start_soon(records.keep_handing_on)
             yield
             background.cancel_scope.cancel()
 
     admission = queries.admission
     observed = gauges(lambda: admission.running, lambda: admission.waiting, lambda: len(relational.process_ids()))
-    return Engine(configuration, browsing, queries, limits, running, warm.is_set, observed)
+    return Engine(configuration, browsing, queries, usage, limits, running, warm.is_set, observed)
 
 
 def shared_redis(url: str) -> SharedRedis | None:

@@ -26,6 +26,7 @@ from mcp_server.surface.prompts.write_query import write_query
 from mcp_server.surface.resources.references import references
 from mcp_server.surface.resources.schemas import schemas
 from mcp_server.surface.resources.table import table
+from mcp_server.surface.resources.usage import usage as usage_resource
 from mcp_server.surface.resources.view import view
 from mcp_server.surface.server import STATE_SECONDS, Surface
 from mcp_server.surface.subscriptions import Subscriptions
@@ -35,6 +36,7 @@ from mcp_server.surface.tools.explain_sql import explain_sql
 from mcp_server.surface.tools.list_schemas import list_schemas
 from mcp_server.surface.tools.list_tables import list_tables
 from mcp_server.surface.tools.run_sql import run_sql
+from mcp_server.surface.tools.usage import usage
 from mcp_server.web.other_issuers import OtherIssuersTokens
 from shared_kernel import http_server, logs
 from shared_kernel.asgi import App
@@ -118,10 +120,11 @@ def product(engine: Engine, confirmations: Confirmations) -> Offer:
         describe_table(engine.browsing),
         run_sql(engine.queries, confirmations),
         explain_sql(engine.queries),
+        usage(engine.usage),
     )
     return Offer(
         tools=(list_schemas(engine.browsing, tools), *tools),
-        resources=(*references(engine.limits), schemas(engine.browsing), view()),
+        resources=(*references(engine.limits), schemas(engine.browsing), usage_resource(engine.usage), view()),
         templates=(table(engine.browsing),),
         prompts=(explore_data(engine.browsing), write_query(engine.browsing), optimize_query(engine.browsing)),
     )

@@ -293,4 +293,5 @@ def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float) -> U
         read_units=meter.read_units,
         planning_seconds=course.planning_seconds,
         running_seconds=seconds - course.planning_seconds,
+        reads=tuple(meter.reads.values()),
     )

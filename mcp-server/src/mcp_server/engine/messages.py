@@ -69,6 +69,16 @@ def spool_unavailable() -> Failure:
     )
 
 
+def usage_unavailable() -> Failure:
+    """What keeps usage does not answer."""
+    return Failure(
+        FailureCode.SOURCE_UNAVAILABLE,
+        "What was read cannot be told at the moment: what keeps it does not answer.",
+        "Repeat the call in a few seconds; queries work as ever.",
+        retry_after_seconds=BUSY_SECONDS,
+    )
+
+
 def no_later_pages() -> str:
     """The warning of a first page after which none can come."""
     return (

@@ -8,6 +8,7 @@ from mcp_server.engine.spending import Account
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read
 from mcp_server.ports.items import Consumption
+from mcp_server.ports.usage import TableUsage
 
 
 class Meter:
@@ -23,12 +24,15 @@ class Meter:
         self.pages = 0
         self.bytes = 0
         self.read_units = 0.0
+        self.reads: dict[tuple[str, str], TableUsage] = {}
+        """What came from each table, by its schema and name."""
         self.unshown: dict[tuple[str, str], set[str]] = {}
         """By the schema and name of a table, attributes met that `*` does not show."""
 
     def observer(self, read: Read) -> Callable[[Consumption], None]:
         """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
         scanned = 0
+        key = read.relation.table.schema, read.relation.table.name
 
         def observe(consumption: Consumption) -> None:
             nonlocal scanned
@@ -38,9 +42,14 @@ class Meter:
             self.read_units += consumption.read_units
             if self._account is not None:
                 self._account.spend(consumption.read_units)
+            before = self.reads.get(key)
+            self.reads[key] = TableUsage(
+                *key,
+                consumption.items + (before.items if before is not None else 0),
+                consumption.read_units + (before.read_units if before is not None else 0.0),
+            )
             if consumption.unshown:
-                table = read.relation.table
-                self.unshown.setdefault((table.schema, table.name), set()).update(consumption.unshown)
+                self.unshown.setdefault(key, set()).update(consumption.unshown)
             scanned += consumption.scanned
             if read.access == "Scan" and not self._allow_full_scan and scanned > self._limits.full_scan_items:
                 raise full_scan_refused([read], f"more than {self._limits.full_scan_items:,} items were scanned")

@@ -17,9 +17,9 @@ from mcp_server.surface.tools.statement import StatementArguments
 from shared_kernel import scope
 
 _DESCRIPTION = (
-    "Shows how run_sql would run a SELECT, without running it: for every table how DynamoDB would be read, by "
-    "which index, which conditions DynamoDB would apply, and about how much would be read. Use it before a query "
-    "that may be expensive, and to find out which condition would make it cheaper."
+    "Shows how run_sql would run a SELECT, without running it: for every table the index and conditions by which "
+    "DynamoDB would be read, and about what it would cost. Use it before a query that may be expensive, and to find "
+    "out which condition would make it cheaper."
 )
 
 
@@ -89,9 +89,9 @@ class PlanDescription(TypedDict):
     """The result."""
 
     plan: str
-    scans: Annotated[list[ScanEntry], Field(description="One entry per read of a table.")]
+    scans: list[ScanEntry]
     cost: CostEntry
-    normalized_sql: Annotated[str, Field(description="The statement as it was understood.")]
+    normalized_sql: str
     verdict: Annotated[str, Field(description="Whether run_sql would run it, and what it would take.")]
 
 

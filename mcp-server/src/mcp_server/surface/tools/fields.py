@@ -14,15 +14,12 @@ SQL_LENGTH = 65_536
 
 SchemaName = Annotated[
     str | None,
-    Field(max_length=255, description="A schema from list_schemas. Left out: your default schema."),
+    Field(max_length=255, description="From list_schemas; left out: your default schema."),
 ]
 RefreshMode = Annotated[
     Refresh,
     Field(
-        description=(
-            "When to ask DynamoDB anew: if_stale (the default), force (slower, for a table that has just changed) or "
-            "skip (fastest)."
-        )
+        description=("if_stale (the default); force: ask DynamoDB anew, for a table that just changed; skip: never.")
     ),
 ]
 Sql = Annotated[
@@ -50,7 +47,7 @@ class TableNames(TypedDict):
 class Freshness(TypedDict):
     """How old the information is."""
 
-    refreshed: Annotated[bool, Field(description="Whether this call asked DynamoDB anew.")]
+    refreshed: bool
     refreshed_at: str
     stale_after_seconds: int
 

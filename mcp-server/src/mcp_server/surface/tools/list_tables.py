@@ -15,8 +15,7 @@ from shared_kernel import scope
 
 _DESCRIPTION = (
     "Lists the tables of a schema with their sizes; details adds keys and indexes, or also columns, so that one call "
-    "shows a small schema whole. If truncated is true there are more tables than are listed; any of them can still be "
-    "described and queried."
+    "shows a small schema whole. Where truncated is true there are more tables, which can be described and queried too."
 )
 
 
@@ -28,8 +27,7 @@ class ListTables(Arguments):
         Literal["names", "keys", "columns"],
         Field(
             description=(
-                "names (the default); keys: also the keys of tables and indexes; columns: also sampled columns, for at "
-                "most 25 tables."
+                "keys: with the keys of tables and indexes; columns: also with sampled columns, of at most 25 tables."
             )
         ),
     ] = "names"
@@ -50,7 +48,7 @@ class TableListing(fields.Freshness):
 
     schema_name: str
     tables: list[TableEntry]
-    truncated: Annotated[bool, Field(description="Whether tables are missing from the list.")]
+    truncated: bool
 
 
 def list_tables(browsing: BrowsingService) -> ServedTool:

@@ -24,10 +24,7 @@ ParameterValues = Annotated[
         {
             "type": "array",
             "items": {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]},
-            "description": (
-                "Values for the placeholders ? (or $1, $2) of the SQL, in their order. "
-                "Use them for every value that comes from a person, instead of writing it into the SQL."
-            ),
+            "description": ("Values for ? (or $1, $2) in the SQL. Use them for every value that comes from a person."),
         }
     ),
 ]

@@ -1,0 +1,82 @@
+"""What was read, added up by tenant and day: as this process keeps it, or has yet to hand on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from mcp_server.domain.principal import Principal
+from mcp_server.ports.usage import DAYS_KEPT, TableDay, Total, Usage
+from shared_kernel.clock import Clock
+
+PEOPLE = 10_000
+"""So many of a tenant's subjects are kept apart on each day; those beyond are counted together, under no name."""
+NOBODY = ""
+
+TableKey = tuple[str, str]
+"""Schema and table."""
+
+
+@dataclass(slots=True)
+class UsageDay:
+    """What a tenant's statements took on one day: by table, by subject, and by subject and table."""
+
+    tables: dict[TableKey, Total] = field(default_factory=dict)
+    people: dict[str, Total] = field(default_factory=dict)
+    tables_of: dict[str, dict[TableKey, Total]] = field(default_factory=dict)
+
+    def add(self, subject: str, usage: Usage) -> None:
+        """Adds what one statement took."""
+        if subject not in self.people and len(self.people) >= PEOPLE:
+            subject = NOBODY
+        own = self.tables_of.setdefault(subject, {}) if subject != NOBODY else None
+        for read in usage.reads:
+            key, taken = (read.schema, read.table), Total(1, read.items, read.read_units)
+            self.tables[key] = self.tables.get(key, Total()) + taken
+            if own is not None:
+                own[key] = own.get(key, Total()) + taken
+        self.people[subject] = self.people.get(subject, Total()) + Total(1, usage.items, usage.read_units)
+
+
+def today(clock: Clock) -> date:
+    """The day that it is in UTC."""
+    return datetime.fromtimestamp(clock.now(), UTC).date()
+
+
+class UsageInMemory:
+    """Keeps UsageRecords in this process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._days: dict[tuple[str, date], UsageDay] = {}
+
+    def record(self, principal: Principal, usage: Usage) -> None:
+        """See UsageLog."""
+        if not usage.reads:
+            return
+        key = principal.tenant, today(self._clock)
+        if key not in self._days:
+            for other in [old for old in self._days if (key[1] - old[1]).days >= DAYS_KEPT]:
+                del self._days[other]
+            self._days[key] = UsageDay()
+        self._days[key].add(principal.subject, usage)
+
+    async def of_person(self, tenant: str, subject: str, days: Sequence[date]) -> Sequence[TableDay]:
+        """See UsageRecords."""
+        return [
+            TableDay(day, *key, total)
+            for day in days
+            if (kept := self._days.get((tenant, day))) is not None
+            for key, total in kept.tables_of.get(subject, {}).items()
+        ]
+
+    async def of_tenant(self, tenant: str, days: Sequence[date]) -> tuple[Sequence[TableDay], Mapping[str, Total]]:
+        """See UsageRecords."""
+        found, people = list[TableDay](), dict[str, Total]()
+        for day in days:
+            kept = self._days.get((tenant, day))
+            if kept is None:
+                continue
+            found += [TableDay(day, *key, total) for key, total in kept.tables.items()]
+            for subject, total in kept.people.items():
+                people[subject] = people.get(subject, Total()) + total
+        return found, people

@@ -1,0 +1,106 @@
+"""usage: what the statements of a principal, or of its whole tenant, have read and cost."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+from mcp_server.access.policy import sees_all_usage
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.prices import Dollars, Prices
+from mcp_server.domain.principal import Principal
+from mcp_server.engine import messages
+from mcp_server.engine.schemas import Schemas
+from mcp_server.ports.usage import DAYS_KEPT, TableDay, Total, UsageRecords, UsageUnavailable
+from shared_kernel.clock import Clock
+
+Whose = Literal["mine", "workspace"]
+NAMED_PEOPLE = 50
+"""Of a workspace's people those are named who read most."""
+LINES = 500
+"""Most tables and days that a report tells apart; those of the latest days, which read most."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """What was read of one table on one day, and what it costs in US dollars on demand."""
+
+    read: TableDay
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """What was read from the first day to the last (UTC), the latest first.
+
+    `statements` and `items` of `total` are sums over tables: a statement that read two counts twice. `people` are
+    None in a report of one's own.
+    """
+
+    first: date
+    last: date
+    lines: Sequence[UsageLine]
+    total: Total
+    usd: float
+    basis: str
+    people: Mapping[str, Total] | None
+    truncated: bool
+
+
+class UsageService:
+    """Tells principals what they read; owners and admins what everybody in their workspace read."""
+
+    def __init__(self, *, records: UsageRecords, schemas: Schemas, prices: Prices, clock: Clock) -> None:
+        self._records, self._schemas, self._prices, self._clock = records, schemas, prices, clock
+
+    async def report(self, principal: Principal, *, whose: Whose = "mine", days: int = 7) -> UsageReport:
+        """What was read on the last days, today among them. Raises Failure: access_denied, source_unavailable."""
+        if not 1 <= days <= DAYS_KEPT:
+            raise messages.argument(f"days must be between 1 and {DAYS_KEPT}.")
+        if whose == "workspace" and not sees_all_usage(principal):
+            raise Failure(
+                FailureCode.ACCESS_DENIED,
+                "Only owners and admins of a workspace may see what everybody in it reads.",
+                "Leave whose out, to see what you read yourself.",
+            )
+        last = datetime.fromtimestamp(self._clock.now(), UTC).date()
+        wanted = [last - timedelta(before) for before in range(days)]
+        try:
+            people: Mapping[str, Total] | None = None
+            if whose == "workspace":
+                found, people = await self._records.of_tenant(principal.tenant, wanted)
+            else:
+                found = await self._records.of_person(principal.tenant, principal.subject, wanted)
+        except UsageUnavailable as error:
+            raise messages.usage_unavailable() from error
+        return self._report(wanted, found, _most(people) if people is not None else None)
+
+    def _report(
+        self, days: Sequence[date], found: Sequence[TableDay], people: Mapping[str, Total] | None
+    ) -> UsageReport:
+        costs = [(read, self._dollars(read)) for read in found]
+        lines = [UsageLine(read, dollars.on_demand) for read, dollars in costs]
+        lines.sort(key=lambda line: (-line.read.day.toordinal(), -line.usd, line.read.schema, line.read.table))
+        return UsageReport(
+            first=days[-1],
+            last=days[0],
+            lines=lines[:LINES],
+            total=_sum(line.read.total for line in lines),
+            usd=sum(line.usd for line in lines),
+            basis="; ".join(dict.fromkeys(dollars.basis for _, dollars in costs)) or "nothing was read",
+            people=people,
+            truncated=len(lines) > LINES,
+        )
+
+    def _dollars(self, read: TableDay) -> Dollars:
+        schema = self._schemas.by_name.get(read.schema)  # one that is gone costs what it would in the default region
+        return self._prices.of(read.total.read_units, schema.region if schema is not None else "us-east-1")
+
+
+def _most(people: Mapping[str, Total]) -> Mapping[str, Total]:
+    ranked = sorted(people.items(), key=lambda entry: (-entry[1].read_units, entry[0]))
+    return dict(ranked[:NAMED_PEOPLE])
+
+
+def _sum(totals: Iterable[Total]) -> Total:
+    return sum(totals, Total())
