@@ -89,6 +89,48 @@ def test_explaining_a_bad_statement_gives_the_same_code(era: Era, mcp_server: Mc
         assert failure(wire, "explain_sql", sql=sql)["code"] == code
 
 
+FOLLOWED = [
+    ("select n_nam from nation where n_nationkey = 3", ["run_sql"]),
+    ('select count(*) from nation where n_name = "GERMANY"', ["run_sql"]),
+    ("select top 3 n_name from nation", ["run_sql"]),
+    ("selct n_name from nation", ["run_sql"]),
+    ("select n_name from natoin", ["describe_table"]),
+    ("select n_name from something_else", ["list_tables"]),
+    ("select nothing_like_it from nation", ["describe_table"]),
+    ("select n_name from nowhere.nation", ["list_schemas"]),
+    ("describe nation", ["describe_table"]),
+    ("show tables", ["list_tables"]),
+    ("explain select n_name from nation", ["explain_sql"]),
+    ("select count(*) from information_schema.tables", ["list_tables"]),
+]
+
+
+@pytest.mark.parametrize(("sql", "tools"), FOLLOWED)
+def test_the_next_call_works(sql: str, tools: list[str], mcp_server: McpServer, token: str) -> None:
+    """A client that does what `next_call` says, and nothing else, gets on."""
+    wire = Wire(mcp_server.resource, token)
+    made = list[str]()
+    call = failure(wire, sql=sql)["next_call"]
+    while call is not None and len(made) < 5:
+        made.append(call["tool"])
+        try:
+            wire.call(call["tool"], **call["arguments"])
+            call = None
+        except ToolFailed as failed:
+            call = failed.failure.get("next_call")
+    assert made == tools
+
+
+def test_a_call_that_the_token_does_not_cover_is_not_proposed(auth_server: AuthServer, mcp_server: McpServer) -> None:
+    client = auth_server.create_client("--confidential", "--name", "Querying only", "--scope", "query")
+    wire = Wire(mcp_server.resource, auth_server.token(client=client))
+    assert "next_call" not in failure(wire, sql="show tables")
+    assert failure(wire, sql="explain select 1")["next_call"] == {
+        "tool": "explain_sql",
+        "arguments": {"sql": "select 1"},
+    }
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_bad_arguments_get_their_code(era: Era, mcp_server: McpServer, token: str) -> None:
     wire = Wire(mcp_server.resource, token, era)

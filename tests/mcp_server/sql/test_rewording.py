@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode, NextCall
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
 
@@ -71,6 +71,7 @@ def test_the_refusal_holds_the_statement_that_would_do(
     assert reworded in failure.next_action
     if ": " in failure.next_action:
         suggested = failure.next_action.split(": ", 1)[1]
+        assert failure.statement == suggested
         assert parse(suggested, None)
         tables.connection.execute(suggested)
 
@@ -78,6 +79,69 @@ def test_the_refusal_holds_the_statement_that_would_do(
 @pytest.mark.parametrize(("statement", "tool"), TOOLS)
 def test_statements_that_look_things_up_name_the_tool(statement: str, tool: str) -> None:
     assert tool in _refusal(statement).next_action
+
+
+@pytest.mark.parametrize(
+    ("statement", "call"),
+    [
+        ("SHOW TABLES", NextCall("list_tables")),
+        ("show schemas", NextCall("list_schemas")),
+        ("SHOW COLUMNS FROM orders", NextCall("describe_table", {"table_name": "orders"})),
+        ("DESCRIBE orders", NextCall("describe_table", {"table_name": "orders"})),
+        ('desc table shop."my-orders"', NextCall("describe_table", {"table_name": 'shop."my-orders"'})),
+        ("SUMMARIZE shop.orders;", NextCall("describe_table", {"table_name": "shop.orders"})),
+        ("DESCRIBE SELECT 1", None),
+        ("DESCRIBE", None),
+        ("SHOW COLUMNS", None),
+        ("SHOW COLUMNS orders", None),
+        ("DESCRIBE a.b.c", None),
+        ("EXPLAIN SELECT 1", NextCall("explain_sql", {"sql": "SELECT 1"})),
+        (
+            "EXPLAIN ANALYZE WITH a AS (SELECT 1) FROM a",
+            NextCall("explain_sql", {"sql": "WITH a AS (SELECT 1) FROM a"}),
+        ),
+        ("EXPLAIN", None),
+        ("SELECT * FROM information_schema.tables", NextCall("list_tables")),
+    ],
+)
+def test_the_call_of_the_tool_is_told_with_its_arguments(statement: str, call: NextCall | None) -> None:
+    assert _refusal(statement).next_call == call
+
+
+@pytest.mark.parametrize(
+    ("statement", "meant"),
+    [
+        ("SELECT statsu FROM orders", "SELECT status FROM orders"),
+        ('SELECT o."Statuss" FROM orders AS o', "SELECT o.status FROM orders AS o"),
+        (
+            "SELECT 'statsu', id\nFROM orders\nWHERE statsu = 'ü'",
+            "SELECT 'statsu', id\nFROM orders\nWHERE status = 'ü'",
+        ),
+        ("SELECT id FROM orders o WHERE oo.id = 1", "SELECT id FROM orders o WHERE o.id = 1"),
+        ('SELECT id FROM orders WHERE status = "open now"', "SELECT id FROM orders WHERE status = 'open now'"),
+        ("SELECT statsu FROM orders ORDER BY statsu", None),
+        ("SELECT nothing_like_it FROM orders", None),
+    ],
+)
+def test_a_misspelt_name_is_refused_together_with_the_statement_that_is_meant(
+    tables: PlainTables, statement: str, meant: str | None
+) -> None:
+    """Where it stands once, and one name is near."""
+    with pytest.raises(Failure) as caught:
+        tables.bind(statement)
+
+    assert caught.value.statement == meant
+    if meant is not None:
+        tables.bind(meant)
+    if caught.value.code is FailureCode.UNKNOWN_COLUMN:
+        assert caught.value.next_call == NextCall("describe_table", {"table_name": "demo.orders"})
+
+
+def test_where_several_tables_are_read_none_is_told(tables: PlainTables) -> None:
+    with pytest.raises(Failure) as caught:
+        tables.bind("SELECT nothing_like_it FROM orders, items")
+
+    assert caught.value.next_call is None
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The closed set of ways in which a call can fail, as its caller sees them. docs/errors.md documents each."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class FailureCode(StrEnum):
@@ -41,12 +43,21 @@ class Position:
     column: int
 
 
+@dataclass(frozen=True, slots=True)
+class NextCall:
+    """A call of a tool, by the tool's name."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Failure(Exception):
     """A call failed for a reason its caller can act on.
 
     `message` says what happened, `next_action` what to do about it; both are shown to the model and hold no secret.
     `position` is the place in the statement, `retry_after_seconds` when the same call may well succeed. `column` is the
-    column that no table is known to have, as the statement spells it.
+    column that no table is known to have, as the statement spells it. `statement` is the one that is likely meant,
+    `next_call` the call that helps.
     """
 
     def __init__(
@@ -58,6 +69,8 @@ class Failure(Exception):
         position: Position | None = None,
         retry_after_seconds: int | None = None,
         column: str | None = None,
+        statement: str | None = None,
+        next_call: NextCall | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -66,3 +79,5 @@ class Failure(Exception):
         self.position = position
         self.retry_after_seconds = retry_after_seconds
         self.column = column
+        self.statement = statement
+        self.next_call = next_call

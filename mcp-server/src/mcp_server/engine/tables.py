@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable
 
 from mcp_server.access.policy import Deny
-from mcp_server.domain.failures import Failure, FailureCode
-from mcp_server.domain.names import Ambiguous, Found, find_name
+from mcp_server.domain.failures import Failure, FailureCode, NextCall
+from mcp_server.domain.names import Ambiguous, Found, find_name, quoted
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.schemas import Schemas
@@ -40,6 +40,9 @@ async def find_table(catalog: Catalog, schema: Schema, name: str, refresh: Refre
         FailureCode.UNKNOWN_TABLE,
         f'There is no table "{name}" in schema "{schema.name}".',
         f"Did you mean {' or '.join(near)}?" if near else f'Call list_tables for schema "{schema.name}".',
+        next_call=NextCall("describe_table", {"table_name": f"{quoted(schema.name)}.{quoted(near[0])}"})
+        if near
+        else NextCall("list_tables", {"schema_name": schema.name}),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode, NextCall
 from mcp_server.domain.names import fold
 from mcp_server.sql.positions import position_of
 
@@ -77,5 +77,6 @@ def table_names(query: exp.Query, text: str) -> frozenset[TableName]:
                 f'There is no schema "{table.db}" to query.',
                 "Call the tool list_tables to see the tables, and describe_table to see the columns of one.",
                 position=position_of(text, table),
+                next_call=NextCall("list_tables"),
             )
     return frozenset(table_name(table) for table in tables)

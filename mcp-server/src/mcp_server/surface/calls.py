@@ -21,9 +21,10 @@ from mcp.types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure, FailureCode, NextCall
 from mcp_server.surface import reply
 from mcp_server.surface.call import Call
+from mcp_server.surface.next_call import next_call
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.resources.served_resource import Read
 from mcp_server.surface.tools.served_tool import ServedTool
@@ -59,7 +60,7 @@ class Calls:
                 result = await _called(tool, call, params.arguments or {})
             except Failure as failure:
                 line.outcome = failure.code.value
-                return reply.failure(failure, call.request_id)
+                return reply.failure(failure, call.request_id, self._following(failure, call, params))
             except MCPError:
                 line.outcome = "protocol_error"
                 raise
@@ -108,6 +109,12 @@ class Calls:
                 raise MCPError(code=INVALID_PARAMS, message=f"{failure.message} {failure.next_action}") from None
             line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
             return result
+
+    def _following(self, failure: Failure, call: Call, params: CallToolRequestParams) -> NextCall | None:
+        """The call that helps, if the caller may make it."""
+        following = next_call(failure, params.name, params.arguments or {})
+        tool = self._tools.get(following.tool) if following is not None else None
+        return following if tool is not None and tool.scopes <= call.principal.scopes else None
 
     def _reading(self, uri: str, call: Call) -> Callable[[], Awaitable[Read]] | None:
         resource = self._offer.resource(uri)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures import Failure, NextCall
 
 _COMPLETE = {"resultType": "complete"}  # required since 2026-07-28; the SDK leaves it out for revisions before
 
@@ -19,14 +19,16 @@ def success(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**_COMPLETE, "content": [_text(document)], "structuredContent": document}
 
 
-def failure(failed: Failure, request_id: str) -> dict[str, Any]:
-    """The CallToolResult of a failed call, in words that a model can act on."""
+def failure(failed: Failure, request_id: str, following: NextCall | None = None) -> dict[str, Any]:
+    """The CallToolResult of a failed call, in words that a model can act on; `following` is the call that helps."""
     document: dict[str, Any] = {
         "code": failed.code.value,
         "message": failed.message,
         "next_action": failed.next_action,
         "request_id": request_id,
     }
+    if following is not None:
+        document["next_call"] = {"tool": following.tool, "arguments": following.arguments}
     if failed.position is not None:
         document["position"] = {"line": failed.position.line, "column": failed.position.column}
     if failed.retry_after_seconds is not None:

@@ -1,12 +1,12 @@
 """Says which name of a statement could not be resolved, where it stands, and what may have been meant."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode, Position
-from mcp_server.domain.names import Ambiguous, Found, NotFound, find_name, fold
+from mcp_server.domain.failures import Failure, FailureCode, NextCall, Position
+from mcp_server.domain.names import Ambiguous, Found, NotFound, find_name, fold, quoted
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
 from mcp_server.sql.binding.references import whole_row
 from mcp_server.sql.binding.spelling import SPELLING
@@ -82,6 +82,9 @@ def _unknown_table(table: str, name: str, query: exp.Query, text: str) -> Failur
         f'There is no table or alias "{_written(table, query)}" in the FROM clause.',
         f"Did you mean {_quoted(near.near[:1])}?" if isinstance(near, NotFound) and near.near else "Check the aliases.",
         position=_place(table, query, text) or _place(name, query, text),
+        statement=_respelt(table, quoted(near.near[0]), query, text)
+        if isinstance(near, NotFound) and near.near
+        else None,
     )
 
 
@@ -94,8 +97,9 @@ def _ambiguous(name: str, query: exp.Query, text: str) -> Failure:
     )
 
 
-def _unknown(name: str, query: exp.Query, text: str, tables: Iterable[Table]) -> Failure:
+def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) -> Failure:
     written = _written(name, query)
+    statement: str | None = None
     names = {column.name for table in tables for column in table.columns}
     match find_name(written, sorted(names)):
         case Ambiguous(alike):
@@ -107,12 +111,15 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Iterable[Table]) ->
             )
         case NotFound(near) if near:
             advice = f"Did you mean {' or '.join(_quoted([one]) for one in near)}?"
+            statement = _respelt(name, quoted(near[0]), query, text) if len(near) == 1 else None
         case Found(_):
             advice = "Nothing that is read where it stands has that column; check tables and aliases."
         case _ if fold(written) in _ELSEWHERE:
             advice = _ELSEWHERE[fold(written)]
         case _ if f'"{written}"' in text:
-            advice = f"Double quotes name columns. Write a text in single quotes: {exp.Literal.string(written).sql()}."
+            meant = exp.Literal.string(written).sql()
+            advice = f"Double quotes name columns. Write a text in single quotes: {meant}."
+            statement = _respelt(name, meant, query, text)
         case _:
             advice = f"Describe the table to see its columns; {DOCUMENT_COLUMN} holds every attribute of an item."
     return Failure(
@@ -121,7 +128,28 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Iterable[Table]) ->
         advice,
         position=_place(name, query, text),
         column=written,
+        statement=statement,
+        next_call=_description(tables),
     )
+
+
+def _description(tables: Iterable[Table]) -> NextCall | None:
+    """The call that shows the columns of the only table there is."""
+    names = {f"{quoted(table.schema)}.{quoted(table.name)}" for table in tables}
+    return NextCall("describe_table", {"table_name": names.pop()}) if len(names) == 1 else None
+
+
+def _respelt(name: str, meant: str, query: exp.Query, text: str) -> str | None:
+    """The statement with something else in the place of a name, where it has that name once."""
+    places = {
+        (part.meta["start"], part.meta["end"])
+        for part in query.find_all(exp.Identifier)
+        if part.name == name and SPELLING in part.meta and "start" in part.meta and "end" in part.meta
+    }
+    if len(places) != 1:
+        return None
+    ((start, end),) = places
+    return f"{text[:start]}{meant}{text[end + 1 :]}"
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -1,12 +1,14 @@
 """The gate: text in, one harmless read-only statement out, or a Failure that says why not."""
 
+import re
 from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.domain.failures import Failure, FailureCode, NextCall, Position
+from mcp_server.domain.names import quoted
 from mcp_server.sql.dialect import Dialect
 from mcp_server.sql.gate.allow_list import check, not_allowed, too_deep
 from mcp_server.sql.gate.escape_strings import decode_escape_strings
@@ -28,6 +30,8 @@ _FIRST_WORDS = frozenset(
 )
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+_EXPLAINED = re.compile(r"explain\s+(?:(?:analyze|verbose)\s+)*(?P<query>(?:select|with|from|values)\b.*)", re.I | re.S)
 
 _REWORDABLE = (FailureCode.SYNTAX_ERROR, FailureCode.SYNTAX_NOT_SUPPORTED, FailureCode.FUNCTION_NOT_ALLOWED)
 
@@ -55,10 +59,12 @@ def parse(text: str, parameters: Parameters) -> Statement:
     except RecursionError:
         raise too_deep() from None
     except Failure as failure:
-        advice = rewording(text, _accepted) if failure.code in _REWORDABLE else None
-        if advice is None:
+        meant = rewording(text, _accepted) if failure.code in _REWORDABLE else None
+        if meant is None:
             raise
-        raise Failure(failure.code, failure.message, advice, position=failure.position) from None
+        raise Failure(
+            failure.code, failure.message, meant.advice, position=failure.position, statement=meant.statement
+        ) from None
 
 
 def _statement(text: str, parameters: Parameters) -> Statement:
@@ -142,13 +148,13 @@ def _tokens(dialect: Dialect, text: str) -> list[Token]:
     if not tokens:
         raise not_allowed(Position(1, 1))
     if tokens[0].token_type not in _FIRST_WORDS:
-        raise _no_query(tokens, position_at(text, tokens[0].start))
+        raise _no_query(tokens, text)
     return tokens
 
 
-def _no_query(tokens: list[Token], position: Position) -> Failure:
+def _no_query(tokens: list[Token], text: str) -> Failure:
     """The refusal of a statement by its first word: most of those that only look something up have a tool instead."""
-    words = [token.text.lower() for token in tokens[:4]]
+    words, position = [token.text.lower() for token in tokens[:4]], position_at(text, tokens[0].start)
     near = nearest_keyword(words[0]) if tokens[0].token_type is TokenType.VAR else None
     if near in ("SELECT", "FROM", "WITH", "VALUES"):
         return Failure(
@@ -156,18 +162,36 @@ def _no_query(tokens: list[Token], position: Position) -> Failure:
             f'A statement cannot start with "{tokens[0].text}".',
             f"Did you mean {near}?",
             position=position,
+            statement=f"{text[: tokens[0].start]}{near}{text[tokens[0].end + 1 :]}",
         )
+    call: NextCall | None = None
     if words[0] == "show" and words[1:2] in (["databases"], ["schemas"]):
-        advice = "Call the tool list_schemas."
+        advice, call = "Call the tool list_schemas.", NextCall("list_schemas")
     elif words[0] == "show" and words[1:2] != ["columns"]:
-        advice = "Call the tool list_tables."
+        advice, call = "Call the tool list_tables.", NextCall("list_tables")
     elif words[0] in ("describe", "desc", "show", "summarize"):
-        advice = "Call the tool describe_table."
+        advice, named = "Call the tool describe_table.", _named(tokens)
+        call = NextCall("describe_table", {"table_name": named}) if named is not None else None
     elif words[0] == "explain":
-        advice = "Call the tool explain_sql with the query alone."
+        advice, query = "Call the tool explain_sql with the query alone.", _EXPLAINED.match(text, tokens[0].start)
+        call = NextCall("explain_sql", {"sql": query["query"]}) if query is not None else None
     else:
         return not_allowed(position)
-    return Failure(FailureCode.STATEMENT_NOT_ALLOWED, f"{words[0].upper()} is not a query.", advice, position=position)
+    message = f"{words[0].upper()} is not a query."
+    return Failure(FailureCode.STATEMENT_NOT_ALLOWED, message, advice, position=position, next_call=call)
+
+
+def _named(tokens: list[Token]) -> str | None:
+    """The table that `DESCRIBE t`, `SUMMARIZE s.t` or `SHOW COLUMNS FROM t` names, as describe_table takes it."""
+    if [token.text.lower() for token in tokens[:2]] == ["show", "columns"]:
+        rest = tokens[3:] if len(tokens) > 2 and tokens[2].text.lower() in ("from", "in") else []
+    else:
+        rest = tokens[2:] if len(tokens) > 1 and tokens[1].token_type is TokenType.TABLE else tokens[1:]
+    names, dots = rest[::2], rest[1::2]
+    named = all(token.token_type in (TokenType.VAR, TokenType.IDENTIFIER) for token in names)
+    if len(rest) not in (1, 3) or not named or any(token.token_type is not TokenType.DOT for token in dots):
+        return None
+    return ".".join(quoted(token.text) for token in names)
 
 
 def _syntax_error(error: ParseError, text: str) -> Failure:

@@ -6,6 +6,7 @@ A suggestion is only made if it passes the gate itself. It is advice: callers se
 import itertools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 import sqlglot
@@ -52,8 +53,16 @@ _KEYWORDS = (
 )
 
 
-def rewording(text: str, accepted: Callable[[str], bool]) -> str | None:
-    """Advice that holds the statement in DuckDB's dialect; None if it cannot be told.
+@dataclass(frozen=True, slots=True)
+class Rewording:
+    """A statement in DuckDB's dialect, and advice that holds it."""
+
+    advice: str
+    statement: str
+
+
+def rewording(text: str, accepted: Callable[[str], bool]) -> Rewording | None:
+    """How a refused statement is written in DuckDB's dialect; None if it cannot be told.
 
     `accepted` says whether a statement passes the gate.
     """
@@ -61,14 +70,14 @@ def rewording(text: str, accepted: Callable[[str], bool]) -> str | None:
         return None
     spelt = _with_keywords(text, accepted)
     if spelt is not None:
-        return f"Did you mean: {spelt}"
+        return Rewording(f"Did you mean: {spelt}", spelt)
     ours = _with_our_functions(text)
     if ours is not None and accepted(ours):
-        return f"In DuckDB's dialect this is: {ours}"
+        return Rewording(f"In DuckDB's dialect this is: {ours}", ours)
     for dialect, name in _DIALECTS.items():
         theirs = _translated(text, dialect)
         if theirs is not None and theirs != text and accepted(theirs):
-            return f"If this is {name}'s SQL, in DuckDB's dialect it is: {theirs}"
+            return Rewording(f"If this is {name}'s SQL, in DuckDB's dialect it is: {theirs}", theirs)
     return None
 
 
