@@ -69,11 +69,14 @@ def asking(auth_server: AuthServer, addresses: Addresses, emulator: Emulator, tm
 
 
 @contextmanager
-def sharing(auth_server: AuthServer, addresses: Addresses, endpoint: str, tmp_path: Path) -> Iterator[Replicas]:
+def sharing(
+    auth_server: AuthServer, addresses: Addresses, endpoint: str, tmp_path: Path, **settings: str
+) -> Iterator[Replicas]:
     """Two that share the key of cursors and the Redis."""
     one, two = tmp_path / "one", tmp_path / "two"
     with redis_serving(tmp_path / "redis") as redis:
-        more = {"MCP_STORE_URL": f"{redis.url}/1", "MCP_CURSOR_KEY_FILE": str(tmp_path / "one" / "cursor.key")}
+        key_file = str(tmp_path / "one" / "cursor.key")
+        more = {"MCP_STORE_URL": f"{redis.url}/1", "MCP_CURSOR_KEY_FILE": key_file, **settings}
         for directory in (one, two):
             directory.mkdir()
         with (
@@ -121,6 +124,28 @@ def test_without_redis_there_are_first_pages_and_afterwards_all_of_them(replicas
     replicas.redis.restart()
     later = replicas.wires[1].call("run_sql", sql=STATEMENT, max_rows=20, cursor=cursor)
     assert [row[0] for row in later["rows"]] == list(range(10, NATIONS))
+
+
+def test_the_hours_budget_is_one_for_all_replicas(
+    auth_server: AuthServer, addresses: Addresses, demo_tables: DemoTables, tmp_path: Path
+) -> None:
+    """It outlives the replica on which it was spent."""
+    endpoint = demo_tables.emulator.endpoint_url
+    with sharing(auth_server, addresses, endpoint, tmp_path, MCP_READ_UNITS_PER_HOUR="20") as replicas:
+        first, second = replicas.wires
+        second.call("run_sql", sql=STATEMENT)
+
+        def is_refused(wire: Wire) -> bool:
+            try:
+                wire.call("run_sql", sql=STATEMENT)
+            except ToolFailed as refused:
+                return refused.code == "budget_exceeded" and refused.failure["retry_after_seconds"] > 3000
+            return False
+
+        assert any(is_refused(first) for _ in range(100))
+        wait_for(lambda: is_refused(second), 30, "the second replica to hear of it")
+        replicas.servers[0].server.kill()
+        assert is_refused(second)
 
 
 def test_what_was_read_is_told_by_every_replica(replicas: Replicas) -> None:

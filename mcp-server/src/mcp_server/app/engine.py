@@ -15,6 +15,7 @@ from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.issuers_file import BadIssuersFile
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.redis_store.connection import SharedRedis
+from mcp_server.adapters.redis_store.ledger import LedgerInRedis
 from mcp_server.adapters.redis_store.spool import RedisSpool
 from mcp_server.adapters.redis_store.usage import UsageInRedis
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
@@ -118,6 +119,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: Sha
         clock=clock,
         limits=limits,
         prices=prices,
+        ledger=LedgerInRedis(redis, clock, entropy) if redis is not None else None,
     )
     usage = UsageService(records=records, schemas=schemas, prices=prices, clock=clock)
     warm = anyio.Event()
@@ -130,6 +132,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: Sha
             background.start_soon(_warm_up, relational, warm)
             if isinstance(records, UsageInRedis):
                 background.start_soon(records.keep_handing_on)
+                background.start_soon(queries.spending.keep_exchanging)
             yield
             background.cancel_scope.cancel()
 

@@ -100,13 +100,14 @@ class Execution:
         items: ItemSource,
         relational: RelationalEngine,
         usage: UsageLog,
+        spending: Spending,
         clock: Clock,
         limits: Limits,
     ) -> None:
         self._planner, self._schemas, self._catalog = planner, schemas, catalog
         self._items, self._relational, self._usage = items, relational, usage
         self._clock, self._limits = clock, limits
-        self._spending = Spending(clock, limits.read_units_per_hour)
+        self._spending = spending
         self._streaming = Streaming(items=items, relational=relational, limits=limits)
 
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
@@ -115,7 +116,7 @@ class Execution:
             self._limits,
             max_read_units=options.max_read_units,
             allow_full_scan=options.allow_full_scan,
-            account=self._spending.account(principal),
+            account=await self._spending.current(principal),
         )
         if options.watch is not None:
             options.watch(meter)

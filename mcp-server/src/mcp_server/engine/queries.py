@@ -17,6 +17,7 @@ from mcp_server.engine.planner import Planner
 from mcp_server.engine.results import Explanation, QueryResult
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import sources
+from mcp_server.engine.spending import Spending
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import Spooled
 from mcp_server.planning.expectations import expected
@@ -25,6 +26,7 @@ from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.relational import RelationalEngine
+from mcp_server.ports.spending import Ledger
 from mcp_server.ports.spool import Spool
 from mcp_server.ports.usage import UsageLog
 from mcp_server.sql.gate.parameters import Parameters
@@ -48,10 +50,12 @@ class QueryService:
         clock: Clock,
         limits: Limits,
         prices: Prices | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.prices = prices or Prices()
         self._schemas, self._clock, self._limits = schemas, clock, limits
         self.admission = Admission(limits, clock)
+        self.spending = Spending(clock, limits.read_units_per_hour, ledger)
         self._planner = Planner(schemas=schemas, catalog=catalog, heavy=heavy_planning, clock=clock)
         self._execution = Execution(
             planner=self._planner,
@@ -60,6 +64,7 @@ class QueryService:
             items=items,
             relational=relational,
             usage=usage,
+            spending=self.spending,
             clock=clock,
             limits=limits,
         )
