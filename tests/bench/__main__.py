@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.bench import cores, report, soak
 from tests.bench.measurement import Plan, Result, Row, measure
-from tests.bench.rows import call, planning, query, reading, redis, token
+from tests.bench.rows import call, planning, query, reading, redis, token, verification
 from tests.bench.subjects import Setting
 from tests.support.processes import REPOSITORY
 
@@ -36,6 +36,7 @@ GROUPS: tuple[tuple[tuple[str, ...], Group], ...] = (
     (query.NAMES, query.rows),
     (reading.NAMES, reading.rows),
     (planning.NAMES, planning.rows),
+    (verification.NAMES, verification.rows),
 )
 """The rows that share servers, by name, and what starts these."""
 NAMES = tuple(name for names, _group in GROUPS for name in names)

@@ -38,6 +38,7 @@ from shared_kernel.asgi import (
     Scope,
     Send,
     answer_headers,
+    body_at_once,
     header_values,
     read_body,
     send_json,
@@ -117,7 +118,7 @@ class Guard:
             raise _Refused(429, "flood", _FLOOD, [("Retry-After", str(BUSY_SECONDS))])
         _check_method(scope)
         _check_content_type(scope)
-        request = _parse(await _read_body(receive))
+        request = _parse(await _read_body(scope, receive))
         self._authorize(principal, request, presented.scheme)
         scope.setdefault("state", {}).update({PRINCIPAL_KEY: principal, MESSAGE_KEY: request.document})
 
@@ -212,10 +213,15 @@ def _check_content_type(scope: Scope) -> None:
         raise _rpc_error(415, "not_json", message.INVALID_REQUEST, text)
 
 
-async def _read_body(receive: Receive) -> bytes:
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await read_body(receive, BODY_LIMIT)
+        arrived = body_at_once(scope)
+        if arrived is None:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await read_body(receive, BODY_LIMIT)
+        if len(arrived) > BODY_LIMIT:
+            raise BodyTooLarge
+        return arrived
     except BodyTooLarge:
         text = f"The body is longer than {BODY_LIMIT} bytes"
         raise _rpc_error(413, "body_too_large", message.INVALID_REQUEST, text) from None
