@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import promql_parser
 import pytest
@@ -12,13 +12,20 @@ import yaml
 from auth_server.adapters import metrics as auth_metrics
 from mcp_server.adapters import metrics as mcp_metrics
 from mcp_server.app import engine
-from shared_kernel.metrics import Counted, Definition, Gauge, Metrics, PathNames, Timed
+from mcp_server.ports.tally import Cache, Share
+from shared_kernel.metrics import Counted, Counter, Definition, Histogram, Instrument, Metrics, PathNames, Timed
 from tests.house.test_docs import section
 from tests.support.processes import REPOSITORY
 
 MONITORING = REPOSITORY / "deploy/monitoring"
 DEFINITIONS = {"auth-server": auth_metrics.definitions, "mcp-server": mcp_metrics.definitions}
-GAUGES: dict[str, Sequence[Gauge]] = {"auth-server": (), "mcp-server": engine.gauges(lambda: 0, lambda: 0, lambda: 0)}
+INSTRUMENTS: dict[str, Sequence[Instrument]] = {
+    "auth-server": (),
+    "mcp-server": (
+        *mcp_metrics.MeteredTally().instruments,
+        *engine.gauges(lambda: 0, lambda: 0, lambda: 0, lambda: 0),
+    ),
+}
 
 
 def defined(service: str) -> Sequence[Definition]:
@@ -26,17 +33,27 @@ def defined(service: str) -> Sequence[Definition]:
     return DEFINITIONS[service](PathNames())
 
 
+def metrics(service: str) -> Sequence[Definition | Instrument]:
+    """All metrics of a service."""
+    return [*defined(service), *INSTRUMENTS[service]]
+
+
 def rows(service: str) -> list[str]:
     """What docs/metrics.md is to say of a service."""
     written = []
     for definition in defined(service):
-        suffix = "_total" if isinstance(definition, Counted) else ""
         labels = getattr(definition, "labels", {}) or ({} if definition.events else {"level": "", "event": ""})
         events = ", ".join(f"`{event}`" for event in definition.events) or "every one"
-        names = ", ".join(f"`{label}`" for label in labels)
-        written.append(f"| `{definition.name}{suffix}` | {names} | {events} | {definition.help} |")
-    written += [f"| `{gauge.name}` |  | none | {gauge.help} |" for gauge in GAUGES[service]]
+        written.append(row(definition, list(labels), events))
+    written += [row(one, getattr(one, "labels", ()), "none") for one in INSTRUMENTS[service]]
     return written
+
+
+def row(metric: Definition | Instrument, labels: Sequence[str], events: str) -> str:
+    """A metric's row in docs/metrics.md."""
+    suffix = "_total" if isinstance(metric, Counted | Counter) else ""
+    names = ", ".join(f"`{label}`" for label in labels)
+    return f"| `{metric.name}{suffix}` | {names} | {events} | {metric.help} |"
 
 
 @pytest.mark.parametrize("service", DEFINITIONS)
@@ -57,14 +74,13 @@ def exported() -> set[str]:
     """The names of all samples that either service can export."""
     names = {"process_resident_memory_bytes"}
     for service in DEFINITIONS:
-        for definition in defined(service):
-            if isinstance(definition, Counted):
-                names.add(f"{definition.name}_total")
-            elif isinstance(definition, Timed):
-                names |= {f"{definition.name}_{part}" for part in ("bucket", "sum", "count")}
+        for metric in metrics(service):
+            if isinstance(metric, Counted | Counter):
+                names.add(f"{metric.name}_total")
+            elif isinstance(metric, Timed | Histogram):
+                names |= {f"{metric.name}_{part}" for part in ("bucket", "sum", "count")}
             else:
-                names.add(definition.name)
-        names |= {gauge.name for gauge in GAUGES[service]}
+                names.add(metric.name)
     return names
 
 
@@ -72,8 +88,8 @@ def labels() -> set[str]:
     """The labels that samples can have, with those of every scrape."""
     found = {"le", "instance", "job", "level", "event"}
     for service in DEFINITIONS:
-        for definition in defined(service):
-            found |= set(getattr(definition, "labels", {}))
+        for metric in metrics(service):
+            found |= set(getattr(metric, "labels", {}))
     return found
 
 
@@ -98,6 +114,12 @@ def test_alerts_and_dashboard_ask_for_what_is_exported(expression: str) -> None:
     grouped = {name for names in re.findall(r"by \(([^)]*)\)", bare) for name in re.split(r",\s*", names)}
     matched = set(re.findall(r"([a-z_]+)(?:=~|!=|!~|=)\"", bare))
     assert grouped | matched <= labels()
+
+
+def test_the_caches_and_shares_are_documented() -> None:
+    text = section("metrics.md", "## Requests, queue and caches of mcp-server")
+    assert re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE) == list(get_args(Cache))
+    assert all(f"`{share}`" in text for share in get_args(Share))
 
 
 def test_values_of_labels_in_queries_exist() -> None:

@@ -2,6 +2,7 @@
 
 The log is the one place where everything that happens is told, with a closed set of names: what docs/logs.md lists can
 be counted, and nothing that does the work knows of metrics. Events are counted whatever level is logged, from info on.
+What is too frequent for a line, and states that are looked at when a scraper asks, are instruments of their own.
 """
 
 from bisect import bisect_left
@@ -68,7 +69,7 @@ class Counted:
 
     def started(self) -> "_Series":
         """See Definition."""
-        return _Counter(self)
+        return _EventCounter(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Timed:
 
     def started(self) -> "_Series":
         """See Definition."""
-        return _Histogram(self)
+        return _EventHistogram(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,24 @@ class Switched:
         return _Switch(self)
 
 
+class Instrument(Protocol):
+    """A metric that is not made of events."""
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+        ...
+
+    @property
+    def help(self) -> str:
+        """What it says, in one sentence."""
+        ...
+
+    def family(self) -> Metric:
+        """The metric as it is now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Gauge:
     """A value that is asked for when the metrics are."""
@@ -112,6 +131,65 @@ class Gauge:
     name: str
     help: str
     value: Callable[[], float]
+
+    def family(self) -> Metric:
+        """See Instrument."""
+        return GaugeMetricFamily(self.name, self.help, value=self.value())
+
+
+class Counter:
+    """A counter that is added to, by the values of its labels."""
+
+    def __init__(self, name: str, help: str, labels: Sequence[str] = ()) -> None:  # noqa: A002 - Prometheus's word
+        self.name, self.help, self.labels = name, help, tuple(labels)
+        self._values: dict[tuple[str, ...], float] = {} if labels else {(): 0.0}
+
+    def add(self, *values: str, amount: float = 1.0) -> None:
+        """Adds to the series with these labels, or to `other` where there are too many."""
+        if values not in self._values and len(self._values) >= MOST_SERIES:
+            values = (OTHER,) * len(values)
+        self._values[values] = self._values.get(values, 0.0) + amount
+
+    def has_room(self, *values: str) -> bool:
+        """Whether these labels have a series, or can have one."""
+        return values in self._values or len(self._values) < MOST_SERIES
+
+    def family(self) -> Metric:
+        """See Instrument."""
+        family = CounterMetricFamily(self.name, self.help, labels=self.labels)
+        for values, value in list(self._values.items()):
+            family.add_metric(values, value)
+        return family
+
+
+class Histogram:
+    """Durations in the buckets of SECONDS, by the values of its labels."""
+
+    def __init__(self, name: str, help: str, labels: Sequence[str] = ()) -> None:  # noqa: A002 - Prometheus's word
+        self.name, self.help, self.labels = name, help, tuple(labels)
+        self._counts: dict[tuple[str, ...], list[int]] = {}
+        self._sums: dict[tuple[str, ...], float] = {}
+
+    def add(self, seconds: float, *values: str) -> None:
+        """Adds a duration to the series with these labels, or to `other` where there are too many."""
+        counts = self._counts.get(values)
+        if counts is None:
+            if len(self._counts) >= MOST_SERIES:
+                values = (OTHER,) * len(values)
+            counts = self._counts.setdefault(values, [0] * (len(SECONDS) + 1))
+        counts[bisect_left(SECONDS, seconds)] += 1
+        self._sums[values] = self._sums.get(values, 0.0) + seconds
+
+    def family(self) -> Metric:
+        """See Instrument."""
+        family = HistogramMetricFamily(self.name, self.help, labels=self.labels)
+        for values, counts in list(self._counts.items()):
+            total, buckets = 0, []
+            for bound, count in zip((*map(str, SECONDS), "+Inf"), counts, strict=True):
+                total += count
+                buckets.append((bound, total))
+            family.add_metric(values, buckets, self._sums[values])
+        return family
 
 
 class PathNames:
@@ -150,7 +228,7 @@ class Metrics:
         self._series: list[_Series] = []
         self._of_all: list[_Series] = []
         self._of_event: dict[str, list[_Series]] = {}
-        self._gauges: list[Gauge] = []
+        self._instruments: list[Instrument] = []
         self._registry = CollectorRegistry()
         for definition in definitions:
             series = definition.started()
@@ -169,16 +247,16 @@ class Metrics:
         for series in self._of_event.get(event["event"], ()):
             series.take(level, event)
 
-    def add(self, gauges: Iterable[Gauge]) -> None:
-        """Adds what is no event."""
-        self._gauges += gauges
+    def add(self, instruments: Iterable[Instrument]) -> None:
+        """Adds what is not made of events."""
+        self._instruments += instruments
 
     def collect(self) -> Iterator[Metric]:
         """Every metric as it is now, for the registry."""
         for series in self._series:
             yield series.family()
-        for gauge in self._gauges:
-            yield GaugeMetricFamily(gauge.name, gauge.help, value=gauge.value())
+        for instrument in self._instruments:
+            yield instrument.family()
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus's text format 0.0.4, with those of the process."""
@@ -191,68 +269,36 @@ def _reader(label: Label) -> Callable[[Event], str]:
     return lambda event: str(event.get(label, ""))
 
 
-class _Labelled:
-    """The values of labels that are in use."""
-
-    def __init__(self, labels: Mapping[str, Label]) -> None:
-        self.names = tuple(labels)
-        self._read = tuple(map(_reader, labels.values()))
-        self._other = (OTHER,) * len(labels)
-
-    def values(self, event: Event, used: Mapping[tuple[str, ...], Any]) -> tuple[str, ...]:
-        """The labels of an event, or `other` for all of them where there are too many series already."""
-        values = tuple([read(event) for read in self._read])
-        return values if values in used or len(used) < MOST_SERIES else self._other
-
-
-class _Counter:
+class _EventCounter:
     def __init__(self, definition: Counted) -> None:
-        self._definition = definition
-        self._labels = _Labelled(definition.labels) if definition.events else None
-        self._values: dict[tuple[str, ...], float] = {} if definition.labels or not definition.events else {(): 0.0}
+        labels = definition.labels if definition.events else ("level", "event")
+        self._counter = Counter(definition.name, definition.help, tuple(labels))
+        self._of_all, self._amount = not definition.events, definition.amount
+        self._read = tuple(map(_reader, definition.labels.values()))
 
     def take(self, level: str, event: Event) -> None:
-        if self._labels is None:
-            values: tuple[str, ...] = (level, event["event"])
-            if values not in self._values and len(self._values) >= MOST_SERIES:
-                values = (level, OTHER)
+        if self._of_all:
+            name = event["event"]
+            values: tuple[str, ...] = (level, name if self._counter.has_room(level, name) else OTHER)
         else:
-            values = self._labels.values(event, self._values)
-        amount = 1.0 if self._definition.amount is None else float(event.get(self._definition.amount, 0))
-        self._values[values] = self._values.get(values, 0.0) + amount
+            values = tuple([read(event) for read in self._read])
+        self._counter.add(*values, amount=1.0 if self._amount is None else float(event.get(self._amount, 0)))
 
     def family(self) -> Metric:
-        names = ("level", "event") if self._labels is None else self._labels.names
-        family = CounterMetricFamily(self._definition.name, self._definition.help, labels=names)
-        for values, value in list(self._values.items()):
-            family.add_metric(values, value)
-        return family
+        return self._counter.family()
 
 
-class _Histogram:
+class _EventHistogram:
     def __init__(self, definition: Timed) -> None:
-        self._definition, self._labels = definition, _Labelled(definition.labels)
-        self._counts: dict[tuple[str, ...], list[int]] = {}
-        self._sums: dict[tuple[str, ...], float] = {}
+        self._histogram = Histogram(definition.name, definition.help, tuple(definition.labels))
+        self._milliseconds = definition.milliseconds
+        self._read = tuple(map(_reader, definition.labels.values()))
 
     def take(self, _level: str, event: Event) -> None:
-        values = self._labels.values(event, self._counts)
-        seconds = event[self._definition.milliseconds] / 1000
-        counts = self._counts.get(values)
-        if counts is None:
-            counts = self._counts[values] = [0] * (len(SECONDS) + 1)
-        counts[bisect_left(SECONDS, seconds)] += 1
-        self._sums[values] = self._sums.get(values, 0.0) + seconds
+        self._histogram.add(event[self._milliseconds] / 1000, *[read(event) for read in self._read])
 
     def family(self) -> Metric:
-        family = HistogramMetricFamily(self._definition.name, self._definition.help, labels=self._labels.names)
-        for values, counts in list(self._counts.items()):
-            total, buckets = 0, []
-            for bound, count in zip((*map(str, SECONDS), "+Inf"), counts, strict=True):
-                total += count
-                buckets.append((bound, total))
-            family.add_metric(values, buckets, self._sums[values])
-        return family
+        return self._histogram.family()
 
 
 class _Switch:

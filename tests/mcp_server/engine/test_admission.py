@@ -10,6 +10,7 @@ import anyio.lowlevel
 import pytest
 from anyio.abc import TaskGroup
 
+from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.engine.admission import Admission
@@ -17,6 +18,7 @@ from mcp_server.engine.limits import Limits
 from mcp_server.engine.messages import BUSY_SECONDS
 from shared_kernel.clock import Clock, SystemClock
 from tests.support.clock import SettableClock
+from tests.support.metrics import tallied
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +35,7 @@ class House:
 
     admission: Admission
     tasks: TaskGroup
+    tally: MeteredTally
     entered: list[str] = field(default_factory=list)
     refused: list[Failure] = field(default_factory=list)
     _ends: list[tuple[str, anyio.Event, anyio.Event]] = field(default_factory=list)
@@ -75,7 +78,8 @@ class House:
 async def house(clock: Clock | None = None, **limits: Any) -> AsyncGenerator[House]:
     bounds = {"queries": 4, "queries_per_tenant": 3, "queries_per_principal": 2, "queue_seconds": 60.0}
     async with anyio.create_task_group() as tasks:
-        yield House(Admission(Limits(**{**bounds, "deadline_seconds": 60.0, **limits}), clock or SystemClock()), tasks)
+        tally, all_limits = MeteredTally(), Limits(**{**bounds, "deadline_seconds": 60.0, **limits})
+        yield House(Admission(all_limits, clock or SystemClock(), tally), tasks, tally)
         tasks.cancel_scope.cancel()
 
 
@@ -178,3 +182,39 @@ async def test_who_asks_on_and_on_without_waiting_floods_until_the_time_is_over(
         assert not made.admission.floods(caller("acme/hog"))
         await made.start("acme/hog")
         assert not made.admission.floods(caller("acme/hog"))
+
+
+async def test_the_time_until_a_query_runs_is_counted() -> None:
+    clock = SettableClock()
+    async with house(clock) as made:
+        await made.start(*["acme/a"] * 4)
+        clock.time += 3
+        await made.end("acme/a")
+        clock.time += 4
+        await made.end("acme/a")
+        assert tallied(made.tally, "mcp_queue_wait_seconds_count") == 4
+        assert tallied(made.tally, "mcp_queue_wait_seconds_bucket", le="0.001") == 2
+        assert tallied(made.tally, "mcp_queue_wait_seconds_sum") == 3 + 7
+
+
+async def test_refusals_are_counted_by_whose_share_was_used_up() -> None:
+    async with house(queue_seconds=0.0) as made:
+        await made.start("acme/a", "acme/a", "acme/a")
+        await made.start("acme/b", "acme/c", "acme/d")
+        await made.start("globex/x", "initech/y")
+        await made.refusals(4)
+        assert tallied(made.tally, "mcp_queue_wait_seconds_count") == len(made.entered) == 4
+        for share, count in (("principal", 1), ("tenant", 2), ("server", 1)):
+            assert tallied(made.tally, "mcp_queries_refused_total", share=share) == count, share
+
+
+async def test_a_caller_who_gives_up_waiting_is_neither_admitted_nor_refused() -> None:
+    async with house(queries=1) as made:
+        await made.start("acme/a")
+        with anyio.CancelScope() as gone:
+            async with anyio.create_task_group() as waiting:
+                waiting.start_soon(made._query, "acme/a")
+                await anyio.wait_all_tasks_blocked()
+                gone.cancel()
+        assert tallied(made.tally, "mcp_queue_wait_seconds_count") == 1
+        assert tallied(made.tally, "mcp_queries_refused_total") == 0

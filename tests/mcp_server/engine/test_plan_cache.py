@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.engine.bounded import Bounded
@@ -16,6 +17,7 @@ from mcp_server.engine.planner import Planner
 from mcp_server.sql.gate import parse as gate
 from tests.mcp_server.doubles.planning import InProcessPlanning
 from tests.mcp_server.engine.conftest import ANN, EVE, Service, only_doubles
+from tests.support.metrics import lookups
 
 pytestmark = pytest.mark.anyio
 
@@ -312,3 +314,23 @@ def test_a_cache_keeps_what_was_asked_for_last_within_its_bounds() -> None:
     for number in range(20):
         heavy.put(number, "", 10)
     assert (len(heavy), heavy.weight) == (8, 80)
+
+
+@only_doubles
+async def test_lookups_are_counted(things: Service) -> None:
+    """A statement whose values come and go is looked for once per call, with slots or without."""
+    tally = MeteredTally()
+    planner = Planner(
+        schemas=things.schemas, catalog=things.catalog, heavy=InProcessPlanning(), clock=things.clock, tally=tally
+    )
+    expected = [
+        ("SELECT pk FROM things", None, (0, 1)),
+        ("SELECT pk FROM things", None, (1, 1)),
+        ("SELECT text FROM things WHERE pk = ?", ["p"], (1, 2)),
+        ("SELECT text FROM things WHERE pk = ?", ["q"], (1, 3)),  # its slots are found, and a plan made with them
+        ("SELECT text FROM things WHERE pk = ?", ["r"], (2, 3)),
+        ("SELECT absent FROM things", None, (2, 4)),
+    ]
+    for sql, values, counted in expected:
+        await planned(planner, things, sql, values)
+        assert lookups(tally, "plans") == counted, sql

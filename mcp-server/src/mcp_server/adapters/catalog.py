@@ -26,6 +26,7 @@ from mcp_server.adapters.partition_sizes import with_partition_sizes
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.schema import AttributeType, Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
+from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
 
 SEGMENTS = 8
@@ -70,11 +71,11 @@ class DynamoDbCatalog:
         *,
         stale_after_seconds: int = 300,
         load_seconds: float = LOAD_SECONDS,
+        tally: Tally = UNTALLIED,
     ) -> None:
         self.stale_after_seconds = stale_after_seconds
         self._load_seconds = load_seconds
-        self._clients = clients
-        self._clock = clock
+        self._clients, self._clock, self._tally = clients, clock, tally
         self._known: dict[_Key, _Known] = {}
         self._loading: dict[_Key, asyncio.Task[Any]] = {}
         self._learnt: dict[_Key, dict[str, Column]] = {}
@@ -174,7 +175,10 @@ class DynamoDbCatalog:
     ) -> tuple[Any, float, bool]:
         """What is known under a key, when it was loaded, and whether that was now. Only what exists is remembered."""
         known = self._known.get(key)
-        if known is not None and (refresh == "skip" or (refresh == "if_stale" and not self._stale(known))):
+        hit = known is not None and (refresh == "skip" or (refresh == "if_stale" and not self._stale(known)))
+        if refresh != "force":  # which does not ask what is known
+            self._tally.cache_asked("tables", hit=hit)
+        if known is not None and hit:
             return known.value, known.at, False
         task = self._loading.get(key)
         if task is None:

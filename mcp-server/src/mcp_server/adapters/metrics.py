@@ -1,8 +1,23 @@
-"""What mcp-server counts of the events that docs/logs.md lists; docs/metrics.md says what each metric is."""
+"""What mcp-server counts: events that docs/logs.md lists, and what is too frequent for that (ports/tally.py).
+
+docs/metrics.md says what each metric is.
+"""
 
 from collections.abc import Sequence
+from typing import get_args
 
-from shared_kernel.metrics import Counted, Definition, PathNames, Switched, Timed, method
+from mcp_server.ports.tally import Cache, Share
+from shared_kernel.metrics import (
+    Counted,
+    Counter,
+    Definition,
+    Histogram,
+    Instrument,
+    PathNames,
+    Switched,
+    Timed,
+    method,
+)
 
 
 def definitions(paths: PathNames) -> Sequence[Definition]:
@@ -43,6 +58,7 @@ def definitions(paths: PathNames) -> Sequence[Definition]:
             ["dynamodb_refused", "dynamodb_unavailable", "dynamodb_too_slow", "role_not_assumed"],
             {"outcome": "event"},
         ),
+        Counted("mcp_duckdb_children_started", "Query processes that started.", ["duckdb_child_started"]),
         Counted("mcp_duckdb_children_ended", "Query processes that ended.", ["duckdb_child_ended"], _REASON),
         Counted("mcp_planning_children_lost", "Planning processes that ended unasked.", ["planning_child_lost"]),
         Counted("mcp_jwks_failures", "Fetches of the issuer's keys that failed.", ["jwks_fetch_failed"]),
@@ -60,3 +76,75 @@ def definitions(paths: PathNames) -> Sequence[Definition]:
 
 _STATEMENT = ["statement_ran"]
 _REASON = {"reason": "reason"}
+
+
+class MeteredTally:
+    """See Tally. For one thread, the event loop's."""
+
+    def __init__(self) -> None:
+        self._sent = Counter(
+            "mcp_dynamodb_requests", "Requests sent to DynamoDB, repeated ones included.", ("operation",)
+        )
+        self._answered = Histogram(
+            "mcp_dynamodb_request_seconds", "Time from a request to DynamoDB to the end of its answer.", ("operation",)
+        )
+        self._throttled = Counter("mcp_dynamodb_throttles", "Requests that DynamoDB refused for want of capacity.")
+        self._cut = Counter("mcp_dynamodb_batches_cut", "Answers of DynamoDB that left out keys of a batch.")
+        self._admitted = Histogram("mcp_queue_wait_seconds", "Time that a query waited for its turn before it ran.")
+        self._refused = Counter(
+            "mcp_queries_refused", "Queries that did not get a turn, by whose share was used up.", ("share",)
+        )
+        self._lent = Histogram("mcp_duckdb_child_wait_seconds", "Time that a statement waited for a query process.")
+        self._asked = Counter("mcp_cache_lookups", "Lookups in a cache.", ("cache", "result"))
+        # There with 0 from the start: a rate misses the step from nothing to 1.
+        for share in get_args(Share):
+            self._refused.add(share, amount=0)
+        for cache in get_args(Cache):
+            for result in ("hit", "miss"):
+                self._asked.add(cache, result, amount=0)
+
+    @property
+    def instruments(self) -> Sequence[Instrument]:
+        """What it counts in."""
+        return (
+            self._sent,
+            self._answered,
+            self._throttled,
+            self._cut,
+            self._admitted,
+            self._refused,
+            self._lent,
+            self._asked,
+        )
+
+    def request_sent(self, operation: str) -> None:
+        """See Tally."""
+        self._sent.add(operation)
+
+    def request_answered(self, operation: str, seconds: float) -> None:
+        """See Tally."""
+        self._answered.add(seconds, operation)
+
+    def request_throttled(self) -> None:
+        """See Tally."""
+        self._throttled.add()
+
+    def batch_cut(self) -> None:
+        """See Tally."""
+        self._cut.add()
+
+    def query_admitted(self, waited_seconds: float) -> None:
+        """See Tally."""
+        self._admitted.add(waited_seconds)
+
+    def query_refused(self, share: Share) -> None:
+        """See Tally."""
+        self._refused.add(share)
+
+    def child_lent(self, waited_seconds: float) -> None:
+        """See Tally."""
+        self._lent.add(waited_seconds)
+
+    def cache_asked(self, cache: Cache, *, hit: bool) -> None:
+        """See Tally."""
+        self._asked.add(cache, "hit" if hit else "miss")

@@ -32,6 +32,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.usage import UsageService
 from mcp_server.ports.relational import EvaluationLost, RelationalEngine
 from mcp_server.ports.spool import Spool
+from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.settings import Settings
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
@@ -88,13 +89,15 @@ class Engine:
     gauges: Sequence[Gauge]
 
 
-def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: SharedRedis | None = None) -> Engine:
+def create_engine(
+    settings: Settings, clock: Clock, entropy: Entropy, redis: SharedRedis | None = None, tally: Tally = UNTALLIED
+) -> Engine:
     """The engine over its adapters, without HTTP in front; results wait in `redis`, or here. Raises CannotStart."""
     configuration, limits = read_files(settings), _limits(settings)
-    clients = DynamoDbClients(configuration.schemas.schemas)
-    catalog = DynamoDbCatalog(clients, clock)
+    clients = DynamoDbClients(configuration.schemas.schemas, tally)
+    catalog = DynamoDbCatalog(clients, clock, tally=tally)
     heavy_planning = PlanningProcesses(seconds=limits.planning_seconds)
-    relational = DuckDbSandbox(children=limits.queries)
+    relational = DuckDbSandbox(children=limits.queries, tally=tally)
     spool: Spool
     records: UsageInMemory | UsageInRedis
     if redis is None:
@@ -120,6 +123,7 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: Sha
         limits=limits,
         prices=prices,
         ledger=LedgerInRedis(redis, clock, entropy) if redis is not None else None,
+        tally=tally,
     )
     usage = UsageService(records=records, schemas=schemas, prices=prices, clock=clock)
     warm = anyio.Event()
@@ -137,7 +141,12 @@ def create_engine(settings: Settings, clock: Clock, entropy: Entropy, redis: Sha
             background.cancel_scope.cancel()
 
     admission = queries.admission
-    observed = gauges(lambda: admission.running, lambda: admission.waiting, lambda: len(relational.process_ids()))
+    observed = gauges(
+        lambda: admission.running,
+        lambda: admission.waiting,
+        lambda: len(relational.process_ids()),
+        lambda: relational.busy,
+    )
     return Engine(configuration, browsing, queries, usage, limits, running, warm.is_set, observed)
 
 
@@ -153,13 +162,14 @@ def shared_redis(url: str) -> SharedRedis | None:
 
 
 def gauges(
-    running: Callable[[], float], waiting: Callable[[], float], children: Callable[[], float]
+    running: Callable[[], float], waiting: Callable[[], float], children: Callable[[], float], busy: Callable[[], float]
 ) -> Sequence[Gauge]:
-    """The metrics that are no events."""
+    """The metrics that are looked at when they are asked for."""
     return (
         Gauge("mcp_queries_running", "Queries that are running.", running),
         Gauge("mcp_queries_waiting", "Queries that wait for their turn.", waiting),
         Gauge("mcp_duckdb_children", "Query processes that live.", children),
+        Gauge("mcp_duckdb_children_busy", "Query processes that a statement has.", busy),
     )
 
 

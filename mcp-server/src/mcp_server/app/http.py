@@ -16,6 +16,7 @@ from mcp_server.domain.principal import Principal
 from mcp_server.ports.keys import KeySet
 from mcp_server.ports.revocations import Revocations
 from mcp_server.ports.single_use import SingleUse
+from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.settings import Settings
 from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.server import Surface
@@ -60,6 +61,7 @@ def http_app(
     floods: Callable[[Principal], bool] = lambda _principal: False,
     clock: Clock,
     entropy: Entropy,
+    tally: Tally = UNTALLIED,
     metering: Metering | None = None,
     tracing: Tracing | None = None,
 ) -> App:
@@ -74,6 +76,7 @@ def http_app(
             audience=settings.resource,
             clock=clock,
             others=others,
+            tally=tally,
         ),
         proofs=ProofVerifier(
             resource=settings.resource,

@@ -11,13 +11,14 @@ import structlog
 import uvloop
 
 from mcp_server.adapters.jwks import OtherIssuersKeys, PublishedKeys
-from mcp_server.adapters.metrics import definitions
+from mcp_server.adapters.metrics import MeteredTally, definitions
 from mcp_server.adapters.redis_store.single_use import SingleUseInRedis
 from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.app.engine import CannotStart, Engine, create_engine, shared_redis
 from mcp_server.app.http import http_app
 from mcp_server.ports.single_use import SingleUse
+from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.settings import Settings
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.prompts.explore_data import explore_data
@@ -54,7 +55,11 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
     """The whole service as one ASGI application, whose lifespan runs all that it needs. Raises CannotStart."""
     clock, entropy = SystemClock(), SystemEntropy()
     redis = shared_redis(settings.store_url)
-    engine = create_engine(settings, clock, entropy, redis)
+    tally: Tally = UNTALLIED
+    if metering is not None:
+        tally = metered = MeteredTally()
+        metering.metrics.add(metered.instruments)
+    engine = create_engine(settings, clock, entropy, redis, tally)
     configuration = engine.configuration
     if metering is not None:
         metering.metrics.add(engine.gauges)
@@ -108,6 +113,7 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
         floods=engine.queries.admission.floods,
         clock=clock,
         entropy=entropy,
+        tally=tally,
         metering=metering,
         tracing=tracing,
     )

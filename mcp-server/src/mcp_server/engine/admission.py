@@ -15,6 +15,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.limits import Limits
+from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
 
 _Queue = TypeVar("_Queue")
@@ -39,8 +40,8 @@ class _Refusals:
 class Admission:
     """Admits queries within the shares that the limits name."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
-        self._limits, self._clock = limits, clock
+    def __init__(self, limits: Limits, clock: Clock, tally: Tally = UNTALLIED) -> None:
+        self._limits, self._clock, self._tally = limits, clock, tally
         self._refusals: dict[tuple[str, str], _Refusals] = {}
         self._running = 0
         self._running_of: Counter[str | tuple[str, str]] = Counter()
@@ -83,10 +84,11 @@ class Admission:
         own = self._waiting.get(tenant, {}).get(subject, ())
         if not own and self._has_room(tenant, subject):
             self._take(tenant, subject)
+            self._tally.query_admitted(0.0)
             return
         if len(own) >= self._limits.waiting_per_principal or self.waiting >= self._limits.waiting:
             raise self._busy(tenant, subject)
-        waiter = _Waiter()
+        waiter, began = _Waiter(), self._clock.monotonic()
         self._waiting.setdefault(tenant, {}).setdefault(subject, deque()).append(waiter)
         try:
             with anyio.move_on_after(self._limits.queue_seconds):
@@ -101,6 +103,7 @@ class Admission:
                 self._forget(tenant, subject, waiter)
         if not waiter.turn.is_set():
             raise self._busy(tenant, subject)
+        self._tally.query_admitted(self._clock.monotonic() - began)
 
     def _serve(self) -> None:
         """Admits waiting queries, in turns, while there is room."""
@@ -164,9 +167,12 @@ class Admission:
         self._refusals[tenant, subject] = lately
         own = self._running_of[tenant, subject]
         if own >= self._limits.queries_per_principal:
+            self._tally.query_refused("principal")
             return messages.busy(f"{own} of your queries are running already")
         if self._running_of[tenant] >= self._limits.queries_per_tenant:
+            self._tally.query_refused("tenant")
             return messages.busy(f"{self._running_of[tenant]} queries of your tenant are running already")
+        self._tally.query_refused("server")
         return messages.busy("The server is running as many queries as it can")
 
 

@@ -9,15 +9,18 @@ from mcp_server.engine.results import QueryResult, Statistics, StopReason
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import CursorState, Reading, Spooled
 from mcp_server.ports.spool import Spool, SpoolUnavailable
+from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
 
 
 class Pages:
     """Makes pages and the cursors between them. A cursor only works for its principal and its query."""
 
-    def __init__(self, *, spool: Spool, cursor_key: bytes, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self, *, spool: Spool, cursor_key: bytes, clock: Clock, limits: Limits, tally: Tally = UNTALLIED
+    ) -> None:
         self._spool, self._cursor_key = spool, cursor_key
-        self._clock, self._limits = clock, limits
+        self._clock, self._limits, self._tally = clock, limits, tally
 
     async def first(
         self, principal: Principal, run: Run, *, started_at: float, query_digest: str, max_rows: int
@@ -91,6 +94,7 @@ class Pages:
             part = await self._spool.get(principal, place.spool_id, place.offset, max_rows)
         except SpoolUnavailable:
             raise messages.spool_unavailable() from None
+        self._tally.cache_asked("results", hit=part is not None)
         if part is None:
             raise messages.not_kept()
         result = part.result

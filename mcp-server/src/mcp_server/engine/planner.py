@@ -17,6 +17,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import denied, find_tables
 from mcp_server.ports.catalog import Catalog, Refresh
 from mcp_server.ports.planning import HeavyPlanning
+from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.binding.weight import MAX_WEIGHT, weight
 from mcp_server.sql.gate.parameters import Parameters
@@ -73,8 +74,11 @@ class Parsed:
 class Planner:
     """Plans statements for principals: light ones in a thread, heavy ones where their planning can be ended."""
 
-    def __init__(self, *, schemas: Schemas, catalog: Catalog, heavy: HeavyPlanning, clock: Clock) -> None:
+    def __init__(
+        self, *, schemas: Schemas, catalog: Catalog, heavy: HeavyPlanning, clock: Clock, tally: Tally = UNTALLIED
+    ) -> None:
         self._schemas, self._catalog, self._heavy, self._clock = schemas, catalog, heavy, clock
+        self._tally = tally
         self._cache = PlanCache()
 
     async def parse(self, sql: str, parameters: Parameters) -> Parsed:
@@ -169,6 +173,7 @@ class Planner:
             return await self._planned(parsed, schema_name, tables, consistent=consistent)
         question = asked(key, schema_name, tables, consistent=consistent)
         known = self._cache.plan(question, tables)
+        self._tally.cache_asked("plans", hit=isinstance(known, Plan))
         if isinstance(known, Plan):
             return known
         plan = await self._planned(parsed, schema_name, tables, consistent=consistent)
@@ -178,10 +183,11 @@ class Planner:
     async def _filled(self, parsed: Parsed, question: Asked, tables: Mapping[TableName, Table]) -> Plan | None:
         """The plan with the values in its slots; None where the plan depends on them."""
         known = self._cache.plan(question, tables)
+        if isinstance(known, Unslotted):  # it is looked for with its values instead
+            return None
+        self._tally.cache_asked("plans", hit=isinstance(known, Template))
         if isinstance(known, Template):
             return known.filled(by_name(parsed.parameters))
-        if isinstance(known, Unslotted):
-            return None
         plan = await self._planned(parsed, question.schema, tables, consistent=question.consistent)
         template = await self._template(parsed, plan, question, tables)
         self._cache.keep_plan(question, tables, template or Unslotted(), 2 * len(plan.query.statement))

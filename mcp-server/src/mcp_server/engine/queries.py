@@ -28,6 +28,7 @@ from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.relational import RelationalEngine
 from mcp_server.ports.spending import Ledger
 from mcp_server.ports.spool import Spool
+from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.ports.usage import UsageLog
 from mcp_server.sql.gate.parameters import Parameters
 from shared_kernel.clock import Clock
@@ -51,12 +52,13 @@ class QueryService:
         limits: Limits,
         prices: Prices | None = None,
         ledger: Ledger | None = None,
+        tally: Tally = UNTALLIED,
     ) -> None:
         self.prices = prices or Prices()
         self._schemas, self._clock, self._limits = schemas, clock, limits
-        self.admission = Admission(limits, clock)
+        self.admission = Admission(limits, clock, tally)
         self.spending = Spending(clock, limits.read_units_per_hour, ledger)
-        self._planner = Planner(schemas=schemas, catalog=catalog, heavy=heavy_planning, clock=clock)
+        self._planner = Planner(schemas=schemas, catalog=catalog, heavy=heavy_planning, clock=clock, tally=tally)
         self._execution = Execution(
             planner=self._planner,
             schemas=schemas,
@@ -68,7 +70,7 @@ class QueryService:
             clock=clock,
             limits=limits,
         )
-        self._pages = Pages(spool=spool, cursor_key=cursor_key, clock=clock, limits=limits)
+        self._pages = Pages(spool=spool, cursor_key=cursor_key, clock=clock, limits=limits, tally=tally)
 
     async def run_sql(
         self,

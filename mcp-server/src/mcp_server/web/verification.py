@@ -9,6 +9,7 @@ from joserfc.jwk import ECKey
 
 from mcp_server.ports.keys import KeySet, VerificationKey
 from mcp_server.ports.revocations import Revocations
+from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.web.other_issuers import OtherIssuersTokens, unverified_issuer
 from shared_kernel import access_token
 from shared_kernel.access_token import CLOCK_SKEW, AccessToken, Refusal, TokenRefused
@@ -40,8 +41,9 @@ class TokenVerifier:
         clock: Clock,
         others: Sequence[OtherIssuersTokens] = (),
         capacity: int = 10_000,
+        tally: Tally = UNTALLIED,
     ) -> None:
-        self._keys, self._revocations, self._clock = keys, revocations, clock
+        self._keys, self._revocations, self._clock, self._tally = keys, revocations, clock, tally
         self._issuer, self._audience, self._capacity = issuer, audience, capacity
         self._others = {other.rules.issuer: other for other in others}
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
@@ -65,7 +67,9 @@ class TokenVerifier:
             self._verified.pop(digest, None)
             raise TokenRefused(Refusal.UNKNOWN_KEY)
         now = self._clock.now()
-        if remembered is not None and remembered.key is key:
+        hit = remembered is not None and remembered.key is key
+        self._tally.cache_asked("tokens", hit=hit)
+        if remembered is not None and hit:
             claims = remembered.claims
             if now >= claims.expires_at + CLOCK_SKEW:
                 self._verified.pop(digest, None)

@@ -1,6 +1,7 @@
 """A pool of children: started ahead, lent to one statement at a time, replaced when they are worn out or lost."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
@@ -11,6 +12,7 @@ import structlog
 
 from mcp_server.adapters.duckdb import errors as duckdb_errors
 from mcp_server.adapters.duckdb.child import Child, ChildEnd, ChildLost, ChildSettings
+from mcp_server.ports.tally import UNTALLIED, Tally
 
 _log = structlog.get_logger(__name__)
 
@@ -25,13 +27,22 @@ class ChildPool:
     made fit again. Who runs next, and how many may wait, is decided before anybody comes here.
     """
 
-    def __init__(self, size: int, *, wait_seconds: float, statements_per_child: int, settings: ChildSettings) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        wait_seconds: float,
+        statements_per_child: int,
+        settings: ChildSettings,
+        tally: Tally = UNTALLIED,
+    ) -> None:
         self.size = size
         self._wait_seconds = wait_seconds
         self._statements_per_child = statements_per_child
-        self._settings = settings
+        self._settings, self._tally = settings, tally
         self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
         self._children: set[Child] = set()
+        self._lent: set[Child] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._endings: set[asyncio.Task[ChildEnd]] = set()
         self._losses = 0
@@ -58,15 +69,23 @@ class ChildPool:
         """The children's process ids, for diagnosis."""
         return [child.pid for child in self._children]
 
+    @property
+    def busy(self) -> int:
+        """How many children are lent."""
+        return len(self._lent)
+
     async def acquire(self) -> Child:
         """A child that awaits a statement; give it back with one of the other verbs.
 
         Raises Failure (busy) when none comes free within `wait_seconds`.
         """
+        began = time.monotonic()
         with anyio.move_on_after(self._wait_seconds):
             while not self._closed:
                 child = await self._idle.get()
                 if await self._lives(child):
+                    self._lent.add(child)
+                    self._tally.child_lent(time.monotonic() - began)
                     return child
                 self.replace(child, "lost")
         raise duckdb_errors.busy()
@@ -93,6 +112,7 @@ class ChildPool:
 
     def release(self, child: Child) -> None:
         """Takes back a child whose statement has ended, or was never sent."""
+        self._lent.discard(child)
         if child.clean:
             self._idle.put_nowait(child)
         else:
@@ -100,10 +120,12 @@ class ChildPool:
 
     def abandon(self, child: Child) -> None:
         """Takes back a child whose statement nobody waits for any more, and ends that statement."""
+        self._lent.discard(child)
         self._in_background(self._recover(child, running=True))
 
     def replace(self, child: Child, reason: str) -> None:
         """Takes back a child that must not be used again."""
+        self._lent.discard(child)
         if reason == "lost":
             self._losses += 1
         self._in_background(self._replace(child, reason))
@@ -172,6 +194,7 @@ class ChildPool:
                 except (ChildLost, TimeoutError):
                     await self._end(child, "not_started")
                 else:
+                    _log.info("duckdb_child_started", pid=child.pid)
                     self._idle.put_nowait(child)
                     return
             await asyncio.sleep(pause)

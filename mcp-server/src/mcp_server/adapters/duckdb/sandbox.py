@@ -15,6 +15,7 @@ from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.protocol import MAX_INPUTS
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.ports.relational import EvaluationLost, Input, Result
+from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.spans import span
 
 CHILDREN = 6
@@ -36,12 +37,14 @@ class DuckDbSandbox:
         wait_seconds: float = WAIT_SECONDS,
         statements_per_child: int = STATEMENTS_PER_CHILD,
         settings: ChildSettings | None = None,
+        tally: Tally = UNTALLIED,
     ) -> None:
         self._pool = ChildPool(
             children,
             wait_seconds=wait_seconds,
             statements_per_child=statements_per_child,
             settings=settings or ChildSettings(),
+            tally=tally,
         )
 
     async def __aenter__(self) -> Self:
@@ -56,6 +59,11 @@ class DuckDbSandbox:
     def process_ids(self) -> list[int]:
         """The children's process ids, for diagnosis."""
         return self._pool.process_ids()
+
+    @property
+    def busy(self) -> int:
+        """How many children a statement has."""
+        return self._pool.busy
 
     async def run(self, statement: str, inputs: Sequence[Input], *, row_limit: int, byte_limit: int) -> Result:
         """See RelationalEngine.run."""

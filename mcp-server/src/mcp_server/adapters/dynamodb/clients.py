@@ -18,8 +18,10 @@ from mcp_server.adapters.decoding.attribute_values import MalformedValue, binary
 from mcp_server.adapters.dynamodb.pace import THROTTLING, Throttled, leave_throttling_to_pace
 from mcp_server.adapters.dynamodb.responses import ATTEMPTS, ParserFactory, UnreadableResponse
 from mcp_server.adapters.dynamodb.roles import OPERATION, credentials_of
+from mcp_server.adapters.dynamodb.tallying import tally_requests
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Role, Schema
+from mcp_server.ports.tally import UNTALLIED, Tally
 
 _log = structlog.get_logger(__name__)
 
@@ -64,9 +66,10 @@ class DynamoDbClients:
     role are lent by STS (`roles`).
     """
 
-    def __init__(self, schemas: tuple[Schema, ...]) -> None:
+    def __init__(self, schemas: tuple[Schema, ...], tally: Tally = UNTALLIED) -> None:
         self._places = {_place(schema) for schema in schemas if schema.active}
         self._clients: dict[_Place, Any] = {}
+        self._tally = tally
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -91,6 +94,7 @@ class DynamoDbClients:
             client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
             entered = await self._stack.enter_async_context(client)
             entered.meta.events.register_first("needs-retry.dynamodb", leave_throttling_to_pace)
+            tally_requests(entered.meta.events, self._tally)
             self._clients[region, endpoint_url, role] = entered
         return self
 
