@@ -29,9 +29,7 @@ def tallied(tally: MeteredTally, name: str, **labels: str) -> float:
 
 def lookups(tally: MeteredTally, cache: str) -> tuple[float, float]:
     """The hits and the misses of a cache."""
-    hits, misses = (
-        tallied(tally, "mcp_cache_lookups_total", cache=cache, result=result) for result in ("hit", "miss")
-    )
+    hits, misses = (tallied(tally, "mcp_cache_lookups_total", cache=cache, result=result) for result in ("hit", "miss"))
     return hits, misses
 
 

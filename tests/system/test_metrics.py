@@ -1,20 +1,23 @@
 """Both services count what happens, for whoever holds the operator's token, and tell nothing secret by it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import anyio.to_thread
 import httpx2
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.demo_data import DemoTables
+from tests.support.dynamodb_faults import THROTTLED, faulty
 from tests.support.mcp_wire import ERAS, Wire
-from tests.support.services import Addresses, AuthServer, McpServer, auth_serving, mcp_serving
+from tests.support.metrics import Labels, growth, summed
+from tests.support.processes import wait_for
+from tests.support.services import Addresses, AuthServer, McpServer, auth_serving, mcp_replica, mcp_serving
 
 pytestmark = pytest.mark.slow
 
 TOKEN = "scrape-me-with-this-token"
-Labels = Mapping[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +63,26 @@ def scraped(origin: str) -> str:
 
 def value(origin: str, name: str, labels: Labels) -> float:
     """A sample; 0 where there is none yet."""
-    found = [
-        sample.value
-        for family in text_string_to_metric_families(scraped(origin))
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    ]
-    return sum(found)
+    return summed(scraped(origin), name, labels)
+
+
+Watched = Sequence[tuple[str, Labels]]
+
+
+def values(origin: str, watched: Watched) -> list[float]:
+    """Several samples, of one scrape."""
+    text = scraped(origin)
+    return [summed(text, name, labels) for name, labels in watched]
+
+
+def requests(operation: str) -> tuple[str, Labels]:
+    """The counter of requests of an operation."""
+    return "mcp_dynamodb_requests_total", {"operation": operation}
+
+
+def lookups(cache: str, result: str) -> tuple[str, Labels]:
+    """The counter of a cache's hits or misses."""
+    return "mcp_cache_lookups_total", {"cache": cache, "result": result}
 
 
 def test_auth_server_counts_what_it_does_not_log(metered_auth: AuthServer) -> None:
@@ -118,6 +134,81 @@ def test_mcp_server_counts_calls_and_what_they_read(metered_auth: AuthServer, me
     text = scraped(origin)
     for secret in (token, "secretword", "r_name", "region", "AFRICA"):
         assert secret not in text
+
+
+def test_mcp_server_counts_each_step_of_a_query(metered_auth: AuthServer, metered_mcp: McpServer) -> None:
+    """To the last request: of the first query of a table, the same again, and one that a query process evaluates."""
+    origin = metered_mcp.origin
+    wire = Wire(metered_mcp.resource, metered_auth.token(), ERAS[0])
+    watched: Watched = (
+        requests("DescribeTable"),
+        requests("Scan"),
+        requests("BatchGetItem"),
+        requests("Query"),
+        ("mcp_dynamodb_requests_total", {}),
+        ("mcp_dynamodb_request_seconds_count", {}),
+        ("mcp_queue_wait_seconds_bucket", {"le": "0.001"}),
+        ("mcp_queue_wait_seconds_count", {}),
+        ("mcp_duckdb_child_wait_seconds_count", {}),
+        *(lookups(cache, result) for cache in ("tokens", "tables", "plans") for result in ("hit", "miss")),
+    )
+    point_read = "select n_name from nation where n_nationkey = 7"
+    expected = (
+        (point_read, [1, 8, 1, 0, 10, 10, 1, 1, 0, 0, 1, 0, 1, 0, 1]),
+        (point_read, [0, 0, 1, 0, 1, 1, 1, 1, 0, 1, 0, 1, 0, 1, 0]),
+        ("select n_regionkey, count(*) from nation group by 1", [0, 1, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, 1]),
+    )
+    for sql, counted in expected:
+        before = values(origin, watched)
+        wire.call("run_sql", sql=sql)
+        assert growth(before, values(origin, watched)) == counted, sql
+    text = scraped(origin)
+    for never in ("mcp_dynamodb_throttles_total", "mcp_dynamodb_batches_cut_total", "mcp_queries_refused_total"):
+        assert f"\n{never}" in text
+        assert summed(text, never) == 0
+    assert summed(text, "mcp_dynamodb_request_seconds_sum") > 0
+    assert summed(text, "mcp_duckdb_children_busy") == 0
+    wait_for(
+        lambda: summed(scraped(origin), "mcp_duckdb_children_started_total") == summed(text, "mcp_duckdb_children"),
+        60,
+        "every query process is ready",
+    )
+
+
+def test_results_that_wait_for_their_next_page_are_counted(metered_auth: AuthServer, metered_mcp: McpServer) -> None:
+    wire = Wire(metered_mcp.resource, metered_auth.token(), ERAS[0])
+    watched: Watched = (lookups("results", "hit"), lookups("results", "miss"))
+    before = values(metered_mcp.origin, watched)
+    assert len(wire.rows("select r_name from region order by r_name", max_rows=2)) == 5
+    assert growth(before, values(metered_mcp.origin, watched)) == [2, 0]
+
+
+@pytest.mark.anyio
+async def test_a_table_that_throttles_is_counted(
+    pair: Addresses, metered_auth: AuthServer, token_file: Path, demo_tables: DemoTables, tmp_path: Path
+) -> None:
+    """Both what the server repeats at the table's pace, and what botocore repeats of the catalogue's requests."""
+    settings = {"MCP_METRICS_TOKEN_FILE": str(token_file)}
+    watched: Watched = (
+        ("mcp_dynamodb_throttles_total", {}),
+        requests("DescribeTable"),
+        requests("Scan"),
+        requests("BatchGetItem"),
+        ("mcp_tool_calls_total", {"outcome": "ok"}),
+    )
+    statement = "select r_name from region where r_regionkey = 2"
+    async with faulty(demo_tables.emulator.endpoint_url) as dynamodb, AsyncExitStack() as stack:
+
+        def calls() -> None:
+            server = stack.enter_context(mcp_replica(pair, tmp_path, dynamodb.endpoint_url, **settings))
+            wire = Wire(server.resource, metered_auth.token(), ERAS[0])
+            for operation, counted in (("DescribeTable", [2, 3, 8, 1, 1]), ("BatchGetItem", [2, 0, 0, 3, 1])):
+                before = values(server.origin, watched)
+                dynamodb.fail(THROTTLED, operation, times=2)
+                assert wire.rows(statement) == [["ASIA"]]
+                assert growth(before, values(server.origin, watched)) == counted, operation
+
+        await anyio.to_thread.run_sync(calls)
 
 
 @pytest.mark.parametrize("service", ["auth", "mcp"])

@@ -11,6 +11,7 @@ import pytest
 from mcp_server.adapters import catalog
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
 from tests.mcp_server.adapters.endpoint import Answer, endpoint
@@ -18,6 +19,7 @@ from tests.mcp_server.adapters.relations import N, S, of
 from tests.mcp_server.doubles.stores import create_table
 from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
+from tests.support.metrics import lookups
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -29,7 +31,8 @@ class Place:
 
     def __init__(self, emulator: Emulator, clients: DynamoDbClients, schema: Schema) -> None:
         self.clock = SettableClock()
-        self.catalog = DynamoDbCatalog(clients, self.clock)
+        self.tally = MeteredTally()
+        self.catalog = DynamoDbCatalog(clients, self.clock, tally=self.tally)
         self.client = clients.of(schema)
         self.schema = schema
 
@@ -71,6 +74,19 @@ def find(table: Table, name: str) -> Column:
     column = table.column(name)
     assert column is not None
     return column
+
+
+async def test_lookups_are_counted(place: Place) -> None:
+    await place.create("cat_counted")
+    await asyncio.gather(place.table("cat_counted"), place.table("cat_counted"))
+    assert lookups(place.tally, "tables") == (0, 2)  # the second waits for what the first has asked for
+    await place.table("cat_counted")
+    await place.table("cat_counted", refresh="force")  # asks for nothing that is kept
+    assert lookups(place.tally, "tables") == (1, 2)
+    place.clock.time += place.catalog.stale_after_seconds
+    await place.table("cat_counted", refresh="skip")
+    await place.table("cat_counted")
+    assert lookups(place.tally, "tables") == (2, 3)
 
 
 async def test_an_empty_table_has_its_keys_as_columns(place: Place) -> None:

@@ -17,10 +17,12 @@ import pytest
 from mcp_server.adapters.duckdb.child import ChildSettings
 from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
+from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.ports.items import SchemaConflict
 from mcp_server.ports.relational import EvaluationLost, Input, Result
 from tests.mcp_server.adapters.relations import table
+from tests.support.metrics import tallied
 from tests.support.processes import wait_for
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -330,6 +332,38 @@ async def test_whoever_finds_no_child_is_told_so_and_reads_nothing() -> None:
             tasks.cancel_scope.cancel()
     assert [getattr(outcome, "code", None) for outcome in outcomes] == [FailureCode.BUSY] * 3
     assert [other.pulled for other in others] == [0] * 3
+
+
+async def test_a_child_is_busy_while_a_statement_has_it_however_that_ends(sandbox: DuckDbSandbox) -> None:
+    for ending in ("left", "killed"):
+        source = Source(5, waiting=True)
+        async with anyio.create_task_group() as tasks:
+
+            async def until_it_ends(source: Source) -> None:
+                with contextlib.suppress(EvaluationLost):
+                    await run(sandbox, "SELECT count(*) FROM r0", source.input())
+
+            tasks.start_soon(until_it_ends, source)
+            with anyio.fail_after(60):
+                await source.reached.wait()
+            assert sandbox.busy == 1, ending
+            if ending == "killed":
+                await kill_all(sandbox)
+            else:
+                tasks.cancel_scope.cancel()
+        assert sandbox.busy == 0, ending
+    with pytest.raises(ValueError, match="its input"):
+        await run(sandbox, "SELECT count(*) FROM r0", Source(1, failing=ValueError("its input")).input())
+    await healthy(sandbox)
+    assert sandbox.busy == 0
+
+
+async def test_the_wait_for_a_child_is_counted() -> None:
+    tally = MeteredTally()
+    async with DuckDbSandbox(children=1, wait_seconds=60, tally=tally) as one:
+        await healthy(one)
+    assert tallied(tally, "mcp_duckdb_child_wait_seconds_count") == 4
+    assert 0 < tallied(tally, "mcp_duckdb_child_wait_seconds_sum") < 240
 
 
 async def test_the_event_loop_goes_on_meanwhile(sandbox: DuckDbSandbox) -> None:

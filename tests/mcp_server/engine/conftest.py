@@ -14,6 +14,7 @@ from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
+from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_days import UsageInMemory
@@ -65,6 +66,7 @@ class Service:
         self.spool = MemorySpool(clock=self.clock, entropy=SystemEntropy(), lifetime_seconds=900)
         self.usage = UsageInMemory(clock)
         self.limits = Limits()
+        self.tally = MeteredTally()
 
     def queries(self, **limits: Any) -> QueryService:
         """A query service whose limits differ as told."""
@@ -82,6 +84,7 @@ class Service:
             cursor_key=b"k" * 32,
             clock=self.clock,
             limits=limits,
+            tally=self.tally,
         )
 
     def replica(self) -> QueryService:

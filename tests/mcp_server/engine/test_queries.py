@@ -15,6 +15,7 @@ from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.principal import Principal
 from tests.mcp_server.doubles.relational import InProcessDuckDb
 from tests.mcp_server.engine.conftest import ANN, EVE, Service, only_doubles, only_real
+from tests.support.metrics import growth, lookups
 
 pytestmark = pytest.mark.anyio
 
@@ -154,6 +155,18 @@ async def test_a_cursor_belongs_to_its_principal_and_statement(service: Service,
     with pytest.raises(Failure) as caught:
         await service.run(sql, cursor=cursor)
     assert caught.value.code is FailureCode.CURSOR_EXPIRED
+
+
+async def test_lookups_of_kept_results_are_counted(service: Service, tables: None) -> None:
+    before = lookups(service.tally, "results")
+    sql = "SELECT pk, n FROM eng_orders ORDER BY pk, n"
+    cursor = (await service.run(sql, max_rows=5)).next_cursor
+    assert growth(before, lookups(service.tally, "results")) == [0, 0]
+    await service.run(sql, max_rows=5, cursor=cursor)
+    with pytest.raises(Failure) as caught:  # what is kept in another process's memory is not here
+        await service.replica().run_sql(ANN, sql=sql, cursor=cursor)
+    assert caught.value.code is FailureCode.CURSOR_EXPIRED
+    assert growth(before, lookups(service.tally, "results")) == [1, 1]
 
 
 async def test_a_result_of_any_size_ends_somewhere(service: Service, tables: None) -> None:

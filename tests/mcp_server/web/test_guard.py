@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.adapters.jwks import PublishedKeys
+from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.domain.principal import Principal
 from mcp_server.web.guard import BODY_LIMIT, Guard
@@ -32,6 +33,7 @@ from shared_kernel.request_log import RequestLog
 from tests.mcp_server.web.conftest import RESOURCE
 from tests.mcp_server.web.serving import Issuer, follower, new_key
 from tests.support.clock import SettableClock
+from tests.support.metrics import lookups
 
 pytestmark = pytest.mark.anyio
 
@@ -416,11 +418,14 @@ async def test_a_remembered_token_expires(issuer: Issuer) -> None:
     async with httpx2.AsyncClient() as fetching:
         keys = PublishedKeys(fetching, f"{issuer.url}/.well-known/jwks.json", clock=clock)
         revocations = follower(issuer, fetching, keys)
-        verifier = TokenVerifier(keys, revocations, issuer=issuer.url, audience=RESOURCE, clock=clock)
+        tally = MeteredTally()
+        verifier = TokenVerifier(keys, revocations, issuer=issuer.url, audience=RESOURCE, clock=clock, tally=tally)
         token = issuer.token(now=clock.time)
         assert (await verifier.claims(token)).subject == "usr_1"
+        assert lookups(tally, "tokens") == (0, 1)
         clock.time += LIFETIME + CLOCK_SKEW - 1
         assert (await verifier.claims(token)).subject == "usr_1"
+        assert lookups(tally, "tokens") == (1, 1)
         clock.time += 2
         with pytest.raises(TokenRefused, match="expired"):
             await verifier.claims(token)
