@@ -146,9 +146,12 @@ class Counter:
 
     def add(self, *values: str, amount: float = 1.0) -> None:
         """Adds to the series with these labels, or to `other` where there are too many."""
-        if values not in self._values and len(self._values) >= MOST_SERIES:
-            values = (OTHER,) * len(values)
-        self._values[values] = self._values.get(values, 0.0) + amount
+        try:
+            self._values[values] += amount
+        except KeyError:  # a new series is rare, and a test for it would cost as much as the rest
+            if len(self._values) >= MOST_SERIES:
+                values = (OTHER,) * len(values)
+            self._values[values] = self._values.get(values, 0.0) + amount
 
     def has_room(self, *values: str) -> bool:
         """Whether these labels have a series, or can have one."""

@@ -513,6 +513,7 @@ async def test_many_statements_at_once_all_get_their_own_answer(sandbox: DuckDbS
 
 PARENT = """
 import asyncio, sys
+import structlog
 from mcp_server.adapters.duckdb.child import ChildSettings
 from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
@@ -524,6 +525,7 @@ async def main():
         statement = "SELECT levenshtein(repeat('a', 300000), repeat('b', 300000))"
         await sandbox.run(statement, (), row_limit=1, byte_limit=100)
 
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 asyncio.run(main())
 """
 
