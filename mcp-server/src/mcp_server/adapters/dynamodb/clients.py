@@ -94,7 +94,8 @@ class DynamoDbClients:
             client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
             entered = await self._stack.enter_async_context(client)
             entered.meta.events.register_first("needs-retry.dynamodb", leave_throttling_to_pace)
-            tally_requests(entered.meta.events, self._tally)
+            if self._tally is not UNTALLIED:  # botocore's way to a handler takes longer than what it does there
+                tally_requests(entered.meta.events, self._tally)
             self._clients[region, endpoint_url, role] = entered
         return self
 
