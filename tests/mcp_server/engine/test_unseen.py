@@ -27,7 +27,8 @@ async def tables(service: Service) -> None:
         }
         for number in range(60)
     ]
-    await service.create("uns_people", items)
+    for name in ("uns_people", "uns_masked", "uns_rows"):
+        await service.create(name, items)
 
 
 def told(warnings: tuple[str, ...]) -> list[str]:
@@ -57,6 +58,160 @@ async def test_a_text_that_no_sampled_item_has(service: Service, condition: str,
     assert told(result.warnings) == [f'No sampled item of "uns_people" {text}' for text in warnings]
 
 
+OPEN = "has 'open' as \"status\"; there are 'F', 'O', 'P'."
+GERMANY = "has 'Germany' as \"nation\"; there are 'GERMANY'."
+LIKE_OPEN = "has a \"status\" LIKE 'Open%'; there are 'F', 'O', 'P'."
+LOWER_OPEN = "has 'open' as lower(\"status\"); there are 'F', 'O', 'P'."
+
+ANYWHERE = [
+    ("sum(CASE WHEN status = 'open' THEN 1 END)", "status = 'O'", OPEN),
+    ("sum(CASE status WHEN 'open' THEN 1 WHEN 'F' THEN 2 END)", "status = 'O'", OPEN),
+    ("count(*) FILTER (WHERE status = 'open')", "status = 'O'", OPEN),
+    ("count_if(status = 'open')", "status = 'O'", OPEN),
+    ("count(if(status = 'open', 1, NULL))", "status = 'O'", OPEN),
+    ("count(nullif(status, 'open'))", "status = 'O'", OPEN),
+    ("bool_or(status IN ('open', 'F'))", "status = 'O'", OPEN),
+    ("bool_or((status, code) IN (('open', 1)))", "status = 'O'", OPEN),
+    ("bool_or(status = ANY (['open', 'F']))", "status = 'O'", OPEN),
+    ("bool_or(status IS DISTINCT FROM 'open')", "status = 'O'", OPEN),
+    ("bool_or('open' IS NOT DISTINCT FROM status)", "status = 'O'", OPEN),
+    ("bool_or(status LIKE 'Open%')", "status LIKE 'O%'", LIKE_OPEN),
+    ("bool_or(status NOT LIKE 'Open%')", "status NOT LIKE '%O%'", LIKE_OPEN),
+    ("bool_or(nation ILIKE 'german')", "nation ILIKE 'germ%'", "has a \"nation\" ILIKE 'german'; there are 'GERMANY'."),
+    (
+        "bool_or(nation LIKE '!_%' ESCAPE '!')",
+        "nation LIKE '_!%' ESCAPE '%'",
+        "has a \"nation\" LIKE '!_%'; there are 'FRANCE', 'GERMANY', 'O''BRIEN', 'PERU'.",
+    ),
+    (
+        "bool_or(starts_with(nation, 'Ger'))",
+        "starts_with(nation, 'GER')",
+        "has a \"nation\" that starts with 'Ger'; there are 'GERMANY'.",
+    ),
+    (
+        "bool_or(prefix(status, 'open'))",
+        "prefix(status, 'O')",
+        "has a \"status\" that starts with 'open'; there are 'F', 'O', 'P'.",
+    ),
+    (
+        "bool_or(contains(status, 'open'))",
+        "contains(nation, 'MAN')",
+        "has a \"status\" that contains 'open'; there are 'F', 'O', 'P'.",
+    ),
+    (
+        "bool_or(ends_with(status, 'open'))",
+        "ends_with(nation, 'U')",
+        "has a \"status\" that ends with 'open'; there are 'F', 'O', 'P'.",
+    ),
+    ("bool_or(lower(status) = 'open')", "lower(status) = 'o'", LOWER_OPEN),
+    (
+        "bool_or(upper(nation) = 'GERMANIA')",
+        "upper(nation) = 'GERMANY'",
+        "has 'GERMANIA' as upper(\"nation\"); there are 'GERMANY'.",
+    ),
+    ("bool_or(max(status) OVER () = 'open')", "true", None),
+    ("bool_or(status || '' = 'open')", "true", None),
+    ("bool_or(code::VARCHAR = 'open')", "true", None),
+]
+
+
+@pytest.mark.parametrize(("select", "right", "warning"), ANYWHERE)
+async def test_wherever_a_text_is_looked_for(service: Service, select: str, right: str, warning: str | None) -> None:
+    """The same comparison with a text that is there tells nothing."""
+    wrong = await service.run(
+        f"SELECT {select} FROM uns_people" if "OVER" not in select else "SELECT 1 FROM uns_people"
+    )
+    assert told(wrong.warnings) == ([f'No sampled item of "uns_people" {warning}'] if warning else [])
+    assert told((await service.run(f"SELECT count(*) FILTER (WHERE {right}) FROM uns_people")).warnings) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "warning"),
+    [
+        ("SELECT status FROM uns_people GROUP BY status HAVING status = 'open'", OPEN),
+        ("SELECT max(status) FROM uns_people GROUP BY code HAVING max(status) = 'open'", OPEN),
+        ("SELECT pk FROM uns_people QUALIFY row_number() OVER (ORDER BY pk) < 9 AND status = 'open'", OPEN),
+        ("SELECT pk FROM uns_people ORDER BY status = 'open', pk", OPEN),
+        ("SELECT p.pk FROM uns_people AS p JOIN uns_people AS q ON p.pk = q.pk AND q.status = 'open'", OPEN),
+        ("SELECT s = 'open' FROM (SELECT status AS s FROM uns_people LIMIT 5)", OPEN),
+        ("WITH t(s) AS (SELECT status FROM uns_people), u AS (SELECT s AS z FROM t) SELECT z = 'open' FROM u", OPEN),
+        (
+            "WITH t AS (SELECT lower(status) AS s FROM uns_people) SELECT count(*) FILTER (WHERE s = 'open') FROM t",
+            LOWER_OPEN,
+        ),
+        ("SELECT (SELECT count(*) FROM uns_people WHERE nation = 'Germany') AS n", GERMANY),
+        ("SELECT _doc->>'status' = 'open' FROM uns_people", OPEN),
+        (
+            "SELECT s = 'open' FROM (SELECT status AS s FROM uns_people UNION ALL SELECT nation FROM uns_people)",
+            "has 'open' as \"status\" or \"nation\"; there are 'F', 'O', 'P', 'FRANCE', 'GERMANY', 'O''BRIEN', 'PERU'.",
+        ),
+        ("SELECT s = 'PERU' FROM (SELECT status AS s FROM uns_people UNION ALL SELECT nation FROM uns_people)", None),
+        ("SELECT s = 'open' FROM (SELECT status AS s FROM uns_people UNION ALL SELECT 'open')", None),
+        ("SELECT s = 'open' FROM (SELECT note AS s FROM uns_people UNION ALL SELECT status FROM uns_people)", None),
+        (
+            "WITH RECURSIVE t AS (SELECT status FROM uns_people UNION SELECT 'open' FROM t) "
+            "SELECT count(*) FROM t WHERE status = 'open'",
+            None,
+        ),
+    ],
+)
+async def test_wherever_a_column_comes_from(service: Service, sql: str, warning: str | None) -> None:
+    result = await service.run(sql)
+    assert told(result.warnings) == ([f'No sampled item of "uns_people" {warning}'] if warning else [])
+
+
+@pytest.mark.parametrize(
+    ("condition", "warning"),
+    [
+        ("lower(status) = 'Open'", "lower(\"status\") has no capitals, so it never matches 'Open'; write 'open'."),
+        ("lower(note) <> 'X'", "lower(\"note\") has no capitals, so it never matches 'X'; write 'x'."),
+        ("lower(note || pk) = 'x'", None),
+        (
+            "upper(note) LIKE 'Note%'",
+            "upper(\"note\") has no small letters, so it never matches 'Note%'; write 'NOTE%'.",
+        ),
+        ("upper(note) ILIKE 'Note%'", None),
+        ("lower(note) LIKE 'noteX%' ESCAPE 'X'", None),
+        ("lower(pk) IN ('p1', 'P2')", "lower(\"pk\") has no capitals, so it never matches 'P2'; write 'p2'."),
+        ("lower(note) LIKE 'note 1%'", None),
+    ],
+)
+async def test_a_text_of_the_other_case_matches_nothing(service: Service, condition: str, warning: str | None) -> None:
+    result = await service.run(f"SELECT count(*) FROM uns_people WHERE {condition}")
+    assert [one for one in result.warnings if "never matches" in one] == ([warning] if warning else [])
+
+
+@pytest.mark.parametrize(
+    ("select", "group", "warned"),
+    [
+        ("pk", "", False),
+        ("count(*)", "", False),
+        ("count(*), status", "GROUP BY status", False),
+        ("status = 'rare', pk", "ORDER BY pk LIMIT 1", False),
+        ("max(pk)", "", True),
+        ("count(pk)+0", "GROUP BY ()", True),
+        ("count(*) FILTER (WHERE status = 'F')", "", True),
+    ],
+)
+async def test_rows_that_have_the_text_say_so_themselves(
+    service: Service, select: str, group: str, warned: bool
+) -> None:
+    """What a sample lacked may be there all the same: here it was written after the sample was taken."""
+    name = f"uns_rare_{len(select)}"
+    await service.create(name, [{"pk": {"S": f"p{n}"}, "status": {"S": "FO"[n % 2]}} for n in range(20)])
+    await service.browsing().describe_table(ANN, table_name=name)
+    sql = f"SELECT {select} FROM {name} WHERE status = 'rare' {group}"
+    assert len(told((await service.run(sql)).warnings)) == 1
+    await service.put(name, [{"pk": {"S": "p99"}, "status": {"S": "rare"}}])
+    assert bool(told((await service.run(sql)).warnings)) == warned
+
+
+async def test_warnings_are_few(service: Service) -> None:
+    texts = ", ".join(f"'x{number}'" for number in range(500))
+    result = await service.run(f"SELECT count(*) FROM uns_people WHERE status IN ({texts}) OR nation = 'Germany'")
+    assert len(told(result.warnings)) == 10
+
+
 async def test_parameters_count_too(service: Service) -> None:
     for _ in range(3):  # the third plan is one with slots
         for nation, warned in (("Germany", 1), ("GERMANY", 0)):
@@ -84,3 +239,21 @@ async def test_what_a_rule_keeps_back_is_told_neither_here_nor_there(service: Se
     left: dict[str, Any] = {one.name: one.examples for one in getattr(view, "columns", ())}
     assert left.get("nation") is None
     assert (left["status"] is None) == bool(rule.rows)
+
+
+@pytest.mark.parametrize("table", ["uns_masked", "uns_rows"])
+@pytest.mark.parametrize(
+    "select",
+    [
+        "count(*) FILTER (WHERE nation = 'Germany')",
+        "sum(CASE nation WHEN 'Germany' THEN 1 END)",
+        "bool_or(nation LIKE 'Ger%')",
+        "bool_or(_doc->>'nation' = 'Germany')",
+        "(SELECT count(n) FROM (SELECT lower(nation) AS n FROM {table}) WHERE n = 'germania')",
+    ],
+)
+async def test_no_warning_tells_what_a_rule_keeps_back(service: Service, table: str, select: str) -> None:
+    sql = f"SELECT {select.format(table=table)} FROM {table}"
+    assert told((await service.run(sql)).warnings) == []
+    admin = replace(ANN, roles=frozenset({"admin"}))
+    assert len(told((await service.run(sql, admin)).warnings)) == 1

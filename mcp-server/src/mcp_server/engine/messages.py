@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.schema import Schema
-from mcp_server.engine.unseen import unseen_values
 from mcp_server.planning.plan import Read
 from mcp_server.ports.items import SchemaConflict
 from mcp_server.ports.relational import EvaluationError
@@ -117,19 +116,13 @@ def evaluation_error(error: EvaluationError, reads: Sequence[Read], position: Po
 
 
 def warnings(reads: Sequence[Read]) -> tuple[str, ...]:
-    """What a reader of the rows should know.
-
-    Columns read as text or rounded, values that a column is not known to have, indexes that would have helped.
-    """
+    """What a reader of the rows should know: columns read as text or rounded, indexes that would have helped."""
     found: dict[str, None] = {}
     for read in reads:
         table = read.relation.table
         for column in read.relation.columns:
             for note in column.notes:
                 found[f'Column "{column.name}" of "{table.name}": {note}.'] = None
-        for conjunct in read.relation.conjuncts:
-            if conjunct.predicate is not None:
-                found |= dict.fromkeys(unseen_values(table, conjunct.predicate))
         for index in read.rejected:
             way = "scanned" if read.access == "Scan" else f"read through {read.index}"
             use = f'Index "{index.name}" ({index.saving}) was not used: {index.reason}.'

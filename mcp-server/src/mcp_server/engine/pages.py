@@ -1,11 +1,15 @@
 """Cuts results into pages: the first from a run, later ones from the spooled result that a cursor names."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.execution import Run, StreamedPage
 from mcp_server.engine.first_rows import first_rows
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.results import QueryResult, Statistics, StopReason
+from mcp_server.engine.unseen import unseen_texts
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import CursorState, Reading, Spooled
 from mcp_server.ports.spool import Spool, SpoolUnavailable
@@ -30,7 +34,7 @@ class Pages:
             return self._streamed(principal, run, run.result, started_at=started_at, query_digest=query_digest)
         result = run.result
         rows = await first_rows(result, max_rows, self._limits.page_bytes)
-        warnings = _warnings(run)
+        warnings = _warnings(run, rows)
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
         if len(rows) < result.table.num_rows:
@@ -60,7 +64,7 @@ class Pages:
             stop_reason = "row_limit"
             expires_at = self._clock.now() + self._limits.cursor_seconds
             next_cursor = self._seal(principal, streamed.place, query_digest, expires_at)
-        page, warnings = streamed.page, _warnings(run)
+        page, warnings = streamed.page, _warnings(run, streamed.page.rows)
         return QueryResult(
             page.columns, page.rows, next_cursor, stop_reason, self._statistics(run, started_at), warnings
         )
@@ -121,6 +125,8 @@ def _owner(principal: Principal) -> str:
     return cursors.digest(principal.tenant, principal.subject, principal.client_id)
 
 
-def _warnings(run: Run) -> tuple[str, ...]:
+def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
     """What a reader of a run's rows should know."""
-    return (*messages.warnings(run.plan.reads), *messages.unshown(run.meter.unshown))
+    sought = run.plan.query.sought
+    unseen = unseen_texts(sought, has_rows=bool(rows) and list(rows[0]) != [0]) if sought else ()
+    return (*unseen, *messages.warnings(run.plan.reads), *messages.unshown(run.meter.unshown))

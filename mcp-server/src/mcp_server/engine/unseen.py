@@ -1,34 +1,48 @@
-"""Texts that a statement looks for in a column whose few values are other ones: 'Germany' where there is 'GERMANY'."""
+"""Warnings of texts that a statement compares columns with in vain: 'Germany' where there is 'GERMANY'."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from mcp_server.domain.names import fold
-from mcp_server.domain.schema import Table
-from mcp_server.planning.predicate import AllOf, AnyOf, Comparison, OneOf, Predicate
+from mcp_server.sql.sought_texts import SoughtText
 
-_LONGEST = 60
+MOST_WARNINGS = 10
+"""Warnings of one statement. Each may list 40 values."""
 
 
-def unseen_values(table: Table, predicate: Predicate) -> Iterator[str]:
-    """A warning for each text that a condition compares a column with, and that no sampled item has there."""
-    match predicate:
-        case AllOf(parts) | AnyOf(parts):
-            for part in parts:
-                yield from unseen_values(table, part)
-            return
-        case Comparison(name, "=" | "<>", str() as value):
-            wanted = [value]
-        case OneOf(name, values):
-            wanted = [value for value in values if isinstance(value, str)]
-        case _:
-            return
-    column = table.column(name)
-    seen = column.examples.values if column is not None and column.examples is not None else ()
-    for text in wanted:
-        if seen and text not in seen and len(text) <= _LONGEST:
-            told = ", ".join(map(_literal, _near(text, seen) or seen))
-            yield f'No sampled item of "{table.name}" has {_literal(text)} as "{name}"; there are {told}.'
+def unseen_texts(sought: Iterable[SoughtText], *, has_rows: bool) -> tuple[str, ...]:
+    """A warning for each text that no sampled item has there, unless the result's rows show that one has it."""
+    found: dict[str, None] = {}
+    disproved = set[str]()
+    for one in sought:
+        sentence = _sentence(one)
+        if sentence is not None:
+            found[sentence] = None
+            if one.filters and has_rows:
+                disproved.add(sentence)
+    return tuple(sentence for sentence in found if sentence not in disproved)[:MOST_WARNINGS]
+
+
+def _sentence(one: SoughtText) -> str | None:
+    if one.wrong_case:
+        letters, right = ("capitals", one.text.lower()) if one.case == "lower" else ("small letters", one.text.upper())
+        return f"{one.shown} has no {letters}, so it never matches {_literal(one.text)}; write {_literal(right)}."
+    if not one.unseen():
+        return None
+    seen = one.values()
+    tables = " or ".join(dict.fromkeys(f'"{place.table.name}"' for place in one.places))
+    text = _literal(one.text)
+    match one.way:
+        case "equals":
+            has = f"{text} as {one.shown}"
+        case "like" | "ilike":
+            has = f"a {one.shown} {one.way.upper()} {text}"
+        case "contains":
+            has = f"a {one.shown} that contains {text}"
+        case "starts with" | "ends with":
+            has = f"a {one.shown} that {one.way} {text}"
+    told = ", ".join(map(_literal, _near(one.text.strip("%"), seen) or seen))
+    return f"No sampled item of {tables} has {has}; there are {told}."
 
 
 def _near(text: str, seen: Sequence[str]) -> list[str]:

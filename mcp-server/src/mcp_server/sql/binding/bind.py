@@ -38,7 +38,9 @@ from mcp_server.sql.lowering.goals import goal_of, goal_of_exists, with_goal
 from mcp_server.sql.lowering.key_links import links_of
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
 from mcp_server.sql.lowering.streams import stream_of, with_statement
+from mcp_server.sql.lowering.text_comparisons import sought_texts
 from mcp_server.sql.positions import position_of
+from mcp_server.sql.sought_texts import SoughtText
 from mcp_server.sql.sources import sources_of
 from mcp_server.sql.tables import TableName
 
@@ -50,7 +52,8 @@ class Query:
     `statement` is SQL for the relational engine, in which each table reference is the name of one of `relations`
     (`r0`, `r1`, …); a relation's columns are taken by position. `stream` is there where the statement can be run over
     one part of its table after the other, `direct` where it needs no such engine. Where it only wants
-    the number of a relation's rows, `number` is the name of its one column.
+    the number of a relation's rows, `number` is the name of its one column. `sought` are texts that it looks for in
+    vain, as far as samples tell.
     """
 
     statement: str
@@ -59,6 +62,7 @@ class Query:
     stream: Stream | None
     direct: Direct | None
     number: str | None
+    sought: tuple[SoughtText, ...]
     _tree: exp.Query
     _mark: str
     _normalized: str | None = None
@@ -127,6 +131,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)
+    sought = sought_texts(query, sources, found)
     conditions = necessary_conditions(query, sources, found)
     relations = tuple(
         _relation(number, reference, conditions.get(id(reference.node), ()), starred)
@@ -144,7 +149,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     for relation, reference in zip(relations, found, strict=True):
         _rename(reference, relation, spelling)
     stream = with_statement(stream, query)
-    return Query(to_sql(query), relations, _footprint(found), stream, direct, number, query, names.mark)
+    return Query(to_sql(query), relations, _footprint(found), stream, direct, number, sought, query, names.mark)
 
 
 def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> dict[TableName, Table]:

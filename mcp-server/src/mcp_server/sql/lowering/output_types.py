@@ -4,7 +4,7 @@ A condition on an output may be checked further in only where it then compares t
 sides of a set operation, since otherwise DuckDB converts them to a common one first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -82,19 +82,27 @@ class OutputTypes:
 
 def body_of(source: exp.Expr, sources: Sources) -> exp.Expr | None:
     """The query behind a FROM item, that of a subquery or of a CTE, whose columns have the names it gives them."""
-    if _renames(source) or source.args.get("pivots"):
-        return None
+    body, renamed = query_of(source, sources)
+    return body if not renamed else None
+
+
+def query_of(source: exp.Expr, sources: Sources) -> tuple[exp.Expr | None, Sequence[str]]:
+    """The query behind a FROM item, and the names that its first columns have instead of those it gives them."""
+    if source.args.get("pivots"):
+        return None, ()
     if isinstance(source, exp.Subquery):
-        return source if isinstance(source.this, exp.Query) else None
+        return (source if isinstance(source.this, exp.Query) else None), _renamed(source)
     if isinstance(source, exp.Table):
         cte = sources.cte(source)
-        return cte.this if cte is not None and not _renames(cte) else None
-    return None
+        if cte is not None:
+            outside, within = _renamed(source), _renamed(cte)
+            return cte.this, [*outside, *within[len(outside) :]]
+    return None, ()
 
 
-def _renames(source: exp.Expr) -> bool:
+def _renamed(source: exp.Expr) -> list[str]:
     alias = source.args.get("alias")
-    return alias is not None and bool(alias.args.get("columns"))
+    return [column.name for column in alias.args.get("columns") or []] if alias is not None else []
 
 
 def output_names(body: exp.Expr) -> list[str]:

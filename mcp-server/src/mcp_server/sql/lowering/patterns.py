@@ -1,5 +1,7 @@
 """The patterns of LIKE, taken apart."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -32,3 +34,21 @@ def pattern_pieces(pattern: str, escape: str) -> list[Piece] | None:
         else:
             pieces.append(Piece("" if wildcard else character, wildcard))
     return None if escaped else pieces
+
+
+def matching(pieces: Sequence[Piece], *, ignore_case: bool) -> re.Pattern[str]:
+    """A regular expression that a text matches as a whole exactly if the pattern of LIKE does, in linear time each.
+
+    What stands between two `%` is taken where it comes first, which is never worse: no group is entered again.
+    """
+    runs: list[str] = [""]
+    for piece in pieces:
+        if piece.wildcard == "%":
+            runs.append("")
+        else:
+            runs[-1] += "." if piece.wildcard else re.escape(piece.text)
+    first, *between = runs
+    if between:
+        *between, last = between
+        first += "".join(f"(?>.*?{run})" for run in between) + f".*{last}"
+    return re.compile(first, re.DOTALL | (re.IGNORECASE if ignore_case else 0))

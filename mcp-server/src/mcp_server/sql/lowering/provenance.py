@@ -1,0 +1,168 @@
+"""Which columns of tables, or parts of them, the values of an expression come from: through subqueries, CTEs, unions.
+
+Unlike an origin of `key_links`, which is one column, this follows both sides of a set operation, fields of maps, and
+`lower` and `upper`. It is for what people are told, and decides nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sqlglot import exp
+
+from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Column, ColumnType, Table, TypeKind
+from mcp_server.sql.binding.references import Reference
+from mcp_server.sql.fields import Part, part_of
+from mcp_server.sql.lowering.output_types import output_names, query_of
+from mcp_server.sql.sources import Block, Sources
+
+Case = Literal["lower", "upper"]
+
+MOST_PLACES = 8
+"""Columns that one expression may take its values from; of more, nothing is told."""
+
+_TEXT = ColumnType(TypeKind.VARCHAR)
+_CASES: Mapping[type[exp.Expr], Case] = {exp.Lower: "lower", exp.Upper: "upper"}
+_PICKED = (exp.Max, exp.Min, exp.AnyValue)
+_TEXT_TYPES = frozenset({exp.DType.VARCHAR, exp.DType.TEXT})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A column of a table, or a part of one, and the case that its texts are put into."""
+
+    table: Table
+    part: Part
+    case: Case | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from other places."""
+        return self.table.schema, self.table.name, self.part.column.name, self.part.steps, self.case
+
+    @property
+    def shown(self) -> str:
+        """It as people see it: `"status"`, `lower("address.city")`, `"lines[].sku"`."""
+        steps = ("[]" if isinstance(step, int) else f".{step}" for step in self.part.steps)
+        name = f'"{self.part.column.name}{"".join(steps)}"'
+        return f"{self.case}({name})" if self.case is not None else name
+
+
+def inside(node: exp.Expr) -> exp.Expr | None:
+    """What an expression takes its texts from, if it gives them as they are or in another case; else None.
+
+    The largest, the least and any value of a column are values of it, and so is a text that is cast to text.
+    """
+    match node:
+        case exp.Paren() | exp.Lower() | exp.Upper():
+            found = node.this
+        case exp.Cast(to=exp.DataType() as to) if to.this in _TEXT_TYPES and not to.expressions:
+            found = node.this
+        case exp.Filter(this=exp.Max() | exp.Min() | exp.AnyValue()):
+            found = node.this
+        case exp.Max() | exp.Min() | exp.AnyValue() if not any(
+            node.args.get(part) for part in ("expressions", "having")
+        ):
+            found = node.this
+        case _:
+            return None
+    return found if isinstance(found, exp.Expr) else None
+
+
+def case_of(node: exp.Expr) -> Case | None:
+    """The case that an expression puts its texts into."""
+    found: exp.Expr | None = node
+    while found is not None:
+        if type(found) in _CASES:
+            return _CASES[type(found)]
+        found = inside(found)
+    return None
+
+
+class Provenance:
+    """Finds the places that values come from; None where they may come from elsewhere too."""
+
+    def __init__(self, sources: Sources, references: Sequence[Reference]) -> None:
+        self._sources = sources
+        self._references = {id(reference.node): reference for reference in references}
+        self._blocks = {id(block.select): block for block in sources.blocks}
+        self._known: dict[tuple[int, str], tuple[Place, ...] | None] = {}
+
+    def of(self, node: exp.Expr, block: Block) -> tuple[Place, ...] | None:
+        """The places of an expression in a query."""
+        case = case_of(node)
+        inner: exp.Expr = node
+        while (further := inside(inner)) is not None:
+            inner = further
+        root = inner
+        while not isinstance(root, exp.Column):
+            # `to_json` is put around a column of which a part is read as JSON.
+            root = root.expressions[0] if isinstance(root, exp.Anonymous) and root.expressions else root.this
+            if not isinstance(root, exp.Expr):
+                return None
+        found = []
+        for whole in self._of_column(root, block) or ():
+            place = _within(whole, inner)
+            if place is None:
+                return None
+            found.append(replace(place, case=case or place.case))
+        return tuple(found) or None
+
+    def _of_column(self, column: exp.Column, block: Block) -> tuple[Place, ...] | None:
+        source = block.source(column.table)
+        if source is None or source.args.get("pivots"):
+            return None
+        reference = self._references.get(id(source))
+        if reference is not None:
+            known = _column(reference, column.name)
+            return (Place(reference.table, Part(known, (), known.type)),) if known is not None else None
+        key = id(source), column.name
+        if key not in self._known:
+            self._known[key] = None  # a recursive CTE comes by here again
+            self._known[key] = self._of_source(source, column.name)
+        return self._known[key]
+
+    def _of_source(self, source: exp.Expr, name: str) -> tuple[Place, ...] | None:
+        body, renamed = query_of(source, self._sources)
+        if body is None:
+            return None
+        names = output_names(body)
+        names = [*renamed, *names[len(renamed) :]]
+        return self._of_output(body, names.index(name)) if names.count(name) == 1 else None
+
+    def _of_output(self, body: exp.Expr, place: int) -> tuple[Place, ...] | None:
+        if isinstance(body, exp.Subquery):
+            return self._of_output(body.this, place)
+        if isinstance(body, exp.SetOperation):
+            if body.args.get("by_name"):
+                return None
+            left, right = (self._of_output(side, place) for side in (body.this, body.expression))
+            if left is None or right is None:
+                return None
+            both = {one.key: one for one in (*left, *right)}
+            return tuple(both.values()) if len(both) <= MOST_PLACES else None
+        block = self._blocks.get(id(body))
+        if block is None or place >= len(block.select.expressions):
+            return None
+        return self.of(block.select.expressions[place].unalias(), block)
+
+
+def _column(reference: Reference, spelling: str) -> Column | None:
+    name = reference.spelt.get(spelling)
+    return DOCUMENT if name == DOCUMENT_COLUMN else reference.table.column(name) if name is not None else None
+
+
+def _within(whole: Place, node: exp.Expr) -> Place | None:
+    """The place of an expression around a column that has its values from a place."""
+    if isinstance(node, exp.Column):
+        return whole
+    if whole.case is not None:
+        return None
+    part = part_of(node, lambda _: Column("", whole.part.type, frozenset()))
+    if part is None:
+        return None
+    column, steps = whole.part.column, (*whole.part.steps, *part.steps)
+    if column.name == DOCUMENT_COLUMN:  # the whole item: what is under a name in it is a column
+        known = whole.table.column(str(steps[0])) if steps else None
+        return replace(whole, part=Part(known, steps[1:], part.type)) if known is not None else None
+    return replace(whole, part=Part(column, steps, part.type))
