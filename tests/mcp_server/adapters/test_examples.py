@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.adapters.decoding.column_types import Sample, column
+from mcp_server.adapters.decoding.column_types import MOST_PARTS, Sample, column
 from mcp_server.adapters.decoding.examples import LONGEST, MOST_VALUES
 from mcp_server.adapters.table_description import Samples, sampled
-from mcp_server.domain.schema import Examples
+from mcp_server.domain.schema import Examples, PartExamples
 from tests.mcp_server.adapters.relations import table
 
 
@@ -84,10 +84,59 @@ def test_a_form_is_told_only_if_all_values_have_it(values: list[dict[str, Any]],
     assert found.form == form
 
 
-@pytest.mark.parametrize("value", [{"BOOL": True}, {"B": "AQ=="}, {"M": {}}, {"SS": ["a"]}, {"NULL": True}])
+@pytest.mark.parametrize("value", [{"BOOL": True}, {"B": "AQ=="}, {"M": {}}, {"L": []}, {"SS": ["a"]}, {"NULL": True}])
 def test_of_other_types_nothing_is_told(value: dict[str, Any]) -> None:
     assert told([value] * 3) is None
 
 
 def test_values_of_a_mixed_column_are_told_without_a_range() -> None:
     assert told([*texts("x", "x"), {"N": "1"}, {"N": "1"}]) == Examples(("1", "x"))
+
+
+def maps(**fields: list[str]) -> list[dict[str, Any]]:
+    """Maps of texts, one for each place of the lists."""
+    return [
+        {"M": {name: {"S": text} for name, text in zip(fields, one, strict=True)}}
+        for one in zip(*fields.values(), strict=True)
+    ]
+
+
+def test_few_texts_of_parts_are_told() -> None:
+    kinds, names = ["x", "y"] * 20, [f"n{number}" for number in range(40)]
+    of_map = told(maps(kind=kinds, name=names, long=["z" * (LONGEST + 1)] * 40))
+    assert of_map == Examples(parts=(PartExamples(("kind",), ("x", "y")),))
+    of_list = told([{"L": [one, one]} for one in maps(kind=kinds, name=names)])
+    assert of_list == Examples(parts=(PartExamples((None, "kind"), ("x", "y")),))
+    assert told([{"L": texts("a", "b")}] * 4) == Examples(parts=(PartExamples((None,), ("a", "b")),))
+
+
+def test_texts_that_name_the_lists_they_are_in_are_not_told() -> None:
+    """Each list holds ten times the same text, and no other list has it."""
+    lists = [{"L": texts(*[f"order {number}"] * 10)} for number in range(20)]
+    assert told(lists) is None
+    assert told(lists, whole=True) is not None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [{"M": {"a": {"S": "x"}}}, {"M": {"a": {"N": "1"}}}] * 5,
+        [{"M": {"a": {"S": "x"}}}, {"S": "x"}] * 5,
+        [{"M": {f"key{place}_{number}": {"S": "x"} for place in range(3)}} for number in range(20)] * 2,
+        [{"M": {f"key{number}": {"S": "x"} for number in range(65)}}] * 5,
+    ],
+)
+def test_of_parts_without_one_shape_nothing_is_told(values: list[dict[str, Any]]) -> None:
+    found = told(values)
+    assert found is None or not found.parts
+
+
+def test_parts_of_a_table_that_are_told_are_few() -> None:
+    samples = Samples()
+    one = {"M": {f"f{number}": {"S": "x"} for number in range(20)}}
+    samples.add({"pk": {"S": f"p{number}"}, "a": one, "b": one, "c": one} for number in range(50))
+    found = sampled(table([]), samples, {}, measured=False, whole=True)
+    told_of = {column.name: len(column.examples.parts) for column in found.columns if column.examples is not None}
+    assert sum(told_of.values()) == MOST_PARTS
+    assert told_of["a"] == 20
+    assert "c" not in told_of

@@ -130,7 +130,9 @@ def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
             Rule("rul_people", rows=(("level", frozenset({"1", "2"})),)),
         ),
         "rul_keyed": (Rule("rul_keyed", except_roles=staff, masks=(("pk", Mask.NULL),)),),
-        "uns_masked": (Rule("uns_masked", except_roles=staff, masks=(("nation", Mask.LAST4),)),),
+        "uns_masked": (
+            Rule("uns_masked", except_roles=staff, masks=(("nation", Mask.LAST4),), hidden=frozenset({"address"})),
+        ),
         "uns_rows": (Rule("uns_rows", except_roles=staff, rows=(("status", frozenset({"O"})),)),),
         "rul_parts": (Rule("rul_parts", rows=(("pk", frozenset({"$tenant"})),)),),
     }

@@ -8,6 +8,7 @@ import pytest
 from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import Examples
 from mcp_server.engine.schemas import Schemas
+from mcp_server.surface.tools import structure
 from tests.mcp_server.engine.conftest import ANN, Service
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +25,8 @@ async def tables(service: Service) -> None:
             "status": {"S": "OFP"[number % 3]},
             "note": {"S": f"note {number}"},
             "code": {"N": str(number % 2)},
+            "address": {"M": {"country": {"S": NATIONS[number % 4]}, "street": {"S": f"street {number}"}}},
+            "lines": {"L": [{"M": {"state": {"S": "OP"[number % 2]}, "sku": {"S": f"s{number % 35}"}}}] * 2},
         }
         for number in range(60)
     ]
@@ -60,7 +63,7 @@ async def test_a_text_that_no_sampled_item_has(service: Service, condition: str,
 
 OPEN = "has 'open' as \"status\"; there are 'F', 'O', 'P'."
 GERMANY = "has 'Germany' as \"nation\"; there are 'GERMANY'."
-LIKE_OPEN = "has a \"status\" LIKE 'Open%'; there are 'F', 'O', 'P'."
+LIKE_OPEN = "has a text LIKE 'Open%' as \"status\"; there are 'F', 'O', 'P'."
 LOWER_OPEN = "has 'open' as lower(\"status\"); there are 'F', 'O', 'P'."
 
 ANYWHERE = [
@@ -77,33 +80,39 @@ ANYWHERE = [
     ("bool_or('open' IS NOT DISTINCT FROM status)", "status = 'O'", OPEN),
     ("bool_or(status LIKE 'Open%')", "status LIKE 'O%'", LIKE_OPEN),
     ("bool_or(status NOT LIKE 'Open%')", "status NOT LIKE '%O%'", LIKE_OPEN),
-    ("bool_or(nation ILIKE 'german')", "nation ILIKE 'germ%'", "has a \"nation\" ILIKE 'german'; there are 'GERMANY'."),
+    (
+        "bool_or(nation ILIKE 'german')",
+        "nation ILIKE 'germ%'",
+        "has a text ILIKE 'german' as \"nation\"; there are 'GERMANY'.",
+    ),
     (
         "bool_or(nation LIKE '!_%' ESCAPE '!')",
         "nation LIKE '_!%' ESCAPE '%'",
-        "has a \"nation\" LIKE '!_%'; there are 'FRANCE', 'GERMANY', 'O''BRIEN', 'PERU'.",
+        "has a text LIKE '!_%' as \"nation\"; there are 'FRANCE', 'GERMANY', 'O''BRIEN', 'PERU'.",
     ),
     (
         "bool_or(starts_with(nation, 'Ger'))",
         "starts_with(nation, 'GER')",
-        "has a \"nation\" that starts with 'Ger'; there are 'GERMANY'.",
+        "has a text that starts with 'Ger' as \"nation\"; there are 'GERMANY'.",
     ),
     (
         "bool_or(prefix(status, 'open'))",
         "prefix(status, 'O')",
-        "has a \"status\" that starts with 'open'; there are 'F', 'O', 'P'.",
+        "has a text that starts with 'open' as \"status\"; there are 'F', 'O', 'P'.",
     ),
     (
         "bool_or(contains(status, 'open'))",
         "contains(nation, 'MAN')",
-        "has a \"status\" that contains 'open'; there are 'F', 'O', 'P'.",
+        "has a text that contains 'open' as \"status\"; there are 'F', 'O', 'P'.",
     ),
     (
         "bool_or(ends_with(status, 'open'))",
         "ends_with(nation, 'U')",
-        "has a \"status\" that ends with 'open'; there are 'F', 'O', 'P'.",
+        "has a text that ends with 'open' as \"status\"; there are 'F', 'O', 'P'.",
     ),
     ("bool_or(lower(status) = 'open')", "lower(status) = 'o'", LOWER_OPEN),
+    ("bool_or(lower(status) = lower('OPEN'))", "lower(status) = lower('O')", LOWER_OPEN),
+    ("bool_or(status = ('op' || 'en'))", "status <> ''", OPEN),
     (
         "bool_or(upper(nation) = 'GERMANIA')",
         "upper(nation) = 'GERMANY'",
@@ -158,6 +167,33 @@ async def test_wherever_a_text_is_looked_for(service: Service, select: str, righ
 async def test_wherever_a_column_comes_from(service: Service, sql: str, warning: str | None) -> None:
     result = await service.run(sql)
     assert told(result.warnings) == ([f'No sampled item of "uns_people" {warning}'] if warning else [])
+
+
+@pytest.mark.parametrize(
+    ("condition", "warning"),
+    [
+        ("address.country = 'Germany'", "has 'Germany' as address.country; there are 'GERMANY'."),
+        ("address['country'] IN ('GERMANY', 'peru')", "has 'peru' as address.country; there are 'PERU'."),
+        ("address->>'country' = 'Germany'", "has 'Germany' as address.country; there are 'GERMANY'."),
+        ("_doc->>'$.address.country' = 'Germany'", "has 'Germany' as address.country; there are 'GERMANY'."),
+        ("lower(address.country) = 'germania'", "has 'germania' as lower(address.country); there are 'GERMANY'."),
+        (
+            "address.country LIKE 'Ger%'",
+            "has a text LIKE 'Ger%' as address.country; there are 'GERMANY'.",
+        ),
+        ("lines[1].state = 'open'", "has 'open' as lines[].state; there are 'O', 'P'."),
+        ("CASE lines[2].state WHEN 'open' THEN true END", "has 'open' as lines[].state; there are 'O', 'P'."),
+        ("lines[1].state = 'O'", None),
+        ("address.country = 'GERMANY'", None),
+        ("address.street = 'Broadway'", None),
+        ("lines[1].sku = 's99'", None),
+    ],
+)
+async def test_parts_of_maps_and_lists(service: Service, condition: str, warning: str | None) -> None:
+    sql = f"SELECT count(*) FILTER (WHERE {condition}) FROM (SELECT *, _doc FROM uns_people)"
+    assert told((await service.run(sql)).warnings) == (
+        [f'No sampled item of "uns_people" {warning}'] if warning else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -249,6 +285,7 @@ async def test_what_a_rule_keeps_back_is_told_neither_here_nor_there(service: Se
         "sum(CASE nation WHEN 'Germany' THEN 1 END)",
         "bool_or(nation LIKE 'Ger%')",
         "bool_or(_doc->>'nation' = 'Germany')",
+        "bool_or(_doc->>'$.address.country' = 'Germany')",
         "(SELECT count(n) FROM (SELECT lower(nation) AS n FROM {table}) WHERE n = 'germania')",
     ],
 )
@@ -257,3 +294,12 @@ async def test_no_warning_tells_what_a_rule_keeps_back(service: Service, table: 
     assert told((await service.run(sql)).warnings) == []
     admin = replace(ANN, roles=frozenset({"admin"}))
     assert len(told((await service.run(sql, admin)).warnings)) == 1
+
+
+async def test_a_description_shows_what_parts_hold(service: Service) -> None:
+    table = (await service.browsing().describe_table(ANN, table_name="uns_people")).table
+    shown = {column.name: structure.column(column, with_values=True) for column in table.columns}
+    assert shown["address"].get("parts") == [{"path": "address.country", "values": sorted(NATIONS)}]
+    assert shown["lines"].get("parts") == [{"path": "lines[].state", "values": ["O", "P"]}]
+    hidden = [structure.column(column, with_values=False) for column in table.columns]
+    assert not any("parts" in column for column in hidden)

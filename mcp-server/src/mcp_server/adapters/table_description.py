@@ -1,12 +1,12 @@
 """DescribeTable's answer as a Table, and the Table as sampling completes it. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding import column_types
-from mcp_server.adapters.decoding.column_types import Sample
+from mcp_server.adapters.decoding.column_types import MOST_PARTS, Sample
 from mcp_server.adapters.decoding.examples import MOST_VALUES
 from mcp_server.domain.schema import (
     DOCUMENT_COLUMN,
@@ -121,7 +121,20 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
     size = table.size_bytes
     if samples.items and (not measured or not table.size_bytes):
         size = round(samples.bytes / samples.items * count)
-    return with_columns(replace(table, item_count=count, size_bytes=size), columns.values())
+    return with_columns(replace(table, item_count=count, size_bytes=size), _with_few_parts(columns.values()))
+
+
+def _with_few_parts(columns: Iterable[Column]) -> Iterator[Column]:
+    """The columns, the first of them with what their parts hold, as far as there is room for it in a description."""
+    left = MOST_PARTS
+    for column in columns:
+        examples = column.examples
+        if examples is None or not examples.parts:
+            yield column
+            continue
+        parts = examples.parts[:left]
+        left -= len(parts)
+        yield replace(column, examples=replace(examples, parts=parts) if parts else None)
 
 
 def _without_values(column: Column) -> Column:

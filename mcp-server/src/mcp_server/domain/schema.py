@@ -63,14 +63,41 @@ class ColumnType:
         return self.kind.value
 
 
+Path = tuple[str | None, ...]
+"""From a column to parts of it: names of fields as they are stored, None for any place of a list."""
+
+
+def written(path: Path) -> str:
+    """A path as it follows a column's name: `.city`, `[].sku`."""
+    return "".join("[]" if step is None else f".{quoted(step)}" for step in path)
+
+
+@dataclass(frozen=True, slots=True)
+class PartExamples:
+    """The different texts that a sample held in a part of a column, which are few."""
+
+    path: Path
+    values: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What a sample held in a column: its different values if they are few, the least and the greatest, their form."""
+    """What a sample held in a column: its different values if they are few, the least and the greatest, their form.
+
+    Of maps and lists there is only what some of their `parts` hold.
+    """
 
     values: tuple[str, ...] = ()
     low: str | None = None
     high: str | None = None
     form: str | None = None
+    parts: tuple[PartExamples, ...] = ()
+
+    def of(self, path: Path) -> tuple[str, ...]:
+        """The values of the column, or of a part; none where they are not known."""
+        if not path:
+            return self.values
+        return next((part.values for part in self.parts if part.path == path), ())
 
 
 @dataclass(frozen=True, slots=True)

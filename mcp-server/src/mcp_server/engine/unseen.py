@@ -34,15 +34,15 @@ def _sentence(one: SoughtText) -> str | None:
     text = _literal(one.text)
     match one.way:
         case "equals":
-            has = f"{text} as {one.shown}"
+            has = text
         case "like" | "ilike":
-            has = f"a {one.shown} {one.way.upper()} {text}"
+            has = f"a text {one.way.upper()} {text}"
         case "contains":
-            has = f"a {one.shown} that contains {text}"
+            has = f"a text that contains {text}"
         case "starts with" | "ends with":
-            has = f"a {one.shown} that {one.way} {text}"
+            has = f"a text that {one.way} {text}"
     told = ", ".join(map(_literal, _near(one.text.strip("%"), seen) or seen))
-    return f"No sampled item of {tables} has {has}; there are {told}."
+    return f"No sampled item of {tables} has {has} as {one.shown}; there are {told}."
 
 
 def _near(text: str, seen: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from mcp_server.domain.schema import TypeKind
 from mcp_server.sql.lowering.patterns import matching, pattern_pieces
-from mcp_server.sql.lowering.provenance import Case, Place
+from mcp_server.sql.lowering.provenance import Case, Place, path_of
 
 Way = Literal["equals", "like", "ilike", "starts with", "ends with", "contains"]
 """How a text is compared: `equals` stands for `=`, `<>`, IN and all else that asks whether a value is the text."""
@@ -54,10 +54,16 @@ class SoughtText:
             found |= dict.fromkeys(values)
         return tuple(found)
 
+    def known(self) -> list[str]:
+        """The values as they are compared, each in its place's case; none where `values` has none."""
+        return (
+            [in_case(value, place.case) for place in self.places for value in _values(place)] if self.values() else []
+        )
+
     def unseen(self) -> bool:
         """Whether the values are known, and the text matches none of them."""
-        known = [_in_case(value, place.case) for place in self.places for value in _values(place)]
-        return bool(self.values()) and not self._matches(known)
+        known = self.known()
+        return bool(known) and not self._matches(known)
 
     def _matches(self, values: Iterable[str]) -> bool:
         text = self.text
@@ -79,12 +85,12 @@ class SoughtText:
 
 def _values(place: Place) -> tuple[str, ...]:
     column, steps = place.part.column, place.part.steps
-    if column.examples is None or steps or column.type.kind is not TypeKind.VARCHAR:
+    if column.examples is None or not (steps or column.type.kind is TypeKind.VARCHAR):
         return ()
-    return column.examples.values
+    return column.examples.of(path_of(steps))
 
 
-def _in_case(text: str, case: Case | None) -> str:
+def in_case(text: str, case: Case | None) -> str:
     """A text in a case as DuckDB puts it there: character by character, none into two."""
     if case is None:
         return text

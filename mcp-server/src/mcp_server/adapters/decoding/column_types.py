@@ -2,14 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from mcp_server.adapters.decoding.attribute_values import PRECISION, AttributeValue, Digits, number, tagged
 from mcp_server.adapters.decoding.examples import Seen
 from mcp_server.adapters.decoding.nested_types import VARCHAR, Shape, both
 from mcp_server.domain.dates import iso_date
-from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, Examples, TypeKind
 
 NESTED = frozenset({AttributeType.MAP, AttributeType.LIST})
+MOST_PARTS = 24
+"""Parts of one table's columns whose values are told."""
 _SCALES = (2, 4, 6, 9, 12, 18)
 _SIMPLE = {
     AttributeType.STRING: VARCHAR,
@@ -60,6 +63,13 @@ class Sample:
         """The descriptors seen but NULL."""
         return frozenset(self.descriptors) - {AttributeType.NULL}
 
+    def examples(self, *, whole: bool) -> Examples | None:
+        """What there is to tell of the values; `whole` tells that no item was left out."""
+        if not self.types or not self.types <= NESTED:
+            return self.seen.examples(self.types, whole=whole)
+        parts = tuple(islice(self.shape.examples(whole=whole), MOST_PARTS))
+        return Examples(parts=parts) if parts else None
+
 
 def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True, whole: bool = False) -> Column:
     """The column of an attribute, from a sample of `items` items, which may be the `whole` table."""
@@ -75,7 +85,7 @@ def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True, w
         notes = _mixed_notes(sample)
     if TypeKind.DOUBLE in (found.kind, found.element.kind if found.element else None):
         notes = (*notes, _DOUBLE_NOTE)
-    examples = sample.seen.examples(types, whole=whole)
+    examples = sample.examples(whole=whole)
     return Column(name, found, types, nullable=True, presence=round(presence, 4), notes=notes, examples=examples)
 
 

@@ -25,11 +25,31 @@ _TIMES = ((10**9, 10**10, "time, seconds since 1970"), (10**12, 10**13, "time, m
 
 
 @dataclass(slots=True)
-class Seen:
-    """The texts and numbers of one attribute."""
+class FewValues:
+    """How many values there were, and which, as long as they are few."""
 
     count: int = 0
     values: dict[str, None] | None = field(default_factory=dict)
+
+    def add(self, text: str) -> None:
+        """Takes one value in, as it is written."""
+        self.count += 1
+        if self.values is not None:
+            self.values[text] = None
+            if len(self.values) > MOST_VALUES or len(text) > LONGEST:
+                self.values = None
+
+    def told(self, *, whole: bool, most_items: int | None = None) -> tuple[str, ...]:
+        """The values, where they are few and do not name their items; those of lists came in `most_items` lists."""
+        values = tuple(self.values or ())
+        count = self.count if most_items is None else min(self.count, most_items)
+        return values if whole or count >= _TIMES_EACH * len(values) else ()
+
+
+@dataclass(slots=True)
+class Seen(FewValues):
+    """The texts and numbers of one attribute."""
+
     texts: tuple[str, str] | None = None
     numbers: tuple[Decimal, Decimal] | None = None
     forms: frozenset[str] = frozenset(_FORMS)
@@ -37,7 +57,7 @@ class Seen:
 
     def add_text(self, text: str) -> None:
         """Takes one text in."""
-        self._add(text)
+        self.add(text)
         low, high = self.texts or (text, text)
         self.texts = min(low, text), max(high, text)
         if self.forms:
@@ -51,7 +71,7 @@ class Seen:
 
     def add_number(self, text: str, number: Decimal) -> None:
         """Takes one number in, as it is written."""
-        self._add(text)
+        self.add(text)
         low, high = self.numbers or (number, number)
         self.numbers = min(low, number), max(high, number)
 
@@ -59,19 +79,10 @@ class Seen:
         """What there is to tell of an attribute of those types; `whole` tells that no item was left out."""
         if not self.count or not types <= {AttributeType.STRING, AttributeType.NUMBER}:
             return None
-        values = tuple(self.values or ())
-        if not whole and self.count < _TIMES_EACH * len(values):
-            values = ()
+        values = self.told(whole=whole)
         low, high = self._range() if len(types) == 1 else (None, None)
         ordered = sorted(values, key=Decimal) if types == {AttributeType.NUMBER} else sorted(values)
         return Examples(tuple(ordered), low, high, self._form() if len(types) == 1 else None)
-
-    def _add(self, text: str) -> None:
-        self.count += 1
-        if self.values is not None:
-            self.values[text] = None
-            if len(self.values) > MOST_VALUES or len(text) > LONGEST:
-                self.values = None
 
     def _range(self) -> tuple[str | None, str | None]:
         if self.numbers is not None:

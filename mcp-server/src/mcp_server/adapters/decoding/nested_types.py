@@ -4,13 +4,14 @@ A map whose keys are data, one that is too large, and a list of unlike things ar
 case keeps apart, which DuckDB takes for one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_server.adapters.decoding.attribute_values import AttributeValue, Digits, MalformedValue, tagged
+from mcp_server.adapters.decoding.examples import FewValues
 from mcp_server.domain.names import fold
-from mcp_server.domain.schema import AttributeType, ColumnType, TypeKind
+from mcp_server.domain.schema import AttributeType, ColumnType, PartExamples, Path, TypeKind
 
 MOST_FIELDS, DEEPEST = 64, 6
 _DICTIONARY_FIELDS, _DICTIONARY_MAPS, _DICTIONARY_SHARE = 16, 10, 0.3
@@ -34,6 +35,7 @@ class Shape:
     fields: "dict[str, Shape]" = field(default_factory=dict)
     seen: int = 0
     members: "Shape | None" = None
+    texts: FewValues = field(default_factory=FewValues)
 
     def add(self, value: AttributeValue, depth: int = 0) -> None:
         """Takes one value in. Raises MalformedValue."""
@@ -45,6 +47,8 @@ class Shape:
         self.types.add(descriptor)
         if descriptor is AttributeType.NUMBER:
             self.digits.add(content)
+        elif descriptor is AttributeType.STRING:
+            self.texts.add(content)
         elif descriptor is AttributeType.MAP and depth < DEEPEST:
             self._add_map(content, depth)
         elif descriptor is AttributeType.LIST and depth < DEEPEST:
@@ -73,6 +77,19 @@ class Shape:
         if len(self.types) == 1:
             return _SCALARS.get(next(iter(self.types)), JSON)
         return VARCHAR if self.types and self.types <= _TEXTS else JSON
+
+    def examples(self, *, whole: bool, path: Path = (), lists: int | None = None) -> Iterator[PartExamples]:
+        """The few texts of each part that holds nothing but texts; `lists` is in how many lists the parts are."""
+        if self.types == {AttributeType.STRING}:
+            values = self.texts.told(whole=whole, most_items=lists)
+            if values:
+                yield PartExamples(path, tuple(sorted(values)))
+        elif self.types == {AttributeType.MAP} and len(self.fields) <= MOST_FIELDS and not self._holds_data():
+            for name, one in sorted(self.fields.items()):
+                yield from one.examples(whole=whole, path=(*path, name), lists=lists)
+        elif self.types == {AttributeType.LIST} and self.members is not None:
+            least = self.seen if lists is None else min(self.seen, lists)
+            yield from self.members.examples(whole=whole, path=(*path, None), lists=least)
 
     def _holds_data(self) -> bool:
         """Whether the keys of the maps look like data rather than names."""

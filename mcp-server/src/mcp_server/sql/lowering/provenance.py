@@ -10,9 +10,10 @@ from typing import Literal
 
 from sqlglot import exp
 
-from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Column, ColumnType, Table, TypeKind
+from mcp_server.domain.names import quoted
+from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Column, Path, Table, written
 from mcp_server.sql.binding.references import Reference
-from mcp_server.sql.fields import Part, part_of
+from mcp_server.sql.fields import Part, Steps, part_of
 from mcp_server.sql.lowering.output_types import output_names, query_of
 from mcp_server.sql.sources import Block, Sources
 
@@ -21,7 +22,6 @@ Case = Literal["lower", "upper"]
 MOST_PLACES = 8
 """Columns that one expression may take its values from; of more, nothing is told."""
 
-_TEXT = ColumnType(TypeKind.VARCHAR)
 _CASES: Mapping[type[exp.Expr], Case] = {exp.Lower: "lower", exp.Upper: "upper"}
 _PICKED = (exp.Max, exp.Min, exp.AnyValue)
 _TEXT_TYPES = frozenset({exp.DType.VARCHAR, exp.DType.TEXT})
@@ -42,10 +42,15 @@ class Place:
 
     @property
     def shown(self) -> str:
-        """It as people see it: `"status"`, `lower("address.city")`, `"lines[].sku"`."""
-        steps = ("[]" if isinstance(step, int) else f".{step}" for step in self.part.steps)
-        name = f'"{self.part.column.name}{"".join(steps)}"'
+        """It as people see it: `"status"`, `lower("status")`, `address.city`, `lines[].sku`."""
+        column, path = self.part.column.name, path_of(self.part.steps)
+        name = quoted(column) + written(path) if path else f'"{column}"'
         return f"{self.case}({name})" if self.case is not None else name
+
+
+def path_of(steps: Steps) -> Path:
+    """The path of a part: what one place of a list holds, its other places hold too."""
+    return tuple(None if isinstance(step, int) else step for step in steps)
 
 
 def inside(node: exp.Expr) -> exp.Expr | None:

@@ -4,6 +4,8 @@ It goes from each column up to what the column is compared in, so that it takes 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 from sqlglot import exp
@@ -11,7 +13,7 @@ from sqlglot import exp
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.constants import constant
 from mcp_server.sql.lowering.provenance import Provenance, case_of, inside
-from mcp_server.sql.sought_texts import SoughtText, Way
+from mcp_server.sql.sought_texts import SoughtText, Way, in_case
 from mcp_server.sql.sources import Block, Sources
 
 LONGEST = 60
@@ -52,7 +54,7 @@ def sought_texts(
     try:
         for column, block, _ in sources.columns:
             if block is not None and type(column.parent) not in _UNCOMPARED:
-                found += _sought(column, block, provenance, query)
+                found += islice(_sought(column, block, provenance, query), most)
             if len(found) >= most:
                 break
     except RecursionError:  # the statement can be run; only nobody is warned
@@ -65,17 +67,32 @@ def _sought(column: exp.Column, block: Block, provenance: Provenance, query: exp
     compared = _compared(operand)
     if compared is None:
         return
-    texts = [text for other in compared.others if isinstance(text := constant(other), str) and len(text) <= LONGEST]
-    if not texts:
+    texts = [text for other in compared.others if (text := _text(other)) and len(text) <= LONGEST]
+    if not texts:  # nor if they are empty: `<> ''` is no guess
         return
     places, case = provenance.of(operand, block) or (), case_of(operand)
     if places and case is None and len({place.case for place in places}) == 1:
         case = places[0].case
     filters = len(compared.others) == 1 and _filters(compared.node, query)
+    of_first = SoughtText(places, column.name, case, compared.way, texts[0], compared.escape, filters)
+    known = frozenset(of_first.known())
+    if not known and case is None:
+        return
     for text in texts:
-        one = SoughtText(places, column.name, case, compared.way, text, compared.escape, filters)
+        if compared.way == "equals" and text in known:
+            continue
+        one = replace(of_first, text=text)
         if one.wrong_case or one.unseen():
             yield one
+
+
+def _text(node: exp.Expr) -> str | None:
+    """The text that an expression without columns is; `lower('X')` only of letters of which the case is plain."""
+    case, inner = case_of(node), node.unnest()
+    found = constant(inner.this if case is not None and isinstance(inner, exp.Lower | exp.Upper) else node)
+    if not isinstance(found, str) or (case is not None and not found.isascii()):
+        return None
+    return found if case is None else in_case(found, case)
 
 
 def _operand(column: exp.Column) -> exp.Expr:

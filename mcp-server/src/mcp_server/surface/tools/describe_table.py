@@ -13,8 +13,8 @@ from shared_kernel import scope
 
 _DESCRIPTION = (
     "Shows the columns and indexes of a table. DynamoDB has no fixed columns: they are found by sampling items, so "
-    "a rare attribute may be missing; presence is the share of the sampled items that have it. values, range and "
-    "format show what is in it: write texts just so. An index's query is fast and cheap; others read the whole table. "
+    "a rare attribute may be missing; presence is the share of the sampled items that have it. values, parts, range "
+    "and format show what is in it: write texts so. An index's query is fast and cheap; others read the whole table. "
     "Call this before you write a query."
 )
 

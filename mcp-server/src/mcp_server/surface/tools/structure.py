@@ -5,8 +5,16 @@ from typing import Annotated, Literal, NotRequired, cast
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from mcp_server.domain.schema import Column, Examples, Index, KeyAttribute, Table
+from mcp_server.domain.names import quoted
+from mcp_server.domain.schema import Column, Examples, Index, KeyAttribute, Table, written
 from mcp_server.planning.advice import advice
+
+
+class PartEntry(TypedDict):
+    """A part of maps or lists in a column: `address.city`, `lines[].sku` for any place of the list."""
+
+    path: str
+    values: list[str]
 
 
 class ColumnEntry(TypedDict):
@@ -21,6 +29,9 @@ class ColumnEntry(TypedDict):
     ]
     values: NotRequired[Annotated[list[str], Field(description="All values that the sample held, if they are few.")]]
     range: NotRequired[Annotated[list[str], Field(description="The least and the greatest value of the sample.")]]
+    parts: NotRequired[
+        Annotated[list[PartEntry], Field(description="The few texts that the sample held in parts of maps and lists.")]
+    ]
     format: NotRequired[Annotated[str, Field(description="What all sampled values look like, or how they begin.")]]
 
 
@@ -48,15 +59,20 @@ def column(column: Column, *, with_values: bool) -> ColumnEntry:
     if column.notes:
         entry["notes"] = list(column.notes)
     if with_values and column.examples is not None:
-        _show(column.examples, entry)
+        _show(column.name, column.examples, entry)
     return entry
 
 
-def _show(examples: Examples, entry: ColumnEntry) -> None:
+def _show(name: str, examples: Examples, entry: ColumnEntry) -> None:
     if examples.values:
         entry["values"] = list(examples.values)
     elif examples.low is not None and examples.high is not None:
         entry["range"] = [examples.low, examples.high]
+    if examples.parts:
+        parts: list[PartEntry] = [
+            {"path": quoted(name) + written(part.path), "values": list(part.values)} for part in examples.parts
+        ]
+        entry["parts"] = parts
     if examples.form is not None:
         entry["format"] = examples.form
 
