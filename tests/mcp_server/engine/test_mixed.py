@@ -1,10 +1,16 @@
 """An attribute that holds numbers in some items and texts in others is asked for as either."""
 
+from dataclasses import replace
 from typing import Any
 
+import duckdb
+import pyarrow as pa
 import pytest
 
 from mcp_server.domain.failures import Failure
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
+from mcp_server.engine.no_numbers import no_numbers
+from tests.mcp_server.adapters.relations import relation
 from tests.mcp_server.engine.conftest import Service
 
 pytestmark = pytest.mark.anyio
@@ -59,9 +65,64 @@ async def test_it_is_found_by_number_and_by_text(service: Service, condition: st
 
 
 async def test_the_shares_and_the_rule_are_told(service: Service) -> None:
-    (warning,) = (await service.run("SELECT pk FROM mix_codes WHERE code = 2705")).warnings
+    warning, _ = (await service.run("SELECT pk FROM mix_codes WHERE code = 2705")).warnings
     assert "also holds S in 40%" in warning
     assert "those that are no numbers do not match" in warning
+
+
+@pytest.mark.complaint(19)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT pk FROM mix_codes WHERE code = 2705",
+        "SELECT count(*) FROM mix_codes WHERE code > 100",
+        "SELECT count(*) FROM mix_codes a JOIN mix_codes b USING (pk) WHERE a.code > 100",
+        "SELECT pk, CASE WHEN code > 3 THEN 1 END FROM mix_codes",
+        "WITH c AS (SELECT pk FROM mix_codes WHERE code < 5) SELECT count(*) FROM c",
+    ],
+)
+async def test_what_is_no_number_is_counted(service: Service, statement: str) -> None:
+    """Never a silent NULL: '2705-A', '' and true are none."""
+    warnings = (await service.run(statement)).warnings
+    counted = [warning for warning in warnings if "no number and matched" in warning]
+    assert counted == [
+        'Of the values of "code" of "mix_codes" that were read, 3 are no number and matched no condition on numbers.'
+    ]
+
+
+@pytest.mark.parametrize("statement", ["SELECT code FROM mix_codes", "SELECT pk FROM mix_codes WHERE code = '2705'"])
+async def test_where_no_number_is_asked_for_none_is_missed(service: Service, statement: str) -> None:
+    assert not any("no number and matched" in warning for warning in (await service.run(statement)).warnings)
+
+
+def test_numbers_are_what_duckdb_takes_for_them() -> None:
+    texts = [
+        *(
+            "1",
+            "-1",
+            "+1",
+            "1.5",
+            ".5",
+            "5.",
+            "1e3",
+            "1E+3",
+            "1e-3",
+            " 1 ",
+            "\t1",
+            "1_000",
+            "1.5_5",
+            "inf",
+            "-Infinity",
+            "NaN",
+        ),
+        *("", " ", "-", ".", "e3", "1e", "1,5", "0x1F", "1 2", "1-A", "true", "١", "1__0", "_1", "--1", "1.2.3", "one"),
+    ]
+    column = Column("code", ColumnType(TypeKind.VARCHAR), frozenset({AttributeType.NUMBER, AttributeType.STRING}))
+    asked = replace(relation([column]), as_numbers=frozenset({"code"}))
+    for text in texts:
+        ((is_none,),) = duckdb.execute("SELECT TRY_CAST(? AS DOUBLE) IS NULL", [text]).fetchall()
+        page = pa.record_batch([pa.array([text, None])], names=["c0"])
+        assert no_numbers(asked, page) == {"code": int(is_none)}, text
 
 
 async def test_an_integer_that_double_does_not_carry_is_not_compared_as_one(service: Service) -> None:

@@ -258,6 +258,7 @@ class Execution:
         schema = self._schemas.by_name[read.relation.table.schema]
         async with aclosing(self._items.pages(schema, read, meter.observer(read))) as pages:
             async for page in pages:
+                meter.look(read.relation, page)
                 yield page
 
 

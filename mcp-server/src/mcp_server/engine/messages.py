@@ -130,6 +130,16 @@ def warnings(reads: Sequence[Read]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def no_numbers(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
+    """How many of the values read did not match since they are no numbers, by schema, table and column."""
+    return tuple(
+        f'Of the values of "{column}" of "{table}" that were read, {count:,} {"is" if count == 1 else "are"} no number '
+        "and matched no condition on numbers."
+        for (_, table, column), count in sorted(counts.items())
+        if count
+    )
+
+
 def unshown(attributes: Mapping[tuple[str, str], Collection[str]]) -> tuple[str, ...]:
     """What a reader of `*` should know of it: attributes of the items read, by schema and table, without a column."""
     return tuple(_unshown(table, sorted(names)) for (_, table), names in sorted(attributes.items()))

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+import pyarrow as pa
+
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
+from mcp_server.engine.no_numbers import no_numbers
 from mcp_server.engine.spending import Account
 from mcp_server.planning.access_path import full_scan_of
-from mcp_server.planning.plan import Read
+from mcp_server.planning.plan import Read, Relation
 from mcp_server.ports.items import Consumption
 from mcp_server.ports.usage import TableUsage
 
@@ -26,6 +29,8 @@ class Meter:
         self.read_units = 0.0
         self.reads: dict[tuple[str, str], TableUsage] = {}
         """What came from each table, by its schema and name."""
+        self.no_numbers: dict[tuple[str, str, str], int] = {}
+        """By the schema and name of a table, and a column: values that were compared with a number and are none."""
         self.unshown: dict[tuple[str, str], set[str]] = {}
         """By the schema and name of a table, attributes met that `*` does not show."""
 
@@ -56,6 +61,13 @@ class Meter:
             self._check()
 
         return observe
+
+    def look(self, relation: Relation, page: pa.RecordBatch) -> None:
+        """Counts what is compared with a number and is none; `page` has the relation's columns in their order."""
+        if relation.as_numbers:
+            for name, found in no_numbers(relation, page).items():
+                key = relation.table.schema, relation.table.name, name
+                self.no_numbers[key] = self.no_numbers.get(key, 0) + found
 
     def begin(self, expected: float) -> None:
         """Asks whether reads may begin that take about that many read units. Raises Failure: budget_exceeded."""

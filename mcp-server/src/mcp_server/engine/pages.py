@@ -127,6 +127,11 @@ def _owner(principal: Principal) -> str:
 
 def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
     """What a reader of a run's rows should know."""
-    sought = run.plan.query.sought
+    sought, meter = run.plan.query.sought, run.meter
     unseen = unseen_texts(sought, has_rows=bool(rows) and list(rows[0]) != [0]) if sought else ()
-    return (*unseen, *messages.warnings(run.plan.reads), *messages.unshown(run.meter.unshown))
+    return (
+        *unseen,
+        *messages.warnings(run.plan.reads),
+        *messages.no_numbers(meter.no_numbers),
+        *messages.unshown(meter.unshown),
+    )

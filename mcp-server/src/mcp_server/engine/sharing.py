@@ -46,7 +46,13 @@ def _shared(number: int, group: list[Read]) -> Source:
     wanted = {column.name for read in group for column in read.relation.columns}
     columns = tuple(column for column in (*table.columns, DOCUMENT) if column.name in wanted)
     relation = Relation(
-        f"s{number}", table, columns, (), materialise=True, starred=any(read.relation.starred for read in group)
+        f"s{number}",
+        table,
+        columns,
+        (),
+        materialise=True,
+        starred=any(read.relation.starred for read in group),
+        as_numbers=frozenset().union(*(read.relation.as_numbers for read in group)),
     )
     scan = plan_read(relation, consistent=group[0].consistent)
     texts = dict.fromkeys(conjunct.text for read in group for conjunct in read.relation.conjuncts)

@@ -54,6 +54,7 @@ class Relation:
     every row may count; `links` tell which keys the rows of other relations name. `only_number` tells that the query
     wants to know no more than how many rows meet all of `conjuncts`, which are all of its conditions. `starred` tells
     that its columns are wanted as the `*` of the result, so that whole items are read, to tell what else they have.
+    `as_numbers` are columns of numbers and texts that are compared with numbers.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Relation:
     links: tuple[KeyLink, ...] = ()
     only_number: bool = False
     starred: bool = False
+    as_numbers: frozenset[str] = frozenset()
 
 
 Operation = Literal["BatchGetItem", "Query", "Scan"]

@@ -127,14 +127,14 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     query = _qualified(query, text, internal, spelling)
     merge_columns(merging, text)
     read_nested_as_json(query, internal, spelling)
-    compare_numbers(query, internal, spelling)
+    numbers = compare_numbers(query, internal, spelling)
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)
     sought = sought_texts(query, sources, found)
     conditions = necessary_conditions(query, sources, found)
     relations = tuple(
-        _relation(number, reference, conditions.get(id(reference.node), ()), starred)
+        _relation(number, reference, conditions.get(id(reference.node), ()), starred, numbers)
         for number, reference in enumerate(found)
     )
     relations = tuple(map(with_goal, relations, map(goal_of_exists, found)))
@@ -189,7 +189,13 @@ def _names_document(query: exp.Query, text: str) -> bool:
     return named is not None
 
 
-def _relation(number: int, reference: Reference, conditions: Sequence[Condition], starred: Collection[str]) -> Relation:
+def _relation(
+    number: int,
+    reference: Reference,
+    conditions: Sequence[Condition],
+    starred: Collection[str],
+    numbers: Collection[tuple[str, str]],
+) -> Relation:
     columns = tuple(
         replace(column, type=reference.columns[column.name])
         for column in (*reference.table.columns, DOCUMENT)
@@ -206,6 +212,7 @@ def _relation(number: int, reference: Reference, conditions: Sequence[Condition]
         reference.materialise,
         links=links_of(number, reference, conditions),
         starred=reference.node.alias_or_name in starred,
+        as_numbers=frozenset(column for source, column in numbers if source == reference.node.alias_or_name),
     )
 
 
