@@ -131,6 +131,18 @@ async def test_while_the_ledger_is_away_each_counts_its_own_and_does_not_wait() 
 
 
 @pytest.mark.anyio
+async def test_many_principals_take_bounded_room_while_the_ledger_is_away() -> None:
+    book = HeldBook()
+    one, _ = await two(SettableClock(), book)
+    book.away = True
+    for number in range(10_100):
+        one.account(replace(ANN, subject=f"usr_{number}")).spend(1.0)
+        if number % 1000 == 0:
+            await one.exchange()
+    assert len(one._used) == len(one._accounts) == 10_000
+
+
+@pytest.mark.anyio
 async def test_a_restarted_replica_hears_of_its_past() -> None:
     clock, book = SettableClock(), HeldBook()
     one, _ = await two(clock, book)

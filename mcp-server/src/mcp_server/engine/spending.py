@@ -137,7 +137,7 @@ class Spending:
             self._use.set()
 
     def _note(self, key: Owner, account: Account) -> None:
-        if self._ledger is not None:
+        if self._ledger is not None and (key in self._used or len(self._used) < _REMEMBERED):
             self._used[key] = account
             self._use.set()
 
