@@ -79,6 +79,9 @@ async def test_the_shares_and_the_rule_are_told(service: Service) -> None:
         "SELECT count(*) FROM mix_codes a JOIN mix_codes b USING (pk) WHERE a.code > 100",
         "SELECT pk, CASE WHEN code > 3 THEN 1 END FROM mix_codes",
         "WITH c AS (SELECT pk FROM mix_codes WHERE code < 5) SELECT count(*) FROM c",
+        "WITH c AS (SELECT * FROM mix_codes) SELECT count(*) FROM c WHERE code < 5",
+        "SELECT count(*) FROM (SELECT pk, code AS postcode FROM mix_codes) d WHERE d.postcode BETWEEN 1 AND 3000",
+        "WITH a AS (SELECT code FROM mix_codes), b AS (SELECT code c FROM a GROUP BY code) SELECT * FROM b WHERE c = 5",
     ],
 )
 async def test_what_is_no_number_is_counted(service: Service, statement: str) -> None:
@@ -88,6 +91,15 @@ async def test_what_is_no_number_is_counted(service: Service, statement: str) ->
     assert counted == [
         'Of the values of "code" of "mix_codes" that were read, 3 are no number and matched no condition on numbers.'
     ]
+
+
+async def test_it_is_found_by_number_through_subqueries(service: Service) -> None:
+    nested = "WITH c AS (SELECT * FROM mix_codes), d AS (SELECT pk, code AS n FROM c LIMIT 100) "
+    assert await service.rows(nested + "SELECT pk FROM d WHERE n = 2705 ORDER BY pk") == [["p0"], ["p1"]]
+    # What a set operation, or an expression, hands on is a text like any other.
+    for of in ("SELECT code n FROM mix_codes UNION ALL SELECT 'x'", "SELECT lower(code) n FROM mix_codes"):
+        with pytest.raises(Failure, match=r"compare|convert"):
+            await service.run(f"SELECT * FROM ({of}) d WHERE n = 2705")
 
 
 @pytest.mark.parametrize("statement", ["SELECT code FROM mix_codes", "SELECT pk FROM mix_codes WHERE code = '2705'"])

@@ -23,14 +23,14 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeE
 def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> frozenset[tuple[str, str]]:
     """Puts TRY_CAST around mixed columns that are compared with numbers, in place. Columns have their sources.
 
-    The answer names them: the alias of each source, and the column as the table has it.
+    The answer names them: the alias of each table, and the column as the table has it.
     """
     mixed = columns_that(_is_mixed, query, internal, spelling)
     compared = set[tuple[str, str]]()
     for column, type_ in list(_compared(query)) if mixed is not None else ():
         found = mixed(column) if mixed is not None else None
         if found is not None:
-            compared.add((column.table, found.name))
+            compared.add((found.source, found.column.name))
             column.replace(exp.TryCast(this=column.copy(), to=exp.DataType.build(type_)))
     return frozenset(compared)
 

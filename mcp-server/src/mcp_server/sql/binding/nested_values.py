@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from mcp_server.domain.schema import Table, TypeKind
+from mcp_server.domain.schema import Column, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import columns_that
 from mcp_server.sql.fields import text_field
@@ -21,14 +21,19 @@ def read_nested_as_json(query: exp.Query, internal: Mapping[str, Table], spellin
     nested = columns_that(lambda column: column.type.kind in _NESTED, query, internal, spelling)
     if nested is None:
         return
+
+    def column_of(node: exp.Expr) -> Column | None:
+        found = nested(node)
+        return found.column if found is not None else None
+
     for node in list(query.find_all(*_OPERATORS, exp.Anonymous)):
         operand = _operand(node)
         root = operand
         while isinstance(root, exp.Dot | exp.Bracket):
             root = root.this
-        if operand is None or root is None or nested(root) is None:
+        if operand is None or root is None or column_of(root) is None:
             continue
-        field = text_field(node, nested)
+        field = text_field(node, column_of)
         if field is not None:
             node.replace(field)
         else:
