@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
 from tests.mcp_server.sql.test_tpch_plans import TABLES
@@ -20,10 +21,12 @@ class TpchCatalog:
     async def summaries(self, _schema: Schema, names: Sequence[str], _refresh: Refresh) -> tuple[Table, ...]:
         return tuple(BY_NAME[name] for name in names if name in BY_NAME)
 
-    async def describe(self, _schema: Schema, physical_name: str, _refresh: Refresh) -> Described | None:
+    async def describe(
+        self, _schema: Schema, physical_name: str, _refresh: Refresh, _rows: Rows = ()
+    ) -> Described | None:
         return Described(BY_NAME[physical_name], False) if physical_name in BY_NAME else None
 
-    async def probe(self, _schema: Schema, _name: str, _attribute: str) -> bool:
+    async def probe(self, _schema: Schema, _name: str, _attribute: str, _rows: Rows = ()) -> bool:
         return False
 
     async def learn(self, _table: Table) -> None:

@@ -12,7 +12,9 @@ from mcp_server.adapters import catalog
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.metrics import MeteredTally
+from mcp_server.adapters.sampling import SEGMENTS
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.restriction import AllowedValues
 from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
 from tests.mcp_server.adapters.endpoint import Answer, endpoint
 from tests.mcp_server.adapters.relations import N, S, of
@@ -157,6 +159,58 @@ async def test_few_sampled_items_are_told_one_by_one_only_if_they_are_all(
     everything = find(await place.table("cat_all"), "note").examples
     assert everything is not None
     assert everything.values == tuple(f"note {number}" for number in range(5))
+
+
+async def test_rows_that_lie_in_a_few_partitions_are_looked_at_there(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "ITEMS_PER_SEGMENT_OF_MANY_KINDS", 1)  # a scan would miss one item of a hundred
+    await place.create(
+        "cat_rows",
+        items=[
+            {"g": {"S": f"g{number}"}, "n": {"S": f"n{number}"}, f"only{number}": {"S": "x"}} for number in range(100)
+        ],
+        attributes=[{"AttributeName": "g", "AttributeType": "S"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_g",
+                "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+    async def columns(*rules: AllowedValues) -> set[str]:
+        described = await place.catalog.describe(place.schema, "cat_rows", "if_stale", rules)
+        assert described is not None
+        return {column.name for column in described.table.columns if column.name.startswith("only")}
+
+    for attribute, value in (("pk", "p70"), ("g", "g71")):
+        two = AllowedValues(attribute, frozenset({value, f"{value[0]}5"}))
+        assert await columns(two) == {f"only{value[1:]}", "only5"}
+        assert await columns(two, AllowedValues("n", frozenset({"n5"}))) == {"only5"}
+        assert await place.catalog.probe(place.schema, "cat_rows", "only5", (two,))
+        assert not await place.catalog.probe(place.schema, "cat_rows", "only6", (two,))
+    many = frozenset(f"p{number}" for number in range(100))
+    assert len(await columns(AllowedValues("pk", many))) <= SEGMENTS
+    assert len(await columns(AllowedValues("n", frozenset({"n5"})))) <= 1
+
+
+async def test_samples_of_rows_are_kept_up_to_a_bound(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be one for each person."""
+    monkeypatch.setattr(catalog, "MOST_SAMPLES_OF_ROWS", 2)
+    await place.create("cat_bound", items=[{}] * 3)
+
+    async def refreshed(person: str) -> bool:
+        rows = (AllowedValues("pk", frozenset({person})),)
+        described = await place.catalog.describe(place.schema, "cat_bound", "skip", rows)
+        assert described is not None
+        return described.refreshed
+
+    assert [await refreshed(person) for person in ("p0", "p1", "p0", "p2", "p1", "p2", "p0")] == [
+        *(True, True, False),
+        *(True, False, False, True),
+    ]
 
 
 async def test_a_sample_is_shared_kept_and_refreshed(place: Place) -> None:

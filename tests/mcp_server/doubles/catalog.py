@@ -1,11 +1,14 @@
 """A catalogue of tables in memory."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mcp_server.adapters import table_description as description
+from mcp_server.adapters.decoding.restricted_items import restricted_items
 from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.table_description import Samples
+from mcp_server.domain.restriction import Restriction, Rows
 from mcp_server.domain.schema import Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
 from shared_kernel.clock import Clock
@@ -19,8 +22,8 @@ class HeldCatalog:
 
     def __init__(self, tables: HeldTables, clock: Clock) -> None:
         self._tables, self._clock = tables, clock
-        self._known: dict[tuple[str, ...], tuple[Any, float, float]] = {}
-        self._learnt: dict[tuple[str, ...], dict[str, Column]] = {}
+        self._known: dict[tuple[Any, ...], tuple[Any, float, float]] = {}
+        self._learnt: dict[tuple[Any, ...], dict[str, Column]] = {}
         self.probes: list[tuple[str, str]] = []
         """The attributes that were looked for, and in which tables."""
 
@@ -37,37 +40,41 @@ class HeldCatalog:
         ]
         return tuple(table for table in found if table is not None)
 
-    async def describe(self, schema: Schema, name: str, refresh: Refresh) -> Described | None:
-        key = ("table", schema.name, name)
+    async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
+        key = ("table", schema.name, name, rows)
         if refresh == "force":
             self._learnt.pop(key, None)
         if not schema.shows(name):
             return None
-        table, _at, refreshed = self._get(key, refresh, self._sampled(schema, name))
+        table, _at, refreshed = self._get(key, refresh, self._sampled(schema, name, rows))
         return None if table is None else Described(table, refreshed)
 
-    async def probe(self, schema: Schema, name: str, attribute: str) -> bool:
-        key = ("table", schema.name, name)
+    async def probe(self, schema: Schema, name: str, attribute: str, rows: Rows = ()) -> bool:
+        key = ("table", schema.name, name, rows)
         table = self._known[key][0] if key in self._known else None
         if table is None or not schema.shows(name):
             return False
         if table.column(attribute) is not None:
             return True
         self.probes.append((name, attribute))
-        held = self._tables[table.physical_name].items
-        items = held if table.virtual is None else of_virtual_table(held, table.virtual)
+        items = self._items(table, rows)
         values = [item[attribute] for item in items if attribute in item]
         if values:
             await self.learn(description.with_found(table, attribute, values, len(items)))
         return bool(values)
 
     async def learn(self, table: Table) -> None:
-        key = ("table", table.schema, table.name)
+        key = ("table", table.schema, table.name, table.rows)
         _table, at, loaded = self._known[key]
         self._learnt.setdefault(key, {}).update({column.name: column for column in table.columns})
         self._known[key] = (table, at, loaded)
 
-    def _get(self, key: tuple[str, ...], refresh: Refresh, now: Any) -> tuple[Any, float, bool]:
+    def _items(self, table: Table, rows: Rows) -> list[Any]:
+        """Those of a table that the rows allow."""
+        items = restricted_items(self._tables[table.physical_name].items, Restriction(rows=rows))
+        return items if table.virtual is None else of_virtual_table(items, table.virtual)
+
+    def _get(self, key: tuple[Any, ...], refresh: Refresh, now: Any) -> tuple[Any, float, bool]:
         """What is known under a key, or else what is there `now`."""
         if key in self._known:
             value, at, loaded = self._known[key]
@@ -87,14 +94,15 @@ class HeldCatalog:
         table = description.table_of(schema, held.description(), self._clock.now())
         return table if virtual is None else description.as_virtual(table, virtual)
 
-    def _sampled(self, schema: Schema, name: str) -> Table | None:
+    def _sampled(self, schema: Schema, name: str, rows: Rows) -> Table | None:
         table = self._described(schema, name)
         if table is None:
             return None
         samples = Samples()
-        items = self._tables[table.physical_name].items
-        samples.add(items if table.virtual is None else of_virtual_table(items, table.virtual))
+        samples.add(self._items(table, rows))
         found = description.sampled(table, samples, schema.overrides.get(name, {}), measured=False, whole=True)
         if table.virtual is not None:
             found = description.with_slots(found, table.virtual)
-        return description.keep_wider(found, self._learnt.get(("table", schema.name, name), {}))
+        seen = description.keep_wider(found, self._learnt.get(("table", schema.name, name, rows), {}))
+        whole = self._sampled(schema, name, ()) if rows else seen
+        return whole and replace(whole, columns=seen.columns, rows=rows)

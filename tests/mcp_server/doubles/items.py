@@ -154,5 +154,6 @@ def _units(scanned: list[Any], request: Request) -> float:
     consistent = bool(request.arguments.get("ConsistentRead", False))
     sizes = [av.size(item) for item in scanned]
     if request.operation == "BatchGetItem":
-        return sum(read_units(size, consistent=consistent) for size in sizes)
+        missing = len(request.arguments["Keys"]) - len(sizes)
+        return sum(read_units(size, consistent=consistent) for size in [*sizes, *[0] * missing])
     return read_units(sum(sizes), consistent=consistent)

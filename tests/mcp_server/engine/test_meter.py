@@ -15,6 +15,7 @@ LIMITS = Limits(read_units=100, read_pages=10, read_bytes=1000, full_scan_items=
 
 
 def read(access: Any = "Query") -> Read:
+    """A read of a table of nothing in particular."""
     return Read(
         relation=relation([]),
         access=access,

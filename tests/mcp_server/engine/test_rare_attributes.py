@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mcp_server.adapters.catalog import ITEMS_PER_SEGMENT, ITEMS_PER_SEGMENT_PROBED, SEGMENTS
+from mcp_server.adapters.catalog import ITEMS_PER_SEGMENT, ITEMS_PER_SEGMENT_PROBED
+from mcp_server.adapters.sampling import SEGMENTS
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from tests.mcp_server.engine.conftest import ANN, Service, only_doubles, only_real

@@ -142,10 +142,107 @@ async def test_a_rule_that_hides_the_key_closes_the_table(service: Service) -> N
     for sql in ("SELECT count(*) FROM rul_keyed", "SELECT * FROM rul_keyed"):
         with pytest.raises(Failure) as refused:
             await service.run(sql, MEMBER)
-        assert refused.value.code is FailureCode.ACCESS_DENIED
+        assert refused.value.code is FailureCode.UNKNOWN_TABLE
+    browsing = service.browsing()
     with pytest.raises(Failure):
-        await service.browsing().describe_table(MEMBER, table_name="rul_keyed")
+        await browsing.describe_table(MEMBER, table_name="rul_keyed")
+    assert "rul_keyed" not in await browsing.table_names(MEMBER)
     assert (await service.run("SELECT * FROM rul_keyed", ADMIN)).rows == [["kept"]]
+    assert "rul_keyed" in await browsing.table_names(ADMIN)
+
+
+async def test_a_table_that_rules_close_is_spoken_of_like_one_that_nobody_has(service: Service) -> None:
+    said = []
+    for name in ("rul_keyed", "rul_nosuch", "RUL_KEYED", "rul_keye", "rul_kexed"):
+        for ask in (
+            service.run(f'SELECT 1 FROM "{name}"', MEMBER),
+            service.browsing().describe_table(MEMBER, table_name=name),
+        ):
+            with pytest.raises(Failure) as refused:
+                await ask
+            failure = refused.value
+            said.append((failure.code, failure.message.replace(name, "?"), "rul_keyed" in failure.next_action))
+    assert set(said) == {(FailureCode.UNKNOWN_TABLE, 'There is no table "?" in schema "shop".', False)}
+
+
+SEEN_ITEM = {"pk": {"S": "s"}, "owner": {"S": "usr_ann"}, "v": {"N": "1"}, "m": {"M": {"town": {"S": "Rome"}}}}
+KEPT_ITEM = {
+    "pk": {"S": "kept"},
+    "owner": {"S": "usr_bob"},
+    "v": {"S": "text"},
+    "m": {"M": {"kept_field": {"S": "x"}}},
+    "kept_column": {"S": "x"},
+}
+
+
+@pytest.fixture(scope="module")
+async def columns(service: Service, tables: None) -> None:
+    """A table of which a member sees one item, and two of which it sees none, but for their structure."""
+    await service.create("rul_columns", [SEEN_ITEM, KEPT_ITEM])
+
+
+@pytest.mark.usefixtures("columns")
+async def test_columns_and_their_types_are_those_of_the_rows_that_are_left(service: Service) -> None:
+    """Names of attributes and of fields, and types, are data of the items that have them."""
+    everything = (await service.browsing().describe_table(ADMIN, table_name="rul_columns")).table
+    assert {"kept_column", "pk", "owner", "v", "m"} == {column.name for column in everything.columns}
+    described = (await service.browsing().describe_table(MEMBER, table_name="rul_columns")).table
+    shown = {column.name: (column.type.sql, column.notes) for column in described.columns}
+    plain: tuple[str, ...] = ()
+    assert shown == {
+        "pk": ("VARCHAR", plain),
+        "m": ("STRUCT(town VARCHAR)", plain),
+        "owner": ("VARCHAR", plain),
+        "v": ("BIGINT", plain),
+    }
+    result = await service.run("SELECT * FROM rul_columns", MEMBER)
+    assert [column.name for column in result.columns] == ["pk", "m", "owner", "v"]
+    assert result.rows == [["s", {"town": "Rome"}, "usr_ann", 1]]
+    assert result.warnings == ()
+    assert (await service.rows("SELECT count(*) FROM rul_columns WHERE v = 'text'", principal=ADMIN)) == [[1]]
+
+
+@pytest.mark.usefixtures("columns")
+@pytest.mark.parametrize("column", ["kept_column", "kept_colum", "nothing", "m.kept_field", "m.nothing"])
+async def test_a_column_of_other_rows_is_spoken_of_like_one_that_nobody_has(service: Service, column: str) -> None:
+    await service.run("SELECT kept_column, m.kept_field FROM rul_columns", ADMIN)  # what it finds is for admins
+    with pytest.raises(Failure) as refused:
+        await service.run(f"SELECT {column} FROM rul_columns", MEMBER)
+    told = f"{refused.value.message} {refused.value.next_action}"
+    assert "kept" not in told.replace(column, "").replace(column.rpartition(".")[2], "")
+
+
+@pytest.mark.usefixtures("columns")
+async def test_an_attribute_of_a_row_that_is_there_is_found_by_its_name(service: Service) -> None:
+    await service.put("rul_columns", [{**SEEN_ITEM, "pk": {"S": "late"}, "late": {"S": "here"}}])
+    try:
+        result = await service.run("SELECT * FROM rul_columns", MEMBER)
+        [warning] = result.warnings
+        assert '"late"' in warning
+        assert "kept" not in warning
+        assert (await service.rows("SELECT late FROM rul_columns WHERE pk = 'late'", principal=MEMBER)) == [["here"]]
+    finally:
+        await service.tables.delete("rul_columns", {"pk": {"S": "late"}})
+
+
+@pytest.mark.parametrize("key", ["p4", "p5"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM rul_people WHERE pk = '{key}'",
+        "SELECT count(*) FROM rul_people WHERE pk IN ('p0', '{key}')",
+        "SELECT name FROM rul_people WHERE pk = '{key}' AND name = 'Name 4'",
+        "SELECT name FROM rul_people WHERE name = '{key}' OR name = 'Name 4'",
+        "SELECT a.name FROM rul_people a JOIN rul_people b ON a.pk = b.pk WHERE b.pk = '{key}'",
+    ],
+)
+async def test_what_a_query_takes_does_not_tell_whether_there_is_another_row(
+    service: Service, sql: str, key: str
+) -> None:
+    there = await service.run(sql.format(key=key), MEMBER)
+    nowhere = await service.run(sql.format(key="no"), MEMBER)
+    assert there.rows == nowhere.rows
+    assert taken(there) == taken(nowhere)
 
 
 async def test_browsing_shows_what_is_left(service: Service) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import Examples
+from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.schemas import Schemas
 from mcp_server.surface.tools import structure
 from tests.mcp_server.engine.conftest import ANN, Service
@@ -260,7 +261,6 @@ async def test_parameters_count_too(service: Service) -> None:
     [
         Rule("uns_people", masks=(("nation", Mask.REDACTED),)),
         Rule("uns_people", hidden=frozenset({"nation"})),
-        Rule("uns_people", rows=(("status", frozenset({"O"})),)),
     ],
 )
 async def test_what_a_rule_keeps_back_is_told_neither_here_nor_there(service: Service, rule: Rule) -> None:
@@ -274,10 +274,24 @@ async def test_what_a_rule_keeps_back_is_told_neither_here_nor_there(service: Se
     )
     left: dict[str, Any] = {one.name: one.examples for one in getattr(view, "columns", ())}
     assert left.get("nation") is None
-    assert (left["status"] is None) == bool(rule.rows)
+    assert left["status"] is not None
 
 
-@pytest.mark.parametrize("table", ["uns_masked", "uns_rows"])
+async def test_only_what_may_be_seen_was_looked_at(service: Service) -> None:
+    rule = Rule("uns_people", rows=(("status", frozenset({"O"})), ("nation", frozenset({"PERU", "FRANCE"}))))
+    schemas = Schemas((replace(service.schemas.by_name["shop"], name="unseen", rules={"uns_people": (rule,)}),))
+    browsing = BrowsingService(schemas=schemas, catalog=service.catalog, limits=service.limits)
+    table = (await browsing.describe_table(ANN, table_name="uns_people")).table
+    values = {column.name: column.examples.values for column in table.columns if column.examples is not None}
+    assert (values["nation"], values["status"]) == (("FRANCE", "PERU"), ("O",))
+
+
+async def test_a_warning_names_what_the_callers_own_rows_hold(service: Service) -> None:
+    (warning,) = told((await service.run("SELECT count(*) FILTER (WHERE status = 'open') FROM uns_rows")).warnings)
+    assert warning.endswith("has 'open' as \"status\"; there are 'O'.")
+
+
+@pytest.mark.parametrize("table", ["uns_masked"])
 @pytest.mark.parametrize(
     "select",
     [

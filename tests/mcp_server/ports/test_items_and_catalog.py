@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -11,9 +12,10 @@ from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.restriction import AllowedValues, Rows
 from mcp_server.domain.schema import ColumnType, Override, Schema, Table, TypeKind
 from mcp_server.planning.plan import Read
-from mcp_server.ports.catalog import Catalog
+from mcp_server.ports.catalog import Catalog, Refresh
 from mcp_server.ports.items import Consumption, ItemSource, SchemaConflict, TableChanged
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
@@ -137,7 +139,7 @@ async def test_an_allow_list_hides_all_other_tables(world: World, orders: Table)
     ("sql", "access", "rows", "scanned", "units"),
     [
         ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND n = 2", "GetItem", 1, 1, 0.5),
-        ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND n IN (0, 3, 7)", "GetItem", 2, 2, 1.0),
+        ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND n IN (0, 3, 7)", "GetItem", 2, 2, 1.5),
         ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND n BETWEEN 1 AND 2", "Query", 2, 2, 0.5),
         ("SELECT total FROM ctr_orders WHERE pk = 'c1' AND total > 2", "Query", 2, 4, 0.5),
         ("SELECT n, raw FROM ctr_orders WHERE n > 1", "Scan", 6, 12, 0.5),
@@ -245,6 +247,41 @@ async def test_an_unexpected_type_is_a_conflict_that_can_be_learnt(world: World)
     described = await world.catalog.describe(world.schema, "ctr_learn", "if_stale")
     assert described is not None
     assert (await world.read(described.table, sql))[0] == [{"pk": "b", "v": "text"}]
+
+
+async def test_who_sees_some_rows_has_a_sample_of_those(world: World) -> None:
+    """What an attribute is called, and what type it has, is said by items that may not be there for somebody."""
+    await world.tables.create("ctr_rows", (("pk", "S"),))
+    await world.tables.put(
+        "ctr_rows",
+        [
+            {"pk": {"S": "a"}, "of": {"S": "me"}, "v": {"N": "1"}},
+            {"pk": {"S": "b"}, "of": {"S": "them"}, "v": {"S": "x"}, "w": {"BOOL": True}},
+            {"pk": {"S": "c"}, "of": {"N": "5.0"}, "v": {"N": "2.5"}},
+        ],
+    )
+    mine = (AllowedValues("of", frozenset({"me", "5"}), frozenset({Decimal(5)})),)
+
+    async def columns(rows: Rows, refresh: Refresh = "if_stale") -> dict[str, str]:
+        described = await world.catalog.describe(world.schema, "ctr_rows", refresh, rows)
+        assert described is not None
+        assert (described.table.rows, described.table.item_count) == (rows, 3)
+        return {column.name: column.type.sql for column in described.table.columns}
+
+    seen = {"pk": "VARCHAR", "of": "VARCHAR", "v": "DECIMAL(38,1)"}
+    assert await columns(mine, "force") == seen
+    assert await columns((), "force") == {**seen, "v": "VARCHAR", "w": "BOOLEAN"}
+    assert await columns(mine) == seen
+    assert await world.catalog.probe(world.schema, "ctr_rows", "w")
+    assert not await world.catalog.probe(world.schema, "ctr_rows", "w", mine)
+    await world.tables.put("ctr_rows", [{"pk": {"S": "d"}, "of": {"S": "me"}, "late": {"S": "x"}}])
+    assert await world.catalog.probe(world.schema, "ctr_rows", "late", mine)
+    assert await columns(mine) == {**seen, "late": "VARCHAR"}
+    assert "late" not in await columns(())
+    described = await world.catalog.describe(world.schema, "ctr_rows", "skip", mine)
+    assert described is not None
+    await world.catalog.learn(described.table)
+    assert "late" not in await columns(())
 
 
 async def test_declarations_are_believed_until_items_prove_them_wrong(world: World) -> None:

@@ -130,6 +130,17 @@ async def test_an_error_of_the_evaluation_says_what_and_where(
     assert (await run(engine, "SELECT 1 AS n")).table.to_pylist() == [{"n": 1}]
 
 
+@pytest.mark.parametrize("last", [0, 4_999])
+async def test_an_error_is_one_of_the_statement_however_many_rows_came_before(
+    engine: RelationalEngine, last: int
+) -> None:
+    statement = f"SELECT CAST(CASE WHEN c0 = {last} THEN 'text' ELSE '1' END AS INTEGER) AS n FROM r0"
+    with pytest.raises(EvaluationError) as raised:
+        await run(engine, statement, Source(5).input())
+    assert raised.value.message.startswith("Could not convert string 'text' to INT32")
+    assert raised.value.code is FailureCode.EVALUATION_ERROR
+
+
 async def test_what_an_input_raises_ends_the_run(engine: RelationalEngine) -> None:
     error = Failure(FailureCode.THROTTLED, "slow", "wait")
     failing, other = Source(5, failing=error), Source(10_000)

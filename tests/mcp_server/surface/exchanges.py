@@ -25,7 +25,7 @@ class Answer:
     """The response to one POST, as it comes."""
 
     status: int = 0
-    content_type: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     complete: bool = False
     changed: anyio.Event = field(default_factory=anyio.Event)
@@ -34,12 +34,17 @@ class Answer:
         """Takes an ASGI event."""
         if event["type"] == "http.response.start":
             self.status = event["status"]
-            self.content_type = dict(event["headers"]).get(b"content-type", b"").decode()
+            self.headers = {name.decode(): value.decode() for name, value in event["headers"]}
         else:
             self.body += event["body"]
             self.complete = not event.get("more_body", False)
         self.changed.set()
         self.changed = anyio.Event()
+
+    @property
+    def content_type(self) -> str:
+        """What the body is."""
+        return self.headers.get("content-type", "")
 
     @property
     def messages(self) -> list[dict[str, Any]]:

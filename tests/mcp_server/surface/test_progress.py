@@ -16,7 +16,7 @@ from mcp_server.surface.tools.confirmation import Confirmations
 from mcp_server.surface.tools.run_sql import run_sql
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
-from tests.mcp_server.adapters.relations import relation
+from tests.mcp_server.engine.test_meter import read
 from tests.mcp_server.surface.exchanges import Answer, Exchanges
 from tests.support.mcp_wire import ERAS, Era, message
 
@@ -44,8 +44,7 @@ class Reading:
     def read(self) -> None:
         """One page of 20 items."""
         assert self.meter is not None
-        read = cast("Any", type("Read", (), {"access": "Query", "relation": relation([])}))
-        self.meter.observer(read)(Consumption(items=20, scanned=20, bytes=100, read_units=2.5))
+        self.meter.observer(read())(Consumption(items=20, scanned=20, bytes=100, read_units=2.5))
 
 
 def call(era: Era, token: str | None) -> tuple[dict[str, Any], dict[str, str]]:

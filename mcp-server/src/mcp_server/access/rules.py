@@ -44,17 +44,14 @@ def restriction(principal: Principal, rules: Iterable[Rule]) -> Restriction | No
 def restricted(table: Table, kept: Restriction) -> Table:
     """The table that is left. Raises KeyKeptBack."""
     closed = kept.hidden | kept.masked
+    seen = table.columns if table.rows == kept.rows else _structure(table)
     if closed & {key.name for key in table.key}:
         raise KeyKeptBack
     virtual = table.virtual.templates if table.virtual is not None else ()
     parts = {slot for attribute, template in virtual if attribute in closed for slot in template.slots}
     columns = tuple(
-        _masked(column)
-        if column.name in kept.masked
-        else _without_examples(column)
-        if kept.rows or column.name in parts
-        else column
-        for column in table.columns
+        _masked(column) if column.name in kept.masked else _without_examples(column) if column.name in parts else column
+        for column in seen
         if column.name not in kept.hidden
     )
     indexes = tuple(_index(index, kept.hidden) for index in table.indexes if not closed & _keys(index))
@@ -67,8 +64,15 @@ def _masked(column: Column) -> Column:
 
 
 def _without_examples(column: Column) -> Column:
-    """The sample was of whole items, so its values may be those of rows that are not there, or parts of what is not."""
+    """What it shows are parts of what is kept back."""
     return replace(column, examples=None)
+
+
+def _structure(table: Table) -> tuple[Column, ...]:
+    """The columns that are there whatever items hold: other items than may be seen were sampled, or none."""
+    keys = {key.name for key in table.key}.union(*map(_keys, table.indexes))
+    slots = frozenset(table.virtual.slots) if table.virtual is not None else frozenset[str]()
+    return tuple(_without_examples(column) for column in table.columns if column.name in keys | slots)
 
 
 def _keys(index: Index) -> frozenset[str]:

@@ -1,46 +1,46 @@
 """The catalogue: which tables there are, and what columns sampling finds in them.
 
-A sample is the first items of several segments of a parallel scan. A scan walks the table in the order of hashed keys,
-so the segments' beginnings are a fair draw; at most 8 × 100 items are read, however large the table is.
+A sample is the first items of several segments of a parallel scan: at most 8 × 100 items are read, however large the
+table is, or 8 × 500 where many of them may be of another kind, or not be there for whoever asks.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
 import botocore.exceptions
-import msgspec
 
 from mcp_server.adapters import table_description as description
 from mcp_server.adapters.concurrency import all_of
-from mcp_server.adapters.decoding.attribute_values import Item
-from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of, too_slow
-from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
+from mcp_server.adapters.dynamodb.responses import UnreadableResponse, asked_until_readable
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.adapters.partition_sizes import with_partition_sizes
-from mcp_server.adapters.table_description import Samples
+from mcp_server.adapters.sampling import looks, samples_of
+from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import AttributeType, Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
 
-SEGMENTS = 8
 ITEMS_PER_SEGMENT, ITEMS_PER_SEGMENT_OF_MANY_KINDS = 100, 500
 ITEMS_PER_SEGMENT_PROBED = 500
 PROBES = 20
 """How many attributes that are not there are looked for in a table while its sample is fresh."""
+MOST_SAMPLES_OF_ROWS = 1000
+"""How many samples are kept of tables that some see only in part, of all tables together."""
 PARALLEL_DESCRIPTIONS = 8
 MAX_LISTED = 5000
 LOAD_SECONDS = 20.0
 """Most time that one load may take; everybody who waits for it is told, and the next caller starts another."""
 
-_ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
-_Key = tuple[str, ...]
+_Key = tuple[Any, ...]
+"""What is known: a word for what it is, a schema, a table, and the rows that it was sampled of, if not of all."""
+_PARTS_OF_WHOLE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,6 @@ class _Known:
     """When it was loaded: seconds since the epoch, to show."""
     loaded: float
     """The same moment on the monotonic clock, to tell its age by."""
-
-
-class _Look(NamedTuple):
-    """What was found in some of a segment."""
-
-    items: list[Item]
-    scanned: int
-    ended: bool
-    """Whether that was the whole segment."""
 
 
 class DynamoDbCatalog:
@@ -100,19 +91,19 @@ class DynamoDbCatalog:
         tables = await all_of(summary(name) for name in names if schema.shows(name))
         return tuple(table for table in tables if table is not None)
 
-    async def describe(self, schema: Schema, name: str, refresh: Refresh) -> Described | None:
+    async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
         """See Catalog.describe."""
         if not schema.shows(name):
             return None
-        key = ("table", schema.name, name)
+        key = _table(schema.name, name, rows)
         if refresh == "force":
             self._learnt.pop(key, None)
-        table, _at, refreshed = await self._get(key, refresh, lambda: self._sample(schema, name))
+        table, _at, refreshed = await self._get(key, refresh, lambda: self._sample(schema, name, rows, refresh))
         return Described(table, refreshed) if table is not None else None
 
     async def learn(self, table: Table) -> None:
         """See Catalog.learn. Later samples do not forget it; a forced refresh does."""
-        key = ("table", table.schema, table.name)
+        key = _table(table.schema, table.name, table.rows)
         known = self._known.get(key)
         before = {column.name: column for column in known.value.columns} if known and known.value else {}
         learnt = self._learnt.setdefault(key, {})
@@ -120,9 +111,9 @@ class DynamoDbCatalog:
         at, loaded = (known.at, known.loaded) if known else (table.refreshed_at, self._clock.monotonic())
         self._known[key] = _Known(description.with_columns(table, table.columns), at, loaded)
 
-    async def probe(self, schema: Schema, name: str, attribute: str) -> bool:
+    async def probe(self, schema: Schema, name: str, attribute: str, rows: Rows = ()) -> bool:
         """See Catalog.probe."""
-        key = ("table", schema.name, name)
+        key = _table(schema.name, name, rows)
         known = self._known.get(key)
         if known is None or not schema.shows(name):
             return False
@@ -135,24 +126,17 @@ class DynamoDbCatalog:
             return False
         probed[attribute] = self._clock.monotonic()
         table: Table = known.value
-        found = await all_of(self._with_attribute(schema, table, segment, attribute) for segment in range(SEGMENTS))
-        values = [item[attribute] for items, _ in found for item in items]
+        has = {"FilterExpression": "attribute_exists(#a)", "ExpressionAttributeNames": {"#a": attribute}}
+        client, limit = self._clients.of(schema), ITEMS_PER_SEGMENT_PROBED
+        found = await looks(client, schema, table, limit=limit, rows=rows, conditions=has)
+        values = [item[attribute] for look in found for item in look.items]
         if not values:
             return False
         probed.pop(attribute, None)
         now = self._known.get(key, known).value  # others may have learnt of it or of more
         if now.column(attribute) is None:
-            await self.learn(description.with_found(now, attribute, values, sum(looked_at for _, looked_at in found)))
+            await self.learn(description.with_found(now, attribute, values, sum(look.scanned for look in found)))
         return True
-
-    async def _with_attribute(
-        self, schema: Schema, table: Table, segment: int, attribute: str
-    ) -> tuple[list[Item], int]:
-        """The items of some of a segment that have an attribute, and how many were looked at."""
-        has = {"FilterExpression": "attribute_exists(#a)", "ExpressionAttributeNames": {"#a": attribute}}
-        look = await self._look(schema, table, segment, ITEMS_PER_SEGMENT_PROBED, has)
-        items = look.items if table.virtual is None else of_virtual_table(look.items, table.virtual)
-        return items, look.scanned
 
     async def text_keys(self, schema: Schema, name: str) -> list[dict[str, str]]:
         """The texts among the primary keys of a sample of items; none if there is no such table. Raises Failure."""
@@ -160,9 +144,8 @@ class DynamoDbCatalog:
         if table is None:
             return []
         names = [key.name for key in table.key if key.type is AttributeType.STRING]
-        limit = ITEMS_PER_SEGMENT_OF_MANY_KINDS
-        segments = await all_of(self._items(schema, table, segment, limit) for segment in range(SEGMENTS))
-        return [{key: str(item[key]["S"]) for key in names} for items in segments for item in items]
+        found = await looks(self._clients.of(schema), schema, table, limit=ITEMS_PER_SEGMENT_OF_MANY_KINDS)
+        return [{key: str(item[key]["S"]) for key in names} for look in found for item in look.items]
 
     async def aclose(self) -> None:
         """Ends the loading that is still under way."""
@@ -202,7 +185,12 @@ class DynamoDbCatalog:
         if value is None:
             self._known.pop(key, None)
         else:
+            self._known.pop(key, None)  # the one that was loaded last comes last
             self._known[key] = _Known(value, at, self._clock.monotonic())
+            of_rows = [one for one in self._known if len(one) > _PARTS_OF_WHOLE]
+            for old in of_rows[:-MOST_SAMPLES_OF_ROWS]:
+                for kept in (self._known, self._learnt, self._probed):
+                    kept.pop(old, None)
         return value, at
 
     def _loaded(self, key: _Key, task: asyncio.Task[Any]) -> None:
@@ -249,48 +237,33 @@ class DynamoDbCatalog:
             return None
         return description.table_of(schema, answer, self._clock.now())
 
-    async def _sample(self, schema: Schema, name: str) -> Table | None:
+    async def _sample(self, schema: Schema, name: str, rows: Rows, refresh: Refresh) -> Table | None:
         table = await self._describe(schema, name)
         if table is None:
             return None
-        looks = await all_of(self._segment(schema, table, segment) for segment in range(SEGMENTS))
-        segments = [look.items for look in looks]
-        samples = await anyio.to_thread.run_sync(_samples, *segments)
-        overrides = schema.overrides.get(name, {})
-        whole = all(look.ended for look in looks)
-        found = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None, whole=whole)
-        if found.virtual is not None:
-            found = description.with_slots(found, found.virtual)
-        found = await anyio.to_thread.run_sync(with_partition_sizes, found, segments)
-        learnt = self._learnt.get(("table", schema.name, name), {})
-        return description.keep_wider(replace(found, refreshed_at=self._clock.now()), learnt)
-
-    async def _segment(self, schema: Schema, table: Table, segment: int) -> _Look:
-        if table.virtual is None:
-            return await self._look(schema, table, segment, ITEMS_PER_SEGMENT, {})
         # Of several kinds of items one may be rare.
-        look = await self._look(schema, table, segment, ITEMS_PER_SEGMENT_OF_MANY_KINDS, {})
-        return look._replace(items=of_virtual_table(look.items, table.virtual))
+        of_many = table.virtual is not None or rows
+        limit = ITEMS_PER_SEGMENT_OF_MANY_KINDS if of_many else ITEMS_PER_SEGMENT
+        found = await looks(self._clients.of(schema), schema, table, limit=limit, rows=rows)
+        places = [look.items for look in found]
+        samples = await anyio.to_thread.run_sync(samples_of, *places)
+        overrides = schema.overrides.get(name, {})
+        whole = all(look.ended for look in found)
+        seen = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None, whole=whole)
+        if seen.virtual is not None:
+            seen = description.with_slots(seen, seen.virtual)
+        seen = description.keep_wider(seen, self._learnt.get(_table(schema.name, name, rows), {}))
+        if not rows:
+            seen = await anyio.to_thread.run_sync(with_partition_sizes, seen, places)
+            return replace(seen, refreshed_at=self._clock.now())
+        described = await self.describe(schema, name, refresh)
+        if described is None:
+            return None
+        return replace(described.table, columns=seen.columns, rows=rows, refreshed_at=self._clock.now())
 
-    async def _items(self, schema: Schema, table: Table, segment: int, limit: int) -> list[Item]:
-        return (await self._look(schema, table, segment, limit, {})).items
 
-    async def _look(
-        self, schema: Schema, table: Table, segment: int, limit: int, conditions: Mapping[str, Any]
-    ) -> _Look:
-        """Looks at the first items of a segment, and keeps those that meet conditions."""
-        client = self._clients.of(schema)
-
-        async def ask() -> _Look:
-            with request_span("Scan", schema, table.physical_name):
-                response = await client.scan(
-                    TableName=table.physical_name, Segment=segment, TotalSegments=SEGMENTS, Limit=limit, **conditions
-                )
-            raw: RawItems = response[RAW]
-            return _Look(await anyio.to_thread.run_sync(_items, raw), raw.ScannedCount, not raw.LastEvaluatedKey)
-
-        with failures_of(schema, table.physical_name):
-            return await asked_until_readable(ask)
+def _table(schema: str, name: str, rows: Rows) -> _Key:
+    return ("table", schema, name, rows) if rows else ("table", schema, name)
 
 
 async def _description(client: Any, name: str) -> Mapping[str, Any]:
@@ -300,23 +273,3 @@ async def _description(client: Any, name: str) -> Mapping[str, Any]:
         message = "another table"
         raise UnreadableResponse(message)
     return answer
-
-
-def _items(raw: RawItems) -> list[Item]:
-    """The items of a response. Raises UnreadableResponse."""
-    try:
-        items: list[Item] = _ITEMS.decode(raw.Items)
-        _samples(items)
-    except (msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UnreadableResponse from error
-    if len(items) != raw.Count:
-        message = "another number of items than it counts"
-        raise UnreadableResponse(message)
-    return items
-
-
-def _samples(*segments: list[Item]) -> Samples:
-    samples = Samples()
-    for items in segments:
-        samples.add(items)
-    return samples

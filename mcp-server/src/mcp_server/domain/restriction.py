@@ -26,13 +26,17 @@ class AllowedValues:
     numbers: frozenset[Decimal] = frozenset()
 
 
+Rows = tuple[AllowedValues, ...]
+"""Only items that all of them allow are there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Restriction:
     """What is kept from somebody. An attribute is named as DynamoDB does, with all that is in it."""
 
     hidden: frozenset[str] = frozenset()
     masks: tuple[tuple[str, Mask], ...] = ()
-    rows: tuple[AllowedValues, ...] = ()
+    rows: Rows = ()
 
     @property
     def masked(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from mcp_server.domain.names import quoted
-from mcp_server.domain.restriction import Restriction, Rule
+from mcp_server.domain.restriction import Restriction, Rows, Rule
 from mcp_server.domain.virtual_table import VirtualTable
 
 
@@ -165,7 +165,8 @@ class Table:
     """A table as the catalogue knows it. `item_count` and `size_bytes` are DescribeTable's, hours old.
 
     `refreshed_at` is in seconds since the epoch, `partition_items` as an index has it. One that somebody may see
-    only in part says so in `restriction`, and is part of the `whole`. A `virtual` table has another `physical_name`.
+    only in part says so in `restriction`, and is part of the `whole`, whose columns are those of the `rows` that are
+    there. A `virtual` table has another `physical_name`.
     """
 
     schema: str
@@ -179,6 +180,7 @@ class Table:
     size_bytes: int
     refreshed_at: float
     partition_items: float | None = None
+    rows: Rows = ()
     restriction: Restriction | None = None
     whole: "Table | None" = None
     virtual: VirtualTable | None = None

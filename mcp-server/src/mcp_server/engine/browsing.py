@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import anyio
 
@@ -15,7 +14,7 @@ from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.results import TableListing
 from mcp_server.engine.schemas import Schemas
-from mcp_server.engine.tables import denied, find_table
+from mcp_server.engine.tables import denied, find_table, table_names
 from mcp_server.ports.catalog import Catalog, Described, Refresh
 
 _SAMPLED_AT_ONCE = 4
@@ -46,8 +45,8 @@ class BrowsingService:
     async def table_names(self, principal: Principal, schema_name: str | None = None) -> tuple[str, ...]:
         """The names of a schema's tables, without a look at the tables. Raises Failure."""
         schema = self._schemas.find(principal, schema_name)
-        listing = await self._catalog.list_tables(schema, "if_stale")
-        return tuple(name for name in listing.names if self._may_read(principal, TableAccess(schema.name, name, _NONE)))
+        names = await table_names(self._catalog, self._schemas, principal, schema)
+        return tuple(name for name in names if self._may_read(principal, TableAccess(schema.name, name, _NONE)))
 
     async def list_tables(
         self,
@@ -62,7 +61,7 @@ class BrowsingService:
         listing = await self._catalog.list_tables(schema, refresh)
         shown = listing.names[: self._limits.sampled_tables if sampled else self._limits.listed_tables]
         if sampled:
-            tables = await self._sampled(schema, shown, refresh)
+            tables = await self._sampled(principal, schema, shown, refresh)
         else:
             tables = await self._catalog.summaries(schema, shown, refresh)
         views = [self._view(principal, table) for table in tables]
@@ -102,26 +101,28 @@ class BrowsingService:
         return meanings
 
     async def _described(self, principal: Principal, schema: Schema, name: str, refresh: Refresh) -> Described:
-        described = await find_table(self._catalog, schema, name, refresh)
-        view = self._view(principal, described.table)
-        if isinstance(view, Deny):
-            raise denied(view)
-        return replace(described, table=view)
+        described = await find_table(self._catalog, self._schemas, principal, schema, name, refresh)
+        decision = self._decision(principal, _access(described.table))
+        if isinstance(decision, Deny):
+            raise denied(decision)
+        return described
 
-    async def _sampled(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+    async def _sampled(
+        self, principal: Principal, schema: Schema, names: Sequence[str], refresh: Refresh
+    ) -> tuple[Table, ...]:
         """Those of the tables that exist, sampled a few at a time."""
         turns = anyio.Semaphore(_SAMPLED_AT_ONCE)
 
         async def sample(name: str) -> Described | None:
             async with turns:
-                return await self._catalog.describe(schema, name, refresh)
+                rows = self._schemas.views.rows(principal, schema, name)
+                return await self._catalog.describe(schema, name, refresh, rows)
 
         found = await asyncio.gather(*map(sample, names))
         return tuple(described.table for described in found if described is not None)
 
     def _view(self, principal: Principal, table: Table) -> Table | Deny:
-        columns = frozenset(column.name for column in table.columns)
-        decision = self._decision(principal, TableAccess(table.schema, table.name, columns))
+        decision = self._decision(principal, _access(table))
         if isinstance(decision, Deny):
             return decision
         return self._schemas.views.of(principal, self._schemas.by_name[table.schema], table)
@@ -131,3 +132,7 @@ class BrowsingService:
 
     def _decision(self, principal: Principal, access: TableAccess) -> Allow | Deny:
         return decide(principal, Footprint((access,)), self._schemas.by_name)
+
+
+def _access(table: Table) -> TableAccess:
+    return TableAccess(table.schema, table.name, frozenset(column.name for column in table.columns))

@@ -164,7 +164,8 @@ class Execution:
                 if change.table.name in changed:
                     raise change.failure from change
                 changed.add(change.table.name)
-                await self._catalog.describe(self._schemas.by_name[change.table.schema], change.table.name, "force")
+                table = change.table
+                await self._catalog.describe(self._schemas.by_name[table.schema], table.name, "force", table.rows)
             except SchemaConflict as conflict:
                 conflicts = await self._learn(conflict, conflicts)
             else:
@@ -259,6 +260,7 @@ class Execution:
         async with aclosing(self._items.pages(schema, read, meter.observer(read))) as pages:
             async for page in pages:
                 meter.look(read.relation, page)
+                meter.saw(read, page.num_rows)
                 yield page
 
 

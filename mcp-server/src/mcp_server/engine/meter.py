@@ -24,6 +24,8 @@ class Meter:
         self._read_units_limit = min(limits.read_units, max_read_units or limits.read_units)
         self._allow_full_scan = allow_full_scan
         self.items = 0
+        self.items_seen = 0
+        """Those of the items that the caller may see: the number of all would tell whether there are others."""
         self.pages = 0
         self.bytes = 0
         self.read_units = 0.0
@@ -42,6 +44,8 @@ class Meter:
         def observe(consumption: Consumption) -> None:
             nonlocal scanned
             self.items += consumption.items
+            if not is_partial(read):
+                self.items_seen += consumption.items
             self.pages += 1
             self.bytes += consumption.bytes
             self.read_units += consumption.read_units
@@ -68,6 +72,11 @@ class Meter:
             for name, found in no_numbers(relation, page).items():
                 key = relation.table.schema, relation.table.name, name
                 self.no_numbers[key] = self.no_numbers.get(key, 0) + found
+
+    def saw(self, read: Read, items: int) -> None:
+        """Takes note of the items of a read that are there for the caller."""
+        if is_partial(read):
+            self.items_seen += items
 
     def begin(self, expected: float) -> None:
         """Asks whether reads may begin that take about that many read units. Raises Failure: budget_exceeded."""
@@ -101,6 +110,12 @@ class Meter:
         ):
             if spent > limit:
                 raise _exceeded(f"after {spent:,.0f} {unit}", limit)
+
+
+def is_partial(read: Read) -> bool:
+    """Whether only some of the items that are read are there for the caller, which is known once they are decoded."""
+    table = read.relation.table
+    return table.virtual is not None or (table.restriction is not None and bool(table.restriction.rows))
 
 
 def _exceeded(when: str, limit: float) -> Failure:

@@ -74,7 +74,7 @@ class Pages:
         return Statistics(
             plan_ms=round((run.planned_at - started_at) * 1000, 1),
             exec_ms=round((ended_at - run.planned_at) * 1000, 1),
-            items_read=run.meter.items,
+            items_read=run.meter.items_seen,
             pages_read=run.meter.pages,
             read_units=round(run.meter.read_units, 1),
         )

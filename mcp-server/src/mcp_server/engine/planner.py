@@ -157,7 +157,8 @@ class Planner:
             if hidden or table.column(column) is not None:
                 continue
             with suppress(Failure):  # what the caller is to hear of is the column
-                found |= await self._catalog.probe(self._schemas.by_name[table.schema], table.name, column)
+                schema = self._schemas.by_name[table.schema]
+                found |= await self._catalog.probe(schema, table.name, column, table.rows)
         return found
 
     async def _bind(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 from mcp_server.access.policy import Deny
 from mcp_server.domain.failures import Failure, FailureCode, NextCall
@@ -13,18 +14,25 @@ from mcp_server.ports.catalog import Catalog, Described, Refresh
 from mcp_server.sql.gate.parse import TableName
 
 
-async def find_table(catalog: Catalog, schema: Schema, name: str, refresh: Refresh) -> Described:
-    """The table of that name: exact spelling first, then any case if that is unique.
+async def find_table(
+    catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema, name: str, refresh: Refresh
+) -> Described:
+    """What a principal may see of the table of that name: exact spelling first, then any case if that is unique.
 
-    Raises Failure: unknown_table, ambiguous_name.
+    One that is not there for the principal is reported as unknown. Raises Failure: unknown_table, ambiguous_name.
     """
-    described = await catalog.describe(schema, name, refresh)
+
+    async def seen(name: str) -> Described | None:
+        found = await catalog.describe(schema, name, refresh, schemas.views.rows(principal, schema, name))
+        view = schemas.views.of(principal, schema, found.table) if found is not None else None
+        return replace(found, table=view) if found is not None and isinstance(view, Table) else None
+
+    described = await seen(name)
     if described is not None:
         return described
-    names = (await catalog.list_tables(schema, "if_stale")).names
-    match find_name(name, names):
+    match find_name(name, await table_names(catalog, schemas, principal, schema)):
         case Found(found) if found != name:
-            described = await catalog.describe(schema, found, refresh)
+            described = await seen(found)
             if described is not None:
                 return described
             near: tuple[str, ...] = ()
@@ -46,6 +54,15 @@ async def find_table(catalog: Catalog, schema: Schema, name: str, refresh: Refre
     )
 
 
+async def table_names(catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema) -> tuple[str, ...]:
+    """The names of a schema's tables, as far as they are there for a principal. Raises Failure."""
+    names = (await catalog.list_tables(schema, "if_stale")).names
+    doubtful = [name for name in names if schemas.views.may_close(principal, schema, name)]
+    tables = await catalog.summaries(schema, doubtful, "if_stale") if doubtful else ()
+    closed = {table.name for table in tables if isinstance(schemas.views.of(principal, schema, table), Deny)}
+    return tuple(name for name in names if name not in closed)
+
+
 async def find_tables(
     catalog: Catalog,
     schemas: Schemas,
@@ -58,11 +75,7 @@ async def find_tables(
 
     async def find(name: TableName) -> Table:
         schema = default if name.schema is None else schemas.find(principal, name.schema)
-        found = (await find_table(catalog, schema, name.name, refresh)).table
-        view = schemas.views.of(principal, schema, found)
-        if isinstance(view, Deny):
-            raise denied(view)
-        return view
+        return (await find_table(catalog, schemas, principal, schema, name.name, refresh)).table
 
     wanted = sorted(names, key=str)
     if len(wanted) == 1:

@@ -5,7 +5,7 @@ import structlog
 from mcp_server.access.policy import Deny
 from mcp_server.access.rules import KeyKeptBack, restricted, restriction
 from mcp_server.domain.principal import Principal
-from mcp_server.domain.restriction import Restriction
+from mcp_server.domain.restriction import Restriction, Rows
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.bounded import Bounded
 
@@ -20,10 +20,19 @@ class Views:
     def __init__(self) -> None:
         self._known: Bounded[tuple[int, Restriction], Table] = Bounded(entries=_REMEMBERED, weight=_REMEMBERED)
 
+    def rows(self, principal: Principal, schema: Schema, name: str) -> Rows:
+        """Which of the rows of a real or virtual table are there for a principal; empty for all of them."""
+        kept = _kept(principal, schema, name)
+        return kept.rows if kept is not None else ()
+
+    def may_close(self, principal: Principal, schema: Schema, name: str) -> bool:
+        """Whether a table of that name may not be there at all: that depends on its key."""
+        kept = _kept(principal, schema, name)
+        return kept is not None and bool(kept.hidden or kept.masks)
+
     def of(self, principal: Principal, schema: Schema, table: Table) -> Table | Deny:
-        """What there is of a table for a principal; no rule, no difference."""
-        rules = schema.rules.get(table.physical_name)
-        kept = restriction(principal, rules) if rules else None
+        """What there is of a table for a principal, sampled of the `rows`; no rule, no difference."""
+        kept = _kept(principal, schema, table.name)
         if kept is None:
             return table
         key = (id(table), kept)
@@ -42,8 +51,16 @@ class Views:
     def _warn(self, schema: Schema, table: Table, kept: Restriction) -> None:
         """A column that no sample shows may be rare, or spelt wrongly in the rule, and then be seen by everybody."""
         seen = {column.name for column in table.columns}
-        if len(seen) == len(table.key):  # it has not been sampled
-            return
+        keys = (*table.key, *(key for index in table.indexes for key in (*index.hash_keys, *index.range_keys)))
+        if seen <= {*(key.name for key in keys), *(table.virtual.slots if table.virtual is not None else ())}:
+            return  # it has not been sampled, or there is nothing in it
         unseen = tuple(sorted((kept.hidden | kept.masked | {rule.attribute for rule in kept.rows}) - seen))
         if unseen:
             _log.warning("rule_names_unseen_columns", schema=schema.name, table=table.name, columns=unseen)
+
+
+def _kept(principal: Principal, schema: Schema, name: str) -> Restriction | None:
+    """What is kept from a principal of a table of that name; rules are of the one behind a virtual table."""
+    virtual = schema.virtual_tables.get(name)
+    rules = schema.rules.get(name if virtual is None else virtual.source)
+    return restriction(principal, rules) if rules else None

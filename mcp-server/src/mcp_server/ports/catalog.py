@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Schema, Table
 
 Refresh = Literal["if_stale", "force", "skip"]
@@ -27,7 +28,11 @@ class Described:
 
 
 class Catalog(Protocol):
-    """Knows tables and their columns; caches them. Raises Failure (throttled, source_unavailable)."""
+    """Knows tables and their columns; caches them. Raises Failure (throttled, source_unavailable).
+
+    Who may see some `rows` only gets a table whose columns are those of such items: names, types and values of columns
+    would tell of the others. Figures, and the structure of keys and indexes, are those of the whole table.
+    """
 
     stale_after_seconds: int
 
@@ -39,11 +44,11 @@ class Catalog(Protocol):
         """DescribeTable's facts of those tables that exist and are usable, without sampling: columns are only keys."""
         ...
 
-    async def describe(self, schema: Schema, name: str, refresh: Refresh) -> Described | None:
+    async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
         """The table, sampled when it is not known or stale; None if there is none of that name to be seen."""
         ...
 
-    async def probe(self, schema: Schema, name: str, attribute: str) -> bool:
+    async def probe(self, schema: Schema, name: str, attribute: str, rows: Rows = ()) -> bool:
         """Looks for an attribute that no sample shows among some more of a table's items, and learns of its column.
 
         Tells whether it was found. What was not is not looked for again until samples are stale, nor are many names.
@@ -51,5 +56,5 @@ class Catalog(Protocol):
         ...
 
     async def learn(self, table: Table) -> None:
-        """Replaces what is known of a table, after a SchemaConflict."""
+        """Replaces what is known of a table to those who see its `rows`, after a SchemaConflict."""
         ...

@@ -188,27 +188,33 @@ def _write_rows(reader: Any, writer: Any, rows_left: int, bytes_left: int) -> bo
 
 def _error(error: Exception, connection: duckdb.DuckDBPyConnection, statement: str) -> bytes:
     """The frame of an error, with its place in the statement where DuckDB tells one."""
-    text, place = _told(str(error), statement)
+    kind, text, place = _told(error, statement)
     if place is None and isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
         # `sql` binds a statement and loses where it fails; EXPLAIN binds it again, and reads nothing.
         try:
             connection.execute(_EXPLAIN + statement)
         except duckdb.Error as again:
-            place = _told(str(again), _EXPLAIN + statement)[1]
+            place = _told(again, _EXPLAIN + statement)[2]
             place = place and [place[0] - len(_EXPLAIN), place[1]]
-    message = {"kind": type(error).__name__, "message": text[:2000], "place": place}
+    message = {"kind": kind, "message": text[:2000], "place": place}
     return protocol.frame(protocol.ERROR, json.dumps(message).encode())
 
 
-def _told(error: str, statement: str) -> tuple[str, list[int] | None]:
-    """The message of an error in JSON, and DuckDB's `[offset, length]`, in bytes of UTF-8, in characters."""
-    message = error
-    _, brace, rest = error.partition("{")
+def _told(error: Exception, statement: str) -> tuple[str, str, list[int] | None]:
+    """The kind and message of an error in JSON, and DuckDB's `[offset, length]`, in bytes of UTF-8, in characters.
+
+    What arises after the first rows comes through Arrow, as an exception of its own that says which of DuckDB's it was.
+    """
+    kind, message = type(error).__name__, str(error)
+    _, brace, rest = message.partition("{")
     try:
         details = json.loads(brace + rest)
         message = str(details["exception_message"])
+        if not isinstance(error, duckdb.Error):
+            words = str(details["exception_type"]).split()
+            kind = "".join(word[:1].upper() + word[1:] for word in words) + "Exception"
         offset, length = json.loads(details["location"])
     except (KeyError, ValueError, TypeError):
-        return message, None
+        return kind, message, None
     before, part = statement.encode()[:offset], statement.encode()[offset : offset + length]
-    return message, [len(before.decode(errors="ignore")), len(part.decode(errors="ignore"))]
+    return kind, message, [len(before.decode(errors="ignore")), len(part.decode(errors="ignore"))]

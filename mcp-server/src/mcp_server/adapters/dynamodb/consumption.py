@@ -2,9 +2,9 @@
 
 Read units are DynamoDB's own where it is AWS that answers. Emulators report wrong ones or none, so for any other
 endpoint they are computed: 0.5 for each 4096 bytes looked at (twice that when strongly consistent), rounded up per
-response, for BatchGetItem per item. The bytes are the items' number times the table's average item size, which
-for such endpoints comes from the catalogue's sample; a read through an index is computed as if it held whole items, and
-keys that no item has are not counted.
+response, for BatchGetItem per key, whether or not there is an item of that key. The bytes are the items' number times
+the table's average item size, which for such endpoints comes from the catalogue's sample; a read through an index is
+computed as if it held whole items.
 """
 
 from typing import Any
@@ -28,13 +28,16 @@ def of_items(schema: Schema, read: Read, response: Any) -> Consumption:
     return Consumption(raw.Count, raw.ScannedCount, response[BYTES], units * requests_of(response))
 
 
-def of_batch(schema: Schema, read: Read, response: Any, items: memoryview, count: int) -> Consumption:
-    """Of a response to BatchGetItem with so many items of the table, `items` as they came."""
+def of_batch(schema: Schema, read: Read, response: Any, items: memoryview, *, count: int, missing: int) -> Consumption:
+    """Of a response to BatchGetItem with so many items of the table, `items` as they came, and none of other keys."""
     raw: RawResponses = response[RAW]
     if schema.endpoint_url is None:
         units = sum(float(part.get("CapacityUnits", 0.0)) for part in raw.ConsumedCapacity)
     else:
+        # Developer Guide, DynamoDB read and write operations: "If you perform a read operation on an item that doesn't
+        # exist, DynamoDB will still consume read throughput as outlined above."
         units = count * read_units(_item_size(read, items.nbytes, count), consistent=read.consistent)
+        units += missing * read_units(0, consistent=read.consistent)
     return Consumption(count, count, response[BYTES], units * requests_of(response))
 
 

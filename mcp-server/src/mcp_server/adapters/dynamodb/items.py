@@ -273,7 +273,8 @@ class DynamoDbItems:
             if count + len(left) > len(wanted["Keys"]):
                 message = "more items than keys"
                 raise UnreadableResponse(message)
-            taken = consumption.of_batch(schema, read, response, memoryview(items), count)
+            missing = len(wanted["Keys"]) - len(left) - count
+            taken = consumption.of_batch(schema, read, response, memoryview(items), count=count, missing=missing)
             observe(replace(taken, unshown=await self._unshown(read, items, count)))
             return await self._page(decoder, items, count), raw
 

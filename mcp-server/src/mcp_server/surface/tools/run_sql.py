@@ -167,8 +167,8 @@ async def _reporting(call: Call, seconds: float) -> AsyncGenerator[Callable[[Met
         told = 0
         while True:
             await asyncio.sleep(seconds)
-            if meters and meters[0].items > told:
-                told = meters[0].items
+            if meters and meters[0].items_seen > told:
+                told = meters[0].items_seen
                 await call.progress(told, text=f"{told:,} items read, {meters[0].read_units:,.1f} read units")
 
     reporting = asyncio.create_task(report())

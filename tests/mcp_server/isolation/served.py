@@ -1,0 +1,189 @@
+"""The product over a world in memory, and all that it says to whoever asks."""
+
+import json
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+
+from mcp_server.adapters import schemas_file
+from mcp_server.adapters.single_use import SingleUseInMemory
+from mcp_server.adapters.spool import MemorySpool
+from mcp_server.adapters.usage_log import LoggedUsage
+from mcp_server.app.engine import Engine
+from mcp_server.app.serving import product
+from mcp_server.domain.principal import Principal
+from mcp_server.domain.restriction import Rows
+from mcp_server.domain.schema import Schema, Table
+from mcp_server.engine.browsing import BrowsingService
+from mcp_server.engine.limits import Limits
+from mcp_server.engine.queries import QueryService
+from mcp_server.engine.schemas import Schemas
+from mcp_server.planning.plan import Read
+from mcp_server.planning.streaming import Key
+from mcp_server.ports.catalog import Described, Listing, Refresh
+from mcp_server.ports.items import Observer, Stretch
+from mcp_server.surface.tools.confirmation import Confirmations
+from shared_kernel.entropy import SystemEntropy
+from tests.mcp_server.doubles.catalog import HeldCatalog
+from tests.mcp_server.doubles.items import HeldItems
+from tests.mcp_server.doubles.planning import InProcessPlanning
+from tests.mcp_server.doubles.relational import InProcessDuckDb
+from tests.mcp_server.doubles.tables import HeldTable, HeldTables
+from tests.mcp_server.isolation.requests import Request
+from tests.mcp_server.isolation.world import World
+from tests.mcp_server.surface.exchanges import Answer, Exchanges
+from tests.support.clock import SettableClock
+from tests.support.mcp_wire import message
+
+NOWHERE = "http://127.0.0.1:1"
+FULL_SCAN_ITEMS = 20
+"""So many items may be scanned unasked: the tables of both sides hold more, so that questions come up."""
+_BY_CHANCE = re.compile(r'\\?"(next_cursor|request_id|requestState|plan_ms|exec_ms)\\?": ?(\\?"[^"\\]+\\?"|[0-9.e-]+)')
+
+
+class RegionsInMemory:
+    """A Catalog and an ItemSource of several regions, each of which is a pair of doubles."""
+
+    stale_after_seconds = HeldCatalog.stale_after_seconds
+
+    def __init__(self, world: World, clock: SettableClock, schemas: Sequence[Schema]) -> None:
+        held: dict[str, HeldTables] = {schema.region: {} for schema in schemas}
+        for table in world.tables:
+            made = HeldTable(table.name, table.key)
+            made.put(table.items)
+            held[table.region][table.name] = made
+        self._catalogs = {region: HeldCatalog(tables, clock) for region, tables in held.items()}
+        self._items = {region: HeldItems(tables) for region, tables in held.items()}
+        self._regions = {schema.name: schema.region for schema in schemas}
+
+    async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
+        """See Catalog."""
+        return await self._catalogs[schema.region].list_tables(schema, refresh)
+
+    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+        """See Catalog."""
+        return await self._catalogs[schema.region].summaries(schema, names, refresh)
+
+    async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
+        """See Catalog."""
+        return await self._catalogs[schema.region].describe(schema, name, refresh, rows)
+
+    async def probe(self, schema: Schema, name: str, attribute: str, rows: Rows = ()) -> bool:
+        """See Catalog."""
+        return await self._catalogs[schema.region].probe(schema, name, attribute, rows)
+
+    async def learn(self, table: Table) -> None:
+        """See Catalog."""
+        await self._catalogs[self._regions[table.schema]].learn(table)
+
+    def arrow_schema(self, read: Read) -> pa.Schema:
+        """See ItemSource."""
+        return self._of(read).arrow_schema(read)
+
+    async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
+        """See ItemSource."""
+        async for page in self._of(read).pages(schema, read, observe):
+            yield page
+
+    async def count(self, schema: Schema, read: Read, observe: Observer) -> int:
+        """See ItemSource."""
+        return await self._of(read).count(schema, read, observe)
+
+    async def stretch(
+        self, schema: Schema, read: Read, request: int, after: Key | None, limit: int | None, observe: Observer
+    ) -> Stretch:
+        """See ItemSource."""
+        return await self._of(read).stretch(schema, read, request, after, limit, observe)
+
+    def _of(self, read: Read) -> HeldItems:
+        return self._items[self._regions[read.relation.table.schema]]
+
+
+def engine_over(world: World, directory: Path, clock: SettableClock) -> Engine:
+    """The engine over doubles; the schemas come out of a file that says what the world says."""
+    file = directory / "schemas.toml"
+    file.write_text(world.schemas_file(NOWHERE))
+    read = schemas_file.read(file)
+    regions, limits = RegionsInMemory(world, clock, read.schemas), Limits(full_scan_items=FULL_SCAN_ITEMS)
+    schemas = Schemas(read.schemas, read.defaults)
+    queries = QueryService(
+        schemas=schemas,
+        catalog=regions,
+        items=regions,
+        heavy_planning=InProcessPlanning(),
+        relational=InProcessDuckDb(databases=1),
+        spool=MemorySpool(clock=clock, entropy=SystemEntropy(), lifetime_seconds=900),
+        usage=LoggedUsage(),
+        cursor_key=b"k" * 32,
+        clock=clock,
+        limits=limits,
+    )
+    browsing = BrowsingService(schemas=schemas, catalog=regions, limits=limits)
+    return Engine(cast("Any", None), browsing, queries, limits, cast("Any", None), lambda: True, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a server answered, all of it."""
+
+    text: str
+    code: str
+    """Which failure of a tool it was; `error` is one of the protocol, and `ok` none."""
+
+    @property
+    def comparable(self) -> str:
+        """The text, but for random handles and measured times."""
+        return _BY_CHANCE.sub(r"\1", self.text)
+
+
+@dataclass(slots=True)
+class Served:
+    """A world's product, and who may call it. `handles` are the last cursor (`@`) and state (`#`) each was given."""
+
+    world: World
+    exchanges: Exchanges
+    principals: Mapping[str, Principal]
+    handles: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def over(cls, world: World, directory: Path) -> "Served":
+        """The product over a world in memory."""
+        clock = SettableClock()
+        confirmations = Confirmations(SingleUseInMemory(clock), SystemEntropy(), lifetime_seconds=600)
+        exchanges = Exchanges(product(engine_over(world, directory, clock), confirmations))
+        return cls(world, exchanges, world.principals())
+
+    async def ask(self, who: str, request: Request) -> Said:
+        """All that the server says to a request, headers included."""
+        params = self.filled(request.params)
+        document, headers = message(request.era, 1, request.method, params)
+        meta = document["params"].setdefault("_meta", {})
+        meta["progressToken"] = "watched"
+        meta["io.modelcontextprotocol/logLevel"] = "debug"
+        if "io.modelcontextprotocol/clientCapabilities" in meta:
+            meta["io.modelcontextprotocol/clientCapabilities"] = {"elicitation": {}}
+        answer = await self.exchanges.post(document, headers, principal=self.principals[who], answer=Answer())
+        told = {name: value for name, value in answer.headers.items() if name != "content-length"}
+        result = answer.messages[-1].get("result") or {}
+        code = (result.get("structuredContent") or {}).get("code", "ok" if result else "error")
+        said = Said(json.dumps([answer.status, told, answer.messages], ensure_ascii=False), code)
+        for one in answer.messages:
+            result = one.get("result") or {}
+            given = {"@": (result.get("structuredContent") or {}).get("next_cursor"), "#": result.get("requestState")}
+            self.handles |= {f"{mark}{who}": handle for mark, handle in given.items() if handle}
+        return said
+
+    def filled(self, value: Any) -> Any:
+        """The arguments, with handles for what stands for one: `@bob` is the last that Bob was given."""
+        match value:
+            case dict():
+                return {name: self.filled(part) for name, part in value.items()}
+            case list():
+                return [self.filled(part) for part in value]
+            case str() if value.startswith(("@", "#")):
+                return self.handles.get(value, value)
+        return value

@@ -1,0 +1,71 @@
+"""No output for one tenant holds, or depends on, a name or value of another; nor what rules keep back from a role.
+
+Requests are made up at random: of what their caller may see, and of exact and nearly right guesses at what it may not.
+Everybody's come by turns, so that whatever is remembered was remembered for somebody else. Each answer is searched for
+canaries. And each request is sent in two worlds, which differ only in what some of the callers may not know: to these
+the same has to be said in both, so that it tells nothing, be it by an error's words, an estimate or an order of rows.
+"""
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.mcp_server.isolation.requests import Request, Requests, Words, words_of_ours, words_of_theirs
+from tests.mcp_server.isolation.served import Said, Served
+from tests.mcp_server.isolation.world import World
+
+pytestmark = pytest.mark.anyio
+
+REQUESTS = 150
+WHO = ("ann", "ann", "ann", "bot", "boss", "bob", "bob", "queen", "cy")
+INFORMED = {"theirs": {"bob", "queen"}, "kept": {"boss"}}
+"""To whom two worlds may be different, by what it is that differs."""
+
+
+def words(who: str, served: Served, guessed_of: World) -> Words:
+    """What somebody makes requests of; guesses are at one world, in whichever they are made."""
+    return words_of_theirs(served.world) if who in ("bob", "queen") else words_of_ours(guessed_of)
+
+
+def leaks(served: Served, who: str, request: Request, said: Said) -> dict[str, str]:
+    """The canaries that were said to somebody who did not say them, and what they are."""
+    search = served.world.kept_from(who)
+    own = search.found(f"{request.method} {served.filled(request.params)}")
+    return {canary: search.told[canary] for canary in search.found(said.text) - own}
+
+
+async def answered(served: Served, who: str, request: Request) -> Said:
+    """What is said to somebody, once it has been searched, and the log beside it."""
+    with capture_logs() as events:
+        said = await served.ask(who, request)
+    assert leaks(served, who, request, said) == {}, (who, request, said.text)
+    assert said.code != "internal_error", (who, request)
+    values, own = served.world.values, str(served.filled(request.params))
+    logged = values.found(json.dumps(events, default=repr)) - values.found(own)
+    assert not logged, (who, request, events)
+    return said
+
+
+@pytest.mark.parametrize("differing", INFORMED)
+@pytest.mark.parametrize("seed", range(2))
+async def test_nothing_that_is_said_to_one_tells_of_another(tmp_path: Path, seed: int, differing: str) -> None:
+    other = World(seed, other_theirs=differing == "theirs", other_kept=differing == "kept")
+    both = [Served.over(world, tmp_path) for world in (World(seed), other)]
+    dice, codes = random.Random(f"{seed} {differing}"), Counter[str]()
+    for _ in range(REQUESTS):
+        who, number = dice.choice(WHO), dice.random()
+        answers: list[tuple[Request, str]] = []
+        for served in both:
+            made = Requests(random.Random(number), words(who, served, both[0].world), sorted(served.principals))
+            request = made.request()
+            said = await answered(served, who, request)
+            answers.append((request, said.comparable))
+            codes[said.code] += 1
+        if who not in INFORMED[differing]:
+            assert answers[0] == answers[1], (who, request)
+    assert codes["ok"] > REQUESTS / 2, "too few requests get far enough to tell anything"
+    assert len(codes) > 5
