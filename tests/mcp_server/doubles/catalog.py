@@ -1,7 +1,8 @@
 """A catalogue of tables in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mcp_server.adapters import table_description as description
@@ -29,12 +30,12 @@ class HeldCatalog:
 
     async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
         names = tuple(sorted({*(self._tables if schema.tables is None else schema.tables), *schema.virtual_tables}))
-        found, at, refreshed = self._get(("list", schema.name), refresh, names)
+        found, at, refreshed = self._get(("list", schema.name), refresh, lambda: names)
         return Listing(found, refreshed, at)
 
     async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
         found = [
-            self._get(("summary", schema.name, name), refresh, self._described(schema, name))[0]
+            self._get(("summary", schema.name, name), refresh, partial(self._described, schema, name))[0]
             for name in names
             if schema.shows(name)
         ]
@@ -46,7 +47,7 @@ class HeldCatalog:
             self._learnt.pop(key, None)
         if not schema.shows(name):
             return None
-        table, _at, refreshed = self._get(key, refresh, self._sampled(schema, name, rows))
+        table, _at, refreshed = self._get(key, refresh, partial(self._sampled, schema, name, rows))
         return None if table is None else Described(table, refreshed)
 
     async def probe(self, schema: Schema, name: str, attribute: str, rows: Rows = ()) -> bool:
@@ -74,14 +75,15 @@ class HeldCatalog:
         items = restricted_items(self._tables[table.physical_name].items, Restriction(rows=rows))
         return items if table.virtual is None else of_virtual_table(items, table.virtual)
 
-    def _get(self, key: tuple[Any, ...], refresh: Refresh, now: Any) -> tuple[Any, float, bool]:
-        """What is known under a key, or else what is there `now`."""
+    def _get(self, key: tuple[Any, ...], refresh: Refresh, look: Callable[[], Any]) -> tuple[Any, float, bool]:
+        """What is known under a key, or else what is there now."""
         if key in self._known:
             value, at, loaded = self._known[key]
             fresh = self._clock.monotonic() - loaded < self.stale_after_seconds
             if refresh == "skip" or (refresh == "if_stale" and fresh):
                 return value, at, False
             del self._known[key]
+        now = look()
         if now is not None:
             self._known[key] = (now, self._clock.now(), self._clock.monotonic())
         return now, self._clock.now(), True

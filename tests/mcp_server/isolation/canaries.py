@@ -46,26 +46,26 @@ class Search:
     def __init__(self, canaries: Mapping[str, str]) -> None:
         self.told = dict(canaries)
         self._grams = {
-            one[start : start + GRAM].lower(): one for one in canaries for start in range(len(one) - GRAM + 1)
+            way[start : start + GRAM].lower(): one
+            for one in canaries
+            for way in (one, one[::-1])
+            for start in range(len(one) - GRAM + 1)
         }
 
     def found(self, text: str) -> set[str]:
         """The canaries of which a telling part stands in a text, in one of many writings."""
         return {one for reading in set(_readings(text, _DEPTH)) for one in self._standing(reading.lower())}
 
-    def _standing(self, text: str) -> Iterator[str]:
-        ungrouped = _GROUPED.sub("", text)
-        for way in {text, text[::-1], ungrouped, ungrouped[::-1]}:
-            for start in range(len(way) - GRAM + 1):
-                found = self._grams.get(way[start : start + GRAM])
-                if found is not None:
-                    yield found
+    def _standing(self, text: str) -> set[str]:
+        ways = {text, _GROUPED.sub("", text)}
+        grams = {way[start : start + GRAM] for way in ways for start in range(len(way) - GRAM + 1)}
+        return {self._grams[gram] for gram in grams & self._grams.keys()}
 
 
 def _readings(text: str, depth: int) -> Iterator[str]:
     """A text, and all that it may be the writing of."""
     yield text
-    if depth:
+    if depth and sum(map(str.isprintable, text)) > len(text) / 2:  # what is mostly noise is no writing of anything
         for written in {_unescaped(text), unquote(text), *_from_base64(text), *_from_hex(text)} - {text}:
             yield from _readings(written, depth - 1)
 

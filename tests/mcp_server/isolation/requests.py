@@ -1,7 +1,7 @@
 """Everything that a caller can send, made up at random of names and values: its own, guessed ones, and nearly right."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +12,17 @@ from tests.mcp_server.isolation.world import (
     ANNEX,
     ASLEEP,
     CUSTOMERS,
+    NAMES,
     ORDERS,
     PARTS,
     PEOPLE,
     SHARED,
     SHOP,
     SOURCE,
-    VAULT,
     World,
+    by_kind,
 )
-from tests.support.mcp_wire import ERAS, Era
+from tests.support.mcp_wire import ERAS, MODERN, Era
 
 TEMPLATE = "dynamosql://schemas/{schema}/tables/{table}"
 
@@ -42,8 +43,8 @@ class Words:
     tables: Mapping[str, str]
     schemas: Sequence[str]
     values: Sequence[str]
-    guesses: Sequence[str]
-    """Names and values of others."""
+    guesses: Mapping[str, Sequence[str]]
+    """Names and values of others, by what they are."""
 
 
 PEOPLES = "pk owner email phone salary profile photo nick level place"
@@ -61,7 +62,6 @@ def words_of_ours(guessed_of: World) -> Words:
         PARTS: "tenant at v",
         CUSTOMERS: "customer_id pk sk name iban",
         f"{ANNEX}.{guessed_of.our_notes}": "pk text",
-        VAULT: "pk v",
         SOURCE: "pk sk name iban",
     }
     values = ["open", "o1", "p1", "n1", "s1", "1", "2", ANN, ACME, "everybody", "Rome", "***", "town", "small"]
@@ -83,7 +83,7 @@ def words_of_theirs(world: World) -> Words:
         f"{other}.{world.their_virtual}": f"{world.their_slot} pk sk name iban {third}",
     }
     known = [*world.theirs.entries]
-    return Words(tables, world.their_schemas, [*known[:: len(known) // 60], *tables], [*world.ours.entries])
+    return Words(tables, world.their_schemas, [*known[:: len(known) // 60], *tables], by_kind(world.ours.entries))
 
 
 class Requests:
@@ -149,8 +149,9 @@ class Requests:
         return self._call("describe_table", arguments)
 
     def _listed(self) -> tuple[str, dict[str, Any]]:
-        if self._dice.random() < 0.2:
-            return self._call("list_schemas", {})
+        if self._dice.random() < 0.3:
+            whose = self._dice.choice(["mine", "workspace"])
+            return self._dice.choice([self._call("list_schemas", {}), self._call("usage", {"whose": whose})])
         arguments: dict[str, Any] = {"details": self._dice.choice(["names", "keys", "columns"])}
         if self._dice.random() < 0.6:
             arguments["schema_name"] = self._schema()
@@ -161,6 +162,7 @@ class Requests:
     def _resource(self) -> tuple[str, dict[str, Any]]:
         uris = [
             "dynamosql://schemas",
+            "dynamosql://usage",
             f"dynamosql://schemas/{self._schema()}/tables/{self._table().split('.')[-1]}",
             f"dynamosql://{self._word()}",
             "dynamosql://reference/limitations",
@@ -242,7 +244,7 @@ class Requests:
 
     def _guess(self) -> str:
         """A name or value of others: exactly, or nearly as it is."""
-        word = self._dice.choice(self._words.guesses)
+        word = self._dice.choice(self._words.guesses[self._dice.choice([*self._words.guesses])])
         place = self._dice.randrange(2, len(word))
         forms = [
             word,
@@ -256,3 +258,43 @@ class Requests:
 
     def _handle(self, mark: str) -> str:
         return mark + self._dice.choice(self._handles_of)
+
+
+def look_through(words: Words, tables: Sequence[str]) -> Iterator[Request]:
+    """What somebody asks who looks at all that a table holds."""
+    for table in tables:
+        yield _tool("describe_table", table_name=table)
+        for statement in (f"select * from {table}", f"select _doc from {table}", f"select count(*) from {table}"):
+            yield _tool("run_sql", sql=statement, allow_full_scan=True)
+        for column in words.tables[table].split():
+            for made in (column, f"cast({column} as integer)"):
+                yield _tool("run_sql", sql=f"select {made} from {table} order by 1", allow_full_scan=True)
+
+
+def guess_at(words: Words, tables: Sequence[str]) -> Iterator[Request]:
+    """What somebody asks who tries one guess of each kind, as a value of each table, and as whatever it may name."""
+    guesses = {what: found[0] for what, found in words.guesses.items()}
+    for table in tables:
+        columns = words.tables[table].split()
+        for number, (what, guess) in enumerate(guesses.items()):
+            value = f"{guess}@example.com" if what.endswith("address") else guess
+            key, column = columns[0], columns[number % len(columns)]
+            wanted = [key, key, column, "email"][number % 4] if "key" not in what else key
+            yield _tool("run_sql", sql=f"select * from {table} where {wanted} = '{value}'", allow_full_scan=True)
+            if what in NAMES:
+                yield _tool("explain_sql", sql=f"select {guess} from {table} where {column} > '{value}'")
+    for guess in (guess for what, guess in guesses.items() if what in NAMES):
+        for name in (guess, guess[:-1], f"{SHOP}.{guess}", f"{guess}.{guess}"):
+            yield _tool("describe_table", table_name=name)
+            yield _tool("run_sql", sql=f"select * from {name}")
+        yield _tool("list_tables", schema_name=guess)
+        yield Request(MODERN, "resources/read", {"uri": f"dynamosql://schemas/{SHOP}/tables/{guess}"})
+        ref, typed = {"type": "ref/resource", "uri": TEMPLATE}, {"name": "table", "value": guess[:3]}
+        yield Request(MODERN, "completion/complete", {"ref": ref, "argument": typed})
+    for tool in ("list_schemas", "list_tables", "usage"):
+        yield _tool(tool)
+    yield _tool("list_tables", details="columns")
+
+
+def _tool(name: str, **arguments: Any) -> Request:
+    return Request(MODERN, "tools/call", {"name": name, "arguments": arguments})

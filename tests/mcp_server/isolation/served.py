@@ -12,9 +12,11 @@ import pyarrow as pa
 from mcp_server.adapters import schemas_file
 from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.adapters.spool import MemorySpool
-from mcp_server.adapters.usage_log import LoggedUsage
+from mcp_server.adapters.usage_days import UsageInMemory
+from mcp_server.adapters.usage_log import LoggedUsage, UsageOnBoth
 from mcp_server.app.engine import Engine
 from mcp_server.app.serving import product
+from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Schema, Table
@@ -22,6 +24,7 @@ from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.schemas import Schemas
+from mcp_server.engine.usage import UsageService
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Key
 from mcp_server.ports.catalog import Described, Listing, Refresh
@@ -110,6 +113,7 @@ def engine_over(world: World, directory: Path, clock: SettableClock) -> Engine:
     read = schemas_file.read(file)
     regions, limits = RegionsInMemory(world, clock, read.schemas), Limits(full_scan_items=FULL_SCAN_ITEMS)
     schemas = Schemas(read.schemas, read.defaults)
+    records, prices = UsageInMemory(clock), Prices()
     queries = QueryService(
         schemas=schemas,
         catalog=regions,
@@ -117,27 +121,30 @@ def engine_over(world: World, directory: Path, clock: SettableClock) -> Engine:
         heavy_planning=InProcessPlanning(),
         relational=InProcessDuckDb(databases=1),
         spool=MemorySpool(clock=clock, entropy=SystemEntropy(), lifetime_seconds=900),
-        usage=LoggedUsage(),
+        usage=UsageOnBoth(LoggedUsage(), records),
         cursor_key=b"k" * 32,
         clock=clock,
         limits=limits,
+        prices=prices,
     )
     browsing = BrowsingService(schemas=schemas, catalog=regions, limits=limits)
-    return Engine(cast("Any", None), browsing, queries, limits, cast("Any", None), lambda: True, ())
+    usage = UsageService(records=records, schemas=schemas, prices=prices, clock=clock)
+    return Engine(cast("Any", None), browsing, queries, usage, limits, cast("Any", None), lambda: True, ())
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a server answered, all of it."""
+    """What a server answered: all of it, and the part that does not depend on how long it took."""
 
     text: str
+    timeless: str
     code: str
     """Which failure of a tool it was; `error` is one of the protocol, and `ok` none."""
 
     @property
     def comparable(self) -> str:
         """The text, but for random handles and measured times."""
-        return _BY_CHANCE.sub(r"\1", self.text)
+        return _BY_CHANCE.sub(r"\1", self.timeless)
 
 
 @dataclass(slots=True)
@@ -170,7 +177,9 @@ class Served:
         told = {name: value for name, value in answer.headers.items() if name != "content-length"}
         result = answer.messages[-1].get("result") or {}
         code = (result.get("structuredContent") or {}).get("code", "ok" if result else "error")
-        said = Said(json.dumps([answer.status, told, answer.messages], ensure_ascii=False), code)
+        timeless = [one for one in answer.messages if one.get("method") != "notifications/progress"]
+        whole, part = (_written(answer.status, told, messages) for messages in (answer.messages, timeless))
+        said = Said(whole, part, code)
         for one in answer.messages:
             result = one.get("result") or {}
             given = {"@": (result.get("structuredContent") or {}).get("next_cursor"), "#": result.get("requestState")}
@@ -187,3 +196,7 @@ class Served:
             case str() if value.startswith(("@", "#")):
                 return self.handles.get(value, value)
         return value
+
+
+def _written(*parts: Any) -> str:
+    return json.dumps(parts, ensure_ascii=False)

@@ -14,16 +14,28 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.mcp_server.isolation.requests import Request, Requests, Words, words_of_ours, words_of_theirs
+from tests.mcp_server.isolation.requests import (
+    Request,
+    Requests,
+    Words,
+    guess_at,
+    look_through,
+    words_of_ours,
+    words_of_theirs,
+)
 from tests.mcp_server.isolation.served import Said, Served
-from tests.mcp_server.isolation.world import World
+from tests.mcp_server.isolation.world import CUSTOMERS, PARTS, PEOPLE, SHARED, World
 
 pytestmark = pytest.mark.anyio
 
 REQUESTS = 150
 WHO = ("ann", "ann", "ann", "bot", "boss", "bob", "bob", "queen", "cy")
-INFORMED = {"theirs": {"bob", "queen"}, "kept": {"boss"}}
+SWEPT = (PEOPLE, SHARED, PARTS, CUSTOMERS)
+INFORMED = {"both": {"bob", "queen", "boss"}, "theirs": {"bob", "queen"}, "kept": {"boss"}}
 """To whom two worlds may be different, by what it is that differs."""
+each_difference = pytest.mark.parametrize(
+    "differing", [one if one == "both" else pytest.param(one, marks=pytest.mark.slow) for one in INFORMED]
+)
 
 
 def words(who: str, served: Served, guessed_of: World) -> Words:
@@ -33,7 +45,7 @@ def words(who: str, served: Served, guessed_of: World) -> Words:
 
 def leaks(served: Served, who: str, request: Request, said: Said) -> dict[str, str]:
     """The canaries that were said to somebody who did not say them, and what they are."""
-    search = served.world.kept_from(who)
+    search = served.world.kept_from[who]
     own = search.found(f"{request.method} {served.filled(request.params)}")
     return {canary: search.told[canary] for canary in search.found(said.text) - own}
 
@@ -50,12 +62,15 @@ async def answered(served: Served, who: str, request: Request) -> Said:
     return said
 
 
-@pytest.mark.parametrize("differing", INFORMED)
-@pytest.mark.parametrize("seed", range(2))
-async def test_nothing_that_is_said_to_one_tells_of_another(tmp_path: Path, seed: int, differing: str) -> None:
-    other = World(seed, other_theirs=differing == "theirs", other_kept=differing == "kept")
-    both = [Served.over(world, tmp_path) for world in (World(seed), other)]
-    dice, codes = random.Random(f"{seed} {differing}"), Counter[str]()
+def two_worlds(seed: int, differing: str, directory: Path) -> list[Served]:
+    """A world, and one that differs in what is theirs, in what is kept from our members, or in both."""
+    other = World(seed, other_theirs=differing != "kept", other_kept=differing != "theirs")
+    return [Served.over(world, directory) for world in (World(seed), other)]
+
+
+@each_difference
+async def test_nothing_that_is_said_at_random_tells_of_another(tmp_path: Path, differing: str) -> None:
+    both, dice, codes = two_worlds(0, differing, tmp_path), random.Random(differing), Counter[str]()
     for _ in range(REQUESTS):
         who, number = dice.choice(WHO), dice.random()
         answers: list[tuple[Request, str]] = []
@@ -69,3 +84,19 @@ async def test_nothing_that_is_said_to_one_tells_of_another(tmp_path: Path, seed
             assert answers[0] == answers[1], (who, request)
     assert codes["ok"] > REQUESTS / 2, "too few requests get far enough to tell anything"
     assert len(codes) > 5
+
+
+@each_difference
+async def test_no_guess_at_what_another_has_is_told_from_one_at_nothing(tmp_path: Path, differing: str) -> None:
+    both = two_worlds(1, differing, tmp_path)
+    ours = words_of_ours(both[0].world)
+    asked = [
+        *(
+            (who, request) for request in look_through(ours, SWEPT) for who in ("boss", "ann")
+        ),  # who may know comes first
+        *(("ann", request) for request in guess_at(ours, SWEPT)),
+    ]
+    for who, request in asked:
+        one, other = [(await answered(served, who, request)).comparable for served in both]
+        if who not in INFORMED[differing]:
+            assert one == other, (who, request)

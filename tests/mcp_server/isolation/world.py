@@ -6,6 +6,7 @@ as one of ours is, in another region. Of our own tables much is kept from member
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from mcp_server.domain.principal import Principal
@@ -16,7 +17,7 @@ Item = dict[str, dict[str, Any]]
 
 ACME, ANN = "acme", "usr_ann"
 SHOP, ANNEX, ASLEEP = "shop", "annex", "asleep"
-ORDERS, PEOPLE, VAULT, SHARED, PARTS, SOURCE = "orders", "people", "vault", "shared", "parts", "app_data"
+ORDERS, PEOPLE, SHARED, PARTS, SOURCE = "orders", "people", "shared", "parts", "app_data"
 CUSTOMERS = "customers"
 EUROPE, NORTH, WEST = "eu-west-1", "eu-north-1", "us-west-2"
 NAMES = frozenset(
@@ -61,6 +62,14 @@ class Book:
         return canary
 
 
+def by_kind(entries: Mapping[str, str]) -> dict[str, list[str]]:
+    """Canaries by what they are."""
+    found: dict[str, list[str]] = {}
+    for canary, what in entries.items():
+        found.setdefault(what, []).append(canary)
+    return found
+
+
 class World:
     """All that there is.
 
@@ -80,13 +89,13 @@ class World:
         self.their_columns = tuple(their.word("column") for _ in range(3))
         self.their_index, self.their_field = their.word("index"), their.word("field of a map")
         self.hidden, self.rare, self.buried = kept.word("column"), kept.word("column"), kept.word("field of a map")
-        self.hidden_index = kept.word("index")
+        self.hidden_index, self.vault = kept.word("index"), kept.word("table")
         self.tables = [*self._ours(), *self._of_both(), *self._theirs()]
 
     @property
-    def secrets(self) -> list[str]:
-        """Every name and value that our members may not know."""
-        return [*self.theirs.entries, *self.kept.entries]
+    def secrets(self) -> dict[str, list[str]]:
+        """Every name and value that our members may not know, by what it is."""
+        return by_kind({**self.theirs.entries, **self.kept.entries})
 
     def principals(self) -> dict[str, Principal]:
         """Who calls: a member, an admin and a program of ours, two of theirs, and one of a company without a schema."""
@@ -102,7 +111,7 @@ class World:
             "cy": replace(ann, tenant="initech", subject="usr_cy", roles=frozenset({"owner"})),
         }
 
-    @property
+    @cached_property
     def values(self) -> Search:
         """All that is no name: nothing of it may be in a log."""
         books = (self.ours, self.kept, self.theirs)
@@ -115,17 +124,21 @@ class World:
             }
         )
 
-    def kept_from(self, who: str) -> Search:
+    @cached_property
+    def kept_from(self) -> dict[str, Search]:
         """What must be in nothing that is said to somebody."""
-        books = {
+        whose = {
             "ann": (self.theirs, self.kept),
             "bot": (self.theirs, self.kept),
             "boss": (self.theirs,),
             "bob": (self.ours, self.kept),
             "queen": (self.ours, self.kept),
             "cy": (self.ours, self.kept, self.theirs),
-        }[who]
-        return Search({canary: what for book in books for canary, what in book.entries.items()})
+        }
+        return {
+            who: Search({canary: what for book in books for canary, what in book.entries.items()})
+            for who, books in whose.items()
+        }
 
     def _ours(self) -> list[Held]:
         our, kept = self.ours, self.kept
@@ -170,7 +183,7 @@ class World:
         return [
             Held(EUROPE, ORDERS, key, orders, {"by_status": "status"}),
             Held(EUROPE, PEOPLE, key, people, {"by_owner": "owner", self.hidden_index: self.hidden}),
-            Held(EUROPE, VAULT, key, vault),
+            Held(EUROPE, self.vault, key, vault),
             Held(NORTH, self.our_notes, key, notes),
         ]
 
@@ -262,14 +275,14 @@ class World:
             f'[[schema]]\nname = "{ANNEX}"\ntenant = "{ACME}"\nregion = "{NORTH}"\n{place}'
             f'[[schema]]\nname = "{ASLEEP}"\ntenant = "{ACME}"\nregion = "{EUROPE}"\nstatus = "disabled"\n{place}'
             f'[[schema]]\nname = "{SHOP}"\ntenant = "{ACME}"\nregion = "{EUROPE}"\ndefault = true\n{place}'
-            f'tables = ["{ORDERS}", "{PEOPLE}", "{VAULT}", "{SHARED}", "{PARTS}"]\n'
+            f'tables = ["{ORDERS}", "{PEOPLE}", "{self.vault}", "{SHARED}", "{PARTS}"]\n'
             f'[[schema.virtual_tables]]\nname = "{CUSTOMERS}"\nsource = "{SOURCE}"\n'
             f'attributes = {{ pk = "{ACME}#CUSTOMER#{{customer_id}}", sk = "PROFILE" }}\n'
             f'[[schema.rules]]\ntable = "{PEOPLE}"\n{members}hidden = ["{self.hidden}"]\n'
             'masked = { email = "last4", phone = "null", salary = "redacted", profile = "redacted", '
             'photo = "redacted" }\n'
             'rows = { owner = ["$subject", "everybody"] }\n'
-            f'[[schema.rules]]\ntable = "{VAULT}"\n{members}masked = {{ pk = "redacted" }}\n'
+            f'[[schema.rules]]\ntable = "{self.vault}"\n{members}masked = {{ pk = "redacted" }}\n'
             f'[[schema.rules]]\ntable = "{SOURCE}"\n{members}masked = {{ iban = "redacted" }}\n{by_tenant}'
         )
         one, other = self.their_schemas

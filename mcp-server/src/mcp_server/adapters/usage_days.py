@@ -34,7 +34,8 @@ class UsageDay:
             self.tables[key] = self.tables.get(key, Total()) + taken
             if own is not None:
                 own[key] = own.get(key, Total()) + taken
-        self.people[subject] = self.people.get(subject, Total()) + Total(1, usage.items, usage.read_units)
+        seen = sum(read.items for read in usage.reads)
+        self.people[subject] = self.people.get(subject, Total()) + Total(1, seen, usage.read_units)
 
 
 def today(clock: Clock) -> date:

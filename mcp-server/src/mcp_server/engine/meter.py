@@ -30,7 +30,7 @@ class Meter:
         self.bytes = 0
         self.read_units = 0.0
         self.reads: dict[tuple[str, str], TableUsage] = {}
-        """What came from each table, by its schema and name."""
+        """What came from each table, by its schema and name; of its items those that the caller may see."""
         self.no_numbers: dict[tuple[str, str, str], int] = {}
         """By the schema and name of a table, and a column: values that were compared with a number and are none."""
         self.unshown: dict[tuple[str, str], set[str]] = {}
@@ -39,24 +39,17 @@ class Meter:
     def observer(self, read: Read) -> Callable[[Consumption], None]:
         """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
         scanned = 0
-        key = read.relation.table.schema, read.relation.table.name
+        key = _table(read)
 
         def observe(consumption: Consumption) -> None:
             nonlocal scanned
             self.items += consumption.items
-            if not is_partial(read):
-                self.items_seen += consumption.items
+            self._add(key, 0 if is_partial(read) else consumption.items, consumption.read_units)
             self.pages += 1
             self.bytes += consumption.bytes
             self.read_units += consumption.read_units
             if self._account is not None:
                 self._account.spend(consumption.read_units)
-            before = self.reads.get(key)
-            self.reads[key] = TableUsage(
-                *key,
-                consumption.items + (before.items if before is not None else 0),
-                consumption.read_units + (before.read_units if before is not None else 0.0),
-            )
             if consumption.unshown:
                 self.unshown.setdefault(key, set()).update(consumption.unshown)
             scanned += consumption.scanned
@@ -76,7 +69,7 @@ class Meter:
     def saw(self, read: Read, items: int) -> None:
         """Takes note of the items of a read that are there for the caller."""
         if is_partial(read):
-            self.items_seen += items
+            self._add(_table(read), items, 0.0)
 
     def begin(self, expected: float) -> None:
         """Asks whether reads may begin that take about that many read units. Raises Failure: budget_exceeded."""
@@ -100,6 +93,11 @@ class Meter:
                 f"before a read that would make it about {expected:,.0f} read units", self._read_units_limit
             )
 
+    def _add(self, key: tuple[str, str], items: int, read_units: float) -> None:
+        self.items_seen += items
+        before = self.reads.get(key, TableUsage(*key, 0, 0.0))
+        self.reads[key] = TableUsage(*key, before.items + items, before.read_units + read_units)
+
     def _check(self) -> None:
         if self._account is not None:
             self._account.check()
@@ -110,6 +108,10 @@ class Meter:
         ):
             if spent > limit:
                 raise _exceeded(f"after {spent:,.0f} {unit}", limit)
+
+
+def _table(read: Read) -> tuple[str, str]:
+    return read.relation.table.schema, read.relation.table.name
 
 
 def is_partial(read: Read) -> bool:

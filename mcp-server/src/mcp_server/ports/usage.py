@@ -13,7 +13,7 @@ DAYS_KEPT = 31
 
 @dataclass(frozen=True, slots=True)
 class TableUsage:
-    """What one statement took from one table."""
+    """What one statement took from one table; of its items those that its caller may see."""
 
     schema: str
     table: str
