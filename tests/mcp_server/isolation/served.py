@@ -1,9 +1,6 @@
-"""The product over a world in memory, and all that it says to whoever asks."""
+"""The product over a world in memory."""
 
-import json
-import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +14,6 @@ from mcp_server.adapters.usage_log import LoggedUsage, UsageOnBoth
 from mcp_server.app.engine import Engine
 from mcp_server.app.serving import product
 from mcp_server.domain.prices import Prices
-from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.browsing import BrowsingService
@@ -36,16 +32,14 @@ from tests.mcp_server.doubles.items import HeldItems
 from tests.mcp_server.doubles.planning import InProcessPlanning
 from tests.mcp_server.doubles.relational import InProcessDuckDb
 from tests.mcp_server.doubles.tables import HeldTable, HeldTables
-from tests.mcp_server.isolation.requests import Request
+from tests.mcp_server.isolation.callers import Callers, Messages
 from tests.mcp_server.isolation.world import World
-from tests.mcp_server.surface.exchanges import Answer, Exchanges
+from tests.mcp_server.surface.exchanges import Exchanges
 from tests.support.clock import SettableClock
-from tests.support.mcp_wire import message
 
 NOWHERE = "http://127.0.0.1:1"
 FULL_SCAN_ITEMS = 20
 """So many items may be scanned unasked: the tables of both sides hold more, so that questions come up."""
-_BY_CHANCE = re.compile(r'\\?"(next_cursor|request_id|requestState|plan_ms|exec_ms)\\?": ?(\\?"[^"\\]+\\?"|[0-9.e-]+)')
 
 
 class RegionsInMemory:
@@ -132,71 +126,17 @@ def engine_over(world: World, directory: Path, clock: SettableClock) -> Engine:
     return Engine(cast("Any", None), browsing, queries, usage, limits, cast("Any", None), lambda: True, ())
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a server answered: all of it, and the part that does not depend on how long it took."""
+def callers_in_memory(world: World, directory: Path) -> Callers:
+    """Callers of the product over a world in memory."""
+    clock = SettableClock()
+    confirmations = Confirmations(SingleUseInMemory(clock), SystemEntropy(), lifetime_seconds=600)
+    exchanges = Exchanges(product(engine_over(world, directory, clock), confirmations))
+    principals = world.principals()
 
-    text: str
-    timeless: str
-    code: str
-    """Which failure of a tool it was; `error` is one of the protocol, and `ok` none."""
+    async def post(
+        who: str, document: dict[str, Any], headers: dict[str, str]
+    ) -> tuple[int, Mapping[str, str], Messages]:
+        answer = await exchanges.post(document, headers, principal=principals[who])
+        return answer.status, answer.headers, answer.messages
 
-    @property
-    def comparable(self) -> str:
-        """The text, but for random handles and measured times."""
-        return _BY_CHANCE.sub(r"\1", self.timeless)
-
-
-@dataclass(slots=True)
-class Served:
-    """A world's product, and who may call it. `handles` are the last cursor (`@`) and state (`#`) each was given."""
-
-    world: World
-    exchanges: Exchanges
-    principals: Mapping[str, Principal]
-    handles: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def over(cls, world: World, directory: Path) -> "Served":
-        """The product over a world in memory."""
-        clock = SettableClock()
-        confirmations = Confirmations(SingleUseInMemory(clock), SystemEntropy(), lifetime_seconds=600)
-        exchanges = Exchanges(product(engine_over(world, directory, clock), confirmations))
-        return cls(world, exchanges, world.principals())
-
-    async def ask(self, who: str, request: Request) -> Said:
-        """All that the server says to a request, headers included."""
-        params = self.filled(request.params)
-        document, headers = message(request.era, 1, request.method, params)
-        meta = document["params"].setdefault("_meta", {})
-        meta["progressToken"] = "watched"
-        meta["io.modelcontextprotocol/logLevel"] = "debug"
-        if "io.modelcontextprotocol/clientCapabilities" in meta:
-            meta["io.modelcontextprotocol/clientCapabilities"] = {"elicitation": {}}
-        answer = await self.exchanges.post(document, headers, principal=self.principals[who], answer=Answer())
-        told = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        result = answer.messages[-1].get("result") or {}
-        code = (result.get("structuredContent") or {}).get("code", "ok" if result else "error")
-        timeless = [one for one in answer.messages if one.get("method") != "notifications/progress"]
-        whole, part = (_written(answer.status, told, messages) for messages in (answer.messages, timeless))
-        said = Said(whole, part, code)
-        for one in answer.messages:
-            result = one.get("result") or {}
-            given = {"@": (result.get("structuredContent") or {}).get("next_cursor"), "#": result.get("requestState")}
-            self.handles |= {f"{mark}{who}": handle for mark, handle in given.items() if handle}
-        return said
-
-    def filled(self, value: Any) -> Any:
-        """The arguments, with handles for what stands for one: `@bob` is the last that Bob was given."""
-        match value:
-            case dict():
-                return {name: self.filled(part) for name, part in value.items()}
-            case list():
-                return [self.filled(part) for part in value]
-            case str() if value.startswith(("@", "#")):
-                return self.handles.get(value, value)
-        return value
-
-
-def _written(*parts: Any) -> str:
-    return json.dumps(parts, ensure_ascii=False)
+    return Callers(world, post)

@@ -6,30 +6,20 @@ canaries. And each request is sent in two worlds, which differ only in what some
 the same has to be said in both, so that it tells nothing, be it by an error's words, an estimate or an order of rows.
 """
 
-import json
 import random
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
-from tests.mcp_server.isolation.requests import (
-    Request,
-    Requests,
-    Words,
-    guess_at,
-    look_through,
-    words_of_ours,
-    words_of_theirs,
-)
-from tests.mcp_server.isolation.served import Said, Served
+from tests.mcp_server.isolation.callers import WHO, Callers
+from tests.mcp_server.isolation.requests import Request, Requests, guess_at, look_through, words_of_ours
+from tests.mcp_server.isolation.served import callers_in_memory
 from tests.mcp_server.isolation.world import CUSTOMERS, PARTS, PEOPLE, SHARED, World
 
 pytestmark = pytest.mark.anyio
 
 REQUESTS = 150
-WHO = ("ann", "ann", "ann", "bot", "boss", "bob", "bob", "queen", "cy")
 SWEPT = (PEOPLE, SHARED, PARTS, CUSTOMERS)
 INFORMED = {"both": {"bob", "queen", "boss"}, "theirs": {"bob", "queen"}, "kept": {"boss"}}
 """To whom two worlds may be different, by what it is that differs."""
@@ -38,34 +28,10 @@ each_difference = pytest.mark.parametrize(
 )
 
 
-def words(who: str, served: Served, guessed_of: World) -> Words:
-    """What somebody makes requests of; guesses are at one world, in whichever they are made."""
-    return words_of_theirs(served.world) if who in ("bob", "queen") else words_of_ours(guessed_of)
-
-
-def leaks(served: Served, who: str, request: Request, said: Said) -> dict[str, str]:
-    """The canaries that were said to somebody who did not say them, and what they are."""
-    search = served.world.kept_from[who]
-    own = search.found(f"{request.method} {served.filled(request.params)}")
-    return {canary: search.told[canary] for canary in search.found(said.text) - own}
-
-
-async def answered(served: Served, who: str, request: Request) -> Said:
-    """What is said to somebody, once it has been searched, and the log beside it."""
-    with capture_logs() as events:
-        said = await served.ask(who, request)
-    assert leaks(served, who, request, said) == {}, (who, request, said.text)
-    assert said.code != "internal_error", (who, request)
-    values, own = served.world.values, str(served.filled(request.params))
-    logged = values.found(json.dumps(events, default=repr)) - values.found(own)
-    assert not logged, (who, request, events)
-    return said
-
-
-def two_worlds(seed: int, differing: str, directory: Path) -> list[Served]:
+def two_worlds(seed: int, differing: str, directory: Path) -> list[Callers]:
     """A world, and one that differs in what is theirs, in what is kept from our members, or in both."""
     other = World(seed, other_theirs=differing != "kept", other_kept=differing != "theirs")
-    return [Served.over(world, directory) for world in (World(seed), other)]
+    return [callers_in_memory(world, directory) for world in (World(seed), other)]
 
 
 @each_difference
@@ -75,9 +41,9 @@ async def test_nothing_that_is_said_at_random_tells_of_another(tmp_path: Path, d
         who, number = dice.choice(WHO), dice.random()
         answers: list[tuple[Request, str]] = []
         for served in both:
-            made = Requests(random.Random(number), words(who, served, both[0].world), sorted(served.principals))
+            made = Requests(random.Random(number), served.words(who, both[0].world), sorted({*WHO}))
             request = made.request()
-            said = await answered(served, who, request)
+            said = await served.answered(who, request)
             answers.append((request, said.comparable))
             codes[said.code] += 1
         if who not in INFORMED[differing]:
@@ -97,6 +63,6 @@ async def test_no_guess_at_what_another_has_is_told_from_one_at_nothing(tmp_path
         *(("ann", request) for request in guess_at(ours, SWEPT)),
     ]
     for who, request in asked:
-        one, other = [(await answered(served, who, request)).comparable for served in both]
+        one, other = [(await served.answered(who, request)).comparable for served in both]
         if who not in INFORMED[differing]:
             assert one == other, (who, request)

@@ -135,6 +135,8 @@ class Issuer:
         audience: str | None = None,
         issuer: str | None = None,
         subject: str = "usr_1",
+        tenant: str = "default",
+        roles: frozenset[str] = frozenset(),
         now: float | None = None,
         key_thumbprint: str | None = None,
     ) -> str:
@@ -145,10 +147,11 @@ class Issuer:
             audience=audience or self.audience,
             client_id="client-1",
             scopes=frozenset(scopes),
-            tenant="default",
+            tenant=tenant,
             grant_handle="gid-1",
             token_id="jti-1",
             key_thumbprint=key_thumbprint,
+            roles=roles,
         )
         return access_token.issue(Signer(key or self.key), claims, SystemClock().now() if now is None else now)
 
