@@ -25,6 +25,8 @@ def database() -> Database:
         ("SELECT a + s FROM t", "CAST(x AS TYPE)"),
         ("SELECT sum(s) FROM t", "CAST(x AS TYPE)"),
         ("SELECT date_trunc('day', a) FROM t", "CAST(x AS TYPE)"),
+        ("SELECT year('2024-01-01') FROM t", "CAST(x AS TYPE)"),
+        ("SELECT json_group_array(a) FILTER (WHERE a > 0) FROM t", "subquery"),
         ("SELECT a FROM t GROUP BY s", "any_value()"),
         ("SELECT a FROM t WHERE sum(a) > 1", "HAVING"),
         ("SELECT sum(sum(a)) FROM t", "subquery"),

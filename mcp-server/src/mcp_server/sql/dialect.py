@@ -1,5 +1,6 @@
 """DuckDB's SQL as it is read and written here."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -11,6 +12,19 @@ from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import TokenType
 
 from mcp_server.domain.failures import Failure, FailureCode
+
+TIME_WORDS: dict[type[exp.Expr], tuple[str, str]] = {
+    exp.CurrentDate: ("current_date", "current_date()"),
+    exp.CurrentTime: ("current_time", "get_current_time()"),
+    exp.CurrentTimestamp: ("current_timestamp", "now()"),
+    exp.Localtime: ("localtime", "current_localtime()"),
+    exp.Localtimestamp: ("localtimestamp", "current_localtimestamp()"),
+}
+"""The words that ask for the time: how DuckDB names their column, and the call that gives the same."""
+
+
+def _called(_generator: DuckDBGenerator, _word: exp.Expr, call: str) -> str:
+    return call
 
 
 class Dialect(DuckDB):
@@ -32,12 +46,24 @@ class Dialect(DuckDB):
         SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {**DuckDB.Tokenizer.SINGLE_TOKENS, "$": TokenType.PARAMETER}
 
     class Parser(DuckDBParser):
-        """DuckDB's parser, with `iff` beside `if`."""
+        """DuckDB's parser, with `iff` beside `if`, and `date_add` left to DuckDB, where a DATE plus 5 is a DATE."""
 
-        FUNCTIONS: ClassVar[dict[str, Any]] = {**DuckDBParser.FUNCTIONS, "IFF": exp.If.from_arg_list}
+        FUNCTIONS: ClassVar[dict[str, Any]] = {
+            **{name: build for name, build in DuckDBParser.FUNCTIONS.items() if name != "DATE_ADD"},
+            "IFF": exp.If.from_arg_list,
+        }
 
     class Generator(DuckDBGenerator):
-        """DuckDB's generator, which takes `approx_top_k` for another dialect's."""
+        """DuckDB's generator, which takes `approx_top_k` for another dialect's.
+
+        What asks for the time without parentheses is written as a call: DuckDB takes the bare word for a column where
+        one has that name, such as the result's own in `SELECT current_date`.
+        """
+
+        TRANSFORMS: ClassVar[dict[type[exp.Expr], Any]] = {
+            **DuckDBGenerator.TRANSFORMS,
+            **{node: partial(_called, call=call) for node, (_, call) in TIME_WORDS.items()},
+        }
 
         def approxtopk_sql(self, expression: exp.ApproxTopK) -> str:
             """The call as DuckDB spells it."""

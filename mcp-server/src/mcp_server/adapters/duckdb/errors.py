@@ -40,7 +40,11 @@ _NEXT_ACTIONS = (
         "A value does not fit the type. TRY_CAST(x AS TYPE) gives NULL instead; or leave such values out with WHERE.",
     ),
     (
-        re.compile(r"No function matches|Cannot compare values|Cannot mix values|Cannot combine types", re.IGNORECASE),
+        re.compile(
+            r"No function matches|Could not choose a best candidate|Cannot compare values|Cannot mix values|"
+            r"Cannot combine types",
+            re.IGNORECASE,
+        ),
         "Convert an operand with CAST(x AS TYPE); describe_table shows the types of the columns.",
     ),
     (
@@ -78,6 +82,10 @@ _NEXT_ACTIONS = (
     (
         re.compile(r"in front of a star expression", re.IGNORECASE),
         "unnest(x) in the SELECT list makes columns of the fields of a struct x.",
+    ),
+    (
+        re.compile(r"is a Macro Function"),
+        "Filter, sort or make the rows distinct in a subquery, and call the function over that.",
     ),
     (
         re.compile(r"JSON", re.IGNORECASE),

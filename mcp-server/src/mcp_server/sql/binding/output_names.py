@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from mcp_server.domain.names import fold
 from mcp_server.sql.binding.spelling import SPELLING, Spelling
-from mcp_server.sql.dialect import Dialect
+from mcp_server.sql.dialect import TIME_WORDS, Dialect
 from mcp_server.sql.sources import from_items
 
 _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot)
@@ -44,6 +44,8 @@ def _width(values: exp.Values) -> int:
 def _text(projection: exp.Expr) -> str:
     if isinstance(projection, exp.Count) and isinstance(projection.this, exp.Star):
         return "count_star()"
+    if type(projection) in TIME_WORDS:
+        return TIME_WORDS[type(projection)][0]
     return projection.sql(dialect=Dialect, normalize_functions="lower", comments=False)
 
 
