@@ -147,6 +147,8 @@ SELECT count(*) FROM (SELECT exact AS x FROM numbers UNION ALL SELECT f FROM num
 SELECT x FROM (SELECT whole AS x FROM numbers UNION SELECT f FROM numbers) u WHERE x > 9007199254740993 ORDER BY x;
 SELECT a.id, b.id FROM numbers a JOIN numbers b ON a.whole = b.f WHERE a.whole = 9007199254740993 ORDER BY ALL;
 SELECT a.id, b.id FROM numbers a JOIN numbers b ON a.f = b.f WHERE CAST(a.f AS VARCHAR) = '-0.0' ORDER BY ALL;
+-- sums that are written as calls
+SELECT id, date_add(placed, 3), placed - date_add(placed, id::INTEGER), date_add(placed, INTERVAL 1 MONTH) FROM orders WHERE placed < date_add(DATE '2024-01-01', 20) ORDER BY id;
 -- nested values
 SELECT id, unnest(tags) AS tag FROM items ORDER BY id, tag;
 SELECT i.id, t.tag FROM items i, unnest(i.tags) AS t(tag) ORDER BY 1, 2;

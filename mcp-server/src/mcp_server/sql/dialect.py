@@ -27,6 +27,14 @@ def _called(_generator: DuckDBGenerator, _word: exp.Expr, call: str) -> str:
     return call
 
 
+def _date_add(arguments: list[exp.Expr]) -> exp.Expr:
+    """A sum, which DuckDB's macro of that name is: a DATE and the number 5 make a DATE."""
+    if len(arguments) != 2:
+        return exp.Anonymous(this="date_add", expressions=arguments)
+    time, interval = (exp.Paren(this=argument) for argument in arguments)
+    return exp.Paren(this=exp.Add(this=time, expression=interval))
+
+
 class Dialect(DuckDB):
     """DuckDB's dialect, except that `$1,$2` are two parameters and not the start of a dollar-quoted text.
 
@@ -46,11 +54,12 @@ class Dialect(DuckDB):
         SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {**DuckDB.Tokenizer.SINGLE_TOKENS, "$": TokenType.PARAMETER}
 
     class Parser(DuckDBParser):
-        """DuckDB's parser, with `iff` beside `if`, and `date_add` left to DuckDB, where a DATE plus 5 is a DATE."""
+        """DuckDB's parser, with `iff` beside `if`."""
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {
-            **{name: build for name, build in DuckDBParser.FUNCTIONS.items() if name != "DATE_ADD"},
+            **DuckDBParser.FUNCTIONS,
             "IFF": exp.If.from_arg_list,
+            "DATE_ADD": _date_add,
         }
 
     class Generator(DuckDBGenerator):
