@@ -18,7 +18,6 @@ from mcp_server.domain.restriction import AllowedValues
 from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
 from tests.mcp_server.adapters.endpoint import Answer, endpoint
 from tests.mcp_server.adapters.relations import N, S, of
-from tests.mcp_server.doubles.stores import create_table
 from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
 from tests.support.metrics import lookups
@@ -42,9 +41,9 @@ class Place:
         """A table with pk and sk, both S."""
         attributes = [{"AttributeName": key, "AttributeType": "S"} for key, _ in KEYS]
         attributes += more.pop("attributes", [])
-        await create_table(
-            self.client,
+        await self.client.create_table(
             TableName=name,
+            BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=attributes,
             KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in KEYS],
             **more,

@@ -1,7 +1,6 @@
 """Where tests make tables: in an emulator, or in memory for the doubles."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Protocol
 
 from tests.mcp_server.doubles.tables import HeldTable, HeldTables
@@ -19,12 +18,6 @@ class TableStore(Protocol):
     async def drop(self, name: str) -> None: ...
 
 
-async def create_table(client: Any, **definition: Any) -> None:
-    """CreateTable through a client that repeats what got no answer: then the table may be there already, made by us."""
-    with suppress(client.exceptions.ResourceInUseException):
-        await client.create_table(BillingMode="PAY_PER_REQUEST", **definition)
-
-
 class EmulatedTables:
     """Tables of an emulator."""
 
@@ -32,9 +25,9 @@ class EmulatedTables:
         self.client = client
 
     async def create(self, name: str, key: tuple[tuple[str, str], ...]) -> None:
-        await create_table(
-            self.client,
+        await self.client.create_table(
             TableName=name,
+            BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": part, "AttributeType": type_} for part, type_ in key],
             KeySchema=[
                 {"AttributeName": part, "KeyType": kind}

@@ -130,6 +130,13 @@ def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
             Rule("rul_people", rows=(("level", frozenset({"1", "2"})),)),
         ),
         "rul_columns": (Rule("rul_columns", except_roles=staff, rows=(("owner", frozenset({"$subject"})),)),),
+        "rul_counted": (
+            Rule(
+                "rul_counted",
+                masks=(("email", Mask.LAST4),),
+                rows=(("owner", frozenset({"$subject", "everybody"})),),
+            ),
+        ),
         "rul_keyed": (Rule("rul_keyed", except_roles=staff, masks=(("pk", Mask.NULL),)),),
         "uns_masked": (
             Rule("uns_masked", except_roles=staff, masks=(("nation", Mask.LAST4),), hidden=frozenset({"address"})),

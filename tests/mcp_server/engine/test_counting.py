@@ -193,8 +193,8 @@ async def test_what_is_kept_from_somebody_is_not_counted_by_dynamodb(service: Se
         {"pk": {"S": owner}, "owner": {"S": owner}, "email": {"S": "open"}, "level": {"N": "1"}}
         for owner in ("usr_ann", "usr_eve", "everybody")
     ]
-    await service.create("rul_people", items)
-    sql = "SELECT count(*) FROM rul_people"
+    await service.create("rul_counted", items)
+    sql = "SELECT count(*) FROM rul_counted"
 
     assert COUNTED not in await explained(service, sql)
     assert await service.rows(sql) == [[2]]

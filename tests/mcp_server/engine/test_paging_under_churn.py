@@ -15,7 +15,7 @@ from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from tests.mcp_server.doubles.planning import InProcessPlanning
 from tests.mcp_server.doubles.relational import InProcessDuckDb
-from tests.mcp_server.doubles.stores import EmulatedTables, create_table
+from tests.mcp_server.doubles.stores import EmulatedTables
 from tests.mcp_server.engine.conftest import ANN, Ports, Service, schemas_at
 from tests.support.clock import SettableClock
 from tests.support.dynamodb_emulators import dynoxide_serving
@@ -115,9 +115,9 @@ class Churn:
 async def created(service: Service, name: str, chance: random.Random) -> Churn:
     assert isinstance(service.tables, EmulatedTables)
     client = service.tables.client
-    await create_table(
-        client,
+    await client.create_table(
         TableName=name,
+        BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
             {"AttributeName": attribute, "AttributeType": kind}
             for attribute, kind in (("pk", "S"), ("n", "N"), ("g", "S"), ("t", "N"))

@@ -19,7 +19,6 @@ from mcp_server.app.serving import create_app
 from mcp_server.settings import Settings
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import KEY_BYTES, write_key_file
-from tests.mcp_server.doubles.stores import create_table
 from tests.mcp_server.isolation.callers import WHO, Callers, Messages
 from tests.mcp_server.isolation.requests import Requests, guess_at, look_through, words_of_ours, words_of_theirs
 from tests.mcp_server.isolation.world import CUSTOMERS, ORDERS, PARTS, PEOPLE, SHARED, Held, World
@@ -88,9 +87,9 @@ async def make(client: Any, table: Held) -> None:
         for name, attribute in table.indexes.items()
     ]
     attributes = {**dict(table.key), **dict.fromkeys(table.indexes.values(), "S")}
-    await create_table(
-        client,
+    await client.create_table(
         TableName=table.name,
+        BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in attributes.items()],
         KeySchema=[
             {"AttributeName": name, "KeyType": kind}
