@@ -175,7 +175,7 @@ class _Story:
         _expect(_MODERN in result["supportedVersions"], f"the server should speak {_MODERN}")
         self._heading("tools/list")
         tools = {tool["name"] for tool in self._result(self._mcp("tools/list", {}, token, modern=True))["tools"]}
-        expected = {"list_schemas", "list_tables", "describe_table", "run_sql", "explain_sql"}
+        expected = {"list_schemas", "list_tables", "describe_table", "run_sql", "explain_sql", "usage"}
         _expect(tools == expected, f"the tools should be {sorted(expected)}")
         self._heading("A person's token runs SQL")
         self._run_sql(token)

@@ -83,7 +83,7 @@ async def test_i15_i16_a_token_is_worth_nothing_without_its_key(pair: Pair) -> N
     with anyio.fail_after(120):
         for era in ERAS:
             async with connected(mcp.resource, proving, era) as official:
-                assert len((await official.list_tools()).tools) == 5
+                assert len((await official.list_tools()).tools) == 6
                 assert not (await official.call_tool("list_schemas", {})).is_error
 
     request = Wire(mcp.resource, "", MODERN).request("tools/list")
