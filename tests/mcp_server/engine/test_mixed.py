@@ -96,6 +96,13 @@ async def test_what_is_no_number_is_counted(service: Service, statement: str) ->
 async def test_it_is_found_by_number_through_subqueries(service: Service) -> None:
     nested = "WITH c AS (SELECT * FROM mix_codes), d AS (SELECT pk, code AS n FROM c LIMIT 100) "
     assert await service.rows(nested + "SELECT pk FROM d WHERE n = 2705 ORDER BY pk") == [["p0"], ["p1"]]
+    for renamed in (
+        "WITH d(code, pk) AS (SELECT pk, code FROM mix_codes) SELECT code FROM d WHERE pk = 2705 ORDER BY 1",
+        "SELECT code FROM (SELECT pk, code FROM mix_codes) d(code, pk) WHERE pk = 2705 ORDER BY 1",
+    ):
+        assert await service.rows(renamed) == [["p0"], ["p1"]]
+        with pytest.raises(Failure, match="Could not convert"):  # the texts of the key
+            await service.run(renamed.replace("pk = 2705", "code = 2705"))
     # What a set operation, or an expression, hands on is a text like any other.
     for of in ("SELECT code n FROM mix_codes UNION ALL SELECT 'x'", "SELECT lower(code) n FROM mix_codes"):
         with pytest.raises(Failure, match=r"compare|convert"):

@@ -61,8 +61,8 @@ async def test_each_table_of_a_statement_is_told_by_itself(service: Service, som
     assert set(told) == {"usg_orders", "usg_people"}
     assert (told["usg_orders"][:2], told["usg_people"][:2]) == ((1, 30), (1, 3))
     assert told["usg_orders"][2] > told["usg_people"][2] > 0
-    assert report.total.read_units == pytest.approx(result.statistics.read_units)
-    assert report.usd == pytest.approx(2 * report.total.read_units)
+    assert report.read_units == pytest.approx(result.statistics.read_units)
+    assert report.usd == pytest.approx(2 * report.read_units)
     assert report.basis == "the operator's price"
     assert report.people is None
     assert report.first.toordinal() == report.last.toordinal() - 6
@@ -98,7 +98,7 @@ async def test_what_reads_nothing_is_no_usage(service: Service, someone: Princip
     await service.run("SELECT 1", principal=someone)
     await service.run("SELECT * FROM usg_orders WHERE false", principal=someone)
     report = await usage_of(service).report(someone)
-    assert (report.lines, report.total, report.usd, report.basis) == ([], Total(), 0, "nothing was read")
+    assert (report.lines, report.read_units, report.usd, report.basis) == ([], 0, 0, "nothing was read")
 
 
 async def test_only_owners_and_admins_see_what_others_read(service: Service, someone: Principal) -> None:
@@ -160,7 +160,7 @@ async def test_long_reports_are_cut_and_their_sums_are_not() -> None:
         recorded(records, f"t{number}", 1.0, subject=f"usr_{number % (NAMED_PEOPLE + 5)}")
     usage = UsageService(records=records, schemas=Schemas(()), prices=Prices(), clock=clock)
     report = await usage.report(OWNER, whose="workspace", days=1)
-    assert (len(report.lines), report.truncated, report.total.read_units) == (LINES, True, LINES + 10)
+    assert (len(report.lines), report.truncated, report.read_units) == (LINES, True, LINES + 10)
     assert report.people is not None
     assert len(report.people) == NAMED_PEOPLE
     assert report.basis.startswith("list price of us-east-1"), "that of a schema which is gone"

@@ -1,6 +1,6 @@
 """usage: what the statements of a principal, or of its whole tenant, have read and cost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -33,14 +33,13 @@ class UsageLine:
 class UsageReport:
     """What was read from the first day to the last (UTC), the latest first.
 
-    `statements` and `items` of `total` are sums over tables: a statement that read two counts twice. `people` are
-    None in a report of one's own.
+    `people` are None in a report of one's own.
     """
 
     first: date
     last: date
     lines: Sequence[UsageLine]
-    total: Total
+    read_units: float
     usd: float
     basis: str
     people: Mapping[str, Total] | None
@@ -85,7 +84,7 @@ class UsageService:
             first=days[-1],
             last=days[0],
             lines=lines[:LINES],
-            total=_sum(line.read.total for line in lines),
+            read_units=sum(line.read.total.read_units for line in lines),
             usd=sum(line.usd for line in lines),
             basis="; ".join(dict.fromkeys(dollars.basis for _, dollars in costs)) or "nothing was read",
             people=people,
@@ -100,7 +99,3 @@ class UsageService:
 def _most(people: Mapping[str, Total]) -> Mapping[str, Total]:
     ranked = sorted(people.items(), key=lambda entry: (-entry[1].read_units, entry[0]))
     return dict(ranked[:NAMED_PEOPLE])
-
-
-def _sum(totals: Iterable[Total]) -> Total:
-    return sum(totals, Total())

@@ -161,7 +161,7 @@ class UsageInRedis:
 
 
 def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:32]
+    return hashlib.sha256(name.encode(errors="replace")).hexdigest()[:32]
 
 
 def _entries(totals: Mapping[TableKey, Total]) -> list[Any]:

@@ -66,7 +66,7 @@ def listing(report: UsageReport) -> UsageListing:
         "first_day": report.first.isoformat(),
         "last_day": report.last.isoformat(),
         "entries": [_entry(line) for line in report.lines],
-        "read_units": report.total.read_units,
+        "read_units": report.read_units,
         "usd": report.usd,
         "basis": report.basis,
         "truncated": report.truncated,
