@@ -7,6 +7,8 @@ import pytest
 from tests.bench.large import report
 from tests.bench.servers.replay_dynamodb import PAGE_BYTES, Replay, item
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("second", "verdict"), [(500, "flat"), (525, "flat"), (530, "not flat")])
 def test_the_halves_are_compared(second: int, verdict: str) -> None:

@@ -15,11 +15,12 @@ from tests.auth_server.flows.world import EMAIL, open_world
 from tests.support.client_keys import ClientKey
 from tests.support.clock import SettableClock
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery staple"
 RESOURCE = "http://localhost:8000/mcp"
 
 
-@pytest.mark.slow
 def test_a_password_comes_from_a_file_or_standard_input(run: CommandLine) -> None:
     file = run.directory / "password"
     file.write_text(f"{PASSWORD}\n")
@@ -234,7 +235,6 @@ def test_bad_settings_and_files_are_one_line(run: CommandLine, monkeypatch: pyte
     assert_failed(run("client", "list"), "AUTH_ISSUER is not set")
 
 
-@pytest.mark.slow
 def test_people_are_disabled_enabled_and_deleted(run: CommandLine) -> None:
     user_id = _ada(run)
     disabled = run("user", "disable", "ada@example.com", "--json").document
@@ -250,7 +250,6 @@ def test_people_are_disabled_enabled_and_deleted(run: CommandLine) -> None:
     assert_failed(run("user", "disable", user_id), "no such user")
 
 
-@pytest.mark.slow
 def test_a_password_is_replaced(run: CommandLine) -> None:
     _ada(run)
     changed = run("user", "set-password", "ada@example.com", "--password-file", "-", stdin="another good password")
@@ -269,7 +268,6 @@ async def _sign_in(run: CommandLine) -> str:
         return (await world.store.grants(world.clock.now()))[-1].handle
 
 
-@pytest.mark.slow
 def test_grants_are_listed_and_revoked(run: CommandLine) -> None:
     gid = asyncio.run(_sign_in(run))
     (grant,) = run("grant", "list", "--json").document["grants"]
@@ -285,7 +283,6 @@ def test_grants_are_listed_and_revoked(run: CommandLine) -> None:
     assert run("grant", "revoke").status == 2
 
 
-@pytest.mark.slow
 def test_sessions_are_listed_and_revoked(run: CommandLine) -> None:
     asyncio.run(_sign_in(run))
     (session,) = run("session", "list", "--json").document["sessions"]
@@ -297,7 +294,6 @@ def test_sessions_are_listed_and_revoked(run: CommandLine) -> None:
     assert run("session", "list").out == ""
 
 
-@pytest.mark.slow
 def test_a_client_is_changed(run: CommandLine) -> None:
     client_id = run("client", "create", "--confidential", "--name", "Bot", "--scope", "query", "--json").document[
         "client_id"

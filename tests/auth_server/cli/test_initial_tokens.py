@@ -1,6 +1,10 @@
 """`auth-server initial-token`, run in this process on a store of its own."""
 
+import pytest
+
 from tests.auth_server.cli.command_line import CommandLine, assert_failed
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_token_is_made_listed_and_revoked(run: CommandLine) -> None:

@@ -8,6 +8,8 @@ import pytest
 from auth_server.cli.running import account
 from tests.auth_server.cli.command_line import CommandLine
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery staple 42"
 
 
@@ -17,7 +19,6 @@ def operations(run: CommandLine) -> list[dict[str, Any]]:
     return [event["facts"] for event in events if event["event"] == "administered"]
 
 
-@pytest.mark.slow
 def test_every_change_is_in_the_trail(run: CommandLine) -> None:
     done: list[tuple[str, str, str]] = []
     secrets = [PASSWORD]

@@ -21,6 +21,8 @@ from tests.auth_server.stores.full_store import everything, fill
 from tests.auth_server.stores.test_contract import CLIENT, PUBLIC
 from tests.support.store_servers import STORE_SERVERS
 
+pytestmark = pytest.mark.slow
+
 
 def filled(path: Path) -> list[Record]:
     """Fills the store at that path; gives its records."""
@@ -97,7 +99,6 @@ def test_a_copy_holds_everything(run: CommandLine) -> None:
     assert done_at(source) == ["copy store to sqlite: done"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(STORE_SERVERS.keys() - {"sqlite"}))
 def test_a_store_moves_to_a_server_and_back(run: CommandLine, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     source, back = run.directory / "source.db", run.directory / "back.db"

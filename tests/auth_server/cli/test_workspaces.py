@@ -4,6 +4,8 @@ import pytest
 
 from tests.auth_server.cli.command_line import CommandLine, assert_failed
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery staple"
 
 

@@ -7,12 +7,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from auth_server.domain.grant import REPLAY_WINDOW
 from tests.auth_server.flows.world import World, error, ok, open_world
+
+pytestmark = pytest.mark.slow
 
 
 class RefreshFamily(RuleBasedStateMachine):

@@ -143,6 +143,7 @@ EFFECTS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_nothing_of_a_statement_stays(database: Database, effect: str) -> None:
     statement, inputs = EFFECTS[effect]

@@ -152,6 +152,7 @@ def values_of(type_: ColumnType) -> st.SearchStrategy[dict[str, Any]]:
     return st.one_of(value, value, value, st.just({"NULL": True}))
 
 
+@pytest.mark.slow
 @given(_SHAPES.filter(lambda type_: type_.kind in (TypeKind.STRUCT, TypeKind.LIST)), st.data())
 def test_maps_and_lists_of_one_shape_are_read_by_arrow(type_: ColumnType, data: st.DataObject) -> None:
     items = data.draw(st.lists(st.one_of(st.none(), values_of(type_)), min_size=FEW + 1, max_size=FEW + 4))

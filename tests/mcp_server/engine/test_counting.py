@@ -201,6 +201,7 @@ async def test_what_is_kept_from_somebody_is_not_counted_by_dynamodb(service: Se
     assert await service.rows(f"{sql} WHERE email = 'open'") == [[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "expected", "read"),
     [

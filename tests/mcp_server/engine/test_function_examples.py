@@ -8,7 +8,7 @@ from mcp_server.domain.failures import Failure
 from tests.mcp_server.engine.conftest import Service
 from tests.support.function_document import sales, sections
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 TYPES = {"id": "N", "qty": "N", "price": "N"}
 

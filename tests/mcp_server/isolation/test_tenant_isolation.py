@@ -52,6 +52,7 @@ async def test_nothing_that_is_said_at_random_tells_of_another(tmp_path: Path, d
     assert len(codes) > 5
 
 
+@pytest.mark.slow
 @each_difference
 async def test_no_guess_at_what_another_has_is_told_from_one_at_nothing(tmp_path: Path, differing: str) -> None:
     both = two_worlds(1, differing, tmp_path)

@@ -50,10 +50,11 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class PlainTables:
-    """The tables themselves, and as the catalogue knows them."""
+    """The tables themselves, as the catalogue knows them, and an empty database for statements about their rows."""
 
     connection: duckdb.DuckDBPyConnection
     tables: dict[str, Table]
+    engine: duckdb.DuckDBPyConnection
 
     def bind(self, sql: str) -> Query:
         """Binds a statement against these tables."""
@@ -66,7 +67,8 @@ class PlainTables:
 
         `narrowed` relations only have the rows that meet their conjuncts.
         """
-        engine = duckdb.connect(config={"errors_as_json": errors_as_json})
+        engine = self.engine.cursor()  # what is registered with it ends with it
+        engine.execute(f"SET errors_as_json = {errors_as_json}")
         for relation in query.relations:
             engine.register(relation.name, self._rows(relation, narrowed))
         return engine.execute(query.statement)
@@ -85,7 +87,7 @@ class PlainTables:
 
 def plain_tables() -> Iterator[PlainTables]:
     """Fresh tables; closes them in the end."""
-    connection = duckdb.connect()
+    connection, engine = duckdb.connect(), duckdb.connect()
     for statement in filter(str.strip, DDL.split(";\n")):
         connection.execute(statement)
     found: dict[str, list[Column]] = {}
@@ -96,8 +98,9 @@ def plain_tables() -> Iterator[PlainTables]:
         type_, attribute = _KINDS[kind]
         found.setdefault(table, []).append(Column(column, type_, frozenset({attribute})))
     tables = {name: make_table(name, columns) for name, columns in found.items()}
-    yield PlainTables(connection, tables)
+    yield PlainTables(connection, tables, engine)
     connection.close()
+    engine.close()
 
 
 def make_table(name: str, columns: list[Column], schema: str = "demo") -> Table:
