@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from urllib.parse import urlsplit
 
@@ -226,27 +227,34 @@ class Renderer:
     """Turns a page into a response with the headers that every page carries."""
 
     def __init__(self, *, brand: str, issuer: str) -> None:
-        folder = resources.files("auth_server.web") / "templates"
-        stylesheet = (folder / "style.css").read_text("utf-8")
-        self._environment = Environment(
-            loader=DictLoader({name: (folder / name).read_text("utf-8") for name in _TEMPLATES}),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
         self.brand = brand
-        self._environment.globals.update(
-            brand=brand,
-            issuer_host=urlsplit(issuer).netloc,
-            stylesheet=Markup(stylesheet),  # noqa: S704 (our own file)
-        )
-        self._headers = _page_headers(stylesheet)
+        self._of_service = {"brand": brand, "issuer_host": urlsplit(issuer).netloc}
+        self._headers = _page_headers(_file("style.css"))
 
     def __call__(self, page: Page, status: int = 200) -> HTMLResponse:
         """The page as a response. At its foot stands the id of the request, which an operator can look up."""
-        text = self._environment.get_template(_TEMPLATE_OF[type(page)]).render(page=page, reference=REQUEST_ID.get())
-        return HTMLResponse(text, status, headers=self._headers)
+        template = _environment().get_template(_TEMPLATE_OF[type(page)])
+        return HTMLResponse(
+            template.render(self._of_service, page=page, reference=REQUEST_ID.get()), status, headers=self._headers
+        )
+
+
+@cache
+def _environment() -> Environment:
+    """The templates, each compiled when it is first needed, and the stylesheet."""
+    environment = Environment(
+        loader=DictLoader({name: _file(name) for name in _TEMPLATES}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["stylesheet"] = Markup(_file("style.css"))  # noqa: S704 (our own file)
+    return environment
+
+
+def _file(name: str) -> str:
+    return (resources.files("auth_server.web") / "templates" / name).read_text("utf-8")
 
 
 def _page_headers(stylesheet: str) -> dict[str, str]:
