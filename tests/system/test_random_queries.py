@@ -18,7 +18,8 @@ from tests.mcp_server.planning import typed_tables
 from tests.support import demo_data
 from tests.support.emulator import Emulator
 from tests.support.mcp_wire import Wire
-from tests.support.random_sql import Column, Statements, Table
+from tests.support.random_sql.columns import Column, Table
+from tests.support.random_sql.statements import Statements
 from tests.support.services import Addresses, AuthServer, McpServer, mcp_replica
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.planning.filter_language import received_by
 from tests.mcp_server.planning.typed_tables import ITEMS, RANDOM_TABLES, TABLES, oracle, rows
-from tests.support.random_sql import Statements
+from tests.support.random_sql.statements import Statements
 
 STATEMENTS = int(os.environ.get("RANDOM_STATEMENTS", "150"))
 FIRST_SEED = int(os.environ.get("RANDOM_SEED", "0"))

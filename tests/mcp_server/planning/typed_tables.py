@@ -22,8 +22,8 @@ from tests.mcp_server.planning.typed_items import (
     Item,
     sql_value,
 )
-from tests.support.random_sql import Column as RandomColumn
-from tests.support.random_sql import Table as RandomTable
+from tests.support.random_sql.columns import Column as RandomColumn
+from tests.support.random_sql.columns import Table as RandomTable
 
 _MAP = Column("j", ColumnType(TypeKind.JSON), frozenset({AttributeType.MAP}))
 _ID = Column("id", ColumnType(TypeKind.BIGINT), frozenset({AttributeType.NUMBER}), nullable=False)

@@ -1,59 +1,19 @@
 """Random SELECT statements: what narrowing and renaming could get wrong, in many combinations.
 
-Sources are called like columns, commas meet joins of every kind, and set operations mix types. Constants are values
-that occur in the tables, so that boundaries are hit.
+Sources are called like columns, commas meet joins of every kind, and set operations mix types.
 """
 
 import functools
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-OPERATORS = ("=", "<>", "<", ">", "<=", ">=")
-JOINS = ("join", "left join", "right join", "full join", "semi join", "anti join", "cross join")
-SETS = ("union all", "union", "intersect", "except", "union all by name")
+from tests.support.random_sql.columns import Column, either
+from tests.support.random_sql.sources import JOINS, Sources
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column; only those of one `kind` (number, text, date, boolean) are compared.
-
-    `literals` are SQL; those at the `edges` of the column's type are drawn more often.
-    """
-
-    name: str
-    kind: str
-    literals: Sequence[str]
-    edges: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table; the first of its columns tells its rows apart. `keys` are those that it is read by, in pairs."""
-
-    name: str
-    columns: Sequence[Column]
-    keys: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A FROM item: its text, and its columns by their qualified names."""
-
-    text: str
-    columns: Mapping[str, Column]
-
-
-@dataclass(frozen=True, slots=True)
-class Statements:
-    """Makes statements over some tables, each with a column of kind number. DuckDB does not take all of them.
-
-    `names` are further names to call sources by.
-    """
-
-    dice: random.Random
-    tables: Sequence[Table]
-    names: Sequence[str] = ()
+class Statements(Sources):
+    """Makes statements over some tables, each with a column of kind number. DuckDB does not take all of them."""
 
     def next(self) -> str:
         """A SELECT statement whose result has the same rows, in any order, wherever it runs."""
@@ -166,20 +126,6 @@ class Statements:
             return f"select count(*) from {first.text}, ({rest}){self._where(columns)}"
         return f"select count(*), count(distinct {next(iter(columns))}) from {first.text}, {rest}{self._where(columns)}"
 
-    def _joined(self, aliases: Sequence[str], before: Mapping[str, Column]) -> tuple[str, Mapping[str, Column]]:
-        source = self._source(aliases[0])
-        text, columns = source.text, {**before, **source.columns}
-        for alias in aliases[1:]:
-            kind, source = self.dice.choice(JOINS), self._source(alias)
-            text += f" {kind} {source.text}"
-            both = {**columns, **source.columns}
-            if kind != "cross join":
-                on = [self._equality(columns, source.columns)] if self.dice.random() < 0.8 else []
-                on += [self._condition(both, 1) for _ in range(self.dice.randint(0 if on else 1, 1))]
-                text += f" on {' and '.join(on)}"
-            columns = columns if kind in ("semi join", "anti join") else both
-        return text, columns
-
     def _using(self) -> str:
         """Joins that merge columns of one kind, though not always of one type."""
         sides = [self._plain(alias) for alias in ("a", "b", "c")[: self.dice.randint(2, 3)]]
@@ -187,7 +133,7 @@ class Statements:
         names = [*self._pair(sides[0].columns, sides[1].columns, kind)]
         names += [self._pair(sides[0].columns, side.columns, kind)[1] for side in sides[2:]]
         columns = [side.columns[name] for name, side in zip(names, sides, strict=True)]
-        merged = {"x": functools.reduce(functools.partial(_either, "x"), columns)}
+        merged = {"x": functools.reduce(functools.partial(either, "x"), columns)}
         text = ""
         for place, (name, side) in enumerate(zip(names, sides, strict=True)):
             key = next(iter(side.columns))
@@ -267,23 +213,6 @@ class Statements:
         )
         return f"select {self._projections(columns)} from ({combined.text}) u where {where}"
 
-    def _combined(self) -> Source:
-        """A set operation whose sides have columns of one kind, though not always of one type."""
-        left, right = (self._plain(alias) for alias in ("a", "b"))
-        (one, other), (same, like) = (
-            self._pair(left.columns, right.columns, "number"),
-            self._pair(left.columns, right.columns),
-        )
-        numbers, others = left.columns[one], left.columns[same]
-        x = _either("x", numbers, right.columns[other])
-        y = _either("y", others, right.columns[like])
-        type_ = self.dice.choice(["bigint", "double", "decimal(38, 2)"])
-        mixed = self.dice.choice([other, other, f"cast({self.dice.choice(x.literals)} as {type_})"])
-        sides = [(left, f"{one} as x, {same} as y"), (right, f"{mixed} as x, {like} as y")]
-        self.dice.shuffle(sides)
-        texts = [f"select {names} from {side.text}{self._where(side.columns)}" for side, names in sides]
-        return Source(f" {self.dice.choice(SETS)} ".join(texts), {"x": x, "y": y})
-
     def _nested(self) -> str:
         alias = self._aliases(1)[0]
         inner = self._source("a")
@@ -302,159 +231,3 @@ class Statements:
         where, limit = self._condition(source.columns), self.dice.randrange(1, 30)
         inner = f"select {ranked} from {source.text} where {where} order by {key} limit {limit}"
         return f"select * from ({inner}) where n <> 2" if self.dice.random() < 0.5 else inner
-
-    def _aliases(self, number: int) -> list[str]:
-        """Names of sources: letters, or names that columns have too."""
-        names = {*self.names, *(column.name for table in self.tables for column in table.columns)}
-        pool = [f"s{place}" for place in range(number)] if self.dice.random() < 0.5 else sorted(names)
-        return self.dice.sample(pool, number)
-
-    def _plain(self, alias: str) -> Source:
-        table = self.dice.choice(self.tables)
-        return Source(f"{table.name} {alias}", {f"{alias}.{column.name}": column for column in table.columns})
-
-    def _source(self, alias: str) -> Source:
-        """A table, a query over one, or a set operation."""
-        plain = self._plain(alias)
-        if (roll := self.dice.random()) < 0.6:
-            return plain
-        if roll < 0.75:
-            combined = self._combined()
-            return Source(f"({combined.text}) {alias}", {f"{alias}.{name}": c for name, c in combined.columns.items()})
-        names, key = ", ".join(plain.columns), next(iter(plain.columns))
-        query = f"select {names} from {plain.text}"
-        forms = [
-            f"select distinct {names} from {plain.text}",
-            f"{query} where {self._condition(plain.columns, 1)}",
-            f"{query} group by {names}",
-            f"{query} order by {key} limit {self.dice.randint(1, 20)}",
-            f"{query} qualify row_number() over (order by {key}) < 9",
-            f"{query} union all {query}",
-        ]
-        return Source(f"({self.dice.choice(forms)}) {alias}", plain.columns)
-
-    def _projections(self, columns: Mapping[str, Column]) -> str:
-        return ", ".join(self.dice.sample(list(columns), min(3, len(columns))))
-
-    def _where(self, columns: Mapping[str, Column]) -> str:
-        parts = [self._condition(columns, 1) for _ in range(self.dice.choice([0, 0, 1, 2]))]
-        return f" where {' and '.join(parts)}" if parts else ""
-
-    def _pair(self, left: Mapping[str, Column], right: Mapping[str, Column], kind: str = "") -> tuple[str, str]:
-        """A column of each side, both of one kind."""
-        kinds = {column.kind for column in right.values()} if not kind else {kind}
-        name = self._any([one for one, column in left.items() if column.kind in kinds], left)
-        return name, self._any([one for one, column in right.items() if column.kind == left[name].kind], right)
-
-    def _any(self, names: Sequence[str], columns: Mapping[str, Column]) -> str:
-        """One of the names; rather one of a column with values at the edges of its type."""
-        edges = [name for name in names if columns[name].edges]
-        return self.dice.choice(edges if edges and self.dice.random() < 0.5 else names)
-
-    def _equality(self, left: Mapping[str, Column], right: Mapping[str, Column]) -> str:
-        return " = ".join(self._pair(left, right))
-
-    def _condition(self, columns: Mapping[str, Column], depth: int = 2) -> str:
-        roll = self.dice.random() if depth else 1.0
-        if roll < 0.45:
-            left, right = self._condition(columns, depth - 1), self._condition(columns, depth - 1)
-            return f"({left} {'and' if roll < 0.25 else 'or'} {right})"
-        if roll < 0.55:
-            return f"not ({self._condition(columns, depth - 1)})"
-        if self.dice.random() < 0.1:
-            return self._row(columns)
-        name = self.dice.choice(list(columns))
-        return self.dice.choice(self._on(name, columns[name]))
-
-    def _row(self, columns: Mapping[str, Column]) -> str:
-        """Columns beside one another, and a condition that is no row's."""
-        names = self.dice.sample(list(columns), min(2, len(columns)))
-        rows = [f"({', '.join(self._literal(columns[name]) for name in names)})" for _ in range(3)]
-        row = f"({', '.join(names)})"
-        alternatives = " or ".join(
-            f"({' and '.join(self._equals(name, columns[name]) for name in names)})" for _ in rows
-        )
-        forms = [alternatives, alternatives, "1 = 0", f"{names[0]} = null or false"]
-        if len(names) > 1:
-            forms += [f"{row} in ({', '.join(rows)})"] * 3
-            forms += [f"{row} not in ({rows[0]}, {rows[1]})", f"{row} = {rows[0]}", f"{row} <> {rows[0]}"]
-        return self.dice.choice(forms)
-
-    def _equals(self, name: str, column: Column) -> str:
-        return f"{name} {self.dice.choice(['=', '=', '>=', '<'])} {self._literal(column)}"
-
-    def _literal(self, column: Column) -> str:
-        return self.dice.choice(column.edges if column.edges and self.dice.random() < 0.4 else column.literals)
-
-    def _on(self, name: str, column: Column) -> list[str]:
-        first, second, third = (self._literal(column) for _ in range(3))
-        operator = self.dice.choice(OPERATORS)
-        forms = [
-            *[f"{name} = {first}"] * 3,
-            *[f"{name} in ({first}, {second}, {third})"] * 2,
-            *[f"{name} {operator} {first}"] * 2,
-            f"{first} {operator} {name}",
-            f"{name} not in ({first}, {second})",
-            f"{name} between {first} and {second}",
-            f"{name} is null",
-            f"{name} is not null",
-            f"{name} is distinct from {first}",
-            f"coalesce({name}, {second}) {operator} {first}",
-            f"({name} {operator} {first}) is not true",
-            f"({name} = {first}) = ({name} <> {second})",
-        ]
-        if column.kind == "number":
-            forms += [f"cast({name} as double) {operator} {first}", f"{name} - 1 {operator} {first}"]
-            if first.isdecimal() and second.isdecimal():
-                forms += [f"{name} {operator} '{first}'", f"{name} in ('{first}', {second})"]
-                forms += [f"{name} between '{first}' and '{second}'", f"{name} not in ('{first}', '{second}')"]
-        if column.kind == "text":
-            forms += [
-                f"{name} like {_beginning(first, self.dice.randint(1, 5))}",
-                f"starts_with({name}, {first})",
-                f"lower({name}) {operator} lower({first})",
-                f"length({name}) > {len(first)}",
-                *self._beginnings(name, first, second, operator),
-            ]
-        if column.kind == "date":
-            forms += self._periods(name, first, second, operator) * 2
-        return forms
-
-    def _beginnings(self, name: str, first: str, second: str, operator: str) -> list[str]:
-        length = self.dice.randint(1, 3)
-        start = f"left({name}, {length})" if self.dice.random() < 0.5 else f"substring({name}, 1, {length})"
-        return [
-            f"{start} {operator} left({first}, {length})",
-            f"{start} {operator} {first}",
-            f"{start} = {_beginning(first, length).replace('%', '')}",
-            f"{start} in ({_beginning(first, length).replace('%', '')}, {second})",
-            f"{start} between {first} and {second}",
-            f"{start} not between {first} and {second}",
-            f"{name} {operator} concat({first}, {second})",
-            f"{name} like concat({_beginning(first, length)}, {second})",
-        ]
-
-    def _periods(self, name: str, first: str, second: str, operator: str) -> list[str]:
-        unit, year = self.dice.choice(["year", "quarter", "month", "week", "day"]), self.dice.randint(1994, 1997)
-        start = f"date_trunc('{unit}', {name})"
-        return [
-            f"year({name}) {operator} {year}",
-            f"extract(year from {name}) in ({year}, {year + 1}, 2024)",
-            f"date_part('year', {name}) not between {year} and {year + 1}",
-            f"{start} {operator} date_trunc('{unit}', {first})",
-            f"{start} {operator} {first}",
-            f"{start} {operator} timestamp '1996-02-01 00:00:00'",
-            f"{start} = date '{year}-01-01'",
-            f"{start} between {first} and {second}",
-            f"cast({start} as date) in ({first}, date '1996-01-01')",
-        ]
-
-
-def _either(name: str, left: Column, right: Column) -> Column:
-    """A column that holds the values of two."""
-    return Column(name, left.kind, [*left.literals, *right.literals], [*left.edges, *right.edges])
-
-
-def _beginning(literal: str, length: int) -> str:
-    """A pattern for texts that begin like one."""
-    return "'" + literal[1:-1].replace("''", "")[:length] + "%'"

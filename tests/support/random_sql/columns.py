@@ -1,0 +1,44 @@
+"""What random statements speak of: tables, their columns, and FROM items."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; only those of one `kind` (number, text, date, boolean) are compared.
+
+    `literals` are SQL; those at the `edges` of the column's type are drawn more often.
+    """
+
+    name: str
+    kind: str
+    literals: Sequence[str]
+    edges: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; the first of its columns tells its rows apart. `keys` are those that it is read by, in pairs."""
+
+    name: str
+    columns: Sequence[Column]
+    keys: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A FROM item: its text, and its columns by their qualified names."""
+
+    text: str
+    columns: Mapping[str, Column]
+
+
+def either(name: str, left: Column, right: Column) -> Column:
+    """A column that holds the values of two."""
+    return Column(name, left.kind, [*left.literals, *right.literals], [*left.edges, *right.edges])
+
+
+def beginning(literal: str, length: int) -> str:
+    """A pattern for texts that begin like one."""
+    return "'" + literal[1:-1].replace("''", "")[:length] + "%'"

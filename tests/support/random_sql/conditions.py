@@ -1,0 +1,116 @@
+"""Random conditions on columns."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.support.random_sql.columns import Column, beginning
+
+OPERATORS = ("=", "<>", "<", ">", "<=", ">=")
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Makes conditions. Constants are values that occur in the tables, so that boundaries are hit."""
+
+    dice: random.Random
+
+    def _condition(self, columns: Mapping[str, Column], depth: int = 2) -> str:
+        roll = self.dice.random() if depth else 1.0
+        if roll < 0.45:
+            left, right = self._condition(columns, depth - 1), self._condition(columns, depth - 1)
+            return f"({left} {'and' if roll < 0.25 else 'or'} {right})"
+        if roll < 0.55:
+            return f"not ({self._condition(columns, depth - 1)})"
+        if self.dice.random() < 0.1:
+            return self._row(columns)
+        name = self.dice.choice(list(columns))
+        return self.dice.choice(self._on(name, columns[name]))
+
+    def _row(self, columns: Mapping[str, Column]) -> str:
+        """Columns beside one another, and a condition that is no row's."""
+        names = self.dice.sample(list(columns), min(2, len(columns)))
+        rows = [f"({', '.join(self._literal(columns[name]) for name in names)})" for _ in range(3)]
+        row = f"({', '.join(names)})"
+        alternatives = " or ".join(
+            f"({' and '.join(self._equals(name, columns[name]) for name in names)})" for _ in rows
+        )
+        forms = [alternatives, alternatives, "1 = 0", f"{names[0]} = null or false"]
+        if len(names) > 1:
+            forms += [f"{row} in ({', '.join(rows)})"] * 3
+            forms += [f"{row} not in ({rows[0]}, {rows[1]})", f"{row} = {rows[0]}", f"{row} <> {rows[0]}"]
+        return self.dice.choice(forms)
+
+    def _equals(self, name: str, column: Column) -> str:
+        return f"{name} {self.dice.choice(['=', '=', '>=', '<'])} {self._literal(column)}"
+
+    def _literal(self, column: Column) -> str:
+        return self.dice.choice(column.edges if column.edges and self.dice.random() < 0.4 else column.literals)
+
+    def _any(self, names: Sequence[str], columns: Mapping[str, Column]) -> str:
+        """One of the names; rather one of a column with values at the edges of its type."""
+        edges = [name for name in names if columns[name].edges]
+        return self.dice.choice(edges if edges and self.dice.random() < 0.5 else names)
+
+    def _on(self, name: str, column: Column) -> list[str]:
+        first, second, third = (self._literal(column) for _ in range(3))
+        operator = self.dice.choice(OPERATORS)
+        forms = [
+            *[f"{name} = {first}"] * 3,
+            *[f"{name} in ({first}, {second}, {third})"] * 2,
+            *[f"{name} {operator} {first}"] * 2,
+            f"{first} {operator} {name}",
+            f"{name} not in ({first}, {second})",
+            f"{name} between {first} and {second}",
+            f"{name} is null",
+            f"{name} is not null",
+            f"{name} is distinct from {first}",
+            f"coalesce({name}, {second}) {operator} {first}",
+            f"({name} {operator} {first}) is not true",
+            f"({name} = {first}) = ({name} <> {second})",
+        ]
+        if column.kind == "number":
+            forms += [f"cast({name} as double) {operator} {first}", f"{name} - 1 {operator} {first}"]
+            if first.isdecimal() and second.isdecimal():
+                forms += [f"{name} {operator} '{first}'", f"{name} in ('{first}', {second})"]
+                forms += [f"{name} between '{first}' and '{second}'", f"{name} not in ('{first}', '{second}')"]
+        if column.kind == "text":
+            forms += [
+                f"{name} like {beginning(first, self.dice.randint(1, 5))}",
+                f"starts_with({name}, {first})",
+                f"lower({name}) {operator} lower({first})",
+                f"length({name}) > {len(first)}",
+                *self._beginnings(name, first, second, operator),
+            ]
+        if column.kind == "date":
+            forms += self._periods(name, first, second, operator) * 2
+        return forms
+
+    def _beginnings(self, name: str, first: str, second: str, operator: str) -> list[str]:
+        length = self.dice.randint(1, 3)
+        start = f"left({name}, {length})" if self.dice.random() < 0.5 else f"substring({name}, 1, {length})"
+        return [
+            f"{start} {operator} left({first}, {length})",
+            f"{start} {operator} {first}",
+            f"{start} = {beginning(first, length).replace('%', '')}",
+            f"{start} in ({beginning(first, length).replace('%', '')}, {second})",
+            f"{start} between {first} and {second}",
+            f"{start} not between {first} and {second}",
+            f"{name} {operator} concat({first}, {second})",
+            f"{name} like concat({beginning(first, length)}, {second})",
+        ]
+
+    def _periods(self, name: str, first: str, second: str, operator: str) -> list[str]:
+        unit, year = self.dice.choice(["year", "quarter", "month", "week", "day"]), self.dice.randint(1994, 1997)
+        start = f"date_trunc('{unit}', {name})"
+        return [
+            f"year({name}) {operator} {year}",
+            f"extract(year from {name}) in ({year}, {year + 1}, 2024)",
+            f"date_part('year', {name}) not between {year} and {year + 1}",
+            f"{start} {operator} date_trunc('{unit}', {first})",
+            f"{start} {operator} {first}",
+            f"{start} {operator} timestamp '1996-02-01 00:00:00'",
+            f"{start} = date '{year}-01-01'",
+            f"{start} between {first} and {second}",
+            f"cast({start} as date) in ({first}, date '1996-01-01')",
+        ]
