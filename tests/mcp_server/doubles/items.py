@@ -14,12 +14,14 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.schema import Schema
 from mcp_server.planning.estimates import read_units
 from mcp_server.planning.plan import Read, Request
-from mcp_server.planning.streaming import Key
+from mcp_server.planning.streaming import Key as ItemKey
+from mcp_server.planning.streaming import key_names
 from mcp_server.ports.items import Consumption, Observer, Stretch, TableChanged
-from tests.mcp_server.doubles.tables import HeldTable, HeldTables, wired
+from tests.mcp_server.doubles.tables import HeldIndex, HeldTable, HeldTables, Key, wired
 from tests.mcp_server.planning.filter_language import compile_filter, ordered, projected
 
 PAGE_BYTES = 1 << 20
+KEYS_A_REQUEST = 100
 
 
 class HeldItems:
@@ -34,8 +36,9 @@ class HeldItems:
     async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.name, {}))
         rows = 0
-        for request in read.requests:
-            for scanned, items in _pages(self._held(read), request):
+        held = self._held(read)
+        for request in read.requests if read.lookup is None else self._looked_up(held, read, observe):
+            for scanned, items in _pages(held, request):
                 body = json.dumps(items).encode()
                 observe(_consumed(read, request, scanned, items, body))
                 if items:
@@ -43,6 +46,15 @@ class HeldItems:
                     rows += len(items)
                     if read.enough is not None and rows >= read.enough:
                         return
+
+    def _looked_up(self, held: HeldTable, read: Read, observe: Observer) -> Iterator[Request]:
+        """Requests of the items whose keys the read's requests yield."""
+        for request in read.requests:
+            for scanned, items in _pages(held, request):
+                observe(_consumed(read, request, scanned, items, json.dumps(items).encode()))
+                keys = [{name: item[name] for name, _ in held.key} for item in items]
+                for start in range(0, len(keys), KEYS_A_REQUEST):
+                    yield Request("BatchGetItem", {**(read.lookup or {}), "Keys": keys[start : start + KEYS_A_REQUEST]})
 
     async def count(self, schema: Schema, read: Read, observe: Observer) -> int:
         found = 0
@@ -64,10 +76,10 @@ class HeldItems:
         return held
 
     async def stretch(
-        self, schema: Schema, read: Read, request: int, after: Key | None, limit: int | None, observe: Observer
+        self, schema: Schema, read: Read, request: int, after: ItemKey | None, limit: int | None, observe: Observer
     ) -> Stretch:
         table, one = read.relation.table, read.requests[request]
-        held = self._held(read)
+        held = _asked(self._held(read), one)
         segment, segments = one.arguments.get("Segment", 0), one.arguments.get("TotalSegments", 1)
         own = [item for item in held.items if _place(item, held)[0][0] % segments == segment]
         scattered = _with_items(held, sorted(own, key=lambda item: _place(item, held)))
@@ -84,13 +96,15 @@ class HeldItems:
             "TotalSegments": 1,
             "Segment": 0,
         }
+        arguments.pop("IndexName", None)
         scanned, items = next(_pages(scattered, Request(one.operation, arguments)))
         body = json.dumps(items).encode()
         observe(_consumed(read, one, scanned, items, body))
         decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
         full = len(scanned) == limit or sum(map(av.size, scanned)) > PAGE_BYTES
-        keys = [{name: item[name] for name, _ in held.key} for item in items]
-        last = {name: scanned[-1][name] for name, _ in held.key} if full else None
+        names = key_names(read)
+        keys = [{name: item[name] for name in names} for item in items]
+        last = {name: scanned[-1][name] for name in names} if full else None
         return Stretch(
             decoder.decode(_sent(items, one), len(items)) if items else None, last, lambda number: keys[number]
         )
@@ -106,6 +120,28 @@ def _with_items(held: HeldTable, items: list[Any]) -> HeldTable:
     return HeldTable(held.name, held.key, items)
 
 
+def _asked(held: HeldTable, request: Request) -> HeldTable:
+    """The table, or its index that a request names, as a table of what the index holds; the table's key comes last."""
+    name = request.arguments.get("IndexName")
+    if name is None:
+        return held
+    index = next(one for one in held.indexes if one.name == name)
+    key = dict(index.key) | {name: kind for name, kind in held.key if name not in dict(index.key)}
+    items = [_of_index(item, index, held.key) for item in held.items if _is_in(item, index.key)]
+    return HeldTable(held.name, tuple(key.items()), items)
+
+
+def _is_in(item: Any, key: Key) -> bool:
+    return all(kind in item.get(name, {}) for name, kind in key)
+
+
+def _of_index(item: Any, index: HeldIndex, key: Key) -> Any:
+    if index.projected is None:
+        return item
+    shown = index.projected | dict(index.key).keys() | dict(key).keys()
+    return {name: value for name, value in item.items() if name in shown}
+
+
 def _place(item: Any, held: HeldTable) -> Any:
     """Where an item of that key comes in a scan: partitions in the order of a hash, items in that of their sort key."""
     partition, *rest = [item[name] for name, _ in held.key]
@@ -115,6 +151,7 @@ def _place(item: Any, held: HeldTable) -> Any:
 def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[Any], list[Any]]]:
     """What each response looked at, and what it holds of that."""
     arguments = request.arguments
+    held = _asked(held, request)
     if request.operation == "BatchGetItem":
         wanted = wired(arguments["Keys"])
         found = [item for item in held.items if {name: item[name] for name, _ in held.key} in wanted]

@@ -1,15 +1,16 @@
 """Where tests make tables: in an emulator, or in memory for the doubles."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tests.mcp_server.doubles.tables import HeldTable, HeldTables
+from tests.mcp_server.doubles.tables import HeldIndex, HeldTable, HeldTables, Key, definition
 
 
 class TableStore(Protocol):
-    """Where tables are made, filled and dropped; a key is `(name, type)`, the partition key first."""
+    """Where tables are made, filled and dropped."""
 
-    async def create(self, name: str, key: tuple[tuple[str, str], ...]) -> None: ...
+    async def create(self, name: str, key: Key, indexes: Sequence[HeldIndex] = ()) -> None: ...
 
     async def put(self, name: str, items: list[dict[str, Any]]) -> None: ...
 
@@ -24,16 +25,8 @@ class EmulatedTables:
     def __init__(self, client: Any) -> None:
         self.client = client
 
-    async def create(self, name: str, key: tuple[tuple[str, str], ...]) -> None:
-        await self.client.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": part, "AttributeType": type_} for part, type_ in key],
-            KeySchema=[
-                {"AttributeName": part, "KeyType": kind}
-                for (part, _), kind in zip(key, ("HASH", "RANGE"), strict=False)
-            ],
-        )
+    async def create(self, name: str, key: Key, indexes: Sequence[HeldIndex] = ()) -> None:
+        await self.client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **definition(key, indexes))
 
     async def put(self, name: str, items: list[dict[str, Any]]) -> None:
         batches = [items[start : start + 25] for start in range(0, len(items), 25)]
@@ -60,9 +53,9 @@ class TablesInMemory:
     def __init__(self) -> None:
         self.held: HeldTables = {}
 
-    async def create(self, name: str, key: tuple[tuple[str, str], ...]) -> None:
+    async def create(self, name: str, key: Key, indexes: Sequence[HeldIndex] = ()) -> None:
         assert name not in self.held
-        self.held[name] = HeldTable(name, key)
+        self.held[name] = HeldTable(name, key, indexes=indexes)
 
     async def put(self, name: str, items: list[dict[str, Any]]) -> None:
         self.held[name].put(items)

@@ -8,13 +8,35 @@ from typing import Any
 Item = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(slots=True)
-class HeldTable:
-    """One table: its key attributes as `(name, type)`, the partition key first, and its items as JSON has them."""
+Key = tuple[tuple[str, str], ...]
+"""Key attributes as `(name, type)`, the partition key first."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldIndex:
+    """A global secondary index: it holds the items that have its key, and of them all, or what is `projected`."""
 
     name: str
-    key: tuple[tuple[str, str], ...]
+    key: Key
+    projected: frozenset[str] | None = None
+
+    def description(self) -> dict[str, Any]:
+        """As CreateTable takes it and DescribeTable tells it."""
+        projection: dict[str, Any] = {"ProjectionType": "ALL"}
+        if self.projected is not None:
+            projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": sorted(self.projected)}
+            projection = projection if self.projected else {"ProjectionType": "KEYS_ONLY"}
+        return {"IndexName": self.name, "KeySchema": key_schema(self.key), "Projection": projection}
+
+
+@dataclass(slots=True)
+class HeldTable:
+    """One table and its items as JSON has them."""
+
+    name: str
+    key: Key
     items: list[dict[str, dict[str, Any]]] = field(default_factory=list)
+    indexes: Sequence[HeldIndex] = ()
 
     def put(self, items: Sequence[Item]) -> None:
         """Writes items; one of the same key is replaced."""
@@ -29,16 +51,31 @@ class HeldTable:
 
     def description(self) -> dict[str, Any]:
         """DescribeTable's answer."""
-        kinds = ("HASH", "RANGE")
         return {
             "TableName": self.name,
             "TableStatus": "ACTIVE",
-            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in self.key],
-            "KeySchema": [
-                {"AttributeName": name, "KeyType": kind} for (name, _), kind in zip(self.key, kinds, strict=False)
-            ],
+            **definition(self.key, self.indexes),
             "ItemCount": len(self.items),
         }
+
+
+def definition(key: Key, indexes: Sequence[HeldIndex]) -> dict[str, Any]:
+    """A table's keys and indexes, as CreateTable takes them and DescribeTable tells them."""
+    types = dict(key)
+    for index in indexes:
+        types |= dict(index.key)
+    described = [index.description() for index in indexes]
+    return {
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()],
+        "KeySchema": key_schema(key),
+        **({"GlobalSecondaryIndexes": described} if described else {}),
+    }
+
+
+def key_schema(key: Key) -> list[dict[str, str]]:
+    """A key as DynamoDB's KeySchema."""
+    kinds = ("HASH", "RANGE")
+    return [{"AttributeName": name, "KeyType": kind} for (name, _), kind in zip(key, kinds, strict=False)]
 
 
 HeldTables = dict[str, HeldTable]

@@ -22,6 +22,7 @@ from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.doubles.catalog import HeldCatalog
 from tests.mcp_server.doubles.items import HeldItems
 from tests.mcp_server.doubles.stores import EmulatedTables, TablesInMemory, TableStore
+from tests.mcp_server.doubles.tables import HeldIndex
 from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
 
@@ -211,6 +212,69 @@ async def test_the_ends_of_a_partition_are_read_alone(
 
     assert [row["n"] for row in found] == expected
     assert [response.scanned for response in consumed] == [len(expected)]
+
+
+@pytest.fixture(scope="module")
+async def indexed(world: World) -> Table:
+    """Three customers with eight orders each, of which some are in no index; larger, as far as it tells."""
+    indexes = [
+        HeldIndex("by_state", (("state", "S"), ("at", "N")), frozenset({"total"})),
+        HeldIndex("by_kind", (("kind", "S"),), frozenset()),
+    ]
+    await world.tables.create("ctr_indexed", KEY, indexes)
+    items: list[dict[str, dict[str, object]]] = []
+    for number in range(24):
+        item: dict[str, dict[str, object]] = {"pk": {"S": f"c{number % 3}"}, "n": {"N": str(number)}}
+        item |= {"total": {"N": str(number)}, "note": {"S": f"note {number}"}}
+        item |= {"state": {"S": "open" if number % 2 else "paid"}} if number % 4 else {}
+        item |= {"at": {"N": str(100 - number)}} if number % 5 else {}
+        item |= {"kind": {"S": "rare"}} if number in (3, 17) else {}
+        items.append(item)
+    await world.tables.put("ctr_indexed", items)
+    return replace(await world.table("ctr_indexed"), item_count=10_000, size_bytes=10_000_000)
+
+
+@pytest.mark.parametrize(
+    ("sql", "index", "expected"),
+    [
+        ("SELECT n FROM ctr_indexed WHERE state = 'open' AND at > 90", "by_state", [9, 7, 3, 1]),
+        ("SELECT n FROM ctr_indexed WHERE state = 'open' AND at > 90 AND total > 5", "by_state", [9, 7]),
+        ("SELECT n FROM ctr_indexed WHERE state = 'paid' AND at > 80 ORDER BY at DESC LIMIT 2", "by_state", [2, 6]),
+        ("SELECT n FROM ctr_indexed WHERE kind = 'rare'", "by_kind", [3, 17]),
+        ("SELECT n, note FROM ctr_indexed WHERE kind = 'rare'", "by_kind", [3, 17]),
+        ("SELECT n, note FROM ctr_indexed WHERE kind = 'none'", "by_kind", []),
+    ],
+)
+async def test_an_index_holds_the_items_that_have_its_key(
+    world: World, indexed: Table, sql: str, index: str, expected: list[int]
+) -> None:
+    by = tuple(replace(one, partition_items=4.0) for one in indexed.indexes)
+    table = replace(indexed, indexes=by)
+    assert planned(table, sql).index == index
+    found, _consumed = await world.read(table, sql)
+    numbers = [row["n"] for row in found]
+    assert numbers == expected or (index == "by_kind" and set(numbers) == set(expected))
+    assert len(numbers) == len(expected)
+    if "note" in sql:
+        assert [row["note"] for row in found] == [f"note {row['n']}" for row in found]
+
+
+async def test_a_read_through_an_index_goes_on_behind_a_key(world: World, indexed: Table) -> None:
+    by = tuple(replace(one, partition_items=4.0) for one in indexed.indexes)
+    sql = "SELECT pk, n, at, state FROM ctr_indexed WHERE state = 'open' AND at > 0"
+    read = planned(replace(indexed, indexes=by), sql)
+    assert read.index == "by_state"
+    found: list[int] = []
+    after = None
+    while True:
+        stretch = await world.items.stretch(world.schema, read, 0, after, 3, lambda _: None)
+        if stretch.items is not None:
+            names = [column.name for column in read.relation.columns]
+            found += stretch.items.column(names.index("n")).to_pylist()
+        after = stretch.after
+        if after is None:
+            break
+    assert found == [23, 21, 19, 17, 13, 11, 9, 7, 3, 1]
 
 
 async def test_a_large_table_comes_in_pages_that_can_be_left(world: World) -> None:
