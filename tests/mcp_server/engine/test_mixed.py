@@ -33,6 +33,14 @@ VALUES: list[dict[str, Any]] = [
 @pytest.fixture(scope="module", autouse=True)
 async def tables(service: Service) -> None:
     await service.create("mix_codes", [{"pk": {"S": f"p{i}"}, "code": value} for i, value in enumerate(VALUES)])
+    far = {
+        "huge": {"N": "1E+100"},
+        "close": {"N": "0.10000000000000001"},
+        "near": {"N": "0.1"},
+        "tiny": {"N": "1E-30"},
+        "text": {"S": "2705-A"},
+    }
+    await service.create("mix_far", [{"pk": {"S": name}, "code": value} for name, value in far.items()])
     await service.create("mix_late", [{"pk": {"S": f"p{i}"}, "n": {"N": str(i)}} for i in range(5)])
 
 
@@ -62,6 +70,28 @@ async def tables(service: Service) -> None:
 async def test_it_is_found_by_number_and_by_text(service: Service, condition: str, found: list[str]) -> None:
     result = await service.run(f"SELECT pk FROM mix_codes d WHERE {condition} ORDER BY pk")
     assert [row[0] for row in result.rows] == found
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("code <> 0.1", ["close", "huge", "tiny"]),
+        ("code IS DISTINCT FROM 0.1", ["close", "huge", "text", "tiny"]),
+        ("code = 0", ["tiny"]),
+        ("code IS DISTINCT FROM 0", ["close", "huge", "near", "text"]),
+        ("NOT code = 5", ["close", "huge", "near", "tiny"]),
+        ("code NOT IN (5, 0.1)", ["close", "huge", "tiny"]),
+        ("(code = 5) IS NULL", ["text"]),
+        ("(code = 5) = false", ["close", "huge", "near", "tiny"]),
+        ("CASE WHEN code = 5 THEN false WHEN NOT code = 5 THEN true END", ["close", "huge", "near", "tiny"]),
+        ("code > 1000", ["huge"]),
+    ],
+)
+async def test_it_equals_a_number_or_does_not_also_where_decimal_does_not_carry_it(
+    service: Service, condition: str, found: list[str]
+) -> None:
+    """What no DECIMAL(38, 18) holds is a number all the same, and `<>` is the opposite of `=`."""
+    assert await service.rows(f"SELECT pk FROM mix_far WHERE {condition} ORDER BY pk") == [[pk] for pk in found]
 
 
 async def test_the_shares_and_the_rule_are_told(service: Service) -> None:

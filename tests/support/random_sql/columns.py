@@ -1,29 +1,36 @@
 """What random statements speak of: tables, their columns, and FROM items."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; only those of one `kind` (number, text, date, boolean) are compared.
+    """A column; only those of one `kind` are compared.
 
-    `literals` are SQL; those at the `edges` of the column's type are drawn more often.
+    Kinds are number, text, date, boolean, iso, millis and seconds (times), mixed and struct. `literals` are SQL; those
+    at the `edges` of the column's type are drawn more often. It `refers` to the key of another table.
     """
 
     name: str
     kind: str
     literals: Sequence[str]
     edges: Sequence[str] = ()
+    refers: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; the first of its columns tells its rows apart. `keys` are those that it is read by, in pairs."""
+    """A table; the first of its columns tells its rows apart. `keys` are those that it is read by, in pairs.
+
+    `paths` lead into its maps (`address.city`); `lists` have the parts of their members: `.sku`, or the member itself.
+    """
 
     name: str
     columns: Sequence[Column]
     keys: Sequence[tuple[str, str]] = ()
+    paths: Sequence[Column] = ()
+    lists: Mapping[str, Sequence[Column]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.support.random_sql.columns import Column, beginning
+from tests.support.random_sql.times import MOMENTS, moments
 
 OPERATORS = ("=", "<>", "<", ">", "<=", ">=")
 
@@ -65,6 +66,8 @@ class Conditions:
             f"{name} is null",
             f"{name} is not null",
             f"{name} is distinct from {first}",
+            f"{name} is not distinct from {first}",
+            f"{name} is not distinct from null",
             f"coalesce({name}, {second}) {operator} {first}",
             f"({name} {operator} {first}) is not true",
             f"({name} = {first}) = ({name} <> {second})",
@@ -74,7 +77,7 @@ class Conditions:
             if first.isdecimal() and second.isdecimal():
                 forms += [f"{name} {operator} '{first}'", f"{name} in ('{first}', {second})"]
                 forms += [f"{name} between '{first}' and '{second}'", f"{name} not in ('{first}', '{second}')"]
-        if column.kind == "text":
+        if column.kind in ("text", "mixed", "iso"):
             forms += [
                 f"{name} like {beginning(first, self.dice.randint(1, 5))}",
                 f"starts_with({name}, {first})",
@@ -84,6 +87,8 @@ class Conditions:
             ]
         if column.kind == "date":
             forms += self._periods(name, first, second, operator) * 2
+        if column.kind in MOMENTS:
+            forms += moments(self.dice, name, column.kind, operator) * 2
         return forms
 
     def _beginnings(self, name: str, first: str, second: str, operator: str) -> list[str]:

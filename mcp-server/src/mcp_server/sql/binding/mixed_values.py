@@ -14,10 +14,11 @@ from mcp_server.sql.binding.table_columns import columns_that
 EXACT_BELOW = 2**53
 """Below it DOUBLE, as which the order of values is found, carries every integer."""
 
-_EXACTLY, _BY_ORDER = "DECIMAL(38, 18)", "DOUBLE"
-"""As what values are compared: numbers that the first cannot hold equal none that is compared with here."""
-_EQUALITIES = (exp.EQ, exp.In, exp.NullSafeEQ)
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+_EXACT, _ORDERED = exp.DataType.build("DECIMAL(38, 18)"), exp.DataType.build("DOUBLE")
+_BEYOND = exp.Literal.number("99999999999999999999")
+"""Stands for the numbers that DECIMAL(38, 18) cannot hold: like them, it equals none that is compared with here."""
+_EQUALITIES = (exp.EQ, exp.NEQ, exp.In, exp.NullSafeEQ, exp.NullSafeNEQ)
+_COMPARISONS = (*_EQUALITIES, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
 def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> frozenset[tuple[str, str]]:
@@ -27,11 +28,11 @@ def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: S
     """
     mixed = columns_that(_is_mixed, query, internal, spelling)
     compared = set[tuple[str, str]]()
-    for column, type_ in list(_compared(query)) if mixed is not None else ():
+    for column, exactly in list(_compared(query)) if mixed is not None else ():
         found = mixed(column) if mixed is not None else None
         if found is not None:
             compared.add((found.source, found.column.name))
-            column.replace(exp.TryCast(this=column.copy(), to=exp.DataType.build(type_)))
+            column.replace(_exact(column) if exactly else _by_order(column))
     return frozenset(compared)
 
 
@@ -39,10 +40,23 @@ def _is_mixed(column: Column) -> bool:
     return column.type.kind is TypeKind.VARCHAR and {AttributeType.NUMBER} < column.attribute_types
 
 
-def _compared(query: exp.Query) -> Iterator[tuple[exp.Column, str]]:
-    """The columns that are compared with nothing but numbers, and as what."""
-    for node in query.find_all(*_COMPARISONS, exp.Between, exp.In):
-        type_ = _EXACTLY if isinstance(node, _EQUALITIES) else _BY_ORDER
+def _exact(column: exp.Column) -> exp.Expr:
+    """The number that a value is, to 18 decimal places. NULL, which is not turned round by NOT, only if it is none."""
+    is_number = exp.Not(this=exp.Is(this=_by_order(column), expression=exp.Null()))
+    return exp.Coalesce(
+        this=exp.TryCast(this=column.copy(), to=_EXACT.copy()),
+        expressions=[exp.Case(ifs=[exp.If(this=is_number, true=_BEYOND.copy())])],
+    )
+
+
+def _by_order(column: exp.Column) -> exp.Expr:
+    return exp.TryCast(this=column.copy(), to=_ORDERED.copy())
+
+
+def _compared(query: exp.Query) -> Iterator[tuple[exp.Column, bool]]:
+    """The columns that are compared with nothing but numbers, and whether for equality."""
+    for node in query.find_all(*_COMPARISONS, exp.Between):
+        exactly = isinstance(node, _EQUALITIES)
         match node:
             case exp.Between():
                 sides = [node.args["low"], node.args["high"]]
@@ -51,9 +65,9 @@ def _compared(query: exp.Query) -> Iterator[tuple[exp.Column, str]]:
             case _:
                 sides = [node.expression]
                 if isinstance(node.expression, exp.Column) and _is_number(node.this):
-                    yield node.expression, type_
+                    yield node.expression, exactly
         if isinstance(node.this, exp.Column) and sides and all(_is_number(side) for side in sides):
-            yield node.this, type_
+            yield node.this, exactly
 
 
 def _is_number(node: exp.Expr) -> bool:

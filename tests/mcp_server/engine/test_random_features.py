@@ -1,0 +1,237 @@
+"""Random statements give through the whole engine what DuckDB gives over the same rows.
+
+Each runs over doubles of the ports, whose contract suites show that they behave like the real ones, and a few over an
+emulator and child processes: with and without the shortcuts, planned anew and from the cache, with constants and with
+parameters, at once and in pages. RANDOM_STATEMENTS in the environment makes them more, RANDOM_SEED others;
+`--timeout=0` gives them the time.
+"""
+
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+
+from mcp_server.adapters.catalog import DynamoDbCatalog
+from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.adapters.dynamodb.items import DynamoDbItems
+from mcp_server.adapters.planning.processes import PlanningProcesses
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.schema import Schema
+from mcp_server.engine.limits import Limits
+from mcp_server.engine.queries import QueryService
+from tests.mcp_server.doubles.catalog import HeldCatalog
+from tests.mcp_server.doubles.items import HeldItems
+from tests.mcp_server.doubles.planning import InProcessPlanning
+from tests.mcp_server.doubles.relational import InProcessDuckDb
+from tests.mcp_server.doubles.stores import EmulatedTables, TablesInMemory
+from tests.mcp_server.engine.conftest import ANN, Ports, Service
+from tests.mcp_server.engine.random_shop import SHOP, item, judge, random_tables
+from tests.support.clock import SettableClock
+from tests.support.emulator import Emulator
+from tests.support.random_sql.columns import Table
+from tests.support.random_sql.features import Features
+from tests.support.random_sql.statement import Statement, Values, parameterised
+
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+
+STATEMENTS = int(os.environ.get("RANDOM_STATEMENTS", "300"))
+FIRST_SEED = int(os.environ.get("RANDOM_SEED", "0"))
+SEEDS = range(FIRST_SEED, FIRST_SEED + 4)
+REAL_SHARE = 6
+"""One in so many statements runs over the emulator."""
+PASSED_OVER = frozenset({FailureCode.SYNTAX_NOT_SUPPORTED})
+"""What may be refused though DuckDB takes it."""
+MAX_ROWS = 1000
+"""Larger results are passed over."""
+TOLD_ITEMS = 50_000
+"""So many items has each table in every other run, as far as it tells: then keys and indexes pay."""
+UNBOUNDED = {"read_units_per_hour": 1e15, "read_units": 1e9}
+
+
+@dataclass(slots=True)
+class Subject:
+    """An engine twice, without and with its shortcut past DuckDB; which failures it may answer with is counted."""
+
+    service: Service
+    judge: duckdb.DuckDBPyConnection
+    passed_over: Counter[str] = field(default_factory=Counter)
+    _queries: QueryService = field(init=False)
+    _without_shortcut: QueryService = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._queries = self.service.queries(**UNBOUNDED)
+        self._without_shortcut = self.service.queries(**UNBOUNDED, direct_rows=0)
+
+    async def rows(
+        self, sql: str, parameters: Values | None, dice: random.Random, max_rows: int = MAX_ROWS
+    ) -> list[list[Any]]:
+        """All rows of a statement, in pages of at most so many."""
+        queries = dice.choice([self._queries, self._queries, self._without_shortcut])
+        found: list[list[Any]] = []
+        cursor: str | None = None
+        while True:
+            page = min(MAX_ROWS, max_rows)
+            result = await queries.run_sql(
+                ANN, sql=sql, parameters=parameters, allow_full_scan=True, max_rows=page, cursor=cursor
+            )
+            assert len(result.rows) <= page
+            found += result.rows
+            cursor = result.next_cursor
+            if cursor is None:
+                return found
+            max_rows = dice.randint(1, max_rows * 2)
+
+
+def told(value: Any) -> Any:
+    """What JSON has for a value: docs/tools.md says how each type is rendered."""
+    match value:
+        case bool() | None:
+            return value
+        case int():
+            return value if abs(value) < 2**53 else str(value)
+        case Decimal():
+            return format(value, "f")
+        case datetime() | date():
+            return value.isoformat()
+        case dict():
+            return {name: told(part) for name, part in value.items()}
+        case list():
+            return [told(member) for member in value]
+    return value
+
+
+def comparable(rows: Sequence[Sequence[Any]]) -> list[str]:
+    return [repr([told(value) for value in row]) for row in rows]
+
+
+def assert_answers(statement: Statement, expected: list[str], found: list[str], asked: object) -> None:
+    """The judge's rows; where any will do, so many of them, each as often as the judge has it at most."""
+    if statement.ordered:
+        assert found == expected, asked
+        return
+    assert len(found) == statement.wanted(len(expected)), asked
+    assert not Counter(found) - Counter(expected), asked
+
+
+@pytest.fixture(scope="module")
+def judging() -> Iterator[duckdb.DuckDBPyConnection]:
+    with judge() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def over_doubles(judging: duckdb.DuckDBPyConnection, told_items: int | None) -> AsyncIterator[Subject]:
+    """The engine over doubles of the ports, whose tables may tell of more items than they have."""
+    tables, clock = TablesInMemory(), SettableClock()
+    for name, made in SHOP.items():
+        await tables.create(name, made.key, made.indexes)
+        await tables.put(name, [item(row) for row in made.rows])
+        tables.held[name].told_items = told_items
+    catalog, items = HeldCatalog(tables.held, clock), HeldItems(tables.held)
+    ports = Ports(tables, catalog, items, InProcessDuckDb(), InProcessPlanning())
+    schema = Schema("shop", "acme", "eu-central-1", "http://127.0.0.1:1")
+    yield Subject(Service(ports, clock, (schema,)), judging)
+
+
+@asynccontextmanager
+async def over_emulator(judging: duckdb.DuckDBPyConnection, emulator: Emulator) -> AsyncIterator[Subject]:
+    """The engine over an emulator and child processes."""
+    clock = SettableClock()
+    schema = Schema("shop", "acme", emulator.region, emulator.endpoint_url, tables=frozenset(SHOP))
+    async with (
+        DynamoDbClients((schema,)) as clients,
+        DuckDbSandbox(children=2, wait_seconds=20) as sandbox,
+        PlanningProcesses(seconds=Limits().planning_seconds) as planning,
+        aclosing(DynamoDbCatalog(clients, clock)) as catalog,
+    ):
+        tables = EmulatedTables(clients.of(schema))
+        for name, made in SHOP.items():
+            await tables.create(name, made.key, made.indexes)
+            await tables.put(name, [item(row) for row in made.rows])
+        ports = Ports(tables, catalog, DynamoDbItems(clients), sandbox, planning)
+        yield Subject(Service(ports, clock, (schema,)), judging)
+        for name in SHOP:
+            await tables.drop(name)
+
+
+async def compare(subject: Subject, statements: Features, count: int) -> None:
+    """Asks for that many statements."""
+    answered = compared = 0
+    while compared < count:
+        rows = await judged(subject, statements.any(), statements.dice)
+        answered += bool(rows)
+        compared += rows is not None
+        subject.service.clock.time += 1
+    assert answered > count / 2
+    assert subject.passed_over.total() < count / 20, subject.passed_over
+
+
+async def judged(subject: Subject, statement: Statement, dice: random.Random) -> list[str] | None:
+    """The rows on which all agree; None where there is nothing to compare. Raises AssertionError, and Failure."""
+    try:
+        rows = subject.judge.execute(statement.judged).fetchmany(MAX_ROWS + 1)
+    except duckdb.Error:  # not every join takes every condition
+        return None
+    if len(rows) > MAX_ROWS:
+        return None
+    expected = comparable(rows)
+    for sql, parameters, max_rows in ways(statement, len(expected), dice):
+        try:
+            found = await subject.rows(sql, parameters, dice, max_rows)
+        except Failure as failure:
+            if failure.code not in PASSED_OVER:
+                raise AssertionError(sql, parameters) from failure
+            subject.passed_over[failure.code] += 1
+            return None
+        assert_answers(statement, expected, [repr(row) for row in found], (sql, parameters, max_rows))
+    return expected
+
+
+def ways(statement: Statement, rows: int, dice: random.Random) -> Iterator[tuple[str, Values | None, int]]:
+    """The statement, its parameters and the size of its first page: as it is, and now and then otherwise, too."""
+    yield statement.asked, None, MAX_ROWS
+    if dice.random() < 0.3:
+        yield statement.asked, None, dice.randint(max(1, rows // 8), max(1, rows // 2) + 1)
+    if dice.random() < 0.3:
+        yield *parameterised(statement.asked, dice), MAX_ROWS
+
+
+@pytest.fixture(scope="module")
+def tables() -> Sequence[Table]:
+    return random_tables()
+
+
+def features(seed: object, tables: Sequence[Table]) -> Features:
+    return Features(random.Random(str(seed)), tables, names=["j", "n", "by"])
+
+
+async def test_the_judge_has_the_types_that_are_documented(judging: duckdb.DuckDBPyConnection) -> None:
+    async with over_doubles(judging, None) as subject:
+        for name, made in SHOP.items():
+            described = (await subject.service.browsing().describe_table(ANN, table_name=name)).table
+            assert {column.name: column.type.sql for column in described.columns} == dict(made.types)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_random_statements_give_what_duckdb_gives(
+    judging: duckdb.DuckDBPyConnection, tables: Sequence[Table], seed: int
+) -> None:
+    async with over_doubles(judging, TOLD_ITEMS if seed % 2 else None) as subject:
+        await compare(subject, features(seed, tables), STATEMENTS)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:1])
+async def test_random_statements_give_it_over_an_emulator(
+    judging: duckdb.DuckDBPyConnection, tables: Sequence[Table], emulator: Emulator, seed: int
+) -> None:
+    async with over_emulator(judging, emulator) as subject:
+        await compare(subject, features(f"emulated {seed}", tables), STATEMENTS // REAL_SHARE)

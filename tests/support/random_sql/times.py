@@ -1,0 +1,45 @@
+"""Conditions on times, as docs/sql.md says to write them: ISO texts, and numbers that count since 1970."""
+
+import random
+from collections.abc import Mapping
+
+MOMENTS: Mapping[str, str] = {"iso": "cast({} as timestamp)", "millis": "epoch_ms({})", "seconds": "to_timestamp({})"}
+"""A column of each kind as a time."""
+
+
+def moments(dice: random.Random, name: str, kind: str, operator: str) -> list[str]:
+    """Conditions on a column of times between the end of 2025 and the end of 2026; statements run in UTC."""
+    moment = MOMENTS[kind].format(name)
+    unit = dice.choice(["year", "quarter", "month", "week", "day", "hour"])
+    year, month, day = dice.choice([2025, 2026, 2026]), dice.randint(1, 12), dice.randint(1, 28)
+    date = f"{year}-{month:02}-{day:02}"
+    at = f"timestamp '{date} {dice.choice(['00:00:00', '00:00:00', '12:30:00', '23:59:59.999'])}'"
+    # A TIMESTAMP WITH TIME ZONE is compared with one of its own kind.
+    at = f"timestamptz '{at[11:-1]}+00'" if kind == "seconds" else at
+    forms = [
+        f"{moment} {operator} {at}",
+        f"{at} {operator} {moment}",
+        f"{moment} between {at} and {at} + interval 40 day",
+        f"year({moment}) {operator} {year}",
+        f"month({moment}) = {month}",
+        f"extract(year from {moment}) in ({year}, 2031)",
+        f"date_trunc('{unit}', {moment}) {operator} date '{year}-{month:02}-01'",
+        f"date_trunc('{unit}', {moment}) = date '{date}'",
+        f"cast({moment} as date) {operator} date '{date}'",
+        f"cast({moment} as date) between date '{date}' and date '{year}-12-31'",
+        f"not ({moment} {operator} {at})",
+        f"{moment} is null",
+    ]
+    if kind == "iso":
+        forms += [
+            f"left({name}, 7) {operator} '{year}-{month:02}'",
+            f"left({name}, 7) in ('{year}-{month:02}', '2026-01')",
+            f"{name} >= '{year}-{month:02}' and {name} < '{date}'",
+            f"{name} {operator} '{date}'",
+            f"{name} like '{year}-{month:02}-%'",
+            f"starts_with({name}, '{year}-{month:02}')",
+            f"cast({name} as timestamptz) {operator} timestamptz '{date} 00:00:00+00'",
+            f"cast({name} as date) {operator} date '{date}'",
+            f"{name} between '{year}' and '{date}T12:00:00Z'",
+        ]
+    return forms
