@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding.item_decoding import PageDecoder, arrow_schema
 from mcp_server.adapters.decoding.unshown import unshown_attributes
 from mcp_server.domain.failures import Failure, FailureCode
@@ -17,7 +16,7 @@ from mcp_server.planning.plan import Read, Request
 from mcp_server.planning.streaming import Key as ItemKey
 from mcp_server.planning.streaming import key_names
 from mcp_server.ports.items import Consumption, Observer, Stretch, TableChanged
-from tests.mcp_server.doubles.tables import HeldIndex, HeldTable, HeldTables, Key, wired
+from tests.mcp_server.doubles.tables import HeldIndex, HeldItem, HeldTable, HeldTables, Key, wired
 from tests.mcp_server.planning.filter_language import compile_filter, ordered, projected
 
 PAGE_BYTES = 1 << 20
@@ -39,7 +38,7 @@ class HeldItems:
         held = self._held(read)
         for request in read.requests if read.lookup is None else self._looked_up(held, read, observe):
             for scanned, items in _pages(held, request):
-                body = json.dumps(items).encode()
+                body = _whole(items)
                 observe(_consumed(read, request, scanned, items, body))
                 if items:
                     yield decoder.decode(_sent(items, request), len(items))
@@ -51,7 +50,7 @@ class HeldItems:
         """Requests of the items whose keys the read's requests yield."""
         for request in read.requests:
             for scanned, items in _pages(held, request):
-                observe(_consumed(read, request, scanned, items, json.dumps(items).encode()))
+                observe(_consumed(read, request, scanned, items, _whole(items)))
                 keys = [{name: item[name] for name, _ in held.key} for item in items]
                 for start in range(0, len(keys), KEYS_A_REQUEST):
                     yield Request("BatchGetItem", {**(read.lookup or {}), "Keys": keys[start : start + KEYS_A_REQUEST]})
@@ -98,10 +97,10 @@ class HeldItems:
         }
         arguments.pop("IndexName", None)
         scanned, items = next(_pages(scattered, Request(one.operation, arguments)))
-        body = json.dumps(items).encode()
+        body = _whole(items)
         observe(_consumed(read, one, scanned, items, body))
         decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
-        full = len(scanned) == limit or sum(map(av.size, scanned)) > PAGE_BYTES
+        full = len(scanned) == limit or sum(item.size for item in scanned) > PAGE_BYTES
         names = key_names(read)
         keys = [{name: item[name] for name in names} for item in items]
         last = {name: scanned[-1][name] for name in names} if full else None
@@ -110,12 +109,18 @@ class HeldItems:
         )
 
 
-def _sent(items: list[Any], request: Request) -> bytes:
+def _sent(items: list[HeldItem], request: Request) -> bytes:
     """What a response holds of some items."""
+    if "ProjectionExpression" not in request.arguments:
+        return _whole(items)
     return json.dumps([projected(item, request) for item in items]).encode()
 
 
-def _with_items(held: HeldTable, items: list[Any]) -> HeldTable:
+def _whole(items: list[HeldItem]) -> bytes:
+    return f"[{', '.join(item.text for item in items)}]".encode()
+
+
+def _with_items(held: HeldTable, items: list[HeldItem]) -> HeldTable:
     """The table with those items alone."""
     return HeldTable(held.name, held.key, items)
 
@@ -135,11 +140,11 @@ def _is_in(item: Any, key: Key) -> bool:
     return all(kind in item.get(name, {}) for name, kind in key)
 
 
-def _of_index(item: Any, index: HeldIndex, key: Key) -> Any:
+def _of_index(item: HeldItem, index: HeldIndex, key: Key) -> HeldItem:
     if index.projected is None:
         return item
     shown = index.projected | dict(index.key).keys() | dict(key).keys()
-    return {name: value for name, value in item.items() if name in shown}
+    return HeldItem({name: value for name, value in item.items() if name in shown})
 
 
 def _place(item: Any, held: HeldTable) -> Any:
@@ -148,7 +153,7 @@ def _place(item: Any, held: HeldTable) -> Any:
     return hashlib.sha256(json.dumps(partition).encode()).digest(), [ordered(one) for one in rest]
 
 
-def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[Any], list[Any]]]:
+def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[HeldItem], list[HeldItem]]]:
     """What each response looked at, and what it holds of that."""
     arguments = request.arguments
     held = _asked(held, request)
@@ -162,34 +167,34 @@ def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[Any], list[
     matches = compile_filter(arguments.get("KeyConditionExpression"), names, values)
     passes = compile_filter(arguments.get("FilterExpression"), names, values)
     segment, segments = arguments.get("Segment", 0), arguments.get("TotalSegments", 1)
-    page: list[Any] = []
+    page: list[HeldItem] = []
     size, limit = 0, arguments.get("Limit")
     stored = _sorted(held) if request.operation == "Query" else held.items
     stored = stored if arguments.get("ScanIndexForward", True) else stored[::-1]
     for item in stored[segment::segments]:
         if matches(item):
             page.append(item)
-            size += av.size(item)
+            size += item.size
             if size > PAGE_BYTES or len(page) == limit:
                 yield page, list(filter(passes, page))
                 page, size, limit = [], 0, limit * 2 if limit is not None else None
     yield page, list(filter(passes, page))
 
 
-def _sorted(held: HeldTable) -> list[Any]:
+def _sorted(held: HeldTable) -> list[HeldItem]:
     """The items in the order of their sort key."""
     names = [name for name, _ in held.key[1:]]
     return sorted(held.items, key=lambda item: [ordered(item[name]) for name in names])
 
 
-def _consumed(read: Read, request: Request, scanned: list[Any], items: list[Any], body: bytes) -> Consumption:
+def _consumed(read: Read, request: Request, scanned: list[HeldItem], items: list[HeldItem], body: bytes) -> Consumption:
     unshown = unshown_attributes(body, len(items), read.relation.table) if read.relation.starred else frozenset[str]()
     return Consumption(len(items), len(scanned), len(body), _units(scanned, request), unshown)
 
 
-def _units(scanned: list[Any], request: Request) -> float:
+def _units(scanned: list[HeldItem], request: Request) -> float:
     consistent = bool(request.arguments.get("ConsistentRead", False))
-    sizes = [av.size(item) for item in scanned]
+    sizes = [item.size for item in scanned]
     if request.operation == "BatchGetItem":
         missing = len(request.arguments["Keys"]) - len(sizes)
         return sum(read_units(size, consistent=consistent) for size in [*sizes, *[0] * missing])

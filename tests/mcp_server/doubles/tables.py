@@ -1,11 +1,29 @@
 """Tables in memory: what stands behind the doubles of the catalogue and of the items, in DynamoDB's own notation."""
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from mcp_server.adapters.decoding import attribute_values as av
+
 Item = Mapping[str, Mapping[str, Any]]
+
+
+class HeldItem(dict[str, dict[str, Any]]):
+    """A stored item, of which size and JSON are made out once: random statements read it a million times."""
+
+    @cached_property
+    def size(self) -> int:
+        """In bytes, as DynamoDB counts them."""
+        return av.size(self)
+
+    @cached_property
+    def text(self) -> str:
+        """As a response has it."""
+        return json.dumps(self)
 
 
 Key = tuple[tuple[str, str], ...]
@@ -35,15 +53,15 @@ class HeldTable:
 
     name: str
     key: Key
-    items: list[dict[str, dict[str, Any]]] = field(default_factory=list)
+    items: list[HeldItem] = field(default_factory=list)
     indexes: Sequence[HeldIndex] = ()
     told_items: int | None = None
 
     def put(self, items: Sequence[Item]) -> None:
         """Writes items; one of the same key is replaced."""
-        for item in map(wired, items):
+        for item in items:
             self.delete(item)
-            self.items.append(item)
+            self.items.append(HeldItem(wired(item)))
 
     def delete(self, key: Item) -> None:
         """Deletes the item of that key, if there is one."""

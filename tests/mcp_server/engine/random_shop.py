@@ -36,8 +36,9 @@ Row = Mapping[str, Any]
 class Made:
     """A table: how DynamoDB keeps it, the SQL types that its columns have, and what it holds.
 
-    A value is what Python has for it, a missing attribute is missing, None is NULL. The `kinds` are those of columns
-    whose SQL type does not tell, the `paths` and `lists` what random statements name of maps and lists.
+    The first column tells rows apart. A value is what Python has for it, a missing attribute is missing, None is NULL.
+    The `kinds` are those of columns whose SQL type does not tell, the `paths` and `lists` what random statements name
+    of maps and lists.
     """
 
     key: Key
@@ -110,10 +111,13 @@ def _orders() -> Made:
             "about": {"who": dice.choice(["Ada", "Bo"]), "n": dice.randint(0, 3)},
         }
         never_null = {"status", "placed", "item", "created", "expires"}
-        rows.append({"pk": f"U#{number % 25}", "n": number // 25, **_sparsely(dice, full, never_null=never_null)})
+        rows.append(
+            {"pk": f"U#{number % 25}", "n": number // 25, "id": number, **_sparsely(dice, full, never_null=never_null)}
+        )
     return Made(
         (("pk", "S"), ("n", "N")),
         {
+            "id": "BIGINT",
             **dict.fromkeys(("pk", "status", "code", "placed", "item"), "VARCHAR"),
             **dict.fromkeys(("n", "created", "expires"), "BIGINT"),
             "total": "DECIMAL(38,2)",
@@ -141,10 +145,25 @@ def _parts() -> Made:
             "size": dice.choice([1, 2, 3, 10]),
             "made": date(2026, dice.randint(1, 3), dice.randint(1, 28)),
         }
-        rows.append({"pk": f"I#{number % 15}", "g": "ab"[number // 15], **_sparsely(dice, full, never_null={"size"})})
+        rows.append(
+            {
+                "pk": f"I#{number % 15}",
+                "g": "ab"[number // 15],
+                "id": number,
+                **_sparsely(dice, full, never_null={"size"}),
+            }
+        )
     return Made(
         (("pk", "S"), ("g", "S")),
-        {"pk": "VARCHAR", "g": "VARCHAR", "label": "VARCHAR", "of": "VARCHAR", "size": "BIGINT", "made": "DATE"},
+        {
+            "id": "BIGINT",
+            "pk": "VARCHAR",
+            "g": "VARCHAR",
+            "label": "VARCHAR",
+            "of": "VARCHAR",
+            "size": "BIGINT",
+            "made": "DATE",
+        },
         rows,
         [HeldIndex("by_size", (("size", "N"), ("g", "S")))],
         kinds={"label": "mixed"},
