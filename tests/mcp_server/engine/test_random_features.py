@@ -47,6 +47,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 STATEMENTS = int(os.environ.get("RANDOM_STATEMENTS", "300"))
 FIRST_SEED = int(os.environ.get("RANDOM_SEED", "0"))
 SEEDS = range(FIRST_SEED, FIRST_SEED + 4)
+PARTITIONED = STATEMENTS // 3
 REAL_SHARE = 6
 """One in so many statements runs over the emulator."""
 PASSED_OVER = frozenset({FailureCode.SYNTAX_NOT_SUPPORTED})
@@ -246,3 +247,28 @@ async def test_random_statements_give_it_over_an_emulator(
 ) -> None:
     async with over_emulator(judging, emulator) as subject:
         await compare(subject, features(f"emulated {seed}", tables), STATEMENTS // REAL_SHARE)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+async def test_a_condition_parts_the_rows_into_three(
+    judging: duckdb.DuckDBPyConnection, tables: Sequence[Table], seed: int
+) -> None:
+    """Ternary logic partitioning, as in tests/mcp_server/planning, through the whole engine: no judge is asked."""
+    statements, compared, parted = features(f"parts {seed}", tables), 0, 0
+    async with over_doubles(judging, TOLD_ITEMS if seed % 2 else None) as subject:
+        while compared < PARTITIONED:
+            whole, parts = statements.any_partitions()
+            try:
+                if len(subject.judge.execute(whole.judged).fetchmany(MAX_ROWS + 1)) > MAX_ROWS:
+                    continue
+                for part in parts:
+                    subject.judge.execute(part.judged)
+            except duckdb.Error:  # not every join takes every condition
+                continue
+            rows, *thirds = [
+                Counter(map(repr, await subject.rows(one.asked, None, statements.dice))) for one in (whole, *parts)
+            ]
+            assert sum(thirds, Counter[str]()) == rows, parts[0].asked
+            parted += sum(map(bool, thirds)) > 1
+            compared += 1
+    assert parted > PARTITIONED / 3

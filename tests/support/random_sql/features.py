@@ -8,7 +8,7 @@ from tests.support.random_sql.mixed import Mixed
 from tests.support.random_sql.nested import Nested
 from tests.support.random_sql.staged import Staged
 from tests.support.random_sql.statement import Statement
-from tests.support.random_sql.statements import Statements
+from tests.support.random_sql.statements import Statements, in_three
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +30,25 @@ class Features(Ends, Mixed, Nested, Staged, Statements):
             lambda: Statement(self.next()),
         ]
         return self.dice.choice(shapes)()
+
+    def any_partitions(self) -> tuple[Statement, list[Statement]]:
+        """A statement, and three that have its rows between them; also over mixed columns, maps and lists."""
+        whole, parts = self.dice.choice([self.partitions, self._mixed_partitions, self._nested_partitions])()
+        return Statement(whole), [Statement(part) for part in parts]
+
+    def _mixed_partitions(self) -> tuple[str, list[str]]:
+        source = self._mixed_source("a")
+        names = [name for name, column in source.columns.items() if column.kind == "mixed"]
+        text = f"select {self._projections(source.columns)} from {source.text}"
+        return text, in_three(text, self._among(source.columns, self.dice.choice(names)))
+
+    def _nested_partitions(self) -> tuple[str, list[str]]:
+        table = self._with_paths()
+        columns, rows = self._parts_of(table, "a"), ""
+        if table.lists:
+            name, parts = self.dice.choice(list(table.lists.items()))
+            columns = {**columns, f"a.{name}[1]{parts[0].name}": parts[0]}
+            if self.dice.random() < 0.5:
+                columns, rows = {**columns, **{f"u.m{part.name}": part for part in parts}}, f", unnest(a.{name}) u(m)"
+        text = f"select {self._projections(columns)} from {table.name} a{rows}"
+        return text, in_three(text, self._condition(columns))

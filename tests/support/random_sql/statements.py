@@ -42,11 +42,7 @@ class Statements(Sources):
         """A statement, and three that have its rows between them: where a condition is true, is false, and is NULL."""
         text, columns = self._joined(self._aliases(self.dice.randint(1, 3)), {})
         statement, condition = f"select {self._projections(columns)} from {text}", self._condition(columns)
-        return statement, [
-            f"{statement} where {condition}",
-            f"{statement} where not ({condition})",
-            f"{statement} where ({condition}) is null",
-        ]
+        return statement, in_three(statement, condition)
 
     def _filter(self) -> str:
         source = self._source("a")
@@ -231,3 +227,8 @@ class Statements(Sources):
         where, limit = self._condition(source.columns), self.dice.randrange(1, 30)
         inner = f"select {ranked} from {source.text} where {where} order by {key} limit {limit}"
         return f"select * from ({inner}) where n <> 2" if self.dice.random() < 0.5 else inner
+
+
+def in_three(statement: str, condition: str) -> list[str]:
+    """The statement where a condition is true, where it is false, and where it is NULL."""
+    return [f"{statement} where {one}" for one in (condition, f"not ({condition})", f"({condition}) is null")]
