@@ -19,12 +19,14 @@ from tests.support.random_sql.columns import Column, Table
 
 CITIES = ("Oslo", "Bergen", "Lyon", "", "O'Hara", "Ōsaka")
 TEAMS = ("red", "blue", "a#1", "a#2", "ä")
-CODES: Sequence[int | Decimal | str] = (
+CODES: Sequence[int | Decimal | str | bool] = (
     *(2705, 5, -5, 0, Decimal("0.1"), Decimal("0.10000000000000001"), Decimal("-3.5"), 9007199254740993),
     *(Decimal("1E+100"), 99999999999999999999, "2705", "5.0", " 5 ", "1e3", "2705-A", "", "-", "x", "0x5", "true"),
-    *("1e-30", "-1e40", "5e", "+7", ".5", "٥"),
+    *("1e-30", "-1e40", "5e", "+7", ".5", "٥", True, False),
 )
 STATES = ("open", "paid", "void", "5", "o")
+TEXTS = frozenset({"city", "zip", "sku", "who"})
+"""The parts of maps that are texts."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _TOO_LARGE = Decimal("99999999999999999998")
 """Stands for a number that 18 decimal places leave no room for: it equals none that a statement names."""
@@ -57,7 +59,7 @@ def _people() -> Made:
     for number in range(40):
         geo = _some(dice, 0.8, {"lat": Decimal(dice.choice(["59.9", "60", "-1.5"])), "lon": dice.choice([10, 0, -7])})
         address = {"city": dice.choice(CITIES), **({"geo": geo} if geo is not None or dice.random() < 0.3 else {})}
-        address |= {"zip": dice.choice(["0150", "150", "x"])} if dice.random() < 0.6 else {}
+        address |= {"zip": dice.choice(["0150", "150", "x", 150, Decimal("1.5"), True])} if dice.random() < 0.6 else {}
         lines = [
             {"sku": dice.choice(["tea", "jam", "I#1"]), **({"qty": dice.randint(0, 4)} if dice.random() < 0.8 else {})}
             for _ in range(dice.randint(0, 3))
@@ -70,7 +72,7 @@ def _people() -> Made:
             "boss": f"U#{dice.choice([0, 1, 2, 3, 99])}",
             "team": dice.choice(TEAMS),
             "address": dice.choice([address, address, address, {}]),
-            "tags": dice.choices(["a", "b", "5", ""], k=dice.randint(0, 3)),
+            "tags": dice.choices(["a", "b", "5", 5, "", False], k=dice.randint(0, 3)),
             "scores": [dice.choice([Decimal("1.5"), 2, None]) for _ in range(dice.randint(0, 2))],
             "lines": lines,
         }
@@ -128,6 +130,7 @@ def _orders() -> Made:
             HeldIndex("by_status", (("status", "S"), ("placed", "S"))),
             HeldIndex("by_item", (("item", "S"), ("created", "N")), frozenset({"total"})),
             HeldIndex("by_expires", (("expires", "N"),), frozenset()),
+            HeldIndex("by_id", (("id", "N"),), frozenset({"code"})),
         ],
         kinds={"code": "mixed", "placed": "iso", "created": "millis", "expires": "seconds"},
         paths=["about.who", "about.n"],
@@ -171,6 +174,38 @@ def _parts() -> Made:
     )
 
 
+def _events() -> Made:
+    """Several of each order; keys are numbers and times."""
+    dice = random.Random("events")
+    rows: list[Row] = []
+    for number in range(90):
+        at = datetime(2025, 12, 1, tzinfo=UTC) + timedelta(hours=number * 97)
+        full: dict[str, Any] = {
+            "kind": dice.choice(STATES),
+            "person": f"U#{dice.randint(0, 45)}",
+            "done": dice.random() < 0.5,
+            "weight": Decimal(dice.choice(["0.5", "1", "-2.25"])),
+        }
+        key = {"of": number % 20 - 2, "since": f"{at:%Y-%m-%dT%H:%M:%SZ}", "id": number}
+        rows.append({**key, **_sparsely(dice, full, never_null={"kind", "person"})})
+    return Made(
+        (("of", "N"), ("since", "S")),
+        {
+            **dict.fromkeys(("id", "of"), "BIGINT"),
+            **dict.fromkeys(("since", "kind", "person"), "VARCHAR"),
+            "done": "BOOLEAN",
+            "weight": "DECIMAL(38,2)",
+        },
+        rows,
+        [
+            HeldIndex("by_kind", (("kind", "S"), ("since", "S"))),
+            HeldIndex("by_person", (("person", "S"), ("of", "N")), frozenset({"weight"})),
+        ],
+        kinds={"since": "iso"},
+        refers={"of": ("orders", "id"), "person": ("people", "pk")},
+    )
+
+
 def _some(dice: random.Random, share: float, value: Any) -> Any:
     return value if dice.random() < share else None
 
@@ -186,7 +221,7 @@ def _sparsely(dice: random.Random, full: Row, never_null: set[str]) -> Row:
     return made
 
 
-SHOP: Mapping[str, Made] = {"people": _people(), "orders": _orders(), "parts": _parts()}
+SHOP: Mapping[str, Made] = {"people": _people(), "orders": _orders(), "parts": _parts(), "events": _events()}
 
 
 def item(row: Row) -> dict[str, Any]:
@@ -201,7 +236,7 @@ def _attribute(value: Any) -> dict[str, Any]:
         case bool():
             return {"BOOL": value}
         case int() | Decimal():
-            return {"N": _text(value)}
+            return {"N": format(value, "f") if isinstance(value, Decimal) else str(value)}
         case date():
             return {"S": value.isoformat()}
         case dict():
@@ -235,11 +270,19 @@ def judge() -> duckdb.DuckDBPyConnection:
 
 
 def _typed(value: Any, type_: str) -> Any:
-    """A value as the column has it: of a mixed one, its text."""
+    """A value as the column has it: of a text, also within maps and lists, numbers and truth values as their texts."""
+    match value:
+        case dict():
+            return {name: _text(part) if name in TEXTS else _typed(part, "") for name, part in value.items()}
+        case list():
+            return [_typed(member, type_.removesuffix("[]")) for member in value]
     return _text(value) if type_ == "VARCHAR" and value is not None else value
 
 
 def _text(value: Any) -> str:
+    """What a text column has for a value: numbers as DynamoDB writes them, truth values in small letters."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 

@@ -79,7 +79,31 @@ class Sources(Conditions):
         return text, columns
 
     def _projections(self, columns: Mapping[str, Column]) -> str:
-        return ", ".join(self.dice.sample(list(columns), min(3, len(columns))))
+        names = self.dice.sample(list(columns), min(3, len(columns)))
+        return ", ".join(self._projection(name, columns[name]) for name in names)
+
+    def _projection(self, name: str, column: Column) -> str:
+        """A column, or now and then something that is made of it."""
+        if self.dice.random() < 0.7:
+            return name
+        literal = self._literal(column)
+        forms = [f"{name} is null", f"coalesce({name}, {literal})", f"({self._condition({name: column}, 1)})"]
+        forms.append(f"case when {self._condition({name: column}, 0)} then {name} else {literal} end")
+        match column.kind:
+            case "number":
+                forms += [f"{name} - 1", f"-{name}", f"cast({name} as double)", f"abs({name})"]
+            case "text" | "mixed" | "iso":
+                forms += [f"upper({name})", f"length({name})", f"{name} || '-'", f"left({name}, 2)"]
+                forms += [f"substring({name}, 1, 2)", f"nullif({name}, {literal})"]
+            case "date":
+                forms += [f"year({name})", f"{name} + interval 1 day", f"date_trunc('month', {name})"]
+            case "millis":
+                forms += [f"epoch_ms({name})", f"date_trunc('day', epoch_ms({name}))"]
+            case "seconds":
+                forms += [f"cast(to_timestamp({name}) as date)", f"year(to_timestamp({name}))"]
+            case _:
+                pass
+        return self.dice.choice(forms)
 
     def _where(self, columns: Mapping[str, Column]) -> str:
         parts = [self._condition(columns, 1) for _ in range(self.dice.choice([0, 0, 1, 2]))]

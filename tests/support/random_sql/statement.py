@@ -11,9 +11,13 @@ from dataclasses import dataclass
 
 _AS_NUMBERS = re.compile(r"(?:exact_number|number_by_order)\(([^()]*)\)")
 _LITERAL = re.compile(
-    r"(?<=[=<>] )(?P<number>-?\d+)(?= |\)|$)|(?<=[=<>(,] )(?P<text>'(?:[^']|'')*')(?![':])|\((?P<first>'[^']*')(?=[,)])"
+    r"(?<=[=<>] )(?P<number>-?\d+)(?= |\)|$)|"
+    r"(?<=[=<>] )(?P<word>true|false)\b|"
+    r"(?<=distinct from )(?P<null>null)|"
+    r"(?<=[=<>(,] )(?P<text>'(?:[^']|'')*')(?![':])|"
+    r"\((?P<first>'[^']*')(?=[,)])"
 )
-"""Numbers that are compared with something, and texts that are a side of a comparison or a member of a list."""
+"""Constants that are a side of a comparison or a member of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +48,31 @@ class Statement:
         return min(limit, max(0, found - offset))
 
 
-Values = Sequence[str | int] | Mapping[str, str | int]
+Value = str | int | None
+Values = Sequence[Value] | Mapping[str, Value]
 
 
 def parameterised(sql: str, dice: random.Random) -> tuple[str, Values]:
     """The statement with parameters in the place of some constants: `?`, `?1` or `:name`, and their values."""
     style = dice.choice(["?", "?1", ":name"])
-    values: list[str | int] = []
+    values: list[Value] = []
 
     def put(found: re.Match[str]) -> str:
         if dice.random() < 0.3:
             return found[0]
-        text = found["text"] or found["first"]
-        values.append(int(found["number"]) if text is None else text[1:-1].replace("''", "'"))
+        values.append(_value(found))
         marker = {"?": "?", "?1": f"?{len(values)}", ":name": f":p{len(values)}"}[style]
         return f"({marker}" if found["first"] else marker
 
     text = _LITERAL.sub(put, sql)
     return text, {f"p{place}": value for place, value in enumerate(values, 1)} if style == ":name" else values
+
+
+def _value(found: re.Match[str]) -> Value:
+    if found["null"]:
+        return None
+    if found["word"]:
+        return found["word"] == "true"
+    if found["number"]:
+        return int(found["number"])
+    return (found["text"] or found["first"])[1:-1].replace("''", "'")
