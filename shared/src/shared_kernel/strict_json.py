@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NoReturn
 
+import msgspec
+
 
 class Defect(StrEnum):
     """Why a document is refused."""
@@ -29,6 +31,14 @@ class Unreadable(ValueError):
 
 def parse(document: bytes) -> Any:
     """The value of a document. Raises Unreadable."""
+    try:
+        value = _read(document)
+        # Programs write compactly, and so does msgspec: what it would write just so repeats no name and holds nothing
+        # else that is refused. Both ways take a tenth of the time that a look at each name takes.
+        if _write(value) == document:
+            return value
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass  # the reading below says why
     try:
         value = _decode(document.decode("utf-8"))
         if b"\\u" in document:  # only an escape can smuggle in half a surrogate pair, which no UTF-8 answer can repeat
@@ -66,4 +76,5 @@ def _refuse(_constant: str) -> NoReturn:
     raise Unreadable(Defect.NOT_JSON)
 
 
+_read, _write = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
 _decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite).decode
