@@ -69,7 +69,7 @@ class Calls:
                 _log.exception("tool_crashed", tool=params.name)
                 return reply.failure(_internal_error(), call.request_id)
             line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
-            return result if isinstance(result, BaseModel) else reply.success(result)
+            return result if isinstance(result, BaseModel) else reply.Written(result)
 
     async def resource(
         self, context: ServerRequestContext[Any], params: ReadResourceRequestParams

@@ -13,7 +13,7 @@ from typing import Any
 
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
-from mcp.server.runner import ServerRunner, modern_error_data
+from mcp.server.runner import modern_error_data
 from mcp.server.streamable_http import check_accept_headers
 from mcp.shared.inbound import (
     ERROR_CODE_HTTP_STATUS,
@@ -33,6 +33,7 @@ from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.surface.back_channel import BackChannel
 from mcp_server.surface.dispatch import Dispatch
 from mcp_server.surface.response import Response
+from mcp_server.surface.runner import Runner, connection
 from shared_kernel.asgi import Receive, Scope, Send
 from shared_kernel.entropy import Entropy
 
@@ -41,7 +42,6 @@ SILENCE_SECONDS = 15.0
 REQUEST_CANCELLED = -32800
 """JSON-RPC has no code for it, MCP neither; this is the Language Server Protocol's."""
 
-_NO_LIFESPAN: dict[str, Any] = {}
 _Reply = tuple[int, dict[str, Any]]
 
 
@@ -119,9 +119,9 @@ class Exchange:
         )
         if _is_handshake(version):
             dispatch.back_channel = self._back_channel
-            connection = Connection.from_envelope(version or DEFAULT_NEGOTIATED_VERSION, None, None)
+            alone = connection(version or DEFAULT_NEGOTIATED_VERSION)
             with self._back_channel.under_way(dispatch.principal, dispatch.request_id, ending.cancel):
-                return await self._serve(message, dispatch, connection, {})
+                return await self._serve(message, dispatch, alone, {})
         duplicated = find_duplicated_routing_header(request.headers.items())
         if duplicated is not None:
             return _error(message, 400, HEADER_MISMATCH, f"{duplicated} header appears more than once")
@@ -131,8 +131,8 @@ class Exchange:
         mismatch = self._mirrored_arguments(message, request)
         if mismatch is not None:
             return _rejected(message, mismatch)
-        connection = Connection.from_envelope(route.protocol_version, route.client_info, route.client_capabilities)
-        return await self._serve(message, dispatch, connection, ERROR_CODE_HTTP_STATUS)
+        alone = connection(route.protocol_version, route.client_info, route.client_capabilities)
+        return await self._serve(message, dispatch, alone, ERROR_CODE_HTTP_STATUS)
 
     def _mirrored_arguments(self, message: dict[str, Any], request: Request) -> InboundLadderRejection | None:
         """What is wrong with the `Mcp-Param-*` headers of a call of a tool that declares any."""
@@ -144,13 +144,11 @@ class Exchange:
             return None
         return validate_mcp_param_headers(schema, arguments, request.headers)
 
-    async def _serve(
-        self, message: dict[str, Any], dispatch: Dispatch, connection: Connection, statuses: Any
-    ) -> _Reply:
+    async def _serve(self, message: dict[str, Any], dispatch: Dispatch, alone: Connection, statuses: Any) -> _Reply:
         """The server's reply; `statuses` maps JSON-RPC error codes to HTTP's, where the revision does."""
         try:
             # Not the SDK's `serve_one`: it would also tear down what a connection holds, and ours hold nothing.
-            runner = ServerRunner(self._server, connection, _NO_LIFESPAN)
+            runner = Runner(self._server, alone)
             result = await runner.on_request(dispatch, message["method"], message.get("params"))
         except Exception as error:  # becomes the error that the protocol has for it; the SDK logs what nobody foresaw
             data = modern_error_data(error)

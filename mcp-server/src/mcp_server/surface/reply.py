@@ -8,18 +8,21 @@ import msgspec
 
 from mcp_server.domain.failures import Failure, NextCall
 
-_COMPLETE = {"resultType": "complete"}  # required since 2026-07-28; the SDK leaves it out for revisions before
 
+class Written(dict[str, Any]):
+    """The CallToolResult of a document, as every revision has it; msgspec can encode it.
 
-def success(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The CallToolResult of a result; the text block says the same in compact JSON, for clients that read only text.
-
-    It is a plain dict, since the SDK would walk a model's rows once more than those.
+    The document is written as JSON once, for the structured content and for the text block that says the same to
+    clients which read only text. The SDK would check, copy and dump it value by value, to the same end.
     """
-    return {**_COMPLETE, "content": [_text(document)], "structuredContent": document}
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        written = msgspec.json.encode(document)
+        text = {"type": "text", "text": written.decode()}
+        super().__init__(content=[text], structuredContent=msgspec.Raw(written))
 
 
-def failure(failed: Failure, request_id: str, following: NextCall | None = None) -> dict[str, Any]:
+def failure(failed: Failure, request_id: str, following: NextCall | None = None) -> Written:
     """The CallToolResult of a failed call, in words that a model can act on; `following` is the call that helps."""
     document: dict[str, Any] = {
         "code": failed.code.value,
@@ -33,13 +36,11 @@ def failure(failed: Failure, request_id: str, following: NextCall | None = None)
         document["position"] = {"line": failed.position.line, "column": failed.position.column}
     if failed.retry_after_seconds is not None:
         document["retry_after_seconds"] = failed.retry_after_seconds
-    return {**_COMPLETE, "content": [_text(document)], "structuredContent": document, "isError": True}
+    result = Written(document)
+    result["isError"] = True
+    return result
 
 
 def timestamp(seconds: float) -> str:
     """A time in seconds since the epoch as ISO 8601 in UTC, to the second."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _text(document: Mapping[str, Any]) -> dict[str, str]:
-    return {"type": "text", "text": msgspec.json.encode(document).decode()}
