@@ -20,6 +20,11 @@ START: ContextVar[Start | None] = ContextVar("start_span", default=None)
 _NO_CALLER: Mapping[str, str] = {}
 
 
+def traced() -> bool:
+    """Whether anybody is told of a span that begins now; whoever has to work out its attributes may ask."""
+    return START.get() is not None
+
+
 def span(
     name: str, attributes: Attributes, caller: Mapping[str, str] = _NO_CALLER
 ) -> AbstractContextManager[SetAttributes]:

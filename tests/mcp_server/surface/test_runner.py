@@ -25,7 +25,7 @@ def test_a_written_result_is_what_the_sdk_makes_of_the_same_document(version: st
     failure = Failure(FailureCode.INTERNAL_ERROR, "Text.", "Next.")
     written = reply.failure(failure, "id") if fails else reply.Written(DOCUMENT)
     server: Server[Any] = Server("name", version="1")
-    ours = Runner(server, connection(version))._serialize("tools/call", version, written)
+    ours = Runner(server, connection(version), {})._serialize("tools/call", version, written)
     plain = {"resultType": "complete", **json.loads(msgspec.json.encode(written))}
     theirs = ServerRunner(server, connection(version), {})._serialize("tools/call", version, plain)
     assert json.loads(msgspec.json.encode(ours)) == theirs

@@ -1,7 +1,7 @@
 """The service over HTTP, on one page."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from joserfc.jwk import ECKey
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
-from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import Route
 
 from mcp_server.domain.principal import Principal
@@ -21,11 +21,12 @@ from mcp_server.settings import Settings
 from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.server import Surface
 from mcp_server.web import guard, health, metadata
+from mcp_server.web.cross_origin import CrossOrigin
 from mcp_server.web.other_issuers import OtherIssuersTokens
 from mcp_server.web.possession import ProofVerifier
 from mcp_server.web.verification import TokenVerifier
 from shared_kernel import resource, scope
-from shared_kernel.asgi import App
+from shared_kernel.asgi import App, Receive, Scope, Send
 from shared_kernel.client_address import behind_proxies
 from shared_kernel.clock import Clock
 from shared_kernel.dpop_nonce import Nonces
@@ -93,7 +94,7 @@ def http_app(
         floods=floods,
     )
     # For exactly the origins that the guard admits: a page of any other is told nothing.
-    endpoint = CORSMiddleware(
+    endpoint = CrossOrigin(
         endpoint,
         allow_origins=[origin for origin in transport.allowed_origins if not origin.endswith(":*")],
         allow_origin_regex=_any_port(transport.allowed_origins),
@@ -107,8 +108,9 @@ def http_app(
         async with running():
             yield {ON_STOPPING: surface.subscriptions.close}
 
+    path = urlsplit(settings.resource).path or "/"
     routes = [
-        Route(urlsplit(settings.resource).path or "/", endpoint),
+        Route(path, endpoint),
         *metadata.routes(
             resource=settings.resource,
             issuer=settings.issuer,
@@ -120,7 +122,7 @@ def http_app(
     application = Starlette(routes=routes, lifespan=lifespan)
     application.router.redirect_slashes = False  # a redirect would carry the request's Host
     hosts = host_names([settings.resource]) | {*settings.allowed_hosts}
-    door = FrontDoor(application, hosts=hosts, limit=settings.max_concurrent_requests)
+    door = FrontDoor(_ShortWay(path, endpoint, application), hosts=hosts, limit=settings.max_concurrent_requests)
     app: App = RequestLog(door, clock=clock, entropy=entropy)
     if tracing is not None:
         app = tracing.of(app, [route.path for route in routes])
@@ -128,6 +130,19 @@ def http_app(
         metering.paths.learn(route.path for route in routes)
         app = MetricsPage(app, metering)
     return behind_proxies(app, settings.trusted_proxies)
+
+
+class _ShortWay:
+    """Finds the endpoint by its path, without a walk through the routes; for all else it is the application."""
+
+    def __init__(self, path: str, endpoint: App, application: App) -> None:
+        self._path, self._application = path, application
+        self._endpoint = ServerErrorMiddleware(endpoint)  # as the application has it around its routes
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serves one connection scope."""
+        found = scope["type"] == "http" and scope["path"] == self._path
+        return (self._endpoint if found else self._application)(scope, receive, send)
 
 
 def _transport_security(settings: Settings) -> TransportSecuritySettings:

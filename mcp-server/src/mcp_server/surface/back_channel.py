@@ -7,7 +7,7 @@ sign-in. Both reach only the process that serves the call.
 
 import asyncio
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from mcp_server.domain.principal import Principal
 from shared_kernel.entropy import Entropy
 
 _Owner = tuple[str, str, str, str]
+_Key = tuple[_Owner, str | int]
+_Calls = dict[_Key, list[Callable[[], None]]]
 
 
 @dataclass(slots=True)
@@ -25,13 +27,31 @@ class _Question:
     answer: "asyncio.Future[dict[str, Any]]"
 
 
+class _UnderWay(AbstractContextManager[None]):
+    """Keeps what cancels a call while the block runs."""
+
+    __slots__ = ("_calls", "_cancel", "_key")
+
+    def __init__(self, calls: _Calls, key: _Key, cancel: Callable[[], None]) -> None:
+        self._calls, self._key, self._cancel = calls, key, cancel
+
+    def __enter__(self) -> None:
+        self._calls.setdefault(self._key, []).append(self._cancel)
+
+    def __exit__(self, *_: object) -> None:
+        calls = self._calls[self._key]
+        calls.remove(self._cancel)
+        if not calls:
+            del self._calls[self._key]
+
+
 @dataclass(slots=True)
 class BackChannel:
     """The questions and calls of one process that are under way."""
 
     entropy: Entropy
     _questions: dict[str, _Question] = field(default_factory=dict, init=False)
-    _calls: dict[tuple[_Owner, str | int], list[Callable[[], None]]] = field(default_factory=dict, init=False)
+    _calls: _Calls = field(default_factory=dict, init=False)
 
     @contextmanager
     def question(self, principal: Principal) -> Generator[tuple[str, "asyncio.Future[dict[str, Any]]"]]:
@@ -52,18 +72,11 @@ class BackChannel:
         asked.answer.set_result(message)
         return True
 
-    @contextmanager
-    def under_way(self, principal: Principal, request_id: str | int, cancel: Callable[[], None]) -> Generator[None]:
+    def under_way(
+        self, principal: Principal, request_id: str | int, cancel: Callable[[], None]
+    ) -> AbstractContextManager[None]:
         """Makes a call one that its client can cancel."""
-        key = (_owner(principal), request_id)
-        calls = self._calls.setdefault(key, [])
-        calls.append(cancel)
-        try:
-            yield
-        finally:
-            calls.remove(cancel)
-            if not calls:
-                self._calls.pop(key, None)
+        return _UnderWay(self._calls, (_owner(principal), request_id), cancel)
 
     def cancel(self, principal: Principal, request_id: object) -> None:
         """Cancels the call of that id, unless it is unknown, or several of the same sign-in have it."""

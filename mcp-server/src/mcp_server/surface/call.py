@@ -32,14 +32,10 @@ class Call:
     """
 
     context: ServerRequestContext[Any]
+    principal: Principal
     log_levels: LogLevels
     answers: Mapping[str, Any] | None = None
     state: str | None = None
-
-    @property
-    def principal(self) -> Principal:
-        """Who calls."""
-        return principal_of(self.context)
 
     @property
     def request_id(self) -> str:
@@ -49,8 +45,8 @@ class Call:
     @property
     def address(self) -> str | None:
         """Where the request came from, as far as proxies are believed."""
-        client = self.context.request.client if self.context.request is not None else None
-        return client.host if client is not None else None
+        client = self.context.request.scope.get("client") if self.context.request is not None else None
+        return client[0] if client else None
 
     @property
     def capabilities(self) -> ClientCapabilities | None:

@@ -1,9 +1,7 @@
 """What happens when a tool is called, a resource read, a prompt got. Each leaves one line in the log."""
 
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Self
 
 import structlog
 from mcp import MCPError
@@ -35,11 +33,32 @@ _NOT_FOUND_BEFORE_2026 = -32002
 _log = structlog.get_logger("tools")
 
 
-@dataclass(slots=True)
 class _Line:
-    """What the log line of a call will say."""
+    """The log line of a call, written when the block that makes the call ends."""
 
-    outcome: str = "cancelled"
+    __slots__ = ("_call", "_clock", "_event", "_named", "_started", "outcome")
+
+    def __init__(self, clock: Clock, call: Call, event: str, named: dict[str, str]) -> None:
+        self._clock, self._call, self._event, self._named = clock, call, event, named
+        self.outcome = "cancelled"
+
+    def __enter__(self) -> Self:
+        self._started = self._clock.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        principal = self._call.principal
+        _log.info(
+            self._event,
+            **self._named,
+            outcome=self.outcome,
+            ms=round((self._clock.monotonic() - self._started) * 1000, 1),
+            tenant=principal.tenant,
+            user_id=principal.subject,
+            client_id=principal.client_id,
+            grant=principal.grant,
+            address=self._call.address,
+        )
 
 
 class Calls:
@@ -55,7 +74,7 @@ class Calls:
         if tool is None:
             raise MCPError(code=INVALID_PARAMS, message="Unknown tool")
         call = await self._begin(context, answers=params.input_responses, state=params.request_state)
-        with self._logged(call, lambda **more: _log.info("tool_call", tool=params.name, **more)) as line:
+        with _Line(self._clock, call, "tool_call", {"tool": params.name}) as line:
             try:
                 result = await _called(tool, call, params.arguments or {})
             except Failure as failure:
@@ -79,7 +98,7 @@ class Calls:
         read = self._reading(uri, call)
         if read is None:
             raise _not_found(call, uri)
-        with self._logged(call, lambda **more: _log.info("resource_read", uri=uri, **more)) as line:
+        with _Line(self._clock, call, "resource_read", {"uri": uri}) as line:
             try:
                 found = await read()
             except Failure as failure:
@@ -101,7 +120,7 @@ class Calls:
         for argument in prompt.definition.arguments or ():
             if argument.required and not given.get(argument.name):
                 raise MCPError(code=INVALID_PARAMS, message=f"The argument {argument.name} is required")
-        with self._logged(call, lambda **more: _log.info("prompt_got", prompt=params.name, **more)) as line:
+        with _Line(self._clock, call, "prompt_got", {"prompt": params.name}) as line:
             try:
                 result = await prompt.get(call, given)
             except Failure as failure:
@@ -127,23 +146,6 @@ class Calls:
         template, variables = of_family
         _check_scopes(template.scopes, call)
         return lambda: template.read(call, variables)
-
-    @contextmanager
-    def _logged(self, call: Call, write: Callable[..., object]) -> Generator[_Line]:
-        line, started = _Line(), self._clock.monotonic()
-        try:
-            yield line
-        finally:
-            principal = call.principal
-            write(
-                outcome=line.outcome,
-                ms=round((self._clock.monotonic() - started) * 1000, 1),
-                tenant=principal.tenant,
-                user_id=principal.subject,
-                client_id=principal.client_id,
-                grant=principal.grant,
-                address=call.address,
-            )
 
 
 async def _called(tool: ServedTool, call: Call, arguments: dict[str, Any]) -> Any:

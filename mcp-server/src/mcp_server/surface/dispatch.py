@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -32,7 +32,13 @@ class Dispatch:
     response: Response
     progress_token: str | int | None = None
     back_channel: BackChannel | None = None
-    cancel_requested: anyio.Event = field(default_factory=anyio.Event)
+    _cancel_requested: anyio.Event | None = None
+
+    @property
+    def cancel_requested(self) -> anyio.Event:
+        """Never set: whoever cancels a call here cancels its task."""
+        self._cancel_requested = self._cancel_requested or anyio.Event()
+        return self._cancel_requested
 
     @property
     def can_send_request(self) -> bool:

@@ -7,9 +7,10 @@ is slow, so that no proxy takes the silence for a dead connection.
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import Server
@@ -17,6 +18,8 @@ from mcp.server.runner import modern_error_data
 from mcp.server.streamable_http import check_accept_headers
 from mcp.shared.inbound import (
     ERROR_CODE_HTTP_STATUS,
+    MCP_METHOD_HEADER,
+    MCP_NAME_HEADER,
     MCP_PROTOCOL_VERSION_HEADER,
     InboundLadderRejection,
     classify_inbound_request,
@@ -42,7 +45,11 @@ SILENCE_SECONDS = 15.0
 REQUEST_CANCELLED = -32800
 """JSON-RPC has no code for it, MCP neither; this is the Language Server Protocol's."""
 
+_NO_LIFESPAN: dict[str, Any] = {}
 _Reply = tuple[int, dict[str, Any]]
+_READ = frozenset(
+    {b"accept", *(name.encode() for name in (MCP_PROTOCOL_VERSION_HEADER, MCP_METHOD_HEADER, MCP_NAME_HEADER))}
+)
 
 
 class Exchange:
@@ -55,33 +62,35 @@ class Exchange:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one POST."""
         message: dict[str, Any] = scope["state"][MESSAGE_KEY]
-        request = Request(scope)
-        reads_json, reads_streams = _accepted(request.headers.get("accept", ""))
-        response = Response(send, streams=reads_streams)
+        request, headers = Request(scope), _Headers.of(scope)
+        reads_json, reads_streams = _accepted(headers.first.get("accept", ""))
+        response = Response(scope, send, streams=reads_streams)
         if not reads_json:
             await response.end(*_error(message, 406, INVALID_REQUEST, "The Accept header must admit application/json"))
         elif "method" not in message:
-            await self._take_answer(message, request, send, response)
+            await self._take_answer(message, request, headers, send, response)
         elif "id" not in message:
-            await self._take_notification(message, request, send, response)
+            await self._take_notification(message, request, headers, send, response)
         else:
-            await self._answer(message, request, receive, response)
+            await self._answer(message, request, headers, receive, response)
 
-    async def _take_answer(self, message: dict[str, Any], request: Request, send: Send, response: Response) -> None:
+    async def _take_answer(
+        self, message: dict[str, Any], request: Request, headers: "_Headers", send: Send, response: Response
+    ) -> None:
         """Takes the answer to a question that a call of a handshake revision has asked."""
-        is_handshake = _is_handshake(request.headers.get(MCP_PROTOCOL_VERSION_HEADER))
-        if is_handshake and self._back_channel.take_answer(request.scope["state"][PRINCIPAL_KEY], message):
+        if _is_handshake(headers.version) and self._back_channel.take_answer(
+            request.scope["state"][PRINCIPAL_KEY], message
+        ):
             await _accept(send)
         else:
             await response.end(*_error(message, 400, INVALID_REQUEST, "Nothing was asked that this would answer"))
 
     async def _take_notification(
-        self, message: dict[str, Any], request: Request, send: Send, response: Response
+        self, message: dict[str, Any], request: Request, headers: "_Headers", send: Send, response: Response
     ) -> None:
         """Acknowledges a notification. Only a cancellation has an effect: each exchange stands alone."""
-        version = request.headers.get(MCP_PROTOCOL_VERSION_HEADER)
-        if not _is_handshake(version):
-            rejection = unsupported_protocol_version_rejection(version or "")
+        if not _is_handshake(headers.version):
+            rejection = unsupported_protocol_version_rejection(headers.version or "")
             if rejection is not None:
                 await response.end(*_rejected({}, rejection))
                 return
@@ -91,12 +100,14 @@ class Exchange:
             self._back_channel.cancel(request.scope["state"][PRINCIPAL_KEY], cancelled)
         await _accept(send)
 
-    async def _answer(self, message: dict[str, Any], request: Request, receive: Receive, response: Response) -> None:
+    async def _answer(
+        self, message: dict[str, Any], request: Request, headers: "_Headers", receive: Receive, response: Response
+    ) -> None:
         """Answers a request, unless its client goes away, which cancels it."""
         ending, reply = _Ending(asyncio.current_task()), None
-        attending = asyncio.create_task(self._attend(receive, response, ending))
+        attending = _Attending(lambda: self._attend(receive, response, ending))
         try:
-            reply = await self._reply(message, request, response, ending)
+            reply = await self._reply(message, request, headers, response, ending)
             await ending.take_late()
         except asyncio.CancelledError:
             if not ending.is_ours():
@@ -109,23 +120,24 @@ class Exchange:
             return
         await response.end(*(reply or _error(message, 200, REQUEST_CANCELLED, "Request cancelled")))
 
-    async def _reply(self, message: dict[str, Any], request: Request, response: Response, ending: "_Ending") -> _Reply:
-        version = request.headers.get(MCP_PROTOCOL_VERSION_HEADER)
+    async def _reply(
+        self, message: dict[str, Any], request: Request, headers: "_Headers", response: Response, ending: "_Ending"
+    ) -> _Reply:
         params = message.get("params")
         if params is not None and not isinstance(params, dict):
             return _error(message, 400, INVALID_REQUEST, "Invalid request: params must be an object")
         dispatch = Dispatch(
             request, message["id"], request.scope["state"][PRINCIPAL_KEY], response, _progress_token(params)
         )
-        if _is_handshake(version):
+        if _is_handshake(headers.version):
             dispatch.back_channel = self._back_channel
-            alone = connection(version or DEFAULT_NEGOTIATED_VERSION)
+            alone = connection(headers.version or DEFAULT_NEGOTIATED_VERSION)
             with self._back_channel.under_way(dispatch.principal, dispatch.request_id, ending.cancel):
                 return await self._serve(message, dispatch, alone, {})
-        duplicated = find_duplicated_routing_header(request.headers.items())
+        duplicated = find_duplicated_routing_header(headers.lines)
         if duplicated is not None:
             return _error(message, 400, HEADER_MISMATCH, f"{duplicated} header appears more than once")
-        route = classify_inbound_request(message, headers=request.headers)
+        route = classify_inbound_request(message, headers=headers.first)
         if isinstance(route, InboundLadderRejection):
             return _rejected(message, route)
         mismatch = self._mirrored_arguments(message, request)
@@ -148,8 +160,8 @@ class Exchange:
         """The server's reply; `statuses` maps JSON-RPC error codes to HTTP's, where the revision does."""
         try:
             # Not the SDK's `serve_one`: it would also tear down what a connection holds, and ours hold nothing.
-            runner = Runner(self._server, alone)
-            result = await runner.on_request(dispatch, message["method"], message.get("params"))
+            runner = Runner(self._server, alone, _NO_LIFESPAN)
+            result = await runner.answer(dispatch, message["method"], message.get("params"))
         except Exception as error:  # becomes the error that the protocol has for it; the SDK logs what nobody foresaw
             data = modern_error_data(error)
             return _error(message, statuses.get(data.code, 200), data.code, data.message, data.data)
@@ -168,6 +180,42 @@ class Exchange:
                 ending.client_gone = True
                 ending.cancel()
                 return
+
+
+class _Headers(NamedTuple):
+    """The headers that decide how a message is taken: every line of them, and the first of each name."""
+
+    lines: list[tuple[str, str]]
+    first: dict[str, str]
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        """Those of a request; ASGI has their names in lower case."""
+        lines = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"] if name in _READ]
+        return cls(lines, dict(reversed(lines)))
+
+    @property
+    def version(self) -> str | None:
+        """The revision that the client names."""
+        return self.first.get(MCP_PROTOCOL_VERSION_HEADER)
+
+
+class _Attending:
+    """Work beside a call: a task, but only from when the call waits for anything, as most that are quick never do."""
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._work = work
+        self._task: asyncio.Task[None] | None = None
+        self._beginning = asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._work())
+
+    def cancel(self) -> None:
+        """The call is over."""
+        self._beginning.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
 
 @dataclass(slots=True)

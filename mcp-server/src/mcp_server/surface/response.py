@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from shared_kernel.asgi import Send
+from shared_kernel.asgi import Scope, Send, send_answer
 
 _JSON = [(b"content-type", b"application/json")]
 _EVENT_STREAM = [
@@ -19,8 +19,8 @@ _PING = b": ping\r\n\r\n"
 class Response:
     """The response; `streams` says whether its client reads event streams."""
 
-    def __init__(self, send: Send, *, streams: bool) -> None:
-        self._send, self.streams, self._begun = send, streams, False
+    def __init__(self, scope: Scope, send: Send, *, streams: bool) -> None:
+        self._scope, self._send, self.streams, self._begun = scope, send, streams, False
         self._turn = asyncio.Lock()
 
     async def ping(self) -> None:
@@ -37,12 +37,11 @@ class Response:
         """Sends the reply."""
         async with self._turn:
             if self._begun:
-                body = _event(document)
+                await self._send({"type": "http.response.body", "body": _event(document)})
             else:
                 body = msgspec.json.encode(document)
-                headers = [*_JSON, (b"content-length", str(len(body)).encode())]
-                await self._send({"type": "http.response.start", "status": status, "headers": headers})
-            await self._send({"type": "http.response.body", "body": body})
+                headers = [*_JSON, (b"content-length", b"%d" % len(body))]
+                await send_answer(self._scope, self._send, status, headers, body)
 
     async def _stream(self, body: bytes) -> None:
         async with self._turn:

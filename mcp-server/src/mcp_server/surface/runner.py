@@ -1,18 +1,20 @@
 """The SDK's kernel for one message, without what it does again for every call of a tool."""
 
+from collections.abc import Awaitable, Mapping
+from contextlib import AsyncExitStack
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 from mcp.server.connection import Connection
 from mcp.server.context import HandlerResult
-from mcp.server.lowlevel import Server
 from mcp.server.runner import ServerRunner
+from mcp.shared.dispatcher import DispatchContext
+from mcp.shared.transport_context import TransportContext
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_server.surface.reply import Written
 
-_NO_LIFESPAN: dict[str, Any] = {}
 _CLIENT_LENGTH = 4096
 """Longest description of a client that is remembered, in bytes of JSON."""
 
@@ -20,8 +22,11 @@ _CLIENT_LENGTH = 4096
 class Runner(ServerRunner[Any]):
     """Takes a written result as it is; the SDK checks, copies and completes every other."""
 
-    def __init__(self, server: Server[Any], connection: Connection) -> None:
-        super().__init__(server, connection, _NO_LIFESPAN)
+    def answer(
+        self, dispatch: DispatchContext[TransportContext], method: str, params: Mapping[str, Any] | None
+    ) -> Awaitable[dict[str, Any]]:
+        """The result of a request. Raises MCPError, ValidationError, and what a handler raises."""
+        return self._on_request(dispatch, method, params)  # `on_request` is the same, kept for a second request
 
     def _serialize(self, method: str, version: str, result: HandlerResult) -> dict[str, Any]:
         if not isinstance(result, Written):
@@ -40,9 +45,9 @@ def connection(version: str, client: Any = None, capabilities: Any = None) -> Co
         return Connection.from_envelope(version, client, capabilities)
     read = _described if len(described) <= _CLIENT_LENGTH else _described.__wrapped__
     known = read(version, described)
-    fresh = Connection(known.outbound, protocol_version=version, client_params=known.client_params)
-    fresh.client_capabilities = known.client_capabilities
-    fresh.initialized.set()
+    fresh = Connection.__new__(Connection)
+    vars(fresh).update(vars(known))
+    fresh.state, fresh.exit_stack = {}, AsyncExitStack()  # all of it that can change
     return fresh
 
 

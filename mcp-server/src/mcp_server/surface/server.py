@@ -90,8 +90,9 @@ class Surface:
 
     async def begin(self, context: ServerRequestContext[Any], *, answers: Any = None, state: str | None = None) -> Call:
         """The call that a request makes."""
-        await self.subscriptions.notice(principal_of(context))
-        return Call(context, self._log_levels, answers, state)
+        principal = principal_of(context)
+        await self.subscriptions.notice(principal)
+        return Call(context, principal, self._log_levels, answers, state)
 
     async def _set_log_level(self, context: ServerRequestContext[Any], params: SetLevelRequestParams) -> EmptyResult:
         self._log_levels.remember(principal_of(context), params.level)

@@ -6,7 +6,7 @@ from typing import Any
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.types import CallToolResult
 
-from shared_kernel.spans import Value, span
+from shared_kernel.spans import Value, span, traced
 
 _CALLERS = ("traceparent", "tracestate")
 
@@ -22,6 +22,8 @@ class Spans(ServerMiddleware[Any]):
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """See ServerMiddleware."""
+        if not traced():
+            return await call_next(ctx)
         # A client may invent any method and tool, and put a secret there.
         method = ctx.method if self._is_served(ctx.method) else "other"
         attributes: dict[str, Value] = {"mcp.method.name": method, "mcp.protocol.version": ctx.protocol_version}

@@ -47,6 +47,8 @@ def missing_scopes(tools: Sequence[ServedTool], principal: Principal) -> list[Mi
     """Per scope that a principal lacks, the tools that need it."""
     found: dict[str, list[str]] = {}
     for tool in tools:
+        if tool.scopes <= principal.scopes:
+            continue
         for missing in sorted(tool.scopes - principal.scopes):
             found.setdefault(missing, []).append(tool.definition.name)
     return [{"scope": name, "tools": names} for name, names in found.items()]
