@@ -1,15 +1,14 @@
 """A client that goes away, or cancels, stops the reads and the computation it caused, in both protocol eras."""
 
-import json
 import socket
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
 from tests.support.counting_proxy import CountingProxy, counting
 from tests.support.demo_data import DemoTables
+from tests.support.held_calls import ENDLESS, send_call
 from tests.support.mcp_wire import ERAS, Era, Wire, message
 from tests.support.processes import wait_for
 from tests.support.services import Addresses, AuthServer, McpServer, mcp_serving
@@ -19,11 +18,6 @@ pytestmark = pytest.mark.slow
 # Every attribute of every item, so that no page can be large in items: about 16 pages of a megabyte.
 LONG = "select l_shipmode, sum(length(l_comment)) from lineitem group by l_shipmode"
 QUIET_SECONDS = 4.0
-# It reads a little, and computes for hours.
-ENDLESS = (
-    "select count(*) from nation a, nation b, nation c, nation d, nation e, nation f, nation g "
-    "where a.n_name || b.n_name || c.n_name || d.n_name || e.n_name || f.n_name < g.n_name"
-)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +50,7 @@ def test_a_disconnected_client_stops_the_reads(
     assert whole >= 10, "too few reads to tell whether they stop"
 
     before = proxy.requests
-    connection = send_call(mcp, token, era)
+    connection = send_call(mcp.resource, token, LONG, era)
     assert proxy.wait_for_request(before + 1, 60), "the query never began to read"
     connection.close()
     wait_for(lambda: '"cancelled"' in last_tool_call(mcp), 60, "the call's end")
@@ -75,7 +69,7 @@ def test_a_call_that_is_cancelled_frees_the_process_that_computed_it(
     wire = Wire(mcp.resource, token, era)
     wire.call("describe_table", table_name="nation")
     before = proxy.requests
-    connection = send_call(mcp, token, era, ENDLESS)
+    connection = send_call(mcp.resource, token, ENDLESS, era)
     assert proxy.wait_for_request(before, 30), "the query never began to read"
     if leaves:
         connection.close()
@@ -99,18 +93,6 @@ def received(connection: socket.socket) -> bytes:
         assert piece, "the connection ended before the reply did"
         content += piece
     return content
-
-
-def send_call(mcp: McpServer, token: str, era: Era, sql: str = LONG) -> socket.socket:
-    """A connection on which a query has been sent."""
-    body, headers = message(era, 1, "tools/call", {"name": "run_sql", "arguments": {"sql": sql}})
-    content = json.dumps(body).encode()
-    host = urlsplit(mcp.resource).netloc
-    headers |= {"Host": host, "Authorization": f"Bearer {token}", "Content-Length": str(len(content))}
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    connection = socket.create_connection(("127.0.0.1", int(host.rsplit(":", 1)[1])))
-    connection.sendall(f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + content)
-    return connection
 
 
 def last_tool_call(mcp: McpServer) -> str:

@@ -82,9 +82,9 @@ class Settings(ServiceSettings):
     )
     store_url: str = Field(
         default="memory:",
-        description="Where results wait for their next page, and what may be used once and what was read is noted: "
-        "`memory:`, or `redis://host:port/database`, `rediss://` for TLS, so that every replica has every page and "
-        "knows every use.",
+        description="Where results wait for their next page, and what may be used once, what was read and how many "
+        "queries run is noted: `memory:`, or `redis://host:port/database`, `rediss://` for TLS, so that every replica "
+        "has every page and knows every use.",
         examples=["redis://redis:6379/1"],
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
@@ -134,6 +134,16 @@ class Settings(ServiceSettings):
         ge=1,
         le=64,
         description="DuckDB processes, each of which runs one query at a time and may take 2 GiB of address space.",
+    )
+    queries_per_tenant: int = Field(
+        default=4,
+        ge=1,
+        le=10_000,
+        description="Most queries of one tenant that run at a time, on all replicas that share a Redis "
+        "(`MCP_STORE_URL`), otherwise on each process.",
+    )
+    queries_per_principal: int = Field(
+        default=2, ge=1, le=10_000, description="The same for one principal of a tenant."
     )
     shutdown_seconds: int = Field(
         default=10, ge=1, le=60, description="How long calls that are under way may go on after SIGTERM."

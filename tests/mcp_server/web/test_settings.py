@@ -49,6 +49,8 @@ def test_the_settings_that_narrow_limits_default_to_the_built_in_limits(environm
         "cursor_seconds",
         "read_units",
         "read_units_per_hour",
+        "queries_per_tenant",
+        "queries_per_principal",
     }
     assert narrowed == {name: limits[name] for name in narrowed}
 

@@ -14,6 +14,7 @@ from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.issuers_file import BadIssuersFile
 from mcp_server.adapters.planning.processes import PlanningProcesses
+from mcp_server.adapters.redis_store.board import BoardInRedis
 from mcp_server.adapters.redis_store.connection import SharedRedis
 from mcp_server.adapters.redis_store.ledger import LedgerInRedis
 from mcp_server.adapters.redis_store.spool import RedisSpool
@@ -25,6 +26,7 @@ from mcp_server.adapters.usage_log import LoggedUsage, UsageOnBoth
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.issuer import OtherIssuer
 from mcp_server.domain.prices import Prices
+from mcp_server.engine.beats import Beats
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
@@ -137,6 +139,8 @@ def create_engine(
             if isinstance(records, UsageInRedis):
                 background.start_soon(records.keep_handing_on)
                 background.start_soon(queries.spending.keep_exchanging)
+            if redis is not None:
+                background.start_soon(Beats(queries.admission, BoardInRedis(redis, entropy)).keep_exchanging)
             yield
             background.cancel_scope.cancel()
 
@@ -182,6 +186,8 @@ def _limits(settings: Settings) -> Limits:
         read_units=settings.read_units,
         read_units_per_hour=settings.read_units_per_hour,
         queries=settings.query_processes,
+        queries_per_tenant=settings.queries_per_tenant,
+        queries_per_principal=settings.queries_per_principal,
     )
 
 

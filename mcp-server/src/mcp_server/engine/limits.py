@@ -1,4 +1,4 @@
-"""What one call, and one tenant, may take. MCP_* settings decide the first six; callers can only ask for less."""
+"""What one call, and one tenant, may take. MCP_* settings decide some; callers can only ask for less."""
 
 from dataclasses import dataclass
 
