@@ -1,23 +1,22 @@
 """docs/metrics.md, the alerts and the dashboard name the metrics that there are."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 import promql_parser
 import pytest
-import yaml
 
 from auth_server.adapters import metrics as auth_metrics
+from auth_server.domain.failures import ALARMS
 from mcp_server.adapters import metrics as mcp_metrics
 from mcp_server.app import engine
 from mcp_server.ports.tally import Cache, Share
 from shared_kernel.metrics import Counted, Counter, Definition, Histogram, Instrument, Metrics, PathNames, Timed
 from tests.house.test_docs import section
 from tests.support.processes import REPOSITORY
+from tests.support.promtool import alerts, panels
 
-MONITORING = REPOSITORY / "deploy/monitoring"
 DEFINITIONS = {"auth-server": auth_metrics.definitions, "mcp-server": mcp_metrics.definitions}
 INSTRUMENTS: dict[str, Sequence[Instrument]] = {
     "auth-server": (),
@@ -95,13 +94,10 @@ def labels() -> set[str]:
 
 def expressions() -> Iterator[str]:
     """Every query of the alerts and of the dashboard."""
-    for group in yaml.safe_load((MONITORING / "alerts.yml").read_text("utf-8"))["groups"]:
-        for rule in group["rules"]:
-            yield rule["expr"]
-    dashboard: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text("utf-8"))
-    for panel in dashboard["panels"]:
-        for target in panel["targets"]:
-            yield target["expr"].replace("$__rate_interval", "1m")
+    for rule in alerts():
+        yield rule["expr"]
+    for _, query in panels():
+        yield query
 
 
 @pytest.mark.parametrize("expression", list(expressions()))
@@ -139,7 +135,8 @@ def test_values_of_labels_in_queries_exist() -> None:
 
 
 def test_the_sum_of_nothing_is_exported_too() -> None:
-    """What has no label is there, with 0, before anything has happened: a rate of it can be asked for."""
+    """What has no label, and each alarm, is there with 0 from the start: a rate misses the step from nothing to 1."""
     text = Metrics(defined("auth-server")).exposition().decode()
     assert "\nauth_audit_lost_total 0.0\n" in text
+    assert all(f'\nauth_alarms_total{{reason="{reason}"}} 0.0\n' in text for reason in ALARMS)
     assert "\nauth_store_away 0.0\n" in text

@@ -59,13 +59,17 @@ class _Series(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A counter of events, or of the sum of one of their fields; without `events`, of every event by name and level."""
+    """A counter of events, or of the sum of one of their fields; without `events`, of every event by name and level.
+
+    The series with the labels `from_start` are there with 0 before anything has happened, as is one without labels.
+    """
 
     name: str
     help: str
     events: Sequence[str] = ()
     labels: Mapping[str, Label] = field(default_factory=dict)
     amount: str | None = None
+    from_start: Sequence[Sequence[str]] = ()
 
     def started(self) -> "_Series":
         """See Definition."""
@@ -276,6 +280,8 @@ class _EventCounter:
     def __init__(self, definition: Counted) -> None:
         labels = definition.labels if definition.events else ("level", "event")
         self._counter = Counter(definition.name, definition.help, tuple(labels))
+        for values in definition.from_start:
+            self._counter.add(*values, amount=0)
         self._of_all, self._amount = not definition.events, definition.amount
         self._read = tuple(map(_reader, definition.labels.values()))
 
