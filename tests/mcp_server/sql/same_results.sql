@@ -153,6 +153,15 @@ SELECT id, date_add(placed, 3), placed - date_add(placed, id::INTEGER), date_add
 SELECT id, unnest(tags) AS tag FROM items ORDER BY id, tag;
 SELECT i.id, t.tag FROM items i, unnest(i.tags) AS t(tag) ORDER BY 1, 2;
 SELECT i.id, t.tag FROM items i CROSS JOIN LATERAL unnest(i.tags) AS t(tag) ORDER BY 1, 2;
+SELECT i.id, tag FROM items i CROSS JOIN unnest(i.tags) AS tag ORDER BY 1, 2;
+SELECT id, tag.tag, upper(tag) FROM items, unnest(tags) AS tag WHERE tag <> 'a' ORDER BY 1, 2;
+SELECT id, t.unnest FROM items, unnest(tags) AS t ORDER BY 1, 2;
+SELECT id, t.* FROM items, unnest(tags) AS t ORDER BY 1, 2;
+SELECT id, l.a, l FROM items, unnest([{'a': id}]) AS l ORDER BY 1;
+SELECT id, l.l.a FROM items, unnest([{'a': id}]) AS l ORDER BY 1;
+SELECT r, r + 1 FROM range(2) AS r ORDER BY 1;
+SELECT g FROM generate_series(1, 2) AS g ORDER BY 1;
+SELECT count(*) FROM items, unnest(tags) AS t WHERE EXISTS (SELECT 1 FROM unnest(tags) AS u WHERE u = t);
 SELECT id, tags[1], tags[-1], len(tags), list_contains(tags, 'a'), tags[1:2], array_to_string(tags, '+') FROM items ORDER BY id;
 SELECT id, info->>'color', info->'$.size', json_extract_string(info, '$.color'), json_extract(info, '$.sizes[0]'), (info->>'size')::int FROM items ORDER BY id;
 SELECT info->>'color' AS color, count(*) FROM items GROUP BY color ORDER BY color;

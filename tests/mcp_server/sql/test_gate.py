@@ -78,7 +78,7 @@ def test_every_listed_function_is_one_and_is_let_through() -> None:
     sized = {"repeat", "lpad", "rpad", "printf", "format", "range", "generate_series"}
     for name in PUBLIC_FUNCTIONS - sized:
         outcomes: list[FailureCode | None] = []
-        for arguments in ("", "a", "a, b", "a, b, c"):
+        for arguments in ("", "a", "a, b", "a, b, c", "'day', a, b"):
             try:
                 parse(f"SELECT {name}({arguments}) FROM t", None)
             except Failure as failure:

@@ -1,11 +1,14 @@
 """A statement of another dialect, or with a misspelt word, is refused together with the statement that would do."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import duckdb
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode, NextCall
+from mcp_server.domain.schema import Column, ColumnType, TypeKind
+from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
 
@@ -28,6 +31,17 @@ REWORDED = [
     ("SELECT isnull(status, 'x') FROM orders", "DuckDB", "SELECT COALESCE(status, 'x') FROM orders"),
     ("SELECT add_months(placed, 1) FROM orders", "MySQL", "placed + INTERVAL 1 MONTH"),
     ("SELECT begins_with('a' || 'b', status) FROM orders", "DuckDB", "STARTS_WITH(('a' || 'b'), status)"),
+    ("SELECT date_sub(current_date, INTERVAL 30 DAY)", "MySQL", "SELECT current_date() - INTERVAL '30' DAY"),
+    ("SELECT date_trunc(placed, MONTH) FROM orders", "BigQuery", "SELECT DATE_TRUNC('MONTH', placed) FROM orders"),
+    (
+        "SELECT date_diff(placed, placed, DAY) FROM orders",
+        "MySQL",
+        "SELECT DATE_DIFF('DAY', placed, placed) FROM orders",
+    ),
+    ("SELECT date_add('month', 1, placed) FROM orders", "Trino", "SELECT placed + INTERVAL 1 MONTH FROM orders"),
+    ("SELECT id FROM items WHERE info:color::string = 'red'", "Snowflake", "CAST(info ->> '$.color' AS TEXT) = 'red'"),
+    ("SELECT id FROM items WHERE info:color = 'red'", "Snowflake", "WHERE (info ->> '$.color') = 'red'"),
+    ("SELECT json_agg(status) FROM orders", "DuckDB", "SELECT JSON_GROUP_ARRAY(status) FROM orders"),
     ("SELEC 1", "Did you mean", "SELECT 1"),
     ("SELCT id FORM orders", "Did you mean", "SELECT"),
     ("SELECT id FORM orders", "Did you mean", "SELECT id FROM orders"),
@@ -90,6 +104,11 @@ def test_statements_that_look_things_up_name_the_tool(statement: str, tool: str)
         ("DESCRIBE orders", NextCall("describe_table", {"table_name": "orders"})),
         ('desc table shop."my-orders"', NextCall("describe_table", {"table_name": 'shop."my-orders"'})),
         ("SUMMARIZE shop.orders;", NextCall("describe_table", {"table_name": "shop.orders"})),
+        ("SHOW CREATE TABLE orders", NextCall("describe_table", {"table_name": "orders"})),
+        ("PRAGMA table_info('my-orders')", NextCall("describe_table", {"table_name": '"my-orders"'})),
+        ("PRAGMA table_info", None),
+        ("PIVOT orders ON status USING count(*)", None),
+        ("USE shop", None),
         ("DESCRIBE SELECT 1", None),
         ("DESCRIBE", None),
         ("SHOW COLUMNS", None),
@@ -119,6 +138,7 @@ def test_the_call_of_the_tool_is_told_with_its_arguments(statement: str, call: N
         ),
         ("SELECT id FROM orders o WHERE oo.id = 1", "SELECT id FROM orders o WHERE o.id = 1"),
         ('SELECT id FROM orders WHERE status = "open now"', "SELECT id FROM orders WHERE status = 'open now'"),
+        ("SELECT id FROM orders WHERE status = “open”", "SELECT id FROM orders WHERE status = 'open'"),
         ("SELECT statsu FROM orders ORDER BY statsu", None),
         ("SELECT nothing_like_it FROM orders", None),
     ],
@@ -135,6 +155,58 @@ def test_a_misspelt_name_is_refused_together_with_the_statement_that_is_meant(
         tables.bind(meant)
     if caught.value.code is FailureCode.UNKNOWN_COLUMN:
         assert caught.value.next_call == NextCall("describe_table", {"table_name": "demo.orders"})
+
+
+@pytest.mark.parametrize("written", ["a-b", "[a-b]", "A-B"])
+def test_a_name_with_a_hyphen_is_told_whole(tables: PlainTables, written: str) -> None:
+    """`a-b` is a difference; neither its first half nor another column is meant."""
+    with pytest.raises(Failure) as caught:
+        tables.bind(f'SELECT {written} FROM "odd-table"')
+    assert caught.value.statement == 'SELECT "a-b" FROM "odd-table"'
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("city", "address.city"), ("LAT", "address.geo.lat"), ("sku", None), ("zip", None)],
+)
+def test_the_field_of_a_map_is_told_by_its_name(tables: PlainTables, name: str, meant: str | None) -> None:
+    """Even where a column is called almost like it: `cite`. Elements of lists are told in words."""
+    number, text = ColumnType(TypeKind.DOUBLE), ColumnType(TypeKind.VARCHAR)
+    geo = ColumnType(TypeKind.STRUCT, fields=(("lat", number),))
+    address = ColumnType(TypeKind.STRUCT, fields=(("city", text), ("geo", geo)))
+    lines = ColumnType(TypeKind.LIST, element=ColumnType(TypeKind.STRUCT, fields=(("sku", text),)))
+    columns = (("cite", text), ("address", address), ("lines", lines))
+    table = replace(tables.tables["orders"], columns=tuple(Column(*one, frozenset()) for one in columns))
+    statement = parse(f"SELECT {name} FROM orders", None)
+    with pytest.raises(Failure) as caught:
+        bind(statement, "demo", dict.fromkeys(statement.tables, table))
+    assert caught.value.statement == (f"SELECT {meant} FROM orders" if meant else None)
+    if name == "sku":
+        assert caught.value.next_action == "Did you mean unnest(lines).sku?"
+
+
+@pytest.mark.parametrize("written", ["0x1F", "5kg", "1a"])
+def test_what_is_no_number_is_refused(written: str) -> None:
+    """DuckDB reads a number and an alias. In MySQL it is something else again, which is not proposed."""
+    failure = _refusal(f"SELECT {written}")
+    assert failure.message == f'"{written}" is not a number.'
+    assert failure.statement is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "advice"),
+    [
+        ("SELECT * FROM JSON_TABLE(x, '$[*]' COLUMNS (a VARCHAR PATH '$.a'))", "unnest(list)"),
+        ("SELECT jsonb_array_elements(x)", "unnest(list)"),
+        ("SELECT unix_timestamp()", "epoch(now())"),
+        ("SELECT date(placed, '-30 days') FROM orders", "x - INTERVAL 3 DAY"),
+        ("SELECT INTERVAL 1 FORTNIGHT", "INTERVAL 3 DAY"),
+    ],
+)
+def test_what_is_done_otherwise_here_is_told(statement: str, advice: str) -> None:
+    failure = _refusal(statement)
+    assert advice in failure.next_action
+    assert failure.statement is None
 
 
 def test_where_several_tables_are_read_none_is_told(tables: PlainTables) -> None:

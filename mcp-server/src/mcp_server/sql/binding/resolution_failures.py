@@ -18,6 +18,7 @@ _AMBIGUOUS = re.compile(r"Ambiguous column '([^']*)'")
 _NO_OUTPUT = re.compile(r"Unknown output column: (\d+)")
 _NO_TABLE = re.compile(r"Unknown table: ([^'\n]+)")
 _TABLE = re.compile(r"for table: '([^']*)'")
+_CURLY = "\u201c\u201d\u2018\u2019"
 _ELSEWHERE = {
     "rownum": "Use LIMIT for the first rows, row_number() OVER (ORDER BY …) to number them.",
     "sysdate": "Use now() or current_date.",
@@ -101,6 +102,7 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) 
     written = _written(name, query)
     statement: str | None = None
     names = {column.name for table in tables for column in table.columns}
+    fields = sorted(_fields(written, tables))
     match find_name(written, sorted(names)):
         case Ambiguous(alike):
             return Failure(
@@ -109,6 +111,15 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) 
                 "Spell it exactly as one of them.",
                 position=_place(name, query, text),
             )
+        case NotFound() if longer := _longer(name, names, query, text):
+            advice, statement = f"Did you mean {_quoted([longer[0]])}? Quote it.", longer[1]
+        case NotFound() if fields:
+            advice = f"Did you mean {' or '.join(fields)}?"
+            statement = _respelt(name, fields[0], query, text) if len(fields) == 1 and "(" not in fields[0] else None
+        case NotFound() if written[0] in _CURLY:
+            meant = exp.Literal.string(written.strip(_CURLY)).sql()
+            advice = f"Write a text in straight single quotes: {meant}."
+            statement = _respelt(name, meant, query, text)
         case NotFound(near) if near:
             advice = f"Did you mean {' or '.join(_quoted([one]) for one in near)}?"
             statement = _respelt(name, quoted(near[0]), query, text) if len(near) == 1 else None
@@ -131,6 +142,36 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) 
         statement=statement,
         next_call=_description(tables),
     )
+
+
+def _fields(wanted: str, tables: Iterable[Table]) -> set[str]:
+    """The parts of maps and of lists of maps that have a name: `address.city`, `unnest(lines).sku`."""
+    found = set[str]()
+    pending = [(quoted(column.name), column.type) for table in tables for column in table.columns]
+    while pending:
+        path, type_ = pending.pop()
+        for field, of_field in type_.fields:
+            pending.append((f"{path}.{quoted(field)}", of_field))
+            if fold(field) == fold(wanted):
+                found.add(f"{path}.{quoted(field)}")
+        if type_.element is not None and type_.element.fields and "(" not in path:
+            pending.append((f"unnest({path})", type_.element))
+    return found
+
+
+def _longer(name: str, names: Iterable[str], query: exp.Query, text: str) -> tuple[str, str] | None:
+    """The column of which a name is the beginning, as `gift` of `gift-note`, and the statement with it in quotes."""
+    identifier = _identifier(name, query)
+    start = identifier.meta.get("start") if identifier is not None else None
+    if not isinstance(start, int):
+        return None
+    for one in sorted(names, key=len, reverse=True):
+        end = start + len(one)
+        if len(one) > len(name) and not one.isidentifier() and fold(text[start:end]) == fold(one):
+            bracketed = text[start - 1 : start] == "[" and text[end : end + 1] == "]"
+            before, after = (start - 1, end + 1) if bracketed else (start, end)
+            return one, f"{text[:before]}{quoted(one)}{text[after:]}"
+    return None
 
 
 def _description(tables: Iterable[Table]) -> NextCall | None:

@@ -9,8 +9,9 @@ from sqlglot.errors import ErrorLevel
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allowed_functions import ALLOWED_FUNCTIONS, PUBLIC_FUNCTIONS
-from mcp_server.sql.gate.allowed_nodes import ADVICE, ALLOWED_NODES, TABLE_FUNCTIONS
+from mcp_server.sql.gate.allowed_nodes import ADVICE, ALLOWED_NODES, INSTEAD, TABLE_FUNCTIONS
 from mcp_server.sql.gate.sizes import check_size
+from mcp_server.sql.gate.time_arguments import check_time_arguments
 from mcp_server.sql.positions import position_at, position_of
 
 MAX_DEPTH = 300
@@ -68,6 +69,7 @@ def _check_node(node: exp.Expr, text: str) -> None:
         )
     if isinstance(node, exp.Table | exp.Lateral) and isinstance(node.this, exp.Func):
         _check_function(node.this, text)
+    check_time_arguments(node, text)
     if _has_unknown_form(node):
         raise _not_supported(node, text)
     if type(node) in ALLOWED_NODES:
@@ -125,14 +127,16 @@ def _check_function(node: exp.Func, text: str) -> None:
         return
     name = names[0].lower()
     for candidate in names:
-        called = re.search(rf'\b{re.escape(candidate)}"?\s*\(', text, re.IGNORECASE)
+        # The parser's own name of JSON_TABLE is J_S_O_N_TABLE.
+        spelt = re.escape(candidate).replace("_", "_?")
+        called = re.search(rf'\b({spelt})"?\s*\(', text, re.IGNORECASE)
         if called:
-            name, position = candidate.lower(), position_at(text, called.start())
+            name, position = called[1].lower(), position_at(text, called.start())
             break
     else:
         position = position_of(text, node) or Position(1, 1)
     near = get_close_matches(name, PUBLIC_FUNCTIONS, n=3, cutoff=0.75)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "Use another function."
+    hint = INSTEAD.get(name) or (f"Did you mean {' or '.join(near)}?" if near else "Use another function.")
     raise Failure(
         FailureCode.FUNCTION_NOT_ALLOWED,
         f'There is no function "{name}" here.',

@@ -54,3 +54,26 @@ ADVICE: dict[type[exp.Expr], str] = {
     exp.Version: "Reading a table as of another time is not supported.",
 }
 """What to do instead of the refused syntax that is met most."""
+
+_ROWS_OF_LISTS = "unnest(list) in FROM or in the SELECT list makes a row of each element."
+
+INSTEAD: dict[str, str] = {
+    "explode": _ROWS_OF_LISTS,
+    "flatten": _ROWS_OF_LISTS,
+    "json_array_elements": _ROWS_OF_LISTS,
+    "json_array_elements_text": _ROWS_OF_LISTS,
+    "json_build_object": "Use json_object(key, value, …).",
+    "json_each": _ROWS_OF_LISTS,
+    "json_table": _ROWS_OF_LISTS,
+    "jsonb_array_elements": _ROWS_OF_LISTS,
+    "jsonb_array_elements_text": _ROWS_OF_LISTS,
+    "jsonb_build_object": "Use json_object(key, value, …).",
+    "julianday": "Subtract dates, or use date_diff('day', start, end).",
+    "list_filter": ADVICE[exp.Lambda],
+    "list_transform": ADVICE[exp.Lambda],
+    "openjson": _ROWS_OF_LISTS,
+    "substring_index": "Use split_part(text, separator, number).",
+    "unix_timestamp": "Use epoch(now()).",
+    "width_bucket": "Compute it: floor((x - low) / width) + 1.",
+}
+"""What to use instead of functions of other databases that nothing here is called like."""

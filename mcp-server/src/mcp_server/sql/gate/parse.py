@@ -138,7 +138,9 @@ def _tokens(dialect: Dialect, text: str) -> list[Token]:
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
         tokens.pop()
     depth = 0
-    for token in tokens:
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.token_type is TokenType.NUMBER and following is not None and following.start == token.end + 1:
+            _check_number(token, following, text)
         # The parser answers what it does not know with a catch-all command and logs the text: stop that beforehand.
         if token.token_type is TokenType.SEMICOLON:
             raise not_allowed(position_at(text, token.start))
@@ -150,6 +152,18 @@ def _tokens(dialect: Dialect, text: str) -> list[Token]:
     if tokens[0].token_type not in _FIRST_WORDS:
         raise _no_query(tokens, text)
     return tokens
+
+
+def _check_number(token: Token, following: Token, text: str) -> None:
+    """DuckDB reads `0x1F` as the number 0 with the alias x1F, and `5kg` likewise."""
+    if following.token_type is TokenType.VAR:
+        # Not a syntax error to be translated: in MySQL it is a text of bytes, or a name.
+        raise Failure(
+            FailureCode.EVALUATION_ERROR,
+            f'"{text[token.start : following.end + 1]}" is not a number.',
+            "Write numbers in decimals, and a space before an alias.",
+            position=position_at(text, token.start),
+        )
 
 
 def _no_query(tokens: list[Token], text: str) -> Failure:
@@ -167,14 +181,20 @@ def _no_query(tokens: list[Token], text: str) -> Failure:
     call: NextCall | None = None
     if words[0] == "show" and words[1:2] in (["databases"], ["schemas"]):
         advice, call = "Call the tool list_schemas.", NextCall("list_schemas")
-    elif words[0] == "show" and words[1:2] != ["columns"]:
+    elif words[0] == "show" and words[1:2] not in (["columns"], ["create"]):
         advice, call = "Call the tool list_tables.", NextCall("list_tables")
-    elif words[0] in ("describe", "desc", "show", "summarize"):
+    elif words[0] in ("describe", "desc", "show", "summarize") or words[:2] == ["pragma", "table_info"]:
         advice, named = "Call the tool describe_table.", _named(tokens)
         call = NextCall("describe_table", {"table_name": named}) if named is not None else None
     elif words[0] == "explain":
         advice, query = "Call the tool explain_sql with the query alone.", _EXPLAINED.match(text, tokens[0].start)
         call = NextCall("explain_sql", {"sql": query["query"]}) if query is not None else None
+    elif words[0] in ("pivot", "unpivot"):
+        advice = (
+            f"{words[0].upper()} (…) stands after a table in FROM; a PIVOT lists its values, FOR column IN ('a', 'b')."
+        )
+    elif words[0] == "use":
+        advice = "Name the schema in the argument schema_name, or write schema.table."
     else:
         return not_allowed(position)
     message = f"{words[0].upper()} is not a query."
@@ -183,8 +203,11 @@ def _no_query(tokens: list[Token], text: str) -> Failure:
 
 def _named(tokens: list[Token]) -> str | None:
     """The table that `DESCRIBE t`, `SUMMARIZE s.t` or `SHOW COLUMNS FROM t` names, as describe_table takes it."""
-    if [token.text.lower() for token in tokens[:2]] == ["show", "columns"]:
-        rest = tokens[3:] if len(tokens) > 2 and tokens[2].text.lower() in ("from", "in") else []
+    words = [token.text.lower() for token in tokens[:3]]
+    if words[:2] in (["show", "columns"], ["show", "create"]):
+        rest = tokens[3:] if words[2:] in (["from"], ["in"], ["table"]) else []
+    elif words[0] == "pragma":
+        return quoted(tokens[3].text) if len(tokens) == 5 and words[2] == "(" else None
     else:
         rest = tokens[2:] if len(tokens) > 1 and tokens[1].token_type is TokenType.TABLE else tokens[1:]
     names, dots = rest[::2], rest[1::2]

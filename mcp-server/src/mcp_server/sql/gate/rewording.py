@@ -28,6 +28,7 @@ _DIALECTS = {
     "oracle": "Oracle",
     "snowflake": "Snowflake",
     "bigquery": "BigQuery",
+    "trino": "Trino",
 }
 
 _FUNCTIONS = {
@@ -37,7 +38,10 @@ _FUNCTIONS = {
     "begins_with": "starts_with($1, $2)",
     "from_unixtime": "to_timestamp($1)",
     "isnull": "ifnull($1, $2)",
+    "json_agg": "json_group_array($1)",
+    "json_arrayagg": "json_group_array($1)",
     "json_unquote": "$1->>'$'",
+    "jsonb_agg": "json_group_array($1)",
     "months_between": "date_diff('month', $2, $1)",
     "nvl2": "CASE WHEN $1 IS NOT NULL THEN $2 ELSE $3 END",
     "regexp_substr": "regexp_extract($1, $2)",
@@ -131,6 +135,15 @@ def _translated(text: str, dialect: str) -> str | None:
         statement = sqlglot.parse_one(text, read=dialect, error_level=ErrorLevel.IMMEDIATE)
         if not isinstance(statement, exp.Query):
             return None
+        if dialect == "snowflake":
+            _read_as_text(statement)
         return statement.sql(dialect=Dialect, unsupported_level=ErrorLevel.RAISE, comments=False)
     except Exception:  # as above
         return None
+
+
+def _read_as_text(statement: exp.Query) -> None:
+    """Snowflake's `a:b` compares with texts as `a->>'b'` does, where `a->'b'` would have its text in quotes."""
+    for node in list(statement.find_all(exp.JSONExtract)):
+        if not isinstance(node.parent, exp.JSONExtract | exp.JSONExtractScalar):
+            node.replace(exp.JSONExtractScalar(this=node.this, expression=node.expression))

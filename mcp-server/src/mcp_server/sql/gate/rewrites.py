@@ -44,6 +44,7 @@ def _with_rollup(group: exp.Expr, _text: str) -> None:
 def _table(table: exp.Expr, text: str) -> None:
     _grouped_pivot(table, text)
     _renamed_columns(table, text)
+    _named_elements(table, text)
 
 
 def _renamed_columns(table: exp.Expr, _text: str) -> None:
@@ -57,6 +58,24 @@ def _renamed_columns(table: exp.Expr, _text: str) -> None:
     for part in ("joins", "pivots", "sample"):
         subquery.set(part, table.args.get(part))
     table.replace(subquery)
+
+
+def _named_elements(source: exp.Expr, _text: str) -> None:
+    """`unnest(tags) AS tag` is `unnest(tags) AS tag(tag)`: DuckDB calls the only column like its source, too.
+
+    Where the statement uses the function's own name, as in `tag.unnest`, it stays that.
+    """
+    alias, function = source.args.get("alias"), source if isinstance(source, exp.Unnest) else source.this
+    if isinstance(function, exp.Unnest):
+        own = "unnest" if len(function.expressions) == 1 and not function.args.get("offset") else None
+    elif isinstance(function, exp.GenerateSeries):
+        own = "range" if function.args.get("is_end_exclusive") else "generate_series"
+    else:
+        own = None
+    if own is None or alias is None or alias.this is None or alias.columns:
+        return
+    if not any(fold(column.name) == own for column in source.root().find_all(exp.Column)):
+        alias.set("columns", [alias.this.copy()])
 
 
 def _subquery(subquery: exp.Expr, text: str) -> None:
@@ -109,5 +128,7 @@ REWRITES: dict[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Group: _with_rollup,
     exp.Table: _table,
     exp.Subquery: _subquery,
+    exp.Unnest: _named_elements,
+    exp.Lateral: _named_elements,
 }
 """What is done to each node of a kind."""
