@@ -15,7 +15,7 @@ from mcp_server.planning.estimates import read_units
 from mcp_server.planning.plan import Read, Request
 from mcp_server.planning.streaming import Key as ItemKey
 from mcp_server.planning.streaming import key_names
-from mcp_server.ports.items import Consumption, Observer, Stretch, TableChanged
+from mcp_server.ports.items import Consumption, Observer, Part, Stretch, TableChanged
 from tests.mcp_server.doubles.tables import HeldIndex, HeldItem, HeldTable, HeldTables, Key, wired
 from tests.mcp_server.planning.filter_language import compile_filter, ordered, projected
 
@@ -36,31 +36,35 @@ class HeldItems:
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.name, {}))
         rows = 0
         held = self._held(read)
-        for request in read.requests if read.lookup is None else self._looked_up(held, read, observe):
-            for scanned, items in _pages(held, request):
+        for number, request in self._numbered(held, read, observe):
+            for part, scanned, items in _parts(number, held, request):
                 body = _whole(items)
-                observe(_consumed(read, request, scanned, items, body))
+                observe(_consumed(read, request, scanned, items, body, part))
                 if items:
                     yield decoder.decode(_sent(items, request), len(items))
                     rows += len(items)
                     if read.enough is not None and rows >= read.enough:
                         return
 
-    def _looked_up(self, held: HeldTable, read: Read, observe: Observer) -> Iterator[Request]:
-        """Requests of the items whose keys the read's requests yield."""
-        for request in read.requests:
-            for scanned, items in _pages(held, request):
-                observe(_consumed(read, request, scanned, items, _whole(items)))
+    def _numbered(self, held: HeldTable, read: Read, observe: Observer) -> Iterator[tuple[int, Request]]:
+        """The read's requests with their numbers; where they only yield keys, those of the items with these keys."""
+        for number, request in enumerate(read.requests):
+            if read.lookup is None:
+                yield number, request
+                continue
+            for part, scanned, items in _parts(number, held, request):
+                observe(_consumed(read, request, scanned, items, _whole(items), part))
                 keys = [{name: item[name] for name, _ in held.key} for item in items]
                 for start in range(0, len(keys), KEYS_A_REQUEST):
-                    yield Request("BatchGetItem", {**(read.lookup or {}), "Keys": keys[start : start + KEYS_A_REQUEST]})
+                    some = {**read.lookup, "Keys": keys[start : start + KEYS_A_REQUEST]}
+                    yield number, Request("BatchGetItem", some)
 
     async def count(self, schema: Schema, read: Read, observe: Observer) -> int:
         found = 0
-        for request in read.requests:
+        for number, request in enumerate(read.requests):
             assert request.arguments["Select"] == "COUNT"
-            for scanned, items in _pages(self._held(read), request):
-                observe(Consumption(len(items), len(scanned), 50, _units(scanned, request)))
+            for part, scanned, items in _parts(number, self._held(read), request):
+                observe(Consumption(len(items), len(scanned), 50, _units(scanned, request), part=part))
                 found += len(items)
         return found
 
@@ -98,9 +102,9 @@ class HeldItems:
         arguments.pop("IndexName", None)
         scanned, items = next(_pages(scattered, Request(one.operation, arguments)))
         body = _whole(items)
-        observe(_consumed(read, one, scanned, items, body))
-        decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
         full = len(scanned) == limit or sum(item.size for item in scanned) > PAGE_BYTES
+        observe(_consumed(read, one, scanned, items, body, Part(request, after is None, not full)))
+        decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
         names = key_names(read)
         keys = [{name: item[name] for name in names} for item in items]
         last = {name: scanned[-1][name] for name in names} if full else None
@@ -153,6 +157,16 @@ def _place(item: Any, held: HeldTable) -> Any:
     return hashlib.sha256(json.dumps(partition).encode()).digest(), [ordered(one) for one in rest]
 
 
+def _parts(
+    number: int, held: HeldTable, request: Request
+) -> Iterator[tuple[Part | None, list[HeldItem], list[HeldItem]]]:
+    """What each response looked at, and what it holds of that, with its place among those to the read's request."""
+    pages = list(_pages(held, request))
+    for place, (scanned, items) in enumerate(pages):
+        part = Part(number, place == 0, place == len(pages) - 1) if request.operation != "BatchGetItem" else None
+        yield part, scanned, items
+
+
 def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[HeldItem], list[HeldItem]]]:
     """What each response looked at, and what it holds of that."""
     arguments = request.arguments
@@ -187,9 +201,11 @@ def _sorted(held: HeldTable) -> list[HeldItem]:
     return sorted(held.items, key=lambda item: [ordered(item[name]) for name in names])
 
 
-def _consumed(read: Read, request: Request, scanned: list[HeldItem], items: list[HeldItem], body: bytes) -> Consumption:
+def _consumed(
+    read: Read, request: Request, scanned: list[HeldItem], items: list[HeldItem], body: bytes, part: Part | None
+) -> Consumption:
     unshown = unshown_attributes(body, len(items), read.relation.table) if read.relation.starred else frozenset[str]()
-    return Consumption(len(items), len(scanned), len(body), _units(scanned, request), unshown)
+    return Consumption(len(items), len(scanned), len(body), _units(scanned, request), unshown, part)
 
 
 def _units(scanned: list[HeldItem], request: Request) -> float:

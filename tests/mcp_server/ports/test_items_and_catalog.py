@@ -16,7 +16,7 @@ from mcp_server.domain.restriction import AllowedValues, Rows
 from mcp_server.domain.schema import ColumnType, Override, Schema, Table, TypeKind
 from mcp_server.planning.plan import Read
 from mcp_server.ports.catalog import Catalog, Refresh
-from mcp_server.ports.items import Consumption, ItemSource, SchemaConflict, TableChanged
+from mcp_server.ports.items import Consumption, ItemSource, Part, SchemaConflict, TableChanged
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.doubles.catalog import HeldCatalog
@@ -277,12 +277,41 @@ async def test_a_read_through_an_index_goes_on_behind_a_key(world: World, indexe
     assert found == [23, 21, 19, 17, 13, 11, 9, 7, 3, 1]
 
 
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("pk = 'c1'", [Part(0, begins=True, ends=True)]),
+        ("pk IN ('c1', 'none')", [Part(0, begins=True, ends=True), Part(1, begins=True, ends=True)]),
+        ("pk = 'c1' ORDER BY n LIMIT 2", [Part(0, begins=True, ends=False)]),
+        ("pk = 'c1' AND total > 2", [Part(0, begins=True, ends=True)]),
+        ("pk = 'c1' AND n = 1", [None]),
+        ("total > 100", [Part(0, begins=True, ends=True)]),
+    ],
+)
+async def test_each_response_tells_which_part_of_which_request_it_is(
+    world: World, orders: Table, where: str, expected: list[Part | None]
+) -> None:
+    large = replace(orders, item_count=1000, size_bytes=100_000)
+    _, consumed = await world.read(large, f"SELECT n FROM ctr_orders WHERE {where}")
+    assert sorted((response.part for response in consumed), key=str) == sorted(expected, key=str)
+
+
+async def test_a_stretch_begins_a_request_unless_it_goes_on(world: World, orders: Table) -> None:
+    read = planned(replace(orders, item_count=1000), "SELECT n FROM ctr_orders WHERE pk = 'c1'")
+    seen: list[Consumption] = []
+    first = await world.items.stretch(world.schema, read, 0, None, 3, seen.append)
+    await world.items.stretch(world.schema, read, 0, first.after, 3, seen.append)
+    assert [one.part for one in seen] == [Part(0, begins=True, ends=False), Part(0, begins=False, ends=True)]
+
+
 async def test_a_large_table_comes_in_pages_that_can_be_left(world: World) -> None:
     await world.tables.create("ctr_large", (("pk", "S"),))
     await world.tables.put("ctr_large", [{"pk": {"S": f"k{i}"}, "t": {"S": "x" * 4000}} for i in range(600)])
     table = await world.table("ctr_large")
     rows, consumed = await world.read(table, "SELECT pk, t FROM ctr_large")
     assert (len({row["pk"] for row in rows}), len(consumed)) == (600, 3)
+    parts = [response.part for response in consumed]
+    assert parts == [Part(0, begins=number == 0, ends=number == 2) for number in range(3)]
     seen: list[Consumption] = []
     read = planned(table, "SELECT pk, t FROM ctr_large")
     async with aclosing(world.items.pages(world.schema, read, seen.append)) as pages:

@@ -190,6 +190,11 @@ class Table:
         return next((column for column in self.columns if column.name == name), None)
 
     @property
+    def is_partial(self) -> bool:
+        """Whether only some of the items that are read are there for the caller."""
+        return self.virtual is not None or (self.restriction is not None and bool(self.restriction.rows))
+
+    @property
     def key(self) -> tuple[KeyAttribute, ...]:
         """The primary key's attributes, the partition key first."""
         return (self.hash_key,) if self.range_key is None else (self.hash_key, self.range_key)

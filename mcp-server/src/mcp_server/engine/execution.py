@@ -13,6 +13,7 @@ from mcp_server.domain.schema import Schema, as_document
 from mcp_server.engine import direct, messages
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter, full_scan_refused
+from mcp_server.engine.observations import Observations
 from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.planner import Parsed, Planner
 from mcp_server.engine.schemas import Schemas
@@ -101,13 +102,14 @@ class Execution:
         relational: RelationalEngine,
         usage: UsageLog,
         spending: Spending,
+        observations: Observations,
         clock: Clock,
         limits: Limits,
     ) -> None:
         self._planner, self._schemas, self._catalog = planner, schemas, catalog
         self._items, self._relational, self._usage = items, relational, usage
         self._clock, self._limits = clock, limits
-        self._spending = spending
+        self._spending, self._observations = spending, observations
         self._streaming = Streaming(items=items, relational=relational, limits=limits)
 
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
@@ -149,6 +151,7 @@ class Execution:
             course.plans.append(plan)
             if plan.large_scans and not options.allow_full_scan:
                 raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
+            course.meter.lessons = self._observations.lessons(principal, plan.reads)
             course.meter.begin(_sure_to_take(plan))
             try:
                 result = await self._computed(plan, parsed, course.meter, options, materialise=materialise)
@@ -165,6 +168,7 @@ class Execution:
                     raise change.failure from change
                 changed.add(change.table.name)
                 table = change.table
+                self._observations.forget(table)
                 await self._catalog.describe(self._schemas.by_name[table.schema], table.name, "force", table.rows)
             except SchemaConflict as conflict:
                 conflicts = await self._learn(conflict, conflicts)
@@ -206,7 +210,10 @@ class Execution:
         table = conflict.table
         again = {name for name in conflict.columns if (table.schema, table.name, name, False) in before}
         table = replace(table, columns=tuple(as_document(one) if one.name in again else one for one in table.columns))
-        await self._catalog.learn(table)
+        schema = self._schemas.by_name[table.schema]
+        sampled = await self._catalog.describe(schema, table.name, "skip", table.rows)
+        # The planner may have put sizes that were observed in place of the catalogue's, which all callers share.
+        await self._catalog.learn(table if sampled is None else replace(sampled.table, columns=table.columns))
         wider = {(table.schema, table.name, name, name in again) for name in conflict.columns}
         shapeless = {name for name in again if table.column(name) == conflict.table.column(name)}
         if shapeless or wider & before or len(before) >= MAX_CONFLICTS:
@@ -262,6 +269,8 @@ class Execution:
                 meter.look(read.relation, page)
                 meter.saw(read, page.num_rows)
                 yield page
+        if meter.lessons is not None:
+            meter.lessons.ended(read)
 
 
 def _sure_to_take(plan: Plan) -> float:

@@ -7,6 +7,7 @@ import pyarrow as pa
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.no_numbers import no_numbers
+from mcp_server.engine.observations import Lessons
 from mcp_server.engine.spending import Account
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read, Relation
@@ -35,16 +36,19 @@ class Meter:
         """By the schema and name of a table, and a column: values that were compared with a number and are none."""
         self.unshown: dict[tuple[str, str], set[str]] = {}
         """By the schema and name of a table, attributes met that `*` does not show."""
+        self.lessons: Lessons | None = None
+        """What learns from the reads of the plan that runs."""
 
     def observer(self, read: Read) -> Callable[[Consumption], None]:
         """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
         scanned = 0
-        key = _table(read)
+        key, partial = _table(read), read.relation.table.is_partial
+        learn = self.lessons.observer(read) if self.lessons is not None else None
 
         def observe(consumption: Consumption) -> None:
             nonlocal scanned
             self.items += consumption.items
-            self._add(key, 0 if is_partial(read) else consumption.items, consumption.read_units)
+            self._add(key, 0 if partial else consumption.items, consumption.read_units)
             self.pages += 1
             self.bytes += consumption.bytes
             self.read_units += consumption.read_units
@@ -56,6 +60,8 @@ class Meter:
             if read.access == "Scan" and not self._allow_full_scan and scanned > self._limits.full_scan_items:
                 raise full_scan_refused([read], f"more than {self._limits.full_scan_items:,} items were scanned")
             self._check()
+            if learn is not None:
+                learn(consumption)
 
         return observe
 
@@ -68,7 +74,7 @@ class Meter:
 
     def saw(self, read: Read, items: int) -> None:
         """Takes note of the items of a read that are there for the caller."""
-        if is_partial(read):
+        if read.relation.table.is_partial:
             self._add(_table(read), items, 0.0)
 
     def begin(self, expected: float) -> None:
@@ -112,12 +118,6 @@ class Meter:
 
 def _table(read: Read) -> tuple[str, str]:
     return read.relation.table.schema, read.relation.table.name
-
-
-def is_partial(read: Read) -> bool:
-    """Whether only some of the items that are read are there for the caller, which is known once they are decoded."""
-    table = read.relation.table
-    return table.virtual is not None or (table.restriction is not None and bool(table.restriction.rows))
 
 
 def _exceeded(when: str, limit: float) -> Failure:

@@ -14,6 +14,7 @@ from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.plan_cache import UNTRIED, Asked, Plan, PlanCache, Sent, Unslotted, asked, same_plan, sent
 from mcp_server.engine.plan_slots import Template, Unfit, by_name, carries, marked
 from mcp_server.engine.schemas import Schemas
+from mcp_server.engine.table_sizes import TableSizes
 from mcp_server.engine.tables import denied, find_tables
 from mcp_server.ports.catalog import Catalog, Refresh
 from mcp_server.ports.planning import HeavyPlanning
@@ -75,10 +76,17 @@ class Planner:
     """Plans statements for principals: light ones in a thread, heavy ones where their planning can be ended."""
 
     def __init__(
-        self, *, schemas: Schemas, catalog: Catalog, heavy: HeavyPlanning, clock: Clock, tally: Tally = UNTALLIED
+        self,
+        *,
+        schemas: Schemas,
+        catalog: Catalog,
+        heavy: HeavyPlanning,
+        clock: Clock,
+        sizes: TableSizes | None = None,
+        tally: Tally = UNTALLIED,
     ) -> None:
         self._schemas, self._catalog, self._heavy, self._clock = schemas, catalog, heavy, clock
-        self._tally = tally
+        self._sizes, self._tally = sizes or TableSizes(clock), tally
         self._cache = PlanCache()
 
     async def parse(self, sql: str, parameters: Parameters) -> Parsed:
@@ -164,6 +172,7 @@ class Planner:
     async def _bind(
         self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool
     ) -> Plan:
+        tables = self._sizes.sized(tables)
         key = parsed.key
         if key is not None and key.slots:
             plan = await self._filled(parsed, asked(key, schema_name, tables, consistent=consistent), tables)

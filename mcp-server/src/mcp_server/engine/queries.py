@@ -12,6 +12,7 @@ from mcp_server.engine.costs import cost_in_words, costs_of
 from mcp_server.engine.execution import Execution, Options
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter, full_scan_refused
+from mcp_server.engine.observations import Observations
 from mcp_server.engine.pages import Pages
 from mcp_server.engine.planner import Planner
 from mcp_server.engine.results import Explanation, QueryResult
@@ -58,7 +59,15 @@ class QueryService:
         self._schemas, self._clock, self._limits = schemas, clock, limits
         self.admission = Admission(limits, clock, tally)
         self.spending = Spending(clock, limits.read_units_per_hour, ledger)
-        self._planner = Planner(schemas=schemas, catalog=catalog, heavy=heavy_planning, clock=clock, tally=tally)
+        self._observations = Observations(clock)
+        self._planner = Planner(
+            schemas=schemas,
+            catalog=catalog,
+            heavy=heavy_planning,
+            clock=clock,
+            sizes=self._observations.sizes,
+            tally=tally,
+        )
         self._execution = Execution(
             planner=self._planner,
             schemas=schemas,
@@ -67,6 +76,7 @@ class QueryService:
             relational=relational,
             usage=usage,
             spending=self.spending,
+            observations=self._observations,
             clock=clock,
             limits=limits,
         )
@@ -127,7 +137,7 @@ class QueryService:
         verdict = full_scan_refused(large, "it is large").message if large else "It may run as it is."
         made = sources(plan.reads)
         by_relation = {relation.name: source.read for source in made for relation in source.relations}
-        reads = expected([source.read for source in made], by_relation)
+        reads = expected([source.read for source in made], by_relation, self._observations.of(principal, plan.reads))
         dollars, cost = costs_of(reads, self._schemas.by_name, self.prices)
         lines = [render_plan(reads), cost_in_words(cost)]
         if plan.resumable() is not None:

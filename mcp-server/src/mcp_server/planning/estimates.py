@@ -18,7 +18,7 @@ _BYTES_A_SECOND = 20_000_000
 
 NOTHING = Estimate(items=0, pages=0, read_units=0.0, seconds=0.0, confidence="exact")
 
-_CONFIDENCE: tuple[Confidence, ...] = ("exact", "estimated", "guessed")
+_CONFIDENCE: tuple[Confidence, ...] = ("exact", "observed", "estimated", "guessed")
 
 
 def least_sure(confidences: Iterable[Confidence]) -> Confidence:
@@ -73,6 +73,12 @@ def both_estimates(keys: Estimate, items: Estimate) -> Estimate:
         seconds=round(keys.seconds + items.seconds, 3),
         confidence=least_sure((keys.confidence, items.confidence)),
     )
+
+
+def observed_estimate(items: int, pages: int, units: float, *, consistent: bool, parallel: int) -> Estimate:
+    """What was read before, in read units as if it had been eventually consistent."""
+    whole = _estimate(items, round(units * 2 * UNIT_BYTES), units, pages=pages, parallel=parallel)
+    return replace(whole, read_units=math.ceil(2 * units) / 2 * (2.0 if consistent else 1.0), confidence="observed")
 
 
 def read_units(size: float, *, requests: int = 1, consistent: bool) -> float:

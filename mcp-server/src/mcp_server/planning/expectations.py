@@ -5,7 +5,7 @@ source so many are taken to be left as people's conditions usually leave.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mcp_server.planning.plan import Estimate, Read
@@ -15,17 +15,26 @@ LEFT_BY_A_CONDITION = 0.3
 _LEAST = 0.01
 
 
-def expected(reads: Sequence[Read], by_relation: Mapping[str, Read]) -> tuple[Read, ...]:
+Observed = Callable[[Read], Estimate | None]
+"""What a read took when it was made before; None where it was not."""
+
+
+def expected(
+    reads: Sequence[Read], by_relation: Mapping[str, Read], observed: Observed = lambda _read: None
+) -> tuple[Read, ...]:
     """The reads with what they are expected to take; `by_relation` has the read that yields a relation's rows."""
-    return tuple(replace(read, estimate=_estimate(read, by_relation)) for read in reads)
+    return tuple(replace(read, estimate=_estimate(read, by_relation, observed)) for read in reads)
 
 
-def _estimate(read: Read, by_relation: Mapping[str, Read]) -> Estimate:
+def _estimate(read: Read, by_relation: Mapping[str, Read], observed: Observed) -> Estimate:
+    took = observed(read)
+    if took is not None:
+        return took
     stage = read.stage
     source = by_relation.get(stage.link.source) if stage is not None else None
     if stage is None or source is None:
         return read.estimate
-    rows = _rows(source, by_relation)
+    rows = _rows(source, by_relation, observed)
     if rows > stage.most:
         return replace(stage.otherwise.estimate, confidence="guessed")
     planned = max(1, min(source.estimate.items, stage.most))
@@ -41,9 +50,9 @@ def _estimate(read: Read, by_relation: Mapping[str, Read]) -> Estimate:
     return replace(otherwise, confidence="guessed") if scaled.read_units > otherwise.read_units else scaled
 
 
-def _rows(read: Read, by_relation: Mapping[str, Read]) -> int:
+def _rows(read: Read, by_relation: Mapping[str, Read], observed: Observed) -> int:
     """How many rows a read is expected to leave of the items that it looks at."""
-    looked_at = _estimate(read, by_relation).items
+    looked_at = _estimate(read, by_relation, observed).items
     # Conditions in DynamoDB and here may be the same one.
     conditions = len({*read.pushed_filters, *read.residual_filters})
     return math.ceil(looked_at * max(_LEAST, LEFT_BY_A_CONDITION**conditions))

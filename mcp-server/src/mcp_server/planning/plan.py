@@ -84,8 +84,12 @@ class Request:
     arguments: Mapping[str, Any]
 
 
-Confidence = Literal["exact", "estimated", "guessed"]
-"""How far an estimate can be trusted: it follows from the statement, from statistics, or there are no statistics."""
+Confidence = Literal["exact", "observed", "estimated", "guessed"]
+"""How far an estimate can be trusted.
+
+It follows from the statement, is what the caller's last read of the same took, follows from statistics, or there are
+none.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,22 @@ from mcp_server.planning.streaming import Key
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Which request of its read a response belongs to, by number, and whether that begins or ends with it."""
+
+    request: int
+    begins: bool
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Consumption:
     """What one response took.
 
     `items` were returned, `scanned` were looked at, `bytes` is the response's length; `read_units` is the consumed
     capacity, reported by AWS or else computed from item sizes. `unshown` are attributes, which the reader may see, of
-    the items of a starred relation that its table has no columns for.
+    the items of a starred relation that its table has no columns for. `part` is None of a response to BatchGetItem, and
+    of one that had to be asked for more than once, which counts more than it should.
     """
 
     items: int
@@ -26,6 +36,7 @@ class Consumption:
     bytes: int
     read_units: float
     unshown: frozenset[str] = frozenset()
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,14 @@ from mcp_server.adapters.dynamodb.responses import (
     RawResponses,
     UnreadableResponse,
     asked_until_readable,
+    requests_of,
 )
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.plan import Operation, Read, Request
 from mcp_server.planning.requests import KEYS_A_REQUEST
 from mcp_server.planning.streaming import Key, key_names
-from mcp_server.ports.items import Consumption, Observer, Stretch, TableChanged
+from mcp_server.ports.items import Consumption, Observer, Part, Stretch, TableChanged
 
 PARALLEL_REQUESTS = 8
 PAGES_AHEAD = 2
@@ -71,11 +72,11 @@ class DynamoDbItems:
                     yield page
             return
         ready: asyncio.Queue[pa.RecordBatch | None] = asyncio.Queue(PAGES_AHEAD)
-        requests = iter(read.requests)
+        numbers = iter(range(len(read.requests)))
 
         async def follow() -> None:
-            for request in requests:
-                async with aclosing(self._pages(schema, read, request, decoder, observe)) as pages:
+            for number in numbers:
+                async with aclosing(self._pages(schema, read, number, decoder, observe)) as pages:
                     async for page in pages:
                         await ready.put(page)
 
@@ -102,17 +103,17 @@ class DynamoDbItems:
     async def count(self, schema: Schema, read: Read, observe: Observer) -> int:
         """See ItemSource.count."""
         observe = self._counted(schema, read, observe)
-        requests = iter(read.requests)
+        numbers = iter(range(len(read.requests)))
 
-        async def number_of(raw: RawItems) -> int:
+        async def count_of(raw: RawItems) -> int:
             return raw.Count
 
         async def follow() -> int:
             found = 0
-            for request in requests:
-                async with aclosing(self._answers(schema, read, request, observe, number_of)) as numbers:
-                    async for number in numbers:
-                        found += number
+            for number in numbers:
+                async with aclosing(self._answers(schema, read, number, observe, count_of)) as counts:
+                    async for count in counts:
+                        found += count
             return found
 
         return sum(await all_of(follow() for _ in range(min(PARALLEL_REQUESTS, len(read.requests)))))
@@ -140,7 +141,7 @@ class DynamoDbItems:
         if read.lookup is not None:
             return self._looked_up(schema, read, read.lookup, decoder, observe)
         if read.access == "GetItem" and len(read.requests) == 1:
-            return self._pages(schema, read, read.requests[0], decoder, observe)
+            return self._pages(schema, read, 0, decoder, observe)
         if read.enough is not None:
             return self._first(schema, read, decoder, observe)
         return None
@@ -150,8 +151,8 @@ class DynamoDbItems:
     ) -> AsyncGenerator[pa.RecordBatch]:
         """The pages of a read until there are enough rows."""
         rows = 0
-        for request in read.requests:
-            async with aclosing(self._pages(schema, read, request, decoder, observe)) as pages:
+        for number in range(len(read.requests)):
+            async with aclosing(self._pages(schema, read, number, decoder, observe)) as pages:
                 async for page in pages:
                     yield page
                     rows += page.num_rows
@@ -168,8 +169,8 @@ class DynamoDbItems:
         async def keys_of(raw: RawItems) -> list[dict[str, Any]]:
             return _keys(raw, names)
 
-        for request in read.requests:
-            async with aclosing(self._answers(schema, read, request, observe, keys_of)) as answers:
+        for number in range(len(read.requests)):
+            async with aclosing(self._answers(schema, read, number, observe, keys_of)) as answers:
                 async for found in answers:
                     keys = {repr(key): key for key in found if repr(key) not in seen}
                     seen |= keys.keys()
@@ -182,34 +183,36 @@ class DynamoDbItems:
                                 yield page
 
     def _pages(
-        self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
+        self, schema: Schema, read: Read, number: int, decoder: PageDecoder, observe: Observer
     ) -> AsyncGenerator[pa.RecordBatch]:
         """The pages of one request that hold items."""
-        pages = self._batches if request.operation == "BatchGetItem" else self._responses
-        return pages(schema, read, request, decoder, observe)
+        request = read.requests[number]
+        if request.operation == "BatchGetItem":
+            return self._batches(schema, read, request, decoder, observe)
 
-    def _responses(
-        self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
-    ) -> AsyncGenerator[pa.RecordBatch]:
         async def page_of(raw: RawItems) -> pa.RecordBatch | None:
             return await self._page(decoder, raw.Items, raw.Count)
 
-        return self._answers(schema, read, request, observe, page_of)
+        return self._answers(schema, read, number, observe, page_of)
 
     async def _answers(
         self,
         schema: Schema,
         read: Read,
-        request: Request,
+        number: int,
         observe: Observer,
         take: Callable[[RawItems], Awaitable[_Taken | None]],
     ) -> AsyncGenerator[_Taken]:
         """What `take` makes of the responses to one request, but for those of which it makes nothing."""
-        table, arguments = read.relation.table, dict(request.arguments)
+        table, request = read.relation.table, read.requests[number]
+        arguments = dict(request.arguments)
+        told = _Told(number)
 
         async def ask() -> tuple[_Taken | None, RawItems]:
-            raw = await self._response(schema, read, request.operation, arguments, observe)
-            return await take(raw), raw
+            raw = await self._response(schema, read, request.operation, arguments, observe, told)
+            taken = await take(raw)
+            told.taken = True
+            return taken, raw
 
         while True:
             with _refusals(schema, table):
@@ -231,9 +234,10 @@ class DynamoDbItems:
         observe = self._counted(schema, read, observe)
         decoder = PageDecoder(read.relation, schema.overrides.get(table.name, {}))
         arguments = dict(one.arguments) if limit is None else {**one.arguments, "Limit": limit}
+        told = _Told(request)
 
         async def ask() -> Stretch:
-            raw = await self._response(schema, read, one.operation, arguments, observe)
+            raw = await self._response(schema, read, one.operation, arguments, observe, told)
             items = await self._page(decoder, raw.Items, raw.Count)
             return Stretch(items, raw.LastEvaluatedKey or None, lambda number: _keys(raw, key_names(read))[number])
 
@@ -243,7 +247,13 @@ class DynamoDbItems:
             return await self._asked(schema, table, ask)
 
     async def _response(
-        self, schema: Schema, read: Read, operation: Operation, arguments: Mapping[str, Any], observe: Observer
+        self,
+        schema: Schema,
+        read: Read,
+        operation: Operation,
+        arguments: Mapping[str, Any],
+        observe: Observer,
+        told: "_Told",
     ) -> RawItems:
         """One response to Query or Scan, once it is told what it took."""
         client, name = self._clients.of(schema), read.relation.table.physical_name
@@ -253,7 +263,10 @@ class DynamoDbItems:
             raw: RawItems = response[RAW]
             tell({"aws.dynamodb.count": raw.Count, "aws.dynamodb.scanned_count": raw.ScannedCount})
         taken = consumption.of_items(schema, read, response)
-        observe(replace(taken, unshown=await self._unshown(read, raw.Items, raw.Count)))
+        part = told.part(begins="ExclusiveStartKey" not in arguments, ends=not raw.LastEvaluatedKey)
+        if requests_of(response) > 1:
+            part = None
+        observe(replace(taken, unshown=await self._unshown(read, raw.Items, raw.Count), part=part))
         return raw
 
     async def _batches(
@@ -318,6 +331,22 @@ class DynamoDbItems:
             )
         except MalformedPage as error:
             raise UnreadableResponse(str(error)) from error
+
+
+class _Told:
+    """What is told of the responses to one request: a response that is asked for again counts twice."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.taken = True
+        """Whether the response before could be read."""
+
+    def part(self, *, begins: bool, ends: bool) -> Part | None:
+        """Which part of the request the next response is, if it is heard of for the first time."""
+        if not self.taken:
+            return None
+        self.taken = False
+        return Part(self._number, begins, ends)
 
 
 def _keys(raw: RawItems, names: Sequence[str]) -> list[dict[str, Any]]:
