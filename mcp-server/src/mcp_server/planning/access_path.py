@@ -1,8 +1,9 @@
 """Chooses how a relation is read: by key, through an index, or by scanning."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 from mcp_server.domain.schema import Table
 from mcp_server.planning.attribute_values import ScalarValue
@@ -18,7 +19,7 @@ from mcp_server.planning.estimates import (
 )
 from mcp_server.planning.key_conditions import Cases, key_cases
 from mcp_server.planning.key_paths import Path, Rank, exact_keys, primary_keys, query_paths
-from mcp_server.planning.plan import Alternative, Conjunct, Estimate, Goal, Read, RejectedIndex, Relation
+from mcp_server.planning.plan import Access, Alternative, Conjunct, Estimate, Goal, Read, RejectedIndex, Relation
 from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, OneOf, Predicate, StartsWith, columns_of
 from mcp_server.planning.requests import (
     Filters,
@@ -68,19 +69,37 @@ def shared_scan_of(read: Read) -> tuple[str, str] | None:
     return (table.schema, table.name) if scans else None
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to read, as it is weighed: the requests are only made of the one that is chosen, by `read`."""
+
+    access: Access
+    index: str | None
+    rank: Rank
+    estimate: Estimate
+    read: Callable[[], Read]
+
+
 def plan_read(relation: Relation, *, consistent: bool) -> Read:
     """The cheapest read that is sure to yield every row the query can use. `consistent` asks for strong consistency."""
+    return cheapest_way(relation, consistent=consistent).read()
+
+
+def cheapest_way(relation: Relation, *, consistent: bool) -> Way:
+    """The way that `plan_read` takes."""
     relation = as_restricted(as_virtual(relation))
     never = next((conjunct.text for conjunct in relation.conjuncts if conjunct.never), None)
     if never is not None:
-        return read_nothing(relation, f"No row meets {never}, so nothing is read.", consistent=consistent)
+        return _nothing(relation, f"No row meets {never}, so nothing is read.", consistent)
     said = [conjunct.predicate for conjunct in relation.conjuncts if conjunct.predicate is not None]
     cases = key_cases(relation.table, said)
     if not cases:
-        return read_nothing(
-            relation, "The conditions on the key contradict each other, so nothing is read.", consistent=consistent
-        )
+        return _nothing(relation, "The conditions on the key contradict each other, so nothing is read.", consistent)
     return _cheapest(relation, said, cases, consistent)
+
+
+def _nothing(relation: Relation, reason: str, consistent: bool) -> Way:
+    return Way("None", None, _FIRST, NOTHING, partial(read_nothing, relation, reason, consistent=consistent))
 
 
 def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
@@ -99,8 +118,8 @@ def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
     )
 
 
-def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], consistent: bool) -> Read:
-    """The read that takes the fewest read units; of equal ones that by key, then the one that names more of a key.
+def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], consistent: bool) -> Way:
+    """The way that takes the fewest read units; of equal ones that by key, then the one that names more of a key.
 
     What keys take is certain, and what a scan takes is not unless the table was seen whole; a Query of partitions whose
     size nobody knows is only weighed against other Queries.
@@ -109,28 +128,39 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
     if one_key is not None and len(one_key) == 1:
         return _get(relation, one_key, consistent)  # nothing takes less
     scan = _scan(relation, consistent)
-    found: list[tuple[Rank, Read]] = []
+    found: list[Way] = []
     rejected: list[tuple[Path, RejectedIndex]] = []
     for one in cases:
-        keys = primary_keys(relation.table, one)
+        keys = one_key if one is cases[0] else primary_keys(relation.table, one)
         if keys is not None:
-            found.append((_FIRST, _get(relation, keys, consistent)))
+            found.append(_get(relation, keys, consistent))
         paths, lacking = query_paths(relation, said, one, consistent)
         ways = [(path, _query(relation, path, consistent)) for path in paths if _is_known(path)]
         # Keys are looked up one by one, so that an index of them alone may take more than the whole table.
-        kept = [(path, read) for path, read in ways if not path.lookup or _takes_less(read, scan)]
-        found += [(path.rank, read) for path, read in kept]
-        looked_up = {read.index for path, read in kept if path.lookup}
+        kept = [(path, way) for path, way in ways if not path.lookup or _takes_less(way, scan)]
+        found += [way for _, way in kept]
+        looked_up = {way.index for path, way in kept if path.lookup}
         rejected += [one for one in lacking if one[1].name not in looked_up]
-    by_key = [one for one in found if one[1].access == "GetItem"]
+    by_key = [one for one in found if one.access == "GetItem"]
     weighed = by_key if by_key and relation.table.partition_items is None else found
     if not found or relation.table.item_count < SEEN_WHOLE_ITEMS:
-        weighed = [*weighed, (_LAST, scan)]
-    _, best = min(weighed, key=lambda one: (one[1].estimate.read_units, one[0]))
-    if best is scan and found:
-        why = "The table is so small that reading all of it costs less than reading by key."
-        best = replace(scan, reason=why + (_COUNTED if scan.counts else ""))
-    return replace(best, rejected=_helpful(best, rejected), alternatives=_alternatives(best, found, scan))
+        weighed = [*weighed, scan]
+    best = min(weighed, key=lambda one: (one.estimate.read_units, one.rank))
+
+    def read() -> Read:
+        chosen = best.read()
+        reason = chosen.reason
+        if best is scan and found:
+            why = "The table is so small that reading all of it costs less than reading by key."
+            reason = why + (_COUNTED if chosen.counts else "")
+        return replace(
+            chosen,
+            reason=reason,
+            rejected=_helpful(chosen, rejected),
+            alternatives=_alternatives(best, [*found, scan]),
+        )
+
+    return replace(best, read=read)
 
 
 def _is_known(path: Path) -> bool:
@@ -138,8 +168,8 @@ def _is_known(path: Path) -> bool:
     return not path.lookup or (path.index is not None and path.index.partition_items is not None)
 
 
-def _takes_less(read: Read, scan: Read) -> bool:
-    return read.estimate.read_units < scan.estimate.read_units
+def _takes_less(way: Way, scan: Way) -> bool:
+    return way.estimate.read_units < scan.estimate.read_units
 
 
 def _helpful(best: Read, rejected: list[tuple[Path, RejectedIndex]]) -> tuple[RejectedIndex, ...]:
@@ -153,15 +183,19 @@ def _helpful(best: Read, rejected: list[tuple[Path, RejectedIndex]]) -> tuple[Re
     return tuple(helpful.values())
 
 
-def _alternatives(best: Read, found: list[tuple[Rank, Read]], scan: Read) -> tuple[Alternative, ...]:
+def _alternatives(best: Way, ways: list[Way]) -> tuple[Alternative, ...]:
     """The ways that were weighed against the best."""
-    reads = [read for _, read in found if read is not best]
-    if best.access != "Scan":
-        reads.append(scan)
-    return tuple(dict.fromkeys(Alternative(read.access, read.index, read.estimate) for read in reads))
+    return tuple(dict.fromkeys(Alternative(way.access, way.index, way.estimate) for way in ways if way is not best))
 
 
-def _get(relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], consistent: bool) -> Read:
+def _get(relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], consistent: bool) -> Way:
+    estimate = keys_estimate(relation.table, len(keys), consistent=consistent)
+    return Way("GetItem", None, _FIRST, estimate, partial(_get_read, relation, keys, estimate, consistent))
+
+
+def _get_read(
+    relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], estimate: Estimate, consistent: bool
+) -> Read:
     names = frozenset(key.name for key in relation.table.key)
     one = len(keys) == 1
     return Read(
@@ -173,12 +207,28 @@ def _get(relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], consis
         key_condition=_text(relation.conjuncts, names),
         pushed_filters=(),
         residual_filters=tuple(one.text for one in relation.conjuncts if not _on_keys(one, names)),
-        estimate=keys_estimate(relation.table, len(keys), consistent=consistent),
+        estimate=estimate,
         consistent=consistent,
     )
 
 
-def _query(relation: Relation, path: Path, consistent: bool) -> Read:
+def _query(relation: Relation, path: Path, consistent: bool) -> Way:
+    table = relation.table
+    goal = relation.goal if not path.lookup else None
+    if goal is not None and not (
+        len(path.conditions) == 1
+        and exact_keys(relation.conjuncts, table, path)
+        and (goal.order is None or path.ordered_by(goal.order, table))
+    ):
+        goal = None
+    estimate = _query_estimate(path, table, consistent=consistent)
+    if goal is not None:
+        estimate = first_estimate(table, goal.rows, estimate, consistent=consistent)
+    index = path.index.name if path.index is not None else None
+    return Way("Query", index, path.rank, estimate, partial(_query_read, relation, path, goal, estimate, consistent))
+
+
+def _query_read(relation: Relation, path: Path, goal: Goal | None, estimate: Estimate, consistent: bool) -> Read:
     table = relation.table
     # API reference, Query: "A FilterExpression does not allow key attributes."
     without = {key.name for key in path.key} | {key.name for key in table.key}
@@ -188,19 +238,9 @@ def _query(relation: Relation, path: Path, consistent: bool) -> Read:
     conjuncts = [conjunct for conjunct in relation.conjuncts if not _on_keys(conjunct, path.attributes)]
     filters, pushed, residual = _filters(relation, conjuncts, frozenset(without))
     index = path.index.name if path.index is not None else None
-    goal = relation.goal if not path.lookup else None
-    if goal is not None and not (
-        len(path.conditions) == 1
-        and exact_keys(relation.conjuncts, table, path)
-        and (goal.order is None or path.ordered_by(goal.order, table))
-    ):
-        goal = None
     exact = _exact_filters_of(relation, path, conjuncts, without)
     if exact is not None:
         pushed, residual = tuple(one.text for one in conjuncts), ()
-    estimate = _query_estimate(path, table, consistent=consistent)
-    if goal is not None:
-        estimate = first_estimate(table, goal.rows, estimate, consistent=consistent)
     partitions = "one partition" if len(path.conditions) == 1 else f"{len(path.conditions)} partitions or sort keys"
     where = f'of index "{index}"' if index is not None else "of the table"
     return Read(
@@ -256,7 +296,7 @@ def _partition(path: Path, table: Table) -> float | None:
     return 1 if table.range_key is None else table.partition_items
 
 
-def _scan(relation: Relation, consistent: bool) -> Read:
+def _scan(relation: Relation, consistent: bool) -> Way:
     goal = relation.goal if relation.goal is not None and relation.goal.order is None else None
     enough = goal.rows if goal is not None and not relation.conjuncts else None
     if goal is not None and enough is None:
@@ -265,6 +305,13 @@ def _scan(relation: Relation, consistent: bool) -> Read:
     estimate = scan_estimate(relation.table, segments, consistent=consistent)
     if enough is not None:
         estimate = first_estimate(relation.table, enough, estimate, consistent=consistent)
+    read = partial(_scan_read, relation, goal, enough, segments, estimate, consistent)
+    return Way("Scan", None, _LAST, estimate, read)
+
+
+def _scan_read(
+    relation: Relation, goal: Goal | None, enough: int | None, segments: int, estimate: Estimate, consistent: bool
+) -> Read:
     filters, pushed, residual = _filters(relation, list(relation.conjuncts), frozenset())
     keys = {key.name for key in relation.table.key}
     exact = None

@@ -121,11 +121,15 @@ class RejectedIndex:
         return f"about {self.read_units:g} read units instead of {self.instead_of:g}"
 
 
+Access = Literal["GetItem", "Query", "Scan", "None"]
+"""A way to read, in words; `None` when nothing has to be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """Another way to read that would do as well, and what it is expected to take."""
 
-    access: Literal["GetItem", "Query", "Scan", "None"]
+    access: Access
     index: str | None
     estimate: Estimate
 
@@ -156,7 +160,7 @@ class Read:
     """
 
     relation: Relation
-    access: Literal["GetItem", "Query", "Scan", "None"]
+    access: Access
     index: str | None
     reason: str
     requests: tuple[Request, ...]

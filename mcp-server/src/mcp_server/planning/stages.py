@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 
 from mcp_server.domain.schema import TypeKind
-from mcp_server.planning.access_path import full_scan_of, plan_read, shared_scan_of
+from mcp_server.planning.access_path import Way, cheapest_way, full_scan_of, plan_read, shared_scan_of
 from mcp_server.planning.key_paths import MAX_KEYS, MAX_QUERIES
 from mcp_server.planning.plan import Conjunct, Estimate, KeyLink, Read, Relation, Stage
 from mcp_server.planning.predicate import AllOf, AnyOf, Comparison, OneOf, Predicate, Value, columns_of
@@ -119,15 +119,15 @@ def _staged(plans: Mapping[str, Read], name: str, link: KeyLink) -> Read | None:
     )
 
 
-def _probe(read: Read, link: KeyLink) -> Read | None:
-    """The read of a single key; None where such a key narrows nothing."""
+def _probe(read: Read, link: KeyLink) -> Way | None:
+    """How a single key is read; None where such a key narrows nothing."""
     relation = read.relation
     columns = [relation.table.column(name) for name in link.columns]
     values = [_ANY_VALUE.get(column.type.kind) if column is not None else None for column in columns]
     key = tuple(value for value in values if value is not None)
     if len(key) < len(values):
         return None
-    probed = plan_read(_about_others(relation, link, key), consistent=read.consistent)
+    probed = cheapest_way(_about_others(relation, link, key), consistent=read.consistent)
     cheaper = 0 < probed.estimate.read_units < read.estimate.read_units
     return probed if probed.access in ("GetItem", "Query") and cheaper else None
 
