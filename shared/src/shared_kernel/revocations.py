@@ -63,7 +63,7 @@ class Feed:
             or token.client_id in self.clients
             or token.subject in self.clients  # whose own token another client has exchanged
             or self.users.get(token.subject, -math.inf) >= since
-            or self.members.get(member(token.tenant, token.subject), -math.inf) >= since
+            or (bool(self.members) and self.members.get(member(token.tenant, token.subject), -math.inf) >= since)
         )
 
 

@@ -421,14 +421,14 @@ async def test_a_remembered_token_expires(issuer: Issuer) -> None:
         tally = MeteredTally()
         verifier = TokenVerifier(keys, revocations, issuer=issuer.url, audience=RESOURCE, clock=clock, tally=tally)
         token = issuer.token(now=clock.time)
-        assert (await verifier.claims(token)).subject == "usr_1"
+        assert (await verifier.verified(token)).claims.subject == "usr_1"
         assert lookups(tally, "tokens") == (0, 1)
         clock.time += LIFETIME + CLOCK_SKEW - 1
-        assert (await verifier.claims(token)).subject == "usr_1"
+        assert (await verifier.verified(token)).claims.subject == "usr_1"
         assert lookups(tally, "tokens") == (1, 1)
         clock.time += 2
         with pytest.raises(TokenRefused, match="expired"):
-            await verifier.claims(token)
+            await verifier.verified(token)
 
 
 async def test_remembered_tokens_are_bounded_and_still_right(issuer: Issuer) -> None:
@@ -439,7 +439,7 @@ async def test_remembered_tokens_are_bounded_and_still_right(issuer: Issuer) -> 
         tokens = [issuer.token(subject=f"usr_{number}") for number in range(5)]
         for _ in range(2):
             for number, token in enumerate(tokens):
-                assert (await verifier.claims(token)).subject == f"usr_{number}"
+                assert (await verifier.verified(token)).claims.subject == f"usr_{number}"
         assert len(verifier._verified) == 2
 
 

@@ -37,7 +37,7 @@ class Reader:
 
     async def refusal(self, token: str) -> Refusal | None:
         try:
-            await self.verifier.claims(token)
+            await self.verifier.verified(token)
         except TokenRefused as refused:
             return refused.reason
         return None

@@ -85,7 +85,7 @@ class World:
     async def said(self, token: str) -> AccessToken | Refusal:
         """What a token says, or why it is refused."""
         try:
-            return await self.verifier.claims(token)
+            return (await self.verifier.verified(token)).claims
         except TokenRefused as refused:
             return refused.reason
 

@@ -34,7 +34,7 @@ class Reader:
     async def refusal(self, token: str) -> Refusal | None:
         """Why a token is refused."""
         try:
-            await self._verifier.claims(token)
+            await self._verifier.verified(token)
         except TokenRefused as refused:
             return refused.reason
         return None

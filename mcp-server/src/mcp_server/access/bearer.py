@@ -4,16 +4,17 @@ A bearer presents a token alone (RFC 6750), the holder of a key a proof beside i
 fixed per situation, so that nothing of a token can come back in it.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from string import ascii_letters, digits
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from shared_kernel import dpop, scope
 
 # RFC 6750 §2.1: 'b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="'
-_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_OF_TOKENS = f"{ascii_letters}{digits}-._~+/".encode()
 _QUERY_LIMIT = 64
 
 PRINCIPAL_KEY = "principal"
@@ -33,8 +34,7 @@ class Scheme(StrEnum):
     DPOP = "DPoP"
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(NamedTuple):
     """A token as it was presented; nothing is verified yet."""
 
     token: str
@@ -113,7 +113,7 @@ def presented_token(authorization: Sequence[str], query: str) -> Presented | Non
     Other schemes than Bearer and DPoP present none. Raises MalformedCredentials for several headers, for one that is
     not scheme, space, token, and for a token in the query, which logs and histories would keep.
     """
-    if _names_token(query) or len(authorization) > 1:
+    if (query and _names_token(query)) or len(authorization) > 1:
         raise MalformedCredentials
     if not authorization:
         return None
@@ -123,7 +123,8 @@ def presented_token(authorization: Sequence[str], query: str) -> Presented | Non
     if scheme is None:
         return None
     token = credentials.strip(" ")
-    if not _B64TOKEN.fullmatch(token):
+    unpadded = token.encode().rstrip(b"=")
+    if not unpadded or unpadded.translate(None, _OF_TOKENS):
         raise MalformedCredentials
     return Presented(token, scheme)
 

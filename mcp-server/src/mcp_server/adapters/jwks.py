@@ -63,11 +63,12 @@ class _FetchedKeys(Generic[_Key]):
 
     async def key(self, key_id: str) -> _Key | None:
         """The public key of that id; None if the issuer does not publish it. Raises KeySetUnavailable."""
-        if self._copy() is None:
+        keys = self._copy()
+        if keys is None:
             if self._within(RETRY_SECONDS, self._failed_at):
                 raise KeySetUnavailable
             await self._fetch_once()
-        keys = self._copy()
+            keys = self._copy()
         if keys is None:
             raise KeySetUnavailable
         if key_id in keys:

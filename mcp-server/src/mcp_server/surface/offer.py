@@ -55,7 +55,10 @@ class Offer:
 
     def tool(self, name: str) -> ServedTool | None:
         """The tool of that name."""
-        return next((tool for tool in self.tools if tool.definition.name == name), None)
+        for tool in self.tools:
+            if tool.definition.name == name:
+                return tool
+        return None
 
     def prompt(self, name: str) -> ServedPrompt | None:
         """The prompt of that name."""

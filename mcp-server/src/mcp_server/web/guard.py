@@ -6,6 +6,7 @@ comes from the request, so none can echo a token.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
 
 import structlog
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
@@ -34,6 +35,7 @@ from shared_kernel.asgi import (
     App,
     BodyTooLarge,
     ClientDisconnected,
+    Header,
     Receive,
     Scope,
     Send,
@@ -54,7 +56,33 @@ _FLOOD: dict[str, object] = {
     "error": "too_many_requests",
     "error_description": "Query after query of yours was refused, because as many as may are running. Wait.",
 }
+_DECIDING = frozenset({b"host", b"origin", b"authorization", b"content-type"})
+_ADDRESSED = 64
+"""How many of the hosts and origins that were admitted last are known again."""
 _log = structlog.get_logger("guard")
+
+
+class _Headers(NamedTuple):
+    """The values of each header that decides about every request."""
+
+    host: tuple[bytes, ...]
+    origin: tuple[bytes, ...]
+    authorization: list[str]
+    content_type: list[str]
+
+    @classmethod
+    def of(cls, lines: Sequence[Header]) -> Self:
+        """Those of a request, found in one pass; ASGI has their names in lower case."""
+        found: dict[bytes, list[bytes]] = {}
+        for name, value in lines:
+            if name in _DECIDING:
+                found.setdefault(name, []).append(value)
+        return cls(
+            tuple(found.get(b"host", ())),
+            tuple(found.get(b"origin", ())),
+            [value.decode("latin-1") for value in found.get(b"authorization", ())],
+            [value.decode("latin-1") for value in found.get(b"content-type", ())],
+        )
 
 
 class _Refused(Exception):
@@ -93,17 +121,24 @@ class Guard:
         self._transport = TransportSecurityMiddleware(transport)
         self._needed_scopes, self._common_scopes = needed_scopes, common_scopes
         self._floods = floods
+        self._addressed: set[tuple[tuple[bytes, ...], tuple[bytes, ...]]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
         # RFC 9110 §5.5: "A field value does not include leading or trailing whitespace"; httptools leaves it there.
-        scope = {**scope, "headers": [(name, value.strip(b" \t")) for name, value in scope["headers"]]}
+        lines = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        scope, headers = {**scope, "headers": lines}, _Headers.of(lines)
         # MCP, Streamable HTTP: "Servers MUST validate the `Origin` header on all incoming connections"
-        misdirected = await self._transport.validate_request(Request(scope))
-        if misdirected is not None:
-            return await misdirected(scope, receive, send)
+        addressed = (headers.host, headers.origin)
+        if addressed not in self._addressed:
+            misdirected = await self._transport.validate_request(Request(scope))
+            if misdirected is not None:
+                return await misdirected(scope, receive, send)
+            if len(self._addressed) >= _ADDRESSED:
+                self._addressed.clear()
+            self._addressed.add(addressed)
         try:
-            await self._admit(scope, receive)
+            await self._admit(scope, headers, receive)
         except _Refused as refused:
             _log.info("request_denied", reason=refused.reason, status=refused.status, address=client_address(scope))
             return await send_json(send, refused.status, refused.document, refused.headers)
@@ -111,20 +146,20 @@ class Guard:
             return None
         return await self._app(scope, receive, send)
 
-    async def _admit(self, scope: Scope, receive: Receive) -> None:
-        presented = self._presented(scope)
+    async def _admit(self, scope: Scope, headers: "_Headers", receive: Receive) -> None:
+        presented = self._presented(scope, headers)
         principal = await self._authenticate(presented, scope)
         if self._floods(principal):
             raise _Refused(429, "flood", _FLOOD, [("Retry-After", str(BUSY_SECONDS))])
         _check_method(scope)
-        _check_content_type(scope)
+        _check_content_type(headers)
         request = _parse(await _read_body(scope, receive))
         self._authorize(principal, request, presented.scheme)
         scope.setdefault("state", {}).update({PRINCIPAL_KEY: principal, MESSAGE_KEY: request.document})
 
-    def _presented(self, scope: Scope) -> Presented:
+    def _presented(self, scope: Scope, headers: "_Headers") -> Presented:
         try:
-            presented = presented_token(header_values(scope, "authorization"), scope["query_string"].decode("latin-1"))
+            presented = presented_token(headers.authorization, scope["query_string"].decode("latin-1"))
         except MalformedCredentials:
             raise self._denied(Denial.MALFORMED, self._common_scopes, "malformed_credentials") from None
         if presented is None:
@@ -139,8 +174,9 @@ class Guard:
     async def _authenticate(self, presented: Presented, scope: Scope) -> Principal:
         """MCP, Authorization: "MCP servers [...] MUST validate access tokens", on every request of every method."""
         try:
-            claims = await self._verifier.claims(presented.token)
-            await self._check_binding(presented, claims, scope)
+            verified = await self._verifier.verified(presented.token)
+            if verified.claims.key_thumbprint is not None or presented.scheme is not Scheme.BEARER:
+                await self._check_binding(presented, verified.claims, scope)
         except TokenRefused as refused:
             denial, scheme = Denial.INVALID_TOKEN, presented.scheme
             raise self._denied(denial, self._common_scopes, refused.reason.value, scheme) from None
@@ -155,14 +191,7 @@ class Guard:
             }
             reason = "key_set_unavailable" if isinstance(error, KeySetUnavailable) else "revocations_unknown"
             raise _Refused(503, reason, document, [("Retry-After", _RETRY_AFTER_SECONDS)]) from None
-        return Principal(
-            tenant=claims.tenant,
-            subject=claims.subject,
-            client_id=claims.client_id,
-            scopes=claims.scopes,
-            grant=claims.grant_handle,
-            roles=claims.roles,
-        )
+        return verified.principal
 
     async def _check_binding(self, presented: Presented, claims: AccessToken, scope: Scope) -> None:
         """Raises Unproven unless a bound token comes with its proof, and another as a bearer's."""
@@ -205,12 +234,16 @@ def _check_method(scope: Scope) -> None:
         raise _rpc_error(405, "method_not_allowed", message.INVALID_REQUEST, "Method not allowed", [("Allow", "POST")])
 
 
-def _check_content_type(scope: Scope) -> None:
+def _check_content_type(headers: "_Headers") -> None:
     # A browser's page can send other types across origins without asking first.
-    types = [value.partition(";")[0].strip().lower() for value in header_values(scope, "content-type")]
-    if types != ["application/json"]:
+    types = headers.content_type
+    if types != ["application/json"] and [_without_parameters(value) for value in types] != ["application/json"]:
         text = "The Content-Type header must be application/json"
         raise _rpc_error(415, "not_json", message.INVALID_REQUEST, text)
+
+
+def _without_parameters(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:

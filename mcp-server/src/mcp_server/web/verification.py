@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from joserfc.jwk import ECKey
 
+from mcp_server.domain.principal import Principal
 from mcp_server.ports.keys import KeySet, VerificationKey
 from mcp_server.ports.revocations import Revocations
 from mcp_server.ports.tally import UNTALLIED, Tally
@@ -16,10 +17,11 @@ from shared_kernel.access_token import CLOCK_SKEW, AccessToken, Refusal, TokenRe
 from shared_kernel.clock import Clock
 
 
-class _Verified(NamedTuple):
-    """What a token said, and the key that was its issuer's then; `other` made it, unless our own issuer did."""
+class Verified(NamedTuple):
+    """What a token says, and whose it is, by the key that was its issuer's; `other` made it, unless our own did."""
 
     claims: AccessToken
+    principal: Principal
     key: VerificationKey
     other: OtherIssuersTokens | None
 
@@ -46,9 +48,9 @@ class TokenVerifier:
         self._keys, self._revocations, self._clock, self._tally = keys, revocations, clock, tally
         self._issuer, self._audience, self._capacity = issuer, audience, capacity
         self._others = {other.rules.issuer: other for other in others}
-        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._verified: OrderedDict[bytes, Verified] = OrderedDict()
 
-    async def claims(self, token: str) -> AccessToken:
+    async def verified(self, token: str) -> Verified:
         """What a good token says; one that is bound to a key still needs its proof.
 
         Raises TokenRefused, KeySetUnavailable, RevocationsUnknown.
@@ -70,23 +72,36 @@ class TokenVerifier:
         hit = remembered is not None and remembered.key is key
         self._tally.cache_asked("tokens", hit=hit)
         if remembered is not None and hit:
-            claims = remembered.claims
-            if now >= claims.expires_at + CLOCK_SKEW:
+            verified = remembered
+            if now >= verified.claims.expires_at + CLOCK_SKEW:
                 self._verified.pop(digest, None)
                 raise TokenRefused(Refusal.EXPIRED)
         else:
             claims = other.verify(token, key, now) if other else self._own(token, key_id, key, now)
+            verified = Verified(claims, _principal(claims), key, other)
         # Another issuer's tokens end when they expire: it has no feed that we could follow.
-        if other is None and self._revocations.ends(claims):
+        if other is None and self._revocations.ends(verified.claims):
             self._verified.pop(digest, None)
             raise TokenRefused(Refusal.REVOKED)
-        self._verified[digest] = _Verified(claims, key, other)
+        if verified is not remembered:
+            self._verified[digest] = verified
         self._verified.move_to_end(digest)
         if len(self._verified) > self._capacity:
             self._verified.popitem(last=False)
-        return claims
+        return verified
 
     def _own(self, token: str, key_id: str, key: VerificationKey, now: float) -> AccessToken:
         assert isinstance(key, ECKey)  # our issuer's KeySet has no others
         keys = {key_id: key}
         return access_token.verify(token, keys=keys, issuer=self._issuer, audience=self._audience, now=now)
+
+
+def _principal(claims: AccessToken) -> Principal:
+    return Principal(
+        tenant=claims.tenant,
+        subject=claims.subject,
+        client_id=claims.client_id,
+        scopes=claims.scopes,
+        grant=claims.grant_handle,
+        roles=claims.roles,
+    )
