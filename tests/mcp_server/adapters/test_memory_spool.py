@@ -24,13 +24,16 @@ def result(rows: int) -> Result:
     return Result((ResultColumn("n", "BIGINT"),), table, complete=True)
 
 
-def spool(clock: SettableClock, *, result_bytes: int = 800, total_bytes: int = 1600) -> MemorySpool:
+def spool(
+    clock: SettableClock, *, result_bytes: int = 800, total_bytes: int = 1600, entry_bytes: int = 0
+) -> MemorySpool:
     return MemorySpool(
         clock=clock,
         entropy=SystemEntropy(),
         lifetime_seconds=LIFETIME,
         result_bytes=result_bytes,
         total_bytes=total_bytes,
+        entry_bytes=entry_bytes,
     )
 
 
@@ -91,6 +94,28 @@ async def test_a_slice_counts_with_all_that_it_keeps_alive() -> None:
     kept = spool(SettableClock())
     whole = result(1000)
     assert await kept.put(principal(), Result(whole.columns, whole.table.slice(0, 1), complete=False)) is None
+
+
+async def test_many_small_results_are_bounded_by_what_they_take_beside_their_data() -> None:
+    kept = spool(SettableClock(), total_bytes=1_000_000, entry_bytes=4000)
+    ids = [await kept.put(principal(f"usr_{number % 10}"), result(0)) for number in range(1000)]
+    found = [
+        await kept.get(principal(f"usr_{number % 10}"), str(spool_id), 0, 1) for number, spool_id in enumerate(ids)
+    ]
+    assert [number for number, part in enumerate(found) if part] == list(range(750, 1000))
+
+
+async def test_what_has_expired_is_let_go_with_the_next_result_also_if_it_was_read_lately() -> None:
+    clock = SettableClock()
+    kept = spool(clock, total_bytes=10_000, entry_bytes=1000)
+    first = await kept.put(principal(), result(0))
+    for _ in range(5):
+        await kept.put(principal(), result(0))
+        assert await kept.get(principal(), str(first), 0, 1) is not None
+    assert kept._all.size == 5000, "half of it"
+    clock.time += LIFETIME
+    await kept.put(principal(), result(0))
+    assert (kept._all.size, len(kept._by_age), len(kept._of)) == (1000, 1, 1)
 
 
 @pytest.mark.parametrize("jump", [-30 * 86400, 30 * 86400])
