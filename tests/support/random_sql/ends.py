@@ -1,8 +1,9 @@
 """Statements that need few of the rows: any of them, the first by a key, the greatest, whether there is one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.support.random_sql.columns import Table
+from tests.support.random_sql.columns import Column, Table
 from tests.support.random_sql.sources import Sources
 from tests.support.random_sql.statement import Statement
 
@@ -58,6 +59,33 @@ class Ends(Sources):
             f"select count({name}) from {table.name} a{where}",
         ]
         return Statement(self.dice.choice(forms))
+
+    def simple(self) -> Statement:
+        """What may be counted by DynamoDB, or answered without DuckDB: one table, few simple conditions."""
+        table = self.dice.choice(self.tables)
+        columns = {f"a.{column.name}": column for column in table.columns}
+        conditions = [self._simple_one(columns) for _ in range(self.dice.choice([1, 1, 1, 2, 3]))]
+        conditions += [self._lead(table)] if self.dice.random() < 0.3 else []
+        where = self.dice.choice([" and ", " and ", " or "]).join(conditions)
+        names = self.dice.sample(list(columns), min(3, len(columns)))
+        wanted = self.dice.choice(
+            ["count(*)", "count(*)", f"count({names[0]})", ", ".join(names), f"{names[0]} as x, {names[1]}"]
+        )
+        return Statement(f"select {wanted} from {table.name} a where {where}")
+
+    def _simple_one(self, columns: Mapping[str, Column]) -> str:
+        mixed = [name for name, column in columns.items() if column.kind == "mixed"]
+        name = self.dice.choice(mixed if mixed and self.dice.random() < 0.5 else list(columns))
+        first, second = self._literal(columns[name]), self._literal(columns[name])
+        forms = [
+            f"{name} = {first}",
+            f"{name} = {first}",
+            f"{name} <> {first}",
+            f"{name} in ({first}, {second})",
+            f"{name} is null",
+        ]
+        forms += [f"{name} is not null", f"{name} < {first}", f"{name} >= {first}", f"not ({name} = {first})"]
+        return self.dice.choice([*forms, f"{name} between {first} and {second}"])
 
     def _keyed(self) -> Table:
         return self.dice.choice([table for table in self.tables if table.keys])

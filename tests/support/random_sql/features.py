@@ -21,6 +21,8 @@ class Features(Ends, Mixed, Nested, Staged, Statements):
             self.any_rows,
             self.first_rows,
             self.ends,
+            self.simple,
+            self.simple,
             self.mixed,
             self.parts,
             self.parts,
