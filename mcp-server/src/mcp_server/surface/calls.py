@@ -36,10 +36,10 @@ _log = structlog.get_logger("tools")
 class _Line:
     """The log line of a call, written when the block that makes the call ends."""
 
-    __slots__ = ("_call", "_clock", "_event", "_named", "_started", "outcome")
+    __slots__ = ("_call", "_clock", "_started", "_write", "outcome")
 
-    def __init__(self, clock: Clock, call: Call, event: str, named: dict[str, str]) -> None:
-        self._clock, self._call, self._event, self._named = clock, call, event, named
+    def __init__(self, clock: Clock, call: Call, write: Callable[..., object]) -> None:
+        self._clock, self._call, self._write = clock, call, write
         self.outcome = "cancelled"
 
     def __enter__(self) -> Self:
@@ -48,9 +48,7 @@ class _Line:
 
     def __exit__(self, *_: object) -> None:
         principal = self._call.principal
-        _log.info(
-            self._event,
-            **self._named,
+        self._write(
             outcome=self.outcome,
             ms=round((self._clock.monotonic() - self._started) * 1000, 1),
             tenant=principal.tenant,
@@ -74,7 +72,7 @@ class Calls:
         if tool is None:
             raise MCPError(code=INVALID_PARAMS, message="Unknown tool")
         call = await self._begin(context, answers=params.input_responses, state=params.request_state)
-        with _Line(self._clock, call, "tool_call", {"tool": params.name}) as line:
+        with _Line(self._clock, call, lambda **more: _log.info("tool_call", tool=params.name, **more)) as line:
             try:
                 result = await _called(tool, call, params.arguments or {})
             except Failure as failure:
@@ -98,7 +96,7 @@ class Calls:
         read = self._reading(uri, call)
         if read is None:
             raise _not_found(call, uri)
-        with _Line(self._clock, call, "resource_read", {"uri": uri}) as line:
+        with _Line(self._clock, call, lambda **more: _log.info("resource_read", uri=uri, **more)) as line:
             try:
                 found = await read()
             except Failure as failure:
@@ -120,7 +118,7 @@ class Calls:
         for argument in prompt.definition.arguments or ():
             if argument.required and not given.get(argument.name):
                 raise MCPError(code=INVALID_PARAMS, message=f"The argument {argument.name} is required")
-        with _Line(self._clock, call, "prompt_got", {"prompt": params.name}) as line:
+        with _Line(self._clock, call, lambda **more: _log.info("prompt_got", prompt=params.name, **more)) as line:
             try:
                 result = await prompt.get(call, given)
             except Failure as failure:
