@@ -7,7 +7,7 @@ it, and a reader accepts the current form and the previous one.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from joserfc import jws
@@ -27,6 +27,7 @@ MAX_LENGTH = 8192
 # RFC 9068 §2.1: 'the "typ" value used SHOULD be "at+jwt"', the prefix "application/" allowed.
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
 _encode = msgspec.json.Encoder().encode
+_REGISTRY = jws.JWSRegistry(algorithms=[ALGORITHM])
 _TEXT_CLAIMS = ("iss", "sub", "client_id", "jti", "gid", "tenant")
 
 
@@ -125,29 +126,48 @@ def issue(signer: Signer, claims: Claims, now: float, lifetime: int = LIFETIME) 
     return signer.sign(_encode(payload), "at+jwt")
 
 
+class Unverified(NamedTuple):
+    """A token whose header has passed every check that needs no key, and the `kid` that it claims to be signed with."""
+
+    token: str
+    key_id: str
+
+
+def unverified(token: str) -> Unverified:
+    """What decides which key a token is to be tried with. Raises TokenRefused."""
+    return Unverified(token, str(_checked_header(token)["kid"]))
+
+
 def unverified_key_id(token: str) -> str:
     """The `kid` a token claims to be signed with, to decide whether to refetch the key set. Raises TokenRefused."""
-    return str(_checked_header(token)["kid"])
+    return unverified(token).key_id
 
 
 def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str, now: float) -> AccessToken:
     """The claims of a token that is valid here and now; `keys` maps `kid` to public key. Raises TokenRefused."""
-    key_id = unverified_key_id(token)
-    key = keys.get(key_id)
+    read = unverified(token)
+    key = keys.get(read.key_id)
     if key is None:
         raise TokenRefused(Refusal.UNKNOWN_KEY)
+    return verify_with(key, read, issuer=issuer, audience=audience, now=now)
+
+
+def verify_with(key: ECKey, read: Unverified, *, issuer: str, audience: str, now: float) -> AccessToken:
+    """The claims of a token that is valid here and now, by the public key of its key id. Raises TokenRefused."""
     try:
-        signed = jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
+        signed = jws.deserialize_compact(read.token, key, registry=_REGISTRY)
     except (JoseError, ValueError) as error:
         raise TokenRefused(Refusal.BAD_SIGNATURE) from error
     # One token has one text: issue() writes the lower of the two values of s.
     if int.from_bytes(urlsafe_b64decode(signed.segments["signature"])[32:]) > ORDER // 2:
         raise TokenRefused(Refusal.BAD_SIGNATURE)
     claims = _json_object(signed.payload, Refusal.BAD_CLAIMS)
-    if any(not isinstance(claims.get(name), str) or not claims[name] for name in _TEXT_CLAIMS):
-        raise TokenRefused(Refusal.BAD_CLAIMS)
-    if any(type(claims.get(name)) is not int for name in ("iat", "nbf", "exp")):
-        raise TokenRefused(Refusal.BAD_CLAIMS)
+    for name in _TEXT_CLAIMS:
+        if not claims.get(name) or not isinstance(claims[name], str):
+            raise TokenRefused(Refusal.BAD_CLAIMS)
+    for name in ("iat", "nbf", "exp"):
+        if type(claims.get(name)) is not int:
+            raise TokenRefused(Refusal.BAD_CLAIMS)
     # RFC 9068 §4: "The issuer identifier [...] MUST exactly match the value of the "iss" claim."
     if claims["iss"] != issuer:
         raise TokenRefused(Refusal.WRONG_ISSUER)
@@ -172,7 +192,7 @@ def verify(token: str, *, keys: Mapping[str, ECKey], issuer: str, audience: str,
         token_id=claims["jti"],
         grant_handle=claims["gid"],
         tenant=claims["tenant"],
-        key_id=key_id,
+        key_id=read.key_id,
         key_thumbprint=thumbprint(claims["cnf"]) if "cnf" in claims else None,
         roles=_roles(claims.get("roles", [])),
     )

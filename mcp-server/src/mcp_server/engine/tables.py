@@ -25,7 +25,9 @@ async def find_table(
     async def seen(name: str) -> Described | None:
         found = await catalog.describe(schema, name, refresh, schemas.views.rows(principal, schema, name))
         view = schemas.views.of(principal, schema, found.table) if found is not None else None
-        return replace(found, table=view) if found is not None and isinstance(view, Table) else None
+        if found is None or not isinstance(view, Table):
+            return None
+        return found if view is found.table else replace(found, table=view)
 
     described = await seen(name)
     if described is not None:

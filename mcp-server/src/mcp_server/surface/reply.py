@@ -43,4 +43,4 @@ def failure(failed: Failure, request_id: str, following: NextCall | None = None)
 
 def timestamp(seconds: float) -> str:
     """A time in seconds since the epoch as ISO 8601 in UTC, to the second."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.fromtimestamp(int(seconds), UTC).isoformat().removesuffix('+00:00')}Z"

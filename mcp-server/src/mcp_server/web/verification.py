@@ -13,7 +13,7 @@ from mcp_server.ports.revocations import Revocations
 from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.web.other_issuers import OtherIssuersTokens, unverified_issuer
 from shared_kernel import access_token
-from shared_kernel.access_token import CLOCK_SKEW, AccessToken, Refusal, TokenRefused
+from shared_kernel.access_token import CLOCK_SKEW, AccessToken, Refusal, TokenRefused, Unverified, unverified
 from shared_kernel.clock import Clock
 
 
@@ -59,11 +59,16 @@ class TokenVerifier:
             raise TokenRefused(Refusal.TOO_LONG)
         digest = hashlib.sha256(token.encode()).digest()
         remembered = self._verified.get(digest)
+        read: Unverified | None = None
         if remembered is not None:
             other, key_id = remembered.other, remembered.claims.key_id
         else:
             other = self._others.get(unverified_issuer(token)) if self._others else None
-            key_id = other.key_id(token) if other else access_token.unverified_key_id(token)
+            if other is not None:
+                key_id = other.key_id(token)
+            else:
+                read = unverified(token)
+                key_id = read.key_id
         key = await (other.keys if other else self._keys).key(key_id)
         if key is None:
             self._verified.pop(digest, None)
@@ -77,7 +82,7 @@ class TokenVerifier:
                 self._verified.pop(digest, None)
                 raise TokenRefused(Refusal.EXPIRED)
         else:
-            claims = other.verify(token, key, now) if other else self._own(token, key_id, key, now)
+            claims = other.verify(token, key, now) if other else self._own(read or unverified(token), key, now)
             verified = Verified(claims, _principal(claims), key, other)
         # Another issuer's tokens end when they expire: it has no feed that we could follow.
         if other is None and self._revocations.ends(verified.claims):
@@ -90,10 +95,9 @@ class TokenVerifier:
             self._verified.popitem(last=False)
         return verified
 
-    def _own(self, token: str, key_id: str, key: VerificationKey, now: float) -> AccessToken:
+    def _own(self, read: Unverified, key: VerificationKey, now: float) -> AccessToken:
         assert isinstance(key, ECKey)  # our issuer's KeySet has no others
-        keys = {key_id: key}
-        return access_token.verify(token, keys=keys, issuer=self._issuer, audience=self._audience, now=now)
+        return access_token.verify_with(key, read, issuer=self._issuer, audience=self._audience, now=now)
 
 
 def _principal(claims: AccessToken) -> Principal:

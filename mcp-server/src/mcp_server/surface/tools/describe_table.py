@@ -43,6 +43,7 @@ def description(described: Described, stale_after_seconds: int, call: Call) -> T
     """A table as the caller may see it: what is in it, only with the scope to query it."""
     with_values = scope.QUERY in call.principal.scopes
     table = described.table
+    made = structure.structure(table, with_values=with_values)
     freshness = fields.freshness(
         refreshed=described.refreshed,
         at=table.refreshed_at,
@@ -53,8 +54,8 @@ def description(described: Described, stale_after_seconds: int, call: Call) -> T
         **fields.names(table),
         **freshness,
         "item_count": table.item_count,
-        "columns": [structure.column(column, with_values=with_values) for column in table.columns],
-        "indexes": structure.indexes(table),
+        "columns": made.columns,
+        "indexes": made.indexes,
     }
 
 

@@ -1,13 +1,18 @@
 """How tools show the columns and keys of a table."""
 
-from typing import Annotated, Literal, NotRequired, cast
+from typing import Annotated, Literal, NamedTuple, NotRequired, cast
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import Column, Examples, Index, KeyAttribute, Table, written
+from mcp_server.engine.bounded import Bounded
 from mcp_server.planning.advice import advice
+
+_REMEMBERED = 64
+_described: Bounded[tuple[int, bool], tuple[Table, "Structure"]] = Bounded(entries=_REMEMBERED, weight=_REMEMBERED)
+"""Of the tables that were described last. A table never changes: what is seen anew of one makes another."""
 
 
 class PartEntry(TypedDict):
@@ -46,6 +51,24 @@ class IndexEntry(TypedDict):
     sortKeyType: NotRequired[str]
     query: NotRequired[Annotated[str, Field(description="A condition that reads by this key.")]]
     note: NotRequired[Annotated[str, Field(description="Why it cannot be used, or what it costs.")]]
+
+
+class Structure(NamedTuple):
+    """What a table is made of."""
+
+    columns: list[ColumnEntry]
+    indexes: list[IndexEntry]
+
+
+def structure(table: Table, *, with_values: bool) -> Structure:
+    """The columns and keys of a table; `with_values` shows what a sample held. Not to be changed: it is remembered."""
+    key = (id(table), with_values)
+    known = _described.get(key)
+    if known is not None:
+        return known[1]
+    made = Structure([column(one, with_values=with_values) for one in table.columns], indexes(table))
+    _described.put(key, (table, made), 1)  # it holds the table, whose id therefore stays its own
+    return made
 
 
 def column(column: Column, *, with_values: bool) -> ColumnEntry:
