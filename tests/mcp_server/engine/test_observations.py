@@ -23,6 +23,7 @@ pytestmark = pytest.mark.anyio
 WITHIN = 1.25
 BEN = Principal("acme", "usr_ben", "cli", frozenset({"query"}), "gid")
 ANN_ELSEWHERE = Principal("acme", "usr_ann", "other", frozenset({"query"}), "gid")
+ADMIN = Principal("acme", "usr_ann", "cli", frozenset({"query"}), "gid", frozenset({"admin"}))
 SIZES = {"small": 3, "medium": 60, "large": 300}
 """Items of about 800 bytes in the partitions of each table."""
 
@@ -189,14 +190,36 @@ async def test_rows_that_are_not_there_are_not_told_of(service: Service) -> None
     ]
     await service.create("rul_columns", items, range_key="n")
     queries = service.queries()
-    admin = Principal("acme", "usr_ann", "cli", frozenset({"query"}), "gid", frozenset({"admin"}))
     asked = [f"SELECT n FROM rul_columns WHERE pk = '{key}'" for key in ("mine", "hidden", "none")]
     before = [await estimated(queries, sql) for sql in asked]
-    for who in (admin, BEN, ANN):
+    for who in (ADMIN, BEN, ANN):
         for sql in (*asked, "SELECT count(*) FROM rul_columns"):
             await consumed(queries, sql, who)
     assert [await estimated(queries, sql) for sql in asked] == before
     await service.tables.drop("rul_columns")
+
+
+@only_doubles
+async def test_which_keys_rows_name_that_are_not_there_is_not_told_of(service: Service) -> None:
+    """In two worlds that differ only in that, whoever may see all of the rows has run statements that read by them."""
+    answers: list[list[Cost]] = []
+    asked = [f"SELECT p.n FROM obs_named p WHERE p.pk = '{key}'" for key in SIZES]
+    asked.append("SELECT p.n FROM rul_columns r JOIN obs_named p ON r.named = p.pk WHERE r.pk = 'a'")
+    for named in ("small", "large"):
+        queries = await filled(service, "obs_named")
+        hidden = {"pk": {"S": "a"}, "n": {"N": "1"}, "owner": {"S": "usr_ben"}, "named": {"S": named}}
+        mine = {**hidden, "n": {"N": "2"}, "owner": {"S": "usr_ann"}, "named": {"S": "medium"}}
+        await service.create("rul_columns", [hidden, mine], range_key="n")
+        for table_name in ("rul_columns", "obs_named"):
+            await service.catalog.describe(service.schemas.by_name["shop"], table_name, "force")
+        explained = await queries.explain_sql(ADMIN, sql=asked[-1])
+        assert [read.stage is not None for read in explained.reads] == [False, True]
+        for sql in (asked[-1], "SELECT count(*) FROM rul_columns"):
+            await consumed(queries, sql, ADMIN)
+        answers.append([await estimated(queries, sql) for sql in asked])
+        for table_name in ("rul_columns", "obs_named"):
+            await service.tables.drop(table_name)
+    assert answers[0] == answers[1]
 
 
 async def test_what_other_rows_name_is_estimated_by_what_it_took(service: Service) -> None:
