@@ -75,10 +75,14 @@ async def test_the_partitions_read_last_count() -> None:
 async def test_a_scan_counts_until_dynamodb_has_counted_itself() -> None:
     clock = SettableClock()
     sizes = TableSizes(clock)
-    sizes.scanned(SAMPLED, Took(9000, 1, 120))
+    for _ in range(2):
+        sizes.scanned(handed(sizes), Took(9000, 1, 120))
     assert handed(sizes).item_count == 9000
+    assert handed(sizes, replace(SAMPLED, refreshed_at=1.0)).item_count == 9000
+    counted_anew = replace(SAMPLED, item_count=40)
+    assert handed(sizes, counted_anew) is counted_anew
     clock.time += FIGURE_SECONDS + 1
-    sampled_anew = replace(SAMPLED, refreshed_at=1.0)
+    sampled_anew = replace(SAMPLED, refreshed_at=2.0)
     assert handed(sizes, sampled_anew) is sampled_anew
 
 

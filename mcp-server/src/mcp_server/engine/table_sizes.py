@@ -85,8 +85,8 @@ class _Partitions:
 class _Sizes:
     """What was read of one table."""
 
-    scanned: tuple[Took, float] | None = None
-    """What the last Scan took, and when it was made, on the monotonic clock."""
+    scanned: tuple[Took, float, int] | None = None
+    """What the last Scan took, when it was made, on the monotonic clock, and the items that the sample told then."""
     partitions: dict[str | None, _Partitions] = field(default_factory=dict)
     handed: OrderedDict[int, tuple[Table, Table, _Figures]] = field(default_factory=OrderedDict)
     """By the id of a table as it was sampled: itself, what is handed out for it, and the figures of that."""
@@ -122,7 +122,8 @@ class TableSizes:
     def scanned(self, table: Table, took: Took) -> None:
         """Learns from the Scan of a whole table."""
         sizes = self._of(table)
-        sizes.scanned = took, self._clock.monotonic()
+        sampled = next((one for one, handed, _ in sizes.handed.values() if handed is table), table)
+        sizes.scanned = took, self._clock.monotonic(), sampled.item_count
         self._look_again(sizes)
 
     def queried(self, table: Table, index: str | None, name: bytes, items: float) -> None:
@@ -151,8 +152,11 @@ class TableSizes:
 
     def _known(self, sizes: _Sizes, sampled: _Figures) -> _Figures:
         items, size = sampled.items, sampled.bytes
-        if sizes.scanned is not None and self._clock.monotonic() - sizes.scanned[1] <= FIGURE_SECONDS:
-            items, size = _counted(sampled, sizes.scanned[0])
+        if sizes.scanned is not None:
+            took, at, counted = sizes.scanned
+            # Once DynamoDB tells another number, that is the newer one.
+            if counted == sampled.items and self._clock.monotonic() - at <= FIGURE_SECONDS:
+                items, size = _counted(sampled, took)
         seen = sizes.partitions
         means = {index: seen[index].mean(one) if index in seen else one for index, one in sampled.partitions.items()}
         return _Figures(items, size, means)
