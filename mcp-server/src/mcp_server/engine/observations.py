@@ -24,7 +24,7 @@ from shared_kernel.clock import Clock
 
 FIGURES_OF_A_TABLE = 5_000
 FIGURES = 50_000
-"""How many figures are kept of a table, and of all; about 300 bytes each."""
+"""How many figures are kept of a table, and of all; about 350 bytes each."""
 
 OF_LIKE_CONDITIONS = 0.5
 """The share of the last read in what is taken for reads whose conditions only have other values."""
