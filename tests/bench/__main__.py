@@ -2,8 +2,8 @@
 
     python -m tests.bench [--rows PREFIX,PREFIX] [--quick] [--record] [--report PATH]
 
-Rows are chosen by the beginnings of their names; the long runs of soak.py only run if they are named. The report is
-printed and kept, in build/bench/report.md by default; `--record` writes it into docs/performance.md too.
+Rows are chosen by the beginnings of their names; the long runs of soak.py and soak_mcp.py only run if they are named.
+The report is printed and kept, in build/bench/report.md by default; `--record` writes it into docs/performance.md too.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import cores, report, soak
+from tests.bench import cores, report, soak, soak_mcp
 from tests.bench.measurement import Plan, Result, Row, measure
 from tests.bench.rows import call, planning, query, reading, redis, token, verification
 from tests.bench.subjects import Setting
@@ -53,8 +53,9 @@ def main(arguments: list[str]) -> int:
     beginnings = tuple(chosen.rows.split(","))
     wanted = [name for name in NAMES if name.startswith(beginnings)]
     soaked = [name for name in soak.NAMES if chosen.rows and name.startswith(beginnings)]
-    if not wanted and not soaked:
-        parser.error(f"no row begins with {chosen.rows!r}; there are {', '.join([*NAMES, *soak.NAMES])}")
+    soaks_mcp = bool(chosen.rows) and soak_mcp.NAME.startswith(beginnings)
+    if not wanted and not soaked and not soaks_mcp:
+        parser.error(f"no row begins with {chosen.rows!r}; there are {', '.join([*NAMES, *soak.NAMES, soak_mcp.NAME])}")
     plan, length = (QUICK, QUICK_SOAK) if chosen.quick else (FULL, FULL_SOAK)
     try:
         placed = cores.choose()
@@ -68,6 +69,11 @@ def main(arguments: list[str]) -> int:
         reports["report"] = report.markdown(results, plan, where)
     if soaked:
         reports["soak"] = report.soaked(run_soak(soaked, length, lambda directory: Setting(directory, placed)), where)
+    if soaks_mcp:
+        with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+            run_of_mcp = soak_mcp.soak(Setting(Path(directory), placed), length)
+        reports["soak-mcp"] = report.soaked_mcp(run_of_mcp, where)
+        sys.stderr.writelines(f"{failure[:500]}\n" for failure in run_of_mcp.failures[:50])
     text = "\n".join(reports.values())
     sys.stdout.write(f"\n{text}\n")
     chosen.report.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import soak
+from tests.bench import soak, soak_mcp
 from tests.bench.measurement import Plan, Result
 from tests.support.processes import REPOSITORY
 
@@ -82,6 +82,42 @@ def soaked(runs: Sequence[soak.Soaked], where: Circumstances) -> str:
                 f"{p99:.2f} | {sample.cpu_each * 1e6:,.0f} | {part.resident / 1e6:.1f} |"
             )
             elapsed += sample.seconds
+    return "\n".join([*lines, ""])
+
+
+def soaked_mcp(run: soak_mcp.Soaked, where: Circumstances) -> str:
+    """The report of mcp-server's long run: what failed and what grew, and every part."""
+    allowed = soak_mcp.MEMORY_GROWTH
+    lines = [
+        f"Recorded {where.date} at commit {where.commit}: {where.machine}.",
+        "",
+        "| measured | value | reached |",
+        "|---|---|---|",
+        *(
+            f"| failed calls of {kind} clients (0), of {count:,} | {failed} | {'yes' if not failed else 'no'} |"
+            for kind, count, failed in run.outcomes()
+        ),
+        *(
+            f"| memory of {what}, last third ÷ second third (≤ {allowed:g}) | {growth:.2f} | "
+            f"{'yes' if growth <= allowed else 'no'} |"
+            for what, growth in (
+                ("the server", run.growth(lambda part: part.resident)),
+                ("its processes", run.growth(lambda part: part.resident_children)),
+            )
+        ),
+        "",
+        "| from s | good/s | p50 ms | p99 ms | slow | leaving | hostile | memory MB | processes | theirs MB | files |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    elapsed = 0.0
+    for part in run.parts:
+        p50, p99 = (part.sample.percentile(share) * 1e3 for share in (0.5, 0.99))
+        others = " | ".join(str(part.calls[kind]) for kind in ("slow", "leaving", "hostile"))
+        lines.append(
+            f"| {elapsed:.0f} | {part.sample.rate:,.1f} | {p50:,.0f} | {p99:,.0f} | {others} | "
+            f"{part.resident / 1e6:.1f} | {part.children} | {part.resident_children / 1e6:.1f} | {part.files} |"
+        )
+        elapsed += part.sample.seconds
     return "\n".join([*lines, ""])
 
 

@@ -11,6 +11,10 @@ ENDLESS = (
     "select count(*) from nation a, nation b, nation c, nation d, nation e, nation f, nation g "
     "where a.n_name || b.n_name || c.n_name || d.n_name || e.n_name || f.n_name < g.n_name"
 )
+# The same without a table that has to be there.
+ENDLESS_NUMBERS = (
+    "select count(*) from range(1000000) a, range(1000000) b, range(1000000) c where a.range + b.range < c.range"
+)
 
 
 def call_bytes(resource: str, token: str, sql: str, era: Era = MODERN) -> bytes:
