@@ -152,6 +152,7 @@ class Client:
 
     async def run(self) -> None:
         """Calls one after another, until it is cancelled."""
+        await asyncio.sleep(self.pick.uniform(0, 2 * self.pause))  # they do not all come at once
         for call in itertools.cycle(self.calls):
             try:
                 await call(self)

@@ -29,9 +29,9 @@ from tests.support.services import Addresses, AuthServer, Client, auth_serving, 
 NAME = "soak/mcp-server"
 MEMORY_GROWTH = 1.05
 """How much more memory the last third may show than the second; the first warms up."""
-_PRINCIPALS = 8
+_PRINCIPALS = 4
 """Of the good and slow clients, in the default workspace; the others have as many, in a workspace of their own."""
-_WARM_UP_SECONDS = 5.0
+_WARM_UP_SECONDS = 10.0
 _SCHEMA = """\
 [[schema]]
 name = "{tenant}"
@@ -131,7 +131,7 @@ def _fill(endpoint: str) -> None:
 
 
 def _places(auth: AuthServer, port: int) -> Callable[[str, int], Place]:
-    """Where each client calls, and as whom: eight principals of one workspace, and eight of another."""
+    """Where each client calls, and as whom: four principals of one workspace, and four of another."""
     run_cli(auth.server.environment, "workspace", "create", "another", "--title", "Another")
 
     def place(workspace: str, number: int) -> Place:
