@@ -16,7 +16,7 @@ _FOLDING = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 def fold(name: str) -> str:
     """What two names have in common that differ only in case; like DuckDB, of ASCII letters only."""
-    return name.translate(_FOLDING)
+    return name.lower() if name.isascii() else name.translate(_FOLDING)
 
 
 def quoted(name: str) -> str:

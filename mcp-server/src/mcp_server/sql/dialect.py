@@ -79,14 +79,17 @@ class Dialect(DuckDB):
             return self.func("APPROX_TOP_K", expression.this, expression.expression)
 
 
+_DIALECT = Dialect()
+
+
 def to_sql(expression: exp.Expr, *, quoted: bool = True) -> str:
     """The text of an expression, which is not used afterwards; with all its names quoted, or only those that need it.
 
     Raises syntax_not_supported for what DuckDB cannot express.
     """
     try:
-        return expression.sql(
-            dialect=Dialect, identify=quoted, unsupported_level=ErrorLevel.RAISE, comments=False, copy=False
+        return _DIALECT.generate(
+            expression, copy=False, identify=quoted, unsupported_level=ErrorLevel.RAISE, comments=False
         )
     except UnsupportedError as error:
         raise Failure(

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from mcp_server.sql.trees import children
+
 SOURCE = "source"
 """Key of an identifier's `meta`: the internal alias of the source that a column was named with."""
 
@@ -84,7 +86,7 @@ def sources_of(query: exp.Query) -> Sources:
             found.pivots = True
         elif isinstance(node, exp.TableColumn):
             found.rows.append(node)
-        pending.extend((child, block) for child in reversed(list(node.iter_expressions())))
+        pending += [(child, block) for child in reversed(children(node))]
     for column, block in open_columns:
         found.columns.append((column, block, block.source(column.table) if block is not None else None))
     return found

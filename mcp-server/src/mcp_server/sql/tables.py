@@ -7,6 +7,7 @@ from sqlglot import exp
 from mcp_server.domain.failures import Failure, FailureCode, NextCall
 from mcp_server.domain.names import fold
 from mcp_server.sql.positions import position_of
+from mcp_server.sql.trees import nodes
 
 _CATALOGUES = frozenset({"information_schema", "pg_catalog"})
 
@@ -27,7 +28,9 @@ def table_name(table: exp.Table) -> TableName:
 def real_tables(query: exp.Query) -> list[exp.Table]:
     """The nodes that name tables, not CTEs and not table functions."""
     return [
-        table for table in query.find_all(exp.Table) if isinstance(table.this, exp.Identifier) and cte_of(table) is None
+        node
+        for node in nodes(query)
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and cte_of(node) is None
     ]
 
 

@@ -43,6 +43,7 @@ from mcp_server.sql.positions import position_of
 from mcp_server.sql.sought_texts import SoughtText
 from mcp_server.sql.sources import sources_of
 from mcp_server.sql.tables import TableName
+from mcp_server.sql.trees import copied, nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,15 @@ def bind(statement: Statement, default_schema: str, tables: Mapping[TableName, T
 
 def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, Table]) -> Query:
     text = statement.text
-    query = statement.expression.copy()
+    query = copied(statement.expression)
     known = _known_tables(statement, tables)
     name_projections(query)
-    identifiers = list(query.find_all(exp.Identifier))
-    renamed = star_renames(query)
+    written = nodes(query)
+    identifiers = [node for node in written if isinstance(node, exp.Identifier)]
+    renamed = star_renames(node for node in written if isinstance(node, exp.Star))
     spelling = spelling_of(known.values(), identifiers)
     names = InternalNames([text, *(column.name for table in known.values() for column in table.columns)])
-    merging = merging_queries(query.find_all(exp.Join), text)
+    merging = merging_queries((node for node in written if isinstance(node, exp.Join)), text)
     internal = name_sources(query, text, default_schema, known, names)
     respell(identifiers, spelling)
     check_expansion(query, text)
@@ -178,8 +180,9 @@ def _qualified(query: exp.Query, text: str, internal: Mapping[str, Table], spell
 
 
 def _names_document(query: exp.Query, text: str) -> bool:
-    named = next((part for part in query.find_all(exp.Identifier) if part.name == DOCUMENT_COLUMN), None)
-    if named is not None and any(join.method == "NATURAL" for join in query.find_all(exp.Join)):
+    found = nodes(query)
+    named = next((part for part in found if isinstance(part, exp.Identifier) and part.name == DOCUMENT_COLUMN), None)
+    if named is not None and any(isinstance(join, exp.Join) and join.method == "NATURAL" for join in found):
         raise Failure(
             FailureCode.SYNTAX_NOT_SUPPORTED,
             f"A statement with {DOCUMENT_COLUMN} cannot use NATURAL JOIN.",

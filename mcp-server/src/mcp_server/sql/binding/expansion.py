@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.sql.positions import position_of
+from mcp_server.sql.trees import nodes
 
 MAX_NODES = 50_000
 """Nodes that one query's select list and clauses may grow to; 64 KiB of text hold about 20,000."""
@@ -14,7 +15,9 @@ MAX_NODES = 50_000
 
 def check_expansion(query: exp.Query, text: str) -> None:
     """Refuses a query whose aliases would expand beyond bounds; names are spelt alike already."""
-    for select in query.find_all(exp.Select):
+    for select in nodes(query):
+        if not isinstance(select, exp.Select):
+            continue
         sizes: dict[str, int] = {}
         total = 0
         for projection in select.expressions:
@@ -32,7 +35,7 @@ def check_expansion(query: exp.Query, text: str) -> None:
 
 def _expanded(node: exp.Expr, sizes: dict[str, int]) -> int:
     return sum(
-        sizes.get(part.name, 1) if isinstance(part, exp.Column) and not part.table else 1 for part in node.walk()
+        sizes.get(part.name, 1) if isinstance(part, exp.Column) and not part.table else 1 for part in nodes(node)
     )
 
 

@@ -1,6 +1,6 @@
 """Names of a result's columns: as the statement gives them, else as DuckDB would."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from sqlglot import exp
 
@@ -8,6 +8,7 @@ from mcp_server.domain.names import fold
 from mcp_server.sql.binding.spelling import SPELLING, Spelling
 from mcp_server.sql.dialect import TIME_WORDS, Dialect
 from mcp_server.sql.sources import from_items
+from mcp_server.sql.trees import copied, nodes
 
 _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot)
 """Projections that have a name or several."""
@@ -15,25 +16,25 @@ _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot)
 
 def name_projections(query: exp.Query) -> None:
     """Gives every unnamed projection an alias, in place: its own text, as DuckDB does, so `sum(x)`, `count_star()`."""
-    nodes = list(query.find_all(exp.Values, exp.Select))
-    for values in nodes:
+    found = nodes(query)
+    for values in found:
         if not isinstance(values, exp.Values):
             continue
         alias = values.args.get("alias") or exp.TableAlias(this=exp.to_identifier("valueslist"))
         if isinstance(values.parent, exp.From | exp.Join) and not alias.columns and values.expressions:
             alias.set("columns", [exp.to_identifier(f"col{place}") for place in range(_width(values))])
             values.set("alias", alias)
-    for select in nodes:
+    for select in found:
         if not isinstance(select, exp.Select):
             continue
         for projection in select.expressions:
             if isinstance(projection, exp.Subquery) and projection.alias:
                 alias = projection.args["alias"].this
                 projection.set("alias", None)
-                projection.replace(exp.Alias(this=projection.copy(), alias=alias))
+                projection.replace(exp.Alias(this=copied(projection), alias=alias))
             elif not (isinstance(projection, _NAMED) or projection.is_star):
                 name = _text(projection)
-                projection.replace(exp.Alias(this=projection.copy(), alias=exp.to_identifier(name, quoted=True)))
+                projection.replace(exp.Alias(this=copied(projection), alias=exp.to_identifier(name, quoted=True)))
 
 
 def _width(values: exp.Values) -> int:
@@ -49,11 +50,9 @@ def _text(projection: exp.Expr) -> str:
     return projection.sql(dialect=Dialect, normalize_functions="lower", comments=False)
 
 
-def star_renames(query: exp.Query) -> dict[str, str]:
+def star_renames(stars: Iterable[exp.Star]) -> dict[str, str]:
     """The new names in `* RENAME (old AS new)`, by their folded form."""
-    return {
-        fold(alias.alias): alias.alias for star in query.find_all(exp.Star) for alias in star.args.get("rename") or []
-    }
+    return {fold(alias.alias): alias.alias for star in stars for alias in star.args.get("rename") or []}
 
 
 def starred_sources(query: exp.Query) -> frozenset[str]:

@@ -19,6 +19,7 @@ from mcp_server.sql.binding.spelling import SPELLING
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import FIELD, SOURCE, is_comma
 from mcp_server.sql.tables import TableName, table_name
+from mcp_server.sql.trees import children
 
 _UNNAMED = "subquery"
 
@@ -240,9 +241,9 @@ class _Naming:
         elif isinstance(value, exp.Column):
             self._mean(value, scope)
             if isinstance(value.this, exp.Star):
-                self._walk(list(value.this.iter_expressions()), scope)
+                self._walk(children(value.this), scope)
         elif isinstance(value, exp.Expr):
-            for child in list(value.iter_expressions()):
+            for child in children(value):
                 self._walk(child, scope)
 
     def _mean(self, column: exp.Column, scope: Scope) -> None:

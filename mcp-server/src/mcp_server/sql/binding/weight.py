@@ -8,6 +8,7 @@ from mcp_server.domain.schema import Table
 from mcp_server.sql.gate.parse import Statement
 from mcp_server.sql.sources import from_items
 from mcp_server.sql.tables import TableName, cte_of, table_name
+from mcp_server.sql.trees import nodes
 
 MAX_WEIGHT = 1_000_000
 """Weights are not told apart beyond this, since stars over CTEs can double with every CTE."""
@@ -19,12 +20,9 @@ def weight(statement: Statement, tables: Mapping[TableName, Table]) -> int:
     A thousand take about 50 ms to bind.
     """
     columns = _Columns(tables)
-    nodes = 0
-    for node in statement.expression.walk():
-        nodes += 1
-        if isinstance(node, exp.Select):
-            nodes += 2 * columns.of(node)
-    return min(nodes, MAX_WEIGHT)
+    found = nodes(statement.expression)
+    stars = sum(2 * columns.of(node) for node in found if isinstance(node, exp.Select))
+    return min(len(found) + stars, MAX_WEIGHT)
 
 
 class _Columns:

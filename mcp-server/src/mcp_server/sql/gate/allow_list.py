@@ -13,6 +13,7 @@ from mcp_server.sql.gate.allowed_nodes import ADVICE, ALLOWED_NODES, INSTEAD, TA
 from mcp_server.sql.gate.sizes import check_size
 from mcp_server.sql.gate.time_arguments import check_time_arguments
 from mcp_server.sql.positions import position_at, position_of
+from mcp_server.sql.trees import children
 
 MAX_DEPTH = 300
 """Levels of a syntax tree; DuckDB's own bound on expressions is 1,000."""
@@ -31,7 +32,7 @@ def check(expression: exp.Expr, text: str) -> exp.Query:
         if depth > MAX_DEPTH:
             raise too_deep()
         _check_node(node, text)
-        pending.extend((child, depth + 1) for child in node.iter_expressions())
+        pending += [(child, depth + 1) for child in children(node)]
     return expression
 
 

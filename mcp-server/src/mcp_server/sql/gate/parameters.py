@@ -8,6 +8,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.sql.positions import position_at
+from mcp_server.sql.trees import nodes
 
 JsonValue = str | int | float | bool | list["JsonValue"] | dict[str, "JsonValue"] | None
 Parameters = Sequence[JsonValue] | Mapping[str, JsonValue] | None
@@ -89,8 +90,8 @@ def _like(token: Token, token_type: TokenType, text: str) -> Token:
 
 def substitute(expression: exp.Expr, parameters: Parameters) -> exp.Expr:
     """Replaces every parameter by its value. Raises invalid_parameters unless they match one to one."""
-    nodes = [(node, _name(node)) for node in expression.find_all(exp.Parameter, exp.Placeholder)]
-    wanted = {name for _, name in nodes}
+    found = [(node, _name(node)) for node in nodes(expression) if isinstance(node, exp.Parameter | exp.Placeholder)]
+    wanted = {name for _, name in found}
     given = _by_name(parameters)
     by_position = not isinstance(parameters, Mapping)
     if parameters and any(name.isdecimal() != by_position for name in wanted):
@@ -113,7 +114,7 @@ def substitute(expression: exp.Expr, parameters: Parameters) -> exp.Expr:
             f"The statement has no parameter {', '.join('$' + name for name in extra)}.",
             "Leave it out, or use it in the statement.",
         )
-    for node, name in nodes:
+    for node, name in found:
         literal = _literal(name, given[name])
         if node is expression:
             return literal

@@ -10,12 +10,14 @@ from sqlglot import exp
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.names import fold
 from mcp_server.sql.positions import position_of
+from mcp_server.sql.trees import nodes
 
 
 def rewrite(expression: exp.Expr, text: str) -> exp.Expr:
     """The statement in the forms that the gate knows. Raises syntax_not_supported."""
-    for node in [node for node in expression.walk() if type(node) in REWRITES]:
-        REWRITES[type(node)](node, text)
+    for node in nodes(expression):
+        if type(node) in REWRITES:
+            REWRITES[type(node)](node, text)
     return expression
 
 

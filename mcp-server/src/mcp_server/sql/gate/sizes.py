@@ -12,6 +12,7 @@ from sqlglot import exp
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.sql.constants import NOT_CONSTANT, Span, constant
 from mcp_server.sql.positions import position_of
+from mcp_server.sql.trees import nodes
 
 MAX_STRING = 10_000
 """Characters that `repeat`, `lpad` and `rpad` may make, and times that `repeat` may repeat."""
@@ -60,8 +61,8 @@ def bound_sequences(query: exp.Query) -> None:
 
     The statement must have passed `check_size`.
     """
-    for node in list(query.find_all(exp.GenerateSeries)):
-        if _elements(node) is None:
+    for node in nodes(query):
+        if isinstance(node, exp.GenerateSeries) and _elements(node) is None:
             start, end, step = node.args.get("start"), node.args["end"], node.args.get("step")
             length: exp.Expr = exp.Sub(
                 this=exp.paren(end), expression=exp.paren(start) if start else exp.Literal.number(0)

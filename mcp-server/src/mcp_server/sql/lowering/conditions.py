@@ -3,10 +3,12 @@
 import operator
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlglot import exp
 
 from mcp_server.sql.constants import constant
+from mcp_server.sql.trees import nodes
 
 _HOLDS: dict[type[exp.Expr], Callable[[int, int], bool]] = {
     exp.EQ: operator.eq,
@@ -22,8 +24,7 @@ _NOT_OF_ONE_ROW = (exp.Query, exp.Exists, exp.AggFunc, exp.Window, exp.Unnest, e
 _NOT_REPEATABLE = (exp.Rand, exp.Uuid, exp.Anonymous)
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnName:
+class ColumnName(NamedTuple):
     """A column of a source, by the source's alias."""
 
     source: str
@@ -48,7 +49,7 @@ def condition(expression: exp.Expr) -> Condition:
     """Looks a conjunct through, in one walk."""
     columns: set[ColumnName] = set()
     of_one_row = repeatable = True
-    for node in expression.walk():
+    for node in nodes(expression):
         if isinstance(node, exp.Column):
             columns.add(ColumnName(node.table, node.name))
         elif isinstance(node, _NOT_OF_ONE_ROW):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from mcp_server.sql.lowering.conditions import ColumnName, Condition, condition
+from mcp_server.sql.trees import copied, nodes
 
 TypeOf = Callable[[ColumnName], str | None]
 """The SQL type of a source's column, None where it is not known."""
@@ -74,10 +75,10 @@ def derived(conditions: Iterable[Condition], classes: tuple[EqualityClass, ...])
 
 def _about(one: Condition, other: ColumnName) -> Condition:
     column = exp.column(exp.to_identifier(other.name, quoted=True), exp.to_identifier(other.source, quoted=True))
-    expression = one.expression.copy()
-    replaced = [node for node in expression.find_all(exp.Column) if node is not expression]
+    expression = copied(one.expression)
+    replaced = [node for node in nodes(expression) if isinstance(node, exp.Column) and node is not expression]
     for node in replaced:
-        node.replace(column.copy())
+        node.replace(copied(column))
     return condition(expression if replaced else column)
 
 

@@ -30,15 +30,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
-    """One source; `closed` where its rows depend on one another, so that none may be left out."""
+    """One source, and the alias that conditions call it by.
+
+    It is `closed` where its rows depend on one another, so that none may be left out.
+    """
 
     node: exp.Expr
     closed: bool
-
-    @property
-    def aliases(self) -> frozenset[str]:
-        """The alias that conditions call it by."""
-        return frozenset({self.node.alias_or_name})
+    aliases: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +102,7 @@ def _item(node: exp.Expr) -> Tree | None:
         for join in joins:
             tree = _join(_kind(join), tree, _item(join.this), conjuncts_of(join.args.get("on")))
         return tree
-    tree = Leaf(node, bool(node.args.get("pivots")))
+    tree = Leaf(node, bool(node.args.get("pivots")), frozenset({node.alias_or_name}))
     for join in joins:
         tree = _join(_kind(join), tree, _item(join.this), conjuncts_of(join.args.get("on")))
     return tree

@@ -13,8 +13,8 @@ from sqlglot import exp
 from mcp_server.domain.schema import Table
 from mcp_server.planning.plan import KeyLink
 from mcp_server.sql.binding.references import Reference
-from mcp_server.sql.lowering.conditions import ColumnName, Condition, condition, conjuncts_of
-from mcp_server.sql.lowering.equalities import TypeOf, equality_classes, is_exact
+from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of
+from mcp_server.sql.lowering.equalities import EqualityClass, TypeOf, equality_classes, is_exact
 from mcp_server.sql.lowering.output_types import body_of, output_names
 from mcp_server.sql.sources import Block, Sources
 
@@ -111,12 +111,12 @@ class Origins:
 
 
 def crossing(
-    conditions: Iterable[Condition], left: frozenset[str], right: frozenset[str], type_of: TypeOf, origin_of: OriginOf
+    classes: Iterable[EqualityClass], left: frozenset[str], right: frozenset[str], origin_of: OriginOf
 ) -> list[Condition]:
     """The links that equalities between two sides make, in both directions."""
     made: list[Condition] = []
     pairs: dict[tuple[str, int], list[tuple[ColumnName, Origin]]] = {}
-    for one in equality_classes(conditions, type_of):
+    for one in classes:
         origins = {column: origin_of(column) for column in one.columns if column.source in left | right}
         for column, key in origins.items():
             if key is None or not key.is_key:
@@ -146,7 +146,8 @@ def from_around(
         def origin_of(column: ColumnName) -> Origin | None:
             return origins.of(block, column)
 
-        made += [one for one in crossing(correlated, aliases, outer, type_of, origin_of) if one.sources <= aliases]
+        classes = equality_classes(correlated, type_of)
+        made += [one for one in crossing(classes, aliases, outer, origin_of) if one.sources <= aliases]
     for one in filters:
         node = one.expression
         for column, origin in _from_subquery(block, node, origins):
@@ -182,7 +183,9 @@ def _link(columns: Sequence[ColumnName], origins: Sequence[Origin]) -> Condition
     names = tuple(origin.column for origin in origins)
     marker = exp.Placeholder(this=f"{origins[0].number}{names!r}")
     marker.meta[_VALUES_OF] = (origins[0].number, names)
-    return condition(exp.In(this=nodes[0] if len(nodes) == 1 else exp.Tuple(expressions=nodes), expressions=[marker]))
+    node = exp.In(this=nodes[0] if len(nodes) == 1 else exp.Tuple(expressions=nodes), expressions=[marker])
+    sources = frozenset(one.source for one in columns)
+    return Condition(node, frozenset(columns), sources, of_one_row=True, repeatable=True)
 
 
 def is_link(one: Condition) -> bool:

@@ -16,6 +16,7 @@ from mcp_server.sql.lowering.necessity import necessity
 from mcp_server.sql.lowering.output_types import OutputTypes
 from mcp_server.sql.lowering.predicates import read_condition
 from mcp_server.sql.sources import Sources
+from mcp_server.sql.trees import copied, nodes
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -24,7 +25,7 @@ def necessary_conditions(
     query: exp.Query, sources: Sources, references: Sequence[Reference]
 ) -> Mapping[int, Sequence[Condition]]:
     """The conditions on the sources of a qualified query, by the id of their nodes."""
-    return necessity(query, sources, OutputTypes(sources, references), Origins(sources, references)).conditions
+    return necessity(query, sources, OutputTypes(sources, references), Origins(sources, references))
 
 
 def conjuncts(reference: Reference, conditions: Iterable[Condition]) -> tuple[Conjunct, ...]:
@@ -49,8 +50,10 @@ def _column(reference: Reference, column: exp.Column) -> Column | None:
 
 def _text(reference: Reference, condition: exp.Expr) -> str:
     """A condition for people: the catalogue's names, without the table's."""
-    shown = condition.copy()
-    for column in shown.find_all(exp.Column):
+    shown = copied(condition)
+    for column in nodes(shown):
+        if not isinstance(column, exp.Column):
+            continue
         name = reference.spelt.get(column.name, column.name)
         column.set("this", exp.to_identifier(name, quoted=_PLAIN_NAME.fullmatch(name) is None))
         column.set("table", None)

@@ -12,35 +12,27 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of, is_never_true, rejects_nulls
-from mcp_server.sql.lowering.equalities import EqualityClass, derived, equality_classes
+from mcp_server.sql.lowering.equalities import derived, equality_classes
 from mcp_server.sql.lowering.join_tree import Join, Kind, Leaf, Tree, join_tree
 from mcp_server.sql.lowering.key_links import Origin, Origins, crossing, from_around
 from mcp_server.sql.lowering.output_types import OutputTypes, body_of
 from mcp_server.sql.lowering.outputs import handed_down
 from mcp_server.sql.sources import Block, Sources
+from mcp_server.sql.trees import children
 
 _OUTER = frozenset({Kind.LEFT, Kind.RIGHT, Kind.FULL})
 _PAIRED = frozenset({Kind.INNER, Kind.LEFT, Kind.RIGHT, Kind.SEMI, Kind.ANTI})
 
 
-@dataclass(frozen=True, slots=True)
-class Necessity:
-    """Conditions by the id of a source's node, and equality classes by the id of a query's.
-
-    The classes hold in every row that a query's FROM and WHERE make.
-    """
-
-    conditions: Mapping[int, tuple[Condition, ...]]
-    equalities: Mapping[int, tuple[EqualityClass, ...]]
-
-
-def necessity(query: exp.Query, sources: Sources, types: OutputTypes, origins: Origins) -> Necessity:
-    """The conditions and equalities of a qualified statement."""
+def necessity(
+    query: exp.Query, sources: Sources, types: OutputTypes, origins: Origins
+) -> Mapping[int, tuple[Condition, ...]]:
+    """The conditions of a qualified statement, by the id of a source's node."""
     search = _Search(sources, types, origins)
     blocks = {id(block.select): block for block in sources.blocks}
     for select in _users_first(query):
         search.visit(blocks[id(select)])
-    return Necessity({key: tuple(found) for key, found in search.conditions.items() if found}, search.equalities)
+    return {key: tuple(found) for key, found in search.conditions.items() if found}
 
 
 def _users_first(node: exp.Expr) -> Sequence[exp.Select]:
@@ -53,7 +45,7 @@ def _users_first(node: exp.Expr) -> Sequence[exp.Select]:
             ordered.append(current)
         with_ = current.args.get("with_")
         pending += with_.expressions if isinstance(with_, exp.With) else ()
-        pending += [child for child in current.iter_expressions() if child is not with_]
+        pending += [child for child in children(current) if child is not with_]
     return ordered
 
 
@@ -72,7 +64,6 @@ class _Search:
         self._origins = origins
         self._inherited: dict[int, list[Condition]] = {}
         self.conditions: dict[int, list[Condition]] = {}
-        self.equalities: dict[int, tuple[EqualityClass, ...]] = {}
 
     def visit(self, block: Block) -> None:
         """Files the conditions of one query, and hands on to queries that it reads from."""
@@ -86,7 +77,6 @@ class _Search:
         def type_of(column: ColumnName) -> str | None:
             return self._types.column(block, column)
 
-        self.equalities[id(block.select)] = equality_classes((*filters, *_facts(tree)), type_of)
         filters += tuple(from_around(block, tree.aliases, filters, type_of, self._origins))
         self._push(tree, filters, _Columns(type_of, lambda column: self._origins.of(block, column)))
 
@@ -109,8 +99,11 @@ class _Search:
                 known = right_only
             # What came down is in part what the sides say themselves.
             said = {id(one): one for one in (*known, *tree.on, *_facts(tree.left), *_facts(tree.right))}
-            pairs = _with_derived([*said.values()], columns.type_of)
-            pairs += crossing(pairs, tree.left.aliases, tree.right.aliases, columns.type_of, columns.origin_of)
+            pairs = [*said.values()]
+            classes = equality_classes(pairs, columns.type_of)
+            if classes:
+                pairs += derived(_useful(pairs), classes)
+                pairs += crossing(classes, tree.left.aliases, tree.right.aliases, columns.origin_of)
             to_left = [one for one in pairs if one.sources <= tree.left.aliases]
             to_right = [one for one in pairs if one.sources <= tree.right.aliases]
         if kind in (Kind.LEFT, Kind.ANTI, Kind.ASOF, Kind.ASOF_LEFT):
@@ -165,9 +158,9 @@ def _facts(tree: Tree) -> list[Condition]:
     return _facts(tree.right) if tree.kind is Kind.RIGHT else []
 
 
-def _with_derived(known: list[Condition], type_of: Callable[[ColumnName], str | None]) -> list[Condition]:
-    useful = [one for one in known if len(one.columns) == 1 and rejects_nulls(one.expression, one.sources)]
-    return [*known, *(derived(useful, equality_classes(known, type_of)) if useful else ())]
+def _useful(known: list[Condition]) -> list[Condition]:
+    """The conditions on one column that are worth to be said of another, too."""
+    return [one for one in known if len(one.columns) == 1 and rejects_nulls(one.expression, one.sources)]
 
 
 def _is_recursive(cte: exp.CTE | None) -> bool:

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from mcp_server.sql.lowering.conditions import Condition, condition
 from mcp_server.sql.lowering.output_types import OutputTypes, output_names
+from mcp_server.sql.trees import copied, nodes
 
 MAX_HANDED_DOWN = 50
 
@@ -77,9 +78,10 @@ def _passing_outputs(select: exp.Select, names: Sequence[str]) -> Mapping[str, e
 
 
 def _inside(one: Condition, outputs: Mapping[str, exp.Column]) -> Condition:
-    expression = one.expression.copy()
+    expression = copied(one.expression)
     if isinstance(expression, exp.Column):
-        return condition(outputs[expression.name].copy())
-    for column in list(expression.find_all(exp.Column)):
-        column.replace(outputs[column.name].copy())
+        return condition(copied(outputs[expression.name]))
+    for column in nodes(expression):
+        if isinstance(column, exp.Column):
+            column.replace(copied(outputs[column.name]))
     return condition(expression)

@@ -1,0 +1,50 @@
+"""Walks over syntax trees, and copies of them. The parser's own do the same at several times the cost."""
+
+from typing import TypeVar
+
+from sqlglot import exp
+
+_Node = TypeVar("_Node", bound=exp.Expr)
+
+
+def children(node: exp.Expr) -> list[exp.Expr]:
+    """The nodes right below one, in the order in which it holds them."""
+    found: list[exp.Expr] = []
+    for value in node.args.values():
+        if isinstance(value, exp.Expr):
+            found.append(value)
+        elif type(value) is list:
+            found += [one for one in value if isinstance(one, exp.Expr)]
+    return found
+
+
+def nodes(tree: exp.Expr) -> list[exp.Expr]:
+    """All nodes of a tree as it is now, level by level, as `tree.walk()` gives them."""
+    found = [tree]
+    for node in found:  # which grows as it goes
+        for value in node.args.values():
+            if isinstance(value, exp.Expr):
+                found.append(value)
+            elif type(value) is list:
+                found += [one for one in value if isinstance(one, exp.Expr)]
+    return found
+
+
+def copied(tree: _Node) -> _Node:
+    """A tree of its own, with what its nodes hold in `meta`; without comments and types."""
+    copy = type(tree)()
+    arguments = copy.args
+    for key, value in tree.args.items():
+        if isinstance(value, exp.Expr):
+            arguments[key] = child = copied(value)
+            child.parent, child.arg_key = copy, key
+        elif type(value) is list:
+            arguments[key] = several = [copied(one) if isinstance(one, exp.Expr) else one for one in value]
+            for place, child in enumerate(several):
+                if isinstance(child, exp.Expr):
+                    child.parent, child.arg_key, child.index = copy, key, place
+        else:
+            arguments[key] = value
+    if tree._meta:  # noqa: SLF001 - `meta` makes a dictionary for every node that has none
+        copy.meta.update(tree.meta)
+    return copy
