@@ -163,7 +163,8 @@ def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> di
 
 def _qualified(query: exp.Query, text: str, internal: Mapping[str, Table], spelling: Spelling) -> exp.Query:
     """Every column with its source, every `*` expanded. What sqlglot's `qualify` does, without changing spellings."""
-    hidden = {DOCUMENT_COLUMN: "JSON"} if _names_document(query, text) else {}
+    found = nodes(query)
+    hidden = {DOCUMENT_COLUMN: "JSON"} if _names_document(found, text) else {}
     columns: dict[str, object] = {
         name: hidden | {spelling.of(column.name): column.type.sql for column in table.columns}
         for name, table in internal.items()
@@ -174,13 +175,26 @@ def _qualified(query: exp.Query, text: str, internal: Mapping[str, Table], spell
     }
     schema = MappingSchema(columns, visible=visible, dialect=Dialect, normalize=False)
     try:
-        return validate_qualify_columns(qualify_columns(qualify_tables(query, dialect=Dialect), schema=schema))
+        if not all(map(_is_plain, found)):
+            query = qualify_tables(query, dialect=Dialect)
+        return validate_qualify_columns(qualify_columns(query, schema=schema))
     except (SqlglotError, AssertionError) as error:
         raise resolution_failure(str(error), query, text, internal) from None
 
 
-def _names_document(query: exp.Query, text: str) -> bool:
-    found = nodes(query)
+def _is_plain(node: exp.Expr) -> bool:
+    """Whether `qualify_tables` has nothing to do at a node, given that every source has an alias already."""
+    match node:
+        case exp.Table():
+            return isinstance(node.this, exp.Identifier)
+        case exp.Subquery():
+            return isinstance(node.this, exp.Select | exp.SetOperation)
+        case exp.Column():
+            return not node.args.get("db")
+    return not isinstance(node, exp.UDTF | exp.Pivot)
+
+
+def _names_document(found: Sequence[exp.Expr], text: str) -> bool:
     named = next((part for part in found if isinstance(part, exp.Identifier) and part.name == DOCUMENT_COLUMN), None)
     if named is not None and any(isinstance(join, exp.Join) and join.method == "NATURAL" for join in found):
         raise Failure(
