@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.support.random_sql.analytic import Analytic
 from tests.support.random_sql.ends import Ends
 from tests.support.random_sql.mixed import Mixed
 from tests.support.random_sql.nested import Nested
@@ -12,7 +13,7 @@ from tests.support.random_sql.statements import Statements, in_three
 
 
 @dataclass(frozen=True, slots=True)
-class Features(Ends, Mixed, Nested, Staged, Statements):
+class Features(Analytic, Ends, Mixed, Nested, Staged, Statements):
     """Makes statements over tables with keys, indexes, links, maps, lists, mixed columns and times."""
 
     def any(self) -> Statement:
@@ -29,6 +30,8 @@ class Features(Ends, Mixed, Nested, Staged, Statements):
             self.members,
             self.staged,
             self.staged,
+            self.analysed,
+            self.analysed,
             lambda: Statement(self.next()),
         ]
         return self.dice.choice(shapes)()
