@@ -7,7 +7,8 @@ The judge has them as macros, which say the rule of docs/sql.md; the engine is a
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 _AS_NUMBERS = re.compile(r"(?:exact_number|number_by_order)\(([^()]*)\)")
 _LITERAL = re.compile(
@@ -18,6 +19,9 @@ _LITERAL = re.compile(
     r"\((?P<first>'[^']*')(?=[,)])"
 )
 """Constants that are a side of a comparison or a member of a list."""
+TEXTS = ("U#1", "U#3", "I#2", "open", "red", "5", "", "2026-02")
+NUMBERS = (0, 1, 2, 5, -1, 17, 1767225600000)
+"""What other values of parameters are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +56,70 @@ Value = str | int | None
 Values = Sequence[Value] | Mapping[str, Value]
 
 
-def parameterised(sql: str, dice: random.Random) -> tuple[str, Values]:
-    """The statement with parameters in the place of some constants: `?`, `?1` or `:name`, and their values."""
-    style = dice.choice(["?", "?1", ":name"])
-    values: list[Value] = []
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A text with values for its parameters, and the statement that has them as constants."""
+
+    text: str
+    values: Values
+    statement: Statement
+
+
+def calls(statement: Statement, dice: random.Random, number_of: int) -> list[Call]:
+    """One text with parameters in the place of some constants (`?`, `?1` or `:name`): with their values, and others."""
+    style = dice.choice(["?", "?1", ":p1"])
+    found = list(_LITERAL.finditer(statement.judged))
+    places = [place for place in range(len(found)) if dice.random() < 0.7]
+    values = [_value(found[place]) for place in places]
+    markers = [style.replace("1", str(number)) for number in range(1, len(places) + 1)]
+    text = replace(statement, judged=_filled(statement.judged, dict(zip(places, markers, strict=True)))).asked
+    made: list[Call] = []
+    for number in range(number_of):
+        chosen = [_like(value, values, dice) for value in values] if number else values
+        literals = {place: _rendered(value) for place, value in zip(places, chosen, strict=True)}
+        named = {marker.removeprefix(":"): value for marker, value in zip(markers, chosen, strict=True)}
+        constant = replace(statement, judged=_filled(statement.judged, literals))
+        made.append(Call(text, named if style == ":p1" else chosen, constant))
+    return made
+
+
+def _filled(sql: str, texts: Mapping[int, str]) -> str:
+    """The text with other texts in the place of some of its constants."""
+    numbers = count()
 
     def put(found: re.Match[str]) -> str:
-        if dice.random() < 0.3:
-            return found[0]
-        values.append(_value(found))
-        marker = {"?": "?", "?1": f"?{len(values)}", ":name": f":p{len(values)}"}[style]
-        return f"({marker}" if found["first"] else marker
+        text = texts.get(next(numbers))
+        return found[0] if text is None else f"({text}" if found["first"] else text
 
-    text = _LITERAL.sub(put, sql)
-    return text, {f"p{place}": value for place, value in enumerate(values, 1)} if style == ":name" else values
+    return _LITERAL.sub(put, sql)
+
+
+def _like(value: Value, values: Sequence[Value], dice: random.Random) -> Value:
+    """Another value of the same type, or the same again."""
+    if isinstance(value, bool) or value is None:
+        return value if value is None else dice.random() < 0.5
+    others: Sequence[Value] = TEXTS if isinstance(value, str) else NUMBERS
+    choices: list[Value] = [*(one for one in values if type(one) is type(value)), *others]
+    return dice.choice(choices)
+
+
+def _rendered(value: Value) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _value(found: re.Match[str]) -> Value:
     if found["null"]:
         return None
     if found["word"]:
-        return found["word"] == "true"
+        return bool(found["word"] == "true")
     if found["number"]:
         return int(found["number"])
-    return (found["text"] or found["first"])[1:-1].replace("''", "'")
+    text: str = found["text"] or found["first"]
+    return text[1:-1].replace("''", "'")
