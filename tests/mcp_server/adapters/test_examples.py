@@ -31,8 +31,10 @@ def test_keys_that_come_often_in_a_sample_are_not_all_keys(whole: bool) -> None:
     pk, kind = (found.column(name) for name in ("pk", "kind"))
     assert pk is not None
     assert kind is not None
-    assert pk.examples == Examples(("p0", "p1", "p2", "p3", "p4") if whole else (), "p0", "p4", None)
-    assert kind.examples == Examples(("k0", "k1", "k2", "k3", "k4"), "k0", "k4", None)
+    assert pk.examples == Examples(
+        ("p0", "p1", "p2", "p3", "p4") if whole else (), "p0", "p4", None, shape="a0", one_case="lower"
+    )
+    assert kind.examples == Examples(("k0", "k1", "k2", "k3", "k4"), "k0", "k4", None, shape="a0", one_case="lower")
 
 
 def texts(*values: str) -> list[dict[str, Any]]:

@@ -172,7 +172,7 @@ async def test_parts_of_keys_are_described_by_what_they_hold_but_not_to_those_fr
     closed = restricted(without_pk, Restriction(hidden=frozenset({"pk"})))
     told = [found.examples for table in (seen.whole, seen, closed) for found in [table.column("customer_id")] if found]
     customers = tuple(f"{number:02d}" for number in range(30) if number % 4)
-    assert told == [Examples(customers, "01", "29", "digits")] * 2 + [None]
+    assert told == [Examples(customers, "01", "29", "digits", shape="00")] * 2 + [None]
     placed = seen.column("placed_on")
     assert placed is not None
     assert placed.examples is not None

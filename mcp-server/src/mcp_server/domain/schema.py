@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 from mcp_server.domain.names import quoted
 from mcp_server.domain.restriction import Restriction, Rows, Rule
@@ -84,7 +85,8 @@ class PartExamples:
 class Examples:
     """What a sample held in a column: its different values if they are few, the least and the greatest, their form.
 
-    Of maps and lists there is only what some of their `parts` hold.
+    Of maps and lists there is only what some of their `parts` hold. Of texts, `shape` is how all are written that are
+    written alike (domain/text_shape.py), `one_case` the case of all letters where they have but one.
     """
 
     values: tuple[str, ...] = ()
@@ -92,6 +94,8 @@ class Examples:
     high: str | None = None
     form: str | None = None
     parts: tuple[PartExamples, ...] = ()
+    shape: str | None = None
+    one_case: Literal["lower", "upper"] | None = None
 
     def of(self, path: Path) -> tuple[str, ...]:
         """The values of the column, or of a part; none where they are not known."""

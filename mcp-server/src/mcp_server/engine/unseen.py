@@ -1,6 +1,7 @@
 """Warnings of texts that a statement compares columns with in vain: 'Germany' where there is 'GERMANY'."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from difflib import get_close_matches
 
 from mcp_server.domain.names import fold
@@ -18,7 +19,7 @@ def unseen_texts(sought: Iterable[SoughtText], *, has_rows: bool) -> tuple[str, 
         sentence = _sentence(one)
         if sentence is not None:
             found[sentence] = None
-            if one.filters and has_rows:
+            if one.filters and has_rows and one.way not in ("order", "up to"):
                 disproved.add(sentence)
     return tuple(sentence for sentence in found if sentence not in disproved)[:MOST_WARNINGS]
 
@@ -27,11 +28,11 @@ def _sentence(one: SoughtText) -> str | None:
     if one.wrong_case:
         letters, right = ("capitals", one.text.lower()) if one.case == "lower" else ("small letters", one.text.upper())
         return f"{one.shown} has no {letters}, so it never matches {_literal(one.text)}; write {_literal(right)}."
-    if not one.unseen():
-        return None
-    seen = one.values()
     tables = " or ".join(dict.fromkeys(f'"{place.table.name}"' for place in one.places))
     text = _literal(one.text)
+    if not one.unseen():
+        return _told_by_form(one, tables, text)
+    seen = one.values()
     match one.way:
         case "equals":
             has = text
@@ -43,6 +44,30 @@ def _sentence(one: SoughtText) -> str | None:
             has = f"a text that {one.way} {text}"
     told = ", ".join(map(_literal, _near(one.text.strip("%"), seen) or seen))
     return f"No sampled item of {tables} has {has} as {one.shown}; there are {told}."
+
+
+def _told_by_form(one: SoughtText, tables: str, text: str) -> str | None:
+    """What can be said of a text by how the values are written, where they are too many to be told."""
+    like = " or ".join(dict.fromkeys(_literal(sample.low) for sample in one.samples() if sample.low is not None))
+    day = one.last_day()
+    if day is not None and day < date.max:
+        following = _literal((day + timedelta(days=1)).isoformat())
+        return (
+            f"{one.shown} of {tables} holds times like {like}: up to {text} is none of that day. Write < {following}."
+        )
+    if not one.values() and one.strange():
+        if one.way in ("order", "up to"):
+            return (
+                f"{one.shown} of {tables} is compared as text and written like {like}; {text} is not, so write it so."
+            )
+        so = "is" if one.way == "equals" else "begins like"
+        return f"Every sampled {one.shown} of {tables} is written like {like}; none {so} {text}."
+    case = one.other_case()
+    if not one.values() and case is not None:
+        letters = "small letters" if case == "upper" else "capitals"
+        right = one.text.upper() if case == "upper" else one.text.lower()
+        return f"No sampled {one.shown} of {tables} has {letters}, as {text} has; write {_literal(right)}."
+    return None
 
 
 def _near(text: str, seen: Sequence[str]) -> list[str]:

@@ -4,14 +4,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
 from mcp_server.domain.schema import AttributeType, Examples
+from mcp_server.domain.text_shape import shape_of, shared
 
 MOST_VALUES, LONGEST = 40, 40
 """So many different values of at most so many characters are told one by one."""
 _TIMES_EACH = 2
 """Values that come less often than that on average name their items rather than a kind of them."""
 _MOST_BEGINNINGS = 10
+_ENOUGH = 10
+"""So many texts that are written alike make it likely that all are."""
 
 _FORMS: Mapping[str, re.Pattern[str]] = {
     "digits": re.compile(r"[0-9]+"),
@@ -20,6 +24,8 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     "time, ISO 8601": re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:?\d\d|Z)?"),
     "UUID": re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
 }
+_CASES = {"lower": "upper", "upper": "lower"}
+"""By the case that letters have, the method that would change them."""
 _BEGINNING = re.compile(r"[A-Za-z][A-Za-z_-]*[#:|/]")
 _TIMES = ((10**9, 10**10, "time, seconds since 1970"), (10**12, 10**13, "time, milliseconds since 1970"))
 
@@ -54,10 +60,16 @@ class Seen(FewValues):
     numbers: tuple[Decimal, Decimal] | None = None
     forms: frozenset[str] = frozenset(_FORMS)
     beginnings: dict[str, None] | None = field(default_factory=dict)
+    shape: str | None = None
+    cases: set[str] = field(default_factory=set)
 
     def add_text(self, text: str) -> None:
         """Takes one text in."""
         self.add(text)
+        shape = shape_of(text) if len(text) <= LONGEST else None
+        self.shape = shape if self.texts is None else shared(self.shape, shape)
+        if len(self.cases) < len(_CASES):
+            self.cases |= {case for case, other in _CASES.items() if getattr(text, other)() != text}
         low, high = self.texts or (text, text)
         self.texts = min(low, text), max(high, text)
         if self.forms:
@@ -82,7 +94,13 @@ class Seen(FewValues):
         values = self.told(whole=whole)
         low, high = self._range() if len(types) == 1 else (None, None)
         ordered = sorted(values, key=Decimal) if types == {AttributeType.NUMBER} else sorted(values)
-        return Examples(tuple(ordered), low, high, self._form() if len(types) == 1 else None)
+        form = self._form() if len(types) == 1 else None
+        if types != {AttributeType.STRING} or self.count < _ENOUGH:
+            return Examples(tuple(ordered), low, high, form)
+        return Examples(tuple(ordered), low, high, form, shape=self.shape if low else None, one_case=self._one_case())
+
+    def _one_case(self) -> Literal["lower", "upper"] | None:
+        return ("lower" if "lower" in self.cases else "upper") if len(self.cases) == 1 else None
 
     def _range(self) -> tuple[str | None, str | None]:
         if self.numbers is not None:

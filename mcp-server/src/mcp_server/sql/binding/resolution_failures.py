@@ -116,7 +116,7 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) 
         case NotFound() if fields:
             advice = f"Did you mean {' or '.join(fields)}?"
             statement = _respelt(name, fields[0], query, text) if len(fields) == 1 and "(" not in fields[0] else None
-        case NotFound() if written and written[0] in _CURLY:
+        case NotFound() if written.startswith(tuple(_CURLY)):
             meant = exp.Literal.string(written.strip(_CURLY)).sql()
             advice = f"Write a text in straight single quotes: {meant}."
             statement = _respelt(name, meant, query, text)

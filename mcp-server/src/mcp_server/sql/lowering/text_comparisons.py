@@ -76,13 +76,15 @@ def _sought(column: exp.Column, block: Block, provenance: Provenance, query: exp
     filters = len(compared.others) == 1 and _filters(compared.node, query)
     of_first = SoughtText(places, column.name, case, compared.way, texts[0], compared.escape, filters)
     known = frozenset(of_first.known())
-    if not known and case is None:
+    hint = of_first.is_hint()
+    if not known and case is None and not hint:
         return
     for text in texts:
         if compared.way == "equals" and text in known:
             continue
         one = replace(of_first, text=text)
-        if one.wrong_case or one.unseen():
+        # Of a key that is written like those of the sample, too: a plan with a slot for it serves any other.
+        if hint or one.wrong_case or one.unseen():
             yield one
 
 
@@ -118,6 +120,12 @@ def _compared(operand: exp.Expr) -> _Compared | None:
     match around:
         case exp.EQ() | exp.NEQ() | exp.NullSafeEQ() | exp.NullSafeNEQ() | exp.Nullif():
             others = _members(around.expression if around.this is operand else around.this)
+        case exp.LT() | exp.LTE() | exp.GT() | exp.GTE():
+            first = around.this is operand
+            up_to = isinstance(around, exp.LTE if first else exp.GTE)
+            return _Compared(around, "up to" if up_to else "order", [around.expression if first else around.this])
+        case exp.Between() if around.this is operand:
+            return _Compared(around, "up to", [around.args["high"]])
         case exp.In() if around.this is operand:
             others = around.expressions
         case exp.Case() if around.this is operand:
