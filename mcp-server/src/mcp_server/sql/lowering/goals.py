@@ -76,8 +76,10 @@ def _is_one_for_one(select: exp.Select) -> bool:
 
 def with_goal(relation: Relation, goal: Goal | None) -> Relation:
     """The relation with its goal, and with the condition that the goal itself makes."""
-    column = relation.table.column(goal.order) if goal is not None and goal.order is not None else None
-    if goal is None or column is None or not goal.present:
+    if goal is None:
+        return relation
+    column = relation.table.column(goal.order) if goal.order is not None else None
+    if column is None or not goal.present:
         return replace(relation, goal=goal)
     return replace(with_present(relation, column), goal=goal)
 

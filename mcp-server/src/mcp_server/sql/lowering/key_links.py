@@ -179,7 +179,9 @@ def _from_subquery(block: Block, node: exp.Expr, origins: Origins) -> Iterable[t
 
 def _link(columns: Sequence[ColumnName], origins: Sequence[Origin]) -> Condition:
     """The link as a condition: `column IN (a marker)`, which goes where conditions of one source go."""
-    nodes = [exp.column(exp.to_identifier(one.name, True), exp.to_identifier(one.source, True)) for one in columns]
+    nodes = [
+        exp.Column(this=exp.to_identifier(one.name, True), table=exp.to_identifier(one.source, True)) for one in columns
+    ]
     names = tuple(origin.column for origin in origins)
     marker = exp.Placeholder(this=f"{origins[0].number}{names!r}")
     marker.meta[_VALUES_OF] = (origins[0].number, names)
