@@ -5,18 +5,17 @@ the rest of a body whose request has been answered, and closes a connection with
 """
 
 import asyncio
-import select
 from asyncio import TimerHandle
 from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from shared_kernel.asgi import ANSWER, WHOLE_BODY, App, AtOnce, Scope, at_once_of
 from shared_kernel.http_exchange import Exchange
+from shared_kernel.http_transport import Flow, LingeringTransport, has_arrived
 
 HEAD_LIMIT = 16 * 1024
 """Longest request head (request line and headers, or trailers), in bytes."""
@@ -60,7 +59,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     service is stopping.
     """
 
-    flow: "_Flow"
+    flow: Flow
     _at_once: AtOnce
     _sole_head = False  # what is fed to the parser holds one head at most
     _answered = False  # the request that is being parsed has been answered at once
@@ -83,7 +82,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """A client connected; its first request is awaited from now."""
         super().connection_made(transport)
         self._at_once = at_once_of(cast("App", self.app))
-        self.flow = _Flow(transport)
+        self.flow = Flow(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -146,7 +145,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._last_read and self._deadline is not None:
             self.transport.close()
         if self.cycle is not None and self.cycle.more_body:
-            self.cycle.transport = _LingeringTransport(self)
+            self.cycle.transport = LingeringTransport(self.transport, self.linger)
 
     def on_message_begin(self) -> None:
         """The first byte of a request head arrived."""
@@ -351,7 +350,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _close_once_idle(self) -> None:
         if self.transport.is_closing() or self._busy():
             return
-        if _has_arrived(self.transport):
+        if has_arrived(self.transport):
             self.loop.call_later(SETTLE_SECONDS, self._close_once_idle)
         else:
             self.transport.close()
@@ -371,7 +370,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._deadline = None
         if self.flow.read_paused:
             self._await_head()
-        elif not self._last_read and _has_arrived(self.transport):
+        elif not self._last_read and has_arrived(self.transport):
             self._last_read = True
             self._await_head()
         else:
@@ -382,37 +381,3 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-
-class _Flow(FlowControl):
-    """Does not resume reading, whoever asks, while as many requests wait as may."""
-
-    full = False
-
-    def resume_reading(self) -> None:
-        if not self.full:
-            super().resume_reading()
-
-
-class _LingeringTransport(asyncio.Transport):
-    """What a request writes its answer to while its body still arrives."""
-
-    def __init__(self, protocol: BoundedHttpProtocol) -> None:
-        super().__init__()
-        self._protocol, self._transport = protocol, protocol.transport
-
-    def write(self, data: Any) -> None:
-        self._transport.write(data)
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    def close(self) -> None:
-        self._protocol.linger()
-
-
-def _has_arrived(transport: asyncio.Transport) -> bool:
-    """Whether bytes, or the end of the stream, wait to be read."""
-    poller = select.poll()
-    poller.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return bool(poller.poll(0))
