@@ -86,7 +86,7 @@ def test_a_form_is_told_only_if_all_values_have_it(values: list[dict[str, Any]],
     assert found.form == form
 
 
-@pytest.mark.parametrize("value", [{"BOOL": True}, {"B": "AQ=="}, {"M": {}}, {"L": []}, {"SS": ["a"]}, {"NULL": True}])
+@pytest.mark.parametrize("value", [{"BOOL": True}, {"B": "AQ=="}, {"M": {}}, {"L": []}, {"NS": ["1"]}, {"NULL": True}])
 def test_of_other_types_nothing_is_told(value: dict[str, Any]) -> None:
     assert told([value] * 3) is None
 
@@ -142,3 +142,9 @@ def test_parts_of_a_table_that_are_told_are_few() -> None:
     assert sum(told_of.values()) == MOST_PARTS
     assert told_of["a"] == 20
     assert "c" not in told_of
+
+
+def test_the_few_texts_of_sets_are_told() -> None:
+    """As those of lists are: at most half as many as there are sets."""
+    assert told([{"SS": ["a", "b"]}, {"SS": ["b"]}] * 4) == Examples(parts=(PartExamples((None,), ("a", "b")),))
+    assert told([{"SS": [f"{number}"]} for number in range(30)]) is None

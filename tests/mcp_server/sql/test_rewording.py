@@ -222,6 +222,7 @@ def test_where_several_tables_are_read_none_is_told(tables: PlainTables) -> None
         ('SELECT id FROM orders WHERE status = "open"', "'open'"),
         ("SELECT id FROM orders WHERE ROWNUM <= 3", "LIMIT"),
         ("SELECT sysdate FROM orders", "now()"),
+        ("SELECT id FROM orders WHERE status IS MISSING", "IS NULL"),
     ],
 )
 def test_a_name_that_is_no_column_is_explained(tables: PlainTables, statement: str, advice: str) -> None:

@@ -28,6 +28,10 @@ def _sentence(one: SoughtText) -> str | None:
     if one.wrong_case:
         letters, right = ("capitals", one.text.lower()) if one.case == "lower" else ("small letters", one.text.upper())
         return f"{one.shown} has no {letters}, so it never matches {_literal(one.text)}; write {_literal(right)}."
+    if one.is_no_json:
+        return (
+            f"JSON of {one.shown} never equals {_literal(one.text)}, since its texts have quotes; read them with ->>."
+        )
     tables = " or ".join(dict.fromkeys(f'"{place.table.name}"' for place in one.places))
     text = _literal(one.text)
     if not one.unseen():

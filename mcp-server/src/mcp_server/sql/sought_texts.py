@@ -19,6 +19,8 @@ Way = Literal["equals", "like", "ilike", "starts with", "ends with", "contains",
 """
 _TIME = "time, ISO 8601"
 _ORDERS = ("order", "up to")
+_JSON = re.compile(r"""\s*(["\[{]|-?\d|true|false|null)""")
+"""How JSON begins."""
 _TIME_LIKE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4}.*)?")
 
 
@@ -27,8 +29,8 @@ class SoughtText:
     """A text that values are compared with.
 
     `places` are where all of the values come from, none where that is not known; `column` is what the statement calls
-    them. `escape` belongs to LIKE. `filters` tells that every row of the result has such a value, if there is a row; of
-    a result that is one number, if it is not 0.
+    them. `escape` belongs to LIKE. `as_json` tells that JSON is compared, as `doc->'city'` is. `filters` tells that
+    every row of the result has such a value, if there is a row; of a result that is one number, if it is not 0.
     """
 
     places: tuple[Place, ...]
@@ -38,6 +40,7 @@ class SoughtText:
     text: str
     escape: str = ""
     filters: bool = False
+    as_json: bool = False
 
     @property
     def shown(self) -> str:
@@ -53,6 +56,11 @@ class SoughtText:
             return False
         first, last = ("A", "Z") if self.case == "lower" else ("a", "z")
         return any(first <= one <= last and one != self.escape for one in self.text)
+
+    @property
+    def is_no_json(self) -> bool:
+        """Whether JSON is compared with a text that is none, so that nothing equals it."""
+        return self.as_json and self.way == "equals" and _JSON.match(self.text) is None
 
     def values(self) -> tuple[str, ...]:
         """The values of all places in the sample, as they are stored; none where they are not known, or too many."""

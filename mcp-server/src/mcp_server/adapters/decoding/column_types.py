@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from mcp_server.adapters.decoding.attribute_values import PRECISION, AttributeValue, Digits, number, tagged
-from mcp_server.adapters.decoding.examples import Seen
+from mcp_server.adapters.decoding.examples import FewValues, Seen
 from mcp_server.adapters.decoding.nested_types import VARCHAR, Shape, both
 from mcp_server.domain.dates import iso_date
-from mcp_server.domain.schema import AttributeType, Column, ColumnType, Examples, TypeKind
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, Examples, PartExamples, TypeKind
 
 NESTED = frozenset({AttributeType.MAP, AttributeType.LIST})
 MOST_PARTS = 24
@@ -34,6 +34,7 @@ class Sample:
     digits: Digits = field(default_factory=Digits)
     shape: Shape = field(default_factory=Shape)
     seen: Seen = field(default_factory=Seen)
+    members: FewValues = field(default_factory=FewValues)
     dates: bool = True
 
     def add(self, value: AttributeValue) -> None:
@@ -47,6 +48,9 @@ class Sample:
         elif descriptor is AttributeType.NUMBER_SET:
             for member in content:
                 self.digits.add(member)
+        elif descriptor is AttributeType.STRING_SET:
+            for member in content:
+                self.members.add(member)
         elif descriptor in NESTED:
             self.shape.add(value)
         elif descriptor is AttributeType.STRING:
@@ -65,6 +69,9 @@ class Sample:
 
     def examples(self, *, whole: bool) -> Examples | None:
         """What there is to tell of the values; `whole` tells that no item was left out."""
+        if self.types == {AttributeType.STRING_SET}:
+            values = self.members.told(whole=whole, most_items=self.present)
+            return Examples(parts=(PartExamples((None,), tuple(sorted(values))),)) if values else None
         if not self.types or not self.types <= NESTED:
             return self.seen.examples(self.types, whole=whole)
         parts = tuple(islice(self.shape.examples(whole=whole), MOST_PARTS))

@@ -23,6 +23,7 @@ _ELSEWHERE = {
     "rownum": "Use LIMIT for the first rows, row_number() OVER (ORDER BY …) to number them.",
     "sysdate": "Use now() or current_date.",
     "systimestamp": "Use now().",
+    "missing": "Write IS NULL: an attribute that an item lacks is NULL.",
     "level": "Use WITH RECURSIVE for hierarchies.",
 }
 """What other databases know under a name that looks like a column, and what does the same here."""

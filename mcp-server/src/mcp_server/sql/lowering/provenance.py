@@ -56,10 +56,15 @@ def path_of(steps: Steps) -> Path:
 def inside(node: exp.Expr) -> exp.Expr | None:
     """What an expression takes its texts from, if it gives them as they are or in another case; else None.
 
-    The largest, the least and any value of a column are values of it, and so is a text that is cast to text.
+    The largest, the least and any value of a column are values of it, and so is a text that is cast to text, or without
+    blanks around it, or with a constant in the place of NULL.
     """
     match node:
         case exp.Paren() | exp.Lower() | exp.Upper():
+            found = node.this
+        case exp.Trim() if node.args.get("expression") is None:
+            found = node.this
+        case exp.Coalesce() if all(isinstance(one, exp.Literal | exp.Null) for one in node.expressions):
             found = node.this
         case exp.Cast(to=exp.DataType() as to) if to.this in _TEXT_TYPES and not to.expressions:
             found = node.this
@@ -99,6 +104,8 @@ class Provenance:
         inner: exp.Expr = node
         while (further := inside(inner)) is not None:
             inner = further
+        if isinstance(inner, exp.Explode) and not inner.expressions:
+            return elements_of(self.of(inner.this, block)) if case is None else None
         root = inner
         while not isinstance(root, exp.Column):
             # `to_json` is put around a column of which a part is read as JSON.
@@ -117,6 +124,9 @@ class Provenance:
         source = block.source(column.table)
         if source is None or source.args.get("pivots"):
             return None
+        listed = _unnested(source)
+        if listed is not None:
+            return elements_of(self.of(listed, block))
         reference = self._references.get(id(source))
         if reference is not None:
             known = _column(reference, column.name)
@@ -150,6 +160,24 @@ class Provenance:
         if block is None or place >= len(block.select.expressions):
             return None
         return self.of(block.select.expressions[place].unalias(), block)
+
+
+def _unnested(source: exp.Expr) -> exp.Expr | None:
+    """The list of which a source has the elements, in its one column."""
+    function = source.this if isinstance(source, exp.Lateral) else source
+    plain = isinstance(function, exp.Unnest) and len(function.expressions) == 1 and not function.args.get("offset")
+    return function.expressions[0] if plain else None
+
+
+def elements_of(lists: Sequence[Place] | None) -> tuple[Place, ...] | None:
+    """Any element of the lists in some places; None where there is something else than a list."""
+    found = []
+    for place in lists or ():
+        element = place.part.type.element
+        if element is None:
+            return None
+        found.append(replace(place, part=Part(place.part.column, (*place.part.steps, 0), element)))
+    return tuple(found) or None
 
 
 def _column(reference: Reference, spelling: str) -> Column | None:

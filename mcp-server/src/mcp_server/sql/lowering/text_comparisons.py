@@ -3,6 +3,7 @@
 It goes from each column up to what the column is compared in, so that it takes no walk of its own.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -10,9 +11,10 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
+from mcp_server.domain.schema import TypeKind
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.constants import constant
-from mcp_server.sql.lowering.provenance import Provenance, case_of, inside
+from mcp_server.sql.lowering.provenance import Place, Provenance, case_of, elements_of, inside
 from mcp_server.sql.sought_texts import SoughtText, Way, in_case
 from mcp_server.sql.sources import Block, Sources
 
@@ -32,17 +34,20 @@ _PARTS: dict[type[exp.Expr], Way] = {
     exp.Contains: "contains",
 }
 _NAMED_PARTS: dict[str, Way] = {"prefix": "starts with", "suffix": "ends with"}
+_PLAIN = re.compile(r"(?P<begin>\^|\.\*)?(?P<text>(?:[^\\^$.|?*+()\[\]{}]|\\[^A-Za-z0-9])+)(?P<end>\$|\.\*)?")
+"""A regular expression without anything but a text, and what may stand around it."""
 _AGGREGATES = (exp.AggFunc, exp.Anonymous)
 # Of functions the parser does not know it cannot be said that they are not aggregates.
 
 
 class _Compared(NamedTuple):
-    """A comparison, how it compares, and with what."""
+    """A comparison, how it compares, and with what; `of_elements` is whether the operand is a list that has it."""
 
     node: exp.Expr
     way: Way
     others: Sequence[exp.Expr]
     escape: str = ""
+    of_elements: bool = False
 
 
 def sought_texts(
@@ -64,13 +69,24 @@ def sought_texts(
 
 def _sought(column: exp.Column, block: Block, provenance: Provenance, query: exp.Query) -> Iterator[SoughtText]:
     operand = _operand(column)
-    compared = _compared(operand)
-    if compared is None:
+    in_json = _json(operand)
+    if in_json is not None:
+        yield from _no_json(in_json, column.name)
         return
+    length = _beginning(operand)
+    compared = _compared(operand.parent if length is not None and operand.parent is not None else operand)
+    if compared is None or (length is not None and compared.way != "equals"):
+        return
+    defaults = _defaults(column, operand)
     texts = [text for other in compared.others if (text := _text(other)) and len(text) <= LONGEST]
+    texts = [text for text in texts if text not in defaults and (length is None or len(text) == length)]
     if not texts:  # nor if they are empty: `<> ''` is no guess
         return
+    if length is not None:
+        compared = compared._replace(way="starts with")
     places, case = provenance.of(operand, block) or (), case_of(operand)
+    if compared.of_elements or (compared.way == "contains" and _are_lists(places)):
+        places, compared = elements_of(places) or (), compared._replace(way="equals")
     if places and case is None and len({place.case for place in places}) == 1:
         case = places[0].case
     filters = len(compared.others) == 1 and _filters(compared.node, query)
@@ -86,6 +102,53 @@ def _sought(column: exp.Column, block: Block, provenance: Provenance, query: exp
         # Of a key that is written like those of the sample, too: a plan with a slot for it serves any other.
         if hint or one.wrong_case or one.unseen():
             yield one
+
+
+def _json(operand: exp.Expr) -> _Compared | None:
+    """The comparison of `json_value(column, …)` and `CAST(column->… AS VARCHAR)`, which are JSON."""
+    around = operand.parent
+    if isinstance(around, exp.Anonymous) and around.name.lower() == "json_value" and around.expressions[0] is operand:
+        return _compared(around)
+    inner = operand.unnest()
+    is_json = isinstance(inner, exp.Cast) and isinstance(inner.this.unnest(), exp.JSONExtract)
+    return _compared(operand) if is_json else None
+
+
+def _no_json(compared: _Compared, column: str) -> Iterator[SoughtText]:
+    for other in compared.others if compared.way == "equals" else ():
+        text = _text(other)
+        if text is not None and len(text) <= LONGEST:
+            one = SoughtText((), column, None, "equals", text, as_json=True)
+            if one.is_no_json:
+                yield one
+
+
+def _beginning(operand: exp.Expr) -> int | None:
+    """The number n of `left(operand, n)` and `substring(operand, 1, n)` around an operand."""
+    around = operand.parent
+    if around is None or around.this is not operand:
+        return None
+    if isinstance(around, exp.Left):
+        length = around.expression
+    elif isinstance(around, exp.Substring) and around.args.get("start") == exp.Literal.number(1):
+        length = around.args.get("length")
+    else:
+        return None
+    return int(length.name) if isinstance(length, exp.Literal) and length.is_int else None
+
+
+def _defaults(column: exp.Column, operand: exp.Expr) -> frozenset[str]:
+    """The constants that stand in the place of NULL: `coalesce(status, 'none') = 'none'` looks for no value."""
+    found, node = set[str](), column.parent
+    while node is not None and node is not operand.parent:
+        if isinstance(node, exp.Coalesce):
+            found |= {one.name for one in node.expressions if isinstance(one, exp.Literal)}
+        node = node.parent
+    return frozenset(found)
+
+
+def _are_lists(places: Sequence[Place]) -> bool:
+    return any(place.part.type.kind is TypeKind.LIST for place in places)
 
 
 def _text(node: exp.Expr) -> str | None:
@@ -120,24 +183,45 @@ def _compared(operand: exp.Expr) -> _Compared | None:
     match around:
         case exp.EQ() | exp.NEQ() | exp.NullSafeEQ() | exp.NullSafeNEQ() | exp.Nullif():
             others = _members(around.expression if around.this is operand else around.this)
-        case exp.LT() | exp.LTE() | exp.GT() | exp.GTE():
-            first = around.this is operand
-            up_to = isinstance(around, exp.LTE if first else exp.GTE)
-            return _Compared(around, "up to" if up_to else "order", [around.expression if first else around.this])
-        case exp.Between() if around.this is operand:
-            return _Compared(around, "up to", [around.args["high"]])
-        case exp.In() if around.this is operand:
+        case exp.LT() | exp.LTE() | exp.GT() | exp.GTE() | exp.Between() if place is None:
+            return _ordered(operand, around)
+        case exp.In() if around.this is operand and around.expressions:
             others = around.expressions
         case exp.Case() if around.this is operand:
             others = [branch.this for branch in around.args["ifs"]]
         case exp.Like() | exp.ILike() | exp.StartsWith() | exp.EndsWith() | exp.Contains() | exp.Anonymous():
             return _matched(operand, around)
+        case exp.RegexpLike() | exp.RegexpFullMatch() | exp.SimilarTo() if around.this is operand:
+            return _by_expression(around)
         case _:
-            return None
+            return _member(operand, around) if around is not None else None
     if place is not None:
         rows = [one.expressions for one in others if isinstance(one, exp.Tuple)]
         others = [row[place] for row in rows if place < len(row)]
     return _Compared(around, "equals", others)
+
+
+def _ordered(operand: exp.Expr, around: exp.Expr) -> _Compared | None:
+    first = around.this is operand
+    if isinstance(around, exp.Between):
+        return _Compared(around, "up to", [around.args["high"]]) if first else None
+    up_to = isinstance(around, exp.LTE if first else exp.GTE)
+    return _Compared(around, "up to" if up_to else "order", [around.expression if first else around.this])
+
+
+def _member(operand: exp.Expr, around: exp.Expr) -> _Compared | None:
+    """The text that a list is asked for: `list_contains(tags, 'x')`, `'x' = ANY (tags)`, `'x' IN tags`."""
+    outer = around.parent
+    if isinstance(around, exp.ArrayContains) and around.this is operand:
+        return _Compared(around, "equals", [around.expression], of_elements=True)
+    if isinstance(around, exp.Any) and isinstance(outer, exp.EQ | exp.NEQ):
+        text = outer.expression if outer.this is around else outer.this
+        return _Compared(outer, "equals", [text], of_elements=True)
+    if isinstance(around, exp.In) and around.args.get("field") is operand:
+        return _Compared(around, "equals", [around.this], of_elements=True)
+    if isinstance(outer, exp.In) and outer.args.get("unnest") is around:
+        return _Compared(outer, "equals", [outer.this], of_elements=True)
+    return None
 
 
 def _members(other: exp.Expr) -> list[exp.Expr]:
@@ -165,6 +249,19 @@ def _matched(operand: exp.Expr, around: exp.Expr) -> _Compared | None:
         return _Compared(around, "like", [around.expression])
     escape = constant(escaped.expression)
     return _Compared(escaped, "like", [around.expression], escape) if isinstance(escape, str) else None
+
+
+def _by_expression(around: exp.Expr) -> _Compared | None:
+    """A regular expression that is a plain text, and whether it stands at the beginning or the end."""
+    pattern = constant(around.expression)
+    found = _PLAIN.fullmatch(pattern) if isinstance(pattern, str) and around.args.get("flag") is None else None
+    if found is None:
+        return None
+    whole = not isinstance(around, exp.RegexpLike)
+    begins = found["begin"] == "^" or (whole and not found["begin"])
+    ends = found["end"] == "$" or (whole and not found["end"])
+    way: Way = ("equals" if ends else "starts with") if begins else ("ends with" if ends else "contains")
+    return _Compared(around, way, [exp.Literal.string(re.sub(r"\\(.)", r"\1", found["text"]))])
 
 
 def _filters(comparison: exp.Expr, query: exp.Query) -> bool:

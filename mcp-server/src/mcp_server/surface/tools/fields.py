@@ -32,7 +32,7 @@ Sql = Annotated[
 ]
 ItemCount = Annotated[
     int,
-    Field(description="DynamoDB's own count, up to six hours old."),
+    Field(description="DynamoDB's count of the physical table, up to six hours old."),
 ]
 
 
