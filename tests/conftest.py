@@ -1,5 +1,6 @@
 """Fixtures that tests of several packages share. Each starts its server once per session, when first asked for."""
 
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,10 +14,12 @@ import pytest
 import structlog
 from _pytest.nodeid import NodeId
 
+from deploy.local.demo_data import load_demo_data
 from tests.support import demo_data
 from tests.support.browser import Browser, browsing
 from tests.support.demo_data import DemoTables
 from tests.support.document_host import DocumentHost, publishing
+from tests.support.dynamodb_emulators import dynoxide_serving
 from tests.support.emulator import CREDENTIALS, Emulator, emulating
 from tests.support.services import Addresses, AuthServer, McpServer, auth_serving, mcp_serving
 
@@ -112,6 +115,16 @@ def demo_tables(session_directory: Path, pytestconfig: pytest.Config) -> Iterato
     """
     with demo_data.serving(session_directory / "demo", pytestconfig.cache.mkdir("demo-data")) as tables:
         yield tables
+
+
+@pytest.fixture(scope="session")
+def demo_tables_elsewhere(tpch_files: Path, session_directory: Path) -> Iterator[Emulator]:
+    """The same data in Dynoxide, a DynamoDB of other authors in another language, which counts capacity as AWS does."""
+    directory = session_directory / "dynoxide"
+    shutil.copytree(tpch_files, directory / "tpch")
+    with dynoxide_serving(directory) as started:
+        load_demo_data(started.endpoint_url, directory / "tpch", lambda _table, _written, _total: None)
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""TPC-H gives the same however it is read: nothing pushed down, other segments and pages, with and without shortcuts.
+"""TPC-H gives the same however it is read: nothing pushed down, other segments and pages, without shortcuts, elsewhere.
 
 Every two values of two factors meet in one of the settings. Each query runs under one of them, or under all where
 TPCH_MATRIX is set in the environment.
@@ -6,7 +6,7 @@ TPCH_MATRIX is set in the environment.
 
 import itertools
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import astuple, dataclass, replace
 
@@ -35,7 +35,7 @@ from shared_kernel.entropy import SystemEntropy
 from tests.mcp_server.doubles.relational import InProcessDuckDb
 from tests.support import demo_data
 from tests.support.demo_data import DemoTables
-from tests.support.emulator import CREDENTIALS
+from tests.support.emulator import CREDENTIALS, Emulator
 from tests.tpch.test_tpch import QUERIES, assert_same
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
@@ -50,7 +50,8 @@ class Setting:
     """How a query is read.
 
     Where nothing is `pushed`, every table is scanned whole, without filters, keys and stages. `paged` has small pages;
-    `direct` may leave DuckDB out; a `warm` query has been planned before.
+    `direct` may leave DuckDB out; a `warm` query has been planned before. The tables are MiniStack's or, `elsewhere`,
+    Dynoxide's.
     """
 
     pushed: bool
@@ -58,15 +59,16 @@ class Setting:
     paged: bool
     direct: bool
     warm: bool
+    elsewhere: bool
 
 
 SETTINGS = [
-    Setting(pushed=False, segments=1, paged=False, direct=False, warm=False),
-    Setting(pushed=False, segments=1, paged=False, direct=False, warm=True),
-    Setting(pushed=False, segments=8, paged=True, direct=True, warm=False),
-    Setting(pushed=True, segments=1, paged=True, direct=True, warm=False),
-    Setting(pushed=True, segments=8, paged=False, direct=True, warm=True),
-    Setting(pushed=True, segments=8, paged=True, direct=False, warm=True),
+    Setting(pushed=False, segments=1, paged=False, direct=False, warm=False, elsewhere=False),
+    Setting(pushed=False, segments=1, paged=False, direct=False, warm=True, elsewhere=True),
+    Setting(pushed=False, segments=8, paged=True, direct=True, warm=False, elsewhere=False),
+    Setting(pushed=True, segments=1, paged=True, direct=True, warm=False, elsewhere=True),
+    Setting(pushed=True, segments=8, paged=False, direct=True, warm=True, elsewhere=False),
+    Setting(pushed=True, segments=8, paged=True, direct=False, warm=True, elsewhere=True),
 ]
 
 
@@ -131,12 +133,16 @@ async def serving(schema: Schema, setting: Setting) -> AsyncIterator[QueryServic
 
 
 @pytest.fixture(scope="module")
-def schema(demo_tables: DemoTables, tmp_path_factory: pytest.TempPathFactory) -> Schema:
-    """That of `make run`."""
-    path = tmp_path_factory.mktemp("matrix") / "schemas.toml"
-    path.write_text(schemas_file(demo_tables.emulator.endpoint_url))
-    (found,) = read(path).schemas
-    return found
+def schemas(
+    demo_tables: DemoTables, demo_tables_elsewhere: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[bool, Schema]:
+    """That of `make run` over MiniStack and, under True, over Dynoxide."""
+    made: dict[bool, Schema] = {}
+    for elsewhere, emulator in ((False, demo_tables.emulator), (True, demo_tables_elsewhere)):
+        path = tmp_path_factory.mktemp("matrix") / "schemas.toml"
+        path.write_text(schemas_file(emulator.endpoint_url))
+        (made[elsewhere],) = read(path).schemas
+    return made
 
 
 def test_every_two_values_of_two_factors_meet() -> None:
@@ -147,14 +153,14 @@ def test_every_two_values_of_two_factors_meet() -> None:
 
 @pytest.mark.parametrize("place", range(len(SETTINGS)))
 async def test_queries_give_what_duckdb_gives(
-    place: int, schema: Schema, demo_tables: DemoTables, monkeypatch: pytest.MonkeyPatch
+    place: int, schemas: Mapping[bool, Schema], demo_tables: DemoTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The queries of that setting, or all of them."""
     chosen = list(QUERIES) if "TPCH_MATRIX" in os.environ else list(QUERIES)[place :: len(SETTINGS)]
     for variable, value in CREDENTIALS.items():
         monkeypatch.setenv(variable, value)
     with demo_data.oracle(demo_tables.files) as oracle:
-        async with serving(schema, SETTINGS[place]) as service:
+        async with serving(schemas[SETTINGS[place].elsewhere], SETTINGS[place]) as service:
             for name in chosen:
                 expected = oracle.execute(QUERIES[name]).fetchall()
                 for _ in range(2 if SETTINGS[place].warm else 1):

@@ -3,7 +3,6 @@
 import datetime
 import decimal
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from deploy.local.demo_data import load_demo_data
 from tests.support import demo_data
-from tests.support.dynamodb_emulators import dynoxide_serving
+from tests.support.emulator import Emulator
 from tests.support.mcp_wire import Wire
 from tests.support.services import Addresses, AuthServer, McpServer, mcp_replica
 
@@ -38,15 +36,14 @@ def wire(auth_server: AuthServer, mcp_server: McpServer) -> Wire:
 
 @pytest.fixture(scope="session")
 def other_wire(
-    auth_server: AuthServer, addresses: Addresses, tpch_files: Path, tmp_path_factory: pytest.TempPathFactory
+    auth_server: AuthServer,
+    addresses: Addresses,
+    demo_tables_elsewhere: Emulator,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Wire]:
-    """The same over a DynamoDB of other authors, in another language: Dynoxide, which counts capacity as AWS does."""
-    directory = tmp_path_factory.mktemp("dynoxide")
-    shutil.copytree(tpch_files, directory / "tpch")
-    with dynoxide_serving(directory) as emulator:
-        load_demo_data(emulator.endpoint_url, directory / "tpch", lambda _table, _written, _total: None)
-        with mcp_replica(addresses, directory, emulator.endpoint_url) as server:
-            yield Wire(server.resource, auth_server.token())
+    """The same over a DynamoDB of other authors."""
+    with mcp_replica(addresses, tmp_path_factory.mktemp("elsewhere"), demo_tables_elsewhere.endpoint_url) as server:
+        yield Wire(server.resource, auth_server.token())
 
 
 def test_all_22_queries_are_here() -> None:
