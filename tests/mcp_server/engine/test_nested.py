@@ -118,6 +118,45 @@ async def test_nested_values_are_used_as_in_duckdb(service: Service, sql: str, r
 
 
 @pytest.mark.parametrize(
+    ("written", "with_parameters", "parameters"),
+    [
+        ("scores[2]", "scores[$1]", [2]),
+        ("scores[-2]", "scores[$1]", [-2]),
+        ("scores[1 + 1]", "scores[$1 + 1]", [1]),
+        ("scores[1:2]", "scores[$1:$2]", [1, 2]),
+        ("lines[3].sku", "lines[$place].sku", {"place": 3}),
+        ("lines[0]", "lines[$1]", [0]),
+        ("address['city']", "address[$1]", ["city"]),
+        ("mixed[1]", "mixed[$1]", [1]),
+    ],
+)
+async def test_a_subscript_means_the_same_as_a_parameter(
+    service: Service, written: str, with_parameters: str, parameters: Any
+) -> None:
+    statement = "SELECT pk, {0} FROM nst_orders WHERE {0} IS NOT NULL ORDER BY pk".format
+    expected = await service.rows(statement(written))
+    assert await service.rows(statement(with_parameters), parameters=parameters) == expected
+    assert expected or written == "lines[0]"
+
+
+@pytest.mark.parametrize(
+    ("sql", "lists"),
+    [
+        ("SELECT scores[0] FROM nst_orders", ["scores"]),
+        ("SELECT count(*) FROM nst_orders WHERE lines[0].sku = 'K0' OR lines[0].qty > 1", ["lines"]),
+        ("SELECT s[$1] FROM (SELECT scores AS s FROM nst_orders)", ["scores"]),
+        ("SELECT scores[1], mixed[0], scores->0, json_extract(mixed, '$[0]') FROM nst_orders", []),
+    ],
+)
+async def test_place_0_of_a_list_is_warned_of(service: Service, sql: str, lists: list[str]) -> None:
+    result = await service.run(sql, parameters=[0] if "$1" in sql else None)
+    warnings = [one for one in result.warnings if "count from 1" in one]
+    assert len(warnings) == len(lists)
+    for warning, name in zip(warnings, lists, strict=True):
+        assert f'"{name}"' in warning
+
+
+@pytest.mark.parametrize(
     ("late", "type_", "value"),
     [
         (m(city=s("Rome"), zip=s("1")), "STRUCT(city VARCHAR, zip VARCHAR)", {"city": "Rome", "zip": "1"}),

@@ -130,6 +130,11 @@ def warnings(reads: Sequence[Read]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def from_zero(lists: Sequence[str]) -> tuple[str, ...]:
+    """The lists of which a statement asked for place 0."""
+    return tuple(f"Lists count from 1, so place 0 of {name} is always NULL; the first is [1]." for name in lists)
+
+
 def no_numbers(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
     """How many of the values read did not match since they are no numbers, by schema, table and column."""
     return tuple(

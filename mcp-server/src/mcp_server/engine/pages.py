@@ -131,6 +131,7 @@ def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
     unseen = unseen_texts(sought, has_rows=bool(rows) and list(rows[0]) != [0]) if sought else ()
     return (
         *unseen,
+        *messages.from_zero(run.plan.query.from_zero),
         *messages.warnings(run.plan.reads),
         *messages.no_numbers(meter.no_numbers),
         *messages.unshown(meter.unshown),

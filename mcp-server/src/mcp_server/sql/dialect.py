@@ -38,10 +38,12 @@ def _date_add(arguments: list[exp.Expr]) -> exp.Expr:
 class Dialect(DuckDB):
     """DuckDB's dialect, except that `$1,$2` are two parameters and not the start of a dollar-quoted text.
 
-    Names are compared as they are spelt, since binding spells alike what DuckDB takes for the same name.
+    Names are compared as they are spelt, since binding spells alike what DuckDB takes for the same name. Subscripts
+    stay as they are written: the parser would make those count from 0 that it takes for numbers, and miss parameters.
     """
 
     NORMALIZATION_STRATEGY = NormalizationStrategy.CASE_SENSITIVE
+    INDEX_OFFSET = 0
 
     def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
         """Keys and paths of JSON as they are written: DuckDB takes `doc->>'a.b'` for a key, the parser for a path."""
@@ -73,6 +75,10 @@ class Dialect(DuckDB):
             **DuckDBGenerator.TRANSFORMS,
             **{node: partial(_called, call=call) for node, (_, call) in TIME_WORDS.items()},
         }
+
+        def bracket_offset_expressions(self, expression: exp.Bracket, _offset: int | None = None) -> list[exp.Expr]:
+            """Subscripts as they are written."""
+            return expression.expressions
 
         def approxtopk_sql(self, expression: exp.ApproxTopK) -> str:
             """The call as DuckDB spells it."""

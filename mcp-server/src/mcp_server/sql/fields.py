@@ -147,11 +147,11 @@ def _field_name(access: exp.Expr) -> str | None:
 
 
 def _place(access: exp.Expr) -> int | None:
-    """The place that `l[n]` names, which the parser has made to count from 0."""
+    """The place from 0 that `l[n]` names, where DuckDB counts from 1."""
     match access:
         case exp.Bracket(expressions=[exp.Literal(is_string=False) as place]) if _only(access, "this", "expressions"):
             digits = str(place.this)
-            return int(digits) if digits.isdecimal() and len(digits) < 9 else None
+            return int(digits) - 1 if digits.isdecimal() and len(digits) < 9 and int(digits) else None
     return None
 
 

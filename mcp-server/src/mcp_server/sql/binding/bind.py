@@ -36,6 +36,7 @@ from mcp_server.sql.lowering.conditions import Condition
 from mcp_server.sql.lowering.counts import number_name, with_number
 from mcp_server.sql.lowering.goals import goal_of, goal_of_exists, with_goal
 from mcp_server.sql.lowering.key_links import links_of
+from mcp_server.sql.lowering.list_places import lists_from_zero
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
 from mcp_server.sql.lowering.streams import stream_of, with_statement
 from mcp_server.sql.lowering.text_comparisons import sought_texts
@@ -54,7 +55,7 @@ class Query:
     (`r0`, `r1`, …); a relation's columns are taken by position. `stream` is there where the statement can be run over
     one part of its table after the other, `direct` where it needs no such engine. Where it only wants
     the number of a relation's rows, `number` is the name of its one column. `sought` are texts that it looks for in
-    vain, as far as samples tell.
+    vain, as far as samples tell, and `from_zero` lists of which it wants a place that none has.
     """
 
     statement: str
@@ -64,6 +65,7 @@ class Query:
     direct: Direct | None
     number: str | None
     sought: tuple[SoughtText, ...]
+    from_zero: tuple[str, ...]
     _tree: exp.Query
     _mark: str
     _normalized: str | None = None
@@ -134,6 +136,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)
     sought = sought_texts(query, sources, found)
+    from_zero = lists_from_zero(sources, found)
     conditions = necessary_conditions(query, sources, found)
     relations = tuple(
         _relation(number, reference, conditions.get(id(reference.node), ()), starred, numbers)
@@ -151,7 +154,8 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     for relation, reference in zip(relations, found, strict=True):
         _rename(reference, relation, spelling)
     stream = with_statement(stream, query)
-    return Query(to_sql(query), relations, _footprint(found), stream, direct, number, sought, query, names.mark)
+    footprint, text = _footprint(found), to_sql(query)
+    return Query(text, relations, footprint, stream, direct, number, sought, from_zero, query, names.mark)
 
 
 def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> dict[TableName, Table]:

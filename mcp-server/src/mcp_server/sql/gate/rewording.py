@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel
 
 from mcp_server.sql.dialect import Dialect
@@ -137,6 +138,7 @@ def _translated(text: str, dialect: str) -> str | None:
             return None
         if dialect == "snowflake":
             _read_as_text(statement)
+        _count_from_one(statement)
         return statement.sql(dialect=Dialect, unsupported_level=ErrorLevel.RAISE, comments=False)
     except Exception:  # as above
         return None
@@ -147,3 +149,10 @@ def _read_as_text(statement: exp.Query) -> None:
     for node in list(statement.find_all(exp.JSONExtract)):
         if not isinstance(node.parent, exp.JSONExtract | exp.JSONExtractScalar):
             node.replace(exp.JSONExtractScalar(this=node.this, expression=node.expression))
+
+
+def _count_from_one(statement: exp.Query) -> None:
+    """The parser has made other dialects' subscripts to count from 0, except where `offset` says otherwise."""
+    for bracket in statement.find_all(exp.Bracket):
+        offset = DuckDB.INDEX_OFFSET - bracket.args.get("offset", 0)
+        bracket.set("expressions", exp.apply_index_offset(bracket.this, bracket.expressions, offset, dialect=DuckDB))
