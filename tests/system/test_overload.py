@@ -32,6 +32,8 @@ SMALL_SECONDS = 0.2
 """Within which a small query is answered, at least where nothing else keeps this machine from it."""
 GROWTH_BYTES = 100 << 20
 PROCESSES = 6
+MANY = 20
+"""Queries of one caller of which nearly all wait: so few are refused that none is turned away before it may wait."""
 
 
 @dataclass(slots=True)
@@ -132,8 +134,8 @@ def mcp(auth_server: AuthServer, demo_tables: DemoTables, tmp_path: Path) -> Ite
 def test_i22_probes_answer_and_small_queries_are_served_while_heavy_ones_are_shed(
     mcp: McpServer, auth_server: AuthServer
 ) -> None:
-    """First one caller has 64 heavy queries, then two more come with as many, which is more than may be worked on."""
-    clients = [auth_server.create_client("--confidential", "--name", f"Caller {n}") for n in range(4)]
+    """First one caller has 64 heavy queries, then four more come with 20 each, which is more than may be worked on."""
+    clients = [auth_server.create_client("--confidential", "--name", f"Caller {n}") for n in range(6)]
     hog, colleague, *others = (Wire(mcp.resource, auth_server.token(client=client)) for client in clients)
     for _ in range(5):
         assert colleague.rows(SMALL) == [["AMERICA"]]
@@ -147,7 +149,7 @@ def test_i22_probes_answer_and_small_queries_are_served_while_heavy_ones_are_she
                 assert colleague.rows(SMALL) == [["AMERICA"]]
                 took.append(time.monotonic() - began)
             wait_for(lambda: flood.refusals["429"] > 10, 60, "a caller that does not wait to be turned away early")
-            with flooding(crowd, [wire for wire in others for _ in range(HEAVY // 2)]):
+            with flooding(crowd, [wire for wire in others for _ in range(MANY)]):
                 wait_for(lambda: crowd.refusals["503"] > 20, 60, "requests beyond what may be worked on")
                 asked = len(probes.answers)
                 wait_for(lambda: len(probes.answers) > asked + 20, 60, "probes meanwhile")

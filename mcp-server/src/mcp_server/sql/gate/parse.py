@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
@@ -138,7 +139,7 @@ def _tokens(dialect: Dialect, text: str) -> list[Token]:
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
         tokens.pop()
     depth = 0
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip_longest(tokens, tokens[1:]):
         if token.token_type is TokenType.NUMBER and following is not None and following.start == token.end + 1:
             _check_number(token, following, text)
         # The parser answers what it does not know with a catch-all command and logs the text: stop that beforehand.
