@@ -38,6 +38,11 @@ def test_hiding_a_statement_helps_nothing(statement: str) -> None:
         assert _refusal(hidden).code in ("statement_not_allowed", "syntax_error", "syntax_not_supported"), hidden
 
 
+@pytest.mark.parametrize("text", [";", ";;", "-- nothing", "/* nothing */ ;"])
+def test_a_statement_of_nothing_is_refused(text: str) -> None:
+    assert _refusal(text).code == "statement_not_allowed"
+
+
 def test_what_looks_like_a_statement_in_from_names_a_table() -> None:
     statement = parse("SELECT * FROM (SHOW TABLES), (ATTACH '/tmp/x.db')", None)
 
