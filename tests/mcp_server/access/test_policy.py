@@ -4,6 +4,7 @@ import pytest
 
 from mcp_server.access.footprint import Footprint, TableAccess
 from mcp_server.access.policy import Allow, Deny, decide
+from mcp_server.domain.failures.access import DeniedRead, DisabledSchemaDenied, SchemaDenied, TableDenied
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 
@@ -26,14 +27,14 @@ def test_own_active_schemas_are_allowed(tables: tuple[tuple[str, str], ...]) -> 
 
 
 @pytest.mark.parametrize(
-    ("tables", "reason"),
+    ("tables", "fact"),
     [
-        ((("demo", "orders"), ("demo", "secrets")), 'There is no table "secrets" in schema "demo".'),
-        ((("off", "orders"),), 'Schema "off" is disabled.'),
-        ((("foreign", "orders"),), 'There is no schema "foreign".'),
-        ((("nowhere", "orders"),), 'There is no schema "nowhere".'),
+        ((("demo", "orders"), ("demo", "secrets")), TableDenied("demo", "secrets")),
+        ((("off", "orders"),), DisabledSchemaDenied("off")),
+        ((("foreign", "orders"),), SchemaDenied("foreign")),
+        ((("nowhere", "orders"),), SchemaDenied("nowhere")),
     ],
 )
-def test_everything_else_is_denied(tables: tuple[tuple[str, str], ...], reason: str) -> None:
-    """Another tenant's schema is denied in the words used for one that does not exist."""
-    assert decide(PRINCIPAL, _footprint(*tables), SCHEMAS) == Deny(reason)
+def test_everything_else_is_denied(tables: tuple[tuple[str, str], ...], fact: DeniedRead) -> None:
+    """Another tenant's schema is denied as one that does not exist."""
+    assert decide(PRINCIPAL, _footprint(*tables), SCHEMAS) == Deny(fact)

@@ -1,4 +1,4 @@
-"""Each kind of error that a statement can cause is told with a remedy of its own."""
+"""Each kind of error that a statement can cause is told apart, so that it has a remedy of its own."""
 
 import json
 
@@ -6,6 +6,7 @@ import pytest
 
 from mcp_server.adapters.duckdb import errors, protocol
 from mcp_server.adapters.duckdb.database import Database
+from mcp_server.domain.failures.values import Trouble
 from mcp_server.ports.relational import EvaluationError
 
 TABLE = "WITH t AS (SELECT * FROM (VALUES (1, 'x'), (1, 'x')) v(a, s)) "
@@ -17,33 +18,33 @@ def database() -> Database:
 
 
 @pytest.mark.parametrize(
-    ("sql", "remedy"),
+    ("sql", "trouble"),
     [
-        ("SELECT CAST(s AS INTEGER) FROM t", "TRY_CAST"),
-        ("SELECT s::DATE FROM t", "TRY_CAST"),
-        ("SELECT s = 1 FROM t", "TRY_CAST"),
-        ("SELECT a + s FROM t", "CAST(x AS TYPE)"),
-        ("SELECT sum(s) FROM t", "CAST(x AS TYPE)"),
-        ("SELECT date_trunc('day', a) FROM t", "CAST(x AS TYPE)"),
-        ("SELECT year('2024-01-01') FROM t", "CAST(x AS TYPE)"),
-        ("SELECT json_group_array(a) FILTER (WHERE a > 0) FROM t", "subquery"),
-        ("SELECT a FROM t GROUP BY s", "any_value()"),
-        ("SELECT a FROM t WHERE sum(a) > 1", "HAVING"),
-        ("SELECT sum(sum(a)) FROM t", "subquery"),
-        ("SELECT a FROM t WHERE row_number() OVER () = 1", "QUALIFY"),
-        ("SELECT a % (a - 1) FROM t", "NULLIF"),
-        ("SELECT a::TINYINT * 127::TINYINT * 2::TINYINT FROM t", "wider type"),
-        ("SELECT strptime(s, '%Y') FROM t", "try_strptime"),
-        ("SELECT strptime(s, '%q') FROM t", "format"),
-        ("SELECT json_extract('{' || s, '$.a') FROM t", "json_valid"),
-        ("SELECT a.x FROM t", "->>"),
-        ("SELECT unnest(a) FROM t", "UNNEST"),
-        ("SELECT 1 UNION SELECT 1, 2", "same number"),
-        ("SELECT regexp_matches(s, '(') FROM t", "RE2"),
-        ("SELECT (SELECT a FROM t UNION ALL SELECT 2) FROM t", "one row"),
+        ("SELECT CAST(s AS INTEGER) FROM t", Trouble.CONVERSION),
+        ("SELECT s::DATE FROM t", Trouble.CONVERSION),
+        ("SELECT s = 1 FROM t", Trouble.CONVERSION),
+        ("SELECT a + s FROM t", Trouble.TYPES),
+        ("SELECT sum(s) FROM t", Trouble.TYPES),
+        ("SELECT date_trunc('day', a) FROM t", Trouble.TYPES),
+        ("SELECT year('2024-01-01') FROM t", Trouble.TYPES),
+        ("SELECT json_group_array(a) FILTER (WHERE a > 0) FROM t", Trouble.MACRO),
+        ("SELECT a FROM t GROUP BY s", Trouble.GROUPING),
+        ("SELECT a FROM t WHERE sum(a) > 1", Trouble.NESTED_AGGREGATE),
+        ("SELECT sum(sum(a)) FROM t", Trouble.NESTED_AGGREGATE),
+        ("SELECT a FROM t WHERE row_number() OVER () = 1", Trouble.NESTED_WINDOW),
+        ("SELECT a % (a - 1) FROM t", Trouble.DIVISION_BY_ZERO),
+        ("SELECT a::TINYINT * 127::TINYINT * 2::TINYINT FROM t", Trouble.OVERFLOW),
+        ("SELECT strptime(s, '%Y') FROM t", Trouble.TIME_FORMAT),
+        ("SELECT strptime(s, '%q') FROM t", Trouble.TIME_FORMAT),
+        ("SELECT json_extract('{' || s, '$.a') FROM t", Trouble.JSON),
+        ("SELECT a.x FROM t", Trouble.NO_STRUCT),
+        ("SELECT unnest(a) FROM t", Trouble.UNNEST),
+        ("SELECT 1 UNION SELECT 1, 2", Trouble.SET_OPERATION),
+        ("SELECT regexp_matches(s, '(') FROM t", Trouble.PATTERN),
+        ("SELECT (SELECT a FROM t UNION ALL SELECT 2) FROM t", Trouble.SEVERAL_ROWS),
     ],
 )
-def test_an_error_is_told_with_its_remedy(database: Database, sql: str, remedy: str) -> None:
+def test_errors_are_told_apart(database: Database, sql: str, trouble: Trouble) -> None:
     answer = bytearray()
     request = {"statement": TABLE + sql, "inputs": [], "row_limit": 10, "byte_limit": 1 << 20}
     database.run(request, [], [], answer.extend)
@@ -55,6 +56,6 @@ def test_an_error_is_told_with_its_remedy(database: Database, sql: str, remedy: 
     error = json.loads(payload)
     failure = errors.failure(error["kind"], error["message"], None)
     assert isinstance(failure, EvaluationError)
-    assert remedy in failure.next_action
-    assert not {"LINE", "{", "position"} & set(failure.message.split())
-    assert len(failure.message) < 250
+    assert failure.fact.trouble is trouble
+    assert not {"LINE", "{", "position"} & set(failure.fact.told.split())
+    assert len(failure.fact.told) < 250

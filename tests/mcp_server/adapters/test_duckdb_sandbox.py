@@ -19,6 +19,9 @@ from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.availability import SourceThrottles
+from mcp_server.domain.failures.limits import OutOfMemory
+from mcp_server.domain.failures.values import NotEvaluated, ParameterNotUnicode, Trouble
 from mcp_server.ports.items import SchemaConflict
 from mcp_server.ports.relational import EvaluationLost, Input, Result
 from tests.mcp_server.adapters.relations import table
@@ -168,7 +171,7 @@ async def test_cancelling_ends_a_run(sandbox: DuckDbSandbox, statement: str) -> 
                 await run(sandbox, "SELECT 1")
 
 
-@pytest.mark.parametrize("error", [SchemaConflict(table([]), ("a",)), Failure(FailureCode.THROTTLED, "slow", "wait")])
+@pytest.mark.parametrize("error", [SchemaConflict(table([]), ("a",)), Failure(SourceThrottles("shop"))])
 async def test_what_an_input_raises_ends_the_run(sandbox: DuckDbSandbox, error: Exception) -> None:
     failing, other = Source(5, failing=error), Source(10_000)
     with pytest.raises(type(error)) as raised:
@@ -179,40 +182,36 @@ async def test_what_an_input_raises_ends_the_run(sandbox: DuckDbSandbox, error: 
 
 
 @pytest.mark.parametrize(
-    ("statement", "code", "message"),
+    ("statement", "fact"),
     [
-        ("SELECT 1 % 0", FailureCode.EVALUATION_ERROR, "Division by zero in expression (1 % 0)."),
-        ("SELECT 'a'::INTEGER", FailureCode.EVALUATION_ERROR, "Could not convert string 'a' to INT32."),
+        ("SELECT 1 % 0", NotEvaluated("Division by zero in expression (1 % 0).", Trouble.DIVISION_BY_ZERO)),
+        ("SELECT 'a'::INTEGER", NotEvaluated("Could not convert string 'a' to INT32.", Trouble.CONVERSION)),
         (
             "SELECT sum(x) FROM (VALUES (99999999999999999999999999999999999999::DECIMAL(38,0)), (1)) v(x)",
-            FailureCode.EVALUATION_ERROR,
-            "Overflow in SUM of DECIMAL: the result does not fit in DECIMAL(38).",
+            NotEvaluated("Overflow in SUM of DECIMAL: the result does not fit in DECIMAL(38).", Trouble.OVERFLOW),
         ),
-        ("SELECT nope FROM r0", FailureCode.EVALUATION_ERROR, 'Referenced column "nope" not found in FROM clause.'),
+        ("SELECT nope FROM r0", NotEvaluated('Referenced column "nope" not found in FROM clause.', Trouble.OTHER)),
         (
             "SELECT length(repeat('x', 4000000000))",
-            FailureCode.MEMORY_EXCEEDED,
-            "The query needs more memory than one query may use.",
+            OutOfMemory(),
         ),
         (
             "SELECT string_agg(repeat('x', 1000000), '') FROM range(3000)",
-            FailureCode.MEMORY_EXCEEDED,
-            "The query needs more memory than one query may use.",
+            OutOfMemory(),
         ),
         (
             "SELECT count(*) FROM (SELECT unnest(range(1000000000)))",
-            FailureCode.MEMORY_EXCEEDED,
-            "The query needs more memory than one query may use.",
+            OutOfMemory(),
         ),
     ],
 )
 async def test_errors_are_told_without_duckdbs_internals(
-    sandbox: DuckDbSandbox, statement: str, code: FailureCode, message: str
+    sandbox: DuckDbSandbox, statement: str, fact: NotEvaluated | OutOfMemory
 ) -> None:
     source = Source(3)
     with pytest.raises(Failure) as raised:
         await run(sandbox, statement, source.input())
-    assert (raised.value.code, raised.value.message) == (code, message)
+    assert raised.value.fact == fact
     assert source.closed
     await healthy(sandbox)
 
@@ -220,7 +219,7 @@ async def test_errors_are_told_without_duckdbs_internals(
 async def test_what_is_no_text_reaches_no_child(sandbox: DuckDbSandbox) -> None:
     before = sandbox.process_ids()
     source = Source(3)
-    with pytest.raises(Failure, match="surrogate"):
+    with pytest.raises(Failure, match=ParameterNotUnicode.__name__):
         await run(sandbox, "SELECT '\ud800'", source.input())
     assert source.pulled == 0
     assert sandbox.process_ids() == before

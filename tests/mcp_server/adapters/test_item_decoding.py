@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mcp_server.adapters.decoding import item_decoding
 from mcp_server.adapters.decoding.item_decoding import FEW, MalformedPage, PageDecoder, arrow_schema
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.values import LackingThoughDeclared, NotTheDeclaredType
 from mcp_server.domain.schema import DOCUMENT, AttributeType, Column, ColumnType, Override, TypeKind
 from mcp_server.ports.items import SchemaConflict
 from tests.mcp_server.adapters.relations import N, S, column, of, page, relation, table
@@ -204,8 +205,7 @@ def test_values_that_dynamodb_does_not_have_fail_cleanly(
 def test_a_declared_type_is_an_assertion() -> None:
     with pytest.raises(Failure) as raised:
         decode(INTEGER, {"S": "x"}, overrides={"a": Override(type=of(TypeKind.BIGINT))})
-    assert raised.value.code is FailureCode.TYPE_CONFLICT
-    assert raised.value.message == 'Column "a" of table "things" is declared BIGINT, but there is a value of type S.'
+    assert raised.value.fact == NotTheDeclaredType("things", "a", "BIGINT", ("S",))
     with pytest.raises(Failure):
         decode(DATE, {"S": "soon"}, overrides={"a": Override(type=of(TypeKind.DATE))})
 
@@ -225,7 +225,7 @@ def test_a_wrong_not_null_is_found_out() -> None:
     assert decode(TEXT, {"S": "x"}, overrides={"a": Override(not_null=True)}) == ["x"]
     with pytest.raises(Failure) as raised:
         decode(TEXT, None, overrides={"a": Override(not_null=True)})
-    assert raised.value.code is FailureCode.TYPE_CONFLICT
+    assert raised.value.fact == LackingThoughDeclared("things", "a")
 
 
 _numbers = st.decimals(

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.availability import RoleNotAssumed
 from mcp_server.domain.schema import Role, Schema, TypeKind
 from mcp_server.planning.access_path import plan_read
 from mcp_server.planning.plan import Read
@@ -106,11 +107,9 @@ async def test_a_role_that_is_refused_is_a_failure_of_its_schema_alone(
             await rows(clients, refused)
         assert await rows(clients, other) == 1
 
-    assert failed.value.code is FailureCode.SOURCE_UNAVAILABLE
-    assert failed.value.message == 'The role that reads schema "refused" cannot be assumed.'
-    assert "external_id" in failed.value.next_action
+    assert failed.value.fact == RoleNotAssumed("refused")
     written = capsys.readouterr()
-    said = repr(failed.value) + failed.value.message + failed.value.next_action + written.out + written.err
+    said = repr(failed.value) + written.out + written.err
     said += caplog.text + repr(logged) + repr(refused)
     assert [(entry["event"], entry["schema"]) for entry in logged] == [("role_not_assumed", "refused")]
     assert not [secret for secret in (EXTERNAL_ID, "another", "own secret", "token of", "secret of") if secret in said]

@@ -9,7 +9,9 @@ import pyarrow as pa
 
 from mcp_server.adapters.decoding.item_decoding import PageDecoder, arrow_schema
 from mcp_server.adapters.decoding.unshown import unshown_attributes
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.availability import SourceRefused
+from mcp_server.domain.failures.tables import TableGone
 from mcp_server.domain.schema import Schema
 from mcp_server.planning.estimates import read_units
 from mcp_server.planning.plan import Read, Request
@@ -72,10 +74,9 @@ class HeldItems:
         table = read.relation.table
         held = self._tables.get(table.physical_name)
         if held is None:
-            message = f'There is no table "{table.physical_name}" any more.'
-            raise Failure(FailureCode.UNKNOWN_TABLE, message, "Call list_tables.")
+            raise Failure(TableGone(table.physical_name))
         if tuple((attribute.name, attribute.type.value) for attribute in table.key) != held.key:
-            raise TableChanged(table, Failure(FailureCode.INTERNAL_ERROR, "The request was refused.", "Report it."))
+            raise TableChanged(table, Failure(SourceRefused()))
         return held
 
     async def stretch(

@@ -17,6 +17,10 @@ from mcp_server.adapters.duckdb import errors as duckdb_errors
 from mcp_server.adapters.duckdb import protocol
 from mcp_server.adapters.duckdb.database import Database
 from mcp_server.adapters.duckdb.feeds import Feed, open_pipes
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.limits import RowTooLarge
+from mcp_server.domain.failures.syntax import TooManyTables
+from mcp_server.domain.failures.values import ParameterNotUnicode
 from mcp_server.ports.relational import EvaluationLost, Input, Place, Result, ResultColumn
 
 INTERRUPT_SECONDS = 0.05
@@ -37,11 +41,11 @@ class InProcessDuckDb:
             for item in inputs:
                 closing.push_async_callback(item.batches.aclose)
             if len(inputs) > protocol.MAX_INPUTS:
-                raise duckdb_errors.too_many_inputs(len(inputs), protocol.MAX_INPUTS)
+                raise Failure(TooManyTables(len(inputs), protocol.MAX_INPUTS))
             try:
                 statement.encode()
             except UnicodeEncodeError:
-                raise duckdb_errors.not_text() from None
+                raise Failure(ParameterNotUnicode()) from None
             feeds = [Feed(item) for item in inputs]
             for feed in feeds:
                 await feed.fill()
@@ -50,7 +54,7 @@ class InProcessDuckDb:
             self.losses -= 1
             raise EvaluationLost
         if not result.complete and result.table.num_rows == 0 and row_limit > 0:
-            raise duckdb_errors.row_too_large()
+            raise Failure(RowTooLarge())
         return result
 
     async def _evaluated(self, statement: str, feeds: list[Feed], row_limit: int, byte_limit: int) -> Result:

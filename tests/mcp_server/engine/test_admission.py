@@ -12,10 +12,10 @@ from anyio.abc import TaskGroup
 
 from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.limits import ShareTaken
 from mcp_server.domain.principal import Principal
 from mcp_server.engine.admission import Admission
-from mcp_server.engine.limits import Limits
-from mcp_server.engine.messages import BUSY_SECONDS
+from mcp_server.engine.limits import BUSY_SECONDS, Limits
 from shared_kernel.clock import Clock, SystemClock
 from tests.support.clock import SettableClock
 from tests.support.metrics import tallied
@@ -110,13 +110,10 @@ async def test_tenants_take_turns_and_principals_within_them() -> None:
 async def test_a_full_queue_is_told_at_once() -> None:
     async with house(waiting_per_principal=2, waiting=3) as made:
         await made.start(*["acme/hog"] * 5)
-        assert [failure.code for failure in made.refused] == [FailureCode.BUSY]
-        assert made.refused[0].message == "2 of your queries are running already, so this one was not started."
+        assert [failure.fact for failure in made.refused] == [ShareTaken(2, "principal")]
         assert made.refused[0].retry_after_seconds == 5
         await made.start("acme/ann", "acme/ann", "acme/bob")
-        assert [failure.message for failure in made.refused[1:]] == [
-            "3 queries of your tenant are running already, so this one was not started."
-        ]
+        assert [failure.fact for failure in made.refused[1:]] == [ShareTaken(3, "tenant")]
 
 
 async def test_a_place_in_the_queue_is_given_up_after_a_while() -> None:

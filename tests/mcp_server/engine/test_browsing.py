@@ -3,6 +3,7 @@
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.tables import UnknownTable
 from tests.mcp_server.engine.conftest import ANN, EVE, Service
 
 pytestmark = pytest.mark.anyio
@@ -74,7 +75,8 @@ async def test_what_is_not_there_for_the_principal(
 async def test_near_names_are_offered(service: Service) -> None:
     with pytest.raises(Failure) as caught:
         await service.browsing().describe_table(ANN, table_name="brw_order")
-    assert "brw_orders" in caught.value.next_action
+    assert isinstance(caught.value.fact, UnknownTable)
+    assert caught.value.fact.near[0] == "brw_orders"
 
 
 @pytest.mark.parametrize("written", ["shop.brw_orders", 'SHOP."brw_orders"', '"shop"."BRW_orders"', '"brw_orders"'])

@@ -154,7 +154,7 @@ async def outcome(queries: QueryService, sql: str, max_rows: int) -> list[Any]:
             pages.append((result.columns, result.rows, result.stop_reason, result.warnings))
             cursor = result.next_cursor
     except Failure as failure:
-        pages.append((failure.code, failure.message, failure.position))
+        pages.append((failure.fact, failure.position))
     return pages
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mcp_server.domain.failures import Failure
+from mcp_server.surface.wording.failures import worded
 from tests.mcp_server.engine.conftest import Service
 from tests.support.function_document import sales, sections
 
@@ -31,7 +32,7 @@ async def test_the_examples_give_what_the_document_says(shop: Service, section: 
             try:
                 rows = await shop.rows(statement)
             except Failure as failure:
-                given = f"{failure.code}: {failure.message}"
+                given = f"{failure.code}: {worded(failure).message}"
             else:
                 given = ", ".join(json.dumps(value, ensure_ascii=False) for (value,) in rows)
             told = ", ".join(json.dumps(value, ensure_ascii=False) for value in entry.results)

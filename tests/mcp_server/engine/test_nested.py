@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.values import NotEvaluated, Trouble
 from tests.mcp_server.engine.conftest import ANN, Service
 
 pytestmark = pytest.mark.anyio
@@ -206,5 +207,7 @@ async def test_a_shape_that_never_settles_is_a_document(service: Service) -> Non
 async def test_an_unknown_field_is_told(service: Service) -> None:
     with pytest.raises(Failure) as unknown:
         await service.run("SELECT address.town FROM nst_orders")
-    assert "town" in unknown.value.message
-    assert "describe_table" in unknown.value.next_action
+    fact = unknown.value.fact
+    assert isinstance(fact, NotEvaluated)
+    assert "town" in fact.told
+    assert fact.trouble is Trouble.NO_FIELD

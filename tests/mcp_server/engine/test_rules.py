@@ -8,6 +8,8 @@ import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.results import QueryResult
+from mcp_server.surface.wording.failures import worded
+from mcp_server.surface.wording.scans import verdict
 from tests.mcp_server.engine.conftest import ANN, Service
 
 pytestmark = pytest.mark.anyio
@@ -96,12 +98,17 @@ async def test_no_statement_gets_at_what_is_kept_back(service: Service, sql: str
             assert secret not in told
 
 
+def said_of(failure: Failure) -> str:
+    words = worded(failure)
+    return f"{words.message} {words.next_action}"
+
+
 async def ran(service: Service, sql: str) -> str:
     """All that run_sql says to a member."""
     try:
         return json.dumps(asdict(await service.run(sql, MEMBER)), default=str)
     except Failure as failure:
-        return f"{failure.message} {failure.next_action}"
+        return said_of(failure)
 
 
 async def explained(service: Service, sql: str) -> str:
@@ -109,8 +116,8 @@ async def explained(service: Service, sql: str) -> str:
     try:
         explanation = await service.queries().explain_sql(MEMBER, sql=sql)
     except Failure as failure:
-        return f"{failure.message} {failure.next_action}"
-    return f"{explanation.plan}\n{explanation.normalized_sql}\n{explanation.verdict}"
+        return said_of(failure)
+    return f"{explanation.plan}\n{explanation.normalized_sql}\n{verdict(explanation.large_tables)}"
 
 
 async def test_a_condition_on_a_masked_column_sees_the_mask(service: Service) -> None:
@@ -160,8 +167,8 @@ async def test_a_table_that_rules_close_is_spoken_of_like_one_that_nobody_has(se
         ):
             with pytest.raises(Failure) as refused:
                 await ask
-            failure = refused.value
-            said.append((failure.code, failure.message.replace(name, "?"), "rul_keyed" in failure.next_action))
+            words = worded(refused.value)
+            said.append((refused.value.code, words.message.replace(name, "?"), "rul_keyed" in words.next_action))
     assert set(said) == {(FailureCode.UNKNOWN_TABLE, 'There is no table "?" in schema "shop".', False)}
 
 
@@ -208,7 +215,7 @@ async def test_a_column_of_other_rows_is_spoken_of_like_one_that_nobody_has(serv
     await service.run("SELECT kept_column, m.kept_field FROM rul_columns", ADMIN)  # what it finds is for admins
     with pytest.raises(Failure) as refused:
         await service.run(f"SELECT {column} FROM rul_columns", MEMBER)
-    told = f"{refused.value.message} {refused.value.next_action}"
+    told = said_of(refused.value)
     assert "kept" not in told.replace(column, "").replace(column.rpartition(".")[2], "")
 
 

@@ -11,6 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from mcp_server.domain.failures import FailureCode
+from mcp_server.domain.failures.limits import ShareTaken
 from mcp_server.engine.beats import BEAT_SECONDS, Beats
 from mcp_server.ports.board import LIFETIME_SECONDS
 from mcp_server.ports.spending import Owner
@@ -95,12 +96,12 @@ async def test_who_is_refused_is_told_what_runs_on_all_replicas() -> None:
         await made.settle()
         await other.start("acme/hog")
         assert await other.refusals(1) == [FailureCode.BUSY]
-        assert other.refused[0].message == "2 of your queries are running already, so this one was not started."
+        assert other.refused[0].fact == ShareTaken(2, "principal")
         await one.start("acme/ann")
         await made.settle()
         await other.start("acme/ann")
         await other.refusals(2)
-        assert other.refused[1].message == "3 queries of your tenant are running already, so this one was not started."
+        assert other.refused[1].fact == ShareTaken(3, "tenant")
         assert tallied(other.tally, "mcp_queries_refused_total", share="principal") == 1
         assert tallied(other.tally, "mcp_queries_refused_total", share="tenant") == 1
 

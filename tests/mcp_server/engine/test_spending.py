@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.budgets import HourSpent
 from mcp_server.engine.spending import HOUR, STALE_SECONDS, Spending
 from tests.mcp_server.doubles.ledger import HeldBook, HeldLedger
 from tests.mcp_server.engine.conftest import ANN, Service
@@ -36,7 +37,7 @@ def test_what_is_expected_counts_before_it_is_read() -> None:
     account.check(40.0)
     with pytest.raises(Failure) as caught:
         account.check(41.0)
-    assert "expected to read 41" in caught.value.message
+    assert caught.value.fact == HourSpent(spent=60.0, expected=41.0, most=100.0)
     assert account.spent == 60.0
 
 

@@ -8,6 +8,7 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from mcp_server.domain.failures import Failure
+from mcp_server.surface.wording.failures import worded
 from tests.mcp_server.engine.conftest import ANN, Service, only_doubles
 from tests.support.processes import REPOSITORY
 
@@ -52,7 +53,7 @@ async def test_the_examples_give_what_the_document_says(shop: Service) -> None:
         except Failure as failure:
             given = f"refused: `{failure.code}`"
             reworded = re.search(r", try `(.*)`$", told)
-            if reworded and failure.next_action.endswith(reworded[1]):
+            if reworded and worded(failure).next_action.endswith(reworded[1]):
                 given += reworded[0]
         else:
             given = ", ".join(f"`{json.dumps(row, ensure_ascii=False)}`" for row in rows) or "none"

@@ -12,6 +12,7 @@ from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.budgets import BudgetSpent
 from mcp_server.domain.restriction import AllowedValues, Rows
 from mcp_server.domain.schema import ColumnType, Override, Schema, Table, TypeKind
 from mcp_server.planning.plan import Read
@@ -320,10 +321,10 @@ async def test_a_large_table_comes_in_pages_that_can_be_left(world: World) -> No
             break
 
     def enough(consumption: Consumption) -> None:
-        raise Failure(FailureCode.BUDGET_EXCEEDED, "enough", "stop")
+        raise Failure(BudgetSpent(2, 1, "pages"))
 
     pages = world.items.pages(world.schema, read, enough)
-    with pytest.raises(Failure, match="enough"):
+    with pytest.raises(Failure, match="BudgetSpent"):
         await anext(pages)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.availability import SourceThrottles
+from mcp_server.domain.failures.values import ParameterNotUnicode
 from mcp_server.ports.relational import EvaluationError, Input, RelationalEngine, Result, StreamReadTwice, View
 from tests.mcp_server.doubles.relational import InProcessDuckDb
 
@@ -122,7 +124,7 @@ async def test_an_error_of_the_evaluation_says_what_and_where(
     source = Source(3)
     with pytest.raises(EvaluationError) as raised:
         await run(engine, statement, source.input())
-    assert raised.value.message == message
+    assert raised.value.fact.told == message
     if place is not None:
         assert raised.value.place is not None
         assert raised.value.place.offset == place[0]
@@ -137,12 +139,12 @@ async def test_an_error_is_one_of_the_statement_however_many_rows_came_before(
     statement = f"SELECT CAST(CASE WHEN c0 = {last} THEN 'text' ELSE '1' END AS INTEGER) AS n FROM r0"
     with pytest.raises(EvaluationError) as raised:
         await run(engine, statement, Source(5).input())
-    assert raised.value.message.startswith("Could not convert string 'text' to INT32")
+    assert raised.value.fact.told.startswith("Could not convert string 'text' to INT32")
     assert raised.value.code is FailureCode.EVALUATION_ERROR
 
 
 async def test_what_an_input_raises_ends_the_run(engine: RelationalEngine) -> None:
-    error = Failure(FailureCode.THROTTLED, "slow", "wait")
+    error = Failure(SourceThrottles("shop"))
     failing, other = Source(5, failing=error), Source(10_000)
     with pytest.raises(Failure) as raised:
         await run(engine, "SELECT count(*) FROM r0, r1", failing.input("r0"), other.input("r1"))
@@ -167,7 +169,7 @@ async def test_cancelling_ends_a_run(engine: RelationalEngine, statement: str) -
 
 async def test_what_is_no_text_and_too_many_inputs_are_refused_unread(engine: RelationalEngine) -> None:
     source = Source(3)
-    with pytest.raises(Failure, match="surrogate"):
+    with pytest.raises(Failure, match=ParameterNotUnicode.__name__):
         await run(engine, "SELECT '\ud800'", source.input())
     assert source.pulled == 0
     with pytest.raises(Failure) as raised:

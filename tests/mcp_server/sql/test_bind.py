@@ -9,9 +9,11 @@ import pytest
 
 from mcp_server.access.footprint import TableAccess
 from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.domain.failures.columns import AmbiguousSpelling
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Table, TypeKind
 from mcp_server.sql.binding.bind import Query, bind
 from mcp_server.sql.gate.parse import TableName, parse
+from mcp_server.surface.wording.failures import worded
 from tests.mcp_server.sql.plain_tables import PlainTables, make_table, plain_tables
 
 
@@ -179,8 +181,7 @@ class TestCase:
         with pytest.raises(Failure) as caught:
             self._bind("SELECT nAME FROM twins")
 
-        assert caught.value.code is FailureCode.AMBIGUOUS_NAME
-        assert '"Name", "name", "NAME"' in caught.value.message or '"NAME", "Name", "name"' in caught.value.message
+        assert caught.value.fact == AmbiguousSpelling("nAME", ("NAME", "Name", "name"))
 
 
 class TestFailures:
@@ -218,7 +219,7 @@ class TestFailures:
             tables.bind(sql)
 
         assert (caught.value.code, caught.value.position) == (code, position)
-        assert word in caught.value.next_action
+        assert word in worded(caught.value).next_action
 
     def test_a_table_that_the_catalogue_did_not_give(self) -> None:
         with pytest.raises(Failure) as caught:

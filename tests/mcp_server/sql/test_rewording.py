@@ -6,10 +6,13 @@ from dataclasses import replace
 import duckdb
 import pytest
 
-from mcp_server.domain.failures import Failure, FailureCode, NextCall
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.texts import NotANumber
 from mcp_server.domain.schema import Column, ColumnType, TypeKind
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
+from mcp_server.surface.wording.failures import worded
+from mcp_server.surface.wording.next_call import NextCall, call_of
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
 
 REWORDED = [
@@ -73,6 +76,14 @@ def _refusal(text: str) -> Failure:
     return caught.value
 
 
+def _advice(text: str) -> str:
+    return worded(_refusal(text)).next_action
+
+
+def _statement(failure: Failure) -> str | None:
+    return failure.meant.statement if failure.meant is not None else None
+
+
 @pytest.mark.parametrize(("statement", "named", "reworded"), REWORDED)
 def test_the_refusal_holds_the_statement_that_would_do(
     tables: PlainTables, statement: str, named: str, reworded: str
@@ -81,18 +92,19 @@ def test_the_refusal_holds_the_statement_that_would_do(
     failure = _refusal(statement)
 
     assert failure.code in (FailureCode.SYNTAX_ERROR, FailureCode.FUNCTION_NOT_ALLOWED)
-    assert named in failure.next_action
-    assert reworded in failure.next_action
-    if ": " in failure.next_action:
-        suggested = failure.next_action.split(": ", 1)[1]
-        assert failure.statement == suggested
+    advice = worded(failure).next_action
+    assert named in advice
+    assert reworded in advice
+    if ": " in advice:
+        suggested = advice.split(": ", 1)[1]
+        assert _statement(failure) == suggested
         assert parse(suggested, None)
         tables.connection.execute(suggested)
 
 
 @pytest.mark.parametrize(("statement", "tool"), TOOLS)
 def test_statements_that_look_things_up_name_the_tool(statement: str, tool: str) -> None:
-    assert tool in _refusal(statement).next_action
+    assert tool in _advice(statement)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +136,7 @@ def test_statements_that_look_things_up_name_the_tool(statement: str, tool: str)
     ],
 )
 def test_the_call_of_the_tool_is_told_with_its_arguments(statement: str, call: NextCall | None) -> None:
-    assert _refusal(statement).next_call == call
+    assert call_of(_refusal(statement).fact) == call
 
 
 @pytest.mark.parametrize(
@@ -150,11 +162,11 @@ def test_a_misspelt_name_is_refused_together_with_the_statement_that_is_meant(
     with pytest.raises(Failure) as caught:
         tables.bind(statement)
 
-    assert caught.value.statement == meant
+    assert _statement(caught.value) == meant
     if meant is not None:
         tables.bind(meant)
     if caught.value.code is FailureCode.UNKNOWN_COLUMN:
-        assert caught.value.next_call == NextCall("describe_table", {"table_name": "demo.orders"})
+        assert call_of(caught.value.fact) == NextCall("describe_table", {"table_name": "demo.orders"})
 
 
 @pytest.mark.parametrize("written", ["a-b", "[a-b]", "A-B"])
@@ -162,7 +174,7 @@ def test_a_name_with_a_hyphen_is_told_whole(tables: PlainTables, written: str) -
     """`a-b` is a difference; neither its first half nor another column is meant."""
     with pytest.raises(Failure) as caught:
         tables.bind(f'SELECT {written} FROM "odd-table"')
-    assert caught.value.statement == 'SELECT "a-b" FROM "odd-table"'
+    assert _statement(caught.value) == 'SELECT "a-b" FROM "odd-table"'
 
 
 @pytest.mark.parametrize(
@@ -180,17 +192,17 @@ def test_the_field_of_a_map_is_told_by_its_name(tables: PlainTables, name: str, 
     statement = parse(f"SELECT {name} FROM orders", None)
     with pytest.raises(Failure) as caught:
         bind(statement, "demo", dict.fromkeys(statement.tables, table))
-    assert caught.value.statement == (f"SELECT {meant} FROM orders" if meant else None)
+    assert _statement(caught.value) == (f"SELECT {meant} FROM orders" if meant else None)
     if name == "sku":
-        assert caught.value.next_action == "Did you mean unnest(lines).sku?"
+        assert worded(caught.value).next_action == "Did you mean unnest(lines).sku?"
 
 
 @pytest.mark.parametrize("written", ["0x1F", "5kg", "1a"])
 def test_what_is_no_number_is_refused(written: str) -> None:
     """DuckDB reads a number and an alias. In MySQL it is something else again, which is not proposed."""
     failure = _refusal(f"SELECT {written}")
-    assert failure.message == f'"{written}" is not a number.'
-    assert failure.statement is None
+    assert failure.fact == NotANumber(written)
+    assert failure.meant is None
 
 
 @pytest.mark.parametrize(
@@ -205,15 +217,15 @@ def test_what_is_no_number_is_refused(written: str) -> None:
 )
 def test_what_is_done_otherwise_here_is_told(statement: str, advice: str) -> None:
     failure = _refusal(statement)
-    assert advice in failure.next_action
-    assert failure.statement is None
+    assert advice in worded(failure).next_action
+    assert failure.meant is None
 
 
 def test_where_several_tables_are_read_none_is_told(tables: PlainTables) -> None:
     with pytest.raises(Failure) as caught:
         tables.bind("SELECT nothing_like_it FROM orders, items")
 
-    assert caught.value.next_call is None
+    assert call_of(caught.value.fact) is None
 
 
 @pytest.mark.parametrize(
@@ -230,18 +242,18 @@ def test_a_name_that_is_no_column_is_explained(tables: PlainTables, statement: s
         tables.bind(statement)
 
     assert caught.value.code is FailureCode.UNKNOWN_COLUMN
-    assert advice in caught.value.next_action
+    assert advice in worded(caught.value).next_action
 
 
 def test_what_cannot_be_reworded_keeps_its_own_advice() -> None:
-    assert _refusal("SELECT nosuchfunction(1)").next_action == "Use another function."
-    assert _refusal("SELECT coutn(*) FROM orders").next_action == "Did you mean count or cot?"
-    assert _refusal("SELECT a FROM t WHERE = = 1").next_action == "Correct the syntax; the dialect is DuckDB's."
+    assert _advice("SELECT nosuchfunction(1)") == "Use another function."
+    assert _advice("SELECT coutn(*) FROM orders") == "Did you mean count or cot?"
+    assert _advice("SELECT a FROM t WHERE = = 1") == "Correct the syntax; the dialect is DuckDB's."
 
 
 def test_statements_that_write_are_never_reworded() -> None:
     for statement in ("DELETE FROM orders", "INSERT INTO orders VALUES (1)", "UPDATE orders SET id = 1"):
-        assert "In DuckDB" not in _refusal(statement).next_action
+        assert "In DuckDB" not in _advice(statement)
 
 
 def test_escape_strings_are_those_of_duckdb() -> None:

@@ -11,6 +11,7 @@ from mcp_server.app.serving import product
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
 from mcp_server.surface.tools.served_tool import ServedTool
+from mcp_server.surface.wording.failures import worded
 
 OFFER = product(
     cast("Any", SimpleNamespace(browsing=None, queries=None, usage=None, limits=Limits())), cast("Any", None)
@@ -105,10 +106,10 @@ def test_an_argument_that_does_not_fit_is_named(arguments: dict[str, Any], messa
     with pytest.raises(Failure) as caught:
         TOOLS["run_sql"].arguments.decode(arguments)
     assert caught.value.code is FailureCode.INVALID_ARGUMENT
-    assert caught.value.message.startswith(message)
+    assert worded(caught.value).message.startswith(message)
 
 
 def test_a_tool_without_arguments_says_so() -> None:
     with pytest.raises(Failure) as caught:
         TOOLS["list_schemas"].arguments.decode({"schema": "demo"})
-    assert caught.value.message == "There is no argument schema. This tool takes no arguments."
+    assert worded(caught.value).message == "There is no argument schema. This tool takes no arguments."

@@ -6,7 +6,8 @@ import anyio
 import pytest
 
 from mcp_server.adapters.single_use import SingleUseInMemory
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.limits import ServerFull
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.results import QueryResult
@@ -39,7 +40,7 @@ class Reading:
         self.read()
         self.begun.set()
         await self.finish.wait()
-        raise Failure(FailureCode.BUSY, "Enough.", "Go.")
+        raise Failure(ServerFull())
 
     def read(self) -> None:
         """One page of 20 items."""

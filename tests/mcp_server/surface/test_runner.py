@@ -10,7 +10,8 @@ from mcp.server.lowlevel import Server
 from mcp.server.runner import ServerRunner
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.availability import Defect
 from mcp_server.surface import reply
 from mcp_server.surface.runner import Runner, connection
 
@@ -22,7 +23,7 @@ DOCUMENT: dict[str, Any] = {"rows": [[1, 2.5, None, 'é"\n', True], []], "column
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_written_result_is_what_the_sdk_makes_of_the_same_document(version: str, *, fails: bool) -> None:
     """We chose it: the SDK's is checked against the schema of each revision; ours leaves the checks out."""
-    failure = Failure(FailureCode.INTERNAL_ERROR, "Text.", "Next.")
+    failure = Failure(Defect())
     written = reply.failure(failure, "id") if fails else reply.Written(DOCUMENT)
     server: Server[Any] = Server("name", version="1")
     ours = Runner(server, connection(version), {})._serialize("tools/call", version, written)

@@ -15,7 +15,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
-from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.domain.failures import Failure, Position
+from mcp_server.domain.failures.texts import EmptyStatement
 from mcp_server.domain.principal import Principal
 from mcp_server.surface.call import Call
 from mcp_server.surface.exchange import Exchange
@@ -60,7 +61,7 @@ async def echo(call: Call, arguments: EchoArguments) -> EchoResult:
 
 
 async def fail(_call: Call, _arguments: EchoArguments) -> EchoResult:
-    raise Failure(FailureCode.SYNTAX_ERROR, "No.", "Do otherwise.", position=Position(2, 7))
+    raise Failure(EmptyStatement(), position=Position(2, 7))
 
 
 async def crash(_call: Call, _arguments: EchoArguments) -> EchoResult:
@@ -124,9 +125,9 @@ async def test_a_failure_says_what_to_do_and_fits_the_output_schema(service: Ser
     assert failure["request_id"]
     assert failure == {
         "request_id": failure["request_id"],
-        "code": "syntax_error",
-        "message": "No.",
-        "next_action": "Do otherwise.",
+        "code": "invalid_argument",
+        "message": "The statement is empty.",
+        "next_action": "Send a SELECT statement.",
         "position": {"line": 2, "column": 7},
     }
     assert schema is not None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mcp_server.access.footprint import Footprint
+from mcp_server.domain.failures.access import DeniedRead, DisabledSchemaDenied, SchemaDenied, TableDenied
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 
@@ -18,9 +19,9 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The call may not go on; `reason` is for the caller and tells nothing of other tenants."""
+    """The call may not go on; `fact` is for the caller and tells nothing of other tenants."""
 
-    reason: str
+    fact: DeniedRead
 
 
 def sees_all_usage(principal: Principal) -> bool:
@@ -31,14 +32,14 @@ def sees_all_usage(principal: Principal) -> bool:
 def decide(principal: Principal, footprint: Footprint, schemas: Mapping[str, Schema]) -> Allow | Deny:
     """Every table of the footprint must lie in an active schema of the principal's tenant, within its allow-list.
 
-    A schema of another tenant is denied in the same words as one that does not exist.
+    A schema of another tenant is denied as one that does not exist.
     """
     for table in footprint.tables:
         schema = schemas.get(table.schema)
         if schema is None or schema.tenant != principal.tenant:
-            return Deny(f'There is no schema "{table.schema}".')
+            return Deny(SchemaDenied(table.schema))
         if not schema.active:
-            return Deny(f'Schema "{table.schema}" is disabled.')
+            return Deny(DisabledSchemaDenied(table.schema))
         if not schema.shows(table.name):
-            return Deny(f'There is no table "{table.name}" in schema "{table.schema}".')
+            return Deny(TableDenied(table.schema, table.name))
     return Allow()

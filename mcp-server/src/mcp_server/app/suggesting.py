@@ -9,6 +9,7 @@ from mcp_server.app.engine import CannotStart, read_files
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.suggestions import Suggestion, suggestions
 from mcp_server.settings import Settings
+from mcp_server.surface.wording.failures import worded
 from shared_kernel.clock import SystemClock
 
 
@@ -26,7 +27,7 @@ def suggest(settings: Settings, schema_name: str, table: str) -> str:
     try:
         found = asyncio.run(looked_at())
     except Failure as failure:
-        raise CannotStart(failure.message) from failure
+        raise CannotStart(worded(failure).message) from failure
     if not found:
         message = (
             f'the keys of "{table}" have no word in capitals that would tell kinds of items apart, or it is not there'

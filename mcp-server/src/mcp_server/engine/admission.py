@@ -18,10 +18,10 @@ from typing import TypeVar
 import anyio
 
 from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.limits import Overdue, ServerFull, ShareTaken
 from mcp_server.domain.principal import Principal
-from mcp_server.engine import messages
 from mcp_server.engine.elsewhere import Elsewhere
-from mcp_server.engine.limits import Limits
+from mcp_server.engine.limits import BUSY_SECONDS, Limits
 from mcp_server.ports.board import Load
 from mcp_server.ports.spending import Owner
 from mcp_server.ports.tally import UNTALLIED, Tally
@@ -249,7 +249,7 @@ class Admission:
 
     def _lately(self, owner: Owner) -> _Refusals | None:
         found = self._refusals.get(owner)
-        if found is not None and self._clock.monotonic() - found.since >= messages.BUSY_SECONDS:
+        if found is not None and self._clock.monotonic() - found.since >= BUSY_SECONDS:
             del self._refusals[owner]
             return None
         return found
@@ -265,13 +265,17 @@ class Admission:
         if of_principal:
             self._tally.query_refused("principal")
             running = self._running_anywhere(query.owner) + own_ahead
-            return messages.busy(f"{running} of your queries are running already")
+            return _not_started(ShareTaken(running, "principal"))
         if of_tenant:
             self._tally.query_refused("tenant")
             running = self._running_anywhere(query.owner[0]) + ahead
-            return messages.busy(f"{running} queries of your tenant are running already")
+            return _not_started(ShareTaken(running, "tenant"))
         self._tally.query_refused("server")
-        return messages.busy("The server is running as many queries as it can")
+        return _not_started(ServerFull())
+
+
+def _not_started(fact: ShareTaken | ServerFull) -> Failure:
+    return Failure(fact, retry_after_seconds=BUSY_SECONDS)
 
 
 def _to_the_end(line: dict[str, _Queue], name: str) -> None:
@@ -285,4 +289,4 @@ def deadline(seconds: float) -> Generator[None]:
     with anyio.move_on_after(seconds) as scope:
         yield
     if scope.cancelled_caught:
-        raise messages.deadline(seconds)
+        raise Failure(Overdue(seconds))

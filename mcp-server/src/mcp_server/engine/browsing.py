@@ -14,7 +14,7 @@ from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.results import TableListing
 from mcp_server.engine.schemas import Schemas
-from mcp_server.engine.tables import denied, find_table, table_names
+from mcp_server.engine.tables import find_table, table_names
 from mcp_server.ports.catalog import Catalog, Described, Refresh
 
 _SAMPLED_AT_ONCE = 4
@@ -104,7 +104,7 @@ class BrowsingService:
         described = await find_table(self._catalog, self._schemas, principal, schema, name, refresh)
         decision = self._decision(principal, _access(described.table))
         if isinstance(decision, Deny):
-            raise denied(decision)
+            raise Failure(decision.fact)
         return described
 
     async def _sampled(

@@ -1,18 +1,23 @@
 """Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
 
 import hashlib
+import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from mcp_server.domain.failures import Position
+from mcp_server.domain.failures import Failure, Position
+from mcp_server.domain.failures.availability import EvaluatorLost
+from mcp_server.domain.failures.cursors import ReadOtherwise
+from mcp_server.domain.failures.scans import LargeScan
+from mcp_server.domain.failures.values import NotEvaluated, UnexpectedTypes
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, as_document
-from mcp_server.engine import direct, messages
+from mcp_server.engine import direct
 from mcp_server.engine.limits import Limits
-from mcp_server.engine.meter import Meter, full_scan_refused
+from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
 from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.planner import Parsed, Planner
@@ -40,6 +45,7 @@ from mcp_server.ports.usage import Usage, UsageLog
 from mcp_server.sql.places import place_of
 from shared_kernel.clock import Clock
 
+_INTERNAL_NAME = re.compile(r"(\w)§[0-9]+\b")
 MAX_CONFLICTS = 8
 """How many wider columns one call may learn of, and start again."""
 
@@ -149,8 +155,8 @@ class Execution:
                 planned_at = self._clock.monotonic()
                 course.planning_seconds += planned_at - started_at
             course.plans.append(plan)
-            if plan.large_scans and not options.allow_full_scan:
-                raise full_scan_refused(plan.large_scans, "that is more than may be scanned unasked")
+            if plan.large_tables and not options.allow_full_scan:
+                raise Failure(LargeScan(plan.large_tables))
             course.meter.lessons = self._observations.lessons(principal, plan.reads)
             course.meter.begin(_sure_to_take(plan))
             try:
@@ -161,7 +167,7 @@ class Execution:
                 materialise = True
             except EvaluationLost as error:  # no row was handed out yet, so nobody sees that it ran twice
                 if lost:
-                    raise messages.evaluation_lost() from error
+                    raise Failure(EvaluatorLost()) from error
                 lost = True
             except TableChanged as change:
                 if change.table.name in changed:
@@ -181,7 +187,7 @@ class Execution:
         resumable = plan.resumable(options.resume.requests if options.resume is not None else None)
         if resumable is None:
             if options.resume is not None:
-                raise messages.read_otherwise()
+                raise Failure(ReadOtherwise())
             return await self._compute(plan, parsed, meter, materialise=materialise)
         return await self._page(plan, parsed, *resumable, meter, options)
 
@@ -190,7 +196,7 @@ class Execution:
     ) -> StreamedPage:
         way, resume = route(read, stream), options.resume
         if resume is not None and resume.route != way:
-            raise messages.read_otherwise()
+            raise Failure(ReadOtherwise())
         schema = self._schemas.by_name[read.relation.table.schema]
         position = resume.position if resume is not None else None
         try:
@@ -199,7 +205,7 @@ class Execution:
             )
         except EvaluationError as error:
             blamed = await _place(error, stream.statement, parsed)
-            raise messages.evaluation_error(error, plan.reads, blamed) from error
+            raise Failure(_in_own_names(error.fact, plan.reads), position=blamed) from error
         if page.after is None:
             return StreamedPage(page, None)
         place = Reading(way, len(read.requests), page.after, options.consistent, options.allow_full_scan)
@@ -217,7 +223,7 @@ class Execution:
         wider = {(table.schema, table.name, name, name in again) for name in conflict.columns}
         shapeless = {name for name in again if table.column(name) == conflict.table.column(name)}
         if shapeless or wider & before or len(before) >= MAX_CONFLICTS:
-            raise messages.type_conflict(conflict) from conflict
+            raise Failure(UnexpectedTypes(conflict.table.name, conflict.columns)) from conflict
         return before | wider
 
     async def _compute(self, plan: Plan, parsed: Parsed, meter: Meter, *, materialise: bool) -> Result:
@@ -249,7 +255,7 @@ class Execution:
             )
         except EvaluationError as error:
             blamed = await _place(error, plan.query.statement, parsed)
-            raise messages.evaluation_error(error, plan.reads, blamed) from error
+            raise Failure(_in_own_names(error.fact, plan.reads), position=blamed) from error
 
     def _input(self, intake: Intake, *, materialise: bool) -> Input:
         source = intake.source
@@ -290,6 +296,16 @@ async def _place(error: EvaluationError, executed: str, parsed: Parsed) -> Posit
     if statement is None:
         return None
     return place_of(statement, executed, error.place.offset, error.place.length)
+
+
+def _in_own_names(fact: NotEvaluated, reads: Sequence[Read]) -> NotEvaluated:
+    """What DuckDB told in terms of the statement: with the names of its tables and aliases."""
+    names = {read.relation.name: read.relation.table.name for read in reads}
+    told = _INTERNAL_NAME.sub(r"\1", fact.told)
+    if names:
+        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+        told = pattern.sub(lambda match: names[match.group()], told)
+    return replace(fact, told=told)
 
 
 def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float) -> Usage:

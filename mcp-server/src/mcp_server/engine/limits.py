@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from mcp_server.planning.access_path import FULL_SCAN_ITEMS
 
+BUSY_SECONDS = 5
+"""How long a caller waits before it tries again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

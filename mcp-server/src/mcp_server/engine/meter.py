@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.budgets import BudgetSpent, BudgetTooSmall, BudgetTooSmallForRead, Counted
+from mcp_server.domain.failures.scans import ScanForKeys, ScanWentOn
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.no_numbers import no_numbers
 from mcp_server.engine.observations import Lessons
@@ -58,7 +60,7 @@ class Meter:
                 self.unshown.setdefault(key, set()).update(consumption.unshown)
             scanned += consumption.scanned
             if read.access == "Scan" and not self._allow_full_scan and scanned > self._limits.full_scan_items:
-                raise full_scan_refused([read], f"more than {self._limits.full_scan_items:,} items were scanned")
+                raise Failure(ScanWentOn(read.relation.table.name, self._limits.full_scan_items))
             self._check()
             if learn is not None:
                 learn(consumption)
@@ -80,9 +82,7 @@ class Meter:
     def begin(self, expected: float) -> None:
         """Asks whether reads may begin that take about that many read units. Raises Failure: budget_exceeded."""
         if expected > self._read_units_limit:
-            raise _exceeded(
-                f"before it read anything, since it takes about {expected:,.0f} read units", self._read_units_limit
-            )
+            raise Failure(BudgetTooSmall(expected, self._read_units_limit))
         if self._account is not None:
             self._account.check(expected)
 
@@ -92,12 +92,10 @@ class Meter:
         Raises Failure: budget_exceeded where its estimate exceeds what is left, full_scan_refused.
         """
         if full_scan_of(read) and not self._allow_full_scan:
-            raise full_scan_refused([read], "other tables' rows name too many of its keys to read it by them")
+            raise Failure(ScanForKeys(read.relation.table.name))
         expected = self.read_units + read.estimate.read_units
         if expected > self._read_units_limit:
-            raise _exceeded(
-                f"before a read that would make it about {expected:,.0f} read units", self._read_units_limit
-            )
+            raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit))
 
     def _add(self, key: tuple[str, str], items: int, read_units: float) -> None:
         self.items_seen += items
@@ -107,33 +105,15 @@ class Meter:
     def _check(self) -> None:
         if self._account is not None:
             self._account.check()
-        for spent, limit, unit in (
+        budgets: tuple[tuple[float, float, Counted], ...] = (
             (self.read_units, self._read_units_limit, "read units"),
             (self.pages, self._limits.read_pages, "pages"),
             (self.bytes, self._limits.read_bytes, "bytes"),
-        ):
-            if spent > limit:
-                raise _exceeded(f"after {spent:,.0f} {unit}", limit)
+        )
+        for spent, budget, unit in budgets:
+            if spent > budget:
+                raise Failure(BudgetSpent(spent, budget, unit))
 
 
 def _table(read: Read) -> tuple[str, str]:
     return read.relation.table.schema, read.relation.table.name
-
-
-def _exceeded(when: str, limit: float) -> Failure:
-    return Failure(
-        FailureCode.BUDGET_EXCEEDED,
-        f"The query was stopped {when}; its budget is {limit:,.0f}. It has no result, "
-        "since one from a part of the data would be wrong.",
-        "Filter by key or by an index (see explain_sql), or allow more with max_read_units where possible.",
-    )
-
-
-def full_scan_refused(reads: list[Read], why: str) -> Failure:
-    """The failure of a large scan that the caller did not allow."""
-    names = ", ".join(dict.fromkeys(f'"{read.relation.table.name}"' for read in reads))
-    return Failure(
-        FailureCode.FULL_SCAN_REFUSED,
-        f"The query needs a full scan of {names}: {why}.",
-        "Filter by a key (see explain_sql and describe_table), or repeat it with allow_full_scan if that is wanted.",
-    )

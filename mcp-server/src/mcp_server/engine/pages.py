@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.availability import ResultsUnavailable
+from mcp_server.domain.failures.cursors import ResultNotKept
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.execution import Run, StreamedPage
 from mcp_server.engine.first_rows import first_rows
-from mcp_server.engine.limits import Limits
+from mcp_server.engine.limits import BUSY_SECONDS, Limits
 from mcp_server.engine.results import QueryResult, Statistics, StopReason
 from mcp_server.engine.unseen import unseen_texts
 from mcp_server.planning import cursor as cursors
@@ -97,10 +100,10 @@ class Pages:
         try:
             part = await self._spool.get(principal, place.spool_id, place.offset, max_rows)
         except SpoolUnavailable:
-            raise messages.spool_unavailable() from None
+            raise Failure(ResultsUnavailable(), retry_after_seconds=BUSY_SECONDS) from None
         self._tally.cache_asked("results", hit=part is not None)
         if part is None:
-            raise messages.not_kept()
+            raise Failure(ResultNotKept())
         result = part.result
         rows = await first_rows(result, max_rows, self._limits.page_bytes)
         end = place.offset + len(rows)

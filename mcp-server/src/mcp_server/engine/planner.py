@@ -8,14 +8,15 @@ from typing import TypeVar, TypeVarTuple, Unpack
 import anyio.to_thread
 
 from mcp_server.access.policy import Deny, decide
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Fact, Failure, FailureCode
+from mcp_server.domain.failures.columns import UnknownColumn
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.plan_cache import UNTRIED, Asked, Plan, PlanCache, Sent, Unslotted, asked, same_plan, sent
 from mcp_server.engine.plan_slots import Template, Unfit, by_name, carries, marked
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.table_sizes import TableSizes
-from mcp_server.engine.tables import denied, find_tables
+from mcp_server.engine.tables import find_tables
 from mcp_server.ports.catalog import Catalog, Refresh
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.tally import UNTALLIED, Tally
@@ -130,7 +131,7 @@ class Planner:
             plan = await self._bound(principal, schema, parsed, consistent=consistent)
         decision = decide(principal, plan.query.footprint, self._schemas.by_name)
         if isinstance(decision, Deny):
-            raise denied(decision)
+            raise Failure(decision.fact)
         return plan
 
     async def _bound(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool) -> Plan:
@@ -148,17 +149,18 @@ class Planner:
                 oldest = min((table.refreshed_at for table in tables.values()), default=now)
                 # Of a wall clock that was set, one refresh too many is made; then the times are right again.
                 if refresh == "skip" or 0 <= now - oldest < REFRESH_AFTER_SECONDS:
-                    if probed == MOST_PROBES or not await self._found(failure.column, tables.values()):
+                    if probed == MOST_PROBES or not await self._found(failure.fact, tables.values()):
                         raise
                     probed += 1
                     refresh = "skip"
             tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, refresh)
             refresh = "skip"
 
-    async def _found(self, column: str | None, tables: Iterable[Table]) -> bool:
-        """Whether one of the tables turns out to have a column, as far as it may be seen."""
-        if column is None or not 0 < len(column.encode()) <= LONGEST_NAME:
+    async def _found(self, fact: Fact, tables: Iterable[Table]) -> bool:
+        """Whether one of the tables turns out to have a column that was unknown, as far as it may be seen."""
+        if not isinstance(fact, UnknownColumn) or not 0 < len(fact.name.encode()) <= LONGEST_NAME:
             return False
+        column = fact.name
         found = False
         for table in list(tables)[:MOST_PROBES]:
             hidden = table.restriction is not None and column in table.restriction.hidden

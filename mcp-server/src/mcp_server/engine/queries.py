@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.arguments import ArgumentNotPositive, ArgumentOutOfRange
 from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
@@ -11,7 +13,7 @@ from mcp_server.engine.admission import Admission
 from mcp_server.engine.costs import cost_in_words, costs_of
 from mcp_server.engine.execution import Execution, Options
 from mcp_server.engine.limits import Limits
-from mcp_server.engine.meter import Meter, full_scan_refused
+from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
 from mcp_server.engine.pages import Pages
 from mcp_server.engine.planner import Planner
@@ -98,9 +100,9 @@ class QueryService:
     ) -> QueryResult:
         """The first page of a statement's result, or with `cursor` a later one of the same run. Raises Failure."""
         if not 1 <= max_rows <= self._limits.page_rows:
-            raise messages.argument(f"max_rows must be between 1 and {self._limits.page_rows}.")
+            raise Failure(ArgumentOutOfRange("max_rows", 1, self._limits.page_rows))
         if max_read_units is not None and not max_read_units > 0:
-            raise messages.argument("max_read_units must be greater than 0.")
+            raise Failure(ArgumentNotPositive("max_read_units"))
         schema = self._schemas.find(principal, schema_name)
         query_digest = cursors.digest(schema.name, sql, json.dumps(parameters, sort_keys=True))
         options = Options(consistent_read, allow_full_scan, max_read_units, max_rows, watch=watch)
@@ -133,8 +135,6 @@ class QueryService:
         async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
             plan = await self._planner.plan(principal, schema, statement, consistent=False)
-        large = plan.large_scans
-        verdict = full_scan_refused(large, "it is large").message if large else "It may run as it is."
         made = sources(plan.reads)
         by_relation = {relation.name: source.read for source in made for relation in source.relations}
         reads = expected([source.read for source in made], by_relation, self._observations.of(principal, plan.reads))
@@ -143,4 +143,4 @@ class QueryService:
         if plan.resumable() is not None:
             lines.append(messages.read_by_page())
         text = "\n".join((*lines, *messages.computed_units(reads, self._schemas.by_name)))
-        return Explanation(text, reads, dollars, cost, plan.query.normalized_sql, verdict)
+        return Explanation(text, reads, dollars, cost, plan.query.normalized_sql, plan.large_tables)

@@ -52,14 +52,17 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a query would be run, without reading for it, and what it costs: by read, and in all."""
+    """How a query would be run, without reading for it, and what it costs: by read, and in all.
+
+    `large_tables` are those whose scan has to be allowed.
+    """
 
     plan: str
     reads: tuple[Read, ...]
     dollars: tuple[Dollars, ...]
     cost: Cost
     normalized_sql: str
-    verdict: str
+    large_tables: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

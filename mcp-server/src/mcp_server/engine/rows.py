@@ -15,12 +15,15 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.limits import RowTooLargeForReply
+from mcp_server.domain.failures.values import IntegerTooLong, UnshowableType
 from mcp_server.engine import temporal
 from mcp_server.ports.relational import Result, ResultColumn
 
 _SAFE_INTEGER = 2**53 - 1
-_LONGEST_INTEGER = 10**4300 - 1
+_MOST_DIGITS = 4300
+_LONGEST_INTEGER = 10**_MOST_DIGITS - 1
 """Converting integers to decimal takes time that grows with the square of their length, so Python stops there too."""
 _Convert = Callable[[Any], Any]
 
@@ -48,27 +51,19 @@ def json_rows(result: Result, start: int, max_rows: int, max_bytes: int) -> list
             rows.pop()
             break
     if not rows and table.num_rows:
-        raise Failure(
-            FailureCode.RESULT_TOO_LARGE,
-            f"A single row takes more than the {max_bytes} bytes that one reply may have.",
-            "Select fewer or shorter columns.",
-        )
+        raise Failure(RowTooLargeForReply(max_bytes))
     return rows
 
 
 def _values(array: pa.Array, column: ResultColumn) -> list[Any]:
     if "TIME WITH TIME ZONE" in column.type or column.type.startswith("UNION("):
-        raise _unsupported(column)
+        raise Failure(UnshowableType(column.name, column.type))
     if column.type == "BIT":
         return [None if bits is None else _bits(bits) for bits in array.to_pylist()]
     try:
         return _json(array, column)
     except _TooLong:
-        raise Failure(
-            FailureCode.EVALUATION_ERROR,
-            f'Column "{column.name}" holds an integer of more than 4300 digits, which a result cannot carry.',
-            "Cast it to VARCHAR.",
-        ) from None
+        raise Failure(IntegerTooLong(column.name, _MOST_DIGITS)) from None
 
 
 def _json(array: pa.Array, column: ResultColumn) -> list[Any]:
@@ -138,7 +133,7 @@ def _scalars(array: pa.Array, column: ResultColumn) -> list[Any]:
         return _each(array.cast(pa.int64()).to_pylist(), lambda count: temporal.time_text(count, type_.unit))
     if type_ == pa.month_day_nano_interval():
         return _each(array.to_pylist(), lambda parts: temporal.interval_text(*parts))
-    raise _unsupported(column)
+    raise Failure(UnshowableType(column.name, column.type))
 
 
 def _each(values: list[Any], convert: _Convert) -> list[Any]:
@@ -176,11 +171,3 @@ def _bignum(raw: bytes) -> int:
     if raw[0] & 0x80:
         return int.from_bytes(magnitude, "big")
     return -int.from_bytes(bytes(byte ^ 0xFF for byte in magnitude), "big")
-
-
-def _unsupported(column: ResultColumn) -> Failure:
-    return Failure(
-        FailureCode.EVALUATION_ERROR,
-        f'Column "{column.name}" has type {column.type}, which a result cannot carry.',
-        "Cast it to VARCHAR.",
-    )

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.schemas import AmbiguousSchema, DisabledSchema, NoSchema, UnknownSchema
 from mcp_server.domain.names import Ambiguous, Found, find_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
@@ -35,32 +36,16 @@ class Schemas:
         if name is None:
             schema = self.default(principal)
             if schema is None:
-                raise Failure(
-                    FailureCode.UNKNOWN_SCHEMA,
-                    "There is no schema for you.",
-                    "Ask the operator of this server to configure a schema for your tenant.",
-                )
+                raise Failure(NoSchema())
         else:
-            names = [schema.name for schema in self.of(principal)]
+            names = tuple(schema.name for schema in self.of(principal))
             match find_name(name, names):
                 case Found(found):
                     schema = self.by_name[found]
                 case Ambiguous(candidates):
-                    raise Failure(
-                        FailureCode.AMBIGUOUS_NAME,
-                        f'Schema "{name}" could be any of {", ".join(candidates)}.',
-                        "Use the exact spelling of one of them.",
-                    )
+                    raise Failure(AmbiguousSchema(name, candidates))
                 case _:
-                    raise Failure(
-                        FailureCode.UNKNOWN_SCHEMA,
-                        f'There is no schema "{name}".',
-                        f"Use one of: {', '.join(names)}." if names else "Call list_schemas.",
-                    )
+                    raise Failure(UnknownSchema(name, names))
         if not schema.active:
-            raise Failure(
-                FailureCode.UNKNOWN_SCHEMA,
-                f'Schema "{schema.name}" is disabled.',
-                "Call list_schemas and use an active schema.",
-            )
+            raise Failure(DisabledSchema(schema.name))
         return schema

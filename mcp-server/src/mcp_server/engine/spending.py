@@ -10,7 +10,8 @@ from functools import partial
 
 import anyio
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.budgets import HourSpent
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.spending import Ledger, LedgerUnavailable, Owner, Spent
 from shared_kernel.clock import Clock
@@ -67,11 +68,7 @@ class Account:
         now = self._clock.monotonic()
         ends = [until for until, _ in (*self._here, *self._elsewhere) if until > now]
         raise Failure(
-            FailureCode.BUDGET_EXCEEDED,
-            f"Your queries have read {spent:,.0f} read units in the last hour"
-            + (f", and this one is expected to read {expected:,.0f}" if expected else "")
-            + f"; {self._limit:,.0f} an hour are allowed.",
-            "Read less: filter by key or by an index (see explain_sql); or wait until earlier reads are an hour old.",
+            HourSpent(spent, expected, self._limit),
             retry_after_seconds=max(1, round(min(ends) - now)) if ends else None,
         )
 

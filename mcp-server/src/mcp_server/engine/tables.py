@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mcp_server.access.policy import Deny
-from mcp_server.domain.failures import Failure, FailureCode, NextCall
-from mcp_server.domain.names import Ambiguous, Found, find_name, quoted
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.tables import AmbiguousTable, UnknownTable
+from mcp_server.domain.names import Ambiguous, Found, find_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.schemas import Schemas
@@ -39,21 +40,10 @@ async def find_table(
                 return described
             near: tuple[str, ...] = ()
         case Ambiguous(candidates):
-            raise Failure(
-                FailureCode.AMBIGUOUS_NAME,
-                f'Table "{name}" could be any of {", ".join(candidates)}.',
-                "Use the exact spelling of one of them, in double quotes.",
-            )
+            raise Failure(AmbiguousTable(name, candidates))
         case found_or_not:
             near = getattr(found_or_not, "near", ())
-    raise Failure(
-        FailureCode.UNKNOWN_TABLE,
-        f'There is no table "{name}" in schema "{schema.name}".',
-        f"Did you mean {' or '.join(near)}?" if near else f'Call list_tables for schema "{schema.name}".',
-        next_call=NextCall("describe_table", {"table_name": f"{quoted(schema.name)}.{quoted(near[0])}"})
-        if near
-        else NextCall("list_tables", {"schema_name": schema.name}),
-    )
+    raise Failure(UnknownTable(name, schema.name, near))
 
 
 async def table_names(catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema) -> tuple[str, ...]:
@@ -85,8 +75,3 @@ async def find_tables(
     # Not asyncio's TaskGroup: before Python 3.13 one that fails leaves its task marked as cancelled. A lookup that goes
     # on after another failed serves the next caller.
     return dict(zip(wanted, await asyncio.gather(*map(find, wanted)), strict=True))
-
-
-def denied(decision: Deny) -> Failure:
-    """The Failure for what policy does not allow."""
-    return Failure(FailureCode.ACCESS_DENIED, decision.reason, "Use a schema and tables that list_tables shows.")

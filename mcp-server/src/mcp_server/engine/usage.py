@@ -6,10 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from mcp_server.access.policy import sees_all_usage
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.access import WorkspaceUsageDenied
+from mcp_server.domain.failures.arguments import ArgumentOutOfRange
+from mcp_server.domain.failures.availability import UsageNotTold
 from mcp_server.domain.prices import Dollars, Prices
 from mcp_server.domain.principal import Principal
-from mcp_server.engine import messages
+from mcp_server.engine.limits import BUSY_SECONDS
 from mcp_server.engine.schemas import Schemas
 from mcp_server.ports.usage import DAYS_KEPT, TableDay, Total, UsageRecords, UsageUnavailable
 from shared_kernel.clock import Clock
@@ -55,13 +58,9 @@ class UsageService:
     async def report(self, principal: Principal, *, whose: Whose = "mine", days: int = 7) -> UsageReport:
         """What was read on the last days, today among them. Raises Failure: access_denied, source_unavailable."""
         if not 1 <= days <= DAYS_KEPT:
-            raise messages.argument(f"days must be between 1 and {DAYS_KEPT}.")
+            raise Failure(ArgumentOutOfRange("days", 1, DAYS_KEPT))
         if whose == "workspace" and not sees_all_usage(principal):
-            raise Failure(
-                FailureCode.ACCESS_DENIED,
-                "Only owners and admins of a workspace may see what everybody in it reads.",
-                "Leave whose out, to see what you read yourself.",
-            )
+            raise Failure(WorkspaceUsageDenied())
         last = datetime.fromtimestamp(self._clock.now(), UTC).date()
         wanted = [last - timedelta(before) for before in range(days)]
         try:
@@ -71,7 +70,7 @@ class UsageService:
             else:
                 found = await self._records.of_person(principal.tenant, principal.subject, wanted)
         except UsageUnavailable as error:
-            raise messages.usage_unavailable() from error
+            raise Failure(UsageNotTold(), retry_after_seconds=BUSY_SECONDS) from error
         return self._report(wanted, found, _most(people) if people is not None else None)
 
     def _report(

@@ -4,6 +4,7 @@ import structlog
 
 from mcp_server.access.policy import Deny
 from mcp_server.access.rules import KeyKeptBack, restricted, restriction
+from mcp_server.domain.failures.access import TableDenied
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Restriction, Rows
 from mcp_server.domain.schema import Schema, Table
@@ -43,7 +44,7 @@ class Views:
             view = restricted(table, kept)
         except KeyKeptBack:
             _log.error("rule_hides_key", schema=schema.name, table=table.name)
-            return Deny(f'There is no table "{table.name}" in schema "{schema.name}".')
+            return Deny(TableDenied(schema.name, table.name))
         self._warn(schema, table, kept)
         self._known.put(key, view, 1)  # it holds the table, whose id therefore stays its own
         return view

@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.cursors import CursorTooOld, ForeignCursor
 from mcp_server.planning.streaming import Position
 
 _VERSION = 2
@@ -72,31 +73,27 @@ def open_(key: bytes, cursor: str, *, now: float, query_digest: str, principal_d
         state.principal_digest.encode(), principal_digest.encode()
     )
     if not bound:
-        raise _invalid()
+        raise Failure(ForeignCursor())
     if now >= state.expires_at:
-        raise Failure(
-            FailureCode.CURSOR_EXPIRED,
-            "The cursor has expired.",
-            "Run the statement again without a cursor.",
-        )
+        raise Failure(CursorTooOld())
     return state
 
 
 def _authentic(key: bytes, cursor: str) -> CursorState:
     encoded = cursor.removeprefix(_PREFIX)
     if len(cursor) > MAX_LENGTH or encoded == cursor or not encoded.isascii():
-        raise _invalid()
+        raise Failure(ForeignCursor())
     try:
         sealed = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
     except binascii.Error:
-        raise _invalid() from None
+        raise Failure(ForeignCursor()) from None
     tag, body = sealed[:32], sealed[32:]
     # Nothing of the body is looked at before its tag is known to be ours.
     if not hmac.compare_digest(tag, _tag(key, body)):
-        raise _invalid()
+        raise Failure(ForeignCursor())
     version, query_digest, principal_digest, expires_at, *place = json.loads(body)
     if version != _VERSION:
-        raise _invalid()
+        raise Failure(ForeignCursor())
     return CursorState(_read(*place), query_digest, principal_digest, expires_at)
 
 
@@ -117,11 +114,3 @@ def _read(kind: str, *fields: Any) -> Spooled | Reading:
 
 def _tag(key: bytes, body: bytes) -> bytes:
     return hmac.new(key, b"dynamosql cursor\0" + body, hashlib.sha256).digest()
-
-
-def _invalid() -> Failure:
-    return Failure(
-        FailureCode.CURSOR_INVALID,
-        "The cursor does not belong to this statement, its parameters and this caller.",
-        "Pass `next_cursor` unchanged, with the same statement and parameters; or leave the cursor out.",
-    )

@@ -6,7 +6,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.values import NotEvaluated
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,10 @@ class Place:
 class EvaluationError(Failure):
     """The statement cannot be evaluated; `place` is the part of it that is to blame, where that is known."""
 
-    def __init__(self, message: str, next_action: str, place: Place | None = None) -> None:
-        super().__init__(FailureCode.EVALUATION_ERROR, message, next_action)
+    fact: NotEvaluated
+
+    def __init__(self, fact: NotEvaluated, place: Place | None = None) -> None:
+        super().__init__(fact)
         self.place = place
 
 

@@ -11,7 +11,8 @@ from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import TokenType
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.syntax import NotGenerated
 
 TIME_WORDS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.CurrentDate: ("current_date", "current_date()"),
@@ -98,8 +99,4 @@ def to_sql(expression: exp.Expr, *, quoted: bool = True) -> str:
             expression, copy=False, identify=quoted, unsupported_level=ErrorLevel.RAISE, comments=False
         )
     except UnsupportedError as error:
-        raise Failure(
-            FailureCode.SYNTAX_NOT_SUPPORTED,
-            f"Part of the statement is not supported: {error}.",
-            "Write it another way.",
-        ) from None
+        raise Failure(NotGenerated(str(error))) from None

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode, NextCall
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.schemas import SelfDescription
+from mcp_server.domain.failures.tables import NameOfThreeParts
 from mcp_server.domain.names import fold
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.trees import nodes
@@ -68,18 +70,8 @@ def table_names(query: exp.Query, text: str) -> frozenset[TableName]:
     tables = real_tables(query)
     for table in tables:
         if table.catalog:
-            raise Failure(
-                FailureCode.UNKNOWN_TABLE,
-                f'There is no table "{table.catalog}.{table.db}.{table.name}".',
-                "Name tables `table` or `schema.table`.",
-                position=position_of(text, table),
-            )
+            written = f"{table.catalog}.{table.db}.{table.name}"
+            raise Failure(NameOfThreeParts(written), position=position_of(text, table))
         if table.db.lower() in _CATALOGUES:
-            raise Failure(
-                FailureCode.UNKNOWN_SCHEMA,
-                f'There is no schema "{table.db}" to query.',
-                "Call the tool list_tables to see the tables, and describe_table to see the columns of one.",
-                position=position_of(text, table),
-                next_call=NextCall("list_tables"),
-            )
+            raise Failure(SelfDescription(table.db), position=position_of(text, table))
     return frozenset(table_name(table) for table in tables)

@@ -19,13 +19,16 @@ from mcp.types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 
-from mcp_server.domain.failures import Failure, FailureCode, NextCall
+from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.access import MissingScopes
+from mcp_server.domain.failures.availability import Defect
 from mcp_server.surface import reply
 from mcp_server.surface.call import Call
-from mcp_server.surface.next_call import next_call
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.resources.served_resource import Read
 from mcp_server.surface.tools.served_tool import ServedTool
+from mcp_server.surface.wording.failures import worded
+from mcp_server.surface.wording.next_call import NextCall, next_call
 from shared_kernel.clock import Clock
 
 Begin = Callable[..., Awaitable[Call]]
@@ -84,7 +87,7 @@ class Calls:
             except Exception:
                 line.outcome = FailureCode.INTERNAL_ERROR.value
                 _log.exception("tool_crashed", tool=params.name)
-                return reply.failure(_internal_error(), call.request_id)
+                return reply.failure(Failure(Defect()), call.request_id)
             line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
             return result if isinstance(result, BaseModel) else reply.Written(result)
 
@@ -123,7 +126,8 @@ class Calls:
                 result = await prompt.get(call, given)
             except Failure as failure:
                 line.outcome = failure.code.value
-                raise MCPError(code=INVALID_PARAMS, message=f"{failure.message} {failure.next_action}") from None
+                words = worded(failure)
+                raise MCPError(code=INVALID_PARAMS, message=f"{words.message} {words.next_action}") from None
             line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
             return result
 
@@ -149,11 +153,7 @@ class Calls:
 async def _called(tool: ServedTool, call: Call, arguments: dict[str, Any]) -> Any:
     # The guard has checked this; it is checked again where the work is done, so that one hole is not enough.
     if not tool.scopes <= call.principal.scopes:
-        raise Failure(
-            FailureCode.ACCESS_DENIED,
-            "The access token lacks a scope that this tool needs.",
-            f"Sign in again and grant: {' '.join(sorted(tool.scopes))}.",
-        )
+        raise Failure(MissingScopes(tuple(sorted(tool.scopes))))
     return await tool.call(call, tool.arguments.decode(arguments))
 
 
@@ -165,8 +165,9 @@ def _check_scopes(scopes: frozenset[str], call: Call) -> None:
 def _resource_failed(failure: Failure, call: Call, uri: str) -> MCPError:
     if failure.code in {FailureCode.UNKNOWN_SCHEMA, FailureCode.UNKNOWN_TABLE, FailureCode.ACCESS_DENIED}:
         return _not_found(call, uri)
-    data = {"code": failure.code.value, "next_action": failure.next_action, "request_id": call.request_id}
-    return MCPError(code=INTERNAL_ERROR, message=failure.message, data=data)
+    words = worded(failure)
+    data = {"code": failure.code.value, "next_action": words.next_action, "request_id": call.request_id}
+    return MCPError(code=INTERNAL_ERROR, message=words.message, data=data)
 
 
 def _not_found(call: Call, uri: str) -> MCPError:
@@ -174,11 +175,3 @@ def _not_found(call: Call, uri: str) -> MCPError:
     modern = call.context.protocol_version in MODERN_PROTOCOL_VERSIONS
     code = INVALID_PARAMS if modern else _NOT_FOUND_BEFORE_2026
     return MCPError(code=code, message="Resource not found", data={"uri": uri})
-
-
-def _internal_error() -> Failure:
-    return Failure(
-        FailureCode.INTERNAL_ERROR,
-        "Something went wrong on the server.",
-        "Try once more; if it fails again, give the request_id to the operator.",
-    )

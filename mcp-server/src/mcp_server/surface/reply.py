@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
-from mcp_server.domain.failures import Failure, NextCall
+from mcp_server.domain.failures import Failure
+from mcp_server.surface.wording.failures import worded
+from mcp_server.surface.wording.next_call import NextCall
 
 
 class Written(dict[str, Any]):
@@ -24,10 +26,11 @@ class Written(dict[str, Any]):
 
 def failure(failed: Failure, request_id: str, following: NextCall | None = None) -> Written:
     """The CallToolResult of a failed call, in words that a model can act on; `following` is the call that helps."""
+    words = worded(failed)
     document: dict[str, Any] = {
         "code": failed.code.value,
-        "message": failed.message,
-        "next_action": failed.next_action,
+        "message": words.message,
+        "next_action": words.next_action,
         "request_id": request_id,
     }
     if following is not None:

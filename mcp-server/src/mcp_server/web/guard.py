@@ -23,7 +23,7 @@ from mcp_server.access.bearer import (
     presented_token,
 )
 from mcp_server.domain.principal import Principal
-from mcp_server.engine.messages import BUSY_SECONDS
+from mcp_server.engine.limits import BUSY_SECONDS
 from mcp_server.ports.keys import KeySetUnavailable
 from mcp_server.ports.revocations import RevocationsUnknown
 from mcp_server.web import message

@@ -24,7 +24,8 @@ from mcp_server.adapters.decoding.column_types import Sample
 from mcp_server.adapters.decoding.column_values import arrow_type, slow_array
 from mcp_server.adapters.decoding.restricted_items import restricted_items
 from mcp_server.adapters.decoding.virtual_items import of_virtual_table
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.values import LackingThoughDeclared, NotTheDeclaredType
 from mcp_server.domain.schema import Column, Override, TypeKind
 from mcp_server.planning.plan import Relation
 from mcp_server.ports.items import SchemaConflict
@@ -160,7 +161,7 @@ class PageDecoder:
             if override is None or not override.not_null or array is None or column.name in self._masked:
                 continue
             if array.null_count:
-                raise _declared_wrongly(self._relation, column, "NOT NULL", "an item without it")
+                raise Failure(LackingThoughDeclared(self._relation.table.name, column.name))
 
     def _conflict(self, columns: list[Column], objects: list[av.Item]) -> Exception:
         table = self._relation.table.whole or self._relation.table
@@ -177,9 +178,8 @@ class PageDecoder:
                     types = column.attribute_types | sample.types
                     wider[column.name] = replace(column, attribute_types=types)
                     continue
-                strange = ", ".join(sorted(sample.types - column.attribute_types))
-                found = f"a value of type {strange}" if strange else "a value that does not fit"
-                return _declared_wrongly(self._relation, column, column.type.sql, found)
+                strange = tuple(sorted(sample.types - column.attribute_types))
+                return Failure(NotTheDeclaredType(self._relation.table.name, column.name, column.type.sql, strange))
             wider[column.name] = column_types.widened(table.column(column.name) or column, sample)
         changed = tuple(wider.get(column.name, column) for column in table.columns)
         return SchemaConflict(replace(table, columns=changed), tuple(wider))
@@ -189,11 +189,3 @@ def _check_count(items: int, count: int) -> None:
     if items != count:
         message = "another number of items than it counts"
         raise MalformedPage(message)
-
-
-def _declared_wrongly(relation: Relation, column: Column, declared: str, found: str) -> Failure:
-    return Failure(
-        FailureCode.TYPE_CONFLICT,
-        f'Column "{column.name}" of table "{relation.table.name}" is declared {declared}, but there is {found}.',
-        "Ask the operator to correct the column's declaration in the schemas file.",
-    )

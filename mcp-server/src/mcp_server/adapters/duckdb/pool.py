@@ -10,8 +10,9 @@ import anyio
 import anyio.to_thread
 import structlog
 
-from mcp_server.adapters.duckdb import errors as duckdb_errors
 from mcp_server.adapters.duckdb.child import Child, ChildEnd, ChildLost, ChildSettings
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.limits import NoEvaluatorFree
 from mcp_server.ports.tally import UNTALLIED, Tally
 
 _log = structlog.get_logger(__name__)
@@ -88,7 +89,7 @@ class ChildPool:
                     self._tally.child_lent(time.monotonic() - began)
                     return child
                 self.replace(child, "lost")
-        raise duckdb_errors.busy()
+        raise Failure(NoEvaluatorFree())
 
     async def _lives(self, child: Child) -> bool:
         """Whether an idle child is alive.

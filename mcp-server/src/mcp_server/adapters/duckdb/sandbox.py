@@ -8,12 +8,14 @@ from typing import Self
 import anyio
 
 from mcp_server.adapters.concurrency import all_of, root_cause
-from mcp_server.adapters.duckdb import errors as duckdb_errors
 from mcp_server.adapters.duckdb.child import Child, ChildLost, ChildSettings, Outcome
 from mcp_server.adapters.duckdb.feeds import Feed, WriteEnd
 from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.protocol import MAX_INPUTS
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.limits import RowTooLarge
+from mcp_server.domain.failures.syntax import TooManyTables
+from mcp_server.domain.failures.values import ParameterNotUnicode
 from mcp_server.ports.relational import EvaluationLost, Input, Result
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.spans import span
@@ -71,14 +73,14 @@ class DuckDbSandbox:
             for item in inputs:
                 closing.push_async_callback(_close, item)
             if len(inputs) > MAX_INPUTS:
-                raise duckdb_errors.too_many_inputs(len(inputs), MAX_INPUTS)
+                raise Failure(TooManyTables(len(inputs), MAX_INPUTS))
             if not _is_text(statement):
-                raise duckdb_errors.not_text()
+                raise Failure(ParameterNotUnicode())
             with span("duckdb", {"db.system.name": "duckdb"}) as tell:
                 result = await self._in_child(statement, [Feed(item) for item in inputs], row_limit, byte_limit)
                 tell({"db.response.returned_rows": result.table.num_rows})
         if not result.complete and result.table.num_rows == 0 and row_limit > 0:
-            raise duckdb_errors.row_too_large()
+            raise Failure(RowTooLarge())
         return result
 
     async def _in_child(self, statement: str, feeds: list[Feed], row_limit: int, byte_limit: int) -> Result:

@@ -19,7 +19,15 @@ from mcp_server.adapters.dynamodb.pace import THROTTLING, Throttled, leave_throt
 from mcp_server.adapters.dynamodb.responses import ATTEMPTS, ParserFactory, UnreadableResponse
 from mcp_server.adapters.dynamodb.roles import OPERATION, credentials_of
 from mcp_server.adapters.dynamodb.tallying import tally_requests
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.availability import (
+    RoleNotAssumed,
+    SourceRefused,
+    SourceThrottles,
+    SourceTooSlow,
+    SourceUnavailable,
+)
+from mcp_server.domain.failures.tables import TableGone
 from mcp_server.domain.schema import Role, Schema
 from mcp_server.ports.tally import UNTALLIED, Tally
 
@@ -47,11 +55,7 @@ class RequestRefused(Failure):
     """DynamoDB found a request invalid; `reason` is its word for that."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(
-            FailureCode.INTERNAL_ERROR,
-            "DynamoDB refused a request of this server.",
-            "Write the query differently, and report it to the operator with the request id.",
-        )
+        super().__init__(SourceRefused())
         self.reason = reason
 
 
@@ -126,27 +130,18 @@ def failures_of(schema: Schema, table: str | None = None) -> Iterator[None]:
     except (botocore.exceptions.BotoCoreError, UnreadableResponse) as error:
         error_name = type(error).__name__
         _log.warning("dynamodb_unavailable", schema=schema.name, table=table, error=error_name, reason=_reason(error))
-        raise _unavailable(schema) from error
+        raise Failure(SourceUnavailable(schema.name)) from error
 
 
 def too_slow(schema: str) -> Failure:
     """The Failure for a schema whose DynamoDB does not answer in time."""
     _log.warning("dynamodb_too_slow", schema=schema)
-    return Failure(
-        FailureCode.SOURCE_UNAVAILABLE,
-        f'DynamoDB does not answer in time for schema "{schema}".',
-        "Try again in a minute.",
-        retry_after_seconds=60,
-    )
+    return Failure(SourceTooSlow(schema), retry_after_seconds=60)
 
 
 def throttled(schema: Schema) -> Failure:
     """The Failure for a table that has no capacity left to read it with."""
-    return Failure(
-        FailureCode.THROTTLED,
-        f'DynamoDB throttles reads of schema "{schema.name}".',
-        "Wait a minute and run it again, or read less: filter by key, name fewer tables.",
-    )
+    return Failure(SourceThrottles(schema.name))
 
 
 def from_wire(key: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -165,29 +160,17 @@ def _client_failure(error: botocore.exceptions.ClientError, schema: Schema, tabl
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if error.operation_name == OPERATION:
         _log.error("role_not_assumed", schema=schema.name, reason=code)
-        return Failure(
-            FailureCode.SOURCE_UNAVAILABLE,
-            f'The role that reads schema "{schema.name}" cannot be assumed.',
-            "The operator has to look at role_arn and external_id of the schema, and at the role's trust policy.",
-        )
+        return Failure(RoleNotAssumed(schema.name))
     if code in THROTTLING:
         return throttled(schema)
     if code == "ResourceNotFoundException" and table is not None:
-        return Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{table}" any more.', "Call list_tables.")
+        return Failure(TableGone(table))
     _log.error("dynamodb_refused", schema=schema.name, table=table, reason=code, operation=error.operation_name)
     if code in _DENIED or status >= 500:
-        return _unavailable(schema)
+        return Failure(SourceUnavailable(schema.name))
     return RequestRefused(code)
 
 
 def _reason(error: Exception) -> str | None:
     """What made an answer unreadable."""
     return str(error) or repr(error.__cause__)[:200] if isinstance(error, UnreadableResponse) else None
-
-
-def _unavailable(schema: Schema) -> Failure:
-    return Failure(
-        FailureCode.SOURCE_UNAVAILABLE,
-        f'DynamoDB cannot be read for schema "{schema.name}" at the moment.',
-        "Try again later; if it lasts, the operator has to look at the endpoint and the credentials of the schema.",
-    )

@@ -12,7 +12,8 @@ import anyio
 import structlog
 
 from mcp_server.adapters.planning import worker
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.limits import PlanningOverdue, PlanningTooLarge
 from mcp_server.domain.schema import Table
 from mcp_server.planning.plan import Read
 from mcp_server.sql.binding.bind import Query
@@ -66,10 +67,10 @@ class PlanningProcesses:
             with anyio.move_on_after(self._seconds):
                 reply = await self._reply(request)
         if reply is None:
-            raise _too_long(self._seconds)
+            raise Failure(PlanningOverdue(self._seconds))
         value, failure = pickle.loads(reply)  # noqa: S301 - from our own child
         if failure is not None:
-            raise Failure(**failure)
+            raise failure
         return cast("_Answer", value)
 
     async def _reply(self, request: bytes) -> bytes:
@@ -84,7 +85,7 @@ class PlanningProcesses:
             except (asyncio.IncompleteReadError, ConnectionError):
                 _log.warning("planning_child_lost", exit_code=await _end(child))
                 if fresh:
-                    raise _too_large() from None
+                    raise Failure(PlanningTooLarge()) from None
             except BaseException:
                 await _end(child)
                 raise
@@ -119,19 +120,3 @@ async def _end(child: asyncio.subprocess.Process) -> int | None:
     with anyio.CancelScope(shield=True):
         await child.wait()
     return child.returncode
-
-
-def _too_long(seconds: float) -> Failure:
-    return Failure(
-        FailureCode.DEADLINE_EXCEEDED,
-        f"Planning the statement takes longer than {seconds:g} seconds.",
-        "Shorten it: name columns instead of `*`, use fewer CTEs, joins and expressions.",
-    )
-
-
-def _too_large() -> Failure:
-    return Failure(
-        FailureCode.MEMORY_EXCEEDED,
-        "Planning the statement needs more memory than it may take.",
-        "Shorten it: name columns instead of `*`, use fewer CTEs, joins and expressions.",
-    )

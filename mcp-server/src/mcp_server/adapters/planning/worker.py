@@ -41,11 +41,11 @@ def planned(
 def answer(request: bytes) -> bytes:
     """The pickle of `(value, failure)` for the pickle of `(function, arguments)`; one of the two is None."""
     function, arguments = pickle.loads(request)  # noqa: S301 - from the service itself
-    outcome: tuple[Any, dict[str, Any] | None]
+    outcome: tuple[Any, Failure | None]
     try:
         outcome = (function(*arguments), None)
     except Failure as failure:
-        outcome = (None, vars(failure))
+        outcome = (None, failure)
     return pickle.dumps(outcome)
 
 

@@ -11,7 +11,10 @@ from sqlglot.optimizer.qualify_tables import qualify_tables
 from sqlglot.schema import MappingSchema
 
 from mcp_server.access.footprint import Footprint, TableAccess
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.sources import NaturalWithDocument
+from mcp_server.domain.failures.tables import TableNotGiven
+from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
 from mcp_server.planning.access_path import plan_read, read_nothing
 from mcp_server.planning.direct import Direct
@@ -30,7 +33,6 @@ from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
 from mcp_server.sql.binding.using import merge_columns, merging_queries
 from mcp_server.sql.dialect import Dialect, to_sql
-from mcp_server.sql.gate.allow_list import too_deep
 from mcp_server.sql.gate.parse import Statement
 from mcp_server.sql.lowering.conditions import Condition
 from mcp_server.sql.lowering.counts import number_name, with_number
@@ -110,7 +112,7 @@ def bind(statement: Statement, default_schema: str, tables: Mapping[TableName, T
     try:
         return _bind(statement, default_schema, tables)
     except RecursionError:
-        raise too_deep() from None
+        raise Failure(NestedTooDeeply()) from None
 
 
 def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, Table]) -> Query:
@@ -161,7 +163,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
 def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> dict[TableName, Table]:
     for name in statement.tables:
         if name not in tables:
-            raise Failure(FailureCode.UNKNOWN_TABLE, f'There is no table "{name.name}".', "List the tables.")
+            raise Failure(TableNotGiven(name.name))
     return {name: tables[name] for name in statement.tables}
 
 
@@ -201,12 +203,7 @@ def _is_plain(node: exp.Expr) -> bool:
 def _names_document(found: Sequence[exp.Expr], text: str) -> bool:
     named = next((part for part in found if isinstance(part, exp.Identifier) and part.name == DOCUMENT_COLUMN), None)
     if named is not None and any(isinstance(join, exp.Join) and join.method == "NATURAL" for join in found):
-        raise Failure(
-            FailureCode.SYNTAX_NOT_SUPPORTED,
-            f"A statement with {DOCUMENT_COLUMN} cannot use NATURAL JOIN.",
-            "Write JOIN … USING (…).",
-            position=position_of(text, named),
-        )
+        raise Failure(NaturalWithDocument(), position=position_of(text, named))
     return named is not None
 
 

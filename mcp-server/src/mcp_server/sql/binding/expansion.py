@@ -5,7 +5,8 @@
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.syntax import AliasesTooLarge
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.trees import nodes
 
@@ -41,9 +42,4 @@ def _expanded(node: exp.Expr, sizes: dict[str, int]) -> int:
 
 def _check(total: int, node: exp.Expr, text: str) -> None:
     if total > MAX_NODES:
-        raise Failure(
-            FailureCode.SYNTAX_NOT_SUPPORTED,
-            "The aliases of the SELECT list, put in place of one another, grow too large.",
-            "Compute the parts in a subquery or CTE and refer to its columns.",
-            position=position_of(text, node),
-        )
+        raise Failure(AliasesTooLarge(), position=position_of(text, node))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode, Position
-from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, ColumnType, Table
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.sources import UnexpandedStar, UnknownQualifier, WholeRow
+from mcp_server.domain.schema import DOCUMENT, ColumnType, Table
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.fields import needed
 from mcp_server.sql.positions import position_of
@@ -33,25 +34,20 @@ def references(sources: Sources, internal: Mapping[str, Table], spelling: Spelli
     nodes = [node for node in sources.tables if node.name in internal]
     uses: dict[int, dict[str, list[exp.Column]]] = {id(node): {} for node in nodes}
     for whole in sources.rows:
-        raise whole_row(whole.name, position_of(text, whole))
+        raise Failure(WholeRow(whole.name), position=position_of(text, whole))
     for column, _, source in sources.columns:
         if column.args.get("db"):
-            raise Failure(
-                FailureCode.UNKNOWN_TABLE,
-                f'There is no table "{column.db}.{column.table}" in the FROM clause.',
-                "Write columns as `alias.column`.",
-                position=position_of(text, column),
-            )
+            raise Failure(UnknownQualifier(f"{column.db}.{column.table}"), position=position_of(text, column))
         if source is None or id(source) not in uses:
             continue
         if isinstance(column.this, exp.Star):
-            raise _unexpanded(column, text)
+            raise Failure(UnexpandedStar(), position=position_of(text, column))
         uses[id(source)].setdefault(column.name, []).append(column)
     for block in sources.blocks:
         if any(isinstance(projection, exp.Star) for projection in block.select.expressions) and any(
             id(source) in uses for source in block.sources.values()
         ):
-            raise _unexpanded(block.select, text)
+            raise Failure(UnexpandedStar(), position=position_of(text, block.select))
     found = []
     spelt_of: dict[str, Mapping[str, str]] = {}
     for node in nodes:
@@ -72,22 +68,3 @@ def references(sources: Sources, internal: Mapping[str, Table], spelling: Spelli
 def _columns(table: Table, uses: Mapping[str, Sequence[exp.Column]]) -> dict[str, ColumnType]:
     types = {column.name: column.type for column in (*table.columns, DOCUMENT)}
     return {name: needed(types[name], found) for name, found in uses.items()}
-
-
-def whole_row(name: str, position: Position | None) -> Failure:
-    """The refusal of a table's name in the place of a value."""
-    return Failure(
-        FailureCode.SYNTAX_NOT_SUPPORTED,
-        f'"{name}" is a table, and a whole row of it cannot be a value.',
-        f"Name its columns, or use {DOCUMENT_COLUMN} for the item as JSON.",
-        position=position,
-    )
-
-
-def _unexpanded(node: exp.Expr, text: str) -> Failure:
-    return Failure(
-        FailureCode.SYNTAX_NOT_SUPPORTED,
-        "`*` cannot be expanded here.",
-        "Name the columns instead of `*`.",
-        position=position_of(text, node),
-    )

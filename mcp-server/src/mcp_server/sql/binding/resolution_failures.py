@@ -5,10 +5,23 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode, NextCall, Position
+from mcp_server.domain.failures import Failure, Meant, Position
+from mcp_server.domain.failures.columns import (
+    AmbiguousColumn,
+    AmbiguousSpelling,
+    FieldsOfColumns,
+    Hint,
+    NearColumns,
+    NoOutput,
+    OutOfReach,
+    Pseudocolumn,
+    QuotedText,
+    UnknownColumn,
+    UnquotedColumn,
+)
+from mcp_server.domain.failures.sources import UnknownSource, Unresolved, WholeRow
 from mcp_server.domain.names import Ambiguous, Found, NotFound, find_name, fold, quoted
-from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
-from mcp_server.sql.binding.references import whole_row
+from mcp_server.domain.schema import Table
 from mcp_server.sql.binding.spelling import SPELLING
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import from_items
@@ -19,24 +32,13 @@ _NO_OUTPUT = re.compile(r"Unknown output column: (\d+)")
 _NO_TABLE = re.compile(r"Unknown table: ([^'\n]+)")
 _TABLE = re.compile(r"for table: '([^']*)'")
 _CURLY = "\u201c\u201d\u2018\u2019"
-_ELSEWHERE = {
-    "rownum": "Use LIMIT for the first rows, row_number() OVER (ORDER BY …) to number them.",
-    "sysdate": "Use now() or current_date.",
-    "systimestamp": "Use now().",
-    "missing": "Write IS NULL: an attribute that an item lacks is NULL.",
-    "level": "Use WITH RECURSIVE for hierarchies.",
-}
-"""What other databases know under a name that looks like a column, and what does the same here."""
+_PSEUDOCOLUMNS = frozenset(Pseudocolumn)
 
 
 def resolution_failure(message: str, query: exp.Query, text: str, tables: Mapping[str, Table]) -> Failure:
     """The failure behind a message of the resolver; `tables` are those of the query under their internal names."""
     if match := _NO_OUTPUT.search(message):
-        return Failure(
-            FailureCode.UNKNOWN_COLUMN,
-            f"The result has no column number {match[1]}.",
-            "In ORDER BY and GROUP BY, number the columns of the SELECT list from 1.",
-        )
+        return Failure(NoOutput(int(match[1])))
     if match := _NO_TABLE.search(message):
         return _unknown_table(match[1], match[1], query, text)
     if match := _AMBIGUOUS.search(message) or _UNKNOWN.search(message):
@@ -46,13 +48,9 @@ def resolution_failure(message: str, query: exp.Query, text: str, tables: Mappin
         if not (source and source[1]) and _holders(name, query, tables) > 1:
             return _ambiguous(name, query, text)
         if not (source and source[1]) and any(fold(one) == fold(name) for one in _written_aliases(query)):
-            return whole_row(_written(name, query), _place(name, query, text))
+            return Failure(WholeRow(_written(name, query)), position=_place(name, query, text))
         return _unknown(name, query, text, tables.values())
-    return Failure(
-        FailureCode.SYNTAX_NOT_SUPPORTED,
-        "The names in the statement cannot be resolved.",
-        "Give every table an alias and write every column as `alias.column`.",
-    )
+    return Failure(Unresolved())
 
 
 def _aliases(query: exp.Query) -> set[str]:
@@ -78,71 +76,48 @@ def _holders(name: str, query: exp.Query, tables: Mapping[str, Table]) -> int:
 
 
 def _unknown_table(table: str, name: str, query: exp.Query, text: str) -> Failure:
-    near = find_name(_written(table, query), sorted(_written_aliases(query) - {table}))
+    found = find_name(_written(table, query), sorted(_written_aliases(query) - {table}))
+    near = found.near[0] if isinstance(found, NotFound) and found.near else None
     return Failure(
-        FailureCode.UNKNOWN_TABLE,
-        f'There is no table or alias "{_written(table, query)}" in the FROM clause.',
-        f"Did you mean {_quoted(near.near[:1])}?" if isinstance(near, NotFound) and near.near else "Check the aliases.",
+        UnknownSource(_written(table, query), near),
         position=_place(table, query, text) or _place(name, query, text),
-        statement=_respelt(table, quoted(near.near[0]), query, text)
-        if isinstance(near, NotFound) and near.near
-        else None,
+        meant=_respelt(table, quoted(near), query, text) if near is not None else None,
     )
 
 
 def _ambiguous(name: str, query: exp.Query, text: str) -> Failure:
-    return Failure(
-        FailureCode.AMBIGUOUS_NAME,
-        f'Column "{_written(name, query)}" is ambiguous.',
-        "Write it as `alias.column`.",
-        position=_place(name, query, text),
-    )
+    return Failure(AmbiguousColumn(_written(name, query)), position=_place(name, query, text))
 
 
 def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) -> Failure:
     written = _written(name, query)
-    statement: str | None = None
+    hint: Hint | None = None
+    meant: Meant | None = None
     names = {column.name for table in tables for column in table.columns}
     fields = sorted(_fields(written, tables))
     match find_name(written, sorted(names)):
         case Ambiguous(alike):
-            return Failure(
-                FailureCode.AMBIGUOUS_NAME,
-                f'Column "{written}" may be any of {_quoted(alike)}.',
-                "Spell it exactly as one of them.",
-                position=_place(name, query, text),
-            )
+            return Failure(AmbiguousSpelling(written, alike), position=_place(name, query, text))
         case NotFound() if longer := _longer(name, names, query, text):
-            advice, statement = f"Did you mean {_quoted([longer[0]])}? Quote it.", longer[1]
+            hint, meant = UnquotedColumn(longer[0]), longer[1]
         case NotFound() if fields:
-            advice = f"Did you mean {' or '.join(fields)}?"
-            statement = _respelt(name, fields[0], query, text) if len(fields) == 1 and "(" not in fields[0] else None
+            hint = FieldsOfColumns(tuple(fields))
+            meant = _respelt(name, fields[0], query, text) if len(fields) == 1 and "(" not in fields[0] else None
         case NotFound() if written.startswith(tuple(_CURLY)):
-            meant = exp.Literal.string(written.strip(_CURLY)).sql()
-            advice = f"Write a text in straight single quotes: {meant}."
-            statement = _respelt(name, meant, query, text)
+            literal = exp.Literal.string(written.strip(_CURLY)).sql()
+            hint, meant = QuotedText(literal, typographic=True), _respelt(name, literal, query, text)
         case NotFound(near) if near:
-            advice = f"Did you mean {' or '.join(_quoted([one]) for one in near)}?"
-            statement = _respelt(name, quoted(near[0]), query, text) if len(near) == 1 else None
+            hint = NearColumns(near)
+            meant = _respelt(name, quoted(near[0]), query, text) if len(near) == 1 else None
         case Found(_):
-            advice = "Nothing that is read where it stands has that column; check tables and aliases."
-        case _ if fold(written) in _ELSEWHERE:
-            advice = _ELSEWHERE[fold(written)]
+            hint = OutOfReach()
+        case _ if fold(written) in _PSEUDOCOLUMNS:
+            hint = Pseudocolumn(fold(written))
         case _ if f'"{written}"' in text:
-            meant = exp.Literal.string(written).sql()
-            advice = f"Double quotes name columns. Write a text in single quotes: {meant}."
-            statement = _respelt(name, meant, query, text)
-        case _:
-            advice = f"Describe the table to see its columns; {DOCUMENT_COLUMN} holds every attribute of an item."
-    return Failure(
-        FailureCode.UNKNOWN_COLUMN,
-        f'There is no column "{written}".',
-        advice,
-        position=_place(name, query, text),
-        column=written,
-        statement=statement,
-        next_call=_description(tables),
-    )
+            literal = exp.Literal.string(written).sql()
+            hint, meant = QuotedText(literal, typographic=False), _respelt(name, literal, query, text)
+    fact = UnknownColumn(written, hint, _only_table(tables))
+    return Failure(fact, position=_place(name, query, text), meant=meant)
 
 
 def _fields(wanted: str, tables: Iterable[Table]) -> set[str]:
@@ -160,7 +135,7 @@ def _fields(wanted: str, tables: Iterable[Table]) -> set[str]:
     return found
 
 
-def _longer(name: str, names: Iterable[str], query: exp.Query, text: str) -> tuple[str, str] | None:
+def _longer(name: str, names: Iterable[str], query: exp.Query, text: str) -> tuple[str, Meant] | None:
     """The column of which a name is the beginning, as `gift` of `gift-note`, and the statement with it in quotes."""
     identifier = _identifier(name, query)
     start = identifier.meta.get("start") if identifier is not None else None
@@ -171,17 +146,17 @@ def _longer(name: str, names: Iterable[str], query: exp.Query, text: str) -> tup
         if len(one) > len(name) and not one.isidentifier() and fold(text[start:end]) == fold(one):
             bracketed = text[start - 1 : start] == "[" and text[end : end + 1] == "]"
             before, after = (start - 1, end + 1) if bracketed else (start, end)
-            return one, f"{text[:before]}{quoted(one)}{text[after:]}"
+            return one, Meant(f"{text[:before]}{quoted(one)}{text[after:]}")
     return None
 
 
-def _description(tables: Iterable[Table]) -> NextCall | None:
-    """The call that shows the columns of the only table there is."""
+def _only_table(tables: Iterable[Table]) -> str | None:
+    """The only table there is, as SQL writes it."""
     names = {f"{quoted(table.schema)}.{quoted(table.name)}" for table in tables}
-    return NextCall("describe_table", {"table_name": names.pop()}) if len(names) == 1 else None
+    return names.pop() if len(names) == 1 else None
 
 
-def _respelt(name: str, meant: str, query: exp.Query, text: str) -> str | None:
+def _respelt(name: str, meant: str, query: exp.Query, text: str) -> Meant | None:
     """The statement with something else in the place of a name, where it has that name once."""
     places = {
         (part.meta["start"], part.meta["end"])
@@ -191,11 +166,7 @@ def _respelt(name: str, meant: str, query: exp.Query, text: str) -> str | None:
     if len(places) != 1:
         return None
     ((start, end),) = places
-    return f"{text[:start]}{meant}{text[end + 1 :]}"
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
+    return Meant(f"{text[:start]}{meant}{text[end + 1 :]}")
 
 
 def _identifier(name: str, query: exp.Query) -> exp.Identifier | None:

@@ -10,10 +10,11 @@ from itertools import count
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.columns import AmbiguousMerge
+from mcp_server.domain.failures.sources import SameName, UncertainName, UnknownQualifier
 from mcp_server.domain.names import fold
 from mcp_server.domain.schema import DOCUMENT, Table, TypeKind
-from mcp_server.sql.binding.meaning import uncertain
 from mcp_server.sql.binding.scopes import Columns, NamedCte, Scope, Source, joined, unknown
 from mcp_server.sql.binding.spelling import SPELLING
 from mcp_server.sql.positions import position_of
@@ -145,12 +146,7 @@ class _Naming:
         for name in using:
             left = [source for source in scope.holding(name) if source not in scope.sources[before:]]
             if len(left) > 1 and name not in scope.merged:
-                raise Failure(
-                    FailureCode.AMBIGUOUS_NAME,
-                    f'Column "{name}" exists more than once on the left side of a join that merges it.',
-                    "Write JOIN … ON, with each column as `alias.column`.",
-                    position=position_of(self._text, join.this),
-                )
+                raise Failure(AmbiguousMerge(name), position=position_of(self._text, join.this))
             if left:
                 scope.merged.add(name)
 
@@ -215,14 +211,8 @@ class _Naming:
             if not node.alias:
                 node.set("alias", exp.TableAlias(this=exp.to_identifier(unaliased, quoted=True)))
         if (twin := scope.twin(fold(written))) is not None:
-            other_schema = twin.schema is not None and schema is not None and twin.schema != schema
-            raise Failure(
-                FailureCode.AMBIGUOUS_NAME,
-                f'Two tables are called "{written}" in the same FROM clause'
-                + (", each of another schema." if other_schema else "."),
-                "Give each an alias: `table AS name`.",
-                position=position_of(self._text, node),
-            )
+            apart = twin.schema is not None and schema is not None and twin.schema != schema
+            raise Failure(SameName(written, apart), position=position_of(self._text, node))
         alias = None if keep else self._names.new(written)
         scope.sources.append(Source(fold(written), schema, alias, columns))
         if alias is not None:
@@ -268,7 +258,8 @@ class _Naming:
             has_fields = level.has_fields(names[0])
             rivals = [rival for outer in level.outwards() if (rival := outer.called(names[0])) is not None]
             if has_fields is None and any(rival.may_have(parts[1]) for rival in rivals):
-                raise uncertain(".".join(part.name for part in parts), position_of(self._text, column))
+                written = ".".join(part.name for part in parts)
+                raise Failure(UncertainName(written), position=position_of(self._text, column))
             if has_fields is not False:
                 alias = held[0].alias if len(held) == 1 else None
                 _replace(column, exp.Column(this=parts[0], table=_internal(alias)), parts[1:])
@@ -276,12 +267,8 @@ class _Naming:
         if lacking is not None:
             _qualify(column, lacking, parts[0], parts[1:])
         elif len(parts) > 2 and scope.is_known():
-            raise Failure(
-                FailureCode.UNKNOWN_TABLE,
-                f'There is no table "{column.db}.{column.table}" in the FROM clause.',
-                "Write columns as `alias.column`.",
-                position=position_of(self._text, column),
-            )
+            named = f"{column.db}.{column.table}"
+            raise Failure(UnknownQualifier(named), position=position_of(self._text, column))
 
 
 def _listed(node: exp.Expr, columns: Columns | None) -> Columns | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.sources import UncertainMerge
 from mcp_server.sql.binding.spelling import SPELLING
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import is_comma
@@ -60,12 +61,7 @@ def merging_queries(joins: Iterable[exp.Join], text: str) -> list[Merging]:
 
 
 def _uncertain(join: exp.Join, text: str) -> Failure:
-    return Failure(
-        FailureCode.SYNTAX_NOT_SUPPORTED,
-        "USING and NATURAL are not supported beside commas and joins in parentheses.",
-        "Write JOIN … ON, with each column as `alias.column`.",
-        position=position_of(text, join.this),
-    )
+    return Failure(UncertainMerge(), position=position_of(text, join.this))
 
 
 def _plain(select: exp.Select) -> bool:

@@ -6,10 +6,13 @@ from difflib import get_close_matches
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
-from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.domain.failures import Failure, Position
+from mcp_server.domain.failures.functions import DottedCall, UnknownFunction
+from mcp_server.domain.failures.syntax import NotOneQuery, UnknownType, UnsupportedSyntax
+from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allowed_functions import ALLOWED_FUNCTIONS, PUBLIC_FUNCTIONS
-from mcp_server.sql.gate.allowed_nodes import ADVICE, ALLOWED_NODES, INSTEAD, TABLE_FUNCTIONS
+from mcp_server.sql.gate.allowed_nodes import ALLOWED_NODES, TABLE_FUNCTIONS, UNSUPPORTED
 from mcp_server.sql.gate.sizes import check_size
 from mcp_server.sql.gate.time_arguments import check_time_arguments
 from mcp_server.sql.positions import position_at, position_of
@@ -25,49 +28,22 @@ _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Set, exp.Copy, exp.Attach, exp.Det
 def check(expression: exp.Expr, text: str) -> exp.Query:
     """Lets a statement through, or raises the Failure that says what is not allowed."""
     if not isinstance(expression, exp.Query):
-        raise not_allowed(None)
+        raise Failure(NotOneQuery())
     pending: list[tuple[exp.Expr, int]] = [(expression, 1)]
     while pending:
         node, depth = pending.pop()
         if depth > MAX_DEPTH:
-            raise too_deep()
+            raise Failure(NestedTooDeeply())
         _check_node(node, text)
         pending += [(child, depth + 1) for child in children(node)]
     return expression
 
 
-def not_allowed(position: Position | None) -> Failure:
-    """The refusal of everything that is not one query."""
-    return Failure(
-        FailureCode.STATEMENT_NOT_ALLOWED,
-        "Only a single SELECT statement (also WITH, VALUES and set operations) is allowed.",
-        "Send one query that only reads.",
-        position=position,
-    )
-
-
-def too_deep() -> Failure:
-    """The refusal of statements that would exhaust the stack."""
-    return Failure(
-        FailureCode.SYNTAX_ERROR, "The statement is nested too deeply.", "Break it up with CTEs or shorten it."
-    )
-
-
 def _check_node(node: exp.Expr, text: str) -> None:
     if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
-        raise Failure(
-            FailureCode.SYNTAX_NOT_SUPPORTED,
-            "Functions cannot be called with a dot.",
-            "Write `function(value)`, without a schema.",
-            position=position_of(text, node),
-        )
+        raise Failure(DottedCall(), position=position_of(text, node))
     if isinstance(node, exp.DataType) and node.this in (exp.DType.USERDEFINED, exp.DType.UNKNOWN):
-        raise Failure(
-            FailureCode.SYNTAX_NOT_SUPPORTED,
-            f'There is no type "{to_sql(node)}".',
-            "Use VARCHAR, BIGINT, DOUBLE, DECIMAL(p,s), BOOLEAN, DATE, TIMESTAMP, INTERVAL, JSON or lists of these.",
-            position=position_of(text, node),
-        )
+        raise Failure(UnknownType(to_sql(node)), position=position_of(text, node))
     if isinstance(node, exp.Table | exp.Lateral) and isinstance(node.this, exp.Func):
         _check_function(node.this, text)
     check_time_arguments(node, text)
@@ -84,7 +60,7 @@ def _check_node(node: exp.Expr, text: str) -> None:
         check_size(node, text)
         return
     if isinstance(node, _WRITES):
-        raise not_allowed(position_of(text, node))
+        raise Failure(NotOneQuery(), position=position_of(text, node))
     raise _not_supported(node, text)
 
 
@@ -114,12 +90,7 @@ def _has_unknown_form(node: exp.Expr) -> bool:
 
 
 def _not_supported(node: exp.Expr, text: str) -> Failure:
-    return Failure(
-        FailureCode.SYNTAX_NOT_SUPPORTED,
-        f"This syntax is not supported: {_excerpt(node)}.",
-        ADVICE.get(type(node), "Write the query without it."),
-        position=position_of(text, node),
-    )
+    return Failure(UnsupportedSyntax(_excerpt(node), UNSUPPORTED.get(type(node))), position=position_of(text, node))
 
 
 def _check_function(node: exp.Func, text: str) -> None:
@@ -137,13 +108,7 @@ def _check_function(node: exp.Func, text: str) -> None:
     else:
         position = position_of(text, node) or Position(1, 1)
     near = get_close_matches(name, PUBLIC_FUNCTIONS, n=3, cutoff=0.75)
-    hint = INSTEAD.get(name) or (f"Did you mean {' or '.join(near)}?" if near else "Use another function.")
-    raise Failure(
-        FailureCode.FUNCTION_NOT_ALLOWED,
-        f'There is no function "{name}" here.',
-        hint,
-        position=position,
-    )
+    raise Failure(UnknownFunction(name, tuple(near)), position=position)
 
 
 def _excerpt(node: exp.Expr) -> str:

@@ -2,6 +2,8 @@
 
 from sqlglot import exp
 
+from mcp_server.domain.failures.syntax import Unsupported
+
 QUERIES = (
     exp.Select, exp.Union, exp.Intersect, exp.Except, exp.Subquery, exp.Values,
     exp.With, exp.CTE,
@@ -39,41 +41,18 @@ ALLOWED_NODES: frozenset[type[exp.Expr]] = frozenset(QUERIES + CLAUSES + NAMES +
 TABLE_FUNCTIONS = (exp.GenerateSeries, exp.Unnest, exp.Explode)
 """The functions that may stand for a table."""
 
-ADVICE: dict[type[exp.Expr], str] = {
-    exp.Lambda: "Lambdas are not supported; unnest the list and use ordinary expressions.",
-    exp.Comprehension: "List comprehensions are not supported; unnest the list and use ordinary expressions.",
-    exp.TableSample: "Sampling is not supported; use ORDER BY and LIMIT.",
-    exp.Columns: "COLUMNS(…) is not supported; name the columns.",
-    exp.PositionalColumn: "Name the column instead of giving its position.",
-    exp.Pivot: "Use SELECT … FROM table PIVOT (aggregate FOR column IN (values)).",
-    exp.Table: "Only tables, subqueries, VALUES, unnest, range and generate_series can be read from.",
-    exp.Lateral: "After LATERAL write a subquery, unnest, range or generate_series.",
-    exp.Lock: "Leave FOR UPDATE out; statements only read.",
-    exp.Into: "Leave INTO out; statements only read.",
-    exp.HistoricalData: "Reading a table as of another time is not supported.",
-    exp.Version: "Reading a table as of another time is not supported.",
+UNSUPPORTED: dict[type[exp.Expr], Unsupported] = {
+    exp.Lambda: Unsupported.LAMBDA,
+    exp.Comprehension: Unsupported.COMPREHENSION,
+    exp.TableSample: Unsupported.SAMPLE,
+    exp.Columns: Unsupported.COLUMNS,
+    exp.PositionalColumn: Unsupported.POSITIONAL_COLUMN,
+    exp.Pivot: Unsupported.PIVOT,
+    exp.Table: Unsupported.FROM_ITEM,
+    exp.Lateral: Unsupported.LATERAL,
+    exp.Lock: Unsupported.LOCK,
+    exp.Into: Unsupported.INTO,
+    exp.HistoricalData: Unsupported.HISTORY,
+    exp.Version: Unsupported.HISTORY,
 }
-"""What to do instead of the refused syntax that is met most."""
-
-_ROWS_OF_LISTS = "unnest(list) in FROM or in the SELECT list makes a row of each element."
-
-INSTEAD: dict[str, str] = {
-    "explode": _ROWS_OF_LISTS,
-    "flatten": _ROWS_OF_LISTS,
-    "json_array_elements": _ROWS_OF_LISTS,
-    "json_array_elements_text": _ROWS_OF_LISTS,
-    "json_build_object": "Use json_object(key, value, …).",
-    "json_each": _ROWS_OF_LISTS,
-    "json_table": _ROWS_OF_LISTS,
-    "jsonb_array_elements": _ROWS_OF_LISTS,
-    "jsonb_array_elements_text": _ROWS_OF_LISTS,
-    "jsonb_build_object": "Use json_object(key, value, …).",
-    "julianday": "Subtract dates, or use date_diff('day', start, end).",
-    "list_filter": ADVICE[exp.Lambda],
-    "list_transform": ADVICE[exp.Lambda],
-    "openjson": _ROWS_OF_LISTS,
-    "substring_index": "Use split_part(text, separator, number).",
-    "unix_timestamp": "Use epoch(now()).",
-    "width_bucket": "Compute it: floor((x - low) / width) + 1.",
-}
-"""What to use instead of functions of other databases that nothing here is called like."""
+"""The refused syntax that is met most."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.texts import BadEscape
 from mcp_server.sql.positions import position_at
 
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|(.))|''|([^\\'])", re.DOTALL)
@@ -28,12 +29,7 @@ def _decoded(token: Token, text: str) -> Token:
     except (UnicodeDecodeError, ValueError):
         value = "\0"
     if "\0" in value:
-        raise Failure(
-            FailureCode.SYNTAX_ERROR,
-            "The escape string holds NUL, or bytes that are not UTF-8.",
-            "Write the characters themselves, without escapes.",
-            position=position_at(text, token.start),
-        )
+        raise Failure(BadEscape(), position=position_at(text, token.start))
     return Token(TokenType.STRING, value, token.line, token.col, token.start, token.end, token.comments)
 
 

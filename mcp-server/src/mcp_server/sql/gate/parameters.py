@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.parameters import (
+    MissingParameters,
+    MixedPlaceholders,
+    ParametersOtherwiseNamed,
+    UnfitParameter,
+    UnknownParameters,
+)
 from mcp_server.sql.positions import position_at
 from mcp_server.sql.trees import nodes
 
@@ -64,12 +71,7 @@ def mark_parameters(tokens: Sequence[Token], text: str) -> list[Token]:
         else:
             marked.append(token)
     if bare and numbered is not None:
-        raise Failure(
-            FailureCode.INVALID_PARAMETERS,
-            "The statement mixes `?` with numbered parameters.",
-            "Use only `?` or only `$1`, `$2`, ….",
-            position=position_at(text, numbered.start),
-        )
+        raise Failure(MixedPlaceholders(), position=position_at(text, numbered.start))
     return marked
 
 
@@ -95,25 +97,13 @@ def substitute(expression: exp.Expr, parameters: Parameters) -> exp.Expr:
     given = _by_name(parameters)
     by_position = not isinstance(parameters, Mapping)
     if parameters and any(name.isdecimal() != by_position for name in wanted):
-        raise Failure(
-            FailureCode.INVALID_PARAMETERS,
-            "The parameters do not match the way the statement names them.",
-            "Pass a list for `?` and `$1`, an object for `$name` and `:name`.",
-        )
+        raise Failure(ParametersOtherwiseNamed())
     missing = sorted(wanted - given.keys())
     if missing:
-        raise Failure(
-            FailureCode.INVALID_PARAMETERS,
-            f"No value is given for parameter {', '.join('$' + name for name in missing)}.",
-            "Give every parameter of the statement a value.",
-        )
+        raise Failure(MissingParameters(tuple(missing)))
     extra = sorted(given.keys() - wanted)
     if extra:
-        raise Failure(
-            FailureCode.INVALID_PARAMETERS,
-            f"The statement has no parameter {', '.join('$' + name for name in extra)}.",
-            "Leave it out, or use it in the statement.",
-        )
+        raise Failure(UnknownParameters(tuple(extra)))
     for node, name in found:
         literal = _literal(name, given[name])
         if node is expression:
@@ -146,11 +136,7 @@ def _literal(name: str, value: JsonValue) -> exp.Expr:
             return _number(value < 0, repr(abs(value)))
         case str() if "\0" not in value:
             return exp.Literal.string(value)
-    raise Failure(
-        FailureCode.INVALID_PARAMETERS,
-        f"Parameter ${name} has a value that cannot be passed.",
-        "Pass strings without NUL, finite numbers of up to 38 digits, booleans or null; pass a list item by item.",
-    )
+    raise Failure(UnfitParameter(name))
 
 
 def _number(negative: bool, digits: str) -> exp.Expr:

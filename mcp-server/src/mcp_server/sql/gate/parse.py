@@ -8,10 +8,22 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from mcp_server.domain.failures import Failure, FailureCode, NextCall, Position
+from mcp_server.domain.failures import Failure, FailureCode, Meant, Position
+from mcp_server.domain.failures.syntax import NotAQuery, NotOneQuery, Wish
+from mcp_server.domain.failures.texts import (
+    ControlCharacter,
+    EmptyStatement,
+    MisspeltBeginning,
+    NestedTooDeeply,
+    NotANumber,
+    NoTokens,
+    NotUnicode,
+    StatementTooLong,
+    Unparsable,
+)
 from mcp_server.domain.names import quoted
 from mcp_server.sql.dialect import Dialect
-from mcp_server.sql.gate.allow_list import check, not_allowed, too_deep
+from mcp_server.sql.gate.allow_list import check
 from mcp_server.sql.gate.escape_strings import decode_escape_strings
 from mcp_server.sql.gate.parameters import JsonValue, Parameters, mark_parameters, substitute
 from mcp_server.sql.gate.rewording import nearest_keyword, rewording
@@ -58,14 +70,12 @@ def parse(text: str, parameters: Parameters) -> Statement:
     try:
         return _statement(text, parameters)
     except RecursionError:
-        raise too_deep() from None
+        raise Failure(NestedTooDeeply()) from None
     except Failure as failure:
         meant = rewording(text, _accepted) if failure.code in _REWORDABLE else None
         if meant is None:
             raise
-        raise Failure(
-            failure.code, failure.message, meant.advice, position=failure.position, statement=meant.statement
-        ) from None
+        raise Failure(failure.fact, position=failure.position, meant=meant) from None
 
 
 def _statement(text: str, parameters: Parameters) -> Statement:
@@ -85,27 +95,16 @@ def _accepted(text: str) -> bool:
 
 def _check_text(text: str) -> None:
     if not text.strip():
-        raise Failure(FailureCode.INVALID_ARGUMENT, "The statement is empty.", "Send a SELECT statement.")
+        raise Failure(EmptyStatement())
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise Failure(
-            FailureCode.INVALID_ARGUMENT, "The statement is not valid Unicode text.", "Send it as UTF-8."
-        ) from None
+        raise Failure(NotUnicode()) from None
     if size > MAX_BYTES:
-        raise Failure(
-            FailureCode.INVALID_ARGUMENT,
-            f"The statement has {size} bytes, more than {MAX_BYTES}.",
-            "Shorten it; pass values as parameters.",
-        )
+        raise Failure(StatementTooLong(size, MAX_BYTES))
     for offset, character in enumerate(text):
         if ord(character) < 32 and character not in "\t\n\r":
-            raise Failure(
-                FailureCode.SYNTAX_ERROR,
-                f"The statement holds the control character U+{ord(character):04X}.",
-                "Remove it, or pass the value as a parameter.",
-                position=position_at(text, offset),
-            )
+            raise Failure(ControlCharacter(ord(character)), position=position_at(text, offset))
 
 
 def _parsed(text: str, parameters: Parameters) -> exp.Query:
@@ -117,7 +116,7 @@ def _parsed(text: str, parameters: Parameters) -> exp.Query:
     except ParseError as error:
         raise _syntax_error(error, text) from None
     if len(statements) != 1 or statements[0] is None:
-        raise not_allowed(None)
+        raise Failure(NotOneQuery())
     expression = substitute(statements[0], parameters)
     if isinstance(expression, exp.Values):
         expression = exp.select("*").from_(expression)
@@ -130,12 +129,8 @@ def _tokens(dialect: Dialect, text: str) -> list[Token]:
     try:
         tokens = list(dialect.tokenize(text))
     except TokenError as error:
-        raise Failure(
-            FailureCode.SYNTAX_ERROR,
-            "A quoted text, name or comment is not closed, or a character has no meaning in SQL.",
-            "Write texts as 'it''s' and names as \"my name\".",
-            position=position_at(text, error.start) if error.start is not None else None,
-        ) from None
+        position = position_at(text, error.start) if error.start is not None else None
+        raise Failure(NoTokens(), position=position) from None
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
         tokens.pop()
     depth = 0
@@ -144,12 +139,12 @@ def _tokens(dialect: Dialect, text: str) -> list[Token]:
             _check_number(token, following, text)
         # The parser answers what it does not know with a catch-all command and logs the text: stop that beforehand.
         if token.token_type is TokenType.SEMICOLON:
-            raise not_allowed(position_at(text, token.start))
+            raise Failure(NotOneQuery(), position=position_at(text, token.start))
         depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
         if depth > MAX_BRACKETS:
-            raise too_deep()
+            raise Failure(NestedTooDeeply())
     if not tokens:
-        raise not_allowed(Position(1, 1))
+        raise Failure(NotOneQuery(), position=Position(1, 1))
     if tokens[0].token_type not in _FIRST_WORDS:
         raise _no_query(tokens, text)
     return tokens
@@ -159,51 +154,36 @@ def _check_number(token: Token, following: Token, text: str) -> None:
     """DuckDB reads `0x1F` as the number 0 with the alias x1F, and `5kg` likewise."""
     if following.token_type is TokenType.VAR:
         # Not a syntax error to be translated: in MySQL it is a text of bytes, or a name.
-        raise Failure(
-            FailureCode.EVALUATION_ERROR,
-            f'"{text[token.start : following.end + 1]}" is not a number.',
-            "Write numbers in decimals, and a space before an alias.",
-            position=position_at(text, token.start),
-        )
+        raise Failure(NotANumber(text[token.start : following.end + 1]), position=position_at(text, token.start))
 
 
 def _no_query(tokens: list[Token], text: str) -> Failure:
-    """The refusal of a statement by its first word: most of those that only look something up have a tool instead."""
+    """The refusal of a statement by its first word: most of those only look something up."""
     words, position = [token.text.lower() for token in tokens[:4]], position_at(text, tokens[0].start)
     near = nearest_keyword(words[0]) if tokens[0].token_type is TokenType.VAR else None
     if near in ("SELECT", "FROM", "WITH", "VALUES"):
-        return Failure(
-            FailureCode.SYNTAX_ERROR,
-            f'A statement cannot start with "{tokens[0].text}".',
-            f"Did you mean {near}?",
-            position=position,
-            statement=f"{text[: tokens[0].start]}{near}{text[tokens[0].end + 1 :]}",
-        )
-    call: NextCall | None = None
+        meant = Meant(f"{text[: tokens[0].start]}{near}{text[tokens[0].end + 1 :]}")
+        return Failure(MisspeltBeginning(tokens[0].text, near), position=position, meant=meant)
     if words[0] == "show" and words[1:2] in (["databases"], ["schemas"]):
-        advice, call = "Call the tool list_schemas.", NextCall("list_schemas")
+        fact = NotAQuery(words[0], Wish.SCHEMAS)
     elif words[0] == "show" and words[1:2] not in (["columns"], ["create"]):
-        advice, call = "Call the tool list_tables.", NextCall("list_tables")
+        fact = NotAQuery(words[0], Wish.TABLES)
     elif words[0] in ("describe", "desc", "show", "summarize") or words[:2] == ["pragma", "table_info"]:
-        advice, named = "Call the tool describe_table.", _named(tokens)
-        call = NextCall("describe_table", {"table_name": named}) if named is not None else None
+        fact = NotAQuery(words[0], Wish.DESCRIPTION, table=_named(tokens))
     elif words[0] == "explain":
-        advice, query = "Call the tool explain_sql with the query alone.", _EXPLAINED.match(text, tokens[0].start)
-        call = NextCall("explain_sql", {"sql": query["query"]}) if query is not None else None
+        query = _EXPLAINED.match(text, tokens[0].start)
+        fact = NotAQuery(words[0], Wish.PLAN, query=query["query"] if query is not None else None)
     elif words[0] in ("pivot", "unpivot"):
-        advice = (
-            f"{words[0].upper()} (…) stands after a table in FROM; a PIVOT lists its values, FOR column IN ('a', 'b')."
-        )
+        fact = NotAQuery(words[0], Wish.PIVOT)
     elif words[0] == "use":
-        advice = "Name the schema in the argument schema_name, or write schema.table."
+        fact = NotAQuery(words[0], Wish.DEFAULT_SCHEMA)
     else:
-        return not_allowed(position)
-    message = f"{words[0].upper()} is not a query."
-    return Failure(FailureCode.STATEMENT_NOT_ALLOWED, message, advice, position=position, next_call=call)
+        return Failure(NotOneQuery(), position=position)
+    return Failure(fact, position=position)
 
 
 def _named(tokens: list[Token]) -> str | None:
-    """The table that `DESCRIBE t`, `SUMMARIZE s.t` or `SHOW COLUMNS FROM t` names, as describe_table takes it."""
+    """The table that `DESCRIBE t`, `SUMMARIZE s.t` or `SHOW COLUMNS FROM t` names, as SQL writes it."""
     words = [token.text.lower() for token in tokens[:3]]
     if words[:2] in (["show", "columns"], ["show", "create"]):
         rest = tokens[3:] if words[2:] in (["from"], ["in"], ["table"]) else []
@@ -223,14 +203,8 @@ def _syntax_error(error: ParseError, text: str) -> Failure:
     near = str(detail.get("highlight") or "")
     description = str(detail.get("description") or "").removeprefix("Invalid expression / ").removesuffix(".")
     offset = len(text[: text.find(near)]) if text.count(near) == 1 else _offset(text, detail, near)
-    reason = f": {description[0].lower()}{description[1:]}" if description and "<" not in description else ""
-    place = f' at "{near[:40]}"' if near.strip() else ""
-    return Failure(
-        FailureCode.SYNTAX_ERROR,
-        f"The statement cannot be parsed{place}{reason}.",
-        "Correct the syntax; the dialect is DuckDB's.",
-        position=position_at(text, offset) if offset is not None else None,
-    )
+    fact = Unparsable(near, description if "<" not in description else "")
+    return Failure(fact, position=position_at(text, offset) if offset is not None else None)
 
 
 def _offset(text: str, detail: dict[str, object], near: str) -> int | None:

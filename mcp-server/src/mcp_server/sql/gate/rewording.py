@@ -6,7 +6,6 @@ A suggestion is only made if it passes the gate itself. It is advice: callers se
 import itertools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 import sqlglot
@@ -14,6 +13,7 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel
 
+from mcp_server.domain.failures import Meant
 from mcp_server.sql.dialect import Dialect
 
 MAX_LENGTH = 2_000
@@ -58,15 +58,7 @@ _KEYWORDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Rewording:
-    """A statement in DuckDB's dialect, and advice that holds it."""
-
-    advice: str
-    statement: str
-
-
-def rewording(text: str, accepted: Callable[[str], bool]) -> Rewording | None:
+def rewording(text: str, accepted: Callable[[str], bool]) -> Meant | None:
     """How a refused statement is written in DuckDB's dialect; None if it cannot be told.
 
     `accepted` says whether a statement passes the gate.
@@ -75,14 +67,14 @@ def rewording(text: str, accepted: Callable[[str], bool]) -> Rewording | None:
         return None
     spelt = _with_keywords(text, accepted)
     if spelt is not None:
-        return Rewording(f"Did you mean: {spelt}", spelt)
+        return Meant(spelt, "keyword")
     ours = _with_our_functions(text)
     if ours is not None and accepted(ours):
-        return Rewording(f"In DuckDB's dialect this is: {ours}", ours)
+        return Meant(ours, "function")
     for dialect, name in _DIALECTS.items():
         theirs = _translated(text, dialect)
         if theirs is not None and theirs != text and accepted(theirs):
-            return Rewording(f"If this is {name}'s SQL, in DuckDB's dialect it is: {theirs}", theirs)
+            return Meant(theirs, "dialect", name)
     return None
 
 

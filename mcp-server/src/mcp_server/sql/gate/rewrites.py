@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.syntax import FetchOtherwise, PivotGroups
 from mcp_server.domain.names import fold
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.trees import nodes
@@ -25,12 +26,7 @@ def _fetch_as_limit(fetch: exp.Expr, text: str) -> None:
     """`FETCH FIRST 3 ROWS ONLY` is `LIMIT 3`, and without a number `LIMIT 1`."""
     options = fetch.args.get("limit_options")
     if options is not None and (options.args.get("percent") or options.args.get("with_ties")):
-        raise Failure(
-            FailureCode.SYNTAX_NOT_SUPPORTED,
-            "FETCH … PERCENT and FETCH … WITH TIES are not supported.",
-            "Use LIMIT, or QUALIFY rank() OVER (ORDER BY …) <= n to keep ties.",
-            position=position_of(text, fetch),
-        )
+        raise Failure(FetchOtherwise(), position=position_of(text, fetch))
     fetch.replace(exp.Limit(expression=fetch.args.get("count") or exp.Literal.number(1)))
 
 
@@ -110,12 +106,7 @@ def _grouped_pivot(source: exp.Expr, text: str) -> None:
     named = (column for part in (*pivot.expressions, *pivot.args["fields"]) for column in part.find_all(exp.Column))
     used = {fold(column.name): column for column in named}
     if len(pivots) > 1 or len(grouped) != len(group.expressions) or grouped.keys() & used.keys():
-        raise Failure(
-            FailureCode.SYNTAX_NOT_SUPPORTED,
-            "This GROUP BY of a PIVOT is not supported.",
-            "Pivot a subquery that selects only the columns to group by and those that PIVOT uses.",
-            position=position_of(text, group),
-        )
+        raise Failure(PivotGroups(), position=position_of(text, group))
     pivot.set("group", None)
     inner = source.copy()
     inner.set("pivots", None)

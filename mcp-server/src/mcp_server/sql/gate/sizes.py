@@ -9,7 +9,8 @@ from datetime import date, timedelta
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.functions import Growing, UnboundedSize
 from mcp_server.sql.constants import NOT_CONSTANT, Span, constant
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.trees import nodes
@@ -31,29 +32,24 @@ def check_size(node: exp.Expr, text: str) -> None:
         length = len(unit) if isinstance(unit, str) else 1
         nested = node.this.find(exp.Repeat, exp.Pad) is not None
         allowed = isinstance(times, int) and times * length <= MAX_STRING and not nested
-        advice = f"Give the number of repetitions as a constant; the result may have {MAX_STRING} characters."
+        function, most = Growing.REPEAT, MAX_STRING
     elif isinstance(node, exp.Pad):
         width = constant(node.expression)
         allowed = isinstance(width, int) and width <= MAX_STRING
-        advice = f"Give the length as a constant of at most {MAX_STRING}."
+        function, most = Growing.PAD, MAX_STRING
     elif isinstance(node, exp.Format) or (isinstance(node, exp.Anonymous) and node.name.lower() == "printf"):
         first = node.this if isinstance(node, exp.Format) else next(iter(node.expressions), None)
         template = constant(first) if first is not None else ""
         allowed = isinstance(template, str) and _widths(template) <= MAX_STRING
-        advice = f"Give the format as a constant, with widths of at most {MAX_STRING} in all written in it."
+        function, most = Growing.FORMAT, MAX_STRING
     elif isinstance(node, exp.GenerateSeries):
         count = _elements(node)
         allowed = _can_be_bounded(node) if count is None else count <= MAX_SEQUENCE
-        advice = f"Give start, end and step as whole numbers; the sequence may have {MAX_SEQUENCE:,} elements."
+        function, most = Growing.SEQUENCE, MAX_SEQUENCE
     else:
         return
     if not allowed:
-        raise Failure(
-            FailureCode.FUNCTION_NOT_ALLOWED,
-            "The size of what this function would make is not bounded.",
-            advice,
-            position=position_of(text, node),
-        )
+        raise Failure(UnboundedSize(function, most), position=position_of(text, node))
 
 
 def bound_sequences(query: exp.Query) -> None:

@@ -5,7 +5,8 @@ BigQuery's `date_trunc(placed, MONTH)` is parsed as the unit `placed` of the col
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.functions import ArgumentsOfAnotherDialect, DateWithModifiers, UnknownTimeUnit
 from mcp_server.sql.positions import position_of
 
 _WITH_UNIT = (exp.TimestampTrunc, exp.DateTrunc, exp.DateDiff, exp.TimestampDiff, exp.Interval)
@@ -23,7 +24,6 @@ _UNITS = frozenset(
 )
 """DuckDB's names of units, `DatePartSpecifier`."""
 _ARGUMENTS = {"date_add": 2, "date_sub": 3}
-_ADVICE = "Write date_trunc('month', x), date_diff('day', start, end), x + INTERVAL 3 DAY, x - INTERVAL 3 DAY."
 
 
 def check_time_arguments(node: exp.Expr, text: str) -> None:
@@ -32,15 +32,12 @@ def check_time_arguments(node: exp.Expr, text: str) -> None:
         unit = node.args.get("unit")
         if not isinstance(unit, exp.Var) or unit.name.lower() in _UNITS:
             return
-        message = f'There is no unit of time "{unit.name.lower()}".'
-    elif isinstance(node, exp.Anonymous):
+        raise Failure(UnknownTimeUnit(unit.name.lower()), position=position_of(text, node))
+    if isinstance(node, exp.Anonymous):
         wanted = _ARGUMENTS.get(node.name.lower())
         if wanted is None or len(node.expressions) == wanted:
             return
-        message = f"{node.name.lower()} has {wanted} arguments."
-    elif isinstance(node, exp.Date) and node.args.get("zone") is not None:
+        raise Failure(ArgumentsOfAnotherDialect(node.name.lower(), wanted), position=position_of(text, node))
+    if isinstance(node, exp.Date) and node.args.get("zone") is not None:
         # Of another code: other dialects would leave SQLite's modifiers out, `date(x, '-30 days')`.
-        raise Failure(FailureCode.EVALUATION_ERROR, "date has one argument.", _ADVICE, position=position_of(text, node))
-    else:
-        return
-    raise Failure(FailureCode.SYNTAX_ERROR, message, _ADVICE, position=position_of(text, node))
+        raise Failure(DateWithModifiers(), position=position_of(text, node))

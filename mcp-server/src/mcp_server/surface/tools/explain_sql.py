@@ -14,6 +14,7 @@ from mcp_server.surface.resources import view
 from mcp_server.surface.tools import fields
 from mcp_server.surface.tools.served_tool import ServedTool, serve
 from mcp_server.surface.tools.statement import StatementArguments
+from mcp_server.surface.wording.scans import verdict
 from shared_kernel import scope
 
 _DESCRIPTION = (
@@ -112,7 +113,7 @@ def explain_sql(queries: QueryService) -> ServedTool:
             ],
             "cost": _cost(explanation.cost),
             "normalized_sql": explanation.normalized_sql,
-            "verdict": explanation.verdict,
+            "verdict": verdict(explanation.large_tables),
         }
 
     return serve(

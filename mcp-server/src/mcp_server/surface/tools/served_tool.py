@@ -9,7 +9,8 @@ from mcp.types import Tool as ToolDefinition
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.arguments import ArgumentFact, MalformedArgument, MissingArgument, UnknownArgument
 from mcp_server.domain.names import NotFound, find_name
 from mcp_server.surface.call import Call
 from mcp_server.surface.tools import json_schema
@@ -37,9 +38,7 @@ class Arguments(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             problem = error.errors(include_url=False, include_context=False)[0]
-            raise Failure(
-                FailureCode.INVALID_ARGUMENT, _violation(problem, cls), "Correct the argument and call again."
-            ) from None
+            raise Failure(_violation(problem, cls)) from None
 
 
 _Arguments = TypeVar("_Arguments", bound=Arguments)
@@ -84,17 +83,15 @@ def serve(
     return ServedTool(definition, scopes, arguments, call)
 
 
-def _violation(problem: ErrorDetails, model: type[Arguments]) -> str:
+def _violation(problem: ErrorDetails, model: type[Arguments]) -> ArgumentFact:
     """What is wrong with which argument. The value itself is not repeated."""
     where = ".".join(str(step) for step in problem["loc"])
     if problem["type"] == "missing":
-        return f"{where} is required."
+        return MissingArgument(where)
     if problem["type"] == "extra_forbidden":
-        known = list(model.model_fields)
+        known = tuple(model.model_fields)
         match find_name(where, known):
-            case NotFound(near) if near:
-                meant = f"Did you mean {near[0]}?"
-            case _:
-                meant = f"This tool takes {', '.join(known)}." if known else "This tool takes no arguments."
-        return f"There is no argument {where[:64]}. {meant}"
-    return f"{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}."
+            case NotFound((nearest, *_)):
+                return UnknownArgument(where, nearest, known)
+        return UnknownArgument(where, None, known)
+    return MalformedArgument(where, problem["msg"])

@@ -1,0 +1,51 @@
+"""Budgets of reads that do not suffice, and what they would have to be."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from mcp_server.domain.failures.codes import FailureCode
+
+Counted = Literal["read units", "pages", "bytes"]
+"""What is counted of a query's reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetTooSmall:
+    """The query is expected to take more read units than its budget, so nothing was read."""
+
+    code: ClassVar[FailureCode] = FailureCode.BUDGET_EXCEEDED
+    expected: float
+    budget: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetTooSmallForRead:
+    """A read that was decided on during the run would make it more read units than its budget."""
+
+    code: ClassVar[FailureCode] = FailureCode.BUDGET_EXCEEDED
+    expected: float
+    budget: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """The query has read more than its budget."""
+
+    code: ClassVar[FailureCode] = FailureCode.BUDGET_EXCEEDED
+    spent: float
+    budget: float
+    unit: Counted
+
+
+@dataclass(frozen=True, slots=True)
+class HourSpent:
+    """The caller's read units of the last hour and those expected of this query, 0 where it runs, are too many."""
+
+    code: ClassVar[FailureCode] = FailureCode.BUDGET_EXCEEDED
+    spent: float
+    expected: float
+    most: float
+
+
+BudgetFact = BudgetTooSmall | BudgetTooSmallForRead | BudgetSpent | HourSpent
+"""Of read units and what else a query reads."""

@@ -1,0 +1,37 @@
+"""Why a cursor leads to no page."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mcp_server.domain.failures.codes import FailureCode
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignCursor:
+    """It is no cursor, or one of another statement, other parameters or another caller."""
+
+    code: ClassVar[FailureCode] = FailureCode.CURSOR_INVALID
+
+
+@dataclass(frozen=True, slots=True)
+class CursorTooOld:
+    """Its time is over."""
+
+    code: ClassVar[FailureCode] = FailureCode.CURSOR_EXPIRED
+
+
+@dataclass(frozen=True, slots=True)
+class ResultNotKept:
+    """The result that it continues has expired or gave way to others."""
+
+    code: ClassVar[FailureCode] = FailureCode.CURSOR_EXPIRED
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOtherwise:
+    """The table, its columns or its indexes are not what they were when it was made."""
+
+    code: ClassVar[FailureCode] = FailureCode.CURSOR_EXPIRED
+
+
+CursorFact = ForeignCursor | CursorTooOld | ResultNotKept | ReadOtherwise

@@ -1,0 +1,34 @@
+"""Scans of whole tables that the caller did not allow."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mcp_server.domain.failures.codes import FailureCode
+
+
+@dataclass(frozen=True, slots=True)
+class LargeScan:
+    """What is known of the tables says that they have more items than may be scanned unasked."""
+
+    code: ClassVar[FailureCode] = FailureCode.FULL_SCAN_REFUSED
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanForKeys:
+    """The rows of other tables name too many of its keys to read a table by them."""
+
+    code: ClassVar[FailureCode] = FailureCode.FULL_SCAN_REFUSED
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanWentOn:
+    """More items were scanned than may be, though the table seemed small."""
+
+    code: ClassVar[FailureCode] = FailureCode.FULL_SCAN_REFUSED
+    table: str
+    most: int
+
+
+ScanFact = LargeScan | ScanForKeys | ScanWentOn

@@ -1,0 +1,93 @@
+"""Which call a failure leads to, so that a model need not read it out of a sentence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcp_server.domain.failures import Fact, Failure, FailureCode
+from mcp_server.domain.failures.columns import UnknownColumn
+from mcp_server.domain.failures.schemas import SelfDescription
+from mcp_server.domain.failures.syntax import NotAQuery, Wish
+from mcp_server.domain.failures.tables import UnknownTable
+from mcp_server.domain.names import quoted
+
+LONGEST = 4_000
+"""Characters of a statement that is repeated; longer ones are the caller's own, and it still has them."""
+
+_EXPLAINED = frozenset(
+    {
+        FailureCode.FULL_SCAN_REFUSED,
+        FailureCode.BUDGET_EXCEEDED,
+        FailureCode.DEADLINE_EXCEEDED,
+        FailureCode.MEMORY_EXCEEDED,
+    }
+)
+"""What a cheaper statement avoids: explain_sql says which."""
+_FROM_THE_START = frozenset({FailureCode.CURSOR_INVALID, FailureCode.CURSOR_EXPIRED})
+_STATEMENT = ("sql", "schema_name", "parameters")
+
+
+@dataclass(frozen=True, slots=True)
+class NextCall:
+    """A call of a tool, by the tool's name."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def next_call(failure: Failure, tool: str, arguments: Mapping[str, Any]) -> NextCall | None:
+    """The call to make after a call of `tool` failed; None where it is the same one again, or cannot be told.
+
+    It never allows what a person has to agree to.
+    """
+    if len(str(arguments.get("sql", ""))) > LONGEST:
+        return None
+    if failure.meant is not None:
+        return NextCall(tool, {**_without(arguments, "cursor"), "sql": failure.meant.statement})
+    looking = call_of(failure.fact)
+    if looking is not None:
+        return looking
+    if failure.code is FailureCode.UNKNOWN_SCHEMA:
+        return NextCall("list_schemas")
+    if failure.code in _EXPLAINED and tool == "run_sql":
+        return NextCall("explain_sql", {name: arguments[name] for name in _STATEMENT if name in arguments})
+    if failure.code in _FROM_THE_START:
+        return NextCall(tool, _without(arguments, "cursor"))
+    return None
+
+
+def call_of(fact: Fact) -> NextCall | None:
+    """The call that shows what the statement asks for, or what its names may mean."""
+    match fact:
+        case NotAQuery():
+            return _wished(fact)
+        case SelfDescription():
+            return NextCall("list_tables")
+        case UnknownTable(schema=schema, near=(nearest, *_)):
+            return _description(f"{quoted(schema)}.{quoted(nearest)}")
+        case UnknownTable():
+            return NextCall("list_tables", {"schema_name": fact.schema})
+        case UnknownColumn(table=str(table)):
+            return _description(table)
+    return None
+
+
+def _wished(fact: NotAQuery) -> NextCall | None:
+    match fact:
+        case NotAQuery(wish=Wish.SCHEMAS):
+            return NextCall("list_schemas")
+        case NotAQuery(wish=Wish.TABLES):
+            return NextCall("list_tables")
+        case NotAQuery(table=str(table)):
+            return _description(table)
+        case NotAQuery(query=str(query)):
+            return NextCall("explain_sql", {"sql": query})
+    return None
+
+
+def _description(table: str) -> NextCall:
+    return NextCall("describe_table", {"table_name": table})
+
+
+def _without(arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in arguments.items() if key != name}

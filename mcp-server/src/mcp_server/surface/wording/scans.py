@@ -1,0 +1,36 @@
+"""The words for scans of whole tables."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from mcp_server.domain.failures import scans as facts
+from mcp_server.surface.wording.words import Words, listed
+
+
+def words(fact: facts.ScanFact) -> Words:
+    """The words of a fact."""
+    return Words(
+        _message(fact),
+        "Filter by a key (see explain_sql and describe_table), or repeat it with allow_full_scan if that is wanted.",
+    )
+
+
+def verdict(tables: Sequence[str]) -> str:
+    """What a plan says of the large tables that it scans; of none, that it may run."""
+    return _needed(tables, "it is large") if tables else "It may run as it is."
+
+
+def _message(fact: facts.ScanFact) -> str:
+    match fact:
+        case facts.LargeScan():
+            return _needed(fact.tables, "that is more than may be scanned unasked")
+        case facts.ScanForKeys():
+            return _needed([fact.table], "other tables' rows name too many of its keys to read it by them")
+        case facts.ScanWentOn():
+            return _needed([fact.table], f"more than {fact.most:,} items were scanned")
+        case _:
+            assert_never(fact)
+
+
+def _needed(tables: Sequence[str], why: str) -> str:
+    return f"The query needs a full scan of {listed(tables)}: {why}."

@@ -1,0 +1,117 @@
+"""What ends a run: each fact, with its message and next action."""
+
+from mcp_server.domain.failures import Fact, access, budgets, cursors, limits, scans
+
+SHOWN = "Use a schema and tables that list_tables shows."
+ALLOW = "Filter by a key (see explain_sql and describe_table), or repeat it with allow_full_scan if that is wanted."
+STOPPED = "It has no result, since one from a part of the data would be wrong."
+NARROW = "Filter by key or by an index (see explain_sql), or allow more with max_read_units where possible."
+READ_LESS = "Read less: filter by key or by an index (see explain_sql); or wait until earlier reads are an hour old."
+SHORTEN = "Shorten it: name columns instead of `*`, use fewer CTEs, joins and expressions."
+FROM_THE_START = "Run the statement again without a cursor."
+
+RUNS: list[tuple[Fact, str, str]] = [
+    (access.SchemaDenied("shop"), 'There is no schema "shop".', SHOWN),
+    (access.DisabledSchemaDenied("shop"), 'Schema "shop" is disabled.', SHOWN),
+    (access.TableDenied("shop", "t"), 'There is no table "t" in schema "shop".', SHOWN),
+    (
+        access.WorkspaceUsageDenied(),
+        "Only owners and admins of a workspace may see what everybody in it reads.",
+        "Leave whose out, to see what you read yourself.",
+    ),
+    (
+        access.MissingScopes(("a", "b")),
+        "The access token lacks a scope that this tool needs.",
+        "Sign in again and grant: a b.",
+    ),
+    (
+        scans.LargeScan(("t", "u")),
+        'The query needs a full scan of "t", "u": that is more than may be scanned unasked.',
+        ALLOW,
+    ),
+    (
+        scans.ScanForKeys("t"),
+        'The query needs a full scan of "t": other tables\' rows name too many of its keys to read it by them.',
+        ALLOW,
+    ),
+    (
+        scans.ScanWentOn("t", 100000),
+        'The query needs a full scan of "t": more than 100,000 items were scanned.',
+        ALLOW,
+    ),
+    (
+        budgets.BudgetTooSmall(1234.5, 1000.0),
+        "The query was stopped before it read anything, since it takes about 1,234 read units; its budget is 1,000. "
+        f"{STOPPED}",
+        NARROW,
+    ),
+    (
+        budgets.BudgetTooSmallForRead(1234.5, 1000.0),
+        "The query was stopped before a read that would make it about 1,234 read units; its budget is 1,000. "
+        f"{STOPPED}",
+        NARROW,
+    ),
+    (
+        budgets.BudgetSpent(10001, 10000, "pages"),
+        f"The query was stopped after 10,001 pages; its budget is 10,000. {STOPPED}",
+        NARROW,
+    ),
+    (
+        budgets.HourSpent(60.0, 41.0, 100.0),
+        "Your queries have read 60 read units in the last hour, and this one is expected to read 41; 100 an hour are "
+        "allowed.",
+        READ_LESS,
+    ),
+    (
+        budgets.HourSpent(101.0, 0.0, 100.0),
+        "Your queries have read 101 read units in the last hour; 100 an hour are allowed.",
+        READ_LESS,
+    ),
+    (
+        limits.Overdue(30.0),
+        "The query was stopped after 30 seconds. It has no result.",
+        "Make it read or compute less: filter by key or by an index (see explain_sql).",
+    ),
+    (limits.PlanningOverdue(5.0), "Planning the statement takes longer than 5 seconds.", SHORTEN),
+    (limits.PlanningTooLarge(), "Planning the statement needs more memory than it may take.", SHORTEN),
+    (
+        limits.OutOfMemory(),
+        "The query needs more memory than one query may use.",
+        "Aggregate or filter earlier, select fewer columns, or join fewer rows.",
+    ),
+    (
+        limits.RowTooLargeForReply(1000000),
+        "A single row takes more than the 1000000 bytes that one reply may have.",
+        "Select fewer or shorter columns.",
+    ),
+    (
+        limits.RowTooLarge(),
+        "A single row of the result is larger than a result may be.",
+        "Select fewer or shorter columns.",
+    ),
+    *(
+        (
+            fact,
+            f"{why}, so this one was not started.",
+            "Wait 5 seconds, then repeat the call; run fewer queries at once.",
+        )
+        for fact, why in (
+            (limits.ShareTaken(2, "principal"), "2 of your queries are running already"),
+            (limits.ShareTaken(4, "tenant"), "4 queries of your tenant are running already"),
+            (limits.ServerFull(), "The server is running as many queries as it can"),
+        )
+    ),
+    (limits.NoEvaluatorFree(), "Too many queries are running at the moment.", "Try again in a few seconds."),
+    (cursors.CursorTooOld(), "The cursor has expired.", FROM_THE_START),
+    (cursors.ResultNotKept(), "The result that this cursor continues is no longer kept.", FROM_THE_START),
+    (
+        cursors.ReadOtherwise(),
+        "What is known of the table has changed, so that the cursor no longer says where the next page starts.",
+        FROM_THE_START,
+    ),
+    (
+        cursors.ForeignCursor(),
+        "The cursor does not belong to this statement, its parameters and this caller.",
+        "Pass `next_cursor` unchanged, with the same statement and parameters; or leave the cursor out.",
+    ),
+]
