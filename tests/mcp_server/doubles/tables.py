@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,8 @@ class HeldItem(dict[str, dict[str, Any]]):
 
 Key = tuple[tuple[str, str], ...]
 """Key attributes as `(name, type)`, the partition key first."""
+HeldKey = tuple[tuple[str, str], ...]
+"""An item's key as `(type, value)`, the partition key first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,23 @@ class HeldTable:
 
     def put(self, items: Sequence[Item]) -> None:
         """Writes items; one of the same key is replaced."""
+        written: dict[HeldKey, HeldItem] = {}
         for item in items:
-            self.delete(item)
-            self.items.append(HeldItem(wired(item)))
+            held = HeldItem(wired(item))
+            written.pop(self._key_of(held), None)  # the last one counts, in its own place
+            written[self._key_of(held)] = held
+        self._forget(written.keys())
+        self.items.extend(written.values())
 
     def delete(self, key: Item) -> None:
         """Deletes the item of that key, if there is one."""
-        wanted = wired(key)
-        self.items = [item for item in self.items if any(item[name] != wanted[name] for name in dict(self.key))]
+        self._forget({self._key_of(wired(key))})
+
+    def _forget(self, keys: Container[HeldKey]) -> None:
+        self.items = [item for item in self.items if self._key_of(item) not in keys]
+
+    def _key_of(self, item: Item) -> HeldKey:
+        return tuple(next(iter(item[name].items())) for name, _ in self.key)
 
     def description(self) -> dict[str, Any]:
         """DescribeTable's answer."""

@@ -1,5 +1,6 @@
 """Every DuckDB type that a result can have, as DuckDB itself delivers it, becomes JSON."""
 
+import functools
 import json
 from typing import Any
 
@@ -15,9 +16,16 @@ from mcp_server.ports.relational import Result, ResultColumn
 EVERYTHING = 1 << 30
 
 
+@functools.cache
+def engine() -> duckdb.DuckDBPyConnection:
+    """One for all tests: to open it takes as long as a hundred statements."""
+    connection = duckdb.connect()
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
+
+
 def result_of(statement: str) -> Result:
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with engine().cursor() as connection:
         relation = connection.sql(statement)
         columns = tuple(
             ResultColumn(name, str(type_)) for name, type_ in zip(relation.columns, relation.types, strict=True)
