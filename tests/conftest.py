@@ -1,6 +1,8 @@
 """Fixtures that tests of several packages share. Each starts its server once per session, when first asked for."""
 
+import gc
 import os
+import re
 import shutil
 import signal
 import sys
@@ -26,6 +28,8 @@ from tests.support.services import Addresses, AuthServer, McpServer, auth_servin
 
 SLOW_SECONDS = 300
 """How long a slow test may take on a busy machine, the start of its servers included."""
+ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
+"""What a module has whose tests are all slow."""
 IN_MEMORY = Path("/dev/shm")
 """A file system in memory, where the system has one."""
 ROOM = 4 << 30
@@ -54,6 +58,18 @@ def _has_room(directory: Path) -> bool:
         return False
     found = os.statvfs(directory)
     return found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves modules of slow tests alone when those are not wanted: to import them only to drop them takes seconds."""
+    if config.option.markexpr != "not slow" or collection_path.suffix != ".py":
+        return None
+    return True if ALL_SLOW.search(collection_path.read_text("utf-8")) else None
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what is collected, 7,000 tests and the modules they use, out of every later search for garbage."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
