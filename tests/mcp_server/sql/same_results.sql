@@ -96,6 +96,11 @@ SELECT id FROM orders WHERE customer IN (SELECT id FROM customers WHERE country 
 SELECT id FROM orders WHERE customer NOT IN (SELECT id FROM customers WHERE country = 'AT') ORDER BY 1;
 SELECT id FROM orders o WHERE EXISTS (SELECT 1 FROM items i WHERE i.id = o.id) ORDER BY 1;
 SELECT id FROM orders o WHERE NOT EXISTS (SELECT 1 FROM items WHERE items.id = o.id) ORDER BY 1;
+SELECT id FROM orders o WHERE EXISTS (SELECT * FROM items i WHERE i.id = o.id AND label <> 'one') ORDER BY 1;
+SELECT id FROM orders o WHERE EXISTS (SELECT DISTINCT * FROM items i WHERE i.id = o.id) ORDER BY 1;
+SELECT id FROM orders o WHERE EXISTS (SELECT * FROM items JOIN parts USING (id) WHERE id = o.id OFFSET 1) ORDER BY 1;
+SELECT id FROM orders o WHERE NOT EXISTS (FROM items WHERE items.id = o.id) ORDER BY 1;
+SELECT id FROM orders o WHERE EXISTS (WITH w AS (SELECT * FROM items) SELECT * FROM w WHERE w.id = o.id) ORDER BY 1;
 SELECT id, (SELECT max(total) FROM orders i WHERE i.customer = o.customer) AS best FROM orders o ORDER BY 1;
 SELECT id FROM orders WHERE total = (SELECT max(total) FROM orders) ORDER BY 1;
 SELECT id FROM orders WHERE total > ALL (SELECT total FROM orders WHERE status = 'open') ORDER BY 1;

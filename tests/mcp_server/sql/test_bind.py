@@ -56,6 +56,11 @@ class TestRelations:
         [
             ("SELECT total FROM orders WHERE status = 'x' ORDER BY placed", [("total", "status", "placed")]),
             ("SELECT count(*) FROM orders", [("id",)]),
+            (
+                "SELECT id FROM orders WHERE EXISTS (SELECT * FROM customers WHERE name = status)",
+                [("id", "status"), ("name",)],
+            ),
+            ("SELECT EXISTS (SELECT DISTINCT * FROM parts)", [("id", "parent")]),
             ("SELECT a.id FROM orders a JOIN orders b ON a.id = b.customer", [("id",), ("Customer",)]),
             ("SELECT * FROM parts", [("id", "parent")]),
             ("SELECT _doc FROM parts", [("_doc",)]),

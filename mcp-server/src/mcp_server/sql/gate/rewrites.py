@@ -92,6 +92,17 @@ def _named_join(subquery: exp.Expr, _text: str) -> None:
         subquery.set("this", select)
 
 
+def _rows_alone(exists: exp.Expr, _text: str) -> None:
+    """`EXISTS (SELECT * FROM t)` is `EXISTS (SELECT 1 FROM t)`, which needs no columns to be read."""
+    select = exists.this
+    if not isinstance(select, exp.Select) or any(value for part, value in select.args.items() if part not in _ROWS):
+        return
+    if [type(projection) for projection in select.expressions] == [exp.Star] and select.args.get("from_") is not None:
+        star = select.expressions[0]
+        if not any(star.args.values()):
+            star.replace(exp.Literal.number(1))
+
+
 def _grouped_pivot(source: exp.Expr, text: str) -> None:
     """`t PIVOT (sum(a) FOR b IN (…) GROUP BY c)` is `(SELECT c, a, b FROM t) PIVOT (sum(a) FOR b IN (…))`.
 
@@ -116,6 +127,9 @@ def _grouped_pivot(source: exp.Expr, text: str) -> None:
     source.replace(subquery)
 
 
+_ROWS = frozenset({"with_", "expressions", "from_", "joins", "laterals", "where"})
+"""Clauses beside which it makes no difference to the number of rows what a query selects."""
+
 REWRITES: dict[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Fetch: _fetch_as_limit,
     exp.Group: _with_rollup,
@@ -123,5 +137,6 @@ REWRITES: dict[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Subquery: _subquery,
     exp.Unnest: _named_elements,
     exp.Lateral: _named_elements,
+    exp.Exists: _rows_alone,
 }
 """What is done to each node of a kind."""
