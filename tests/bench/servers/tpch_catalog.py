@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
+from mcp_server.ports.items import Observer
 from tests.mcp_server.sql.test_tpch_plans import TABLES
 
 BY_NAME = {table.name: table for table in TABLES.values()}
@@ -26,7 +27,7 @@ class TpchCatalog:
     ) -> Described | None:
         return Described(BY_NAME[physical_name], False) if physical_name in BY_NAME else None
 
-    async def probe(self, _schema: Schema, _name: str, _attribute: str, _rows: Rows = ()) -> bool:
+    async def probe(self, _schema: Schema, _name: str, _attribute: str, _observe: Observer, _rows: Rows = ()) -> bool:
         return False
 
     async def learn(self, _table: Table) -> None:

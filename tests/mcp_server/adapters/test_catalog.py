@@ -1,8 +1,8 @@
 """The catalogue over a real emulator."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +16,12 @@ from mcp_server.adapters.sampling import SEGMENTS
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.restriction import AllowedValues
 from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
-from tests.mcp_server.adapters.endpoint import Answer, endpoint
+from mcp_server.ports.items import Consumption
+from tests.mcp_server.adapters.endpoint import Answer, Body, Endpoint, endpoint
 from tests.mcp_server.adapters.relations import N, S, of
+from tests.mcp_server.doubles.catalog import unpaid
 from tests.support.clock import SettableClock
-from tests.support.emulator import Emulator
+from tests.support.emulator import CREDENTIALS, Emulator
 from tests.support.metrics import lookups
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -188,8 +190,8 @@ async def test_rows_that_lie_in_a_few_partitions_are_looked_at_there(
         two = AllowedValues(attribute, frozenset({value, f"{value[0]}5"}))
         assert await columns(two) == {f"only{value[1:]}", "only5"}
         assert await columns(two, AllowedValues("n", frozenset({"n5"}))) == {"only5"}
-        assert await place.catalog.probe(place.schema, "cat_rows", "only5", (two,))
-        assert not await place.catalog.probe(place.schema, "cat_rows", "only6", (two,))
+        assert await place.catalog.probe(place.schema, "cat_rows", "only5", unpaid, (two,))
+        assert not await place.catalog.probe(place.schema, "cat_rows", "only6", unpaid, (two,))
     many = frozenset(f"p{number}" for number in range(100))
     assert len(await columns(AllowedValues("pk", many))) <= SEGMENTS
     assert len(await columns(AllowedValues("n", frozenset({"n5"})))) <= 1
@@ -347,7 +349,7 @@ async def test_an_unreadable_answer_is_asked_for_again_and_never_means_nothing(
         if asked == operation.lower() and (lasting or not spoilt):
             spoilt = True
             return Answer(answer)
-        return Answer(next(body for name, body in ANSWERS.items() if name.lower() == asked))
+        return usual(asked)
 
     async with endpoint(script) as at:
         schema = Schema("demo", "default", "us-east-1", endpoint_url=at.url)
@@ -387,3 +389,57 @@ async def test_a_load_that_hangs_ends_for_everybody_and_the_next_one_is_new(emul
                 assert len(scripted.requests) == 1
                 answers.append(Answer({"TableNames": ["t"]}))
                 assert (await catalog.list_tables(schema, "if_stale")).names == ("t",)
+
+
+def usual(operation: str, _request: Body | None = None) -> Answer:
+    """What an endpoint with one table answers; it is told of operations in lower case."""
+    return Answer(next(body for name, body in ANSWERS.items() if name.lower() == operation))
+
+
+@asynccontextmanager
+async def scripted(
+    monkeypatch: pytest.MonkeyPatch, script: Callable[[str, Body], Answer | None]
+) -> AsyncIterator[tuple[Endpoint, DynamoDbCatalog, Schema]]:
+    """A catalogue over a scripted endpoint."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    async with endpoint(script) as at:
+        schema = Schema("demo", "default", "eu-west-1", endpoint_url=at.url)
+        async with DynamoDbClients((schema,)) as clients, aclosing(DynamoDbCatalog(clients, SettableClock())) as made:
+            yield at, made, schema
+
+
+async def test_a_sample_that_nobody_waits_for_any_more_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our choice: a call that is cancelled stops its reads, the catalogue's among them."""
+
+    def script(operation: str, _request: Body) -> Answer | None:
+        return None if operation == "scan" else usual(operation)
+
+    async with scripted(monkeypatch, script) as (at, made, schema):
+        callers = [asyncio.create_task(made.describe(schema, "things", "if_stale")) for _ in range(2)]
+        async with asyncio.timeout(30):
+            await at.wait_until(lambda: len(at.requests) == 1 + SEGMENTS)
+            callers[0].cancel()
+            await asyncio.wait(callers[:1])
+            assert at.dropped == 0
+            callers[1].cancel()
+            await at.wait_until(lambda: at.dropped == SEGMENTS)
+        at.script = usual
+        assert await made.describe(schema, "things", "if_stale") is not None
+
+
+async def test_a_search_for_an_attribute_that_is_cut_short_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two look for it at once; the first gives up, and the second finds it."""
+    found = {"Items": [{"pk": {"S": "a"}, "gift": {"S": "x"}}], "Count": 1, "ScannedCount": 1}
+    async with scripted(monkeypatch, usual) as (at, made, schema):
+        assert await made.describe(schema, "things", "if_stale") is not None
+        at.script = lambda *_: None
+        took: list[Consumption] = []
+        callers = [asyncio.create_task(made.probe(schema, "things", "gift", took.append)) for _ in range(2)]
+        async with asyncio.timeout(30):
+            await at.wait_until(lambda: len(at.requests) == 1 + 2 * SEGMENTS)
+            at.script = lambda *_: Answer(found)
+            callers[0].cancel()
+            await at.wait_until(lambda: at.dropped == SEGMENTS)
+            assert await callers[1]
+        assert [one.scanned for one in took] == [1] * SEGMENTS

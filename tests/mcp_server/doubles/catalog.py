@@ -12,8 +12,13 @@ from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.restriction import Restriction, Rows
 from mcp_server.domain.schema import Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
+from mcp_server.ports.items import Consumption, Observer
 from shared_kernel.clock import Clock
 from tests.mcp_server.doubles.tables import HeldTables
+
+
+def unpaid(_consumption: Consumption) -> None:
+    """Hears what a search for a column takes, and charges nobody."""
 
 
 class HeldCatalog:
@@ -50,7 +55,7 @@ class HeldCatalog:
         table, _at, refreshed = self._get(key, refresh, partial(self._sampled, schema, name, rows))
         return None if table is None else Described(table, refreshed)
 
-    async def probe(self, schema: Schema, name: str, attribute: str, rows: Rows = ()) -> bool:
+    async def probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = ()) -> bool:
         key = ("table", schema.name, name, rows)
         table = self._known[key][0] if key in self._known else None
         if table is None or not schema.shows(name):
@@ -60,6 +65,8 @@ class HeldCatalog:
         self.probes.append((name, attribute))
         items = self._items(table, rows)
         values = [item[attribute] for item in items if attribute in item]
+        scanned = len(self._tables[table.physical_name].items)
+        observe(Consumption(items=len(values), scanned=scanned, bytes=2, read_units=0.5))
         if values:
             await self.learn(description.with_found(table, attribute, values, len(items)))
         return bool(values)

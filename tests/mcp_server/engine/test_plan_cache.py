@@ -15,6 +15,7 @@ from mcp_server.engine.plan_cache import Plan, same_plan
 from mcp_server.engine.plan_slots import sql_of
 from mcp_server.engine.planner import Planner
 from mcp_server.sql.gate import parse as gate
+from tests.mcp_server.doubles.catalog import unpaid
 from tests.mcp_server.doubles.planning import InProcessPlanning
 from tests.mcp_server.engine.conftest import ANN, EVE, Service, only_doubles
 from tests.support.metrics import lookups
@@ -103,7 +104,8 @@ async def planned(planner: Planner, service: Service, sql: str, values: Any, **m
     schema = service.schemas.find(principal, more.pop("schema", None))
     try:
         parsed = await planner.parse(sql, values)
-        return await planner.plan(principal, schema, parsed, consistent=more.pop("consistent", False))
+        consistent = more.pop("consistent", False)
+        return await planner.plan(principal, schema, parsed, consistent=consistent, prober=lambda _: unpaid)
     except Failure as failure:
         return failure.code
 

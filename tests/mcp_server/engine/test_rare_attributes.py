@@ -3,14 +3,18 @@
 We chose this.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
+import anyio
 import pytest
 
 from mcp_server.adapters.catalog import ITEMS_PER_SEGMENT, ITEMS_PER_SEGMENT_PROBED
 from mcp_server.adapters.sampling import SEGMENTS
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
+from mcp_server.domain.schema import Schema
+from tests.mcp_server.doubles.catalog import unpaid
 from tests.mcp_server.engine.conftest import ANN, Service, only_doubles, only_real
 
 pytestmark = pytest.mark.anyio
@@ -56,15 +60,15 @@ async def test_what_was_not_found_is_not_looked_for_again_while_the_sample_is_fr
     await filled(service, "rar_again")
     catalog, shop = service.ports.catalog, service.schemas.by_name["shop"]
 
-    assert not await catalog.probe(shop, "rar_again", "gift")
+    assert not await catalog.probe(shop, "rar_again", "gift", unpaid)
     await service.put("rar_again", [{"pk": {"S": "b"}, "n": {"N": "1"}, "gift": {"S": "late"}}])
-    assert not await catalog.probe(shop, "rar_again", "gift")
+    assert not await catalog.probe(shop, "rar_again", "gift", unpaid)
     service.clock.time += catalog.stale_after_seconds
-    assert await catalog.probe(shop, "rar_again", "gift")
+    assert await catalog.probe(shop, "rar_again", "gift", unpaid)
     for number in range(25):
-        assert not await catalog.probe(shop, "rar_again", f"none{number}")
+        assert not await catalog.probe(shop, "rar_again", f"none{number}", unpaid)
     await service.put("rar_again", [{"pk": {"S": "b"}, "n": {"N": "2"}, "last": {"S": "late"}}])
-    assert not await catalog.probe(shop, "rar_again", "last")
+    assert not await catalog.probe(shop, "rar_again", "last", unpaid)
 
 
 @only_real
@@ -79,6 +83,63 @@ async def test_more_items_are_looked_at_than_sampled(service: Service) -> None:
     )
 
     assert await service.rows("SELECT count(gift) FROM rar_deep") == [[len(rare)]]
+
+
+async def test_whoever_names_a_column_pays_for_the_search(service: Service) -> None:
+    await filled(service, "rar_paid", {"gift": {"S": "x"}})
+    queries = service.queries()
+    account = queries.spending.account(ANN)
+
+    async def recorded() -> float:
+        today = datetime.fromtimestamp(service.clock.now(), UTC).date()
+        read = await service.usage.of_person("acme", "usr_ann", [today])
+        return sum(one.total.read_units for one in read if one.table == "rar_paid")
+
+    before = await recorded()
+    with pytest.raises(Failure):
+        await queries.explain_sql(ANN, sql="SELECT gitf FROM rar_paid")
+    searched = account.spent
+    assert searched > 0
+    result = await queries.run_sql(ANN, sql="SELECT gift FROM rar_paid WHERE pk = 'a' AND n = 1")
+    assert result.rows == [["x"]]
+    assert account.spent == pytest.approx(2 * searched + 0.5)
+    assert result.statistics.read_units == pytest.approx(searched + 0.5)
+    assert await recorded() - before == pytest.approx(account.spent)
+
+
+async def test_who_has_nothing_left_to_read_with_hears_of_the_name_only(service: Service) -> None:
+    await filled(service, "rar_poor", {"gift": {"S": "x"}})
+    queries = service.queries(read_units_per_hour=1.0)
+    queries.spending.account(ANN).spend(2.0)
+
+    with pytest.raises(Failure) as failed:
+        await queries.explain_sql(ANN, sql="SELECT gift FROM rar_poor")
+
+    assert failed.value.code is FailureCode.UNKNOWN_COLUMN
+    assert queries.spending.account(ANN).spent == 2.0
+    assert await service.rows("SELECT gift FROM rar_poor WHERE n = 1") == [["x"]]
+
+
+@only_doubles
+async def test_a_search_that_takes_too_long_ends_before_the_call_does(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(service, "rar_slow", {"gift": {"S": "x"}})
+    monkeypatch.setattr("mcp_server.engine.probing.PROBING_SECONDS", 0.01)
+    ended: list[str] = []
+
+    async def endless(_schema: Schema, _name: str, attribute: str, *_: Any) -> bool:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append(attribute)
+        raise AssertionError
+
+    monkeypatch.setattr(service.catalog, "probe", endless)
+    with anyio.fail_after(10), pytest.raises(Failure) as failed:
+        await service.rows("SELECT gift FROM rar_slow")
+
+    assert (failed.value.code, ended) == (FailureCode.UNKNOWN_COLUMN, ["gift"])
 
 
 async def test_later_samples_keep_what_was_found(service: Service) -> None:

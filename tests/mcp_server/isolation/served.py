@@ -69,9 +69,9 @@ class RegionsInMemory:
         """See Catalog."""
         return await self._catalogs[schema.region].describe(schema, name, refresh, rows)
 
-    async def probe(self, schema: Schema, name: str, attribute: str, rows: Rows = ()) -> bool:
+    async def probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = ()) -> bool:
         """See Catalog."""
-        return await self._catalogs[schema.region].probe(schema, name, attribute, rows)
+        return await self._catalogs[schema.region].probe(schema, name, attribute, observe, rows)
 
     async def learn(self, table: Table) -> None:
         """See Catalog."""

@@ -20,7 +20,7 @@ from mcp_server.ports.catalog import Catalog, Refresh
 from mcp_server.ports.items import Consumption, ItemSource, Part, SchemaConflict, TableChanged
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
-from tests.mcp_server.doubles.catalog import HeldCatalog
+from tests.mcp_server.doubles.catalog import HeldCatalog, unpaid
 from tests.mcp_server.doubles.items import HeldItems
 from tests.mcp_server.doubles.stores import EmulatedTables, TablesInMemory, TableStore
 from tests.mcp_server.doubles.tables import HeldIndex
@@ -366,10 +366,13 @@ async def test_who_sees_some_rows_has_a_sample_of_those(world: World) -> None:
     assert await columns(mine, "force") == seen
     assert await columns((), "force") == {**seen, "v": "VARCHAR", "w": "BOOLEAN"}
     assert await columns(mine) == seen
-    assert await world.catalog.probe(world.schema, "ctr_rows", "w")
-    assert not await world.catalog.probe(world.schema, "ctr_rows", "w", mine)
+    assert await world.catalog.probe(world.schema, "ctr_rows", "w", unpaid)
+    assert not await world.catalog.probe(world.schema, "ctr_rows", "w", unpaid, mine)
     await world.tables.put("ctr_rows", [{"pk": {"S": "d"}, "of": {"S": "me"}, "late": {"S": "x"}}])
-    assert await world.catalog.probe(world.schema, "ctr_rows", "late", mine)
+    took: list[Consumption] = []
+    assert await world.catalog.probe(world.schema, "ctr_rows", "late", took.append, mine)
+    assert sum(one.scanned for one in took) == 4
+    assert sum(one.read_units for one in took) >= 0.5
     assert await columns(mine) == {**seen, "late": "VARCHAR"}
     assert "late" not in await columns(())
     described = await world.catalog.describe(world.schema, "ctr_rows", "skip", mine)

@@ -24,6 +24,7 @@ from mcp_server.adapters.sampling import looks, samples_of
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import AttributeType, Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
+from mcp_server.ports.items import Observer
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
 
@@ -52,6 +53,14 @@ class _Known:
     """The same moment on the monotonic clock, to tell its age by."""
 
 
+@dataclass(slots=True, eq=False)
+class _Loading:
+    """A load under way, and how many callers wait for it."""
+
+    task: asyncio.Task[Any]
+    waiting: int = 0
+
+
 class DynamoDbCatalog:
     """See Catalog. Concurrent callers who want the same thing share one request for it."""
 
@@ -68,10 +77,11 @@ class DynamoDbCatalog:
         self._load_seconds = load_seconds
         self._clients, self._clock, self._tally = clients, clock, tally
         self._known: dict[_Key, _Known] = {}
-        self._loading: dict[_Key, asyncio.Task[Any]] = {}
+        self._loading: dict[_Key, _Loading] = {}
         self._learnt: dict[_Key, dict[str, Column]] = {}
         self._probed: dict[_Key, dict[str, float]] = {}
         """When attributes that were not found were looked for, on the monotonic clock."""
+        self._probing: dict[_Key, asyncio.Event] = {}
         self._describing = anyio.CapacityLimiter(PARALLEL_DESCRIPTIONS)
 
     async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
@@ -111,8 +121,19 @@ class DynamoDbCatalog:
         at, loaded = (known.at, known.loaded) if known else (table.refreshed_at, self._clock.monotonic())
         self._known[key] = _Known(description.with_columns(table, table.columns), at, loaded)
 
-    async def probe(self, schema: Schema, name: str, attribute: str, rows: Rows = ()) -> bool:
-        """See Catalog.probe."""
+    async def probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = ()) -> bool:
+        """See Catalog.probe. Concurrent callers look for the same thing one after the other: the first may find it."""
+        under_way = (*_table(schema.name, name, rows), attribute)
+        while under_way in self._probing:
+            await self._probing[under_way].wait()
+        over = self._probing[under_way] = asyncio.Event()
+        try:
+            return await self._probe(schema, name, attribute, observe, rows)
+        finally:
+            del self._probing[under_way]
+            over.set()
+
+    async def _probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows) -> bool:
         key = _table(schema.name, name, rows)
         known = self._known.get(key)
         if known is None or not schema.shows(name):
@@ -124,15 +145,14 @@ class DynamoDbCatalog:
             del probed[old]
         if attribute in probed or len(probed) >= PROBES:
             return False
-        probed[attribute] = self._clock.monotonic()
         table: Table = known.value
         has = {"FilterExpression": "attribute_exists(#a)", "ExpressionAttributeNames": {"#a": attribute}}
         client, limit = self._clients.of(schema), ITEMS_PER_SEGMENT_PROBED
-        found = await looks(client, schema, table, limit=limit, rows=rows, conditions=has)
+        found = await looks(client, schema, table, limit=limit, rows=rows, conditions=has, observe=observe)
         values = [item[attribute] for look in found for item in look.items]
         if not values:
+            probed[attribute] = self._clock.monotonic()
             return False
-        probed.pop(attribute, None)
         now = self._known.get(key, known).value  # others may have learnt of it or of more
         if now.column(attribute) is None:
             await self.learn(description.with_found(now, attribute, values, sum(look.scanned for look in found)))
@@ -149,9 +169,10 @@ class DynamoDbCatalog:
 
     async def aclose(self) -> None:
         """Ends the loading that is still under way."""
-        for task in self._loading.values():
+        tasks = [loading.task for loading in self._loading.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._loading.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _get(
         self, key: _Key, refresh: Refresh, load: Callable[[], Coroutine[Any, Any, Any]]
@@ -163,13 +184,21 @@ class DynamoDbCatalog:
             self._tally.cache_asked("tables", hit=hit)
         if known is not None and hit:
             return known.value, known.at, False
-        task = self._loading.get(key)
-        if task is None:
-            task = asyncio.create_task(self._load(key, load))
-            self._loading[key] = task
-            task.add_done_callback(lambda done: self._loaded(key, done))
-        # A caller who gives up does not take the others' answer away.
-        value, at = await asyncio.shield(task)
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = self._loading[key] = _Loading(asyncio.create_task(self._load(key, load)))
+            loading.task.add_done_callback(partial(self._loaded, key, loading))
+        loading.waiting += 1
+        try:
+            # A caller who gives up does not take the others' answer away.
+            value, at = await asyncio.shield(loading.task)
+        except asyncio.CancelledError:
+            if loading.waiting == 1:  # nobody waits for it any more
+                self._forget(key, loading)
+                loading.task.cancel()
+            raise
+        finally:
+            loading.waiting -= 1
         return value, at, True
 
     def _stale(self, known: _Known) -> bool:
@@ -193,10 +222,15 @@ class DynamoDbCatalog:
                     kept.pop(old, None)
         return value, at
 
-    def _loaded(self, key: _Key, task: asyncio.Task[Any]) -> None:
-        del self._loading[key]
+    def _loaded(self, key: _Key, loading: _Loading, task: asyncio.Task[Any]) -> None:
+        self._forget(key, loading)
         if not task.cancelled():
             task.exception()  # retrieve the exception, or asyncio warns
+
+    def _forget(self, key: _Key, loading: _Loading) -> None:
+        """Who comes from now on starts another load."""
+        if self._loading.get(key) is loading:
+            del self._loading[key]
 
     async def _list(self, schema: Schema) -> tuple[str, ...]:
         if schema.tables is not None:

@@ -16,11 +16,13 @@ from mcp_server.adapters.decoding.attribute_values import Item
 from mcp_server.adapters.decoding.restricted_items import restricted_items
 from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.dynamodb.clients import failures_of
+from mcp_server.adapters.dynamodb.consumption import of_look
 from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.restriction import AllowedValues, Restriction, Rows
 from mcp_server.domain.schema import AttributeType, KeyAttribute, Schema, Table
+from mcp_server.ports.items import Observer
 
 SEGMENTS = 8
 """How many places of a table are looked at, and the most partitions that are."""
@@ -45,17 +47,19 @@ async def looks(
     limit: int,
     rows: Rows = (),
     conditions: Mapping[str, Any] | None = None,
+    observe: Observer | None = None,
 ) -> list[Look]:
     """Looks at the first `limit` items of each segment, or at as many in all of the partitions in which `rows` lie.
 
     What is kept of them are the items that meet the conditions, arguments of a request, and that `rows` allow; of a
-    virtual table its own, with its columns. Raises Failure, UnreadableResponse.
+    virtual table its own, with its columns. `observe` hears of every response when it arrives; what it raises ends
+    the looks. Raises Failure, UnreadableResponse.
     """
     places = list(_partitions(table, rows))
     requests = places or [{"Segment": segment, "TotalSegments": SEGMENTS} for segment in range(SEGMENTS)]
     each = limit * SEGMENTS // len(requests)
     found = await all_of(
-        _look(client, schema, table, {**_both(place, conditions or {}), "Limit": each}) for place in requests
+        _look(client, schema, table, {**_both(place, conditions or {}), "Limit": each}, observe) for place in requests
     )
     return [look._replace(items=_own(look.items, table, rows)) for look in found]
 
@@ -97,15 +101,21 @@ def _both(place: Mapping[str, Any], conditions: Mapping[str, Any]) -> dict[str, 
     return {**place, **conditions, **({"ExpressionAttributeNames": names} if names else {})}
 
 
-async def _look(client: Any, schema: Schema, table: Table, arguments: Mapping[str, Any]) -> Look:
+async def _look(
+    client: Any, schema: Schema, table: Table, arguments: Mapping[str, Any], observe: Observer | None
+) -> Look:
     operation = "Scan" if "Segment" in arguments else "Query"
     send = client.scan if operation == "Scan" else client.query
 
     async def ask() -> Look:
         with request_span(operation, schema, table.physical_name):
-            response = await send(TableName=table.physical_name, **arguments)
+            response = await send(TableName=table.physical_name, ReturnConsumedCapacity="TOTAL", **arguments)
+        if observe is not None:
+            observe(of_look(schema, table, response))
         raw: RawItems = response[RAW]
-        return Look(await anyio.to_thread.run_sync(_items, raw), raw.ScannedCount, not raw.LastEvaluatedKey)
+        # Who is cancelled does not wait for the thread.
+        items = await anyio.to_thread.run_sync(_items, raw, abandon_on_cancel=True)
+        return Look(items, raw.ScannedCount, not raw.LastEvaluatedKey)
 
     with failures_of(schema, table.physical_name):
         return await asked_until_readable(ask)

@@ -136,6 +136,18 @@ class Execution:
             seconds = self._clock.monotonic() - started_at
             self._usage.record(principal, _usage(schema, parsed, course, seconds))
 
+    async def plan(self, principal: Principal, schema: Schema, parsed: Parsed) -> Plan:
+        """How the statement would be run. Raises Failure. What was read to find its columns is recorded."""
+        account = await self._spending.current(principal)
+        course = _Course(Meter(self._limits, max_read_units=None, allow_full_scan=False, account=account))
+        started_at = self._clock.monotonic()
+        try:
+            return await self._planner.plan(principal, schema, parsed, consistent=False, prober=course.meter.prober)
+        finally:
+            if course.meter.pages:
+                course.planning_seconds = self._clock.monotonic() - started_at
+                self._usage.record(principal, _usage(schema, parsed, course, course.planning_seconds))
+
     async def _run(
         self,
         principal: Principal,
@@ -150,7 +162,9 @@ class Execution:
         while True:
             started_at = self._clock.monotonic()
             try:
-                plan = await self._planner.plan(principal, schema, parsed, consistent=options.consistent)
+                plan = await self._planner.plan(
+                    principal, schema, parsed, consistent=options.consistent, prober=course.meter.prober
+                )
             finally:
                 planned_at = self._clock.monotonic()
                 course.planning_seconds += planned_at - started_at

@@ -7,6 +7,7 @@ import pyarrow as pa
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.budgets import BudgetSpent, BudgetTooSmall, BudgetTooSmallForRead, Counted
 from mcp_server.domain.failures.scans import ScanForKeys, ScanWentOn
+from mcp_server.domain.schema import Table
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.no_numbers import no_numbers
 from mcp_server.engine.observations import Lessons
@@ -44,26 +45,30 @@ class Meter:
     def observer(self, read: Read) -> Callable[[Consumption], None]:
         """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
         scanned = 0
-        key, partial = _table(read), read.relation.table.is_partial
+        table = read.relation.table
         learn = self.lessons.observer(read) if self.lessons is not None else None
 
         def observe(consumption: Consumption) -> None:
             nonlocal scanned
-            self.items += consumption.items
-            self._add(key, 0 if partial else consumption.items, consumption.read_units)
-            self.pages += 1
-            self.bytes += consumption.bytes
-            self.read_units += consumption.read_units
-            if self._account is not None:
-                self._account.spend(consumption.read_units)
+            self._take(table, consumption)
             if consumption.unshown:
-                self.unshown.setdefault(key, set()).update(consumption.unshown)
+                self.unshown.setdefault(_key(table), set()).update(consumption.unshown)
             scanned += consumption.scanned
             if read.access == "Scan" and not self._allow_full_scan and scanned > self._limits.full_scan_items:
                 raise Failure(ScanWentOn(read.relation.table.name, self._limits.full_scan_items))
             self._check()
             if learn is not None:
                 learn(consumption)
+
+        return observe
+
+    def prober(self, table: Table) -> Callable[[Consumption], None]:
+        """Observes the responses of a search for a column. Raises Failure (budget_exceeded), as the observer does."""
+        self._check()
+
+        def observe(consumption: Consumption) -> None:
+            self._take(table, consumption)
+            self._check()
 
         return observe
 
@@ -77,7 +82,7 @@ class Meter:
     def saw(self, read: Read, items: int) -> None:
         """Takes note of the items of a read that are there for the caller."""
         if read.relation.table.is_partial:
-            self._add(_table(read), items, 0.0)
+            self._add(_key(read.relation.table), items, 0.0)
 
     def begin(self, expected: float) -> None:
         """Asks whether reads may begin that take about that many read units. Raises Failure: budget_exceeded."""
@@ -97,6 +102,15 @@ class Meter:
         if expected > self._read_units_limit:
             raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit))
 
+    def _take(self, table: Table, consumption: Consumption) -> None:
+        self.items += consumption.items
+        self._add(_key(table), 0 if table.is_partial else consumption.items, consumption.read_units)
+        self.pages += 1
+        self.bytes += consumption.bytes
+        self.read_units += consumption.read_units
+        if self._account is not None:
+            self._account.spend(consumption.read_units)
+
     def _add(self, key: tuple[str, str], items: int, read_units: float) -> None:
         self.items_seen += items
         before = self.reads.get(key, TableUsage(*key, 0, 0.0))
@@ -115,5 +129,5 @@ class Meter:
                 raise Failure(BudgetSpent(spent, budget, unit))
 
 
-def _table(read: Read) -> tuple[str, str]:
-    return read.relation.table.schema, read.relation.table.name
+def _key(table: Table) -> tuple[str, str]:
+    return table.schema, table.name

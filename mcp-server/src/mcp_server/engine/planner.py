@@ -1,19 +1,18 @@
 """From a statement's text to a plan: parse, bind against the catalogue, ask the policy, choose access paths."""
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio.to_thread
 
 from mcp_server.access.policy import Deny, decide
-from mcp_server.domain.failures import Fact, Failure, FailureCode
-from mcp_server.domain.failures.columns import UnknownColumn
+from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.plan_cache import UNTRIED, Asked, Plan, PlanCache, Sent, Unslotted, asked, same_plan, sent
 from mcp_server.engine.plan_slots import Template, Unfit, by_name, carries, marked
+from mcp_server.engine.probing import Prober, Probing
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.table_sizes import TableSizes
 from mcp_server.engine.tables import find_tables
@@ -42,12 +41,6 @@ LIGHT_WEIGHT = 1_000
 
 REFRESH_AFTER_SECONDS = 10.0
 """An unknown column refreshes a table that was sampled longer ago than this, once per call."""
-
-MOST_PROBES = 4
-"""Columns of one statement, and tables for each, in which columns are looked for that no sample shows."""
-
-LONGEST_NAME = 255
-"""Bytes of an attribute's name that an expression may have."""
 
 _Answer = TypeVar("_Answer")
 _Arguments = TypeVarTuple("_Arguments")
@@ -125,20 +118,27 @@ class Planner:
             self._cache.keep_slots(sql, parameters, found)
         return found if isinstance(found, frozenset) else frozenset()
 
-    async def plan(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool) -> Plan:
-        """How a statement would be run; `schema` is the one of unqualified names. Raises Failure."""
+    async def plan(
+        self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool, prober: Prober
+    ) -> Plan:
+        """How a statement would be run; `schema` is the one of unqualified names. Raises Failure.
+
+        `prober` hears of what it takes to look for columns that no sample shows.
+        """
+        probing = Probing(self._schemas, self._catalog, prober)
         with span("plan", {}):
-            plan = await self._bound(principal, schema, parsed, consistent=consistent)
+            plan = await self._bound(principal, schema, parsed, probing, consistent=consistent)
         decision = decide(principal, plan.query.footprint, self._schemas.by_name)
         if isinstance(decision, Deny):
             raise Failure(decision.fact)
         return plan
 
-    async def _bound(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool) -> Plan:
+    async def _bound(
+        self, principal: Principal, schema: Schema, parsed: Parsed, probing: Probing, *, consistent: bool
+    ) -> Plan:
         """The plan; a column that is not known is looked for first in newer samples, then in more of the items."""
         tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables)
         refresh: Refresh = "force"
-        probed = 0
         while True:
             try:
                 return await self._bind(parsed, schema.name, tables, consistent=consistent)
@@ -149,27 +149,11 @@ class Planner:
                 oldest = min((table.refreshed_at for table in tables.values()), default=now)
                 # Of a wall clock that was set, one refresh too many is made; then the times are right again.
                 if refresh == "skip" or 0 <= now - oldest < REFRESH_AFTER_SECONDS:
-                    if probed == MOST_PROBES or not await self._found(failure.fact, tables.values()):
+                    if not await probing.finds(failure.fact, tables.values()):
                         raise
-                    probed += 1
                     refresh = "skip"
             tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, refresh)
             refresh = "skip"
-
-    async def _found(self, fact: Fact, tables: Iterable[Table]) -> bool:
-        """Whether one of the tables turns out to have a column that was unknown, as far as it may be seen."""
-        if not isinstance(fact, UnknownColumn) or not 0 < len(fact.name.encode()) <= LONGEST_NAME:
-            return False
-        column = fact.name
-        found = False
-        for table in list(tables)[:MOST_PROBES]:
-            hidden = table.restriction is not None and column in table.restriction.hidden
-            if hidden or table.column(column) is not None:
-                continue
-            with suppress(Failure):  # what the caller is to hear of is the column
-                schema = self._schemas.by_name[table.schema]
-                found |= await self._catalog.probe(schema, table.name, column, table.rows)
-        return found
 
     async def _bind(
         self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool

@@ -130,11 +130,14 @@ class QueryService:
     async def explain_sql(
         self, principal: Principal, *, sql: str, schema_name: str | None = None, parameters: Parameters = None
     ) -> Explanation:
-        """How run_sql would read for a statement. Raises Failure; reads no items but the catalogue's samples."""
+        """How run_sql would read for a statement. Raises Failure.
+
+        It reads no items but the catalogue's samples, and those among which it looks for a column that they lack.
+        """
         schema = self._schemas.find(principal, schema_name)
         async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
-            plan = await self._planner.plan(principal, schema, statement, consistent=False)
+            plan = await self._execution.plan(principal, schema, statement)
         made = sources(plan.reads)
         by_relation = {relation.name: source.read for source in made for relation in source.relations}
         reads = expected([source.read for source in made], by_relation, self._observations.of(principal, plan.reads))

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Schema, Table
+from mcp_server.ports.items import Observer
 
 Refresh = Literal["if_stale", "force", "skip"]
 
@@ -48,10 +49,11 @@ class Catalog(Protocol):
         """The table, sampled when it is not known or stale; None if there is none of that name to be seen."""
         ...
 
-    async def probe(self, schema: Schema, name: str, attribute: str, rows: Rows = ()) -> bool:
+    async def probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = ()) -> bool:
         """Looks for an attribute that no sample shows among some more of a table's items, and learns of its column.
 
         Tells whether it was found. What was not is not looked for again until samples are stale, nor are many names.
+        `observe` hears of every response, since whoever asks pays for it; what it raises ends the search.
         """
         ...
 

@@ -10,7 +10,7 @@ computed as if it held whole items.
 from typing import Any
 
 from mcp_server.adapters.dynamodb.responses import BYTES, RAW, RawItems, RawResponses, requests_of
-from mcp_server.domain.schema import Schema
+from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.estimates import UNIT_BYTES, read_units
 from mcp_server.planning.plan import Read
 from mcp_server.ports.items import Consumption
@@ -18,13 +18,20 @@ from mcp_server.ports.items import Consumption
 
 def of_items(schema: Schema, read: Read, response: Any) -> Consumption:
     """Of a response to Query or Scan."""
+    return of_look(schema, read.relation.table, response, counts=read.counts, consistent=read.consistent)
+
+
+def of_look(
+    schema: Schema, table: Table, response: Any, *, counts: bool = False, consistent: bool = False
+) -> Consumption:
+    """Of a response to Query or Scan of a table."""
     raw: RawItems = response[RAW]
     if schema.endpoint_url is None:
         units = float((raw.ConsumedCapacity or {}).get("CapacityUnits", 0.0))
     else:
-        items = 0 if read.counts else raw.Count
-        size = raw.ScannedCount * _item_size(read, memoryview(raw.Items).nbytes, items)
-        units = read_units(size, consistent=read.consistent)
+        items = 0 if counts else raw.Count
+        size = raw.ScannedCount * _item_size(table, memoryview(raw.Items).nbytes, items)
+        units = read_units(size, consistent=consistent)
     return Consumption(raw.Count, raw.ScannedCount, response[BYTES], units * requests_of(response))
 
 
@@ -36,13 +43,13 @@ def of_batch(schema: Schema, read: Read, response: Any, items: memoryview, *, co
     else:
         # Developer Guide, DynamoDB read and write operations: "If you perform a read operation on an item that doesn't
         # exist, DynamoDB will still consume read throughput as outlined above."
-        units = count * read_units(_item_size(read, items.nbytes, count), consistent=read.consistent)
+        size = _item_size(read.relation.table, items.nbytes, count)
+        units = count * read_units(size, consistent=read.consistent)
         units += missing * read_units(0, consistent=read.consistent)
     return Consumption(count, count, response[BYTES], units * requests_of(response))
 
 
-def _item_size(read: Read, wire_bytes: int, items: int) -> float:
-    table = read.relation.table
+def _item_size(table: Table, wire_bytes: int, items: int) -> float:
     if table.item_count and table.size_bytes:
         return table.size_bytes / table.item_count
     return wire_bytes / items if items else UNIT_BYTES
