@@ -22,7 +22,7 @@ INSTRUMENTS: dict[str, Sequence[Instrument]] = {
     "auth-server": (),
     "mcp-server": (
         *mcp_metrics.MeteredTally().instruments,
-        *engine.gauges(lambda: 0, lambda: 0, lambda: 0, lambda: 0),
+        *engine.gauges(lambda: 0, lambda: 0, lambda: 0, lambda: 0, lambda: 0),
     ),
 }
 

@@ -13,6 +13,8 @@ from structlog.testing import capture_logs
 
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
+from mcp_server.adapters.dynamodb.responses import ATTEMPTS
+from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.availability import RoleNotAssumed
 from mcp_server.domain.schema import Role, Schema, TypeKind
@@ -20,6 +22,7 @@ from mcp_server.planning.access_path import plan_read
 from mcp_server.planning.plan import Read
 from tests.mcp_server.adapters.relations import S, column, of, relation, table
 from tests.support.lent_roles import LentRoles, lending
+from tests.support.metrics import tallied
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -55,12 +58,15 @@ async def rows(clients: DynamoDbClients, of_schema: Schema) -> int:
 async def test_a_role_is_lent_once_for_many_requests(lender: LentRoles) -> None:
     """We chose one long-lived client per role and region: not each request asks STS, nor each schema."""
     both = (schema(lender), schema(lender, "theirs_too"))
-    async with DynamoDbClients(both) as clients:
+    tally = MeteredTally()
+    async with DynamoDbClients(both, tally) as clients:
         assert clients.of(both[0]) is clients.of(both[1])
         assert await asyncio.gather(*(rows(clients, one) for one in both * 4)) == [1] * 8
         assert await rows(clients, both[0]) == 1
 
     assert lender.asked == 1
+    assert tallied(tally, "mcp_role_requests_total") == tallied(tally, "mcp_role_request_seconds_count") == 1
+    assert 0 < tallied(tally, "mcp_role_request_seconds_sum") < 30
     assert set(lender.read_with) == {"LENT1"}
 
 
@@ -117,12 +123,15 @@ async def test_a_role_that_is_refused_is_a_failure_of_its_schema_alone(
 
 async def test_an_sts_that_is_away_is_a_failure(lender: LentRoles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
-    async with DynamoDbClients((schema(lender),)) as clients:
+    tally = MeteredTally()
+    async with DynamoDbClients((schema(lender),), tally) as clients:
         with pytest.raises(Failure) as failed:
             await rows(clients, schema(lender))
 
     assert failed.value.code is FailureCode.SOURCE_UNAVAILABLE
     assert lender.read_with == []
+    assert tallied(tally, "mcp_role_requests_total") == ATTEMPTS
+    assert tallied(tally, "mcp_role_request_seconds_count") == 0
 
 
 async def test_without_a_role_the_server_reads_as_itself(lender: LentRoles) -> None:

@@ -61,6 +61,7 @@ async def test_a_principal_has_one_share_on_all_replicas() -> None:
         await made.settle()
         await other.start("acme/hog", "acme/ann", "globex/hog")
         assert other.entered == ["acme/ann", "globex/hog"]
+        assert (one.admission.running_elsewhere, other.admission.running_elsewhere) == (0, 2)
         await one.end("acme/hog")
         assert other.entered == ["acme/ann", "globex/hog"], "it has not heard of it"
         await made.settle()

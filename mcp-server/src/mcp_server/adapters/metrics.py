@@ -89,6 +89,12 @@ class MeteredTally:
             "mcp_dynamodb_request_seconds", "Time from a request to DynamoDB to the end of its answer.", ("operation",)
         )
         self._throttled = Counter("mcp_dynamodb_throttles", "Requests that DynamoDB refused for want of capacity.")
+        self._sought = Counter(
+            "mcp_role_requests", "Requests sent to STS for the credentials of roles, repeated ones included."
+        )
+        self._lending = Histogram(
+            "mcp_role_request_seconds", "Time from a request to STS for a role's credentials to the end of its answer."
+        )
         self._cut = Counter("mcp_dynamodb_batches_cut", "Answers of DynamoDB that left out keys of a batch.")
         self._admitted = Histogram("mcp_queue_wait_seconds", "Time that a query waited for its turn before it ran.")
         self._refused = Counter(
@@ -111,6 +117,8 @@ class MeteredTally:
             self._answered,
             self._throttled,
             self._cut,
+            self._sought,
+            self._lending,
             self._admitted,
             self._refused,
             self._lent,
@@ -128,6 +136,14 @@ class MeteredTally:
     def request_throttled(self) -> None:
         """See Tally."""
         self._throttled.add()
+
+    def role_sought(self) -> None:
+        """See Tally."""
+        self._sought.add()
+
+    def role_answered(self, seconds: float) -> None:
+        """See Tally."""
+        self._lending.add(seconds)
 
     def batch_cut(self) -> None:
         """See Tally."""

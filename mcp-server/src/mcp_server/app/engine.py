@@ -148,6 +148,7 @@ def create_engine(
     observed = gauges(
         lambda: admission.running,
         lambda: admission.waiting,
+        lambda: admission.running_elsewhere,
         lambda: len(relational.process_ids()),
         lambda: relational.busy,
     )
@@ -166,12 +167,17 @@ def shared_redis(url: str) -> SharedRedis | None:
 
 
 def gauges(
-    running: Callable[[], float], waiting: Callable[[], float], children: Callable[[], float], busy: Callable[[], float]
+    running: Callable[[], float],
+    waiting: Callable[[], float],
+    elsewhere: Callable[[], float],
+    children: Callable[[], float],
+    busy: Callable[[], float],
 ) -> Sequence[Gauge]:
     """The metrics that are looked at when they are asked for."""
     return (
         Gauge("mcp_queries_running", "Queries that are running.", running),
         Gauge("mcp_queries_waiting", "Queries that wait for their turn.", waiting),
+        Gauge("mcp_queries_running_elsewhere", "Queries that other replicas have told of as running.", elsewhere),
         Gauge("mcp_duckdb_children", "Query processes that live.", children),
         Gauge("mcp_duckdb_children_busy", "Query processes that a statement has.", busy),
     )

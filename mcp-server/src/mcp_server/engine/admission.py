@@ -74,6 +74,11 @@ class Admission:
         """How many queries wait for their turn."""
         return sum(len(queue) for queues in self._waiting.values() for queue in queues.values())
 
+    @property
+    def running_elsewhere(self) -> int:
+        """How many queries other replicas have told of."""
+        return self._elsewhere.total
+
     def floods(self, principal: Principal) -> bool:
         """Whether somebody was refused more often than the queue is long, and has not waited as they were told to.
 

@@ -60,6 +60,11 @@ class Elsewhere:
         """Whether anything that was heard still counts."""
         return bool(self._replicas) and self._clock.monotonic() < self._until
 
+    @property
+    def total(self) -> int:
+        """How many queries run elsewhere."""
+        return sum(count for whose, count in self._running.items() if isinstance(whose, str)) if self.counts else 0
+
     def running(self, whose: str | Owner) -> int:
         """How many queries of a tenant, or of a principal, run elsewhere."""
         return self._running[whose] if self.counts else 0

@@ -18,7 +18,7 @@ from mcp_server.adapters.decoding.attribute_values import MalformedValue, binary
 from mcp_server.adapters.dynamodb.pace import THROTTLING, Throttled, leave_throttling_to_pace
 from mcp_server.adapters.dynamodb.responses import ATTEMPTS, ParserFactory, UnreadableResponse
 from mcp_server.adapters.dynamodb.roles import OPERATION, credentials_of
-from mcp_server.adapters.dynamodb.tallying import tally_requests
+from mcp_server.adapters.dynamodb.tallying import tally_requests, tally_roles
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.availability import (
     RoleNotAssumed,
@@ -94,6 +94,7 @@ class DynamoDbClients:
                 if region not in lenders:
                     lender = own.client("sts", region_name=region, config=config)
                     lenders[region] = await self._stack.enter_async_context(lender)
+                    tally_roles(lenders[region].meta.events, self._tally)
                 session._session._credentials = credentials_of(role, lenders[region])  # noqa: SLF001 - as botocore does
             client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
             entered = await self._stack.enter_async_context(client)

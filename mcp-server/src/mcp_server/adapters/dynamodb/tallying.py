@@ -1,4 +1,4 @@
-"""Counts the requests that a client of DynamoDB makes, on the events that botocore emits for each attempt.
+"""Counts the requests that a client of DynamoDB or STS makes, on the events that botocore emits for each attempt.
 
 They are the one place that sees what botocore repeats by itself: a lost request, a server error, throttling of the
 catalogue's requests. A request counts as sent once it is signed, so the time to its answer has no part of fetching
@@ -37,3 +37,18 @@ def tally_requests(events: Any, tally: Tally, clock: Callable[[], float] = time.
 
     events.register_last("request-created.dynamodb", sent)
     events.register_last("response-received.dynamodb", answered)
+
+
+def tally_roles(events: Any, tally: Tally, clock: Callable[[], float] = time.monotonic) -> None:
+    """Tells `tally` of every request of the client of STS whose `meta.events` these are."""
+
+    def sent(request: Any, **_: Any) -> None:
+        request.context[_SENT_AT] = clock()
+        tally.role_sought()
+
+    def answered(context: dict[str, Any], parsed_response: Any, **_: Any) -> None:
+        if parsed_response is not None:
+            tally.role_answered(clock() - context[_SENT_AT])
+
+    events.register_last("request-created.sts", sent)
+    events.register_last("response-received.sts", answered)

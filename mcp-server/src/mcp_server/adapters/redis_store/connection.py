@@ -1,5 +1,6 @@
 """The connection to Redis: bounded, without repetitions of the driver's own, and told of in the log when it is lost."""
 
+import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +13,8 @@ from redis.exceptions import RedisError
 
 SECONDS = 3.0
 """How long Redis may take for an answer, or to be connected to."""
+SETTLED_SECONDS = 3.0
+"""It counts as back once nothing has failed for so long: one that cannot be written to answers some questions."""
 _CONNECTIONS = 16
 _log = structlog.get_logger("redis")
 
@@ -26,7 +29,7 @@ class SharedRedis:
     It connects when it is first needed, and again after every failure. Raises ValueError for a URL that is none.
     """
 
-    def __init__(self, url: str, prefix: str = "mcp") -> None:
+    def __init__(self, url: str, prefix: str = "mcp", *, clock: Callable[[], float] = time.monotonic) -> None:
         self._pool = BlockingConnectionPool.from_url(
             url,
             max_connections=_CONNECTIONS,
@@ -39,7 +42,9 @@ class SharedRedis:
         # For logs: without user and password.
         self._place = f"{options.get('host')}:{options.get('port', 6379)}/{options.get('db', 0)}"
         self._redis = Redis(connection_pool=self._pool)
-        self._prefix, self._away = prefix, False
+        self._prefix, self._clock = prefix, clock
+        self._failed_at: float | None = None
+        """When the last question failed since it is away."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,11 +68,11 @@ class SharedRedis:
         try:
             answer = await question(self._redis)
         except (RedisError, OSError, TimeoutError) as error:
-            if not self._away:
-                self._away = True
+            if self._failed_at is None:
                 _log.error("redis_away", place=self._place, cause=error)
+            self._failed_at = self._clock()
             raise Unanswered from error
-        if self._away:
-            self._away = False
+        if self._failed_at is not None and self._clock() - self._failed_at >= SETTLED_SECONDS:
+            self._failed_at = None
             _log.warning("redis_back", place=self._place)
         return answer
