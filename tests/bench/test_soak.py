@@ -4,10 +4,12 @@ from collections import Counter
 
 import pytest
 
+from mcp_server.sql.gate.parse import parse
 from tests.bench import soak_mcp
 from tests.bench.measurement import Sample
 from tests.bench.report import Circumstances, soaked_mcp
 from tests.bench.soak import Part, Soaked
+from tests.support.held_calls import ENDLESS_NUMBERS
 
 
 def part(milliseconds: float, megabytes: int) -> Part:
@@ -23,6 +25,11 @@ def test_growth_is_between_the_second_and_the_last_third() -> None:
     assert leaking.memory_growth == pytest.approx(1.3)
     assert leaking.tail_growth == pytest.approx(2.0)
     assert Soaked("soak/redis", [warm] * 3 + [flat] * 5 + [grown]).tail_growth == 1.0
+
+
+def test_the_computation_that_clients_leave_is_one_that_runs() -> None:
+    """One that is refused would be over before they leave."""
+    assert parse(ENDLESS_NUMBERS, None).tables == frozenset()
 
 
 def test_what_failed_is_told_by_kind_of_client_and_what_grew_by_process() -> None:

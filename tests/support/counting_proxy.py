@@ -1,4 +1,4 @@
-"""A TCP proxy that counts the HTTP requests that pass through it, and tells when one does."""
+"""A TCP proxy that counts the HTTP requests that come to it, and passes them on unless it is told to hold them."""
 
 import asyncio
 import threading
@@ -14,10 +14,15 @@ _CHUNK = 65536
 
 @dataclass(slots=True)
 class CountingProxy:
-    """`requests` have passed so far; `wait_for_request` waits for one more."""
+    """`requests` have come so far; `wait_for_request` waits for one more.
+
+    While it is `holding`, those that come are not passed on; `held` have not been given up by whoever sent them.
+    """
 
     endpoint_url: str = ""
     requests: int = 0
+    holding: bool = False
+    held: int = 0
     _passed: threading.Condition = field(default_factory=threading.Condition)
 
     def wait_for_request(self, after: int, seconds: float) -> bool:
@@ -64,6 +69,9 @@ def counting(upstream_url: str) -> Iterator[CountingProxy]:
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool) -> None:
         carried = b""
         while data := await reader.read(_CHUNK):
+            if counted and proxy.holding:
+                await hold(reader)
+                break
             if counted:
                 seen = carried + data
                 proxy.count(seen.count(_METHOD))
@@ -71,6 +79,15 @@ def counting(upstream_url: str) -> Iterator[CountingProxy]:
             writer.write(data)
             await writer.drain()
         writer.close()
+
+    async def hold(reader: asyncio.StreamReader) -> None:
+        proxy.held += 1
+        proxy.count(1)
+        try:
+            while await reader.read(_CHUNK):
+                pass
+        finally:
+            proxy.held -= 1
 
     def run() -> None:
         try:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support.mcp_wire import MODERN, Era, message
@@ -13,13 +14,13 @@ ENDLESS = (
 )
 # The same without a table that has to be there.
 ENDLESS_NUMBERS = (
-    "select count(*) from range(1000000) a, range(1000000) b, range(1000000) c where a.range + b.range < c.range"
+    "select count(*) from range(300000) a, range(300000) b, range(300000) c where a.range + b.range < c.range"
 )
 
 
-def call_bytes(resource: str, token: str, sql: str, era: Era = MODERN) -> bytes:
+def call_bytes(resource: str, token: str, sql: str, era: Era = MODERN, **arguments: Any) -> bytes:
     """The whole HTTP request of a query."""
-    body, headers = message(era, 1, "tools/call", {"name": "run_sql", "arguments": {"sql": sql}})
+    body, headers = message(era, 1, "tools/call", {"name": "run_sql", "arguments": {"sql": sql, **arguments}})
     content = json.dumps(body).encode()
     headers |= {
         "Host": urlsplit(resource).netloc,
@@ -30,8 +31,8 @@ def call_bytes(resource: str, token: str, sql: str, era: Era = MODERN) -> bytes:
     return f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + content
 
 
-def send_call(resource: str, token: str, sql: str, era: Era = MODERN) -> socket.socket:
+def send_call(resource: str, token: str, sql: str, era: Era = MODERN, **arguments: Any) -> socket.socket:
     """A connection on which a query has been sent."""
     connection = socket.create_connection(("127.0.0.1", urlsplit(resource).port or 80))
-    connection.sendall(call_bytes(resource, token, sql, era))
+    connection.sendall(call_bytes(resource, token, sql, era, **arguments))
     return connection

@@ -125,6 +125,17 @@ async def test_a_question_is_answered_by_another_post_of_the_same_sign_in_only()
     assert (await served.post(reply, headers)).status == 400
 
 
+async def test_a_call_that_waits_for_an_answer_is_cancelled_as_any_other() -> None:
+    served = Served(asking_work)
+    with anyio.fail_after(30):
+        async with served.calling(HANDSHAKE) as answer:
+            question = await answer.of_method("elicitation/create")
+            await served.post(*notification("notifications/cancelled", requestId=7))
+    assert answer.messages[-1]["error"]["message"] == "Request cancelled"
+    late = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {}}}
+    assert (await served.post(late, call(HANDSHAKE)[1])).status == 400
+
+
 async def test_an_error_for_an_answer_fails_the_call_in_its_words() -> None:
     served = Served(asking_work)
     async with served.calling(HANDSHAKE) as answer:

@@ -280,7 +280,7 @@ class DynamoDbCatalog:
         limit = ITEMS_PER_SEGMENT_OF_MANY_KINDS if of_many else ITEMS_PER_SEGMENT
         found = await looks(self._clients.of(schema), schema, table, limit=limit, rows=rows)
         places = [look.items for look in found]
-        samples = await anyio.to_thread.run_sync(samples_of, *places)
+        samples = await anyio.to_thread.run_sync(samples_of, *places, abandon_on_cancel=True)
         overrides = schema.overrides.get(name, {})
         whole = all(look.ended for look in found)
         seen = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None, whole=whole)
@@ -288,7 +288,7 @@ class DynamoDbCatalog:
             seen = description.with_slots(seen, seen.virtual)
         seen = description.keep_wider(seen, self._learnt.get(_table(schema.name, name, rows), {}))
         if not rows:
-            seen = await anyio.to_thread.run_sync(with_partition_sizes, seen, places)
+            seen = await anyio.to_thread.run_sync(with_partition_sizes, seen, places, abandon_on_cancel=True)
             return replace(seen, refreshed_at=self._clock.now())
         described = await self.describe(schema, name, refresh)
         if described is None:

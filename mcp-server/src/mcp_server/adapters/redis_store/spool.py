@@ -79,7 +79,7 @@ class RedisSpool:
         spool_id, owner = self._entropy.token(128), self._owner(principal)
         stem = f"{owner}:result:"
         key, kept = f"{stem}{spool_id}", f"{owner}:kept"
-        fields = await anyio.to_thread.run_sync(self._sealed, key, result)
+        fields = await anyio.to_thread.run_sync(self._sealed, key, result, abandon_on_cancel=True)
         size = sum(map(len, fields.values()))
         if size > self._result_bytes:
             return None
@@ -104,7 +104,7 @@ class RedisSpool:
         if _HEAD not in sealed:
             return None
         try:
-            return await anyio.to_thread.run_sync(self._part, key, sealed, start, rows)
+            return await anyio.to_thread.run_sync(self._part, key, sealed, start, rows, abandon_on_cancel=True)
         except InvalidTag:  # another key sealed it, or it is not what we wrote
             return None
 
