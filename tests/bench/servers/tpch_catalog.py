@@ -27,7 +27,16 @@ class TpchCatalog:
     ) -> Described | None:
         return Described(BY_NAME[physical_name], False) if physical_name in BY_NAME else None
 
-    async def probe(self, _schema: Schema, _name: str, _attribute: str, _observe: Observer, _rows: Rows = ()) -> bool:
+    async def probe(
+        self,
+        _schema: Schema,
+        _name: str,
+        _attribute: str,
+        _observe: Observer,
+        _rows: Rows = (),
+        *,
+        hidden: bool = False,
+    ) -> bool:
         return False
 
     async def learn(self, _table: Table) -> None:

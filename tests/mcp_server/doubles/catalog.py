@@ -30,8 +30,6 @@ class HeldCatalog:
         self._tables, self._clock = tables, clock
         self._known: dict[tuple[Any, ...], tuple[Any, float, float]] = {}
         self._learnt: dict[tuple[Any, ...], dict[str, Column]] = {}
-        self.probes: list[tuple[str, str]] = []
-        """The attributes that were looked for, and in which tables."""
 
     async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
         names = tuple(sorted({*(self._tables if schema.tables is None else schema.tables), *schema.virtual_tables}))
@@ -55,16 +53,17 @@ class HeldCatalog:
         table, _at, refreshed = self._get(key, refresh, partial(self._sampled, schema, name, rows))
         return None if table is None else Described(table, refreshed)
 
-    async def probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = ()) -> bool:
+    async def probe(
+        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = (), *, hidden: bool = False
+    ) -> bool:
         key = ("table", schema.name, name, rows)
         table = self._known[key][0] if key in self._known else None
         if table is None or not schema.shows(name):
             return False
-        if table.column(attribute) is not None:
+        if not hidden and table.column(attribute) is not None:
             return True
-        self.probes.append((name, attribute))
         items = self._items(table, rows)
-        values = [item[attribute] for item in items if attribute in item]
+        values = [item[attribute] for item in items if attribute in item and not hidden]
         scanned = len(self._tables[table.physical_name].items)
         observe(Consumption(items=len(values), scanned=scanned, bytes=2, read_units=0.5))
         if values:

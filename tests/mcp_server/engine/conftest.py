@@ -142,6 +142,7 @@ def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
             Rule("uns_masked", except_roles=staff, masks=(("nation", Mask.LAST4),), hidden=frozenset({"address"})),
         ),
         "uns_rows": (Rule("uns_rows", except_roles=staff, rows=(("status", frozenset({"O"})),)),),
+        "rul_secrets": (Rule("rul_secrets", except_roles=staff, hidden=frozenset({"card", "cash"})),),
         "rul_parts": (Rule("rul_parts", rows=(("pk", frozenset({"$tenant"})),)),),
     }
     virtual = {

@@ -12,7 +12,6 @@ from tests.mcp_server.isolation.world import (
     ANNEX,
     ASLEEP,
     CUSTOMERS,
-    NAMES,
     ORDERS,
     PARTS,
     PEOPLE,
@@ -21,6 +20,7 @@ from tests.mcp_server.isolation.world import (
     SOURCE,
     World,
     by_kind,
+    is_name,
 )
 from tests.support.mcp_wire import ERAS, MODERN, Era
 
@@ -281,19 +281,39 @@ def guess_at(words: Words, tables: Sequence[str]) -> Iterator[Request]:
             key, column = columns[0], columns[number % len(columns)]
             wanted = [key, key, column, "email"][number % 4] if "key" not in what else key
             yield _tool("run_sql", sql=f"select * from {table} where {wanted} = '{value}'", allow_full_scan=True)
-            if what in NAMES:
+            if is_name(what):
                 yield _tool("explain_sql", sql=f"select {guess} from {table} where {column} > '{value}'")
-    for guess in (guess for what, guess in guesses.items() if what in NAMES):
-        for name in (guess, guess[:-1], f"{SHOP}.{guess}", f"{guess}.{guess}"):
-            yield _tool("describe_table", table_name=name)
-            yield _tool("run_sql", sql=f"select * from {name}")
-        yield _tool("list_tables", schema_name=guess)
-        yield Request(MODERN, "resources/read", {"uri": f"dynamosql://schemas/{SHOP}/tables/{guess}"})
-        ref, typed = {"type": "ref/resource", "uri": TEMPLATE}, {"name": "table", "value": guess[:3]}
-        yield Request(MODERN, "completion/complete", {"ref": ref, "argument": typed})
+    for guess in (guess for what, guess in guesses.items() if is_name(what)):
+        yield from _name(guess)
     for tool in ("list_schemas", "list_tables", "usage"):
         yield _tool(tool)
     yield _tool("list_tables", details="columns")
+
+
+def _name(guess: str) -> Iterator[Request]:
+    """What somebody asks who takes a guess for the name of a schema, or of a table."""
+    for name in (guess, guess[:-1], guess.upper(), f"{SHOP}.{guess}", f"{guess}.{guess}", f"{guess}.{ORDERS}"):
+        yield _tool("describe_table", table_name=name)
+        yield _tool("run_sql", sql=f"select * from {name}")
+        yield _tool("explain_sql", sql=f"select {name}.pk from {ORDERS}")
+    for schema in (guess, guess[:-1], guess.upper()):
+        yield _tool("list_tables", schema_name=schema)
+        yield _tool("describe_table", table_name=ORDERS, schema_name=schema)
+        yield _tool("run_sql", sql=f"select * from {ORDERS}", schema_name=schema)
+        yield Request(MODERN, "resources/read", {"uri": f"dynamosql://schemas/{schema}/tables/{ORDERS}"})
+        for prompt in ("explore_data", "write_query", "optimize_query"):
+            arguments = {"schema": schema, "table": ORDERS, "question": "Who?", "sql": f"select * from {ORDERS}"}
+            yield Request(MODERN, "prompts/get", {"name": prompt, "arguments": arguments})
+    yield Request(MODERN, "resources/read", {"uri": f"dynamosql://schemas/{SHOP}/tables/{guess}"})
+    ref = {"type": "ref/resource", "uri": TEMPLATE}
+    for argument, typed, given in (
+        ("table", guess[:3], {}),
+        ("table", "", {"schema": guess}),
+        ("schema", guess[:3], {}),
+        ("schema", guess, {}),
+    ):
+        asked = {"ref": ref, "argument": {"name": argument, "value": typed}, "context": {"arguments": given}}
+        yield Request(MODERN, "completion/complete", asked)
 
 
 def _tool(name: str, **arguments: Any) -> Request:

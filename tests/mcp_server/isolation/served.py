@@ -69,9 +69,11 @@ class RegionsInMemory:
         """See Catalog."""
         return await self._catalogs[schema.region].describe(schema, name, refresh, rows)
 
-    async def probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = ()) -> bool:
+    async def probe(
+        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = (), *, hidden: bool = False
+    ) -> bool:
         """See Catalog."""
-        return await self._catalogs[schema.region].probe(schema, name, attribute, observe, rows)
+        return await self._catalogs[schema.region].probe(schema, name, attribute, observe, rows, hidden=hidden)
 
     async def learn(self, table: Table) -> None:
         """See Catalog."""

@@ -31,6 +31,11 @@ ROWS = 12
 """How many items each table has of each side."""
 
 
+def is_name(entry: str) -> bool:
+    """Whether an entry of a book, as "their table", is about a name."""
+    return entry.partition(" ")[2] in NAMES
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A table: where it is, its key as `(name, type)`, the keys of its indexes (texts) by name, and its items."""
@@ -115,14 +120,7 @@ class World:
     def values(self) -> Search:
         """All that is no name: nothing of it may be in a log."""
         books = (self.ours, self.kept, self.theirs)
-        return Search(
-            {
-                canary: what
-                for book in books
-                for canary, what in book.entries.items()
-                if what.partition(" ")[2] not in NAMES
-            }
-        )
+        return Search({canary: what for book in books for canary, what in book.entries.items() if not is_name(what)})
 
     @cached_property
     def kept_from(self) -> dict[str, Search]:

@@ -121,24 +121,28 @@ class DynamoDbCatalog:
         at, loaded = (known.at, known.loaded) if known else (table.refreshed_at, self._clock.monotonic())
         self._known[key] = _Known(description.with_columns(table, table.columns), at, loaded)
 
-    async def probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = ()) -> bool:
+    async def probe(
+        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = (), *, hidden: bool = False
+    ) -> bool:
         """See Catalog.probe. Concurrent callers look for the same thing one after the other: the first may find it."""
         under_way = (*_table(schema.name, name, rows), attribute)
         while under_way in self._probing:
             await self._probing[under_way].wait()
         over = self._probing[under_way] = asyncio.Event()
         try:
-            return await self._probe(schema, name, attribute, observe, rows)
+            return await self._probe(schema, name, attribute, observe, rows, hidden=hidden)
         finally:
             del self._probing[under_way]
             over.set()
 
-    async def _probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows) -> bool:
+    async def _probe(
+        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows, *, hidden: bool
+    ) -> bool:
         key = _table(schema.name, name, rows)
         known = self._known.get(key)
         if known is None or not schema.shows(name):
             return False
-        if known.value.column(attribute) is not None:
+        if not hidden and known.value.column(attribute) is not None:
             return True  # somebody else has found it
         probed = self._probed.setdefault(key, {})
         for old in [one for one, at in probed.items() if self._clock.monotonic() - at >= self.stale_after_seconds]:
@@ -146,7 +150,8 @@ class DynamoDbCatalog:
         if attribute in probed or len(probed) >= PROBES:
             return False
         table: Table = known.value
-        has = {"FilterExpression": "attribute_exists(#a)", "ExpressionAttributeNames": {"#a": attribute}}
+        condition = "attribute_exists(#a)" + " AND attribute_not_exists(#a)" * hidden
+        has = {"FilterExpression": condition, "ExpressionAttributeNames": {"#a": attribute}}
         client, limit = self._clients.of(schema), ITEMS_PER_SEGMENT_PROBED
         found = await looks(client, schema, table, limit=limit, rows=rows, conditions=has, observe=observe)
         values = [item[attribute] for look in found for item in look.items]

@@ -50,7 +50,7 @@ class Meter:
 
         def observe(consumption: Consumption) -> None:
             nonlocal scanned
-            self._take(table, consumption)
+            self._take(table, consumption, 0 if table.is_partial else consumption.items)
             if consumption.unshown:
                 self.unshown.setdefault(_key(table), set()).update(consumption.unshown)
             scanned += consumption.scanned
@@ -67,7 +67,7 @@ class Meter:
         self._check()
 
         def observe(consumption: Consumption) -> None:
-            self._take(table, consumption)
+            self._take(table, consumption, 0)  # how many items have an attribute may be hidden
             self._check()
 
         return observe
@@ -102,9 +102,9 @@ class Meter:
         if expected > self._read_units_limit:
             raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit))
 
-    def _take(self, table: Table, consumption: Consumption) -> None:
+    def _take(self, table: Table, consumption: Consumption, seen: int) -> None:
         self.items += consumption.items
-        self._add(_key(table), 0 if table.is_partial else consumption.items, consumption.read_units)
+        self._add(_key(table), seen, consumption.read_units)
         self.pages += 1
         self.bytes += consumption.bytes
         self.read_units += consumption.read_units

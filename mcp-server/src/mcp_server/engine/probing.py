@@ -48,10 +48,10 @@ class Probing:
         found = False
         with anyio.CancelScope(deadline=self._until):
             for table in list(tables)[:MOST_PROBES]:
-                hidden = table.restriction is not None and column in table.restriction.hidden
-                if hidden or table.column(column) is not None:
+                if table.column(column) is not None:
                     continue
+                hidden = table.restriction is not None and column in table.restriction.hidden
                 with suppress(Failure):  # what the caller is to hear of is the column
                     schema, observe = self._schemas.by_name[table.schema], self._prober(table)
-                    found |= await self._catalog.probe(schema, table.name, column, observe, table.rows)
+                    found |= await self._catalog.probe(schema, table.name, column, observe, table.rows, hidden=hidden)
         return found

@@ -49,11 +49,14 @@ class Catalog(Protocol):
         """The table, sampled when it is not known or stale; None if there is none of that name to be seen."""
         ...
 
-    async def probe(self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = ()) -> bool:
+    async def probe(
+        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = (), *, hidden: bool = False
+    ) -> bool:
         """Looks for an attribute that no sample shows among some more of a table's items, and learns of its column.
 
         Tells whether it was found. What was not is not looked for again until samples are stale, nor are many names.
-        `observe` hears of every response, since whoever asks pays for it; what it raises ends the search.
+        `observe` hears of every response, since whoever asks pays for it; what it raises ends the search. The search
+        for a `hidden` attribute takes as much and finds nothing: it must not be told from one that is not there.
         """
         ...
 
