@@ -49,7 +49,10 @@ class Balancer:
 
 
 class ProbingBalancer(Balancer):
-    """Gives each request to the next of the origins that said within PROBE_SECONDS that they are ready."""
+    """Gives each request to the next of the origins that said within PROBE_SECONDS that they are ready.
+
+    One that takes no connection is left out, and the next has its request; what was sent is not sent again: 502.
+    """
 
     PROBE_SECONDS = 0.2
 
@@ -60,10 +63,21 @@ class ProbingBalancer(Balancer):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forwards one request."""
-        ready = [origin for origin in self.origins if await self._is_ready(origin)]
-        self._requests += 1
-        exchange = await _ask(ready[self._requests % len(ready)], scope, receive)
-        await exchange.send(send)
+        body = await read_body(receive, _BODY_LIMIT)
+        while ready := [origin for origin in self.origins if await self._is_ready(origin)]:
+            self._requests += 1
+            chosen = ready[self._requests % len(ready)]
+            try:
+                exchange = await _forward(chosen, scope, body)
+            except httpx2.ConnectError:
+                self._probed[chosen] = (time.monotonic(), False)
+            except httpx2.HTTPError:
+                break
+            else:
+                await exchange.send(send)
+                return
+        await send({"type": "http.response.start", "status": 502, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
 
     async def _is_ready(self, origin: str) -> bool:
         async with self._turn:  # whoever comes meanwhile takes what was found
@@ -103,9 +117,12 @@ class _Exchange:
 
 
 async def _ask(origin: str, scope: Scope, receive: Receive) -> _Exchange:
+    return await _forward(origin, scope, await read_body(receive, _BODY_LIMIT))
+
+
+async def _forward(origin: str, scope: Scope, body: bytes) -> _Exchange:
     query = scope["query_string"].decode("latin-1")
     url = f"{origin}{scope['path']}" + (f"?{query}" if query else "")
-    body = await read_body(receive, _BODY_LIMIT)
     async with httpx2.AsyncClient(timeout=60) as http:
         answer = await http.request(scope["method"], url, content=body, headers=scope["headers"])
     headers = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _HOP_BY_HOP]
