@@ -1,4 +1,4 @@
-"""`mcp-server suggest-tables` looks at a table and writes what the schemas file takes."""
+"""`mcp-server schemas suggest` looks at a table and writes what the schemas file takes."""
 
 import asyncio
 import base64
@@ -48,7 +48,7 @@ def test_what_is_proposed_goes_into_the_schemas_file(runner: CliRunner, emulator
             await tables.put("sug_app", list(single_table.items()))
 
     asyncio.run(fill())
-    result = runner.invoke(commands, ["suggest-tables", "sug_app", "--schema", "shop"])
+    result = runner.invoke(commands, ["schemas", "suggest", "sug_app", "--schema", "shop"])
     assert result.exit_code == 0, result.output
     file = tmp_path / "schemas.toml"
     file.write_text(file.read_text() + result.output)
@@ -65,6 +65,6 @@ def test_what_is_proposed_goes_into_the_schemas_file(runner: CliRunner, emulator
     ],
 )
 def test_what_cannot_be_proposed_is_told(runner: CliRunner, arguments: list[str], problem: str) -> None:
-    result = runner.invoke(commands, ["suggest-tables", *arguments])
+    result = runner.invoke(commands, ["schemas", "suggest", *arguments])
     assert isinstance(result.exception, CannotStart)
     assert problem in str(result.exception)

@@ -19,6 +19,10 @@ commands = typer.Typer(
 )
 
 
+schemas = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Help with writing the schemas file.")
+commands.add_typer(schemas, name="schemas")
+
+
 def main() -> None:
     """Runs the command line; what goes wrong is one line on standard error and exit status 1."""
     try:
@@ -63,8 +67,8 @@ def check_config() -> None:
         typer.echo(f"schema {schema.name}: tenant {schema.tenant}, {schema.region}, {tables}{state}")
 
 
-@commands.command("suggest-tables")
-def suggest_tables(
+@schemas.command("suggest")
+def suggest(
     table: Annotated[str, typer.Argument(help="The table, by DynamoDB's name.", show_default=False)],
     schema: Annotated[str, typer.Option(help="The schema in MCP_SCHEMAS_FILE that it is in.", show_default=False)],
 ) -> None:

@@ -11,7 +11,9 @@ from mcp_server.adapters.usage_days import UsageInMemory
 from mcp_server.app.serving import product
 from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
+from mcp_server.domain.restriction import Rule
 from mcp_server.domain.schema import Schema
+from mcp_server.domain.virtual_table import Template, VirtualTable
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.schemas import Schemas
@@ -60,6 +62,35 @@ async def read(served: Exchanges, uri: str, era: Era = MODERN, principal: Princi
     [contents] = result["contents"]
     assert contents["uri"]
     return str(contents["text"])
+
+
+async def test_only_whole_tables_have_a_number_of_items() -> None:
+    """That of a physical table is wrong for a part of it, and tells how much there is beside."""
+    tables = TablesInMemory()
+    for name in ("orders", "people"):
+        await tables.create(name, (("pk", "S"),))
+        await tables.put(name, [{"pk": {"S": f"{word}#1"}, "of": {"S": word}} for word in ("ann", "eve")])
+    virtual = VirtualTable("anns", "orders", (("pk", Template.parse("ann#{number}")),))
+    rules = {"people": (Rule("people", rows=(("of", frozenset({"ann"})),)),)}
+    shop = Schema("shop", "acme", "eu-central-1", None, rules=rules, virtual_tables={"anns": virtual})
+    browsing = BrowsingService(
+        schemas=Schemas((shop,)), catalog=HeldCatalog(tables.held, SettableClock()), limits=Limits()
+    )
+    engine = SimpleNamespace(browsing=browsing, queries=None, usage=None, limits=Limits())
+    served = Exchanges(product(cast("Any", engine), cast("Any", None)))
+
+    async def call(tool: str, **arguments: Any) -> dict[str, Any]:
+        result = await served.result(MODERN, "tools/call", {"name": tool, "arguments": arguments}, ANN)
+        return cast("dict[str, Any]", result["structuredContent"])
+
+    expected = {"anns": None, "orders": 2, "people": None}
+    for details in ("names", "keys", "columns"):
+        listed = (await call("list_tables", details=details))["tables"]
+        assert {table["name"]: table.get("item_count") for table in listed} == expected
+    for name, count in expected.items():
+        described = await call("describe_table", table_name=name)
+        assert described.get("item_count") == count
+        assert described["columns"]
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -30,11 +30,10 @@ class DescribeTable(Arguments):
     refresh: fields.RefreshMode = "if_stale"
 
 
-class TableDescription(fields.TableNames, fields.Freshness):
+class TableDescription(fields.TableNames, fields.Freshness, fields.Size):
     """The result."""
 
     schema_name: str
-    item_count: fields.ItemCount
     columns: list[structure.ColumnEntry]
     indexes: list[structure.IndexEntry]
 
@@ -53,7 +52,7 @@ def description(described: Described, stale_after_seconds: int, call: Call) -> T
         "schema_name": table.schema,
         **fields.names(table),
         **freshness,
-        "item_count": table.item_count,
+        **fields.size(table),
         "columns": made.columns,
         "indexes": made.indexes,
     }

@@ -1,6 +1,6 @@
 """Arguments and result fields that several tools share."""
 
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -30,10 +30,12 @@ Sql = Annotated[
         description='One SELECT in DuckDB SQL. Tables are named table or schema.table; quote odd names: "my-table".',
     ),
 ]
-ItemCount = Annotated[
-    int,
-    Field(description="DynamoDB's count of the physical table, up to six hours old."),
-]
+
+
+class Size(TypedDict):
+    """How large the table is."""
+
+    item_count: NotRequired[Annotated[int, Field(description="DynamoDB's, up to six hours old; no part has one.")]]
 
 
 class TableNames(TypedDict):
@@ -59,6 +61,11 @@ def names(table: Table) -> TableNames:
         "qualified_name": f"{quoted(table.schema)}.{quoted(table.name)}",
         "physical_table_name": table.physical_name,
     }
+
+
+def size(table: Table) -> Size:
+    """How large the table is. What is a part of another, be it virtual or by rules, nobody has counted."""
+    return {} if table.is_partial else {"item_count": table.item_count}
 
 
 def freshness(*, refreshed: bool, at: float, stale_after_seconds: int) -> Freshness:

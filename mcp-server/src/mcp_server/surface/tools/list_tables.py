@@ -34,10 +34,9 @@ class ListTables(Arguments):
     refresh: fields.RefreshMode = "if_stale"
 
 
-class TableEntry(fields.TableNames):
+class TableEntry(fields.TableNames, fields.Size):
     """One table."""
 
-    item_count: fields.ItemCount
     refreshed_at: str
     keys: NotRequired[list[str]]
     columns: NotRequired[list[str]]
@@ -90,9 +89,10 @@ def _entry(table: Table, arguments: ListTables) -> TableEntry:
         "name": names["name"],
         "qualified_name": names["qualified_name"],
         "physical_table_name": names["physical_table_name"],
-        "item_count": table.item_count,
         "refreshed_at": reply.timestamp(table.refreshed_at),
     }
+    if not table.is_partial:
+        entry["item_count"] = table.item_count
     if arguments.details != "names":
         entry["keys"] = [_key(index) for index in structure.indexes(table)]
     if arguments.details == "columns":
