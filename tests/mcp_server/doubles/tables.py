@@ -34,11 +34,15 @@ HeldKey = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class HeldIndex:
-    """A global secondary index: it holds the items that have its key, and of them all, or what is `projected`."""
+    """A global secondary index: it holds the items that have its key, and of them all, or what is `projected`.
+
+    The first `hash_keys` attributes of its key are the partition key, the others the sort key.
+    """
 
     name: str
     key: Key
     projected: frozenset[str] | None = None
+    hash_keys: int = 1
 
     def description(self) -> dict[str, Any]:
         """As CreateTable takes it and DescribeTable tells it."""
@@ -46,7 +50,7 @@ class HeldIndex:
         if self.projected is not None:
             projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": sorted(self.projected)}
             projection = projection if self.projected else {"ProjectionType": "KEYS_ONLY"}
-        return {"IndexName": self.name, "KeySchema": key_schema(self.key), "Projection": projection}
+        return {"IndexName": self.name, "KeySchema": key_schema(self.key, self.hash_keys), "Projection": projection}
 
 
 @dataclass(slots=True)
@@ -102,10 +106,12 @@ def definition(key: Key, indexes: Sequence[HeldIndex]) -> dict[str, Any]:
     }
 
 
-def key_schema(key: Key) -> list[dict[str, str]]:
+def key_schema(key: Key, hash_keys: int = 1) -> list[dict[str, str]]:
     """A key as DynamoDB's KeySchema."""
-    kinds = ("HASH", "RANGE")
-    return [{"AttributeName": name, "KeyType": kind} for (name, _), kind in zip(key, kinds, strict=False)]
+    return [
+        {"AttributeName": name, "KeyType": "HASH" if place < hash_keys else "RANGE"}
+        for place, (name, _) in enumerate(key)
+    ]
 
 
 HeldTables = dict[str, HeldTable]

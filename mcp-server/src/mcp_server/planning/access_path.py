@@ -18,9 +18,9 @@ from mcp_server.planning.estimates import (
     table_bytes,
 )
 from mcp_server.planning.key_conditions import Cases, key_cases
-from mcp_server.planning.key_paths import Path, Rank, exact_keys, primary_keys, query_paths
+from mcp_server.planning.key_paths import Path, Rank, by_path, exact_keys, on_keys, primary_keys, query_paths
 from mcp_server.planning.plan import Access, Alternative, Conjunct, Estimate, Goal, Read, RejectedIndex, Relation
-from mcp_server.planning.predicate import AllOf, AnyOf, Between, Comparison, OneOf, Predicate, StartsWith, columns_of
+from mcp_server.planning.predicate import Predicate
 from mcp_server.planning.requests import (
     Filters,
     count_queries,
@@ -206,7 +206,7 @@ def _get_read(
         requests=tuple(get_requests(relation, keys, consistent=consistent)),
         key_condition=_text(relation.conjuncts, names),
         pushed_filters=(),
-        residual_filters=tuple(one.text for one in relation.conjuncts if not _on_keys(one, names)),
+        residual_filters=tuple(one.text for one in relation.conjuncts if not on_keys(one, names)),
         estimate=estimate,
         consistent=consistent,
     )
@@ -235,7 +235,7 @@ def _query_read(relation: Relation, path: Path, goal: Goal | None, estimate: Est
     if path.index is not None and path.index.projected is not None:
         held = path.index.projected | without
         without |= {column.name for column in table.columns if column.name not in held}
-    conjuncts = [conjunct for conjunct in relation.conjuncts if not _on_keys(conjunct, path.attributes)]
+    conjuncts = [conjunct for conjunct in relation.conjuncts if not by_path(conjunct, path)]
     filters, pushed, residual = _filters(relation, conjuncts, frozenset(without))
     index = path.index.name if path.index is not None else None
     exact = _exact_filters_of(relation, path, conjuncts, without)
@@ -257,7 +257,7 @@ def _query_read(relation: Relation, path: Path, goal: Goal | None, estimate: Est
             if exact is None
             else count_queries(relation, path.conditions, exact, index, consistent=consistent)
         ),
-        key_condition=_text(relation.conjuncts, path.attributes),
+        key_condition=_joined(conjunct for conjunct in relation.conjuncts if by_path(conjunct, path)),
         pushed_filters=pushed,
         residual_filters=residual,
         estimate=estimate,
@@ -358,23 +358,10 @@ def _filters(
     return Filters(kept, without), tuple(conjunct.text for conjunct in pushed), tuple(residual)
 
 
-def _on_keys(conjunct: Conjunct, names: Iterable[str]) -> bool:
-    """Whether a condition is only on the given key attributes, and of a kind that narrows a key."""
-    predicate = conjunct.predicate
-    return predicate is not None and _narrows(predicate) and columns_of(predicate) <= set(names)
-
-
-def _narrows(predicate: Predicate) -> bool:
-    match predicate:
-        case AllOf(parts) | AnyOf(parts):
-            return all(_narrows(part) for part in parts)
-        case Comparison(_, operator, _):
-            return operator != "<>"
-        case Between() | OneOf() | StartsWith():
-            return True
-    return False
-
-
 def _text(conjuncts: Iterable[Conjunct], names: Iterable[str]) -> str | None:
     names = set(names)
-    return " AND ".join(conjunct.text for conjunct in conjuncts if _on_keys(conjunct, names)) or None
+    return _joined(conjunct for conjunct in conjuncts if on_keys(conjunct, names))
+
+
+def _joined(conjuncts: Iterable[Conjunct]) -> str | None:
+    return " AND ".join(conjunct.text for conjunct in conjuncts) or None

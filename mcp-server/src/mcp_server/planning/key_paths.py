@@ -11,7 +11,18 @@ from mcp_server.planning.attribute_values import ScalarValue, natural_type
 from mcp_server.planning.attributes import attributes_of
 from mcp_server.planning.key_conditions import Cases, KeyConstraint, key_value, leaves, rejects_null
 from mcp_server.planning.plan import Conjunct, RejectedIndex, Relation
-from mcp_server.planning.predicate import Between, Comparison, IsNotNull, OneOf, Predicate, StartsWith, Value
+from mcp_server.planning.predicate import (
+    AllOf,
+    AnyOf,
+    Between,
+    Comparison,
+    IsNotNull,
+    OneOf,
+    Predicate,
+    StartsWith,
+    Value,
+    columns_of,
+)
 from mcp_server.planning.requests import KeyCondition
 
 MAX_KEYS = 1_000
@@ -291,3 +302,28 @@ def primary_keys(table: Table, cases: Cases) -> tuple[Mapping[str, ScalarValue],
         if len(found) > MAX_KEYS:
             return None
     return tuple(found.values())
+
+
+def by_path(conjunct: Conjunct, path: Path) -> bool:
+    """Whether a condition is only on the path's key attributes, or only wants some of them to be there: they are."""
+    there = {key.name for key in path.key}
+    return on_keys(conjunct, path.attributes) or (
+        conjunct.faithful and isinstance(conjunct.predicate, IsNotNull) and conjunct.predicate.column in there
+    )
+
+
+def on_keys(conjunct: Conjunct, names: Iterable[str]) -> bool:
+    """Whether a condition is only on the given key attributes, and of a kind that narrows a key."""
+    predicate = conjunct.predicate
+    return predicate is not None and _narrows(predicate) and columns_of(predicate) <= set(names)
+
+
+def _narrows(predicate: Predicate) -> bool:
+    match predicate:
+        case AllOf(parts) | AnyOf(parts):
+            return all(_narrows(part) for part in parts)
+        case Comparison(_, operator, _):
+            return operator != "<>"
+        case Between() | OneOf() | StartsWith():
+            return True
+    return False
