@@ -14,8 +14,8 @@ from tests.mcp_server.adapters.relations import relation
 LIMITS = Limits(read_units=100, read_pages=10, read_bytes=1000, full_scan_items=50)
 
 
-def read(access: Any = "Query") -> Read:
-    """A read of a table of nothing in particular."""
+def read(access: Any = "Query", units: float = 0.0) -> Read:
+    """A read of a table of nothing in particular, which is estimated to take so many read units."""
     return Read(
         relation=relation([]),
         access=access,
@@ -25,7 +25,7 @@ def read(access: Any = "Query") -> Read:
         key_condition=None,
         pushed_filters=(),
         residual_filters=(),
-        estimate=Estimate(0, 0, 0.0, 0.0),
+        estimate=Estimate(0, 0, units, 0.0),
     )
 
 
@@ -70,3 +70,25 @@ def test_a_scan_that_turns_out_large_is_stopped_unless_it_was_asked_for() -> Non
         observe = meter.observer(read(access))
         for _ in range(3):
             observe(page)
+
+
+@pytest.mark.parametrize(
+    ("access", "units", "refused"),
+    [
+        ("GetItem", 60.0, False),
+        ("GetItem", 61.0, True),
+        ("Scan", 61.0, True),
+        ("Query", 61.0, False),
+        ("Query", 241.0, True),
+    ],
+)
+def test_a_mean_refuses_only_what_exceeds_the_budget_by_far(access: str, units: float, refused: bool) -> None:
+    """What single keys and whole tables take is known; of the partitions that rows name only a mean is."""
+    meter = Meter(LIMITS, max_read_units=None, allow_full_scan=False)
+    meter.observer(read())(Consumption(0, 0, 0, 40.0))
+    if not refused:
+        meter.ask(read(access, units))
+        return
+    with pytest.raises(Failure) as raised:
+        meter.ask(read(access, units))
+    assert (raised.value.code, "before a read" in raised.value.message) == (FailureCode.BUDGET_EXCEEDED, True)

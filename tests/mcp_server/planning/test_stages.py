@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mcp_server.domain.schema import Table
+from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read
 from mcp_server.planning.stages import read_after
 from mcp_server.sql.binding.bind import bind
@@ -144,6 +145,26 @@ def test_too_many_keys_are_not_read_one_by_one() -> None:
 
     assert (few.access, many) == ("GetItem", stage.otherwise)
     assert few.estimate.read_units <= stage.otherwise.estimate.read_units
+
+
+def test_keys_that_take_more_than_a_scan_that_is_not_allowed_are_read_all_the_same() -> None:
+    """A partition turned out large: the keys of two take more than the table, which nobody allowed to scan."""
+    tables = {**sized(), "keyed": with_partitions(sized()["keyed"], "by_k", LARGE / 20)}
+    _, reads = planned("select f.id, f.d from edges e join keyed f on e.s = f.k where e.k = 'k4'", tables)
+    waiting = next(read for read in reads if read.stage is not None)
+    assert waiting.stage is not None
+    assert (waiting.index, full_scan_of(waiting.stage.otherwise)) == ("by_k", True)
+
+    made = read_after(waiting, [("k1",), ("k2",), ("k3",), ("k4",)])
+
+    assert (made.access, made.index, made.lookup is not None) == ("Query", "by_k", True)
+    assert made.estimate.read_units > waiting.stage.otherwise.estimate.read_units
+
+
+def with_partitions(table: Table, index: str, items: float) -> Table:
+    """The table, of which the partitions of an index have so many items."""
+    indexes = (replace(one, partition_items=items) if one.name == index else one for one in table.indexes)
+    return replace(table, indexes=tuple(indexes))
 
 
 def test_a_table_that_is_scanned_in_any_case_is_not_read_by_keys_too() -> None:

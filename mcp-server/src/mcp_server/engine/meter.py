@@ -17,6 +17,9 @@ from mcp_server.planning.plan import Read, Relation
 from mcp_server.ports.items import Consumption
 from mcp_server.ports.usage import TableUsage
 
+BY_FAR = 4.0
+"""What several Queries take together is rarely this many times less than the mean partition lets expect."""
+
 
 class Meter:
     """Adds up what every response took. It counts what was observed, since statistics are hours old."""
@@ -94,12 +97,15 @@ class Meter:
     def ask(self, read: Read) -> None:
         """Asks whether a read may begin that was decided on during the run.
 
-        Raises Failure: budget_exceeded where its estimate exceeds what is left, full_scan_refused.
+        Raises Failure: budget_exceeded where it is likely to exceed what is left, full_scan_refused. Of partitions a
+        mean is known at best, so Queries are refused only if they would exceed it by far: what is read is counted page
+        by page in any case.
         """
         if full_scan_of(read) and not self._allow_full_scan:
             raise Failure(ScanForKeys(read.relation.table.name))
         expected = self.read_units + read.estimate.read_units
-        if expected > self._read_units_limit:
+        least = self.read_units + read.estimate.read_units / (BY_FAR if read.access == "Query" else 1.0)
+        if least > self._read_units_limit:
             raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit))
 
     def _take(self, table: Table, consumption: Consumption, seen: int) -> None:

@@ -80,12 +80,15 @@ class Way:
     read: Callable[[], Read]
 
 
-def plan_read(relation: Relation, *, consistent: bool) -> Read:
-    """The cheapest read that is sure to yield every row the query can use. `consistent` asks for strong consistency."""
-    return cheapest_way(relation, consistent=consistent).read()
+def plan_read(relation: Relation, *, consistent: bool, rather_by_key: bool = False) -> Read:
+    """The cheapest read that is sure to yield every row the query can use. `consistent` asks for strong consistency.
+
+    `rather_by_key` wants one by key wherever there is one, though a Scan took less.
+    """
+    return cheapest_way(relation, consistent=consistent, rather_by_key=rather_by_key).read()
 
 
-def cheapest_way(relation: Relation, *, consistent: bool) -> Way:
+def cheapest_way(relation: Relation, *, consistent: bool, rather_by_key: bool = False) -> Way:
     """The way that `plan_read` takes."""
     relation = as_restricted(as_virtual(relation))
     never = next((conjunct.text for conjunct in relation.conjuncts if conjunct.never), None)
@@ -95,7 +98,7 @@ def cheapest_way(relation: Relation, *, consistent: bool) -> Way:
     cases = key_cases(relation.table, said)
     if not cases:
         return _nothing(relation, "The conditions on the key contradict each other, so nothing is read.", consistent)
-    return _cheapest(relation, said, cases, consistent)
+    return _cheapest(relation, said, cases, consistent, rather_by_key)
 
 
 def _nothing(relation: Relation, reason: str, consistent: bool) -> Way:
@@ -118,7 +121,9 @@ def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
     )
 
 
-def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], consistent: bool) -> Way:
+def _cheapest(
+    relation: Relation, said: list[Predicate], cases: list[Cases], consistent: bool, rather_by_key: bool
+) -> Way:
     """The way that takes the fewest read units; of equal ones that by key, then the one that names more of a key.
 
     What keys take is certain, and what a scan takes is not unless the table was seen whole; a Query of partitions whose
@@ -137,13 +142,13 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         paths, lacking = query_paths(relation, said, one, consistent)
         ways = [(path, _query(relation, path, consistent)) for path in paths if _is_known(path)]
         # Keys are looked up one by one, so that an index of them alone may take more than the whole table.
-        kept = [(path, way) for path, way in ways if not path.lookup or _takes_less(way, scan)]
+        kept = [(path, way) for path, way in ways if not path.lookup or rather_by_key or _takes_less(way, scan)]
         found += [way for _, way in kept]
         looked_up = {way.index for path, way in kept if path.lookup}
         rejected += [one for one in lacking if one[1].name not in looked_up]
     by_key = [one for one in found if one.access == "GetItem"]
     weighed = by_key if by_key and relation.table.partition_items is None else found
-    if not found or relation.table.item_count < SEEN_WHOLE_ITEMS:
+    if not found or (relation.table.item_count < SEEN_WHOLE_ITEMS and not rather_by_key):
         weighed = [*weighed, scan]
     best = min(weighed, key=lambda one: (one.estimate.read_units, one.rank))
 

@@ -57,11 +57,11 @@ def read_after(read: Read, keys: Iterable[Key]) -> Read:
     if len(found) > stage.most:
         return stage.otherwise
     relation = replace(read.relation, conjuncts=(*read.relation.conjuncts, _conjunct(stage.link, found)))
-    by_key = plan_read(relation, consistent=read.consistent)
+    # A large table is not scanned unasked, so there keys may even take more: what they take is held to the budget.
+    large = full_scan_of(stage.otherwise)
+    by_key = plan_read(relation, consistent=read.consistent, rather_by_key=large)
     dear = by_key.estimate.read_units > stage.otherwise.estimate.read_units
-    if by_key.access == "Scan" or (dear and not full_scan_of(stage.otherwise)):
-        return stage.otherwise
-    return by_key
+    return stage.otherwise if by_key.access == "Scan" or (dear and not large) else by_key
 
 
 def _conjunct(link: KeyLink, keys: Sequence[Key]) -> Conjunct:
