@@ -666,6 +666,14 @@ class TestLookups:
 
         assert _read("status = 'open'", columns="note", table=table).access == "Scan"
 
+    @pytest.mark.parametrize(("partition_items", "access"), [(200_000.0, "Query"), (600_000.0, "Scan")])
+    def test_it_may_take_more_than_a_scan_that_has_to_be_asked_for(self, partition_items: float, access: str) -> None:
+        """Else a statement that read by key yesterday would be refused once a partition was found to be large."""
+        index = replace(BY_STATUS, partition_items=partition_items)
+        large = replace(ORDERS, indexes=(index,), item_count=1_000_000, size_bytes=400_000_000)
+
+        assert _read("status = 'open'", columns="note", table=large).access == access
+
     def test_keys_that_may_be_missing_forbid_it(self) -> None:
         index = replace(BY_CUSTOMER, projected=frozenset[str](), partition_items=20.0)
         table = replace(ORDERS, indexes=(index,))

@@ -41,6 +41,9 @@ FULL_SCAN_ITEMS = 100_000
 FULL_SCAN_BYTES = 64_000_000
 """Scans of larger tables have to be asked for."""
 
+DEARER = 4.0
+"""By this factor an index whose items are fetched by key may take more than a scan that has to be asked for."""
+
 _FIRST: Rank = (-1.0, False, 0)
 _LAST: Rank = (2.0, True, 0)
 """How a read by primary keys, and a scan, stand among Queries that take as many read units."""
@@ -56,10 +59,11 @@ _SEGMENT_BYTES = 4 * 1024 * 1024
 
 def full_scan_of(read: Read) -> bool:
     """Whether a read scans a whole table so large (100,000 items or 64 MB) that it has to be asked for."""
-    table = read.relation.table
-    if read.enough is not None:
-        return False
-    return read.access == "Scan" and (table.item_count > FULL_SCAN_ITEMS or table_bytes(table) > FULL_SCAN_BYTES)
+    return read.enough is None and read.access == "Scan" and _is_large(read.relation.table)
+
+
+def _is_large(table: Table) -> bool:
+    return table.item_count > FULL_SCAN_ITEMS or table_bytes(table) > FULL_SCAN_BYTES
 
 
 def shared_scan_of(read: Read) -> tuple[str, str] | None:
@@ -133,6 +137,7 @@ def _cheapest(
     if one_key is not None and len(one_key) == 1:
         return _get(relation, one_key, consistent)  # nothing takes less
     scan = _scan(relation, consistent)
+    dearest = scan.estimate.read_units * (math.inf if rather_by_key else DEARER if _is_large(relation.table) else 1.0)
     found: list[Way] = []
     rejected: list[tuple[Path, RejectedIndex]] = []
     for one in cases:
@@ -142,7 +147,7 @@ def _cheapest(
         paths, lacking = query_paths(relation, said, one, consistent)
         ways = [(path, _query(relation, path, consistent)) for path in paths if _is_known(path)]
         # Keys are looked up one by one, so that an index of them alone may take more than the whole table.
-        kept = [(path, way) for path, way in ways if not path.lookup or rather_by_key or _takes_less(way, scan)]
+        kept = [(path, way) for path, way in ways if not path.lookup or way.estimate.read_units < dearest]
         found += [way for _, way in kept]
         looked_up = {way.index for path, way in kept if path.lookup}
         rejected += [one for one in lacking if one[1].name not in looked_up]
@@ -171,10 +176,6 @@ def _cheapest(
 def _is_known(path: Path) -> bool:
     """Whether the path may be weighed: a look-up costs by the item, so the size of its partitions has to be known."""
     return not path.lookup or (path.index is not None and path.index.partition_items is not None)
-
-
-def _takes_less(way: Way, scan: Way) -> bool:
-    return way.estimate.read_units < scan.estimate.read_units
 
 
 def _helpful(best: Read, rejected: list[tuple[Path, RejectedIndex]]) -> tuple[RejectedIndex, ...]:
