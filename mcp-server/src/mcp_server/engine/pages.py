@@ -12,7 +12,7 @@ from mcp_server.engine.execution import Run, StreamedPage
 from mcp_server.engine.first_rows import first_rows
 from mcp_server.engine.limits import BUSY_SECONDS, Limits
 from mcp_server.engine.results import QueryResult, Statistics, StopReason
-from mcp_server.engine.unseen import unseen_texts
+from mcp_server.engine.unseen import never_equal, unseen_texts
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import CursorState, Reading, Spooled
 from mcp_server.ports.spool import Spool, SpoolUnavailable
@@ -130,11 +130,12 @@ def _owner(principal: Principal) -> str:
 
 def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
     """What a reader of a run's rows should know."""
-    sought, meter = run.plan.query.sought, run.meter
-    unseen = unseen_texts(sought, has_rows=bool(rows) and list(rows[0]) != [0]) if sought else ()
+    query, meter = run.plan.query, run.meter
+    has_rows = bool(rows) and list(rows[0]) != [0]
     return (
-        *unseen,
-        *messages.from_zero(run.plan.query.from_zero),
+        *unseen_texts(query.sought, has_rows=has_rows),
+        *never_equal(query.unequal, has_rows=has_rows),
+        *messages.from_zero(query.from_zero),
         *messages.warnings(run.plan.reads),
         *messages.no_numbers(meter.no_numbers),
         *messages.unshown(meter.unshown),

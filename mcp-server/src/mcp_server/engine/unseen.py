@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 
 from mcp_server.domain.names import fold
+from mcp_server.sql.lowering.provenance import Place, path_of
+from mcp_server.sql.lowering.unequal_columns import UnequalColumns
 from mcp_server.sql.sought_texts import SoughtText
 
 MOST_WARNINGS = 10
@@ -22,6 +24,24 @@ def unseen_texts(sought: Iterable[SoughtText], *, has_rows: bool) -> tuple[str, 
             if one.filters and has_rows and one.way not in ("order", "up to"):
                 disproved.add(sentence)
     return tuple(sentence for sentence in found if sentence not in disproved)[:MOST_WARNINGS]
+
+
+def never_equal(pairs: Iterable[UnequalColumns], *, has_rows: bool) -> tuple[str, ...]:
+    """A warning for each two columns that are held equal and share no sampled value, unless the rows show one."""
+    found = [_apart(one) for one in pairs if not (one.filters and has_rows)]
+    return tuple(dict.fromkeys(found))
+
+
+def _apart(pair: UnequalColumns) -> str:
+    names = [f'{place.shown} of "{place.table.name}"' for place in (pair.one, pair.other)]
+    likes = [_literal(_an_example(place)) for place in (pair.one, pair.other)]
+    return f"No sampled {names[0]} equals any {names[1]}: there is {likes[0]} in one, {likes[1]} in the other."
+
+
+def _an_example(place: Place) -> str:
+    examples = place.part.column.examples
+    known = examples.of(path_of(place.part.steps)) if examples is not None else ()
+    return known[0] if known else (examples.low or "") if examples is not None else ""
 
 
 def _sentence(one: SoughtText) -> str | None:

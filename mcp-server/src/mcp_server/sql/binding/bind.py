@@ -42,6 +42,7 @@ from mcp_server.sql.lowering.list_places import lists_from_zero
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
 from mcp_server.sql.lowering.streams import stream_of, with_statement
 from mcp_server.sql.lowering.text_comparisons import sought_texts
+from mcp_server.sql.lowering.unequal_columns import UnequalColumns, unequal_columns
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sought_texts import SoughtText
 from mcp_server.sql.sources import sources_of
@@ -57,7 +58,8 @@ class Query:
     (`r0`, `r1`, …); a relation's columns are taken by position. `stream` is there where the statement can be run over
     one part of its table after the other, `direct` where it needs no such engine. Where it only wants
     the number of a relation's rows, `number` is the name of its one column. `sought` are texts that it looks for in
-    vain, as far as samples tell, and `from_zero` lists of which it wants a place that none has.
+    vain, as far as samples tell, `unequal` columns that it holds equal in vain, and `from_zero` lists of which it wants
+    a place that none has.
     """
 
     statement: str
@@ -67,6 +69,7 @@ class Query:
     direct: Direct | None
     number: str | None
     sought: tuple[SoughtText, ...]
+    unequal: tuple[UnequalColumns, ...]
     from_zero: tuple[str, ...]
     _tree: exp.Query
     _mark: str
@@ -138,6 +141,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)
     sought = sought_texts(query, sources, found)
+    unequal = unequal_columns(query, sources, found)
     from_zero = lists_from_zero(sources, found)
     conditions = necessary_conditions(query, sources, found)
     relations = tuple(
@@ -157,7 +161,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
         _rename(reference, relation, spelling)
     stream = with_statement(stream, query)
     footprint, text = _footprint(found), to_sql(query)
-    return Query(text, relations, footprint, stream, direct, number, sought, from_zero, query, names.mark)
+    return Query(text, relations, footprint, stream, direct, number, sought, unequal, from_zero, query, names.mark)
 
 
 def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> dict[TableName, Table]:

@@ -120,6 +120,11 @@ class Provenance:
             found.append(replace(place, case=case or place.case))
         return tuple(found) or None
 
+    def of_query(self, body: exp.Expr) -> tuple[Place, ...] | None:
+        """The places of the one column of a subquery."""
+        names = output_names(body.unnest())
+        return self._of_output(body, 0) if len(names) == 1 else None
+
     def _of_column(self, column: exp.Column, block: Block) -> tuple[Place, ...] | None:
         source = block.source(column.table)
         if source is None or source.args.get("pivots"):

@@ -68,7 +68,7 @@ def sought_texts(
 
 
 def _sought(column: exp.Column, block: Block, provenance: Provenance, query: exp.Query) -> Iterator[SoughtText]:
-    operand = _operand(column)
+    operand = operand_of(column)
     in_json = _json(operand)
     if in_json is not None:
         yield from _no_json(in_json, column.name)
@@ -160,7 +160,7 @@ def _text(node: exp.Expr) -> str | None:
     return found if case is None else in_case(found, case)
 
 
-def _operand(column: exp.Column) -> exp.Expr:
+def operand_of(column: exp.Column) -> exp.Expr:
     """The largest expression whose texts are the column's, or a part's of it."""
     node: exp.Expr = column
     while (around := node.parent) is not None:
