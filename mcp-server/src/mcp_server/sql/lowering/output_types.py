@@ -86,9 +86,14 @@ def body_of(source: exp.Expr, sources: Sources) -> exp.Expr | None:
     return body if not renamed else None
 
 
-def query_of(source: exp.Expr, sources: Sources) -> tuple[exp.Expr | None, Sequence[str]]:
-    """The query behind a FROM item, and the names that its first columns have instead of those it gives them."""
-    if source.args.get("pivots"):
+def query_of(
+    source: exp.Expr, sources: Sources, *, before_pivot: bool = False
+) -> tuple[exp.Expr | None, Sequence[str]]:
+    """The query behind a FROM item, and the names that its first columns have instead of those it gives them.
+
+    Of one with a PIVOT there is none, or the one that is pivoted, under the names that it has within.
+    """
+    if source.args.get("pivots") and not before_pivot:
         return None, ()
     if isinstance(source, exp.Subquery):
         return (source if isinstance(source.this, exp.Query) else None), _renamed(source)
@@ -101,7 +106,7 @@ def query_of(source: exp.Expr, sources: Sources) -> tuple[exp.Expr | None, Seque
 
 
 def _renamed(source: exp.Expr) -> list[str]:
-    alias = source.args.get("alias")
+    alias = source.args.get("alias") if not source.args.get("pivots") else None
     return [column.name for column in alias.args.get("columns") or []] if alias is not None else []
 
 

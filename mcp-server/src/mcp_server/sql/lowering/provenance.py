@@ -127,7 +127,7 @@ class Provenance:
 
     def _of_column(self, column: exp.Column, block: Block) -> tuple[Place, ...] | None:
         source = block.source(column.table)
-        if source is None or source.args.get("pivots"):
+        if source is None or (source.args.get("pivots") and not _is_pivoted(column, source)):
             return None
         listed = _unnested(source)
         if listed is not None:
@@ -143,7 +143,7 @@ class Provenance:
         return self._known[key]
 
     def _of_source(self, source: exp.Expr, name: str) -> tuple[Place, ...] | None:
-        body, renamed = query_of(source, self._sources)
+        body, renamed = query_of(source, self._sources, before_pivot=True)
         if body is None:
             return None
         names = output_names(body)
@@ -165,6 +165,12 @@ class Provenance:
         if block is None or place >= len(block.select.expressions):
             return None
         return self.of(block.select.expressions[place].unalias(), block)
+
+
+def _is_pivoted(column: exp.Column, source: exp.Expr) -> bool:
+    """Whether a column stands in the first PIVOT of a source, so that it is one that the source has before."""
+    pivot = column.find_ancestor(exp.Pivot, exp.Query)
+    return isinstance(pivot, exp.Pivot) and source.args["pivots"][0] is pivot
 
 
 def _unnested(source: exp.Expr) -> exp.Expr | None:

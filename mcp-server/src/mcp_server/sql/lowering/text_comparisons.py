@@ -36,6 +36,9 @@ _PARTS: dict[type[exp.Expr], Way] = {
 _NAMED_PARTS: dict[str, Way] = {"prefix": "starts with", "suffix": "ends with"}
 _PLAIN = re.compile(r"(?P<begin>\^|\.\*)?(?P<text>(?:[^\\^$.|?*+()\[\]{}]|\\[^A-Za-z0-9])+)(?P<end>\$|\.\*)?")
 """A regular expression without anything but a text, and what may stand around it."""
+_GROUP = re.compile(r"(\^|\.\*)?\((?:\?:)?([^()]*)\)(\$|\.\*)?")
+_BAR = re.compile(r"(?<!\\)\|")
+"""What is between the alternatives of one."""
 _AGGREGATES = (exp.AggFunc, exp.Anonymous)
 # Of functions the parser does not know it cannot be said that they are not aggregates.
 
@@ -191,6 +194,8 @@ def _compared(operand: exp.Expr) -> _Compared | None:
             others = [branch.this for branch in around.args["ifs"]]
         case exp.Like() | exp.ILike() | exp.StartsWith() | exp.EndsWith() | exp.Contains() | exp.Anonymous():
             return _matched(operand, around)
+        case exp.StrPosition() if around.this is operand:
+            return _Compared(around, "contains", [around.args["substr"]])
         case exp.RegexpLike() | exp.RegexpFullMatch() | exp.SimilarTo() if around.this is operand:
             return _by_expression(around)
         case _:
@@ -210,8 +215,16 @@ def _ordered(operand: exp.Expr, around: exp.Expr) -> _Compared | None:
 
 
 def _member(operand: exp.Expr, around: exp.Expr) -> _Compared | None:
-    """The text that a list is asked for: `list_contains(tags, 'x')`, `'x' = ANY (tags)`, `'x' IN tags`."""
+    """The text that a list is asked for: `list_contains(tags, 'x')`, `'x' = ANY (tags)`, `'x' IN tags`.
+
+    Or the texts of a list that an operand is looked for in, `list_contains(['x', 'y'], status)`, and what the list of
+    all its values is asked for, `list_contains(list(status), 'x')`.
+    """
     outer = around.parent
+    if isinstance(around, exp.ArrayContains) and around.expression is operand:
+        return _Compared(around, "equals", _members(exp.Any(this=around.this)))
+    if isinstance(around, exp.ArrayAgg) and isinstance(outer, exp.ArrayContains) and outer.this is around:
+        return _Compared(outer, "equals", [outer.expression])
     if isinstance(around, exp.ArrayContains) and around.this is operand:
         return _Compared(around, "equals", [around.expression], of_elements=True)
     if isinstance(around, exp.Any) and isinstance(outer, exp.EQ | exp.NEQ):
@@ -252,16 +265,25 @@ def _matched(operand: exp.Expr, around: exp.Expr) -> _Compared | None:
 
 
 def _by_expression(around: exp.Expr) -> _Compared | None:
-    """A regular expression that is a plain text, and whether it stands at the beginning or the end."""
+    """A regular expression that is a plain text, or one of some, and whether it stands at the beginning or the end."""
     pattern = constant(around.expression)
-    found = _PLAIN.fullmatch(pattern) if isinstance(pattern, str) and around.args.get("flag") is None else None
-    if found is None:
+    if not isinstance(pattern, str) or around.args.get("flag") is not None:
         return None
+    group = _GROUP.fullmatch(pattern)
+    begin, inner, end = group.groups() if group is not None else ("", pattern, "")
+    found = [_PLAIN.fullmatch(f"{begin or ''}{text}{end or ''}") for text in _BAR.split(inner)]
+    known = [one for one in found if one is not None]
     whole = not isinstance(around, exp.RegexpLike)
+    ways = {_way(one, whole=whole) for one in known}
+    if len(known) < len(found) or len(ways) != 1:
+        return None
+    return _Compared(around, ways.pop(), [exp.Literal.string(re.sub(r"\\(.)", r"\1", one["text"])) for one in known])
+
+
+def _way(found: re.Match[str], *, whole: bool) -> Way:
     begins = found["begin"] == "^" or (whole and not found["begin"])
     ends = found["end"] == "$" or (whole and not found["end"])
-    way: Way = ("equals" if ends else "starts with") if begins else ("ends with" if ends else "contains")
-    return _Compared(around, way, [exp.Literal.string(re.sub(r"\\(.)", r"\1", found["text"]))])
+    return ("equals" if ends else "starts with") if begins else ("ends with" if ends else "contains")
 
 
 def _filters(comparison: exp.Expr, query: exp.Query) -> bool:
