@@ -636,6 +636,64 @@ class TestGoals:
             assert all("Limit" not in request.arguments for read in _reads_of(sql) for request in read.requests)
 
 
+MORE, AS_MANY = "it takes more read units", "it takes as many read units, and names less of a key"
+WHOLE, UNKNOWN = (
+    "it reads the whole table, whose size statistics tell hours late",
+    "how large its partitions are is not known",
+)
+
+
+class TestOtherWays:
+    """Each way to the rows has an estimate, and a reason why it is not taken."""
+
+    TABLE = replace(
+        ORDERS,
+        partition_items=40.0,
+        indexes=(
+            replace(BY_CUSTOMER, partition_items=100.0),
+            replace(BY_STATUS, partition_items=2_000.0),
+            replace(BY_PLACED, partition_items=40.0),
+        ),
+    )
+
+    @pytest.mark.parametrize(
+        ("condition", "columns", "taken", "others"),
+        [
+            ("pk = 'a' AND sk IN (1, 2, 3)", "*", "GetItem", {("Query", None): AS_MANY, ("Scan", None): MORE}),
+            (
+                "pk = 'a' AND placed > DATE '2024-01-01' AND customer = 7",
+                "*",
+                "Query by_placed",
+                {("Query", None): MORE, ("Query", "by_customer"): MORE, ("Scan", None): MORE},
+            ),
+            ("customer = 7 AND placed IS NOT NULL", "*", "Query by_customer", {("Scan", None): MORE}),
+            ("status = 'open'", "note", "Scan", {("Query", "by_status"): MORE}),
+            ("status = 'open'", "pk, sk, total", "Query by_status", {("Scan", None): MORE}),
+            ("total > 5", "note", "Scan", {}),
+        ],
+    )
+    def test_of_a_known_table(
+        self, condition: str, columns: str, taken: str, others: dict[tuple[str, str | None], str]
+    ) -> None:
+        read = _read(condition, columns=columns, table=self.TABLE)
+
+        assert " ".join(filter(None, (read.access, read.index))) == taken
+        assert {(one.access, one.index): one.reason for one in read.alternatives} == others
+        estimates = [read.estimate, *(one.estimate for one in read.alternatives)]
+        assert all(one.items > 0 and one.read_units > 0 and one.seconds > 0 for one in estimates)
+        assert min(one.read_units for one in estimates) == read.estimate.read_units
+
+    def test_what_is_certain_comes_before_what_is_not(self) -> None:
+        """150 keys take 75 read units; what a partition, and a table that statistics call small, take is not known."""
+        condition = f"pk = 'a' AND sk IN ({', '.join(map(str, range(150)))})"
+        small = replace(ORDERS, size_bytes=60_000, item_count=150)
+
+        for table, of_scan in ((ORDERS, MORE), (small, WHOLE)):
+            read = _read(condition, table=table)
+            assert read.access == "GetItem"
+            assert {one.access: one.reason for one in read.alternatives} == {"Query": UNKNOWN, "Scan": of_scan}
+
+
 class TestLookups:
     TABLE = replace(ORDERS, indexes=(replace(BY_STATUS, partition_items=20.0),))
 

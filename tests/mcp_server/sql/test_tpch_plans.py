@@ -122,7 +122,7 @@ def test_an_equality_of_keys_makes_a_query_of_a_join() -> None:
         "      filter in DynamoDB: l_tax > 0.01\n"
         f"      columns: {', '.join(column.name for column in TABLES['lineitem'].columns)}\n"
         "      estimate: 31 items, 1 pages, 2 read units\n"
-        "      instead of: Scan, 1000 items, 49 read units"
+        "      instead of: Scan, 1000 items, 49 read units: it takes more read units"
     )
 
 

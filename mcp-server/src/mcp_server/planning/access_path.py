@@ -139,6 +139,7 @@ def _cheapest(
     scan = _scan(relation, consistent)
     dearest = scan.estimate.read_units * (math.inf if rather_by_key else DEARER if _is_large(relation.table) else 1.0)
     found: list[Way] = []
+    dear: list[Way] = []
     rejected: list[tuple[Path, RejectedIndex]] = []
     for one in cases:
         keys = one_key if one is cases[0] else primary_keys(relation.table, one)
@@ -149,6 +150,7 @@ def _cheapest(
         # Keys are looked up one by one, so that an index of them alone may take more than the whole table.
         kept = [(path, way) for path, way in ways if not path.lookup or way.estimate.read_units < dearest]
         found += [way for _, way in kept]
+        dear += [way for _, way in ways if way not in found]
         looked_up = {way.index for path, way in kept if path.lookup}
         rejected += [one for one in lacking if one[1].name not in looked_up]
     by_key = [one for one in found if one.access == "GetItem"]
@@ -167,7 +169,7 @@ def _cheapest(
             chosen,
             reason=reason,
             rejected=_helpful(chosen, rejected),
-            alternatives=_alternatives(best, [*found, scan]),
+            alternatives=_alternatives(best, [*found, *dear, scan]),
         )
 
     return replace(best, read=read)
@@ -190,8 +192,20 @@ def _helpful(best: Read, rejected: list[tuple[Path, RejectedIndex]]) -> tuple[Re
 
 
 def _alternatives(best: Way, ways: list[Way]) -> tuple[Alternative, ...]:
-    """The ways that were weighed against the best."""
-    return tuple(dict.fromkeys(Alternative(way.access, way.index, way.estimate) for way in ways if way is not best))
+    """The ways that were weighed against the best, and why each is not taken."""
+    others = (Alternative(way.access, way.index, way.estimate, _drawback(way, best)) for way in ways if way is not best)
+    return tuple(dict.fromkeys(others))
+
+
+def _drawback(way: Way, best: Way) -> str:
+    units, least = way.estimate.read_units, best.estimate.read_units
+    if units > least:
+        return "it takes more read units"
+    if units == least:
+        return "it takes as many read units, and names less of a key"
+    if way.access == "Scan":
+        return "it reads the whole table, whose size statistics tell hours late"
+    return "how large its partitions are is not known"
 
 
 def _get(relation: Relation, keys: tuple[Mapping[str, ScalarValue], ...], consistent: bool) -> Way:

@@ -41,4 +41,5 @@ def _lines(read: Read) -> Iterator[str]:
         yield f"stops after: {read.enough} items"
     for other in read.alternatives:
         way = f"{other.access} through {other.index}" if other.index is not None else other.access
-        yield f"instead of: {way}, {other.estimate.items} items, {other.estimate.read_units:g} read units"
+        takes = f"{other.estimate.items} items, {other.estimate.read_units:g} read units"
+        yield f"instead of: {way}, {takes}: {other.reason}"

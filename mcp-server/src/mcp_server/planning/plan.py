@@ -127,11 +127,12 @@ Access = Literal["GetItem", "Query", "Scan", "None"]
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another way to read that would do as well, and what it is expected to take."""
+    """Another way to read that would do as well, what it is expected to take, and in words why it is not taken."""
 
     access: Access
     index: str | None
     estimate: Estimate
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

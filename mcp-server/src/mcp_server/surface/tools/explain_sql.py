@@ -43,6 +43,8 @@ class AlternativeEntry(TypedDict):
     index: NotRequired[str]
     items: int
     read_units: float
+    seconds: float
+    reason: str
 
 
 class RejectedEntry(TypedDict):
@@ -146,6 +148,8 @@ def _alternative(way: Alternative) -> AlternativeEntry:
         "access": way.access,
         "items": way.estimate.items,
         "read_units": way.estimate.read_units,
+        "seconds": way.estimate.seconds,
+        "reason": way.reason,
     }
     if way.index is not None:
         entry["index"] = way.index
