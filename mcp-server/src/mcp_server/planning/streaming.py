@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mcp_server.domain.schema import ColumnType, TypeKind
 from mcp_server.planning.attribute_values import natural_type
 from mcp_server.planning.expressions import fits
 from mcp_server.planning.plan import Read, Request
@@ -17,6 +18,7 @@ from mcp_server.planning.plan import Read, Request
 Key = Mapping[str, Mapping[str, Any]]
 """A key in DynamoDB's JSON: that of the table, and that of the index where one is read."""
 
+_NUMBERS = frozenset({TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE})
 _PAGING = frozenset({"Limit", "Segment", "TotalSegments"})
 
 
@@ -25,12 +27,13 @@ class Stream:
     """What a statement makes of its table's items, some of them at a time.
 
     `statement` yields the rows in the order of the items, the number of a row's item in its last column. `order` is the
-    column, if any, by which the items have to come.
+    column, if any, by which the items have to come. `computed` are the columns of which something is made, or asked.
     """
 
     statement: str
     order: str | None = None
     descending: bool = False
+    computed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +71,24 @@ def resumable(read: Read, stream: Stream, *, requests: int | None = None) -> Rea
 
 
 def route(read: Read, stream: Stream) -> str:
-    """A digest of what a position in a read depends on: table, index, conditions and the names of columns."""
+    """A digest of what a position in a read depends on: table, index, conditions and the names of columns.
+
+    Also the types of columns of which something is made: a later page would make something else of another type.
+    """
     table = read.relation.table
     requests = [{name: one for name, one in each.arguments.items() if name not in _PAGING} for each in read.requests]
     said = [
         *(table.schema, table.physical_name, [key.name for key in table.key], read.access, read.index),
         *([column.name for column in read.relation.columns], stream.order, stream.descending),
+        [_family(column.type) for column in read.relation.columns if column.name in stream.computed],
         requests[:1] if read.access == "Scan" else requests,
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=repr).encode()).hexdigest()[:32]
+
+
+def _family(type_: ColumnType) -> str:
+    """A type as far as values mean the same: a wider one for numbers is no other."""
+    return "number" if type_.kind in _NUMBERS else type_.sql
 
 
 def key_names(read: Read) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from mcp_server.sql.binding.references import Reference, references
 from mcp_server.sql.binding.resolution_failures import resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
+from mcp_server.sql.binding.unshaped_lists import read_as_lists
 from mcp_server.sql.binding.using import merge_columns, merging_queries
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.parse import Statement
@@ -135,6 +136,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     starred = starred_sources(query)
     query = _qualified(query, text, internal, spelling)
     merge_columns(merging, text)
+    read_as_lists(query, internal, spelling)
     read_nested_as_json(query, internal, spelling)
     numbers = compare_numbers(query, internal, spelling)
     sources = sources_of(query)

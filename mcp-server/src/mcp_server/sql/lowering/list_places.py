@@ -9,7 +9,8 @@ from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.provenance import Provenance
 from mcp_server.sql.sources import Sources
 
-_ACCESSES = (exp.Dot, exp.Bracket, exp.StructExtract)
+_ACCESSES = (exp.Dot, exp.Bracket, exp.StructExtract, exp.TryCast)
+"""What lists without one type are read as lists by is one of them."""
 _ZERO = exp.Literal.number(0)
 
 
@@ -19,9 +20,9 @@ def lists_from_zero(sources: Sources, references: Sequence[Reference]) -> tuple[
     asked = [(subscript, block) for column, block, _ in sources.columns for subscript in _zeros(column) if block]
     provenance = Provenance(sources, references) if asked else None
     for subscript, block in asked:
-        places = provenance.of(subscript.this, block) if provenance is not None else None
-        # JSON counts from 0, and a map may have a key 0.
-        if places and all(place.part.type.kind is TypeKind.LIST for place in places):
+        listed = subscript.this.this if isinstance(subscript.this, exp.TryCast) else subscript.this
+        places = provenance.of(listed, block) if provenance is not None else None
+        if places and all(place.part.type.kind is not TypeKind.STRUCT for place in places):
             found[places[0].shown] = None
     return tuple(found)
 

@@ -1,5 +1,6 @@
 """Whether a statement makes of each item of its one table a row of its own, or none, and nothing of them together."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlglot import exp
@@ -34,12 +35,21 @@ def stream_of(query: exp.Query, reference: Reference) -> Stream | None:
     values = [*select.expressions, *([where.this] if where is not None else [])]
     if not all(type(node) in _PLAIN for value in values for node in value.walk()):
         return None
+    computed = _computed(values, reference)
     order = select.args.get("order")
     if order is None:
-        return Stream("")
+        return Stream("", computed=computed)
     column = _ordering(order, select, reference)
     descending = bool(order.expressions[0].args.get("desc"))
-    return Stream("", column, descending) if column is not None else None
+    return Stream("", column, descending, computed) if column is not None else None
+
+
+def _computed(values: Iterable[exp.Expr], reference: Reference) -> frozenset[str]:
+    """The table's columns of which something is made, or asked, rather than that they are handed out as they are."""
+    used = (
+        one for value in values if not isinstance(value.unalias(), exp.Column) for one in value.find_all(exp.Column)
+    )
+    return frozenset(name for one in used if (name := reference.spelt.get(one.name)) is not None)
 
 
 def _ordering(order: exp.Order, query: exp.Select, reference: Reference) -> str | None:
