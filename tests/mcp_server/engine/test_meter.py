@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.budgets import BudgetTooSmallForRead
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.planning.plan import Estimate, Read
@@ -91,4 +92,4 @@ def test_a_mean_refuses_only_what_exceeds_the_budget_by_far(access: str, units: 
         return
     with pytest.raises(Failure) as raised:
         meter.ask(read(access, units))
-    assert (raised.value.code, "before a read" in raised.value.message) == (FailureCode.BUDGET_EXCEEDED, True)
+    assert isinstance(raised.value.fact, BudgetTooSmallForRead)

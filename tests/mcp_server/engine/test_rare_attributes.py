@@ -3,6 +3,7 @@
 We chose this.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from mcp_server.adapters.catalog import ITEMS_PER_SEGMENT, ITEMS_PER_SEGMENT_PROBED
 from mcp_server.adapters.sampling import SEGMENTS
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.columns import UnknownColumn
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 from tests.mcp_server.doubles.catalog import unpaid
@@ -160,7 +162,7 @@ async def test_what_is_hidden_is_looked_for_in_vain_and_as_long_as_what_is_not_t
     await service.put("rul_secrets", [{**people[0], "card": {"S": "1"}, "cash": {"S": "2"}}])
     assert await service.rows("SELECT count(card) FROM rul_secrets", principal=STAFF) == [[1]]
 
-    queries, told = service.queries(), set[tuple[str, float, int]]()
+    queries, told = service.queries(), set[tuple[UnknownColumn, float, int]]()
     account = queries.spending.account(ANN)
     for name in ("card", "cash", "carp"):
         before = account.spent
@@ -169,8 +171,9 @@ async def test_what_is_hidden_is_looked_for_in_vain_and_as_long_as_what_is_not_t
         today = datetime.fromtimestamp(service.clock.now(), UTC).date()
         read = await service.usage.of_person("acme", "usr_ann", [today])
         items = sum(one.total.items for one in read if one.table == "rul_secrets")
-        text = (failed.value.message + failed.value.next_action).replace(name, "")
-        told.add((text, account.spent - before, items))
+        fact = failed.value.fact
+        assert isinstance(fact, UnknownColumn)
+        told.add((replace(fact, name=""), account.spent - before, items))
         assert account.spent > before
     assert len(told) == 1
 
