@@ -18,7 +18,7 @@ from mcp_server.planning.plan import Read, Request
 from mcp_server.planning.streaming import Key as ItemKey
 from mcp_server.planning.streaming import key_names
 from mcp_server.ports.items import Consumption, Observer, Part, Stretch, TableChanged
-from tests.mcp_server.doubles.tables import HeldIndex, HeldItem, HeldTable, HeldTables, Key, wired
+from tests.mcp_server.doubles.tables import HeldItem, HeldTable, HeldTables, wired
 from tests.mcp_server.planning.filter_language import compile_filter, ordered, projected
 
 PAGE_BYTES = 1 << 20
@@ -131,25 +131,9 @@ def _with_items(held: HeldTable, items: list[HeldItem]) -> HeldTable:
 
 
 def _asked(held: HeldTable, request: Request) -> HeldTable:
-    """The table, or its index that a request names, as a table of what the index holds; the table's key comes last."""
+    """The table, or its index that a request names."""
     name = request.arguments.get("IndexName")
-    if name is None:
-        return held
-    index = next(one for one in held.indexes if one.name == name)
-    key = dict(index.key) | {name: kind for name, kind in held.key if name not in dict(index.key)}
-    items = [_of_index(item, index, held.key) for item in held.items if _is_in(item, index.key)]
-    return HeldTable(held.name, tuple(key.items()), items)
-
-
-def _is_in(item: Any, key: Key) -> bool:
-    return all(kind in item.get(name, {}) for name, kind in key)
-
-
-def _of_index(item: HeldItem, index: HeldIndex, key: Key) -> HeldItem:
-    if index.projected is None:
-        return item
-    shown = index.projected | dict(index.key).keys() | dict(key).keys()
-    return HeldItem({name: value for name, value in item.items() if name in shown})
+    return held if name is None else held.of_index(name)
 
 
 def _place(item: Any, held: HeldTable) -> Any:

@@ -44,6 +44,17 @@ class HeldIndex:
     projected: frozenset[str] | None = None
     hash_keys: int = 1
 
+    def holds(self, item: Item) -> bool:
+        """Whether an item of the table is in the index: it has the key, in its type."""
+        return all(kind in item.get(name, {}) for name, kind in self.key)
+
+    def item(self, item: HeldItem, key: Key) -> HeldItem:
+        """What the index has of an item of a table with that key."""
+        if self.projected is None:
+            return item
+        kept = self.projected | dict(self.key).keys() | dict(key).keys()
+        return HeldItem({name: value for name, value in item.items() if name in kept})
+
     def description(self) -> dict[str, Any]:
         """As CreateTable takes it and DescribeTable tells it."""
         projection: dict[str, Any] = {"ProjectionType": "ALL"}
@@ -62,6 +73,7 @@ class HeldTable:
     items: list[HeldItem] = field(default_factory=list)
     indexes: Sequence[HeldIndex] = ()
     told_items: int | None = None
+    _by_index: dict[str, "HeldTable"] = field(default_factory=dict)
 
     def put(self, items: Sequence[Item]) -> None:
         """Writes items; one of the same key is replaced."""
@@ -78,10 +90,20 @@ class HeldTable:
         self._forget({self._key_of(wired(key))})
 
     def _forget(self, keys: Container[HeldKey]) -> None:
+        self._by_index.clear()
         self.items = [item for item in self.items if self._key_of(item) not in keys]
 
     def _key_of(self, item: Item) -> HeldKey:
         return tuple(next(iter(item[name].items())) for name, _ in self.key)
+
+    def of_index(self, name: str) -> "HeldTable":
+        """An index as a table of what it holds; the table's key comes last. It is made once after each change."""
+        if name not in self._by_index:
+            index = next(one for one in self.indexes if one.name == name)
+            key = dict(index.key) | {name: kind for name, kind in self.key if name not in dict(index.key)}
+            items = [index.item(item, self.key) for item in self.items if index.holds(item)]
+            self._by_index[name] = HeldTable(self.name, tuple(key.items()), items)
+        return self._by_index[name]
 
     def description(self) -> dict[str, Any]:
         """DescribeTable's answer."""
