@@ -95,11 +95,13 @@ def _filled(sql: str, texts: Mapping[int, str]) -> str:
 
 
 def _like(value: Value, values: Sequence[Value], dice: random.Random) -> Value:
-    """Another value of the same type, or the same again."""
+    """Another value of the same type, or the same again; of a text that is a number, another such text."""
     if isinstance(value, bool) or value is None:
         return value if value is None else dice.random() < 0.5
     others: Sequence[Value] = TEXTS if isinstance(value, str) else NUMBERS
     choices: list[Value] = [*(one for one in values if type(one) is type(value)), *others]
+    if isinstance(value, str) and value.isdecimal():  # a number may be compared with it
+        choices = [one for one in choices if isinstance(one, str) and one.isdecimal()]
     return dice.choice(choices)
 
 
