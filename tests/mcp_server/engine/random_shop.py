@@ -40,7 +40,7 @@ class Made:
 
     The first column tells rows apart. A value is what Python has for it, a missing attribute is missing, None is NULL.
     The `kinds` are those of columns whose SQL type does not tell, the `paths` and `lists` what random statements name
-    of maps and lists.
+    of maps and lists. `literals` are constants for a column beyond the values that it has.
     """
 
     key: Key
@@ -51,6 +51,7 @@ class Made:
     paths: Sequence[str] = ()
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     refers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    literals: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def _people() -> Made:
@@ -246,11 +247,11 @@ def _attribute(value: Any) -> dict[str, Any]:
     return {"S": value}
 
 
-def judge() -> duckdb.DuckDBPyConnection:
+def judge(shop: Mapping[str, Made] = SHOP) -> duckdb.DuckDBPyConnection:
     """DuckDB with the rows, and with the rule for mixed columns as macros."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("set timezone = 'UTC'")
-    for name, made in SHOP.items():
+    for name, made in shop.items():
         columns = ", ".join(f'"{column}" {type_}' for column, type_ in made.types.items())
         connection.execute(f"create table {name} ({columns})")
         schema = connection.sql(f"select * from {name}").to_arrow_table().schema
@@ -304,10 +305,10 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def random_tables() -> list[Table]:
+def random_tables(shop: Mapping[str, Made] = SHOP) -> list[Table]:
     """The tables for random statements, whose constants are values that occur."""
-    with judge() as connection:
-        return [_random_table(connection, name, made) for name, made in SHOP.items()]
+    with judge(shop) as connection:
+        return [_random_table(connection, name, made) for name, made in shop.items()]
 
 
 def _random_table(connection: duckdb.DuckDBPyConnection, name: str, made: Made) -> Table:
@@ -315,8 +316,9 @@ def _random_table(connection: duckdb.DuckDBPyConnection, name: str, made: Made) 
         sql = path if not of else f"m{path}"
         held = f"from {name} a" if not of else f"from {name} a, unnest(a.{of}) u(m)"
         found = connection.execute(f"select distinct {sql}, typeof({sql}) {held} where {sql} is not null").fetchall()
-        literals = sorted({_literal(value) for value, _ in found})
-        return Column(at or path, made.kinds.get(path, _kind(found[0][1])), literals, refers=made.refers.get(path))
+        literals = sorted({_literal(value) for value, _ in found} | set(made.literals.get(path, ())))
+        kind = made.kinds[path] if path in made.kinds else _kind(found[0][1])
+        return Column(at or path, kind, literals, refers=made.refers.get(path))
 
     keys = [(made.key[0][0], made.key[-1][0]), *((index.key[0][0], index.key[-1][0]) for index in made.indexes)]
     scalars = [

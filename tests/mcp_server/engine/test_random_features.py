@@ -7,6 +7,7 @@ parameters, at once and in pages. RANDOM_STATEMENTS in the environment makes the
 """
 
 import asyncio
+import logging
 import os
 import random
 from collections import Counter
@@ -19,6 +20,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import structlog
 
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
@@ -36,6 +38,7 @@ from tests.mcp_server.doubles.relational import InProcessDuckDb
 from tests.mcp_server.doubles.stores import EmulatedTables, TablesInMemory
 from tests.mcp_server.engine.conftest import ANN, Ports, Service
 from tests.mcp_server.engine.random_shop import SHOP, item, judge, random_tables
+from tests.mcp_server.engine.random_views import WHOLE, View, kept_back, single_table
 from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
 from tests.support.random_sql.columns import Table
@@ -137,6 +140,15 @@ def assert_answers(statement: Statement, expected: list[str], found: list[str], 
     assert not Counter(found) - Counter(expected), asked
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    """A line of log per statement costs as much as its answer from the cache."""
+    configured = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    yield
+    structlog.configure(**configured)
+
+
 @pytest.fixture(scope="module")
 def judging() -> Iterator[duckdb.DuckDBPyConnection]:
     with judge() as connection:
@@ -144,16 +156,20 @@ def judging() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @asynccontextmanager
-async def over_doubles(judging: duckdb.DuckDBPyConnection, told_items: int | None) -> AsyncIterator[Subject]:
+async def over_doubles(
+    judging: duckdb.DuckDBPyConnection, told_items: int | None, view: View = WHOLE
+) -> AsyncIterator[Subject]:
     """The engine over doubles of the ports, whose tables may tell of more items than they have."""
     tables, clock = TablesInMemory(), SettableClock()
-    for name, made in SHOP.items():
+    for name, made in view.stored.items():
         await tables.create(name, made.key, made.indexes)
         await tables.put(name, [item(row) for row in made.rows])
         tables.held[name].told_items = told_items
     catalog, items = HeldCatalog(tables.held, clock), HeldItems(tables.held)
     ports = Ports(tables, catalog, items, InProcessDuckDb(AT_ONCE), InProcessPlanning())
-    schema = Schema("shop", "acme", "eu-central-1", "http://127.0.0.1:1")
+    schema = Schema(
+        "shop", "acme", "eu-central-1", "http://127.0.0.1:1", rules=view.rules, virtual_tables=view.virtual_tables
+    )
     yield Subject(Service(ports, clock, (schema,)), judging)
 
 
@@ -252,9 +268,13 @@ def features(seed: object, tables: Sequence[Table]) -> Features:
     return Features(random.Random(str(seed)), tables, names=["j", "x", "lines"])
 
 
-async def test_the_judge_has_the_types_that_are_documented(judging: duckdb.DuckDBPyConnection) -> None:
-    async with over_doubles(judging, None) as subject:
-        for name, made in SHOP.items():
+VIEWS = pytest.mark.parametrize("view", [kept_back(), single_table()], ids=["kept back", "single table"])
+
+
+@pytest.mark.parametrize("view", [WHOLE, kept_back(), single_table()], ids=["whole", "kept back", "single table"])
+async def test_the_judge_has_the_types_that_are_documented(judging: duckdb.DuckDBPyConnection, view: View) -> None:
+    async with over_doubles(judging, None, view) as subject:
+        for name, made in view.seen.items():
             described = (await subject.service.browsing().describe_table(ANN, table_name=name)).table
             assert {column.name: column.type.sql for column in described.columns} == dict(made.types)
 
@@ -265,6 +285,15 @@ async def test_random_statements_give_what_duckdb_gives(
 ) -> None:
     async with over_doubles(judging, TOLD_ITEMS if seed % 2 else None) as subject:
         await compare(subject, features(seed, tables), STATEMENTS)
+
+
+@VIEWS
+@pytest.mark.parametrize("seed", SEEDS[:2])
+async def test_random_statements_give_what_duckdb_gives_of_what_is_seen(view: View, seed: int) -> None:
+    """Of the rows that rules leave, and of virtual tables, whose judge knows nothing else."""
+    with judge(view.seen) as judging:
+        async with over_doubles(judging, TOLD_ITEMS if seed % 2 else None, view) as subject:
+            await compare(subject, features(f"seen {seed}", random_tables(view.seen)), STATEMENTS)
 
 
 @pytest.mark.parametrize("seed", SEEDS[:1])
