@@ -26,10 +26,10 @@ KEYS_A_REQUEST = 100
 
 
 class HeldItems:
-    """An ItemSource: it carries out requests by the filter language's own rules, a page of 1 MB at a time."""
+    """An ItemSource: it carries out requests by the filter language's own rules, a page of 1 MB or less at a time."""
 
-    def __init__(self, tables: HeldTables) -> None:
-        self._tables = tables
+    def __init__(self, tables: HeldTables, page_bytes: int = PAGE_BYTES) -> None:
+        self._tables, self._page_bytes = tables, page_bytes
 
     def arrow_schema(self, read: Read) -> pa.Schema:
         return arrow_schema(read.relation)
@@ -39,7 +39,7 @@ class HeldItems:
         rows = 0
         held = self._held(read)
         for number, request in self._numbered(held, read, observe):
-            for part, scanned, items in _parts(number, held, request):
+            for part, scanned, items in self._parts(number, held, request):
                 body = _whole(items)
                 observe(_consumed(read, request, scanned, items, body, part))
                 if items:
@@ -54,7 +54,7 @@ class HeldItems:
             if read.lookup is None:
                 yield number, request
                 continue
-            for part, scanned, items in _parts(number, held, request):
+            for part, scanned, items in self._parts(number, held, request):
                 observe(_consumed(read, request, scanned, items, _whole(items), part))
                 keys = [{name: item[name] for name, _ in held.key} for item in items]
                 for start in range(0, len(keys), KEYS_A_REQUEST):
@@ -65,7 +65,7 @@ class HeldItems:
         found = 0
         for number, request in enumerate(read.requests):
             assert request.arguments["Select"] == "COUNT"
-            for part, scanned, items in _parts(number, self._held(read), request):
+            for part, scanned, items in self._parts(number, self._held(read), request):
                 observe(Consumption(len(items), len(scanned), 50, _units(scanned, request), part=part))
                 found += len(items)
         return found
@@ -78,6 +78,15 @@ class HeldItems:
         if tuple((attribute.name, attribute.type.value) for attribute in table.key) != held.key:
             raise TableChanged(table, Failure(SourceRefused()))
         return held
+
+    def _parts(
+        self, number: int, held: HeldTable, request: Request
+    ) -> Iterator[tuple[Part | None, list[HeldItem], list[HeldItem]]]:
+        """What each response looked at, and what it holds of that, with its place among those to the read's request."""
+        pages = list(_pages(held, request, self._page_bytes))
+        for place, (scanned, items) in enumerate(pages):
+            part = Part(number, place == 0, place == len(pages) - 1) if request.operation != "BatchGetItem" else None
+            yield part, scanned, items
 
     async def stretch(
         self, schema: Schema, read: Read, request: int, after: ItemKey | None, limit: int | None, observe: Observer
@@ -101,9 +110,9 @@ class HeldItems:
             "Segment": 0,
         }
         arguments.pop("IndexName", None)
-        scanned, items = next(_pages(scattered, Request(one.operation, arguments)))
+        scanned, items = next(_pages(scattered, Request(one.operation, arguments), self._page_bytes))
         body = _whole(items)
-        full = len(scanned) == limit or sum(item.size for item in scanned) > PAGE_BYTES
+        full = len(scanned) == limit or sum(item.size for item in scanned) > self._page_bytes
         observe(_consumed(read, one, scanned, items, body, Part(request, after is None, not full)))
         decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
         names = key_names(read)
@@ -142,17 +151,7 @@ def _place(item: Any, held: HeldTable) -> Any:
     return hashlib.sha256(json.dumps(partition).encode()).digest(), [ordered(one) for one in rest]
 
 
-def _parts(
-    number: int, held: HeldTable, request: Request
-) -> Iterator[tuple[Part | None, list[HeldItem], list[HeldItem]]]:
-    """What each response looked at, and what it holds of that, with its place among those to the read's request."""
-    pages = list(_pages(held, request))
-    for place, (scanned, items) in enumerate(pages):
-        part = Part(number, place == 0, place == len(pages) - 1) if request.operation != "BatchGetItem" else None
-        yield part, scanned, items
-
-
-def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[HeldItem], list[HeldItem]]]:
+def _pages(held: HeldTable, request: Request, page_bytes: int) -> Iterator[tuple[list[HeldItem], list[HeldItem]]]:
     """What each response looked at, and what it holds of that."""
     arguments = request.arguments
     held = _asked(held, request)
@@ -174,7 +173,7 @@ def _pages(held: HeldTable, request: Request) -> Iterator[tuple[list[HeldItem], 
         if matches(item):
             page.append(item)
             size += item.size
-            if size > PAGE_BYTES or len(page) == limit:
+            if size > page_bytes or len(page) == limit:
                 yield page, list(filter(passes, page))
                 page, size, limit = [], 0, limit * 2 if limit is not None else None
     yield page, list(filter(passes, page))
