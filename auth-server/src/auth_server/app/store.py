@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from auth_server.adapters.audit_trail import StoreAuditTrail
 from auth_server.adapters.backup_file import new_backup, open_backup
-from auth_server.adapters.redis_store.store import open_redis
 from auth_server.adapters.signing_keys import KeysLost, SealedKeyRing, WrongMasterKey, open_key_ring
 from auth_server.adapters.sqlite_store.store import open_sqlite
 from auth_server.flows.administration import copying
@@ -46,7 +45,14 @@ class _Backend:
     prepare: _Preparer | None = None
 
 
-# The SDK takes half a second to import, which a server on another store need not wait for.
+# The clients of Redis and of DynamoDB take up to half a second to import, which a server on another store, and every
+# command of an operator, need not wait for.
+def _open_redis(url: str, *, verify: bool) -> AbstractAsyncContextManager[Store]:
+    from auth_server.adapters.redis_store.store import open_redis  # noqa: PLC0415 (said above)
+
+    return open_redis(url, verify=verify)
+
+
 def _open_dynamodb(
     url: str,
     *,
@@ -65,8 +71,8 @@ async def _prepare_dynamodb(url: str) -> bool:
 
 _BACKENDS: Mapping[str, _Backend] = {
     "sqlite": _Backend(open_sqlite, client_freshness=0.0),
-    "redis": _Backend(open_redis, client_freshness=2.0),
-    "rediss": _Backend(open_redis, client_freshness=2.0),
+    "redis": _Backend(_open_redis, client_freshness=2.0),
+    "rediss": _Backend(_open_redis, client_freshness=2.0),
     "dynamodb": _Backend(_open_dynamodb, client_freshness=2.0, prepare=_prepare_dynamodb),
 }
 """By the scheme of AUTH_STORE_URL."""
