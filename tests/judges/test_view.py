@@ -176,6 +176,40 @@ def test_numbers_are_drawn(browser: Browser, theme: str) -> None:
     shown(browser, SALES, look, theme=theme)
 
 
+def drawn(browser: Browser, result: dict[str, Any]) -> dict[str, Any]:
+    """What the chart of a result is made of."""
+    found: dict[str, Any] = {}
+
+    def look(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("tab", name="Chart").click()
+        canvas = frame.locator("canvas")
+        canvas.wait_for()
+        found.update(
+            canvas.evaluate(
+                "c => { const { data, scales } = Chart.getChart(c); return { labels: data.labels, "
+                "series: data.datasets.map(one => [one.label, one.yAxisID]), scales: Object.keys(scales).sort() }; }"
+            )
+        )
+
+    shown(browser, result, look)
+    return found
+
+
+def test_a_series_that_is_small_beside_another_has_an_axis_of_its_own(browser: Browser) -> None:
+    columns = [("segment", "VARCHAR"), ("customers", "BIGINT"), ("balance", "DECIMAL(38,2)"), ("half", "DOUBLE")]
+    made = drawn(browser, rows(columns, [["a", 337, "1444587.80", 7e5], ["b", 302, "-395695.72", None]]))
+    assert made["series"] == [["customers (right)", "right"], ["balance", "y"], ["half", "y"]]
+    assert made["scales"] == ["right", "x", "y"]
+    assert drawn(browser, SALES)["scales"] == ["x", "y"]
+
+
+def test_days_are_not_written_as_moments(browser: Browser) -> None:
+    columns, days = [("at", "TIMESTAMP"), ("n", "BIGINT")], ["1997-01-01T00:00:00", None, "1997-02-01T00:00:00"]
+    assert drawn(browser, rows(columns, [[day, 1] for day in days]))["labels"] == ["1997-01-01", "1997-02-01", "null"]
+    moments = ["1997-01-01T00:00:00", "1997-01-01T06:00:00"]
+    assert drawn(browser, rows(columns, [[moment, 1] for moment in moments]))["labels"] == moments
+
+
 def test_hostile_values_are_texts(browser: Browser) -> None:
     hostile = "<img src=x onerror=\"parent.postMessage({jsonrpc:'2.0',method:'broken'},'*')\"><script>1</script>"
     result = rows(

@@ -5,7 +5,9 @@
   const NUMBERS = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|UHUGEINT|DOUBLE|FLOAT|DECIMAL.*|BIGNUM)$/;
   const DIGITS = /^-?[0-9]+(\.[0-9]+)?$/;
   const TIMES = /^(DATE|TIMESTAMP.*)$/;
+  const MIDNIGHT = /[T ]00:00:00(\.0+)?(Z|\+00:00)?$/;
   const MOST_BARS = 60, MOST_SERIES = 4;
+  const FLAT = 20; // a series that is so many times smaller than the largest could not be seen beside it
   const COLOURS = ["#4c7df0", "#e0803a", "#3fa873", "#b062c9"];
   const CODE = new Set(["key_condition", "index", "name"]);
   const main = document.getElementById("main");
@@ -248,13 +250,19 @@
     const ink = style.color, line = getComputedStyle(document.querySelector(".chart")).borderTopColor;
     const rows = timed ? [...page.rows].sort(comparing(page.columns[along], { column: along, descending: false })) : page.rows;
     const axis = { ticks: { color: ink }, grid: { color: line }, border: { color: line } };
+    const values = series.map((at) => rows.map((row) => (Number.isFinite(Number(row[at] ?? NaN)) ? Number(row[at]) : null)));
+    const heights = values.map((some) => Math.max(0, ...some.map((value) => Math.abs(value ?? 0))));
+    const small = heights.map((height) => height * FLAT < Math.max(...heights));
+    const scales = { x: { ...axis, title: { display: true, text: page.columns[along].name, color: ink } }, y: { ...axis, beginAtZero: !timed } };
+    if (small.includes(true)) scales.right = { ...scales.y, position: "right", grid: { display: false } };
     chart = new Chart(canvas, {
       type: timed ? "line" : "bar",
       data: {
-        labels: rows.map((row) => (row[along] === null ? "null" : String(row[along]).slice(0, 40))),
+        labels: labels(rows.map((row) => row[along])),
         datasets: series.map((at, place) => ({
-          label: page.columns[at].name,
-          data: rows.map((row) => (Number.isFinite(Number(row[at] ?? NaN)) ? Number(row[at]) : null)),
+          label: page.columns[at].name + (small[place] ? " (right)" : ""),
+          yAxisID: small[place] ? "right" : "y",
+          data: values[place],
           backgroundColor: COLOURS[place] + (timed ? "33" : "cc"),
           borderColor: COLOURS[place],
           borderWidth: timed ? 2 : 0,
@@ -268,9 +276,15 @@
         maintainAspectRatio: false,
         interaction: { mode: "index", intersect: false },
         plugins: { legend: { display: series.length > 1, labels: { color: ink } } },
-        scales: { x: { ...axis, title: { display: true, text: page.columns[along].name, color: ink } }, y: { ...axis, beginAtZero: !timed } },
+        scales,
       },
     });
+  }
+
+  // Of moments that are all midnights only the days.
+  function labels(values) {
+    const days = values.every((value) => value === null || MIDNIGHT.test(value));
+    return values.map((value) => (value === null ? "null" : String(value).replace(days ? MIDNIGHT : "", "").slice(0, 40)));
   }
 
   // ----- plans -----
