@@ -197,10 +197,21 @@ def drawn(browser: Browser, result: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_series_that_is_small_beside_another_has_an_axis_of_its_own(browser: Browser) -> None:
     columns = [("segment", "VARCHAR"), ("customers", "BIGINT"), ("balance", "DECIMAL(38,2)"), ("half", "DOUBLE")]
-    made = drawn(browser, rows(columns, [["a", 337, "1444587.80", 7e5], ["b", 302, "-395695.72", None]]))
+    made = drawn(browser, rows(columns, [["a", 337, "1444587.80", 7e5], ["b", 302, "-395695.72", 3e5]]))
     assert made["series"] == [["customers (right)", "right"], ["balance", "y"], ["half", "y"]]
     assert made["scales"] == ["right", "x", "y"]
     assert drawn(browser, SALES)["scales"] == ["x", "y"]
+
+
+def test_a_column_of_next_to_nothing_is_not_drawn(browser: Browser) -> None:
+    columns = [("who", "VARCHAR"), ("points", "BIGINT"), ("age", "BIGINT")]
+    assert drawn(browser, rows(columns, [["a", None, 30], ["b", 5, 40], ["c", None, 50]]))["series"] == [["age", "y"]]
+
+    def look(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("heading", name="2 rows").wait_for()
+        assert frame.get_by_role("tab").count() == 0
+
+    shown(browser, rows(columns[:2], [["a", None], ["b", 5]]), look)
 
 
 def test_days_are_not_written_as_moments(browser: Browser) -> None:

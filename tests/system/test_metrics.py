@@ -1,5 +1,6 @@
 """Both services count what happens, for whoever holds the operator's token, and tell nothing secret by it."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -129,6 +130,8 @@ def test_mcp_server_counts_calls_and_what_they_read(metered_auth: AuthServer, me
     after = [value(origin, name, labels) for name, labels in watched]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 2, 5, 1]
     assert value(origin, "mcp_read_units_total", {}) > 0
+    lines = [json.loads(line) for line in metered_mcp.log.read_text().splitlines() if '"tool_call"' in line]
+    assert [line.get("rows") for line in lines[-2:]] == [5, None]
     assert value(origin, "mcp_duckdb_children", {}) > 0
     assert (value(origin, "mcp_queries_running", {}), value(origin, "mcp_queries_waiting", {})) == (0, 0)
     text = scraped(origin)

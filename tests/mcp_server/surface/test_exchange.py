@@ -186,6 +186,20 @@ async def test_the_end_of_the_service_is_a_json_rpc_error(era: Era) -> None:
     assert "Call again" in reply["error"]["message"]
 
 
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_end_of_the_service_is_a_json_rpc_error_in_a_stream_that_has_begun_too(era: Era) -> None:
+    served = Served(silence_seconds=0.01)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(served.exchange, *call(era))
+            await served.pinged.wait()
+            tasks.cancel_scope.cancel()
+    assert (served.status, served.content_type) == (200, "text/event-stream")
+    *_, event = served.body.split("\r\n\r\n")[:-1]
+    reply = json.loads(event.partition("data: ")[2])
+    assert (reply["id"], reply["error"]["code"]) == (7, -32603)
+
+
 @pytest.mark.parametrize(("era", "method"), [(MODERN, "server/discover"), ("2025-11-25", "initialize")])
 async def test_instructions_say_which_tools_need_which_scope(era: Era, method: str) -> None:
     served = Served()

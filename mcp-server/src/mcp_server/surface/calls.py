@@ -39,11 +39,12 @@ _log = structlog.get_logger("tools")
 class _Line:
     """The log line of a call, written when the block that makes the call ends."""
 
-    __slots__ = ("_call", "_clock", "_started", "_write", "outcome")
+    __slots__ = ("_call", "_clock", "_started", "_write", "facts", "outcome")
 
     def __init__(self, clock: Clock, call: Call, write: Callable[..., object]) -> None:
         self._clock, self._call, self._write = clock, call, write
         self.outcome = "cancelled"
+        self.facts: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         self._started = self._clock.monotonic()
@@ -59,6 +60,7 @@ class _Line:
             client_id=principal.client_id,
             grant=principal.grant,
             address=self._call.address,
+            **self.facts,
         )
 
 
@@ -89,7 +91,11 @@ class Calls:
                 _log.exception("tool_crashed", tool=params.name)
                 return reply.failure(Failure(Defect()), call.request_id)
             line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
-            return result if isinstance(result, BaseModel) else reply.Written(result)
+            if isinstance(result, BaseModel):
+                return result
+            if "row_count" in result:
+                line.facts["rows"] = result["row_count"]
+            return reply.Written(result)
 
     async def resource(
         self, context: ServerRequestContext[Any], params: ReadResourceRequestParams

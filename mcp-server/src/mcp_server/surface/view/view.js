@@ -222,7 +222,8 @@
   function axes(page) {
     const { columns, rows } = page;
     if (rows.length < 2 || rows.length > 1000) return null;
-    const numbers = columns.map((_, at) => at).filter((at) => NUMBERS.test(columns[at].type));
+    const told = (at) => rows.filter((row) => row[at] !== null).length > 1; // one value alone makes no picture
+    const numbers = columns.map((_, at) => at).filter((at) => NUMBERS.test(columns[at].type) && told(at));
     const label = columns.findIndex((column) => TIMES.test(column.type) || column.type === "VARCHAR");
     const along = label >= 0 ? label : numbers.shift();
     if (along === undefined || !numbers.length) return null;
