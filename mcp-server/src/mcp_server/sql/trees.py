@@ -7,6 +7,11 @@ from sqlglot import exp
 _Node = TypeVar("_Node", bound=exp.Expr)
 
 
+def parts(node: exp.Expr) -> set[str]:
+    """The names of a node's parts that are there."""
+    return {part for part, value in node.args.items() if value}
+
+
 def children(node: exp.Expr) -> list[exp.Expr]:
     """The nodes right below one, in the order in which it holds them."""
     found: list[exp.Expr] = []

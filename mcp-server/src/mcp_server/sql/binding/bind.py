@@ -28,6 +28,7 @@ from mcp_server.sql.binding.mixed_values import compare_numbers
 from mcp_server.sql.binding.nested_values import read_nested_as_json
 from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames, starred_sources
 from mcp_server.sql.binding.references import Reference, references
+from mcp_server.sql.binding.resolution import resolve
 from mcp_server.sql.binding.resolution_failures import resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
@@ -177,6 +178,11 @@ def _qualified(query: exp.Query, text: str, internal: Mapping[str, Table], spell
     """Every column with its source, every `*` expanded. What sqlglot's `qualify` does, without changing spellings."""
     found = nodes(query)
     hidden = {DOCUMENT_COLUMN: "JSON"} if _names_document(found, text) else {}
+    names = {
+        name: {spelling.of(column.name) for column in table.columns} | hidden.keys() for name, table in internal.items()
+    }
+    if resolve(query, names):
+        return query
     columns: dict[str, object] = {
         name: hidden | {spelling.of(column.name): column.type.sql for column in table.columns}
         for name, table in internal.items()

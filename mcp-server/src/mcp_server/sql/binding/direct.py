@@ -9,8 +9,9 @@ from mcp_server.planning.plan import Relation
 from mcp_server.planning.predicate import Predicate
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.conditions import conjuncts_of
-from mcp_server.sql.lowering.plain import parts, plain_select
+from mcp_server.sql.lowering.plain import plain_select
 from mcp_server.sql.lowering.predicates import read_condition
+from mcp_server.sql.trees import parts
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit"})
 _SCALARS = frozenset(

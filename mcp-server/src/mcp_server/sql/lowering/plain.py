@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from sqlglot import exp
 
 from mcp_server.sql.binding.references import Reference
+from mcp_server.sql.trees import parts
 
 _TABLE = frozenset({"this", "db", "alias"})
 
@@ -17,8 +18,3 @@ def plain_select(query: exp.Query, reference: Reference, clauses: AbstractSet[st
     if from_ is None or from_.this is not reference.node or parts(reference.node) - _TABLE:
         return None
     return query
-
-
-def parts(node: exp.Expr) -> set[str]:
-    """The names of a node's parts that are there."""
-    return {part for part, value in node.args.items() if value}

@@ -8,7 +8,8 @@ from sqlglot import exp
 from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
-from mcp_server.sql.lowering.plain import parts, plain_select
+from mcp_server.sql.lowering.plain import plain_select
+from mcp_server.sql.trees import parts
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order"})
 _PLAIN = frozenset(
