@@ -85,7 +85,7 @@ class _Bound:
             statement = parse(sql, None)
             query = binding.bind(statement, "demo", {name: tables[name.name.lower()] for name in statement.tables})
         except Failure as failure:
-            return failure.code, failure.message, failure.next_action, failure.position, failure.column
+            return failure.fact, failure.position, failure.meant
         return _told(query)
 
     def is_plain(self, sql: str, tables: Mapping[str, Table]) -> bool:
@@ -97,7 +97,8 @@ class _Bound:
 
 def _told(query: Query) -> object:
     reads = query.reads(consistent=False)
-    return query.statement, query.normalized_sql, query.relations, query.footprint, query.sought, query.direct, reads
+    said = (query.sought, query.unequal, query.from_zero)
+    return query.statement, query.normalized_sql, query.relations, query.footprint, said, query.direct, reads
 
 
 @pytest.fixture
@@ -115,6 +116,7 @@ def test_others_are_left_to_the_resolver(bound: _Bound, tables: Mapping[str, Tab
     assert not bound.is_plain(sql, tables)
 
 
+@pytest.mark.slow
 def test_statements_that_are_odd_in_every_way(bound: _Bound, tables: Mapping[str, Table]) -> None:
     assert {bound.is_plain(sql, tables) for sql in STATEMENTS} == {True, False}
 
@@ -123,6 +125,7 @@ def test_the_statements_of_tpc_h_are_plain(bound: _Bound) -> None:
     assert all(bound.is_plain(path.read_text("utf-8"), TPCH) for path in QUERIES)
 
 
+@pytest.mark.slow
 def test_random_statements(bound: _Bound) -> None:
     statements = Statements(random.Random("resolution"), RANDOM_TABLES, names=["j"])
 
