@@ -175,7 +175,7 @@ async def test_pages_are_not_read_far_ahead_of_who_wants_them() -> None:
 
 async def test_what_the_observer_raises_ends_the_read() -> None:
     def observe(_consumption: Consumption) -> None:
-        raise Failure(BudgetSpent(2, 1, "pages"))
+        raise Failure(BudgetSpent(2, 1, "pages", 1))
 
     async with endpoint(paged(100)) as at, items_of(at) as items:
         with pytest.raises(Failure, match="BudgetSpent"):

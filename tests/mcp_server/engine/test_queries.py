@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.failures.availability import EvaluatorLost
-from mcp_server.domain.failures.scans import LargeScan
+from mcp_server.domain.failures.scans import LargeScan, LargeTable
 from mcp_server.domain.principal import Principal
 from mcp_server.surface.wording.failures import worded
 from tests.mcp_server.doubles.relational import InProcessDuckDb
@@ -517,7 +517,7 @@ async def test_large_tables_are_scanned_only_when_asked_for(service: Service, ta
     await service.catalog.learn(large)
     with pytest.raises(Failure) as caught:
         await service.run("SELECT count(*) FROM eng_big")
-    assert caught.value.fact == LargeScan(("eng_big",))
+    assert caught.value.fact == LargeScan((LargeTable("eng_big", ("pk = ?",)),))
     explained = await service.queries().explain_sql(ANN, sql="SELECT count(*) FROM eng_big")
     assert explained.large_tables == ("eng_big",)
     assert await service.rows("SELECT count(*) FROM eng_big", allow_full_scan=True) == [[1500]]

@@ -6,12 +6,20 @@ import pytest
 
 from mcp_server.domain.schema import AttributeType, Index, Table
 from mcp_server.planning.access_path import plan_read
-from mcp_server.planning.advice import Advice, advice
+from mcp_server.planning.advice import Advice, advice, large_scan
+from mcp_server.planning.plan import Read
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.planning.test_access_path import BY_MANY, BY_STATUS, ORDERS
 
 KEYS_ALONE = replace(BY_STATUS, name="keys_alone", projected=frozenset({"pk", "sk", "status"}))
+
+
+def read_of(table: Table, condition: str, columns: str = "pk") -> Read:
+    """How a query with that condition is read."""
+    statement = parse(f"SELECT {columns} FROM orders WHERE {condition}", None)
+    (relation,) = bind(statement, "demo", dict.fromkeys(statement.tables, table)).relations
+    return plan_read(relation, consistent=False)
 
 
 def access(table: Table, condition: str, columns: str = "pk") -> tuple[str, str | None]:
@@ -20,9 +28,7 @@ def access(table: Table, condition: str, columns: str = "pk") -> tuple[str, str 
     while "?" in condition:
         name = condition[: condition.index("?")].split()[-2]
         condition = condition.replace("?", "1" if AttributeType.NUMBER in types[name] else "'2024-01-01'", 1)
-    statement = parse(f"SELECT {columns} FROM orders WHERE {condition}", None)
-    (relation,) = bind(statement, "demo", dict.fromkeys(statement.tables, table)).relations
-    read = plan_read(relation, consistent=False)
+    read = read_of(table, condition, columns)
     return read.access, read.index
 
 
@@ -50,3 +56,20 @@ def test_an_index_that_may_lack_items_of_another_type_is_not_advised() -> None:
 
 def test_an_index_without_all_columns_is_looked_up_through() -> None:
     assert advice(replace(ORDERS, indexes=(KEYS_ALONE,)), KEYS_ALONE) == Advice("status = ?", lookup=True)
+
+
+def test_a_scan_that_has_to_be_allowed_names_the_keys_and_the_index_that_was_nearly_read() -> None:
+    (told,) = large_scan([read_of(ORDERS, "customer = 7")] * 2).tables
+    assert told.queries == tuple(advice(ORDERS, index).condition for index in (None, *ORDERS.indexes))
+    (unread,) = told.unread
+    assert unread.name == "by_customer"
+    assert "add placed IS NOT NULL" in unread.reason
+    assert 0 < unread.read_units < unread.instead_of
+    assert access(ORDERS, "customer = 7 AND placed IS NOT NULL") == ("Query", "by_customer")
+
+
+def test_no_key_is_named_that_is_not_seen() -> None:
+    table = replace(ORDERS, columns=tuple(one for one in ORDERS.columns if one.name not in ("pk", "status")))
+    (told,) = large_scan([read_of(table, "total = 7", "total")]).tables
+    assert "customer = ?" in told.queries[0]
+    assert not any("pk" in condition or "status" in condition for condition in told.queries)

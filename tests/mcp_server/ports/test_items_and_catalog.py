@@ -321,7 +321,7 @@ async def test_a_large_table_comes_in_pages_that_can_be_left(world: World) -> No
             break
 
     def enough(consumption: Consumption) -> None:
-        raise Failure(BudgetSpent(2, 1, "pages"))
+        raise Failure(BudgetSpent(2, 1, "pages", 1))
 
     pages = world.items.pages(world.schema, read, enough)
     with pytest.raises(Failure, match="BudgetSpent"):

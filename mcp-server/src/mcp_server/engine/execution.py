@@ -11,7 +11,6 @@ import pyarrow as pa
 from mcp_server.domain.failures import Failure, Position
 from mcp_server.domain.failures.availability import EvaluatorLost
 from mcp_server.domain.failures.cursors import ReadOtherwise
-from mcp_server.domain.failures.scans import LargeScan
 from mcp_server.domain.failures.values import NotEvaluated, UnexpectedTypes
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, as_document
@@ -26,6 +25,7 @@ from mcp_server.engine.sharing import sources
 from mcp_server.engine.spending import Spending
 from mcp_server.engine.stages import Intake, Intakes
 from mcp_server.engine.streaming import PageOfRows, Streaming
+from mcp_server.planning.advice import large_scan
 from mcp_server.planning.cursor import Reading
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Stream, route
@@ -169,8 +169,8 @@ class Execution:
                 planned_at = self._clock.monotonic()
                 course.planning_seconds += planned_at - started_at
             course.plans.append(plan)
-            if plan.large_tables and not options.allow_full_scan:
-                raise Failure(LargeScan(plan.large_tables))
+            if plan.large_scans and not options.allow_full_scan:
+                raise Failure(large_scan(plan.large_scans))
             course.meter.lessons = self._observations.lessons(principal, plan.reads)
             course.meter.begin(_sure_to_take(plan))
             try:

@@ -90,7 +90,7 @@ class Meter:
     def begin(self, expected: float) -> None:
         """Asks whether reads may begin that take about that many read units. Raises Failure: budget_exceeded."""
         if expected > self._read_units_limit:
-            raise Failure(BudgetTooSmall(expected, self._read_units_limit))
+            raise Failure(BudgetTooSmall(expected, self._read_units_limit, self._limits.read_units))
         if self._account is not None:
             self._account.check(expected)
 
@@ -106,7 +106,7 @@ class Meter:
         expected = self.read_units + read.estimate.read_units
         least = self.read_units + read.estimate.read_units / (BY_FAR if read.access == "Query" else 1.0)
         if least > self._read_units_limit:
-            raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit))
+            raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit, self._limits.read_units))
 
     def _take(self, table: Table, consumption: Consumption, seen: int) -> None:
         self.items += consumption.items
@@ -125,14 +125,15 @@ class Meter:
     def _check(self) -> None:
         if self._account is not None:
             self._account.check()
-        budgets: tuple[tuple[float, float, Counted], ...] = (
-            (self.read_units, self._read_units_limit, "read units"),
-            (self.pages, self._limits.read_pages, "pages"),
-            (self.bytes, self._limits.read_bytes, "bytes"),
+        limits = self._limits
+        budgets: tuple[tuple[float, float, Counted, float], ...] = (
+            (self.read_units, self._read_units_limit, "read units", limits.read_units),
+            (self.pages, limits.read_pages, "pages", limits.read_pages),
+            (self.bytes, limits.read_bytes, "bytes", limits.read_bytes),
         )
-        for spent, budget, unit in budgets:
+        for spent, budget, unit, most in budgets:
             if spent > budget:
-                raise Failure(BudgetSpent(spent, budget, unit))
+                raise Failure(BudgetSpent(spent, budget, unit, most))
 
 
 def _key(table: Table) -> tuple[str, str]:

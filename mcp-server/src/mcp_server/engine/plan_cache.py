@@ -45,11 +45,16 @@ class Plan:
     reads: tuple[Read, ...]
 
     @property
-    def large_tables(self) -> tuple[str, ...]:
-        """The tables whose scan has to be asked for. A page of all items needs only as many as it has rows."""
+    def large_scans(self) -> tuple[Read, ...]:
+        """The scans that have to be asked for. A page of all items needs only as many as it has rows."""
         if self.resumable() is not None and not self.reads[0].relation.conjuncts:
             return ()
-        return tuple(dict.fromkeys(read.relation.table.name for read in self.reads if full_scan_of(read)))
+        return tuple(read for read in self.reads if full_scan_of(read))
+
+    @property
+    def large_tables(self) -> tuple[str, ...]:
+        """The tables whose scan has to be asked for."""
+        return tuple(dict.fromkeys(read.relation.table.name for read in self.large_scans))
 
     def resumable(self, requests: int | None = None) -> tuple[Read, Stream] | None:
         """The one read, as it stops when a page is full, and what is made of its items; None where all is read.

@@ -1,10 +1,13 @@
 """How the key of a table or of an index is queried, by the planner's own rules."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mcp_server.domain.failures.scans import LargeScan, LargeTable, UnreadIndex
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import Index, KeyAttribute, Table
 from mcp_server.planning.key_paths import obstacle
+from mcp_server.planning.plan import Read
 from mcp_server.planning.predicate import Comparison, IsNotNull, Predicate
 
 
@@ -39,6 +42,25 @@ def advice(table: Table, index: Index | None) -> Advice:
     if reason is not None:
         return Advice(None, reason)
     return Advice(" AND ".join(texts), lookup=index.projected is not None)
+
+
+def large_scan(scans: Iterable[Read]) -> LargeScan:
+    """What is to be said of scans that have to be asked for: how their tables are read by key instead."""
+    tables: dict[LargeTable, None] = {}
+    for read in scans:
+        table = read.relation.table
+        unread = (UnreadIndex(one.name, one.reason, one.read_units, one.instead_of) for one in read.rejected)
+        tables[LargeTable(table.name, tuple(_queries(table)), tuple(unread))] = None
+    return LargeScan(tuple(tables))
+
+
+def _queries(table: Table) -> Iterator[str]:
+    for index in (None, *(one for one in table.indexes if one.active)):
+        keys = (table.hash_key,) if index is None else index.hash_keys
+        condition = advice(table, index).condition
+        # A virtual table hides attributes that it takes apart, and a rule may hide any.
+        if condition is not None and all(table.column(key.name) is not None for key in keys):
+            yield condition
 
 
 def _equal(key: KeyAttribute) -> str:

@@ -54,7 +54,7 @@ UNKNOWN = UnknownColumn("x", None, "shop.t")
         (Failure(UnknownSchema("x", ())), NextCall("list_schemas")),
         *(
             (Failure(fact), NextCall("explain_sql", STATEMENT))
-            for fact in (LargeScan(("t",)), HourSpent(2.0, 0.0, 1.0), Overdue(30.0), OutOfMemory())
+            for fact in (LargeScan(()), HourSpent(2.0, 0.0, 1.0), Overdue(30.0), OutOfMemory())
         ),
         (Failure(CursorTooOld()), NextCall("run_sql", {**STATEMENT, "max_rows": 5})),
         (Failure(ForeignCursor()), NextCall("run_sql", {**STATEMENT, "max_rows": 5})),

@@ -5,7 +5,7 @@ from mcp_server.domain.failures import Fact, access, budgets, cursors, limits, s
 SHOWN = "Use a schema and tables that list_tables shows."
 ALLOW = "Filter by a key (see explain_sql and describe_table), or repeat it with allow_full_scan if that is wanted."
 STOPPED = "It has no result, since one from a part of the data would be wrong."
-NARROW = "Filter by key or by an index (see explain_sql), or allow more with max_read_units where possible."
+NARROW = "Filter by key or by an index (see explain_sql)"
 READ_LESS = "Read less: filter by key or by an index (see explain_sql); or wait until earlier reads are an hour old."
 SHORTEN = "Shorten it: name columns instead of `*`, use fewer CTEs, joins and expressions."
 FROM_THE_START = "Run the statement again without a cursor."
@@ -25,8 +25,20 @@ RUNS: list[tuple[Fact, str, str]] = [
         "Sign in again and grant: a b.",
     ),
     (
-        scans.LargeScan(("t", "u")),
+        scans.LargeScan((scans.LargeTable("t"), scans.LargeTable("u"))),
         'The query needs a full scan of "t", "u": that is more than may be scanned unasked.',
+        ALLOW,
+    ),
+    (
+        scans.LargeScan((scans.LargeTable("t", ("a = ?", "b = ?")), scans.LargeTable("u", ("c = ?",)))),
+        'The query needs a full scan of "t", "u": that is more than may be scanned unasked.',
+        'Filter "t" by a = ? or by b = ?, and "u" by c = ? (explain_sql tells what that takes), or repeat it with '
+        "allow_full_scan if that is wanted.",
+    ),
+    (
+        scans.LargeScan((scans.LargeTable("t", (), (scans.UnreadIndex("i", "x is y", 2.5, 1000.0),)),)),
+        'The query needs a full scan of "t": that is more than may be scanned unasked. Index "i" (about 2.5 read units '
+        "instead of 1000) was not used: x is y.",
         ALLOW,
     ),
     (
@@ -40,21 +52,32 @@ RUNS: list[tuple[Fact, str, str]] = [
         ALLOW,
     ),
     (
-        budgets.BudgetTooSmall(1234.5, 1000.0),
+        budgets.BudgetTooSmall(1234.5, 1000.0, 50000.0),
         "The query was stopped before it read anything, since it takes about 1,234 read units; its budget is 1,000. "
         f"{STOPPED}",
-        NARROW,
+        f"{NARROW}, or allow it with max_read_units 1544.",
     ),
     (
-        budgets.BudgetTooSmallForRead(1234.5, 1000.0),
+        budgets.BudgetTooSmall(1234.5, 1000.0, 1240.0),
+        "The query was stopped before it read anything, since it takes about 1,234 read units; its budget is 1,000. "
+        f"{STOPPED}",
+        f"{NARROW}, or allow it with max_read_units 1240.",
+    ),
+    (
+        budgets.BudgetTooSmallForRead(1234.5, 1000.0, 1200.0),
         "The query was stopped before a read that would make it about 1,234 read units; its budget is 1,000. "
         f"{STOPPED}",
-        NARROW,
+        f"{NARROW}: no query may take more than 1,200.",
     ),
     (
-        budgets.BudgetSpent(10001, 10000, "pages"),
+        budgets.BudgetSpent(501, 500, "read units", 10000),
+        f"The query was stopped after 501 read units; its budget is 500. {STOPPED}",
+        f"{NARROW}, or allow more with max_read_units, 10000 at most.",
+    ),
+    (
+        budgets.BudgetSpent(10001, 10000, "pages", 10000),
         f"The query was stopped after 10,001 pages; its budget is 10,000. {STOPPED}",
-        NARROW,
+        f"{NARROW}: no query may take more than 10,000.",
     ),
     (
         budgets.HourSpent(60.0, 41.0, 100.0),

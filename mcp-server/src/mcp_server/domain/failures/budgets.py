@@ -11,30 +11,36 @@ Counted = Literal["read units", "pages", "bytes"]
 
 @dataclass(frozen=True, slots=True)
 class BudgetTooSmall:
-    """The query is expected to take more read units than its budget, so nothing was read."""
+    """The query is expected to take more read units than its budget, so nothing was read.
+
+    `most` is the largest budget that a caller can ask for.
+    """
 
     code: ClassVar[FailureCode] = FailureCode.BUDGET_EXCEEDED
     expected: float
     budget: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetTooSmallForRead:
-    """A read that was decided on during the run would make it more read units than its budget."""
+    """A read that was decided on during the run would make it more read units than its budget, of `most` at most."""
 
     code: ClassVar[FailureCode] = FailureCode.BUDGET_EXCEEDED
     expected: float
     budget: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpent:
-    """The query has read more than its budget."""
+    """The query has read more than its budget, of `most` at most."""
 
     code: ClassVar[FailureCode] = FailureCode.BUDGET_EXCEEDED
     spent: float
     budget: float
     unit: Counted
+    most: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,30 @@ from mcp_server.domain.failures.codes import FailureCode
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadIndex:
+    """An index that the conditions name, why it is not read all the same, and what it takes and saves in read units."""
+
+    name: str
+    reason: str
+    read_units: float
+    instead_of: float
+
+
+@dataclass(frozen=True, slots=True)
+class LargeTable:
+    """A table that would be scanned; `queries` are conditions that are read by key, `?` standing for values."""
+
+    name: str
+    queries: tuple[str, ...] = ()
+    unread: tuple[UnreadIndex, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LargeScan:
     """What is known of the tables says that they have more items than may be scanned unasked."""
 
     code: ClassVar[FailureCode] = FailureCode.FULL_SCAN_REFUSED
-    tables: tuple[str, ...]
+    tables: tuple[LargeTable, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
 """The words for budgets."""
 
+import math
 from typing import assert_never
 
 from mcp_server.domain.failures import budgets as facts
 from mcp_server.surface.wording.words import Words
+
+_MARGIN = 1.25
+"""By which a budget exceeds what is expected: estimates are that far off at times."""
 
 
 def words(fact: facts.BudgetFact) -> Words:
@@ -11,11 +15,12 @@ def words(fact: facts.BudgetFact) -> Words:
     match fact:
         case facts.BudgetTooSmall():
             takes = f"since it takes about {fact.expected:,.0f} read units"
-            return _stopped(f"before it read anything, {takes}", fact.budget)
+            return _stopped(f"before it read anything, {takes}", fact.budget, fact.most, fact.expected)
         case facts.BudgetTooSmallForRead():
-            return _stopped(f"before a read that would make it about {fact.expected:,.0f} read units", fact.budget)
+            when = f"before a read that would make it about {fact.expected:,.0f} read units"
+            return _stopped(when, fact.budget, fact.most, fact.expected)
         case facts.BudgetSpent():
-            return _stopped(f"after {fact.spent:,.0f} {fact.unit}", fact.budget)
+            return _stopped(f"after {fact.spent:,.0f} {fact.unit}", fact.budget, fact.most)
         case facts.HourSpent():
             expected = f", and this one is expected to read {fact.expected:,.0f}" if fact.expected else ""
             return Words(
@@ -28,9 +33,18 @@ def words(fact: facts.BudgetFact) -> Words:
             assert_never(fact)
 
 
-def _stopped(when: str, budget: float) -> Words:
+def _stopped(when: str, budget: float, most: float, expected: float = 0.0) -> Words:
     return Words(
         f"The query was stopped {when}; its budget is {budget:,.0f}. It has no result, "
         "since one from a part of the data would be wrong.",
-        "Filter by key or by an index (see explain_sql), or allow more with max_read_units where possible.",
+        f"Filter by key or by an index (see explain_sql){_allowing(budget, most, expected)}.",
     )
+
+
+def _allowing(budget: float, most: float, expected: float) -> str:
+    """What budget would do, where one does that a caller can ask for."""
+    if budget >= most or expected > most:
+        return f": no query may take more than {most:,.0f}"
+    if expected:
+        return f", or allow it with max_read_units {min(most, math.ceil(expected * _MARGIN)):.0f}"
+    return f", or allow more with max_read_units, {most:.0f} at most"
