@@ -43,7 +43,12 @@ def pytest_configure() -> None:
         # Thousands of tests write a store of their own; waiting for a disk is a third of what they would take.
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
     # As in the services, what is logged stays out of standard output, which some tests read.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # Their exceptions stay plain: to draw one in a box, with colours, takes longer than most tests.
+    *processors, _renderer = structlog.get_config()["processors"]
+    structlog.configure(
+        processors=[*processors, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     # httpx gives up after 5 seconds unless told otherwise, which a busy machine can need for a good answer.
     patience = httpx2.Timeout(60)
     for phase in ("connect", "read", "write", "pool"):
