@@ -101,6 +101,7 @@ NEARLY = st.tuples(
 """URIs with something in them that the grammar does not have there."""
 
 
+@pytest.mark.slow
 @given(st.one_of(ABSOLUTE_URI, NEARLY))
 @example("https://a.example/%zz")
 @example("https://a.example/[x]")

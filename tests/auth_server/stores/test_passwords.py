@@ -38,6 +38,7 @@ async def test_nobody_has_no_password() -> None:
     assert not await passwords.verify(None, "", HERE)
 
 
+@pytest.mark.slow
 async def test_defaults_are_rfc_9106s_and_leave_the_event_loop_free() -> None:
     passwords = await open_passwords()
     turns = 0

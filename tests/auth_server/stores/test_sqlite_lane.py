@@ -56,6 +56,7 @@ async def test_what_comes_turn_after_turn_shares_a_transaction(traced: Traced) -
         assert await traced.after(0) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_an_event_loop_that_is_never_done_holds_nobody_up(traced: Traced) -> None:
     """As many as make a batch go at once, and fewer after some turns."""

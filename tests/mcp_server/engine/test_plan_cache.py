@@ -124,7 +124,8 @@ async def things(service: Service) -> AsyncIterator[Service]:
     await service.tables.drop("things")
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 13))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(13))
 @only_doubles
 async def test_plans_from_the_cache_are_those_that_planning_makes(things: Service, seed: int) -> None:
     dice = random.Random(seed)
