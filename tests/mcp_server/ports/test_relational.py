@@ -82,6 +82,21 @@ async def test_views_are_columns_of_an_input_that_is_held(engine: RelationalEngi
     assert result.table.to_pylist() == [{"n": 20_000, "t": "x" * 20}]
 
 
+@pytest.mark.parametrize("condition", ["address.city LIKE 'O%'", "starts_with(address.city, '')"])
+async def test_a_part_of_a_map_that_is_null_begins_like_no_text(engine: RelationalEngine, condition: str) -> None:
+    """Statistics of a table with a common beginning once led DuckDB to let such rows pass."""
+    rows = [{"address": {"city": city}} for city in ("Oslo", None, "Oscar", "Omsk")]
+    schema = pa.schema([("address", pa.struct([("city", pa.string())]))])
+
+    async def batches() -> AsyncGenerator[pa.RecordBatch]:
+        for row in rows:
+            yield pa.RecordBatch.from_pylist([row], schema)
+
+    held = Input("r0", schema, batches(), materialise=True)
+    result = await run(engine, f"SELECT address FROM r0 WHERE {condition}", held)
+    assert result.table.to_pylist() == [rows[0], *rows[2:]]
+
+
 async def test_a_result_is_cut_and_says_so(engine: RelationalEngine) -> None:
     by_rows = await run(engine, "SELECT c0 FROM r0", Source(300).input(), row_limit=2500)
     assert (by_rows.table.column(0).to_pylist(), by_rows.complete) == (list(range(2500)), False)
