@@ -22,6 +22,8 @@ _LITERAL = re.compile(
 TEXTS = ("U#1", "U#3", "I#2", "open", "red", "5", "", "2026-02")
 NUMBERS = (0, 1, 2, 5, -1, 17, 1767225600000)
 """What other values of parameters are."""
+UNITS = ("year", "quarter", "month", "week", "day", "hour")
+"""What other values of a unit are, as `date_trunc` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def _like(value: Value, values: Sequence[Value], dice: random.Random) -> Value:
         return value if value is None else dice.random() < 0.5
     others: Sequence[Value] = TEXTS if isinstance(value, str) else NUMBERS
     choices: list[Value] = [*(one for one in values if type(one) is type(value)), *others]
+    if value in UNITS:
+        return dice.choice(UNITS)
     if isinstance(value, str) and value.isdecimal():  # a number may be compared with it
         choices = [one for one in choices if isinstance(one, str) and one.isdecimal()]
     return dice.choice(choices)
