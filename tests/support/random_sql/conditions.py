@@ -1,6 +1,7 @@
 """Random conditions on columns."""
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -86,8 +87,14 @@ class Conditions:
                 f"length({name}) > {len(first)}",
                 *self._beginnings(name, first, second, operator),
             ]
+            forms += self._patterns(name, first, second) * 2
         if column.kind == "date":
             forms += self._periods(name, first, second, operator) * 2
+            forms += self._computed_dates(name, first, operator)
+        if column.kind == "boolean":
+            forms += [name, f"not {name}", f"{name} is true", f"{name} is not false", f"{name} is not true"] * 2
+        if column.kind == "number":
+            forms += self._computed_numbers(name, first, operator)
         if column.kind in MOMENTS:
             forms += moments(self.dice, name, column.kind, operator) * 2
         return forms
@@ -104,6 +111,67 @@ class Conditions:
             f"{start} not between {first} and {second}",
             f"{name} {operator} concat({first}, {second})",
             f"{name} like concat({beginning(first, length)}, {second})",
+        ]
+
+    def _patterns(self, name: str, first: str, second: str) -> list[str]:
+        """Parts of texts, with wildcards, escapes and constants that are put together."""
+        text = first[1:-1].replace("''", "")
+        start = self.dice.randrange(max(1, len(text)))
+        part, escaped = text[start : start + 2], text.replace("#", "!#").replace("_", "!_")
+        not_ = self.dice.choice(["", "", "not "])
+        return [
+            f"{name} {not_}like '%{part}%'",
+            f"{name} {not_}like '%{part}'",
+            f"{name} {not_}like '{text[:start]}_{text[start + 1 :]}'",
+            f"{name} {not_}like '{escaped}%' escape '!'",
+            f"{name} {not_}ilike '{text.swapcase()}%'",
+            f"contains({name}, '{part}')",
+            f"ends_with({name}, '{part}')",
+            f"{name} {not_}similar to '{re.escape(text[:1])}.*'",
+            f"{name} = '{text[:start]}' || '{text[start:]}'",
+            f"{name} in (concat('{text[:start]}', '{text[start:]}'), {second})",
+            f"{name} between '{text[:start]}' and {first}",
+            f"({name} > {first} or {name} = {first})",
+            f"upper({name}) = upper({first})",
+            f"trim({name}) = {first}",
+            f"{name} <> all (select unnest([{first}, {second}]))",
+        ]
+
+    def _computed_numbers(self, name: str, first: str, operator: str) -> list[str]:
+        number, wide = self.dice.randint(1, 40), self.dice.choice(["bigint", "integer", "decimal(20, 3)", "double"])
+        return [
+            f"{name} {operator} {number} + 1",
+            f"{name} {operator} 2 * {number} - 3",
+            f"{name} {operator} cast('{number}' as {wide})",
+            f"{name} {operator} {number}.5",
+            f"{name} {operator} {number}.0",
+            f"{name} in ({number}.0, {first}, 1.5)",
+            f"{name} {operator} -{number}",
+            f"{name} between -{number} and {number}.25",
+            f"{name} % 2 = 1",
+            f"abs({name}) {operator} {number}",
+            f"greatest({name}, {number}) {operator} {first}",
+            f"{name} {operator} {number}e0",
+            f"cast({name} as varchar) = '{number}'",
+            f"cast({name} as varchar) like '{str(number)[0]}%'",
+        ]
+
+    def _computed_dates(self, name: str, first: str, operator: str) -> list[str]:
+        days, unit = self.dice.randint(1, 40), self.dice.choice(["day", "week", "month", "year"])
+        return [
+            f"{name} {operator} {first} + {days}",
+            f"{name} {operator} {first} - interval {days} {unit}",
+            f"{name} + interval {days} {unit} {operator} {first}",
+            f"{name} {operator} cast({first[5:]} as date)",
+            f"{name} {operator} cast({first[5:]} as timestamp)",
+            f"{name} {operator} timestamp {first[5:-1]} 12:30:00'",
+            f"{name} between timestamp {first[5:-1]} 12:30:00' and {first} + {days}",
+            f"{name} {operator} {first[5:]}",
+            f"strftime({name}, '%Y-%m') = '{first[6:13]}'",
+            f"{name} in ({first[5:]}, {first} + 1)",
+            f"dayofweek({name}) = {days % 7}",
+            f"last_day({name}) {operator} {first}",
+            f"date_diff('day', {first}, {name}) {operator} {days}",
         ]
 
     def _periods(self, name: str, first: str, second: str, operator: str) -> list[str]:

@@ -30,8 +30,27 @@ def moments(dice: random.Random, name: str, kind: str, operator: str) -> list[st
         f"not ({moment} {operator} {at})",
         f"{moment} is null",
     ]
+    if kind in ("millis", "seconds"):
+        since = f"epoch_ms({at})" if kind == "millis" else f"cast(epoch({at}) as bigint)"
+        written = f"{name} / 1000" if kind == "millis" else name
+        forms += [
+            f"{name} {operator} {since}",
+            f"{name} {operator} 17672256{dice.randint(10, 99)}{'000' * (kind == 'millis')}",
+            f"to_timestamp({written}) {operator} timestamptz '{date} 00:00:00+00'",
+            f"make_timestamp_ms({name}{' * 1000' * (kind == 'seconds')}) {operator} timestamp '{date} 00:00:00.5'",
+            f"{moment} {operator} timestamptz '{date} 00:00:00+02'" if kind == "seconds" else f"{moment} < '{date}'",
+            f"date_part('year', {moment}) between {year - 1} and {year}",
+            f"date_trunc('{unit}', {moment}) in (date '{date}', date '{year}-01-01')",
+        ]
     if kind == "iso":
         forms += [
+            f"cast({name} as timestamptz) {operator} timestamptz '{date}T00:30:00+02:00'",
+            f"cast({name} as timestamp) {operator} '{date}'",
+            f"{name} {operator} strftime(date '{date}', '%Y-%m-%d')",
+            f"date_part('month', cast({name} as timestamp)) = {month}",
+            f"{name} between '{date}' and cast(date '{date}' + interval 1 month as varchar)",
+            f"substring({name}, 1, 10) {operator} '{date}'",
+            f"substring({name}, 6, 2) = '{month:02}'",
             f"left({name}, 7) {operator} '{year}-{month:02}'",
             f"left({name}, 7) in ('{year}-{month:02}', '2026-01')",
             f"{name} >= '{year}-{month:02}' and {name} < '{date}'",
