@@ -38,9 +38,9 @@ def from_zero(lists: Sequence[str]) -> tuple[str, ...]:
 
 
 def no_numbers(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
-    """How many of the values read did not match since they are no numbers, by schema, table and column."""
+    """How many of the values read did not match since they are no numbers, by schema, table and part."""
     return tuple(
-        f'Of the values of "{column}" of "{table}" that were read, {count:,} {"is" if count == 1 else "are"} no number '
+        f'Of the values of {column} of "{table}" that were read, {count:,} {"is" if count == 1 else "are"} no number '
         "and matched no condition on numbers."
         for (_, table, column), count in sorted(counts.items())
         if count

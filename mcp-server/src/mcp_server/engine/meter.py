@@ -39,7 +39,7 @@ class Meter:
         self.reads: dict[tuple[str, str], TableUsage] = {}
         """What came from each table, by its schema and name; of its items those that the caller may see."""
         self.no_numbers: dict[tuple[str, str, str], int] = {}
-        """By the schema and name of a table, and a column: values that were compared with a number and are none."""
+        """By the schema and name of a table, and a part of it: values that were compared with a number and are none."""
         self.unshown: dict[tuple[str, str], set[str]] = {}
         """By the schema and name of a table, attributes met that `*` does not show."""
         self.lessons: Lessons | None = None

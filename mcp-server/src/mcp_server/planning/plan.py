@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mcp_server.domain.schema import Column, Table
+from mcp_server.domain.schema import Column, Path, Table
 from mcp_server.planning.predicate import Predicate
 
 
@@ -54,7 +54,7 @@ class Relation:
     every row may count; `links` tell which keys the rows of other relations name. `only_number` tells that the query
     wants to know no more than how many rows meet all of `conjuncts`, which are all of its conditions. `starred` tells
     that its columns are wanted as the `*` of the result, so that whole items are read, to tell what else they have.
-    `as_numbers` are columns of numbers and texts that are compared with numbers.
+    `as_numbers` are columns of numbers and texts, or parts of columns, that are compared with numbers.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Relation:
     links: tuple[KeyLink, ...] = ()
     only_number: bool = False
     starred: bool = False
-    as_numbers: frozenset[str] = frozenset()
+    as_numbers: frozenset[tuple[str, Path]] = frozenset()
 
 
 Operation = Literal["BatchGetItem", "Query", "Scan"]

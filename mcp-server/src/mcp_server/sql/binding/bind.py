@@ -24,7 +24,7 @@ from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.direct import direct_of
 from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
-from mcp_server.sql.binding.mixed_values import compare_numbers
+from mcp_server.sql.binding.mixed_values import ComparedNumber, compare_numbers
 from mcp_server.sql.binding.nested_values import read_nested_as_json
 from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames, starred_sources
 from mcp_server.sql.binding.references import Reference, references
@@ -33,6 +33,7 @@ from mcp_server.sql.binding.resolution_failures import resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
 from mcp_server.sql.binding.unshaped_lists import read_as_lists
+from mcp_server.sql.binding.unshaped_maps import read_as_maps
 from mcp_server.sql.binding.using import merge_columns, merging_queries
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.parse import Statement
@@ -137,9 +138,10 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     starred = starred_sources(query)
     query = _qualified(query, text, internal, spelling)
     merge_columns(merging, text)
-    read_as_lists(query, internal, spelling)
     read_nested_as_json(query, internal, spelling)
     numbers = compare_numbers(query, internal, spelling)
+    read_as_maps(query, internal, spelling)
+    read_as_lists(query, internal, spelling)
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)
@@ -224,7 +226,7 @@ def _relation(
     reference: Reference,
     conditions: Sequence[Condition],
     starred: Collection[str],
-    numbers: Collection[tuple[str, str]],
+    numbers: Collection[ComparedNumber],
 ) -> Relation:
     columns = tuple(
         replace(column, type=reference.columns[column.name])
@@ -242,7 +244,7 @@ def _relation(
         reference.materialise,
         links=links_of(number, reference, conditions),
         starred=reference.node.alias_or_name in starred,
-        as_numbers=frozenset(column for source, column in numbers if source == reference.node.alias_or_name),
+        as_numbers=frozenset((one.column, one.path) for one in numbers if one.source == reference.node.alias_or_name),
     )
 
 

@@ -3,13 +3,16 @@
 Such a column is text. To compare it with a number, DuckDB would convert every text, and fail at the first that is none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from sqlglot import exp
 
-from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, Path, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
-from mcp_server.sql.binding.table_columns import columns_that
+from mcp_server.sql.binding.table_columns import TableColumn, columns_that
+from mcp_server.sql.binding.unshaped_maps import may_hold_maps
+from mcp_server.sql.fields import part_of
 
 EXACT_BELOW = 2**53
 """Below it DOUBLE, as which the order of values is found, carries every integer."""
@@ -18,29 +21,79 @@ _EXACT, _ORDERED = exp.DataType.build("DECIMAL(38, 18)"), exp.DataType.build("DO
 _BEYOND = exp.Literal.number("99999999999999999999")
 """Stands for the numbers that DECIMAL(38, 18) cannot hold: like them, it equals none that is compared with here."""
 _EQUALITIES = (exp.EQ, exp.NEQ, exp.In, exp.NullSafeEQ, exp.NullSafeNEQ)
+_FIELDS = (exp.Dot, exp.Bracket, exp.StructExtract)
+_OPERANDS = (exp.Column, *_FIELDS)
+_NESTED = frozenset({TypeKind.STRUCT, TypeKind.LIST})
 _COMPARISONS = (*_EQUALITIES, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
-def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> frozenset[tuple[str, str]]:
-    """Puts TRY_CAST around mixed columns that are compared with numbers, in place. Columns have their sources.
+class ComparedNumber(NamedTuple):
+    """The alias of a table, a column as the table has it, and which part of it is compared with numbers."""
 
-    The answer names them: the alias of each table, and the column as the table has it.
+    source: str
+    column: str
+    path: Path
+
+
+def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> frozenset[ComparedNumber]:
+    """Puts TRY_CAST around what may hold numbers and texts and is compared with numbers, in place.
+
+    Columns have their sources. That are columns of several types, their fields, and texts within maps and lists, as
+    which numbers among texts are read, too.
     """
-    mixed = columns_that(_is_mixed, query, internal, spelling)
-    compared = set[tuple[str, str]]()
-    for column, exactly in list(_compared(query)) if mixed is not None else ():
-        found = mixed(column) if mixed is not None else None
+    known = columns_that(_may_be_compared, query, internal, spelling)
+    compared = set[ComparedNumber]()
+    for operand, exactly in list(_compared(query)) if known is not None else ():
+        found = _mixed(operand, known) if known is not None else None
         if found is not None:
-            compared.add((found.source, found.column.name))
-            column.replace(_exact(column) if exactly else _by_order(column))
+            compared.add(found)
+            operand.replace(_exact(operand) if exactly else _by_order(operand))
     return frozenset(compared)
+
+
+def _mixed(operand: exp.Expr, known: Callable[[exp.Expr], TableColumn | None]) -> ComparedNumber | None:
+    root, steps = operand, []
+    while isinstance(root, _FIELDS):
+        steps.append(_step(root))
+        root = root.this
+    found = known(root)
+    if found is None:
+        return None
+    if not steps:
+        return ComparedNumber(found.source, found.column.name, ()) if _is_mixed(found.column) else None
+    path: Path | None = None
+    if may_hold_maps(found.column):
+        path = tuple(reversed(steps)) if steps[-1] is not None else None
+    else:
+        part = part_of(operand, lambda node: one.column if (one := known(node)) is not None else None)
+        if part is not None and part.type.kind is TypeKind.VARCHAR:
+            path = tuple(None if isinstance(step, int) else step for step in part.steps)
+    return ComparedNumber(found.source, found.column.name, path) if path is not None else None
+
+
+def _step(access: exp.Expr) -> str | None:
+    name = access.expressions[0] if isinstance(access, exp.Bracket) and access.expressions else access.expression
+    return (
+        str(name.name)
+        if isinstance(name, exp.Identifier) or (isinstance(name, exp.Literal) and name.is_string)
+        else None
+    )
+
+
+def _may_be_compared(column: Column) -> bool:
+    return _is_mixed(column) or may_hold_maps(column) or (column.type.kind in _NESTED and _has_texts(column.type))
+
+
+def _has_texts(type_: ColumnType) -> bool:
+    within = [type_.element] if type_.element is not None else [field for _, field in type_.fields]
+    return type_.kind is TypeKind.VARCHAR or any(map(_has_texts, within))
 
 
 def _is_mixed(column: Column) -> bool:
     return column.type.kind is TypeKind.VARCHAR and {AttributeType.NUMBER} < column.attribute_types
 
 
-def _exact(column: exp.Column) -> exp.Expr:
+def _exact(column: exp.Expr) -> exp.Expr:
     """The number that a value is, to 18 decimal places. NULL, which is not turned round by NOT, only if it is none."""
     is_number = exp.Not(this=exp.Is(this=_by_order(column), expression=exp.Null()))
     return exp.Coalesce(
@@ -49,12 +102,12 @@ def _exact(column: exp.Column) -> exp.Expr:
     )
 
 
-def _by_order(column: exp.Column) -> exp.Expr:
+def _by_order(column: exp.Expr) -> exp.Expr:
     return exp.TryCast(this=column.copy(), to=_ORDERED.copy())
 
 
-def _compared(query: exp.Query) -> Iterator[tuple[exp.Column, bool]]:
-    """The columns that are compared with nothing but numbers, and whether for equality."""
+def _compared(query: exp.Query) -> Iterator[tuple[exp.Expr, bool]]:
+    """The columns, and parts of them, that are compared with nothing but numbers, and whether for equality."""
     for node in query.find_all(*_COMPARISONS, exp.Between):
         exactly = isinstance(node, _EQUALITIES)
         match node:
@@ -64,9 +117,9 @@ def _compared(query: exp.Query) -> Iterator[tuple[exp.Column, bool]]:
                 sides = list(node.expressions)
             case _:
                 sides = [node.expression]
-                if isinstance(node.expression, exp.Column) and _is_number(node.this):
+                if isinstance(node.expression, _OPERANDS) and _is_number(node.this):
                     yield node.expression, exactly
-        if isinstance(node.this, exp.Column) and sides and all(_is_number(side) for side in sides):
+        if isinstance(node.this, _OPERANDS) and sides and all(_is_number(side) for side in sides):
             yield node.this, exactly
 
 
