@@ -35,6 +35,13 @@ class Shape:
     order: int | None = None
     step: int = 1
 
+    @property
+    def way(self) -> tuple[str, str | None]:
+        """How it is to be read, and through which index."""
+        if "g = " in self.sql or "g IN " in self.sql:
+            return "Query", "by_g"
+        return ("Query" if "pk " in self.sql else "Scan"), None
+
 
 SHAPES = [
     Shape("SELECT id, n, stable FROM {table}"),
@@ -166,6 +173,8 @@ async def test_no_row_is_lost_or_repeated(service: Service, shape: Shape) -> Non
     await churn.put(120, stable=True, padding="")
     await service.catalog.describe(service.schemas.by_name["shop"], churn.table, "force")
     volatile = {item["id"]["S"]: item for item in await churn.put(60, stable=False, padding="")}
+    (read,) = (await service.queries().explain_sql(ANN, sql=shape.sql.format(table=churn.table))).reads
+    assert (read.access, read.index) == shape.way
     whole = f"{shape.sql.format(table=churn.table)} LIMIT 1000"
     expected = {row[0] for row in await service.rows(whole, max_rows=1000) if row[2]}
     assert len(expected) > 8
