@@ -215,6 +215,8 @@ async def test_a_parameter_is_compared_as_what_it_is(service: Service, parameter
         ("place.floor = 3", ["0"], "place.floor"),
         ("place.floor < 10 AND place.city = 'Oslo'", ["0", "1"], "place.floor"),
         ("place.lines[1].sku = 'K'", ["1"], None),
+        ("place.geo.name = 'x'", ["0", "1", "2"], None),
+        ("(SELECT max(d.place.geo.name) FROM mix_within d) = 'x' AND place.floor > 3", ["1"], "place.floor"),
         ("place = 'nowhere'", ["3"], None),
         ("place.city IS NULL", ["3"], None),
         ("json_extract_string(place, '$.city') = 'Oslo'", ["0", "1", "2"], None),
@@ -234,7 +236,12 @@ async def test_one_late_text_within_maps_and_lists_breaks_no_filter(
             "lines": {"L": [{"M": {"qty": [{"N": "1"}, {"N": "2"}, {"S": "many"}, {"S": ""}][number]}}]},
             "tags": {"L": [{"S": "a"}, [{"N": "7"}, {"S": "x"}, {"S": "7"}, {"BOOL": True}][number]]},
             "place": {
-                "M": {"city": {"S": "Oslo"}, "floor": floors[number], "lines": {"L": [{"M": {"sku": {"S": sku}}}]}}
+                "M": {
+                    "city": {"S": "Oslo"},
+                    "floor": floors[number],
+                    "lines": {"L": [{"M": {"sku": {"S": sku}}}]},
+                    "geo": {"M": {"name": {"S": "x"}}},
+                }
             }
             if number < 3
             else {"S": "nowhere"},

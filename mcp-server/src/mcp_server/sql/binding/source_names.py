@@ -14,9 +14,10 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.columns import AmbiguousMerge
 from mcp_server.domain.failures.sources import SameName, UncertainName, UnknownQualifier
 from mcp_server.domain.names import fold
-from mcp_server.domain.schema import DOCUMENT, Table, TypeKind
+from mcp_server.domain.schema import DOCUMENT, Column, Table, TypeKind
 from mcp_server.sql.binding.scopes import Columns, NamedCte, Scope, Source, joined, unknown
 from mcp_server.sql.binding.spelling import SPELLING
+from mcp_server.sql.binding.unshaped_maps import may_hold_maps
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import FIELD, SOURCE, is_comma
 from mcp_server.sql.tables import TableName, table_name
@@ -69,7 +70,7 @@ class _Naming:
         self._internal = internal
         self._names = names
         self._columns = {
-            name: joined({fold(column.name): column.type.kind in _WITH_FIELDS} for column in (*table.columns, DOCUMENT))
+            name: joined({fold(column.name): _may_have_fields(column)} for column in (*table.columns, DOCUMENT))
             for name, table in known.items()
         }
 
@@ -269,6 +270,10 @@ class _Naming:
         elif len(parts) > 2 and scope.is_known():
             named = f"{column.db}.{column.table}"
             raise Failure(UnknownQualifier(named), position=position_of(self._text, column))
+
+
+def _may_have_fields(column: Column) -> bool:
+    return column.type.kind in _WITH_FIELDS or may_hold_maps(column)
 
 
 def _listed(node: exp.Expr, columns: Columns | None) -> Columns | None:
