@@ -1,5 +1,6 @@
 """kill -9 in the middle of work: the next call or start is healthy, and nothing that was acknowledged is lost."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -116,6 +117,11 @@ def test_engine_children_that_are_killed_fail_one_call_only(crashing: Crashing) 
         assert running.result(60) == "internal_error"
     assert not any(map(alive, killed))
     crashing.assert_healthy()
+    lines = [json.loads(line) for line in crashing.mcp.log.read_text().splitlines() if line.startswith("{")]
+    ended = [line for line in lines if line["event"] == "duckdb_child_ended" and line["pid"] in killed]
+    assert [(line["reason"], line["signal"]) for line in ended] == [("lost", "SIGKILL")] * 2
+    (call,) = [line for line in lines if line["event"] == "tool_call" and line["outcome"] == "internal_error"]
+    assert {line["request_id"] for line in ended} == {call["request_id"]}
 
 
 def test_idle_engine_children_that_are_killed_are_replaced(crashing: Crashing) -> None:
