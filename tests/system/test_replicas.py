@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -14,9 +15,11 @@ import httpx2
 import pytest
 
 from tests.support.demo_data import DemoTables
+from tests.support.descendants import children, processor_seconds
 from tests.support.emulator import Emulator
 from tests.support.gateway import balancing_by_probes
-from tests.support.mcp_wire import CALL_SECONDS, ERAS, ToolFailed, Wire, rpc_reply
+from tests.support.held_calls import ENDLESS, send_call
+from tests.support.mcp_wire import CALL_SECONDS, ERAS, ToolFailed, Wire, message, rpc_reply
 from tests.support.processes import free_port, wait_for
 from tests.support.redis_server import RedisServer, redis_serving
 from tests.support.services import Addresses, AuthServer, McpServer, mcp_replica
@@ -105,6 +108,28 @@ def test_pages_outlive_the_replica_that_made_them(replicas: Replicas) -> None:
     later = replicas.wires[1].call("run_sql", sql=STATEMENT, max_rows=20, cursor=page["next_cursor"])
     assert [row[0] for row in page["rows"] + later["rows"]] == list(range(NATIONS))
     assert (later["next_cursor"], later["stop_reason"]) == (None, "complete")
+
+
+def test_a_call_is_cancelled_through_any_replica(replicas: Replicas) -> None:
+    """As by a handshake client behind a balancer, which cancels in a request of its own."""
+    first, second = replicas.wires
+    assert first.rows(STATEMENT)
+    idle = worked(replicas.servers[0])
+    with send_call(first.resource, first.token, ENDLESS, "2025-11-25") as connection:
+        wait_for(lambda: worked(replicas.servers[0]) > idle + 0.5, 60, "the first replica to compute")
+        began = time.monotonic()
+        cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+        _, headers = message("2025-11-25", 1, "ping", {})
+        headers["Authorization"] = f"Bearer {second.token}"
+        assert httpx2.post(second.resource, json=cancelled, headers=headers).status_code == 202
+        connection.settimeout(20)
+        assert b'"Request cancelled"' in connection.recv(65536)
+        assert time.monotonic() - began < 20
+
+
+def worked(server: McpServer) -> float:
+    """How many seconds the busiest child process of a server has computed."""
+    return max(processor_seconds([child]) for child in children(server.server.pid))
 
 
 def test_without_redis_there_are_first_pages_and_afterwards_all_of_them(replicas: Replicas) -> None:

@@ -8,6 +8,7 @@ import anyio
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.domain.principal import Principal
+from mcp_server.ports.cancellations import Cancellations
 from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.server import Surface
@@ -67,10 +68,11 @@ class Answer:
 class Exchanges:
     """An offer, served message by message."""
 
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, offer: Offer, *, elsewhere: Cancellations | None = None) -> None:
         self.subscriptions = Subscriptions()
         surface = Surface(offer, self.subscriptions, title="T", version="1", state_key=b"k" * 32, clock=SystemClock())
-        self._exchange = Exchange(surface.server, entropy=SystemEntropy())
+        self._exchange = Exchange(surface.server, entropy=SystemEntropy(), elsewhere=elsewhere)
+        self.keep_hearing = self._exchange.keep_hearing
 
     async def post(
         self,

@@ -1,6 +1,6 @@
 """What happens beside a call while it is under way: notifications, questions, cancellations, over ASGI."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,6 +9,7 @@ import anyio
 import pytest
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult
 
+from mcp_server.ports.cancellations import Cancellations
 from mcp_server.surface.call import Call
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.tools.served_tool import Arguments, serve
@@ -25,7 +26,7 @@ OTHER_SIGN_IN = replace(PRINCIPAL, grant="another")
 class Served(Exchanges):
     """A server with one tool, and exchanges with it."""
 
-    def __init__(self, call: Any) -> None:
+    def __init__(self, call: Any, elsewhere: Cancellations | None = None) -> None:
         tool = serve(
             call,
             name="work",
@@ -35,7 +36,7 @@ class Served(Exchanges):
             arguments=Arguments,
             result=Done,
         )
-        super().__init__(Offer(tools=(tool,)))
+        super().__init__(Offer(tools=(tool,)), elsewhere=elsewhere)
 
     @asynccontextmanager
     async def calling(self, era: Era, **meta: Any) -> AsyncIterator[Answer]:
@@ -187,6 +188,42 @@ async def test_a_handshake_client_cancels_its_call_by_a_notification() -> None:
     assert tool.cancelled
     [reply] = answer.messages
     assert (reply["id"], reply["error"]["message"]) == (7, "Request cancelled")
+
+
+class Line:
+    """Cancellations between replicas in one process."""
+
+    def __init__(self) -> None:
+        self.hearing: list[Callable[[str], None]] = []
+        self.told: list[str] = []
+
+    async def tell(self, call: str) -> None:
+        self.told.append(call)
+        for cancel in self.hearing:
+            cancel(call)
+
+    async def keep_hearing(self, cancel: Callable[[str], None]) -> None:
+        self.hearing.append(cancel)
+        await anyio.sleep_forever()
+
+
+async def test_a_cancellation_that_another_replica_gets_cancels_the_call_of_that_sign_in() -> None:
+    tool, line = Endless(), Line()
+    one, other = Served(tool.work, line), Served(tool.work, line)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one.keep_hearing)
+            async with one.calling(HANDSHAKE) as answer:
+                await tool.begun.wait()
+                cancellation, headers = notification("notifications/cancelled", requestId=7)
+                await other.post(cancellation, headers, principal=OTHER_SIGN_IN)
+                await other.post(*notification("notifications/cancelled", requestId=8))
+                assert not tool.cancelled
+                assert (await other.post(cancellation, headers)).status == 202
+            tasks.cancel_scope.cancel()
+    assert tool.cancelled
+    assert answer.messages[-1]["error"]["message"] == "Request cancelled"
+    assert not any(said in told for told in line.told for said in (PRINCIPAL.subject, PRINCIPAL.grant))
 
 
 async def test_a_cancellation_that_could_mean_two_calls_cancels_neither() -> None:

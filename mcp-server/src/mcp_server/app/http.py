@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 from joserfc.jwk import ECKey
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
@@ -13,6 +14,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import Route
 
 from mcp_server.domain.principal import Principal
+from mcp_server.ports.cancellations import Cancellations
 from mcp_server.ports.keys import KeySet
 from mcp_server.ports.revocations import Revocations
 from mcp_server.ports.single_use import SingleUse
@@ -60,6 +62,7 @@ def http_app(
     running: Callable[[], AbstractAsyncContextManager[None]],
     ready: Callable[[], bool],
     floods: Callable[[Principal], bool] = lambda _principal: False,
+    cancellations: Cancellations | None = None,
     clock: Clock,
     entropy: Entropy,
     tally: Tally = UNTALLIED,
@@ -68,8 +71,9 @@ def http_app(
 ) -> App:
     """The service on one page, over its surface and what its issuer tells; `running` is entered while it runs."""
     transport = _transport_security(settings)
+    exchange = Exchange(surface.server, entropy=entropy, elsewhere=cancellations)
     endpoint: App = guard.Guard(
-        Exchange(surface.server, entropy=entropy),
+        exchange,
         verifier=TokenVerifier(
             keys,
             revocations,
@@ -105,8 +109,10 @@ def http_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        async with running():
+        async with running(), anyio.create_task_group() as background:
+            background.start_soon(exchange.keep_hearing)
             yield {ON_STOPPING: surface.subscriptions.close}
+            background.cancel_scope.cancel()
 
     path = urlsplit(settings.resource).path or "/"
     routes = [

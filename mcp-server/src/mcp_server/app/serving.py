@@ -12,6 +12,7 @@ import uvloop
 
 from mcp_server.adapters.jwks import OtherIssuersKeys, PublishedKeys
 from mcp_server.adapters.metrics import MeteredTally, definitions
+from mcp_server.adapters.redis_store.cancellations import CancellationsInRedis
 from mcp_server.adapters.redis_store.single_use import SingleUseInRedis
 from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.adapters.single_use import SingleUseInMemory
@@ -111,6 +112,7 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
         running=running,
         ready=engine.is_warm,
         floods=engine.queries.admission.floods,
+        cancellations=CancellationsInRedis(redis) if redis is not None else None,
         clock=clock,
         entropy=entropy,
         tally=tally,

@@ -2,10 +2,13 @@
 
 Such a client answers, or cancels, in a POST of its own. There are no sessions, so an answer finds its question by an id
 that cannot be guessed, and a cancellation its call by the grant of the token that sent it: never that of another
-sign-in. Both reach only the process that serves the call.
+sign-in. An answer reaches only the process that asked; replicas tell one another of a cancellation whose call they do
+not have.
 """
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -78,13 +81,33 @@ class BackChannel:
         """Makes a call one that its client can cancel."""
         return _UnderWay(self._calls, (_owner(principal), request_id), cancel)
 
-    def cancel(self, principal: Principal, request_id: object) -> None:
-        """Cancels the call of that id, unless it is unknown, or several of the same sign-in have it."""
+    def cancel(self, principal: Principal, request_id: object) -> str | None:
+        """Cancels the call of that id, unless several of the same sign-in have it.
+
+        Where it is unknown, its digest is what other replicas may know it by.
+        """
         if not isinstance(request_id, str | int):
-            return
-        calls = self._calls.get((_owner(principal), request_id), [])
+            return None
+        key = (_owner(principal), request_id)
+        if key not in self._calls:
+            return _digest(key)
+        self._cancel(key)
+        return None
+
+    def cancel_by_digest(self, digest: str) -> None:
+        """Cancels a call of which another replica has heard that it is to end."""
+        for key in [key for key in self._calls if _digest(key) == digest]:
+            self._cancel(key)
+
+    def _cancel(self, key: _Key) -> None:
+        calls = self._calls[key]
         if len(calls) == 1:
             calls[0]()
+
+
+def _digest(key: _Key) -> str:
+    owner, request_id = key
+    return hashlib.sha256(json.dumps([*owner, request_id]).encode()).hexdigest()
 
 
 def _owner(principal: Principal) -> _Owner:

@@ -33,6 +33,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.requests import Request
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
+from mcp_server.ports.cancellations import Cancellations
 from mcp_server.surface.back_channel import BackChannel
 from mcp_server.surface.dispatch import Dispatch
 from mcp_server.surface.response import Response
@@ -55,8 +56,15 @@ _READ = frozenset(
 class Exchange:
     """Serves single messages to an MCP server. The guard has left message and principal in the scope's state."""
 
-    def __init__(self, server: Server[Any], *, entropy: Entropy, silence_seconds: float = SILENCE_SECONDS) -> None:
-        self._server, self._silence_seconds = server, silence_seconds
+    def __init__(
+        self,
+        server: Server[Any],
+        *,
+        entropy: Entropy,
+        silence_seconds: float = SILENCE_SECONDS,
+        elsewhere: Cancellations | None = None,
+    ) -> None:
+        self._server, self._silence_seconds, self._elsewhere = server, silence_seconds, elsewhere
         self._back_channel = BackChannel(entropy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,8 +105,15 @@ class Exchange:
         elif message["method"] == "notifications/cancelled":
             params = message.get("params")
             cancelled = params.get("requestId") if isinstance(params, dict) else None
-            self._back_channel.cancel(request.scope["state"][PRINCIPAL_KEY], cancelled)
+            unknown = self._back_channel.cancel(request.scope["state"][PRINCIPAL_KEY], cancelled)
+            if unknown is not None and self._elsewhere is not None:
+                await self._elsewhere.tell(unknown)
         await _accept(send)
+
+    async def keep_hearing(self) -> None:
+        """Cancels the calls that other replicas are told to cancel, until it is cancelled itself."""
+        if self._elsewhere is not None:
+            await self._elsewhere.keep_hearing(self._back_channel.cancel_by_digest)
 
     async def _answer(
         self, message: dict[str, Any], request: Request, headers: "_Headers", receive: Receive, response: Response

@@ -1,12 +1,14 @@
 """The connection to Redis: bounded, without repetitions of the driver's own, and told of in the log when it is lost."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -62,6 +64,13 @@ class SharedRedis:
     def slot(self, name: str) -> str:
         """What keys begin with that are to be in one slot."""
         return f"{{{self._prefix}:{name}}}"
+
+    @asynccontextmanager
+    async def listening(self, channel: str) -> AsyncIterator[PubSub]:
+        """The messages of a channel, on a connection of their own. Raises redis-py's exceptions."""
+        async with self._redis.pubsub() as messages:
+            await messages.subscribe(channel)
+            yield messages
 
     async def asked(self, question: Callable[[Redis], Awaitable[Any]]) -> Any:
         """What Redis answers. Raises Unanswered."""
