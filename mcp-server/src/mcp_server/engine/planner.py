@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio.to_thread
@@ -214,11 +215,13 @@ class Planner:
             return Plan(
                 *await self._heavy.plan(parsed.text, parsed.parameters, schema_name, tables, consistent=consistent)
             )
-        if heaviness <= TINY_WEIGHT:
-            query = bind(statement, schema_name, tables)
-        else:
-            query = await in_thread(bind, statement, schema_name, tables)
-        return Plan(query, query.reads(consistent=consistent))
+        work = partial(_plan, statement, schema_name, tables, consistent=consistent)
+        return work() if heaviness <= TINY_WEIGHT else await in_thread(work)
+
+
+def _plan(statement: Statement, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool) -> Plan:
+    query = bind(statement, schema_name, tables)
+    return Plan(query, query.reads(consistent=consistent))
 
 
 async def light_statement(sql: str, parameters: Parameters) -> Statement:

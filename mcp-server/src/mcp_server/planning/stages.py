@@ -5,10 +5,11 @@ values are there, from their number.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 
 from mcp_server.domain.schema import TypeKind
 from mcp_server.planning.access_path import Way, cheapest_way, full_scan_of, plan_read, shared_scan_of
@@ -36,10 +37,15 @@ def staged(reads: Sequence[Read]) -> tuple[Read, ...]:
         return tuple(reads)
     plans = {read.relation.name: read for read in reads}
     links = [(read.relation.name, link) for read in reads for link in read.relation.links]
+
+    @cache
+    def probe(name: str, link: KeyLink) -> Way | None:
+        return _probe(plans[name], link)  # which stays what it is while it has links to look at
+
     while links:
         # The smallest source first; of the links to one source, the one that names most of the key.
         links.sort(key=lambda one: (plans[one[1].source].estimate.read_units, -len(one[1].columns)))
-        found = next((stage for name, link in links if (stage := _staged(plans, name, link)) is not None), None)
+        found = next((stage for name, link in links if (stage := _staged(plans, name, link, probe)) is not None), None)
         if found is None:
             break
         plans[found.relation.name] = found
@@ -82,13 +88,15 @@ def _equal(column: str, value: Value) -> Comparison:
     return Comparison(column, "=", value)
 
 
-def _staged(plans: Mapping[str, Read], name: str, link: KeyLink) -> Read | None:
+def _staged(
+    plans: Mapping[str, Read], name: str, link: KeyLink, probe_of: Callable[[str, KeyLink], Way | None]
+) -> Read | None:
     """The read after the link's source; None where it does not pay, or the source waits for it."""
     read, source = plans[name], plans[link.source]
     alone = read.estimate.read_units
     if alone < LEAST_UNITS or source.estimate.read_units > alone or _waits_for(plans, link.source, name):
         return None
-    probe = _probe(read, link)
+    probe = probe_of(name, link)
     if probe is None:
         return None
     each = probe.estimate.read_units

@@ -21,6 +21,8 @@ from mcp_server.sql.sources import Block, Sources
 from mcp_server.sql.trees import children
 
 _OUTER = frozenset({Kind.LEFT, Kind.RIGHT, Kind.FULL})
+_LEAVES = (exp.Column, exp.Identifier, exp.Literal)
+"""Nodes without a query in them, which most are."""
 _PAIRED = frozenset({Kind.INNER, Kind.LEFT, Kind.RIGHT, Kind.SEMI, Kind.ANTI})
 
 
@@ -45,7 +47,7 @@ def _users_first(node: exp.Expr) -> Sequence[exp.Select]:
             ordered.append(current)
         with_ = current.args.get("with_")
         pending += with_.expressions if isinstance(with_, exp.With) else ()
-        pending += [child for child in children(current) if child is not with_]
+        pending += [child for child in children(current) if child is not with_ and not isinstance(child, _LEAVES)]
     return ordered
 
 
