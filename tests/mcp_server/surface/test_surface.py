@@ -10,8 +10,9 @@ import jsonschema
 import pytest
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import INVALID_PARAMS, CallToolResult, Prompt, Resource, TextContent
 from pydantic import Field
+from structlog.testing import capture_logs
 from typing_extensions import TypedDict
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
@@ -21,6 +22,8 @@ from mcp_server.domain.principal import Principal
 from mcp_server.surface.call import Call
 from mcp_server.surface.exchange import Exchange
 from mcp_server.surface.offer import Offer
+from mcp_server.surface.prompts.served_prompt import ServedPrompt
+from mcp_server.surface.resources.served_resource import ServedResource
 from mcp_server.surface.server import Surface
 from mcp_server.surface.subscriptions import Subscriptions
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
@@ -64,8 +67,12 @@ async def fail(_call: Call, _arguments: EchoArguments) -> EchoResult:
     raise Failure(EmptyStatement(), position=Position(2, 7))
 
 
-async def crash(_call: Call, _arguments: EchoArguments) -> EchoResult:
+async def crashing(*_: object) -> Any:
     raise RuntimeError("the password is swordfish")
+
+
+async def refusing(*_: object) -> Any:
+    raise MCPError(code=INVALID_PARAMS, message="No.")
 
 
 @pytest.fixture(params=MODES)
@@ -76,8 +83,13 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 async def service(anyio_backend: str) -> AsyncIterator[Service]:
-    tools = (tool("echo", "query", echo), tool("fail", "query", fail), tool("crash", "schemas:read", crash))
-    async with running_service(Offer(tools=tools)) as service:
+    tools = (tool("echo", "query", echo), tool("fail", "query", fail), tool("crash", "schemas:read", crashing))
+    readings = {"crash": crashing, "refuse": refusing}
+    resources = tuple(
+        ServedResource(Resource(uri=f"x://{name}", name=name), frozenset(), read) for name, read in readings.items()
+    )
+    prompts = tuple(ServedPrompt(Prompt(name=name), frozenset(), get) for name, get in readings.items())
+    async with running_service(Offer(tools=tools, resources=resources, prompts=prompts)) as service:
         yield service
 
 
@@ -142,6 +154,19 @@ async def test_a_crash_is_an_internal_error_that_gives_nothing_away(service: Ser
     assert result.is_error
     assert document(result)["code"] == "internal_error"
     assert "swordfish" not in str(result)
+
+
+@pytest.mark.parametrize(("name", "outcome"), [("crash", "internal_error"), ("refuse", "protocol_error")])
+async def test_what_became_of_a_reading_is_logged(service: Service, mode: str, name: str, outcome: str) -> None:
+    async with service.client(mode) as client:
+        with capture_logs() as logs:
+            with pytest.raises(MCPError) as read:
+                await client.read_resource(f"x://{name}")
+            with pytest.raises(MCPError) as got:
+                await client.get_prompt(name)
+    told = [(line["event"], line["outcome"]) for line in logs if "outcome" in line]
+    assert told == [("resource_read", outcome), ("prompt_got", outcome)]
+    assert "swordfish" not in f"{read.value} {got.value}"
 
 
 @pytest.mark.parametrize(

@@ -43,17 +43,17 @@ class _Line:
 
     def __init__(self, clock: Clock, call: Call, write: Callable[..., object]) -> None:
         self._clock, self._call, self._write = clock, call, write
-        self.outcome = "cancelled"
+        self.outcome: str | None = None
         self.facts: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         self._started = self._clock.monotonic()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         principal = self._call.principal
         self._write(
-            outcome=self.outcome,
+            outcome=self.outcome or _outcome_of(error),
             ms=round((self._clock.monotonic() - self._started) * 1000, 1),
             tenant=principal.tenant,
             user_id=principal.subject,
@@ -62,6 +62,12 @@ class _Line:
             address=self._call.address,
             **self.facts,
         )
+
+
+def _outcome_of(error: BaseException | None) -> str:
+    if isinstance(error, MCPError):
+        return "protocol_error"
+    return FailureCode.INTERNAL_ERROR.value if isinstance(error, Exception) else "cancelled"
 
 
 class Calls:
@@ -84,7 +90,6 @@ class Calls:
                 line.outcome = failure.code.value
                 return reply.failure(failure, call.request_id, self._following(failure, call, params))
             except MCPError:
-                line.outcome = "protocol_error"
                 raise
             except Exception:
                 line.outcome = FailureCode.INTERNAL_ERROR.value
