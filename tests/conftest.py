@@ -36,11 +36,12 @@ ROOM = 4 << 30
 """Bytes that must be free there to keep the files of all tests; containers often have 64 MiB."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """SIGTERM, as from a time limit, ends the run as Ctrl-C does, so that no server outlives it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if _has_room(IN_MEMORY):
-        # Thousands of tests write a store of their own; waiting for a disk is a third of what they would take.
+    if config.option.markexpr == "not slow" and _has_room(IN_MEMORY):
+        # Thousands of tests write a store of their own; waiting for a disk is a third of what they would take. Slow
+        # ones have a disk: some are of what it keeps.
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
     # As in the services, what is logged stays out of standard output, which some tests read.
     # Their exceptions stay plain: to draw one in a box, with colours, takes longer than most tests.

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,10 @@ def _save(directory: Path, saved: Path) -> None:
     with emulating(directory, persistent=True) as emulator:
         _load(emulator, directory)
         emulator.server.stop()
-    directory.rename(saved)
+    # The two may be on different file systems; what is saved is there as a whole or not at all.
+    beside = saved.with_name(f"{saved.name}-{os.getpid()}")
+    shutil.move(directory, beside)
+    beside.rename(saved)
 
 
 def _load(emulator: Emulator, directory: Path) -> tuple[str, ...]:
