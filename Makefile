@@ -26,7 +26,7 @@ demo: .venv/.installed ## Against a running pair: print each HTTP exchange from 
 
 ##@ Working on it
 
-check: .venv/.installed lint ## Format, lint, types, architecture and the tests that are not slow; under a minute
+check: .venv/.installed lint ## Format, lint, types, architecture and the tests that are not slow, in about a minute
 	$(BIN)/pytest -q -n auto -m "not slow"
 
 coverage: .venv/.installed ## How much of the lines and branches the tests that are not slow reach
