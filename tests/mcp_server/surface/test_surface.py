@@ -84,12 +84,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 async def service(anyio_backend: str) -> AsyncIterator[Service]:
     tools = (tool("echo", "query", echo), tool("fail", "query", fail), tool("crash", "schemas:read", crashing))
-    readings = {"crash": crashing, "refuse": refusing}
-    resources = tuple(
-        ServedResource(Resource(uri=f"x://{name}", name=name), frozenset(), read) for name, read in readings.items()
-    )
-    prompts = tuple(ServedPrompt(Prompt(name=name), frozenset(), get) for name, get in readings.items())
-    async with running_service(Offer(tools=tools, resources=resources, prompts=prompts)) as service:
+    async with running_service(Offer(tools=tools)) as service:
         yield service
 
 
@@ -156,14 +151,18 @@ async def test_a_crash_is_an_internal_error_that_gives_nothing_away(service: Ser
     assert "swordfish" not in str(result)
 
 
-@pytest.mark.parametrize(("name", "outcome"), [("crash", "internal_error"), ("refuse", "protocol_error")])
-async def test_what_became_of_a_reading_is_logged(service: Service, mode: str, name: str, outcome: str) -> None:
-    async with service.client(mode) as client:
+@pytest.mark.parametrize(("reading", "outcome"), [(crashing, "internal_error"), (refusing, "protocol_error")])
+async def test_what_became_of_a_reading_is_logged(mode: str, reading: Any, outcome: str) -> None:
+    offer = Offer(
+        resources=(ServedResource(Resource(uri="x://y", name="y"), frozenset(), reading),),
+        prompts=(ServedPrompt(Prompt(name="y"), frozenset(), reading),),
+    )
+    async with running_service(offer) as service, service.client(mode) as client:
         with capture_logs() as logs:
             with pytest.raises(MCPError) as read:
-                await client.read_resource(f"x://{name}")
+                await client.read_resource("x://y")
             with pytest.raises(MCPError) as got:
-                await client.get_prompt(name)
+                await client.get_prompt("y")
     told = [(line["event"], line["outcome"]) for line in logs if "outcome" in line]
     assert told == [("resource_read", outcome), ("prompt_got", outcome)]
     assert "swordfish" not in f"{read.value} {got.value}"
