@@ -61,10 +61,10 @@ def test_an_index_without_all_columns_is_looked_up_through() -> None:
 def test_a_scan_that_has_to_be_allowed_names_the_keys_and_the_index_that_was_nearly_read() -> None:
     (told,) = large_scan([read_of(ORDERS, "customer = 7")] * 2).tables
     assert told.queries == tuple(advice(ORDERS, index).condition for index in (None, *ORDERS.indexes))
-    (unread,) = told.unread
-    assert unread.name == "by_customer"
-    assert "add placed IS NOT NULL" in unread.reason
-    assert 0 < unread.read_units < unread.instead_of
+    (rejected,) = told.rejected
+    assert rejected.name == "by_customer"
+    assert "add placed IS NOT NULL" in rejected.reason
+    assert 0 < rejected.read_units < rejected.instead_of
     assert access(ORDERS, "customer = 7 AND placed IS NOT NULL") == ("Query", "by_customer")
 
 

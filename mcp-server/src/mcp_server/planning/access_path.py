@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from mcp_server.domain.rejected_index import RejectedIndex
 from mcp_server.domain.schema import Table
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.counting import decided, exact_filters, is_countable
@@ -19,7 +20,7 @@ from mcp_server.planning.estimates import (
 )
 from mcp_server.planning.key_conditions import Cases, key_cases
 from mcp_server.planning.key_paths import Path, Rank, by_path, exact_keys, on_keys, primary_keys, query_paths
-from mcp_server.planning.plan import Access, Alternative, Conjunct, Estimate, Goal, Read, RejectedIndex, Relation
+from mcp_server.planning.plan import Access, Alternative, Conjunct, Estimate, Goal, Read, Relation
 from mcp_server.planning.predicate import Predicate
 from mcp_server.planning.requests import (
     Filters,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mcp_server.domain.failures.scans import LargeScan, LargeTable, UnreadIndex
+from mcp_server.domain.failures.scans import LargeScan, LargeTable
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import Index, KeyAttribute, Table
 from mcp_server.planning.key_paths import obstacle
@@ -49,8 +49,7 @@ def large_scan(scans: Iterable[Read]) -> LargeScan:
     tables: dict[LargeTable, None] = {}
     for read in scans:
         table = read.relation.table
-        unread = (UnreadIndex(one.name, one.reason, one.read_units, one.instead_of) for one in read.rejected)
-        tables[LargeTable(table.name, tuple(_queries(table)), tuple(unread))] = None
+        tables[LargeTable(table.name, tuple(_queries(table)), read.rejected)] = None
     return LargeScan(tuple(tables))
 
 

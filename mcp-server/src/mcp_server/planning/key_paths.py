@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcp_server.domain.names import quoted
+from mcp_server.domain.rejected_index import RejectedIndex
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Index, KeyAttribute, Table
 from mcp_server.planning.attribute_values import ScalarValue, natural_type
 from mcp_server.planning.attributes import attributes_of
 from mcp_server.planning.key_conditions import Cases, KeyConstraint, key_value, leaves, rejects_null
-from mcp_server.planning.plan import Conjunct, RejectedIndex, Relation
+from mcp_server.planning.plan import Conjunct, Relation
 from mcp_server.planning.predicate import (
     AllOf,
     AnyOf,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mcp_server.domain.rejected_index import RejectedIndex
 from mcp_server.domain.schema import Column, Path, Table
 from mcp_server.planning.predicate import Predicate
 
@@ -101,24 +102,6 @@ class Estimate:
     read_units: float
     seconds: float
     confidence: Confidence = "estimated"
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedIndex:
-    """An index whose partition key the conditions name, and why it is not read all the same.
-
-    `read_units` is what it is expected to take instead of the `instead_of` units of the read that is made.
-    """
-
-    name: str
-    reason: str
-    read_units: float = 0.0
-    instead_of: float = 0.0
-
-    @property
-    def saving(self) -> str:
-        """What reading it would save, in words."""
-        return f"about {self.read_units:g} read units instead of {self.instead_of:g}"
 
 
 Access = Literal["GetItem", "Query", "Scan", "None"]

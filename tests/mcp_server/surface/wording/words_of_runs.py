@@ -1,6 +1,7 @@
 """What ends a run: each fact, with its message and next action."""
 
 from mcp_server.domain.failures import Fact, access, budgets, cursors, limits, scans
+from mcp_server.domain.rejected_index import RejectedIndex
 
 SHOWN = "Use a schema and tables that list_tables shows."
 ALLOW = "Filter by a key (see explain_sql and describe_table), or repeat it with allow_full_scan if that is wanted."
@@ -36,7 +37,7 @@ RUNS: list[tuple[Fact, str, str]] = [
         "allow_full_scan if that is wanted.",
     ),
     (
-        scans.LargeScan((scans.LargeTable("t", (), (scans.UnreadIndex("i", "x is y", 2.5, 1000.0),)),)),
+        scans.LargeScan((scans.LargeTable("t", (), (RejectedIndex("i", "x is y", 2.5, 1000.0),)),)),
         'The query needs a full scan of "t": that is more than may be scanned unasked. Index "i" (about 2.5 read units '
         "instead of 1000) was not used: x is y.",
         ALLOW,

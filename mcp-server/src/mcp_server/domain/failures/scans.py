@@ -4,16 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mcp_server.domain.failures.codes import FailureCode
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadIndex:
-    """An index that the conditions name, why it is not read all the same, and what it takes and saves in read units."""
-
-    name: str
-    reason: str
-    read_units: float
-    instead_of: float
+from mcp_server.domain.rejected_index import RejectedIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +13,7 @@ class LargeTable:
 
     name: str
     queries: tuple[str, ...] = ()
-    unread: tuple[UnreadIndex, ...] = ()
+    rejected: tuple[RejectedIndex, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from mcp_server.domain.failures import scans as facts
+from mcp_server.domain.rejected_index import RejectedIndex
 from mcp_server.surface.wording.words import Words, listed
 
 _NAMED = 4
@@ -24,7 +25,7 @@ def _message(fact: facts.ScanFact) -> str:
     match fact:
         case facts.LargeScan():
             needed = _needed([table.name for table in fact.tables], "that is more than may be scanned unasked")
-            return " ".join([needed, *(_unread(index) for table in fact.tables for index in table.unread)])
+            return " ".join([needed, *(_rejected(index) for table in fact.tables for index in table.rejected)])
         case facts.ScanForKeys():
             return _needed([fact.table], "other tables' rows name too many of its keys to read it by them")
         case facts.ScanWentOn():
@@ -33,9 +34,8 @@ def _message(fact: facts.ScanFact) -> str:
             assert_never(fact)
 
 
-def _unread(index: facts.UnreadIndex) -> str:
-    saving = f"about {index.read_units:g} read units instead of {index.instead_of:g}"
-    return f'Index "{index.name}" ({saving}) was not used: {index.reason}.'
+def _rejected(index: RejectedIndex) -> str:
+    return f'Index "{index.name}" ({index.saving}) was not used: {index.reason}.'
 
 
 def _instead(fact: facts.ScanFact) -> str:
