@@ -71,6 +71,7 @@ def line(number: int) -> dict[str, Any]:
     [
         # the first rows and the last, by a key or in any order
         ("SELECT * FROM lines LIMIT 10", 10, 5.0),
+        ("SELECT upper(pk) AS p, {'n': n}, CASE WHEN n > 1 THEN state END FROM lines LIMIT 10", 10, 5.0),
         ("SELECT * FROM lines WHERE pk = 'p1' LIMIT 10", 10, 5.0),
         ("SELECT n FROM lines WHERE pk = 'p1' ORDER BY n LIMIT 3", 3, 1.5),
         ("SELECT n FROM lines WHERE pk = 'p1' ORDER BY n DESC LIMIT 3", 3, 1.5),

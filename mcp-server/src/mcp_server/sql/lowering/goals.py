@@ -13,17 +13,26 @@ from mcp_server.domain.schema import Column
 from mcp_server.planning.plan import Conjunct, Goal, Relation
 from mcp_server.planning.predicate import IsNotNull
 from mcp_server.sql.binding.references import Reference
+from mcp_server.sql.gate.allowed_functions import AGGREGATES
 from mcp_server.sql.lowering.conditions import conjuncts_of
 from mcp_server.sql.lowering.plain import plain_select
+from mcp_server.sql.trees import nodes
 
 MAX_ROWS = 1_000_000
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit", "offset"})
 _EXISTS_CLAUSES = frozenset({"expressions", "from_", "where"})
-_ONE_FOR_ONE = (
-    *(exp.Column, exp.Identifier, exp.Alias, exp.Literal, exp.Null, exp.Boolean, exp.Paren),
-    *(exp.Cast, exp.DataType, exp.DataTypeParam, exp.Add, exp.Sub, exp.Mul, exp.DPipe, exp.Neg),
+_NOT_ONE_FOR_ONE = (
+    exp.Query,
+    exp.Exists,
+    exp.AggFunc,
+    exp.Window,
+    exp.Filter,
+    exp.WithinGroup,
+    exp.Unnest,
+    exp.Explode,
 )
+_AGGREGATES = frozenset(AGGREGATES.split())
 
 
 def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
@@ -71,7 +80,14 @@ def _is_about_its_rows(select: exp.Select, reference: Reference) -> bool:
 
 def _is_one_for_one(select: exp.Select) -> bool:
     """Whether each row makes one row of the result."""
-    return all(isinstance(node, _ONE_FOR_ONE) for projection in select.expressions for node in projection.walk())
+    return not any(_joins_rows(node) for projection in select.expressions for node in nodes(projection))
+
+
+def _joins_rows(node: exp.Expr) -> bool:
+    """Whether it makes one row of many, or many of one, as far as it is not sure that it does not."""
+    if isinstance(node, exp.Anonymous):
+        return node.name.lower() in _AGGREGATES
+    return isinstance(node, _NOT_ONE_FOR_ONE)
 
 
 def with_goal(relation: Relation, goal: Goal | None) -> Relation:
