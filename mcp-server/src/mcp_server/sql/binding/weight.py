@@ -48,7 +48,7 @@ class _Columns:
         if isinstance(query, exp.Values):
             return len(query.expressions[0].expressions) if query.expressions else 0
         if not isinstance(query, exp.Select):
-            return 1
+            return 2  # of `unnest(…) WITH ORDINALITY`; other functions have one
         stars: int = sum(projection.is_star for projection in query.expressions)
         read = sum(self._source(source) for source in from_items(query)) if stars else 0
         return len(query.expressions) - stars + stars * read

@@ -61,19 +61,28 @@ def _renamed_columns(table: exp.Expr, _text: str) -> None:
 def _named_elements(source: exp.Expr, _text: str) -> None:
     """`unnest(tags) AS tag` is `unnest(tags) AS tag(tag)`: DuckDB calls the only column like its source, too.
 
-    Where the statement uses the function's own name, as in `tag.unnest`, it stays that.
+    Where the statement uses the function's own name, as in `tag.unnest`, it stays that; `FROM unnest(tags)` without a
+    name is `unnest(tags) AS unnest(unnest)`; and what WITH ORDINALITY adds is called `ordinality`.
     """
+    if isinstance(source.parent, exp.Lateral | exp.Table):
+        return
     alias, function = source.args.get("alias"), source if isinstance(source, exp.Unnest) else source.this
     if isinstance(function, exp.Unnest):
-        own = "unnest" if len(function.expressions) == 1 and not function.args.get("offset") else None
+        own = "unnest" if len(function.expressions) == 1 else None
     elif isinstance(function, exp.GenerateSeries):
         own = "range" if function.args.get("is_end_exclusive") else "generate_series"
     else:
         own = None
-    if own is None or alias is None or alias.this is None or alias.columns:
+    if own is None:
         return
-    if not any(fold(column.name) == own for column in source.root().find_all(exp.Column)):
-        alias.set("columns", [alias.this.copy()])
+    if function.args.get("offset") is True:
+        function.set("offset", exp.to_identifier("ordinality"))
+    if alias is None or alias.this is None:
+        alias = exp.TableAlias(this=exp.to_identifier(own))
+        source.set("alias", alias)
+    if not alias.columns:
+        is_used = any(fold(column.name) == own for column in source.root().find_all(exp.Column))
+        alias.set("columns", [exp.to_identifier(own) if is_used else alias.this.copy()])
 
 
 def _subquery(subquery: exp.Expr, text: str) -> None:
