@@ -116,7 +116,19 @@ class Service:
 
 def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
     """Schemas of two tenants over the same tables."""
-    overrides = {"eng_declared": {"a": Override(type=ColumnType(TypeKind.BIGINT))}}
+    times = {
+        "ms": ColumnType(TypeKind.TIMESTAMPTZ, unit="ms"),
+        "s": ColumnType(TypeKind.TIMESTAMPTZ, unit="s"),
+        "us": ColumnType(TypeKind.TIMESTAMPTZ, unit="us"),
+        "iso": ColumnType(TypeKind.TIMESTAMPTZ),
+    }
+    declared_times = {name: Override(type=type_) for name, type_ in times.items()}
+    overrides = {
+        "eng_declared": {"a": Override(type=ColumnType(TypeKind.BIGINT))},
+        **dict.fromkeys(
+            ["ins_events", "ins_by_ms", "ins_by_iso", *(f"ins_late{number}" for number in range(8))], declared_times
+        ),
+    }
     staff = frozenset({"admin"})
     rules = {
         "rul_people": (

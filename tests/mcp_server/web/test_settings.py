@@ -129,6 +129,11 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
         not_null = true
         [schema.columns.orders.o_totalprice]
         type = "DECIMAL(38, 2)"
+        [schema.columns.orders.o_at]
+        type = "timestamptz"
+        [schema.columns.orders.o_expires]
+        type = "TIMESTAMPTZ"
+        unit = "ms"
         [schema.columns.orders."odd name"]
         not_null = true
         [[schema.virtual_tables]]
@@ -159,6 +164,8 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
                 "orders": {
                     "o_orderdate": Override(ColumnType(TypeKind.DATE), not_null=True),
                     "o_totalprice": Override(ColumnType(TypeKind.DECIMAL, scale=2)),
+                    "o_at": Override(ColumnType(TypeKind.TIMESTAMPTZ)),
+                    "o_expires": Override(ColumnType(TypeKind.TIMESTAMPTZ, unit="ms")),
                     "odd name": Override(not_null=True),
                 }
             },
@@ -213,6 +220,9 @@ _BASE = '[[schema]]\nname = "a"\ntenant = "t"\nregion = "r"\n'
         (_BASE + "[schema.columns.orders.x]\ntype = 'INT'", "columns.orders.x.type: must be one of DATE, "),
         (_BASE + "[schema.columns.orders.x]\ntype = 'DECIMAL(38,39)'", "columns.orders.x.type: must be one of "),
         (_BASE + "[schema.columns.orders.x]\ntype = 'DECIMAL(10,2)'", "columns.orders.x.type: must be one of "),
+        (_BASE + "[schema.columns.orders.x]\ntype = 'DATE'\nunit = 's'", "columns.orders.x: has a unit, which only a"),
+        (_BASE + "[schema.columns.orders.x]\nunit = 's'", "columns.orders.x: has a unit, which only a TIMESTAMPTZ has"),
+        (_BASE + "[schema.columns.orders.x]\ntype = 'TIMESTAMPTZ'\nunit = 'ns'", "columns.orders.x.unit: input should"),
         (_BASE + "[schema.columns.orders.x]\nnullable = true", "columns.orders.x.nullable: is not known"),
         (_BASE + _VIRTUAL + "attributes = {}", "virtual_tables.0.attributes: dictionary should have at least 1 item"),
         (_BASE + _VIRTUAL + "attributes = {pk = 'A{x'}", "virtual_tables.0.attributes.pk: has a brace without"),

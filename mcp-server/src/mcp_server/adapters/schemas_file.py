@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mcp_server.adapters.toml_file import UnreadableFile, read_toml
+from mcp_server.domain.instants import EpochUnit
 from mcp_server.domain.names import fold
 from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import ColumnType, Override, Role, Schema, TypeKind
@@ -36,7 +37,7 @@ _SIMPLE_TYPES = {
         TypeKind.BOOLEAN,
         TypeKind.JSON,
     )
-}
+} | {"TIMESTAMPTZ": ColumnType(TypeKind.TIMESTAMPTZ)}
 
 
 _PROBLEMS = {"extra_forbidden": "is not known", "model_type": "must be a table of keys"}
@@ -104,7 +105,13 @@ class ColumnEntry(_Part):
     """`[schema.columns.TABLE.COLUMN]`: what is known of a column better than a sample can tell."""
 
     type: Annotated[ColumnType, BeforeValidator(_column_type)] | None = Field(
-        default=None, description="The column's type: BOOLEAN, BIGINT, DOUBLE, DECIMAL(38,s), VARCHAR, DATE or JSON."
+        default=None,
+        description="The column's type: BOOLEAN, BIGINT, DOUBLE, DECIMAL(38,s), VARCHAR, DATE, TIMESTAMPTZ or JSON.",
+    )
+    unit: EpochUnit | None = Field(
+        default=None,
+        description="Of a TIMESTAMPTZ whose items hold numbers: what they count since 1970, seconds, milliseconds or "
+        "microseconds. Without it they hold ISO 8601 texts.",
     )
     not_null: bool = Field(
         default=False, description="Whether every item has the attribute; then indexes with it as a key can be used."
@@ -114,7 +121,13 @@ class ColumnEntry(_Part):
     def _says_something(self) -> "ColumnEntry":
         if not self.model_fields_set:
             raise PydanticCustomError("empty", "must set type or not_null")
+        if self.unit is not None and (self.type is None or self.type.kind is not TypeKind.TIMESTAMPTZ):
+            raise PydanticCustomError("unit", "has a unit, which only a TIMESTAMPTZ has")
         return self
+
+    def declared(self) -> Override:
+        """What the entry declares."""
+        return Override(self.type if self.type is None else replace(self.type, unit=self.unit), self.not_null)
 
 
 class RuleEntry(_Part):
@@ -270,7 +283,7 @@ class SchemaEntry(_Part):
             read_units_per_second=self.read_units_per_second,
             role=None if self.role_arn is None else Role(self.role_arn, self.external_id),
             overrides={
-                table: {name: Override(column.type, column.not_null) for name, column in columns.items()}
+                table: {name: column.declared() for name, column in columns.items()}
                 for table, columns in self.columns.items()
             },
             virtual_tables={one.name: one.declared() for one in self.virtual_tables},

@@ -223,6 +223,8 @@ def _declared(column: Column, override: Override | None) -> Column:
     if override.type is None:
         return replace(column, nullable=nullable)
     types = column.attribute_types
-    if not types and override.type.kind in _DECLARED_AS:
+    if not types and override.type.kind is TypeKind.TIMESTAMPTZ:
+        types = frozenset({AttributeType.STRING if override.type.unit is None else AttributeType.NUMBER})
+    elif not types and override.type.kind in _DECLARED_AS:
         types = frozenset({_DECLARED_AS[override.type.kind]})
     return replace(column, type=override.type, attribute_types=types, nullable=nullable, notes=("declared type",))

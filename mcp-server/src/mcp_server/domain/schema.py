@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
+from mcp_server.domain.instants import EpochUnit
 from mcp_server.domain.names import quoted
 from mcp_server.domain.restriction import Restriction, Rows, Rule
 from mcp_server.domain.virtual_table import VirtualTable
@@ -34,6 +35,7 @@ class TypeKind(StrEnum):
     DOUBLE = "DOUBLE"
     VARCHAR = "VARCHAR"
     DATE = "DATE"
+    TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
     BLOB = "BLOB"
     JSON = "JSON"
     LIST = "LIST"
@@ -44,13 +46,15 @@ class TypeKind(StrEnum):
 class ColumnType:
     """A column's SQL type.
 
-    `scale` belongs to DECIMAL (its precision is always 38), `element` to LIST, `fields` to STRUCT.
+    `scale` belongs to DECIMAL (its precision is always 38), `element` to LIST, `fields` to STRUCT. A TIMESTAMPTZ is
+    stored as numbers of a `unit` since 1970, or without one as ISO 8601 texts.
     """
 
     kind: TypeKind
     scale: int | None = None
     element: "ColumnType | None" = None
     fields: "tuple[tuple[str, ColumnType], ...]" = ()
+    unit: EpochUnit | None = None
 
     @property
     def sql(self) -> str:

@@ -27,22 +27,42 @@ _NATURAL = {
     TypeKind.BOOLEAN: AttributeType.BOOLEAN,
 }
 
+_COUNTED = frozenset({TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.TIMESTAMPTZ})
+
 
 def natural_type(column: Column) -> AttributeType | None:
-    """The descriptor under which values of the column's SQL type compare like the SQL values; None if there is none."""
+    """The descriptor under which values of the column's SQL type compare like the SQL values; None if there is none.
+
+    Texts of instants do not, for their zones differ.
+    """
+    if column.type.kind is TypeKind.TIMESTAMPTZ:
+        return AttributeType.NUMBER if column.type.unit is not None else None
     return _NATURAL.get(column.type.kind)
 
 
+def stored_type(column: Column) -> AttributeType | None:
+    """The descriptor that conditions on the column are about."""
+    return AttributeType.STRING if is_text_of_instants(column) else natural_type(column)
+
+
+def is_text_of_instants(column: Column) -> bool:
+    """Whether it is a TIMESTAMPTZ whose items hold texts."""
+    return column.type.kind is TypeKind.TIMESTAMPTZ and column.type.unit is None
+
+
 def attribute_value(value: Value, column: Column) -> ScalarValue | None:
-    """A value to compare the column's attribute with, or None where DynamoDB cannot hold exactly that value."""
+    """A value to compare the column's attribute with, or None where DynamoDB cannot hold exactly that value.
+
+    A TIMESTAMPTZ is compared with what its items hold, numbers or texts.
+    """
     kind = column.type.kind
-    if kind is TypeKind.VARCHAR and isinstance(value, str):
+    if (kind is TypeKind.VARCHAR or is_text_of_instants(column)) and isinstance(value, str):
         return {"S": value}
     if kind is TypeKind.DATE and isinstance(value, date):
         return {"S": value.isoformat()}
     if kind is TypeKind.BOOLEAN and isinstance(value, bool):
         return {"BOOL": value}
-    if kind in (TypeKind.BIGINT, TypeKind.DECIMAL) and isinstance(value, int | Decimal) and not isinstance(value, bool):
+    if kind in _COUNTED and isinstance(value, int | Decimal) and not isinstance(value, bool):
         return _number(Decimal(value))
     return None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from mcp_server.domain.schema import AttributeType, Column, KeyAttribute, Table, TypeKind
-from mcp_server.planning.attribute_values import ScalarValue, attribute_value, natural_type
+from mcp_server.planning.attribute_values import ScalarValue, attribute_value, stored_type
 from mcp_server.planning.predicate import (
     AllOf,
     AnyOf,
@@ -154,7 +154,7 @@ def _constraint(leaf: Predicate, table: Table, keys: Mapping[str, KeyAttribute])
         return "", None
     column = table.column(leaf.column)
     # A key compares like the SQL value only where the column has the key's own type; DOUBLE holds rounded numbers.
-    if column is None or natural_type(column) != keys[leaf.column].type or column.type.kind is TypeKind.DOUBLE:
+    if column is None or stored_type(column) != keys[leaf.column].type or column.type.kind is TypeKind.DOUBLE:
         return "", None
     primary = leaf.column in {key.name for key in table.key}
     match leaf:

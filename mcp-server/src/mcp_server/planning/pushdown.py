@@ -16,7 +16,7 @@ brings its own, and AND binds tighter than OR (Expressions.OperatorsAndFunctions
 from collections.abc import Container
 
 from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
-from mcp_server.planning.attribute_values import ScalarValue, attribute_value, natural_type, widened
+from mcp_server.planning.attribute_values import ScalarValue, attribute_value, stored_type, widened
 from mcp_server.planning.expressions import MAX_OPERANDS, Placeholders
 from mcp_server.planning.predicate import (
     AllOf,
@@ -169,7 +169,7 @@ class _Leaf:
 
     def _guarded(self, condition: str | None) -> str | None:
         """Lets items through that hold the attribute in a type in which the condition has no meaning."""
-        type_ = natural_type(self._column)
+        type_ = stored_type(self._column)
         if condition is None or type_ is None:
             return None
         if self._is_key:

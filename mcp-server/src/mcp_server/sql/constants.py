@@ -7,7 +7,7 @@ import calendar
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from enum import Enum
 from typing import Final
@@ -18,6 +18,11 @@ from mcp_server.domain.dates import iso_date
 
 _EXACT = Context(prec=76, traps=[InvalidOperation])
 _INTEGER = re.compile(r"-?\d+")
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)(Z|[+-](?:0[0-9]|1[0-4])(?::[0-5][0-9])?)?)?"
+)
+_TIMESTAMP = exp.DataType.build("TIMESTAMP")
 
 
 class _NotConstant(Enum):
@@ -94,10 +99,12 @@ def _cast(value: Constant, to: exp.DataType) -> Constant:
         )
     if to.this in (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ):
         if isinstance(value, str):
-            return _timestamp(value)
+            return _or_not_constant(instant(value, zoned=False))
         if isinstance(value, date) and not isinstance(value, datetime):
             return datetime.combine(value, time())
         return _or_not_constant(value if isinstance(value, datetime) else None)
+    if to.this == exp.DType.TIMESTAMPTZ and not to.expressions:
+        return _or_not_constant(instant(value)) if isinstance(value, str) else _cast(value, _TIMESTAMP)
     if to.this in (exp.DType.VARCHAR, exp.DType.TEXT) and not to.expressions:
         return value if isinstance(value, str) else NOT_CONSTANT
     if to.this in (exp.DType.INT, exp.DType.BIGINT, exp.DType.SMALLINT, exp.DType.TINYINT):
@@ -113,14 +120,16 @@ def _or_not_constant(value: date | datetime | None) -> Constant:
     return NOT_CONSTANT if value is None else value
 
 
-def _timestamp(text: str) -> Constant:
-    match = re.fullmatch(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}:\d{2}))?", text)
-    if match is None:
-        return NOT_CONSTANT
+def instant(text: str, *, zoned: bool = True) -> datetime | None:
+    """The moment of UTC that DuckDB reads in a text, without a zone; texts with one only where `zoned`."""
+    match = _MOMENT.fullmatch(text)
+    if match is None or (match[3] is not None and not zoned):
+        return None
     try:
-        return datetime.fromisoformat(f"{match[1]}T{match[2] or '00:00:00'}")
-    except ValueError:
-        return NOT_CONSTANT
+        moment = datetime.fromisoformat(f"{match[1]}T{match[2] or '00:00:00'}{match[3] or 'Z'}")
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _interval(node: exp.Interval) -> Constant:

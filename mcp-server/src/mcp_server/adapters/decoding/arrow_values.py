@@ -4,7 +4,7 @@ The reader takes an AttributeValue for a struct of its descriptors. Whatever has
 leaves such a struct empty, which counting finds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pyarrow as pa
@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 
 from mcp_server.adapters.decoding.column_types import NESTED
 from mcp_server.adapters.decoding.column_values import NUMBERS, arrow_type
+from mcp_server.domain.instants import FIRST, LAST, EpochUnit
 from mcp_server.domain.schema import DOCUMENT_COLUMN, AttributeType, Column, ColumnType, TypeKind
 
 _FAST = {
-    AttributeType.STRING: frozenset({TypeKind.VARCHAR, TypeKind.DATE}),
-    AttributeType.NUMBER: NUMBERS | {TypeKind.VARCHAR},
+    AttributeType.STRING: frozenset({TypeKind.VARCHAR, TypeKind.DATE, TypeKind.TIMESTAMPTZ}),
+    AttributeType.NUMBER: NUMBERS | {TypeKind.VARCHAR, TypeKind.TIMESTAMPTZ},
     AttributeType.BOOLEAN: frozenset({TypeKind.BOOLEAN}),
 }
 _TEXTS = (AttributeType.STRING, AttributeType.NUMBER, AttributeType.BOOLEAN)
@@ -26,6 +27,8 @@ _SETS = tuple(
     (descriptor, pa.list_(pa.string()))
     for descriptor in (AttributeType.STRING_SET, AttributeType.NUMBER_SET, AttributeType.BINARY_SET)
 )
+_PER_UNIT: Mapping[EpochUnit, int] = {"s": 1_000_000, "ms": 1_000, "us": 1}
+_DAY = 86_400_000_000
 _FIRST_DAY = (date.min - date(1970, 1, 1)).days
 
 
@@ -40,6 +43,8 @@ def fast_struct(column: Column) -> pa.DataType | None:
     if column.name == DOCUMENT_COLUMN or len(types) != 1:
         return None
     descriptor = next(iter(types))
+    if column.type.kind is TypeKind.TIMESTAMPTZ and (descriptor is AttributeType.STRING) != (column.type.unit is None):
+        return None
     if descriptor in NESTED:
         return _form(column.type) if is_nested(column) else None
     return _tagged((descriptor, _content(descriptor))) if column.type.kind in _FAST.get(descriptor, ()) else None
@@ -122,6 +127,8 @@ def _scalar(values: pa.StructArray, type_: ColumnType) -> pa.Array:
     wanted = arrow_type(type_)
     if content.type == wanted:
         return content
+    if type_.kind is TypeKind.TIMESTAMPTZ:
+        return _instants(content, type_.unit, wanted)
     # Strict: a cast that would lose a digit, or read "2024-1-1" as a date, fails.
     array = content.cast(wanted)
     if type_.kind is TypeKind.DOUBLE and pc.any(pc.is_inf(array)).as_py():
@@ -130,4 +137,16 @@ def _scalar(values: pa.StructArray, type_: ColumnType) -> pa.Array:
         first = pc.min(array.cast(pa.int32())).as_py()
         if first is not None and first < _FIRST_DAY:
             raise _DoesNotFit
+    return array
+
+
+def _instants(content: pa.Array, unit: EpochUnit | None, wanted: pa.DataType) -> pa.Array:
+    """Whole numbers, and texts that all have a zone; others take the slow way."""
+    if unit is None:
+        array, first = content.cast(wanted), FIRST + _DAY  # Arrow knows a year 0, of which a zone may end in year 1
+    else:
+        array, first = pc.multiply_checked(content.cast(pa.int64()), _PER_UNIT[unit]).cast(wanted), FIRST
+    ends = pc.min_max(array.cast(pa.int64())).as_py()
+    if ends["min"] is not None and not (ends["min"] >= first and ends["max"] <= LAST):
+        raise _DoesNotFit
     return array

@@ -10,6 +10,7 @@ from mcp_server.adapters.decoding import attribute_values as av
 from mcp_server.adapters.decoding.column_types import NESTED
 from mcp_server.adapters.decoding.nested_arrays import DoesNotFit, nested_array, part
 from mcp_server.domain.dates import iso_date
+from mcp_server.domain.instants import instant_of_number, instant_of_text
 from mcp_server.domain.schema import DOCUMENT_COLUMN, AttributeType, Column, ColumnType, TypeKind
 
 _ARROW_TYPES = {
@@ -18,6 +19,7 @@ _ARROW_TYPES = {
     TypeKind.DOUBLE: pa.float64(),
     TypeKind.VARCHAR: pa.string(),
     TypeKind.DATE: pa.date32(),
+    TypeKind.TIMESTAMPTZ: pa.timestamp("us", "UTC"),
     TypeKind.BLOB: pa.binary(),
     TypeKind.JSON: pa.json_(pa.string()),
 }
@@ -106,11 +108,19 @@ def _scalar(kind: AttributeType, content: Any, type_: ColumnType) -> Any:
         return _number(content, type_)
     if kind is AttributeType.STRING and type_.kind is TypeKind.DATE and (day := iso_date(content)):
         return day
+    if type_.kind is TypeKind.TIMESTAMPTZ and (instant := _instant(kind, content, type_)) is not None:
+        return instant
     if kind is AttributeType.BOOLEAN and type_.kind is TypeKind.BOOLEAN:
         return content
     if kind is AttributeType.BINARY and type_.kind is TypeKind.BLOB:
         return av.binary(content)
     raise DoesNotFit
+
+
+def _instant(kind: AttributeType, content: Any, type_: ColumnType) -> int | None:
+    if type_.unit is None:
+        return instant_of_text(content) if kind is AttributeType.STRING else None
+    return instant_of_number(av.number(content), type_.unit) if kind is AttributeType.NUMBER else None
 
 
 def _number(content: Any, type_: ColumnType) -> Any:

@@ -17,7 +17,7 @@ _CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit"})
 _SCALARS = frozenset(
     {
         *(TypeKind.VARCHAR, TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE),
-        *(TypeKind.BOOLEAN, TypeKind.DATE, TypeKind.BLOB),
+        *(TypeKind.BOOLEAN, TypeKind.DATE, TypeKind.TIMESTAMPTZ, TypeKind.BLOB),
     }
 )
 

@@ -18,6 +18,7 @@ OperandOf = Callable[[exp.Expr], Column | None]
 
 _KEPT: dict[TypeKind, frozenset[exp.DType]] = {
     TypeKind.DATE: frozenset({exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ}),
+    TypeKind.TIMESTAMPTZ: frozenset({exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ}),
     TypeKind.VARCHAR: frozenset({exp.DType.VARCHAR, exp.DType.TEXT}),
     TypeKind.BIGINT: frozenset({exp.DType.BIGINT}),
     TypeKind.BOOLEAN: frozenset({exp.DType.BOOLEAN}),
@@ -65,8 +66,17 @@ def target(node: exp.Expr, column_of: OperandOf) -> Column | None:
     return column_of(node)
 
 
+def plain_target(node: exp.Expr, column_of: OperandOf) -> Column | None:
+    """The column that an operand is, if its items hold what it is compared with; instants are read as terms."""
+    column = target(node, column_of)
+    return column if column is None or column.type.kind is not TypeKind.TIMESTAMPTZ else None
+
+
 def _keeps(to: exp.DataType, column: Column) -> bool:
-    """Whether a cast leaves all comparisons as they are. A DATE as a TIMESTAMP is its midnight."""
+    """Whether a cast leaves all comparisons as they are.
+
+    A DATE as a TIMESTAMP is its midnight; a TIMESTAMPTZ as a TIMESTAMP is the same moment, since DuckDB runs in UTC.
+    """
     kept = _KEPT.get(column.type.kind, frozenset())
     return not to.expressions and to.this in kept
 

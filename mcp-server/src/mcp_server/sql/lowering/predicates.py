@@ -24,7 +24,7 @@ from mcp_server.planning.predicate import (
 )
 from mcp_server.sql.constants import constant
 from mcp_server.sql.fields import ColumnOf
-from mcp_server.sql.lowering.operands import OperandOf, Reading, all_of, any_of, target, value_of
+from mcp_server.sql.lowering.operands import OperandOf, Reading, all_of, any_of, plain_target, target, value_of
 from mcp_server.sql.lowering.parts import Operands
 from mcp_server.sql.lowering.patterns import pattern_pieces
 from mcp_server.sql.lowering.rows import equal_rows
@@ -82,9 +82,9 @@ def _comparison(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading 
     if isinstance(node.this, exp.Tuple):
         return equal_rows(node.this, node.expression, column_of) if operator == "=" and not negated else None
     operator = _NEGATED[operator] if negated else operator
-    column, other = target(node.this, column_of), node.expression
+    column, other = plain_target(node.this, column_of), node.expression
     if column is None:
-        column, other, mirrored = target(node.expression, column_of), node.this, _MIRRORED[operator]
+        column, other, mirrored = plain_target(node.expression, column_of), node.this, _MIRRORED[operator]
         if column is None:
             term = read_term(node.this, operator, node.expression, column_of)
             return term or read_term(node.expression, mirrored, node.this, column_of)
@@ -130,7 +130,7 @@ def _null_safe(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading |
 
 
 def _between(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
-    column = target(node.this, column_of)
+    column = plain_target(node.this, column_of)
     if column is None:
         ends: tuple[Operator, Operator] = ("<", ">") if negated else (">=", "<=")
         parts = [
@@ -151,7 +151,7 @@ def _in(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
         return None
     if isinstance(node.this, exp.Tuple):
         return any_of([equal_rows(node.this, row, column_of) for row in node.expressions]) if not negated else None
-    column = target(node.this, column_of)
+    column = plain_target(node.this, column_of)
     items = [item for item in node.expressions if constant(item) is not None]
     if column is None:
         return _term_in(node.this, items, column_of) if not negated else None

@@ -16,8 +16,9 @@ from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import Column, TypeKind
 from mcp_server.planning.predicate import AnyOf, Between, Comparison, IsNotNull, Operator, StartsWith
 from mcp_server.planning.pushdown import following_prefix
-from mcp_server.sql.constants import NOT_CONSTANT, constant
-from mcp_server.sql.lowering.operands import OperandOf, Reading, target
+from mcp_server.sql.constants import NOT_CONSTANT, constant, instant
+from mcp_server.sql.lowering.instants import read_instant
+from mcp_server.sql.lowering.operands import OperandOf, Reading, all_of, any_of, target
 
 _DATES = frozenset({exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ})
 _ONE_DAY = timedelta(days=1)
@@ -29,7 +30,7 @@ _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 def read_term(term: exp.Expr, operator: Operator, other: exp.Expr, column_of: OperandOf) -> Reading | None:
     """What `term operator other` says of the column in the term; None where it is no such term."""
     term = term.unnest()
-    for shape in (_prefix_of, _year_of, _period_of, _count_of):
+    for shape in (_prefix_of, _year_of, _period_of, _count_of, _instant_of):
         found = shape(term, column_of)
         if found is not None:
             return found(operator, other)
@@ -80,7 +81,7 @@ def _prefix(column: Column, length: int, operator: Operator, text: str) -> Readi
 
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """A column that holds moments: days, or with `per_second` how often in a second it counts since 1970."""
+    """A column that holds moments: days, instants, or with `per_second` how often in a second it counts since 1970."""
 
     column: Column
     per_second: int | None
@@ -101,7 +102,7 @@ def _moments(node: exp.Expr, column_of: OperandOf) -> _Moments | None:
     """The column whose moments an expression gives, all of them and in their order."""
     column = target(node, column_of)
     if column is not None:
-        return _Moments(column, None) if column.type.kind is TypeKind.DATE else None
+        return _Moments(column, None) if column.type.kind in (TypeKind.DATE, TypeKind.TIMESTAMPTZ) else None
     node = node.unnest()
     if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast) and node.to.this in _DATES - {exp.DType.DATE}:
         return _moments(node.this, column_of)
@@ -149,6 +150,20 @@ def _count_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
     return comparing
 
 
+def _instant_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
+    """A column of instants itself."""
+    column = target(term, column_of)
+    if column is None or column.type.kind is not TypeKind.TIMESTAMPTZ:
+        return None
+
+    def comparing(operator: Operator, other: exp.Expr) -> Reading | None:
+        found = constant(other)
+        moment = instant(found) if isinstance(found, str) else _moment(other)
+        return read_instant(column, operator, moment) if moment is not None else None
+
+    return comparing
+
+
 def _year_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
     """The year of a date, as a number."""
     match term:
@@ -179,7 +194,7 @@ def _period_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
     """A moment cut down to the beginning of its year, quarter, month, week or day."""
     if isinstance(term, exp.Cast) and not isinstance(term, exp.TryCast) and term.to.this in _DATES:
         inner = term.this.unnest()
-        days = _counted(inner, column_of) if term.to.this == exp.DType.DATE else None
+        days = _of_more_than_days(inner, column_of) if term.to.this == exp.DType.DATE else None
         return _period_of(inner, column_of) if days is None else _in_period(days, "DAY")
     if not isinstance(term, exp.TimestampTrunc | exp.DateTrunc) or not _only(term, "this", "unit"):
         return None
@@ -188,6 +203,14 @@ def _period_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
     if moments is None or unit not in ("DAY", "WEEK", *_MONTHS):
         return None
     return _in_period(moments, unit)
+
+
+def _of_more_than_days(node: exp.Expr, column_of: OperandOf) -> _Moments | None:
+    """The moments that an expression gives, if there are several on a day."""
+    column = target(node, column_of)
+    if column is not None:
+        return _Moments(column, None) if column.type.kind is TypeKind.TIMESTAMPTZ else None
+    return _counted(node, column_of)
 
 
 def _in_period(moments: _Moments, unit: str) -> _Comparing:
@@ -233,6 +256,8 @@ def _within(moments: _Moments, operator: Operator, start: date, after: date, *, 
 
     What is compared is the start of the period in which the column's moment lies.
     """
+    if moments.column.type.kind is TypeKind.TIMESTAMPTZ:
+        return _instants_within(moments.column, operator, start, after, aligned=aligned)
     name, first, next_ = moments.column.name, moments.at(start), moments.at(after)
     before, later = Comparison(name, "<", first), Comparison(name, ">=", next_)
     match operator:
@@ -248,3 +273,23 @@ def _within(moments: _Moments, operator: Operator, start: date, after: date, *, 
             return Reading(later, True)
         case ">=":
             return Reading(Comparison(name, ">=", first) if aligned else later, True)
+
+
+def _instants_within(column: Column, operator: Operator, start: date, after: date, *, aligned: bool) -> Reading | None:
+    def read(operator: Operator, day: date) -> Reading:
+        return read_instant(column, operator, datetime.combine(day, time()))
+
+    match operator:
+        case "=":
+            within = all_of([read(">=", start), read("<", after)])
+            return Reading(within.predicate, within.faithful and aligned) if within is not None else None
+        case "<>":
+            return any_of([read("<", start), read(">=", after)]) if aligned else Reading(IsNotNull(column.name), False)
+        case "<":
+            return read("<", start if aligned else after)
+        case "<=":
+            return read("<", after)
+        case ">":
+            return read(">=", after)
+        case ">=":
+            return read(">=", start if aligned else after)
