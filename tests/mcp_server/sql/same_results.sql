@@ -67,7 +67,7 @@ SELECT info.id FROM customers info WHERE EXISTS (SELECT 1 FROM items i WHERE inf
 SELECT info.id FROM customers info WHERE EXISTS (SELECT 1 FROM items i WHERE info.size = '3' AND i.id = 1) ORDER BY 1;
 SELECT count(*) FROM customers info, (SELECT id FROM parts) k FULL JOIN items b ON info.size = '3' AND b.id = k.id;
 SELECT count(*) FROM customers c, items i JOIN parts p ON i.info.size = '3';
-SELECT info.info.size, info.color FROM items info ORDER BY info.id;
+SELECT info.info->>'size', info->>'color' FROM items info ORDER BY info.id;
 SELECT (SELECT c.name FROM parts c LIMIT 1) FROM customers c ORDER BY c.id;
 SELECT count(*) FROM customers info, (parts k JOIN items b ON info.size = '3');
 SELECT s.a FROM (SELECT {'a': id, 'b': parent} AS s FROM parts) s ORDER BY 1;
@@ -180,7 +180,7 @@ SELECT id, tags[1], tags[-1], len(tags), list_contains(tags, 'a'), tags[1:2], ar
 SELECT id, info->>'color', info->'$.size', json_extract_string(info, '$.color'), json_extract(info, '$.sizes[0]'), (info->>'size')::int FROM items ORDER BY id;
 SELECT info->>'color' AS color, count(*) FROM items GROUP BY color ORDER BY color;
 SELECT id, json_array_length(info, '$.sizes'), json_type(info), json_keys(info), info->>'$.sizes[#-1]' FROM items WHERE info IS NOT NULL ORDER BY id;
-SELECT id, info->>'a.b', info->>'color.x', info->'/color', info->>'$', info->>'', info->>0, info['color'], info.color, items.info.color, info->>label, info->>'$.sizes[*]', info->>'[0]', info->>'$..size' FROM items ORDER BY id;
+SELECT id, info->>'a.b', info->>'color.x', info->'/color', info->>'$', info->>'', info->>0, items.info->>'color', info->>label, info->>'$.sizes[*]', info->>'[0]', info->>'$..size' FROM items ORDER BY id;
 SELECT {'a': id, 'b': label}.a, [id, 2], map {'k': id}['k'], struct_pack(x := id), row(id, 1), list_value(1, 2) FROM items ORDER BY id;
 SELECT id FROM items WHERE 'a' IN (SELECT unnest(tags)) ORDER BY 1;
 SELECT x FROM range(3) r(x) ORDER BY x;

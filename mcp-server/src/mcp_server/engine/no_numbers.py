@@ -48,9 +48,9 @@ def _texts(values: pa.Array, path: Path) -> pa.Array:
 
 
 def _in_json(texts: Sequence[str | None], path: Path) -> Iterator[str]:
-    """The scalars of a part of those texts that are JSON of maps."""
+    """The scalars of a part of those texts that are JSON of maps or lists."""
     for text in texts:
-        if text is not None and text.startswith("{"):
+        if text is not None and text.startswith(("{", "[")):
             with suppress(msgspec.DecodeError):
                 yield from _scalars(msgspec.json.decode(text), path)
 

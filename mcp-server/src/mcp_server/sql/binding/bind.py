@@ -32,6 +32,7 @@ from mcp_server.sql.binding.resolution import resolve
 from mcp_server.sql.binding.resolution_failures import resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
+from mcp_server.sql.binding.unshaped_fields import JsonValues, read_fields_as_texts
 from mcp_server.sql.binding.unshaped_lists import read_as_lists
 from mcp_server.sql.binding.unshaped_maps import read_as_maps
 from mcp_server.sql.binding.using import merge_columns, merging_queries
@@ -139,8 +140,10 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     query = _qualified(query, text, internal, spelling)
     merge_columns(merging, text)
     read_nested_as_json(query, internal, spelling)
-    numbers = compare_numbers(query, internal, spelling)
+    json = JsonValues(query, internal, spelling)
+    numbers = compare_numbers(query, internal, spelling, json)
     read_as_maps(query, internal, spelling)
+    read_fields_as_texts(query, json)
     read_as_lists(query, internal, spelling)
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)

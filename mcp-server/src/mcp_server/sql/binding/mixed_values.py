@@ -11,6 +11,7 @@ from sqlglot import exp
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Path, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import TableColumn, columns_that
+from mcp_server.sql.binding.unshaped_fields import JsonValues, key_of
 from mcp_server.sql.binding.unshaped_maps import may_hold_maps
 from mcp_server.sql.fields import part_of
 
@@ -35,16 +36,19 @@ class ComparedNumber(NamedTuple):
     path: Path
 
 
-def compare_numbers(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> frozenset[ComparedNumber]:
+def compare_numbers(
+    query: exp.Query, internal: Mapping[str, Table], spelling: Spelling, json: JsonValues
+) -> frozenset[ComparedNumber]:
     """Puts TRY_CAST around what may hold numbers and texts and is compared with numbers, in place.
 
-    Columns have their sources. That are columns of several types, their fields, and texts within maps and lists, as
-    which numbers among texts are read, too.
+    Columns have their sources. That are columns of several types, their fields, fields of JSON, and texts within maps
+    and lists, as which numbers among texts are read, too.
     """
     known = columns_that(_may_be_compared, query, internal, spelling)
     compared = set[ComparedNumber]()
-    for operand, exactly in list(_compared(query)) if known is not None else ():
+    for operand, exactly in list(_compared(query)) if known is not None or json.any else ():
         found = _mixed(operand, known) if known is not None else None
+        found = found or _of_json(operand, json)
         if found is not None:
             compared.add(found)
             operand.replace(_exact(operand) if exactly else _by_order(operand))
@@ -69,6 +73,12 @@ def _mixed(operand: exp.Expr, known: Callable[[exp.Expr], TableColumn | None]) -
         if part is not None and part.type.kind is TypeKind.VARCHAR:
             path = tuple(None if isinstance(step, int) else step for step in part.steps)
     return ComparedNumber(found.source, found.column.name, path) if path is not None else None
+
+
+def _of_json(operand: exp.Expr, json: JsonValues) -> ComparedNumber | None:
+    """A field of JSON, which is read as a text."""
+    place = json.of(operand) if key_of(operand) is not None and json.any else None
+    return ComparedNumber(place.origin.source, place.origin.column.name, place.path) if place is not None else None
 
 
 def _step(access: exp.Expr) -> str | None:

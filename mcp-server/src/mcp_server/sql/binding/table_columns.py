@@ -29,30 +29,53 @@ def columns_that(
     }
     if not any(found.values()):
         return None
-    named = {cte.alias: cte.this for cte in query.find_all(exp.CTE)}
-    queries = {one.alias: one.this for one in query.find_all(exp.Subquery) if one.alias}
-    tables = dict[str, str]()
-    for table in query.find_all(exp.Table):
-        if table.name in internal:
-            tables[table.alias_or_name] = table.name
-        elif table.name in named:
-            queries[table.alias_or_name] = named[table.name]
+    names = Names(query, internal)
 
     def column_of(node: exp.Expr) -> TableColumn | None:
+        origin = names.origin(node)
+        if not isinstance(origin, exp.Column):
+            return None
+        column = found.get(names.tables[origin.table], {}).get(origin.name)
+        return TableColumn(origin.table, column) if column is not None else None
+
+    return column_of
+
+
+class Names:
+    """What the names of columns stand for; `tables` are the names of tables by what the statement calls them."""
+
+    def __init__(self, query: exp.Query, internal: Mapping[str, Table]) -> None:
+        named = {cte.alias: cte.this for cte in query.find_all(exp.CTE)}
+        self._queries = {one.alias: one.this for one in query.find_all(exp.Subquery) if one.alias}
+        self._queries |= {one.alias: one.this.this for one in query.find_all(exp.Lateral) if _is_query(one)}
+        self._lists = {one.alias: one for one in query.find_all(exp.Unnest) if one.alias}
+        self.tables = dict[str, str]()
+        for table in query.find_all(exp.Table):
+            if table.name in internal:
+                self.tables[table.alias_or_name] = table.name
+            elif table.name in named:
+                self._queries[table.alias_or_name] = named[table.name]
+
+    def origin(self, node: exp.Expr) -> exp.Expr | None:
+        """The column of a table, or else the expression, that subqueries and CTEs hand on as the column `node`.
+
+        Of one that comes of an unnested list in a FROM clause, that is the `Unnest`.
+        """
         # A recursive CTE hands on what it got from itself, so a way through it may not end.
-        for _ in range(len(queries) + 1):
-            if not isinstance(node, exp.Column):
-                return None
-            if node.table in tables:
-                column = found.get(tables[node.table], {}).get(node.name)
-                return TableColumn(node.table, column) if column is not None else None
-            handed_on = _output(queries.get(node.table), node.name)
+        for _ in range(len(self._queries) + 1):
+            if not isinstance(node, exp.Column) or node.table in self.tables:
+                return node
+            if node.table in self._lists:
+                return self._lists[node.table]
+            handed_on = _output(self._queries.get(node.table), node.name)
             if handed_on is None:
                 return None
             node = handed_on
         return None
 
-    return column_of
+
+def _is_query(lateral: exp.Lateral) -> bool:
+    return bool(lateral.alias) and isinstance(lateral.this, exp.Subquery)
 
 
 def _output(query: exp.Expr | None, name: str) -> exp.Expr | None:

@@ -1,0 +1,81 @@
+"""Fields of JSON, and of the elements of lists of unlike values, are texts, as fields of maps with a shape are."""
+
+from typing import Any
+
+import pytest
+
+from tests.mcp_server.engine.conftest import Service
+
+pytestmark = pytest.mark.anyio
+
+
+def m(**fields: Any) -> dict[str, Any]:
+    """A map."""
+    return {"M": fields}
+
+
+WIDE = {f"k{number}": {"S": "v"} for number in range(70)}
+LINES: list[dict[str, Any]] = [
+    {"L": [m(sku={"S": "K"}, qty={"N": "2"}, deep=m(x={"S": "q"})), {"S": "t"}, {"N": "5"}, {"NULL": True}]},
+    {"L": [m(sku={"S": "M"}, qty={"S": "many"}), {"L": [m(sku={"S": "K"})]}]},
+    {"L": [m(sku={"NULL": True}), m(sku={"N": "7"})]},
+    {"L": []},
+    {"NULL": True},
+]
+ITEMS: list[dict[str, Any]] = [
+    {"pk": {"S": "a"}, "n": {"N": str(number)}, "lines": lines, "wide": m(name={"S": f"w{number}"}, **WIDE)}
+    for number, lines in enumerate(LINES)
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def tables(service: Service) -> None:
+    await service.create("fld_json", ITEMS, range_key="n")
+    late = [*ITEMS, {"pk": {"S": "a"}, "n": {"N": "9"}, "lines": {"S": "text"}}]
+    await service.create("fld_texts", late, range_key="n")
+
+
+@pytest.mark.parametrize("table", ["fld_json", "fld_texts"])
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("lines[1].sku = 'K'", [0]),
+        ("lines[1]['sku'] <> 'K'", [1]),
+        ("lines[2][1].sku = 'K'", [1]),
+        ("lines[1].deep.x LIKE 'q%'", [0]),
+        ("lines[-1].sku = '7'", [2]),
+        ("lines[1:2][1].sku IN ('K', 'M')", [0, 1]),
+        ("lines[1].sku IS NULL AND n < 5", [2, 3, 4]),
+        ("lines[1].qty = 2", [0]),
+        ("lines[1].qty >= 1", [0]),
+        ("wide.name = 'w3'", [3]),
+        ("wide.k1 = 'v' AND n > 2", [3, 4]),
+        ("_doc.wide.name = 'w1'", [1]),
+    ],
+)
+async def test_conditions_on_fields(service: Service, table: str, condition: str, expected: list[int]) -> None:
+    rows = [[number] for number in expected]
+    assert await service.rows(f"SELECT n FROM {table} WHERE {condition} ORDER BY n") == rows
+    whole = f"SELECT n FROM (SELECT n, ({condition}) AS kept FROM {table}) WHERE kept ORDER BY n"
+    assert await service.rows(whole) == rows
+
+
+@pytest.mark.parametrize("table", ["fld_json", "fld_texts"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT unnest(lines).sku AS sku FROM @",
+        "SELECT l.sku FROM (SELECT unnest(lines) AS l FROM @)",
+        "SELECT u.l.sku FROM @, unnest(lines) AS u(l)",
+        "SELECT l.sku FROM @, LATERAL (SELECT unnest(lines) AS l)",
+    ],
+)
+async def test_elements_have_fields(service: Service, table: str, sql: str) -> None:
+    rows = await service.rows(f"SELECT sku FROM ({sql.replace('@', table)}) WHERE sku IS NOT NULL ORDER BY sku")
+    assert rows == [["7"], ["K"], ["M"]]
+
+
+async def test_what_is_no_number_is_counted(service: Service) -> None:
+    result = await service.run("SELECT n FROM fld_json WHERE lines[1].qty = 2")
+    assert result.rows == [[0]]
+    assert any("lines" in warning for warning in result.warnings), result.warnings
