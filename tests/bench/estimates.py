@@ -90,7 +90,7 @@ class ReportedItems(DynamoDbItems):
 
 
 def statements() -> Iterator[str]:
-    """TPC-H, and what people ask of single tables: by key, by index, in ranges, in lists, in all."""
+    """TPC-H, and what people ask of single tables: by key, by index, in ranges, by prefix, in lists, in all."""
     for path in sorted(_QUERIES.glob("*.sql")):
         yield path.read_text("utf-8")
     chance = random.Random(7)
@@ -104,6 +104,15 @@ def statements() -> Iterator[str]:
         yield f"SELECT * FROM partsupp WHERE ps_partkey = {part}"
         yield f"SELECT * FROM partsupp WHERE ps_partkey = {part} AND ps_suppkey > 50"
         yield f"SELECT * FROM customer WHERE c_custkey IN ({customer}, {customer + 1}, {customer + 7})"
+    for month in range(1, 7):
+        day = f"2026-{month:02d}-{chance.randrange(1, 28):02d}"
+        yield f"SELECT * FROM app_data WHERE pk = 'EVENTS#2026-{month:02d}' AND sk >= '{day}'"
+        yield f"SELECT * FROM app_data WHERE pk = 'EVENTS#2026-{month:02d}' AND sk BETWEEN '{day}' AND '{day}T12'"
+        yield f"SELECT * FROM app_data WHERE pk = 'CUSTOMER#{chance.randrange(1, 60):04d}' AND sk LIKE 'ORDER#%'"
+        yield f"SELECT * FROM app_data WHERE open_status = 'PAID' AND opened_at >= '{day}'"
+        customer, first = chance.randrange(1, 1_500), chance.randrange(1992, 1998)
+        dates = f"BETWEEN DATE '{first}-01-01' AND DATE '{first}-12-31'"
+        yield f"SELECT * FROM orders WHERE o_custkey = {customer} AND o_orderdate {dates}"
     for table in ("orders", "customer", "part", "partsupp", "supplier", "nation", "region"):
         yield f"SELECT count(*) FROM {table}"
         yield f"SELECT * FROM {table} LIMIT 10"

@@ -105,7 +105,7 @@ async def planned(planner: Planner, service: Service, sql: str, values: Any, **m
     try:
         parsed = await planner.parse(sql, values)
         consistent = more.pop("consistent", False)
-        return await planner.plan(principal, schema, parsed, consistent=consistent, prober=lambda _: unpaid)
+        return await planner.plan(principal, schema, parsed, consistent=consistent, prober=lambda _: unpaid, **more)
     except Failure as failure:
         return failure.code
 
@@ -203,6 +203,30 @@ async def test_other_values_need_no_more_planning(things: Service, parsings: lis
     assert not parsings
     await planned(planner, things, sql, ["", 1])  # no key is empty: it is planned by itself
     assert parsings
+
+
+@only_doubles
+async def test_a_range_is_planned_once_for_all_its_values_and_estimated_for_each(
+    service: Service, parsings: list[str]
+) -> None:
+    """The share of a partition that lies in a range follows from the sample, so it is another one for each value."""
+    items = [{"pk": {"S": "p" if number % 2 else "q"}, "n": {"N": str(number)}} for number in range(400)]
+    await service.create("ranged", items, range_key="n")
+    planner, sql = planner_of(service), "SELECT n FROM ranged WHERE pk = ? AND n >= ?"
+    for number in (5, 6):
+        await planned(planner, service, sql, ["p", number])
+    parsings.clear()
+    for number in (7, 390, 10_000):
+        plan = await planned(planner, service, sql, ["p", number])
+        assert isinstance(plan, Plan)
+        (request,) = plan.reads[0].requests
+        assert str(number) in str(request.arguments["ExpressionAttributeValues"])
+    assert not parsings
+    for number, expected in ((0, 20), (300, 5), (10_000, 1)):
+        plan = await planned(planner, service, sql, ["p", number], estimated=True)
+        assert isinstance(plan, Plan)
+        assert plan.reads[0].estimate.items == pytest.approx(expected, abs=1)
+    await service.tables.drop("ranged")
 
 
 @only_doubles

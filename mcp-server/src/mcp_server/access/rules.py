@@ -60,12 +60,12 @@ def restricted(table: Table, kept: Restriction) -> Table:
 
 def _masked(column: Column) -> Column:
     types = frozenset({AttributeType.STRING})
-    return replace(column, type=_TEXT, attribute_types=types, nullable=True, notes=(_NOTE,), examples=None)
+    return replace(column, type=_TEXT, attribute_types=types, nullable=True, notes=(_NOTE,), examples=None, spread=None)
 
 
 def _without_examples(column: Column) -> Column:
-    """What it shows are parts of what is kept back."""
-    return replace(column, examples=None)
+    """What it shows, and what estimates would tell of, are parts of what is kept back, or other items' values."""
+    return replace(column, examples=None, spread=None)
 
 
 def _structure(table: Table) -> tuple[Column, ...]:

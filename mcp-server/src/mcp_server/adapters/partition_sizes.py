@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from mcp_server.adapters.decoding.attribute_values import Item
+from mcp_server.domain.distribution import distinct_values
 from mcp_server.domain.schema import Index, KeyAttribute, Table
 
 _Key = tuple[str, ...]
@@ -49,11 +50,8 @@ def _mean(sizes: Sequence[int]) -> float | None:
 
 
 def _scattered(keys: Sequence[_Key], sampled: int, count: int) -> float | None:
-    """By the estimator Duj1 of the number of distinct values in `count` items (Haas et al., VLDB 1995)."""
+    """The keys of an index come in the order of the table's, so any items of a partition may be in the sample."""
     if not keys:
         return None
     held = max(len(keys), count * len(keys) / sampled)
-    times = Counter(keys)
-    once = sum(1 for number in times.values() if number == 1)
-    distinct = len(times) / (1 - (1 - len(keys) / held) * once / len(keys))
-    return held / distinct
+    return held / distinct_values(Counter(keys), held)

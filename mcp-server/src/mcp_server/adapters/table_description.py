@@ -25,6 +25,9 @@ from mcp_server.domain.virtual_table import VirtualTable
 MAX_COLUMNS = 1000
 """The most frequent attributes become columns; the rest of a table wider than that is reached through `_doc`."""
 
+MOST_KEY_POINTS, MOST_POINTS = 200, 40
+"""How many of the sampled values of a key, and of another attribute, are kept for estimates."""
+
 READABLE = frozenset({"ACTIVE", "UPDATING"})
 """The values of TableStatus with which items can be read."""
 _DECLARED_AS = {
@@ -103,6 +106,7 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
     base = {attribute.name for attribute in table.key}
     near = base | {*(table.virtual.slots if table.virtual is not None else ())}
     columns: dict[str, Column] = dict(keys)
+    count = max(table.item_count, samples.items)
     by_presence = sorted(samples.attributes, key=lambda name: (-samples.attributes[name].present, name))
     wanted = {name for name in by_presence if name != DOCUMENT_COLUMN}
     for name in sorted({*sorted(wanted, key=by_presence.index)[:MAX_COLUMNS], *overrides, *keys}):
@@ -111,13 +115,13 @@ def sampled(table: Table, samples: Samples, overrides: Mapping[str, Override], *
             # A key is compared with texts more than with dates; an override can still make it a DATE.
             each_is_told = whole and samples.items <= MOST_VALUES
             found = column_types.column(name, sample, samples.items, may_be_date=name not in base, whole=each_is_told)
-            columns[name] = found if whole or name not in near else _without_values(found)
+            spread = sample.spread(found.presence, count, MOST_KEY_POINTS if name in keys else MOST_POINTS)
+            columns[name] = replace(found if whole or name not in near else _without_values(found), spread=spread)
         elif name in keys:
             columns[name] = replace(keys[name], presence=0.0 if samples.items else 1.0)
         else:
             columns[name] = Column(name, _KEY_TYPES[AttributeType.STRING], frozenset(), presence=0.0)
         columns[name] = _declared(replace(columns[name], nullable=name not in base), overrides.get(name))
-    count = max(table.item_count, samples.items)
     size = table.size_bytes
     if samples.items and (not measured or not table.size_bytes):
         size = round(samples.bytes / samples.items * count)
@@ -155,8 +159,12 @@ def as_virtual(source: Table, virtual: VirtualTable) -> Table:
 def with_slots(table: Table, virtual: VirtualTable) -> Table:
     """The virtual table with its own columns first, which are texts that every item has."""
     text, types = ColumnType(TypeKind.VARCHAR), frozenset({AttributeType.STRING})
-    seen = {column.name: column.examples for column in table.columns}
-    slots = [Column(name, text, types, nullable=False, examples=seen.get(name)) for name in virtual.slots]
+    seen = {column.name: column for column in table.columns}
+    slots = [Column(name, text, types, nullable=False) for name in virtual.slots]
+    slots = [
+        replace(slot, examples=seen[slot.name].examples, spread=seen[slot.name].spread) if slot.name in seen else slot
+        for slot in slots
+    ]
     return with_columns(table, [*slots, *(column for column in table.columns if column.name not in virtual.slots)])
 
 

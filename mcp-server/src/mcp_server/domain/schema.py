@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from mcp_server.domain.distribution import Distribution
 from mcp_server.domain.instants import EpochUnit
 from mcp_server.domain.names import quoted
 from mcp_server.domain.restriction import Restriction, Rows, Rule
@@ -115,7 +117,7 @@ class Column:
     `attribute_types` are the descriptors seen in it, NULL apart from the rest. A column seen with one descriptor has
     that descriptor's type; one seen with several is VARCHAR and holds each value's text. `presence` is the share of
     sampled items that have the attribute, 0 to 1. `nullable` is False only for keys and where an override says so.
-    `examples` are for people, and decide nothing.
+    `examples` are for people, and decide nothing; `spread` is for estimates: it decides how rows are read, never which.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Column:
     presence: float = 1.0
     notes: tuple[str, ...] = ()
     examples: Examples | None = field(default=None, compare=False)
+    spread: Distribution[str] | Distribution[Decimal] | None = field(default=None, compare=False, repr=False)
 
 
 def as_document(column: Column) -> Column:

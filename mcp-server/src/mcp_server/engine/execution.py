@@ -142,7 +142,9 @@ class Execution:
         course = _Course(Meter(self._limits, max_read_units=None, allow_full_scan=False, account=account))
         started_at = self._clock.monotonic()
         try:
-            return await self._planner.plan(principal, schema, parsed, consistent=False, prober=course.meter.prober)
+            return await self._planner.plan(
+                principal, schema, parsed, consistent=False, prober=course.meter.prober, estimated=True
+            )
         finally:
             if course.meter.pages:
                 course.planning_seconds = self._clock.monotonic() - started_at

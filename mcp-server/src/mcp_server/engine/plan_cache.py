@@ -3,11 +3,12 @@
 A plan is found under all that planning sees: the text, each parameter with its type, the schema of unqualified names,
 and the consistency asked for; it counts while every table that it was made from is the very object that the catalogue
 hands out now. Whether a principal may run it is decided anew on every call, and only who sends a parameter's value can
-find what was planned for it. A statement that is sent with ever other values has one plan with slots for them.
+find what was planned for it. A statement that is sent with ever other values has one plan with slots for them, which
+reads as the first ones led to; what it is estimated to take is not theirs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Literal
 
@@ -16,6 +17,7 @@ from mcp_server.domain.schema import Table
 from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.plan_slots import Template, by_name, fills
 from mcp_server.planning.access_path import full_scan_of
+from mcp_server.planning.estimates import NOTHING
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Stream, resumable
 from mcp_server.sql.binding.bind import Query
@@ -104,9 +106,9 @@ class _Planned:
 
 
 def same_plan(one: Plan, other: Plan) -> bool:
-    """Whether two plans run and explain alike."""
+    """Whether two plans run alike, and warn of the same. What they are estimated to take may differ."""
     return (
-        one.reads == other.reads
+        list(map(_as_it_runs, one.reads)) == list(map(_as_it_runs, other.reads))
         and one.query.relations == other.query.relations
         and one.query.footprint == other.query.footprint
         and one.query.stream == other.query.stream
@@ -116,6 +118,10 @@ def same_plan(one: Plan, other: Plan) -> bool:
         and one.query.stream == other.query.stream
         and one.query.normalized_sql == other.query.normalized_sql
     )
+
+
+def _as_it_runs(read: Read) -> Read:
+    return replace(read, estimate=NOTHING, alternatives=())
 
 
 class Slot(Enum):

@@ -120,12 +120,22 @@ class Planner:
         return found if isinstance(found, frozenset) else frozenset()
 
     async def plan(
-        self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool, prober: Prober
+        self,
+        principal: Principal,
+        schema: Schema,
+        parsed: Parsed,
+        *,
+        consistent: bool,
+        prober: Prober,
+        estimated: bool = False,
     ) -> Plan:
         """How a statement would be run; `schema` is the one of unqualified names. Raises Failure.
 
-        `prober` hears of what it takes to look for columns that no sample shows.
+        `prober` hears of what it takes to look for columns that no sample shows. `estimated` wants the estimates of
+        these very values, which a plan with slots does not have.
         """
+        if estimated and parsed.key is not None and parsed.key.slots:
+            parsed = replace(parsed, key=sent(parsed.text, parsed.parameters))
         probing = Probing(self._schemas, self._catalog, prober)
         with span("plan", {}):
             plan = await self._bound(principal, schema, parsed, probing, consistent=consistent)

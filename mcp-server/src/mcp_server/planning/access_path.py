@@ -306,7 +306,14 @@ def _exact_filters_of(
 
 def _query_estimate(path: Path, table: Table, *, consistent: bool) -> Estimate:
     partition = _partition(path, table)
-    keys = query_estimate(table, len(path.conditions), partition=partition, share=path.share, consistent=consistent)
+    keys = query_estimate(
+        table,
+        len(path.conditions),
+        partition=partition,
+        share=path.share,
+        guessed=path.guessed,
+        consistent=consistent,
+    )
     return keys if not path.lookup else both_estimates(keys, keys_estimate(table, keys.items, consistent=consistent))
 
 

@@ -37,9 +37,14 @@ def keys_estimate(table: Table, keys: int, *, consistent: bool) -> Estimate:
     return _estimate(keys, keys * _item_bytes(table), units, pages=max(1, math.ceil(keys / 100)), parallel=1)
 
 
-def query_estimate(table: Table, queries: int, *, partition: float | None, share: float, consistent: bool) -> Estimate:
-    """Queries that read `share` of a partition each; one of unknown size is as large as there are partitions."""
-    confidence: Confidence = "guessed" if partition is None or not _is_measured(table) else "estimated"
+def query_estimate(
+    table: Table, queries: int, *, partition: float | None, share: float, guessed: bool, consistent: bool
+) -> Estimate:
+    """Queries that read `share` of a partition each; one of unknown size is as large as there are partitions.
+
+    `guessed` tells that the share is no more than that.
+    """
+    confidence: Confidence = "guessed" if guessed or partition is None or not _is_measured(table) else "estimated"
     partition = math.isqrt(table.item_count) if partition is None else partition
     items = max(1, math.ceil(partition * share)) * queries
     size = items * _item_bytes(table)

@@ -1,7 +1,7 @@
 """What reads are expected to take once they know how many keys other tables' rows name. Pure.
 
 A stage is planned by the most keys that pay; which way it goes is only seen when the rows are there. Of the rows of its
-source so many are taken to be left as people's conditions usually leave.
+source so many are taken to be left as its sample tells, or else as people's conditions usually leave.
 """
 
 import math
@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mcp_server.planning.plan import Estimate, Read
+from mcp_server.planning.shares import LEFT_BY_A_CONDITION, share_left
 
-LEFT_BY_A_CONDITION = 0.3
-"""The share of rows that one condition is taken to leave, where nothing tells."""
 _LEAST = 0.01
+"""The least that guesses make of the rows."""
 
 
 Observed = Callable[[Read], Estimate | None]
@@ -54,5 +54,13 @@ def _rows(read: Read, by_relation: Mapping[str, Read], observed: Observed) -> in
     """How many rows a read is expected to leave of the items that it looks at."""
     looked_at = _estimate(read, by_relation, observed).items
     # Conditions in DynamoDB and here may be the same one.
-    conditions = len({*read.pushed_filters, *read.residual_filters})
-    return math.ceil(looked_at * max(_LEAST, LEFT_BY_A_CONDITION**conditions))
+    conditions = {*read.pushed_filters, *read.residual_filters}
+    known, guesses = 1.0, 0
+    said = {one.text: one for one in read.relation.conjuncts}
+    for text in conditions:
+        conjunct = said.get(text)
+        predicate = conjunct.predicate if conjunct is not None else None
+        share = share_left(predicate, read.relation.table) if predicate is not None else None
+        known *= 1.0 if share is None else share
+        guesses += share is None or conjunct is None or not conjunct.faithful
+    return math.ceil(looked_at * known * max(_LEAST, LEFT_BY_A_CONDITION**guesses))

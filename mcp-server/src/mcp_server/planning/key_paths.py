@@ -25,6 +25,7 @@ from mcp_server.planning.predicate import (
     columns_of,
 )
 from mcp_server.planning.requests import KeyCondition
+from mcp_server.planning.shares import LEFT_BY_A_CONDITION, LEFT_BY_A_VALUE, share_of_range, share_of_values
 
 MAX_KEYS = 1_000
 """Primary keys that are fetched one by one; more are read by Query or Scan."""
@@ -37,7 +38,8 @@ MAX_QUERIES = 100
 class Path:
     """A way to read by Query: the index (None for the table itself), its key and the conditions on it.
 
-    `lookup` tells that the index lacks columns, so that it only yields the keys of the items.
+    `lookup` tells that the index lacks columns, so that it only yields the keys of the items. `share` is how much of
+    each partition is read; `guessed` tells that nothing is known of it.
     """
 
     index: Index | None
@@ -46,6 +48,7 @@ class Path:
     attributes: frozenset[str]
     share: float
     lookup: bool = False
+    guessed: bool = False
 
     @property
     def rank(self) -> "Rank":
@@ -196,8 +199,10 @@ def _path(
         return None
     attributes = frozenset[str]().union(*(path.attributes for path in paths))
     narrowed = all(len(one.equals) > len(hash_keys) or one.condition is not None for one in conditions)
-    share = max(path.share for path in paths) if narrowed or not range_keys else 1.0
-    return Path(index, (*hash_keys, *range_keys), conditions, attributes, share)
+    narrowed = narrowed or not range_keys
+    share = max(path.share for path in paths) if narrowed else 1.0
+    guessed = narrowed and any(path.guessed for path in paths)
+    return Path(index, (*hash_keys, *range_keys), conditions, attributes, share, guessed=guessed)
 
 
 def _apart(conditions: Iterable[KeyCondition], hash_keys: int) -> tuple[KeyCondition, ...]:
@@ -231,15 +236,18 @@ def _path_of_case(
             return None
         enumerated.append((key, values))
     condition = None
-    share = 1.0
+    share, guessed = 1.0, False
     for key in range_keys:
         values = _values(table, key, constraints)
         if values is not None and math.prod(len(known) for _, known in enumerated) * len(values) <= MAX_QUERIES:
             enumerated.append((key, values))
-            share *= 0.1
+            known = share_of_values(table.column(key.name), values)
+            share, guessed = share * (LEFT_BY_A_VALUE if known is None else known), guessed or known is None
             continue
         condition = _range(table, key, constraints.get(key.name, KeyConstraint()))
-        share *= 0.3 if condition is not None else 1.0
+        if condition is not None:
+            known = share_of_range(table.column(key.name), condition)
+            share, guessed = share * (LEFT_BY_A_CONDITION if known is None else known), guessed or known is None
         break
     if math.prod(len(values) for _, values in enumerated) > MAX_QUERIES:
         return None
@@ -249,7 +257,7 @@ def _path_of_case(
         for combination in itertools.product(*(values for _, values in enumerated))
     )
     attributes = frozenset(names) | ({condition[1]} if condition is not None else set())
-    return Path(index, (*hash_keys, *range_keys), conditions, attributes, share)
+    return Path(index, (*hash_keys, *range_keys), conditions, attributes, share, guessed=guessed)
 
 
 def _values(

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from itertools import islice
 
 from mcp_server.adapters.decoding.attribute_values import PRECISION, AttributeValue, Digits, number, tagged
 from mcp_server.adapters.decoding.examples import FewValues, Seen
 from mcp_server.adapters.decoding.nested_types import VARCHAR, Shape, both
 from mcp_server.domain.dates import iso_date
+from mcp_server.domain.distribution import MOST_CHARACTERS, Distribution, distribution
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Examples, PartExamples, TypeKind
 
 NESTED = frozenset({AttributeType.MAP, AttributeType.LIST})
@@ -35,6 +37,8 @@ class Sample:
     shape: Shape = field(default_factory=Shape)
     seen: Seen = field(default_factory=Seen)
     members: FewValues = field(default_factory=FewValues)
+    numbers: list[Decimal] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     dates: bool = True
 
     def add(self, value: AttributeValue) -> None:
@@ -44,7 +48,9 @@ class Sample:
         self.descriptors[descriptor] += 1
         if descriptor is AttributeType.NUMBER:
             self.digits.add(content)
-            self.seen.add_number(content, number(content))
+            found = number(content)
+            self.seen.add_number(content, found)
+            self.numbers.append(found)
         elif descriptor is AttributeType.NUMBER_SET:
             for member in content:
                 self.digits.add(member)
@@ -55,6 +61,7 @@ class Sample:
             self.shape.add(value)
         elif descriptor is AttributeType.STRING:
             self.seen.add_text(content)
+            self.texts.append(content[:MOST_CHARACTERS])
             self.dates = self.dates and iso_date(content) is not None
 
     @property
@@ -76,6 +83,12 @@ class Sample:
             return self.seen.examples(self.types, whole=whole)
         parts = tuple(islice(self.shape.examples(whole=whole), MOST_PARTS))
         return Examples(parts=parts) if parts else None
+
+    def spread(self, presence: float, items: int, most: int) -> Distribution[str] | Distribution[Decimal] | None:
+        """How the values of so many items are spread, of which that share has one; None of values of several types."""
+        if self.types == {AttributeType.NUMBER}:
+            return distribution(self.numbers, presence, items, most)
+        return distribution(self.texts, presence, items, most) if self.types == {AttributeType.STRING} else None
 
 
 def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True, whole: bool = False) -> Column:
