@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -287,3 +288,33 @@ async def test_figures_are_few_however_many_keys_are_read() -> None:
     assert len(observations) <= 600
     clock.time += 7 * 3600
     assert observations.took(ANN, tables[1], ("Query", None, ("k99996",), ())) is None
+
+
+@only_doubles
+async def test_lists_of_keys_are_estimated_by_what_keys_took(service: Service) -> None:
+    queries = await filled(service, "obs_keys")
+    sql = "SELECT n FROM obs_keys WHERE (pk, n) IN (('large', 3), ('large', 4), ('none', 5))"
+    took = await consumed(queries, sql)
+    same = await estimated(queries, sql)
+    assert (same.read_units, same.confidence) == (took, "observed")
+    others = sql.replace("'large', 4", "'large', 7")
+    other = await estimated(queries, others)
+    assert other.read_units == pytest.approx(took, abs=0.5)
+    assert other.confidence == "estimated"
+    assert (await estimated(queries, sql, BEN)).confidence != "observed"
+
+
+@only_doubles
+async def test_a_virtual_table_teaches_what_its_caller_was_told(service: Service) -> None:
+    forms = [("CUSTOMER#1", f"ORDER#2026-01-0{n % 9 + 1}#{n}") for n in range(40)]
+    await service.tables.create("vir_all", (("pk", "S"), ("sk", "S")))
+    await service.put("vir_all", [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in [*forms, ("CUSTOMER#1", "PROFILE")]])
+    shop = service.schemas.by_name["shop"]
+    queries = Service(service.ports, service.clock, (replace(shop, rules={}),)).queries()
+    sql = "SELECT order_id FROM vir_orders WHERE customer_id = '1'"
+    page = await queries.run_sql(ANN, sql=sql, max_rows=1000)
+    cost = await estimated(queries, sql)
+    assert (cost.items, cost.read_units) == (page.statistics.items_read, page.statistics.read_units)
+    assert cost.confidence == "observed"
+    assert (await estimated(queries, sql, BEN)).confidence != "observed"
+    await service.tables.drop("vir_all")

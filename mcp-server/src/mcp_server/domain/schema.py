@@ -203,7 +203,12 @@ class Table:
     @property
     def is_partial(self) -> bool:
         """Whether only some of the items that are read are there for the caller."""
-        return self.virtual is not None or (self.restriction is not None and bool(self.restriction.rows))
+        return self.virtual is not None or self.hides_rows
+
+    @property
+    def hides_rows(self) -> bool:
+        """Whether a rule keeps some of the items from the caller."""
+        return self.restriction is not None and bool(self.restriction.rows)
 
     @property
     def key(self) -> tuple[KeyAttribute, ...]:

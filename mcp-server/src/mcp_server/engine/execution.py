@@ -286,13 +286,15 @@ class Execution:
 
     async def _batches(self, read: Read, meter: Meter) -> AsyncGenerator[pa.RecordBatch]:
         schema = self._schemas.by_name[read.relation.table.schema]
+        rows = 0
         async with aclosing(self._items.pages(schema, read, meter.observer(read))) as pages:
             async for page in pages:
                 meter.look(read.relation, page)
                 meter.saw(read, page.num_rows)
+                rows += page.num_rows
                 yield page
         if meter.lessons is not None:
-            meter.lessons.ended(read)
+            meter.lessons.ended(read, rows)
 
 
 def _sure_to_take(plan: Plan) -> float:

@@ -5,19 +5,33 @@ waited for others. What was stopped, be it because the rows were enough, by a bu
 tells nothing. Filters hide nothing, since DynamoDB tells how many items it looked at.
 
 Figures of single reads are kept by caller, so that nobody learns from an estimate what others asked for, or which keys
-the rows that others see have named. Nothing is kept of tables of which the caller sees only some items: what lies
-between those would be told. All of it is lost when the process ends.
+the rows that others see have named. Nothing is kept of tables of which a rule hides items: what lies between those that
+are seen would be told. Of a virtual table only what a whole read took is kept, with the items that belong to it: no
+more than the read's caller was told. All of it is lost when the process ends.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Table
 from mcp_server.engine.sharing import sources
 from mcp_server.engine.table_sizes import FIGURE_SECONDS, TableSizes
-from mcp_server.planning.observed import NOTHING, SCAN, Name, Took, observed, query_name, stage_names, whole
+from mcp_server.planning.observed import (
+    KEY,
+    NOTHING,
+    SCAN,
+    Name,
+    Took,
+    keys_of,
+    observed,
+    query_name,
+    read_name,
+    stage_names,
+    whole,
+)
 from mcp_server.planning.plan import Estimate, Read, Relation
 from mcp_server.ports.items import Consumption, Observer
 from shared_kernel.clock import Clock
@@ -55,7 +69,7 @@ class Observations:
 
         def known(read: Read) -> Estimate | None:
             table = read.relation.table
-            if table.is_partial or not self._count:
+            if table.hides_rows or not self._count:
                 return None
             return observed(read, lambda name: self.took(principal, table, name), by_relation)
 
@@ -108,25 +122,30 @@ class Lessons:
 
     def observer(self, read: Read) -> Observer | None:
         """Hears of every response to a read as it is made; None where nothing is to be learnt of it."""
-        if read.access == "GetItem" and len(self._planned) == 1:
-            return None  # what keys take is known without
-        if read.relation.table.is_partial:
+        if read.access == "GetItem" and len(self._planned) == 1 and keys_of(read) == 1:
+            return None  # it takes what one item does, and has to be fast
+        if read.relation.table.hides_rows:
             return None
         reading = self._readings[read.relation.name] = _Reading(self, read)
         return reading.heard
 
-    def ended(self, read: Read) -> None:
-        """Learns from a read that was made to its end, if it waited for others."""
+    def ended(self, read: Read, rows: int) -> None:
+        """Learns from a read that was made to its end, and had so many rows, what is not learnt of its requests."""
         reading = self._readings.get(read.relation.name)
         planned = next((one for one in self._planned if one.relation.name == read.relation.name), None)
-        if reading is None or planned is None or planned.stage is None or read.enough is not None:
+        if reading is None or planned is None or read.enough is not None:
             return
-        exact, like = stage_names(planned, _by_relation(self._planned))
-        self._keep(read, exact, reading.all)
-        if like != exact:
-            before = self._observations.took(self._principal, read.relation.table, like)
-            took = reading.all if before is None else before.toward(reading.all, OF_LIKE_CONDITIONS)
-            self._keep(read, like, took)
+        virtual = read.relation.table.virtual is not None
+        took = replace(reading.all, items=rows) if virtual else reading.all
+        if planned.stage is not None:
+            exact, like = stage_names(planned, _by_relation(self._planned))
+            self._keep(read, exact, took)
+            if like != exact:
+                self._keep_mean(read, like, took)
+        elif virtual or read.access == "GetItem":
+            self._keep(read, read_name(read), took)
+            if read.access == "GetItem" and not virtual:
+                self._keep_mean(read, KEY, took.times(1 / keys_of(read)))
 
     def queried(self, read: Read, number: int, took: Took) -> None:
         """Learns from one Query of a read."""
@@ -141,6 +160,11 @@ class Lessons:
         self._keep(read, SCAN, took)
         if len(self._planned) == 1:
             self._observations.sizes.scanned(read.relation.table, took)
+
+    def _keep_mean(self, read: Read, name: Name, took: Took) -> None:
+        """Learns what reads take that only have other values."""
+        before = self._observations.took(self._principal, read.relation.table, name)
+        self._keep(read, name, took if before is None else before.toward(took, OF_LIKE_CONDITIONS))
 
     def _keep(self, read: Read, name: Name, took: Took) -> None:
         self._observations.keep(self._principal, read.relation.table, name, took)
@@ -161,7 +185,7 @@ class _Reading:
         took = Took(consumption.scanned, 1, consumption.read_units / self._unit)
         self.all += took
         part = consumption.part
-        if part is None:
+        if part is None or self._read.relation.table.virtual is not None:
             return
         before = NOTHING if part.begins else self._begun.pop(part.request, None)
         if before is None:

@@ -93,6 +93,19 @@ def _conditions(request: Request) -> list[str]:
 SCAN: Name = ("Scan",)
 """All of a table."""
 
+KEY: Name = ("Key",)
+"""One of the primary keys of a table, on average."""
+
+
+def read_name(read: Read) -> Name:
+    """The name of all that a read does, whichever of what it reads its table has."""
+    return ("Read", read.access, read.index, *(conjunct.text for conjunct in read.relation.conjuncts))
+
+
+def keys_of(read: Read) -> int:
+    """How many primary keys a read names."""
+    return sum(len(one.arguments["Keys"]) for one in read.requests if one.operation == "BatchGetItem")
+
 
 def stage_names(read: Read, sources: Mapping[str, tuple[Relation, Read]]) -> tuple[Name, Name]:
     """Two names of a read that waits for others: for the very same conditions, and for such with any values.
@@ -123,12 +136,26 @@ def observed(read: Read, known: Known, sources: Mapping[str, tuple[Relation, Rea
             return _estimate(read, took)
         took = known(like)
         return None if took is None else replace(_estimate(read, took), confidence="estimated")
+    if read.relation.table.virtual is not None or read.access == "GetItem":
+        return _whole(read, known)
     if read.access == "Query":
         return _queries(read, known)
     if read.access == "Scan" and read.enough is None:
         took = known(SCAN)
         return None if took is None else _estimate(read, took)
     return None
+
+
+def _whole(read: Read, known: Known) -> Estimate | None:
+    """What the very same read took, or as many keys of the table."""
+    took = known(read_name(read)) if read.enough is None else None
+    if took is not None:
+        return _estimate(read, took)
+    each = known(KEY) if read.access == "GetItem" else None
+    if each is None:
+        return None
+    found, keys = _estimate(read, each.times(keys_of(read))), keys_of(read)
+    return replace(found, items=keys, pages=read.estimate.pages, confidence="estimated")
 
 
 def _queries(read: Read, known: Known) -> Estimate | None:
