@@ -31,6 +31,7 @@ from mcp_server.sql.gate.rewrites import rewrite
 from mcp_server.sql.gate.sizes import bound_sequences
 from mcp_server.sql.positions import position_at
 from mcp_server.sql.tables import TableName, table_names
+from mcp_server.sql.tokens import plain_tokens
 
 MAX_BYTES = 64 * 1024
 """Length of a statement in UTF-8."""
@@ -127,7 +128,9 @@ def _parsed(text: str, parameters: Parameters) -> exp.Query:
 
 def _tokens(dialect: Dialect, text: str) -> list[Token]:
     try:
-        tokens = list(dialect.tokenize(text))
+        tokens = plain_tokens(text)
+        if tokens is None:
+            tokens = list(dialect.tokenize(text))
     except TokenError as error:
         position = position_at(text, error.start) if error.start is not None else None
         raise Failure(NoTokens(), position=position) from None
