@@ -173,7 +173,7 @@ def _cheapest(
             alternatives=_alternatives(best, [*found, *dear, scan]),
         )
 
-    return replace(best, read=read)
+    return Way(best.access, best.index, best.rank, best.estimate, read)
 
 
 def _is_known(path: Path) -> bool:

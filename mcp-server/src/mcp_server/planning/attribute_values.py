@@ -17,6 +17,8 @@ ScalarValue = dict[str, str | bool | bytes]
 _SMALLEST = Decimal("1E-130")
 _LARGEST = Decimal("9.9999999999999999999999999999999999999E+125")
 _DIGITS = 38
+_WHOLE = 10**_DIGITS
+_EXACT, _KEPT = Context(prec=200), Context(prec=_DIGITS)
 
 _NATURAL = {
     TypeKind.VARCHAR: AttributeType.STRING,
@@ -63,13 +65,13 @@ def attribute_value(value: Value, column: Column) -> ScalarValue | None:
     if kind is TypeKind.BOOLEAN and isinstance(value, bool):
         return {"BOOL": value}
     if kind in _COUNTED and isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return _number(Decimal(value))
+        return {"N": str(value)} if type(value) is int and abs(value) < _WHOLE else _number(Decimal(value))
     return None
 
 
 def _number(value: Decimal) -> ScalarValue | None:
     """API reference, Numbers: up to 38 digits of precision, magnitude 1E-130 to 9.99…E+125."""
-    if not value.is_finite() or len(value.normalize(Context(prec=200)).as_tuple().digits) > _DIGITS:
+    if not value.is_finite() or len(value.normalize(_EXACT).as_tuple().digits) > _DIGITS:
         return None
     if value and not _SMALLEST <= abs(value) <= _LARGEST:
         return None
@@ -80,7 +82,7 @@ def _plain(value: Decimal) -> str:
     """One text per number, so that equal keys are seen to be equal."""
     if not value:
         return "0"
-    return f"{value.normalize(Context(prec=_DIGITS)):f}" if abs(value.adjusted()) < 40 else str(value.normalize())
+    return f"{value.normalize(_KEPT):f}" if abs(value.adjusted()) < 40 else str(value.normalize())
 
 
 def widened(value: Value, direction: Literal["down", "up"]) -> ScalarValue | None:

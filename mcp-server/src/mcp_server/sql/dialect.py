@@ -13,6 +13,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.syntax import NotGenerated
+from mcp_server.sql.trees import parts
 
 TIME_WORDS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.CurrentDate: ("current_date", "current_date()"),
@@ -76,6 +77,20 @@ class Dialect(DuckDB):
             **DuckDBGenerator.TRANSFORMS,
             **{node: partial(_called, call=call) for node, (_, call) in TIME_WORDS.items()},
         }
+
+        def column_sql(self, expression: exp.Column) -> str:
+            """A column with its source; like the generator, only at once where all names are quoted."""
+            name, source = expression.args["this"], expression.args.get("table")
+            if self.identify is True and type(name) is type(source) is exp.Identifier and len(parts(expression)) == 2:
+                return f"{self.identifier_sql(source)}.{self.identifier_sql(name)}"
+            return super().column_sql(expression)
+
+        def identifier_sql(self, expression: exp.Identifier) -> str:
+            """A name; like the generator, only at once where all names are quoted."""
+            name: str = expression.args["this"]
+            if self.identify is True and not isinstance(expression.parent, exp.Func) and "\n" not in name:
+                return '"' + name.replace('"', '""') + '"'
+            return super().identifier_sql(expression)
 
         def bracket_offset_expressions(self, expression: exp.Bracket, _offset: int | None = None) -> list[exp.Expr]:
             """Subscripts as they are written."""

@@ -14,6 +14,10 @@ FIELD = "field"
 """Key of an identifier's `meta`: set on a name that is a field of a column."""
 
 
+_LEAVES = frozenset({exp.Identifier, exp.Literal})
+"""Kinds with nothing below them, and nothing to be told of."""
+
+
 @dataclass(eq=False, slots=True)
 class Block:
     """One SELECT, the queries around it, and the sources of its FROM clause by alias."""
@@ -86,7 +90,7 @@ def sources_of(query: exp.Query) -> Sources:
             found.pivots = True
         elif isinstance(node, exp.TableColumn):
             found.rows.append(node)
-        pending += [(child, block) for child in reversed(children(node))]
+        pending += [(child, block) for child in reversed(children(node)) if type(child) not in _LEAVES]
     for column, block in open_columns:
         found.columns.append((column, block, block.source(column.table) if block is not None else None))
     return found

@@ -218,7 +218,7 @@ def _is_plain(node: exp.Expr) -> bool:
 
 
 def _names_document(found: Sequence[exp.Expr], text: str) -> bool:
-    named = next((part for part in found if isinstance(part, exp.Identifier) and part.name == DOCUMENT_COLUMN), None)
+    named = next((part for part in found if isinstance(part, exp.Identifier) and part.this == DOCUMENT_COLUMN), None)
     if named is not None and any(isinstance(join, exp.Join) and join.method == "NATURAL" for join in found):
         raise Failure(NaturalWithDocument(), position=position_of(text, named))
     return named is not None

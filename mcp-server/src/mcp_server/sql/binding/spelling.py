@@ -42,7 +42,7 @@ def spelling_of(tables: Iterable[Table], identifiers: Sequence[exp.Identifier]) 
     apart: dict[str, str] = {}
     written: dict[str, str] = {}
     for identifier in identifiers:
-        written.setdefault(fold(identifier.name), identifier.name)
+        written.setdefault(fold(identifier.this), identifier.this)
     listed = list(tables)
     taken = set(written) | {fold(column.name) for table in listed for column in table.columns}
     for table in listed:
@@ -76,5 +76,6 @@ def respell(identifiers: Iterable[exp.Identifier], spelling: Spelling) -> None:
         if isinstance(parent, exp.Dot) and identifier.arg_key == "expression":
             continue
         if identifier.meta_get(SPELLING) is None:
-            identifier.meta[SPELLING] = identifier.name
-            identifier.set("this", spelling.of(identifier.name))
+            name = identifier.this
+            identifier.meta[SPELLING] = name
+            identifier.set("this", spelling.of(name))

@@ -13,8 +13,8 @@ from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allowed_functions import ALLOWED_FUNCTIONS, PUBLIC_FUNCTIONS
 from mcp_server.sql.gate.allowed_nodes import ALLOWED_NODES, TABLE_FUNCTIONS, UNSUPPORTED
-from mcp_server.sql.gate.sizes import check_size
-from mcp_server.sql.gate.time_arguments import check_time_arguments
+from mcp_server.sql.gate.sizes import SIZED, check_size
+from mcp_server.sql.gate.time_arguments import TIMED, check_time_arguments
 from mcp_server.sql.positions import position_at, position_of
 from mcp_server.sql.trees import children
 
@@ -22,6 +22,14 @@ MAX_DEPTH = 300
 """Levels of a syntax tree; DuckDB's own bound on expressions is 1,000."""
 
 _TABLE_PARTS = frozenset({"this", "alias", "db", "catalog", "joins", "laterals", "pivots"})
+_WITH_FORMS = (
+    exp.Table, exp.Lateral, exp.CTE, exp.SetOperation, exp.Subquery, exp.Column, exp.Alias, exp.TableAlias,
+    exp.PivotAlias, exp.Pivot,
+)  # fmt: skip
+"""Kinds that are put together in several ways, of which `_has_unknown_form` knows those that are not allowed."""
+_LOOKED_AT = (exp.Dot, exp.DataType, *_WITH_FORMS, *TIMED, *SIZED)
+_PLAIN = frozenset(kind for kind in ALLOWED_NODES if not issubclass(kind, _LOOKED_AT))
+"""Kinds that are allowed whatever is in them, which is checked for itself."""
 _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Set, exp.Copy, exp.Attach, exp.Detach, exp.Pragma, exp.Drop, exp.Use)
 
 
@@ -34,7 +42,8 @@ def check(expression: exp.Expr, text: str) -> exp.Query:
         node, depth = pending.pop()
         if depth > MAX_DEPTH:
             raise Failure(NestedTooDeeply())
-        _check_node(node, text)
+        if type(node) not in _PLAIN:
+            _check_node(node, text)
         pending += [(child, depth + 1) for child in children(node)]
     return expression
 
@@ -66,6 +75,10 @@ def _check_node(node: exp.Expr, text: str) -> None:
 
 def _has_unknown_form(node: exp.Expr) -> bool:
     """Whether a node of an allowed kind is put together in a way that names or reads something else."""
+    if isinstance(node, exp.Column):
+        return not isinstance(node.this, (exp.Identifier, exp.Star))
+    if not isinstance(node, _WITH_FORMS):
+        return False
     if isinstance(node, exp.Table):
         # DuckDB reads the file of that name where a text stands for a table, and looks tables up by their name in some
         # functions that have the name of an aggregate: `FROM histogram('/etc/passwd', 'x')`.
@@ -79,14 +92,12 @@ def _has_unknown_form(node: exp.Expr) -> bool:
         return not (isinstance(node.this, exp.Query) and isinstance(node.expression, exp.Query))
     if isinstance(node, exp.Subquery):
         return not isinstance(node.this, exp.Query | exp.Table | exp.Values)
-    if isinstance(node, exp.Column):
-        return not isinstance(node.this, exp.Identifier | exp.Star)
     if isinstance(node, exp.Alias | exp.TableAlias | exp.PivotAlias):
         names = [node.args.get("alias"), *(node.args.get("columns") or [])]
         names += [node.this] if isinstance(node, exp.TableAlias) else []
         return any(not isinstance(name, exp.Identifier) for name in names if name is not None)
     # `PIVOT t ON a` finds out its columns by a query of its own.
-    return isinstance(node, exp.Pivot) and node.args.get("this") is not None
+    return node.args.get("this") is not None
 
 
 def _not_supported(node: exp.Expr, text: str) -> Failure:

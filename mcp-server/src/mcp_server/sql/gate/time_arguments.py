@@ -24,6 +24,8 @@ _UNITS = frozenset(
 )
 """DuckDB's names of units, `DatePartSpecifier`."""
 _ARGUMENTS = {"date_add": 2, "date_sub": 3}
+TIMED = (*_WITH_UNIT, exp.Anonymous, exp.Date)
+"""The kinds of nodes that are looked at here."""
 
 
 def check_time_arguments(node: exp.Expr, text: str) -> None:

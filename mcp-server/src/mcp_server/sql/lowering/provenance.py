@@ -23,7 +23,8 @@ MOST_PLACES = 8
 """Columns that one expression may take its values from; of more, nothing is told."""
 
 _CASES: Mapping[type[exp.Expr], Case] = {exp.Lower: "lower", exp.Upper: "upper"}
-_PICKED = (exp.Max, exp.Min, exp.AnyValue)
+AROUND = (exp.Paren, exp.Cast, exp.Lower, exp.Upper, exp.Trim, exp.Coalesce, exp.Filter, exp.Max, exp.Min, exp.AnyValue)
+"""What `inside` looks into."""
 _TEXT_TYPES = frozenset({exp.DType.VARCHAR, exp.DType.TEXT})
 
 
@@ -59,6 +60,8 @@ def inside(node: exp.Expr) -> exp.Expr | None:
     The largest, the least and any value of a column are values of it, and so is a text that is cast to text, or without
     blanks around it, or with a constant in the place of NULL.
     """
+    if not isinstance(node, AROUND):
+        return None
     match node:
         case exp.Paren() | exp.Lower() | exp.Upper():
             found = node.this

@@ -14,7 +14,7 @@ from sqlglot import exp
 from mcp_server.domain.schema import TypeKind
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.constants import constant
-from mcp_server.sql.lowering.provenance import Place, Provenance, case_of, elements_of, inside
+from mcp_server.sql.lowering.provenance import AROUND, Place, Provenance, case_of, elements_of, inside
 from mcp_server.sql.sought_texts import SoughtText, Way, in_case
 from mcp_server.sql.sources import Block, Sources
 
@@ -28,6 +28,7 @@ _UNCOMPARED = frozenset({exp.Alias, exp.Select, exp.Group, exp.Ordered})
 """Where most columns stand, in which nothing is compared."""
 _NEGATIONS = (exp.NEQ, exp.NullSafeNEQ, exp.Nullif)
 _ACCESSES = (exp.Dot, exp.Bracket, exp.StructExtract, exp.JSONExtract, exp.JSONExtractScalar)
+_TAKEN_FROM = (*AROUND, *_ACCESSES, exp.Anonymous)
 _PARTS: dict[type[exp.Expr], Way] = {
     exp.StartsWith: "starts with",
     exp.EndsWith: "ends with",
@@ -167,7 +168,7 @@ def operand_of(column: exp.Column) -> exp.Expr:
     """The largest expression whose texts are the column's, or a part's of it."""
     node: exp.Expr = column
     while (around := node.parent) is not None:
-        if type(around) in _EQUALITIES:
+        if type(around) in _EQUALITIES or not isinstance(around, _TAKEN_FROM):
             break
         of_document = isinstance(around, exp.Anonymous) and str(around.this).lower() == "to_json"
         part = isinstance(around, _ACCESSES) and around.this is node
