@@ -198,7 +198,10 @@ class Table:
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name."""
-        return next((column for column in self.columns if column.name == name), None)
+        for column in self.columns:
+            if column.name == name:
+                return column
+        return None
 
     @property
     def is_partial(self) -> bool:

@@ -45,6 +45,10 @@ _FIRST_WORDS = frozenset(
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 
+_PLACE = re.compile(r"[?$@:]")
+"""What every place for a parameter has in it."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
 _EXPLAINED = re.compile(r"explain\s+(?:(?:analyze|verbose)\s+)*(?P<query>(?:select|with|from|values)\b.*)", re.I | re.S)
 
 _REWORDABLE = (FailureCode.SYNTAX_ERROR, FailureCode.SYNTAX_NOT_SUPPORTED, FailureCode.FUNCTION_NOT_ALLOWED)
@@ -103,22 +107,23 @@ def _check_text(text: str) -> None:
         raise Failure(NotUnicode()) from None
     if size > MAX_BYTES:
         raise Failure(StatementTooLong(size, MAX_BYTES))
-    for offset, character in enumerate(text):
-        if ord(character) < 32 and character not in "\t\n\r":
-            raise Failure(ControlCharacter(ord(character)), position=position_at(text, offset))
+    control = _CONTROL.search(text)
+    if control is not None:
+        raise Failure(ControlCharacter(ord(control[0])), position=position_at(text, control.start()))
 
 
 def _parsed(text: str, parameters: Parameters) -> exp.Query:
     dialect = Dialect()
     tokens = _tokens(dialect, text)
     try:
-        marked = mark_parameters(decode_escape_strings(tokens, text), text)
-        statements = dialect.parser().parse(marked, text)
+        tokens = decode_escape_strings(tokens, text)
+        with_parameters = bool(parameters) or _PLACE.search(text) is not None
+        statements = dialect.parser().parse(mark_parameters(tokens, text) if with_parameters else tokens, text)
     except ParseError as error:
         raise _syntax_error(error, text) from None
     if len(statements) != 1 or statements[0] is None:
         raise Failure(NotOneQuery())
-    expression = substitute(statements[0], parameters)
+    expression = substitute(statements[0], parameters) if with_parameters else statements[0]
     if isinstance(expression, exp.Values):
         expression = exp.select("*").from_(expression)
     query = check(rewrite(expression, text), text)
