@@ -20,7 +20,7 @@ from typing import Any
 import uvloop
 
 from mcp_server.planning.plan import Request
-from tests.mcp_server.planning.filter_language import Condition, compile_filter, projected
+from tests.mcp_server.planning.filter_language import Condition, compile_filter, projection
 
 TABLE = "items"
 INDEX, IN_BATCH = "by_batch", 100
@@ -194,7 +194,7 @@ def _filter(body: Body) -> Condition:
 
 def _projected(arguments: Mapping[str, Any]) -> Callable[[Item], Mapping[str, Any]]:
     request = Request("Scan", arguments)
-    return lambda each: projected(each, request)
+    return projection(request)
 
 
 def _name(body: Mapping[str, Any], placeholder: str) -> str:

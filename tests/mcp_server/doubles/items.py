@@ -1,9 +1,7 @@
 """Items of tables in memory."""
 
-import hashlib
 import json
 from collections.abc import AsyncGenerator, Iterator
-from typing import Any
 
 import pyarrow as pa
 
@@ -19,7 +17,7 @@ from mcp_server.planning.streaming import Key as ItemKey
 from mcp_server.planning.streaming import key_names
 from mcp_server.ports.items import Consumption, Observer, Part, Stretch, TableChanged
 from tests.mcp_server.doubles.tables import HeldItem, HeldTable, HeldTables, wired
-from tests.mcp_server.planning.filter_language import compile_filter, ordered, projected
+from tests.mcp_server.planning.filter_language import compile_filter, projection
 
 PAGE_BYTES = 1 << 20
 KEYS_A_REQUEST = 100
@@ -94,15 +92,12 @@ class HeldItems:
         table, one = read.relation.table, read.requests[request]
         held = _asked(self._held(read), one)
         segment, segments = one.arguments.get("Segment", 0), one.arguments.get("TotalSegments", 1)
-        own = [item for item in held.items if _place(item, held)[0][0] % segments == segment]
-        scattered = _with_items(held, sorted(own, key=lambda item: _place(item, held)))
+        own = [pair for pair in held.scattered() if pair[0][0][0] % segments == segment]
         if after is not None:
             backwards = one.operation == "Query" and not one.arguments.get("ScanIndexForward", True)
-            at = _place(after, held)
-            left = [
-                item for item in scattered.items if (_place(item, held) < at if backwards else _place(item, held) > at)
-            ]
-            scattered = _with_items(held, left)
+            at = held.place(after)
+            own = [pair for pair in own if (pair[0] < at if backwards else pair[0] > at)]
+        scattered = HeldTable(held.name, held.key, [item for _, item in own])
         arguments = {
             **one.arguments,
             **({"Limit": limit} if limit is not None else {}),
@@ -127,28 +122,17 @@ def _sent(items: list[HeldItem], request: Request) -> bytes:
     """What a response holds of some items."""
     if "ProjectionExpression" not in request.arguments:
         return _whole(items)
-    return json.dumps([projected(item, request) for item in items]).encode()
+    return json.dumps(list(map(projection(request), items))).encode()
 
 
 def _whole(items: list[HeldItem]) -> bytes:
     return f"[{', '.join(item.text for item in items)}]".encode()
 
 
-def _with_items(held: HeldTable, items: list[HeldItem]) -> HeldTable:
-    """The table with those items alone."""
-    return HeldTable(held.name, held.key, items)
-
-
 def _asked(held: HeldTable, request: Request) -> HeldTable:
     """The table, or its index that a request names."""
     name = request.arguments.get("IndexName")
     return held if name is None else held.of_index(name)
-
-
-def _place(item: Any, held: HeldTable) -> Any:
-    """Where an item of that key comes in a scan: partitions in the order of a hash, items in that of their sort key."""
-    partition, *rest = [item[name] for name, _ in held.key]
-    return hashlib.sha256(json.dumps(partition).encode()).digest(), [ordered(one) for one in rest]
 
 
 def _pages(held: HeldTable, request: Request, page_bytes: int) -> Iterator[tuple[list[HeldItem], list[HeldItem]]]:
@@ -167,7 +151,7 @@ def _pages(held: HeldTable, request: Request, page_bytes: int) -> Iterator[tuple
     segment, segments = arguments.get("Segment", 0), arguments.get("TotalSegments", 1)
     page: list[HeldItem] = []
     size, limit = 0, arguments.get("Limit")
-    stored = _sorted(held) if request.operation == "Query" else held.items
+    stored = held.by_sort_key() if request.operation == "Query" else held.items
     stored = stored if arguments.get("ScanIndexForward", True) else stored[::-1]
     for item in stored[segment::segments]:
         if matches(item):
@@ -177,12 +161,6 @@ def _pages(held: HeldTable, request: Request, page_bytes: int) -> Iterator[tuple
                 yield page, list(filter(passes, page))
                 page, size, limit = [], 0, limit * 2 if limit is not None else None
     yield page, list(filter(passes, page))
-
-
-def _sorted(held: HeldTable) -> list[HeldItem]:
-    """The items in the order of their sort key."""
-    names = [name for name, _ in held.key[1:]]
-    return sorted(held.items, key=lambda item: [ordered(item[name]) for name in names])
 
 
 def _consumed(

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, BinaryIO
 
 import anyio
 import pyarrow as pa
@@ -16,7 +16,7 @@ from mcp_server.adapters.concurrency import root_cause
 from mcp_server.adapters.duckdb import errors as duckdb_errors
 from mcp_server.adapters.duckdb import protocol
 from mcp_server.adapters.duckdb.database import Database
-from mcp_server.adapters.duckdb.feeds import Feed, open_pipes
+from mcp_server.adapters.duckdb.feeds import Feed, WriteEnd, open_pipes
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.limits import RowTooLarge
 from mcp_server.domain.failures.syntax import TooManyTables
@@ -27,9 +27,14 @@ INTERRUPT_SECONDS = 0.05
 
 
 class InProcessDuckDb:
-    """A RelationalEngine of a few databases. It bounds nothing but what DuckDB itself bounds."""
+    """A RelationalEngine of a few databases. It bounds nothing but what DuckDB itself bounds.
 
-    def __init__(self, databases: int = 2, memory_mib: int = 512) -> None:
+    Without `threads` a statement runs in the caller's thread, once its inputs are read to their ends, and nothing
+    interrupts it: for tests of many small statements.
+    """
+
+    def __init__(self, databases: int = 2, memory_mib: int = 512, *, threads: bool = True) -> None:
+        self._threads = threads
         self._idle: asyncio.Queue[Database] = asyncio.Queue()
         for _ in range(databases):
             self._idle.put_nowait(Database(memory_mib))
@@ -73,11 +78,17 @@ class InProcessDuckDb:
             "row_limit": row_limit,
             "byte_limit": byte_limit,
         }
+        inline = [memoryview(stream) for stream in streams if stream is not None]
         piped = [feed for feed in feeds if not feed.whole]
         database = await self._idle.get()
+        if not self._threads:
+            try:
+                return _result(bytes(_answered(database, request, inline, [await _held(feed) for feed in piped])))
+            finally:
+                self._idle.put_nowait(database)
         read_ends, write_ends = open_pipes(len(piped))
-        inline = [memoryview(stream) for stream in streams if stream is not None]
-        running = asyncio.create_task(asyncio.to_thread(_answered, database, request, inline, read_ends))
+        files = [os.fdopen(read_end, "rb") for read_end in read_ends]
+        running = asyncio.create_task(asyncio.to_thread(_answered, database, request, inline, files))
         try:
             async with anyio.create_task_group() as pumps:
                 for feed, pipe in zip(piped, write_ends, strict=True):
@@ -97,12 +108,33 @@ class InProcessDuckDb:
         return _result(bytes(answer))
 
 
+class _Held(WriteEnd):
+    """An end at which all that is written waits for its reader."""
+
+    def __init__(self) -> None:
+        self.stream = io.BytesIO()
+
+    async def write(self, data: Any) -> None:
+        self.stream.write(data)
+
+    def close(self) -> None:
+        self.stream.seek(0)
+
+
+async def _held(feed: Feed) -> BinaryIO:
+    """All of an input that would travel through a pipe."""
+    held = _Held()
+    await feed.pump(held)
+    return held.stream
+
+
 def _answered(
-    database: Database, request: dict[str, Any], inline: Sequence[memoryview], read_ends: Sequence[int]
+    database: Database, request: dict[str, Any], inline: Sequence[memoryview], files: Sequence[BinaryIO]
 ) -> bytearray:
     answer = bytearray()
-    with contextlib.ExitStack() as pipes:
-        files = [pipes.enter_context(os.fdopen(read_end, "rb")) for read_end in read_ends]
+    with contextlib.ExitStack() as closing:
+        for file in files:
+            closing.enter_context(file)
         database.run(request, inline, files, answer.extend)
     return answer
 

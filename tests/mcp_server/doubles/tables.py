@@ -1,6 +1,7 @@
 """Tables in memory: what stands behind the doubles of the catalogue and of the items, in DynamoDB's own notation."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from mcp_server.adapters.decoding import attribute_values as av
+from tests.mcp_server.planning.filter_language import ordered
 
 Item = Mapping[str, Mapping[str, Any]]
 
@@ -30,6 +32,8 @@ Key = tuple[tuple[str, str], ...]
 """Key attributes as `(name, type)`, the partition key first."""
 HeldKey = tuple[tuple[str, str], ...]
 """An item's key as `(type, value)`, the partition key first."""
+Place = tuple[bytes, list[Any]]
+"""Where an item comes in a scan: by a hash of its partition key, then by its sort key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class HeldTable:
     indexes: Sequence[HeldIndex] = ()
     told_items: int | None = None
     _by_index: dict[str, "HeldTable"] = field(default_factory=dict)
+    _by_sort_key: list[HeldItem] | None = None
+    _scattered: list[tuple[Place, HeldItem]] | None = None
 
     def put(self, items: Sequence[Item]) -> None:
         """Writes items; one of the same key is replaced."""
@@ -91,6 +97,7 @@ class HeldTable:
 
     def _forget(self, keys: Container[HeldKey]) -> None:
         self._by_index.clear()
+        self._by_sort_key = self._scattered = None
         self.items = [item for item in self.items if self._key_of(item) not in keys]
 
     def _key_of(self, item: Item) -> HeldKey:
@@ -104,6 +111,24 @@ class HeldTable:
             items = [index.item(item, self.key) for item in self.items if index.holds(item)]
             self._by_index[name] = HeldTable(self.name, tuple(key.items()), items)
         return self._by_index[name]
+
+    def by_sort_key(self) -> list[HeldItem]:
+        """The items in the order of their sort key. They are sorted once after each change."""
+        if self._by_sort_key is None:
+            names = [name for name, _ in self.key[1:]]
+            self._by_sort_key = sorted(self.items, key=lambda item: [ordered(item[name]) for name in names])
+        return self._by_sort_key
+
+    def scattered(self) -> list[tuple[Place, HeldItem]]:
+        """The items in the order of a scan, with their places. They are sorted once after each change."""
+        if self._scattered is None:
+            self._scattered = sorted(((self.place(item), item) for item in self.items), key=lambda pair: pair[0])
+        return self._scattered
+
+    def place(self, key: Item) -> Place:
+        """Where an item with that key comes in a scan."""
+        partition, *rest = [key[name] for name, _ in self.key]
+        return hashlib.sha256(json.dumps(partition).encode()).digest(), [ordered(one) for one in rest]
 
     def description(self) -> dict[str, Any]:
         """DescribeTable's answer."""

@@ -166,7 +166,7 @@ async def over_doubles(judging: duckdb.DuckDBPyConnection, seed: int = 0, view: 
         await tables.put(name, [item(row) for row in made.rows])
         tables.held[name].told_items = TOLD_ITEMS if seed % 2 else None
     catalog, items = HeldCatalog(tables.held, clock), HeldItems(tables.held, PAGE_BYTES[seed % 4])
-    ports = Ports(tables, catalog, items, InProcessDuckDb(AT_ONCE), InProcessPlanning())
+    ports = Ports(tables, catalog, items, InProcessDuckDb(AT_ONCE, threads=seed % 4 == 0), InProcessPlanning())
     schema = Schema(
         "shop", "acme", "eu-central-1", "http://127.0.0.1:1", rules=view.rules, virtual_tables=view.virtual_tables
     )

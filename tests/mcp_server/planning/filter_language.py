@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -89,22 +90,29 @@ def part(item: Item, steps: Sequence[str]) -> Mapping[str, Any] | None:
     return found
 
 
-def projected(item: Item, request: Request) -> Item:
-    """Of an item what the request's projection names; a map of which nothing is there is left out."""
+def projection(request: Request) -> Callable[[Item], Item]:
+    """What the request's projection leaves of an item; a map of which nothing is there is left out."""
     arguments = request.arguments
     if "ProjectionExpression" not in arguments:
-        return item
+        return lambda item: item
     names = arguments.get("ExpressionAttributeNames", {})
-    found: dict[str, Any] = {}
-    for path in arguments["ProjectionExpression"].split(","):
-        steps = [names.get(step, step) for step in path.strip().split(".")]
-        value = part(item, steps)
-        if value is not None:
-            held = found
-            for step in steps[:-1]:
-                held = held.setdefault(step, {"M": {}})["M"]
-            held[steps[-1]] = value
-    return found
+    paths = [
+        [names.get(step, step) for step in path.strip().split(".")]
+        for path in arguments["ProjectionExpression"].split(",")
+    ]
+
+    def projected(item: Item) -> Item:
+        found: dict[str, Any] = {}
+        for steps in paths:
+            value = part(item, steps)
+            if value is not None:
+                held = found
+                for step in steps[:-1]:
+                    held = held.setdefault(step, {"M": {}})["M"]
+                held[steps[-1]] = value
+        return found
+
+    return projected
 
 
 class _Parser:
@@ -128,14 +136,14 @@ class _Parser:
         while self.peek() == "OR":
             self.take()
             parts.append(self.conjunction())
-        return lambda item: any(part(item) for part in parts)
+        return parts[0] if len(parts) == 1 else lambda item: any(part(item) for part in parts)
 
     def conjunction(self) -> Condition:
         parts = [self.negation()]
         while self.peek() == "AND":
             self.take()
             parts.append(self.negation())
-        return lambda item: all(part(item) for part in parts)
+        return parts[0] if len(parts) == 1 else lambda item: all(part(item) for part in parts)
 
     def negation(self) -> Condition:
         if self.peek() == "NOT":
@@ -212,6 +220,9 @@ class _Parser:
         return lambda item: value
 
 
+_number = functools.lru_cache(1 << 14)(Decimal)
+
+
 def _size(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Of texts in bytes, of collections in elements; of numbers and booleans there is none."""
     if value is None:
@@ -228,9 +239,9 @@ def _compare(operator: str, left: Mapping[str, Any] | None, right: Mapping[str, 
     ((left_type, first),) = left.items()
     ((right_type, second),) = right.items()
     if left_type == "N":
-        first = Decimal(first)
+        first = _number(first)
     if right_type == "N":
-        second = Decimal(second)
+        second = _number(second)
     if operator in ("=", "<>"):
         return (left_type == right_type and first == second) == (operator == "=")
     if left_type != right_type or left_type not in _ORDERED:

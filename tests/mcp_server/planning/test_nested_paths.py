@@ -23,7 +23,7 @@ from mcp_server.planning.plan import Relation, Request
 from mcp_server.ports.items import SchemaConflict
 from mcp_server.sql.binding.bind import Query, bind
 from mcp_server.sql.gate.parse import parse
-from tests.mcp_server.planning.filter_language import compile_filter, projected, received
+from tests.mcp_server.planning.filter_language import compile_filter, projection, received
 from tests.mcp_server.planning.typed_items import TABLE
 from tests.support.dynamodb_emulators import dynoxide_serving
 from tests.support.emulator import Emulator
@@ -133,7 +133,7 @@ def _keys(
     engine: duckdb.DuckDBPyConnection, query: Query, relation: Relation, found: list[Item], request: Request
 ) -> set[str]:
     """The keys that the query selects of those items. Raises SchemaConflict, duckdb.Error."""
-    sent = [projected(item, request) for item in found]
+    sent = list(map(projection(request), found))
     decoder = PageDecoder(relation, {})
     batches = [decoder.decode(json.dumps(sent).encode(), len(sent))] if sent else []
     engine.register("r0", pa.Table.from_batches(batches, arrow_schema(relation)))
@@ -249,7 +249,7 @@ def test_dynamodb_does_what_is_believed_of_it(database: Emulator) -> None:
             arguments.get("ExpressionAttributeValues", {}),
         )
         answer = client.scan(TableName=name, **arguments)
-        expected = [projected(item, one) for item in STORED if passes(item)]
+        expected = [projection(one)(item) for item in STORED if passes(item)]
         assert sorted(map(_text, answer["Items"])) == sorted(map(_text, expected)), condition
     client.close()
 

@@ -21,13 +21,19 @@ ROWS = 1000
 ENDLESS = "SELECT count(*) FROM range(100000000000) t(i) WHERE (i * 7) % 13 = 1"
 
 
-@pytest.fixture(scope="module", params=["double", pytest.param("children", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["double", "one thread", pytest.param("children", marks=pytest.mark.slow)])
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[RelationalEngine]:
-    if request.param == "double":
-        yield InProcessDuckDb()
+    if request.param in ("double", "one thread"):
+        yield InProcessDuckDb(threads=request.param == "double")
     else:
         async with DuckDbSandbox(children=2, wait_seconds=60) as sandbox:
             yield sandbox
+
+
+in_parallel = pytest.mark.parametrize(
+    "engine", ["double", pytest.param("children", marks=pytest.mark.slow)], indirect=True
+)
+"""Marks a test of inputs that are read while the statement runs."""
 
 
 class Source:
@@ -110,6 +116,7 @@ async def test_a_result_is_cut_and_says_so(engine: RelationalEngine) -> None:
     assert raised.value.code is FailureCode.RESULT_TOO_LARGE
 
 
+@in_parallel
 async def test_inputs_are_read_as_far_as_needed(engine: RelationalEngine) -> None:
     source = Source(10_000)
     result = await run(engine, "SELECT * FROM r0 LIMIT 5", source.input())
@@ -167,6 +174,7 @@ async def test_what_an_input_raises_ends_the_run(engine: RelationalEngine) -> No
     assert other.closed
 
 
+@in_parallel
 @pytest.mark.parametrize("statement", [ENDLESS, "SELECT sum(c0) FROM r0"])
 async def test_cancelling_ends_a_run(engine: RelationalEngine, statement: str) -> None:
     source = Source(5, waiting=True)
