@@ -119,7 +119,7 @@ def single_table() -> View:
     forms: Mapping[str, tuple[Mapping[str, str], Sequence[str]]] = {
         "customers": ({"pk": "C#{customer}", "sk": "PROFILE"}, ["g", "name", "age"]),
         "orders": ({"pk": "C#{customer}", "sk": "O#{day}#{number}"}, ["g", "total"]),
-        "lines": ({"pk": "O#{number}", "sk": "L#{line}", "g": "P#{part}#{line}"}, ["qty"]),
+        "lines": ({"pk": "O#{number}", "g": "P#{part}#{line}", "sk": "L#{line}"}, ["qty"]),
     }
     seen = {name: _virtual(stored, form, rest) for name, (form, rest) in forms.items()}
     tables = {
@@ -130,7 +130,7 @@ def single_table() -> View:
 
 
 def _virtual(stored: Made, form: Mapping[str, str], rest: Sequence[str]) -> Made:
-    """The items whose attributes have a form, with its parts as columns; the last part of the last tells rows apart."""
+    """The items whose attributes have a form, with its parts as columns; the last part tells rows apart."""
     forms = {name: re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^#]+)", text)) for name, text in form.items()}
     parts = list(dict.fromkeys(re.findall(r"\{(\w+)\}", " ".join(form.values()))))
     rows: list[Row] = []
@@ -141,7 +141,7 @@ def _virtual(stored: Made, form: Mapping[str, str], rest: Sequence[str]) -> Made
         if len(read) == len(found) and all(values.items() >= one.items() for one in read):
             rows.append({**row, **values})
     names = [parts[-1], *parts[:-1], "pk", "sk", *dict.fromkeys([*(name for name in form if name == "g"), *rest])]
-    pairs = [("pk", "sk"), ("g", "sk"), (parts[0], "sk"), (parts[-1], parts[0])]
+    pairs = [("pk", "sk"), ("g", "sk"), (parts[0], "sk"), *((part, parts[0]) for part in parts[1:] or parts)]
     refers = {"customer": ("customers", "customer"), "number": ("orders", "number")}
     return Made(
         ((parts[0], "S"), (parts[-1], "S")),
