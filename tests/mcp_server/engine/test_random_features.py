@@ -57,6 +57,8 @@ PASSED_OVER = frozenset({FailureCode.SYNTAX_NOT_SUPPORTED})
 """What may be refused though DuckDB takes it."""
 MAX_ROWS = 1000
 """Larger results are passed over."""
+ROWS_ALONE = 12
+"""Results of at most so many rows also come in pages of one row."""
 TOLD_ITEMS = 50_000
 """So many items has each table in every other run, as far as it tells: then keys and indexes pay."""
 PAGE_BYTES = (1 << 20, 1 << 20, 2_000, 500)
@@ -75,6 +77,7 @@ class Subject:
     service: Service
     judge: duckdb.DuckDBPyConnection
     passed_over: Counter[str] = field(default_factory=Counter)
+    pages_of_one: int = 0
     _queries: QueryService = field(init=False)
     _without_shortcut: QueryService = field(init=False)
 
@@ -104,9 +107,10 @@ class Subject:
             assert len(result.rows) <= page
             found += result.rows
             cursor = result.next_cursor
+            self.pages_of_one += page == 1 and cursor is not None
             if cursor is None:
                 return found
-            max_rows = dice.randint(1, max_rows * 2)
+            max_rows = dice.randint(1, max_rows * 2) if max_rows > 1 else dice.choice([1, 1, 1, 2])
 
 
 def told(value: Any) -> Any:
@@ -209,6 +213,7 @@ async def compare(subject: Subject, statements: Features, count: int) -> None:
 
     await asyncio.gather(*(asking() for _ in range(AT_ONCE)))
     assert answered > count / 2
+    assert subject.pages_of_one > count / 30
     assert subject.passed_over.total() < count / 20, subject.passed_over
 
 
@@ -254,6 +259,8 @@ def ways(statement: Statement, rows: int, dice: random.Random) -> Iterator[Way]:
     yield Way(statement, statement.asked)
     if dice.random() < 0.25:
         yield Way(statement, statement.asked, max_rows=dice.randint(max(1, rows // 8), max(1, rows // 2) + 1))
+    if 1 < rows <= ROWS_ALONE and dice.random() < 0.1:
+        yield Way(statement, statement.asked, max_rows=1)
     if dice.random() < 0.25:
         for call in calls(statement, dice, dice.choice([1, 1, 4])):
             yield Way(call.statement, call.text, call.values)
