@@ -47,7 +47,7 @@ from tests.support.random_sql.statement import Statement, Values, calls
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
-STATEMENTS = int(os.environ.get("RANDOM_STATEMENTS", "250"))
+STATEMENTS = int(os.environ.get("RANDOM_STATEMENTS", "300"))
 FIRST_SEED = int(os.environ.get("RANDOM_SEED", "0"))
 SEEDS = range(FIRST_SEED, FIRST_SEED + 4)
 PARTITIONED = STATEMENTS // 3
