@@ -23,12 +23,12 @@ import pyarrow as pa
 import structlog
 
 from deploy.local.demo_data import REGION, load_demo_data
+from mcp_server.adapters.audit_log import AuditedUsage
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.spool import MemorySpool
-from mcp_server.adapters.usage_log import LoggedUsage
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 from mcp_server.engine.limits import Limits
@@ -148,7 +148,7 @@ async def cases(endpoint_url: str) -> tuple[list[Case], list[Case]]:
             heavy_planning=planning,
             relational=InProcessDuckDb(),
             spool=MemorySpool(clock=clock, entropy=SystemEntropy(), lifetime_seconds=900),
-            usage=LoggedUsage(),
+            usage=AuditedUsage(),
             cursor_key=b"k" * 32,
             clock=clock,
             limits=limits,

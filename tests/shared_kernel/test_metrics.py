@@ -59,6 +59,15 @@ def test_fields_are_added_up() -> None:
     }
 
 
+def test_only_events_with_a_field_count_where_one_is_named() -> None:
+    definitions: list[Definition] = [
+        Counted("plans", "Plans.", ["call"], having="ms"),
+        Timed("seconds", "Time.", ["call"], "ms"),
+    ]
+    found = told(definitions, [{"event": "call", "ms": 0.0}, {"event": "call", "ms": None}, {"event": "call"}])
+    assert (found["plans_total", ()], found["seconds_count", ()]) == (1, 1)
+
+
 def test_every_event_is_counted_by_name_and_level() -> None:
     metrics = Metrics([Counted("events", "Events.")])
     metrics.observe("info", {"event": "a"})

@@ -122,6 +122,7 @@ def test_engine_children_that_are_killed_fail_one_call_only(crashing: Crashing) 
     assert [(line["reason"], line["signal"]) for line in ended] == [("lost", "SIGKILL")] * 2
     (call,) = [line for line in lines if line["event"] == "tool_call" and line["outcome"] == "internal_error"]
     assert {line["request_id"] for line in ended} == {call["request_id"]}
+    assert (call["child"], call["child_signal"], call["tables"]) == ("lost", "SIGKILL", ["demo.readings"])
 
 
 def test_idle_engine_children_that_are_killed_are_replaced(crashing: Crashing) -> None:

@@ -126,10 +126,10 @@ def computing(service: Service) -> Iterator[Doing]:
 def spooling(service: Service) -> Iterator[Doing]:
     """The statement has run, and what is left of its rows is on its way to a Redis that hangs."""
     assert len(service.wire("2026-07-28").rows(PAGES, max_rows=1)) == 5
-    before, ran = service.cancelled, service.logged("statement_ran")
+    before, ran = service.cancelled, service.logged("tables_read")
     os.kill(service.redis.server.pid, signal.SIGSTOP)
     try:
-        yield PAGES, lambda: service.logged("statement_ran") > ran, lambda: service.cancelled > before
+        yield PAGES, lambda: service.logged("tables_read") > ran, lambda: service.cancelled > before
     finally:
         os.kill(service.redis.server.pid, signal.SIGCONT)
 

@@ -91,7 +91,7 @@ def test_a_call_is_one_trace_from_the_clients_span_to_dynamodb(traced: Traced, e
     assert call.attributes["mcp.protocol.version"] == era
     reading = spans["DynamoDB.GetItem" if "DynamoDB.GetItem" in spans else "DynamoDB.BatchGetItem"]
     assert reading.attributes["aws.dynamodb.table_names"] == ["region"]
-    assert call.events["statement_ran"]["tables"] == '["demo.region"]'
+    assert call.events["tool_call"]["tables"] == '["demo.region"]'
     assert call.events["tool_call"]["grant"] == claims(token)["gid"]
     assert not any(span.failed for span in spans.values())
     line = next(line for line in map(json.loads, traced.mcp.log.read_text().splitlines()) if trace_id in line.values())

@@ -14,13 +14,13 @@ import pyarrow as pa
 import pytest
 
 from deploy.local.demo_data import schemas_file
+from mcp_server.adapters.audit_log import AuditedUsage
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.schemas_file import read
 from mcp_server.adapters.spool import MemorySpool
-from mcp_server.adapters.usage_log import LoggedUsage
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 from mcp_server.engine.limits import Limits
@@ -125,7 +125,7 @@ async def serving(schema: Schema, setting: Setting) -> AsyncIterator[QueryServic
             heavy_planning=planning,
             relational=InProcessDuckDb(),
             spool=MemorySpool(clock=clock, entropy=SystemEntropy(), lifetime_seconds=900),
-            usage=LoggedUsage(),
+            usage=AuditedUsage(),
             cursor_key=b"k" * 32,
             clock=clock,
             limits=limits if setting.direct else replace(limits, direct_rows=0),

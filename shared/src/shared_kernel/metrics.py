@@ -61,6 +61,7 @@ class _Series(Protocol):
 class Counted:
     """A counter of events, or of the sum of one of their fields; without `events`, of every event by name and level.
 
+    With `having`, only events count in which that field has a value.
     The series with the labels `from_start` are there with 0 before anything has happened, as is one without labels.
     """
 
@@ -69,6 +70,7 @@ class Counted:
     events: Sequence[str] = ()
     labels: Mapping[str, Label] = field(default_factory=dict)
     amount: str | None = None
+    having: str | None = None
     from_start: Sequence[Sequence[str]] = ()
 
     def started(self) -> "_Series":
@@ -78,7 +80,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A histogram of seconds, of a field that holds milliseconds."""
+    """A histogram of seconds, of a field that holds milliseconds; events without it do not count."""
 
     name: str
     help: str
@@ -282,10 +284,12 @@ class _EventCounter:
         self._counter = Counter(definition.name, definition.help, tuple(labels))
         for values in definition.from_start:
             self._counter.add(*values, amount=0)
-        self._of_all, self._amount = not definition.events, definition.amount
+        self._of_all, self._amount, self._having = not definition.events, definition.amount, definition.having
         self._read = tuple(map(_reader, definition.labels.values()))
 
     def take(self, level: str, event: Event) -> None:
+        if self._having is not None and event.get(self._having) is None:
+            return
         if self._of_all:
             name = event["event"]
             values: tuple[str, ...] = (level, name if self._counter.has_room(level, name) else OTHER)
@@ -304,7 +308,9 @@ class _EventHistogram:
         self._read = tuple(map(_reader, definition.labels.values()))
 
     def take(self, _level: str, event: Event) -> None:
-        self._histogram.add(event[self._milliseconds] / 1000, *[read(event) for read in self._read])
+        milliseconds = event.get(self._milliseconds)
+        if milliseconds is not None:
+            self._histogram.add(milliseconds / 1000, *[read(event) for read in self._read])
 
     def family(self) -> Metric:
         return self._histogram.family()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.adapters.audit_log import AuditedUsage, UsageOnBoth
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
@@ -18,7 +19,6 @@ from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.adapters.planning.processes import PlanningProcesses
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_days import UsageInMemory
-from mcp_server.adapters.usage_log import LoggedUsage, UsageOnBoth
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import ColumnType, Override, Schema, TypeKind
@@ -80,7 +80,7 @@ class Service:
             heavy_planning=self.ports.heavy_planning,
             relational=self.ports.relational,
             spool=spool,
-            usage=UsageOnBoth(LoggedUsage(), self.usage),
+            usage=UsageOnBoth(AuditedUsage(), self.usage),
             cursor_key=b"k" * 32,
             clock=self.clock,
             limits=limits,

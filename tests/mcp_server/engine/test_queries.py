@@ -56,27 +56,25 @@ async def test_a_join_with_aggregates(service: Service, tables: None) -> None:
     assert result.warnings == ()
 
 
-async def test_what_a_statement_read_is_logged_whether_it_succeeds_or_not(service: Service, tables: None) -> None:
+async def test_who_read_which_tables_is_recorded_whether_the_statement_succeeds_or_not(
+    service: Service, tables: None
+) -> None:
     join = "SELECT count(*) FROM eng_orders a JOIN eng_big b ON a.n = b.n"
     with capture_logs() as logs:
         await service.run(join)
         with pytest.raises(Failure):
-            await service.run("SELECT t FROM eng_big", max_read_units=10.0)
+            await service.run("SELECT t FROM eng_big WHERE t <> 'a secret value'", max_read_units=10.0)
         with pytest.raises(Failure):
-            await service.run("SELECT nope FROM eng_big WHERE t = 'a secret value'")
+            await service.run("SELECT t FROM eng_unknown")
         await service.run(join)
-    lines = [line for line in logs if line["event"] == "statement_ran"]
-    assert [line["tables"] for line in lines] == [
-        ("shop.eng_big", "shop.eng_orders"),
-        ("shop.eng_big",),
-        ("shop.eng_big",),
-        ("shop.eng_big", "shop.eng_orders"),
+    lines = [line for line in logs if line["event"] == "tables_read"]
+    assert [sorted(line["tables"]) for line in lines] == [
+        ["shop.eng_big", "shop.eng_orders"],
+        ["shop.eng_big"],
+        ["shop.eng_big", "shop.eng_orders"],
     ]
-    assert (lines[0]["items_read"], lines[2]["items_read"]) == (1512, 0)
-    assert lines[1]["read_units"] > 10
-    assert lines[0]["statement"] == lines[3]["statement"] != lines[1]["statement"]
+    assert lines[0]["statement"] == lines[2]["statement"] != lines[1]["statement"]
     assert {(line["tenant"], line["client_id"]) for line in lines} == {("acme", "cli")}
-    assert all({"plan_ms", "exec_ms"} <= line.keys() for line in lines)
     assert "secret" not in str(logs)
 
 

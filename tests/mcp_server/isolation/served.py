@@ -7,10 +7,10 @@ from typing import Any, cast
 import pyarrow as pa
 
 from mcp_server.adapters import schemas_file
+from mcp_server.adapters.audit_log import AuditedUsage, UsageOnBoth
 from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_days import UsageInMemory
-from mcp_server.adapters.usage_log import LoggedUsage, UsageOnBoth
 from mcp_server.app.engine import Engine
 from mcp_server.app.serving import product
 from mcp_server.domain.prices import Prices
@@ -117,7 +117,7 @@ def engine_over(world: World, directory: Path, clock: SettableClock) -> Engine:
         heavy_planning=InProcessPlanning(),
         relational=InProcessDuckDb(databases=1),
         spool=MemorySpool(clock=clock, entropy=SystemEntropy(), lifetime_seconds=900),
-        usage=UsageOnBoth(LoggedUsage(), records),
+        usage=UsageOnBoth(AuditedUsage(), records),
         cursor_key=b"k" * 32,
         clock=clock,
         limits=limits,

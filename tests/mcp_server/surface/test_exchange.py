@@ -119,6 +119,8 @@ async def test_a_call_is_logged_with_its_principal_and_grant_whatever_comes_of_i
             (served.finish if finished else served.gone).set()
     [line] = [line for line in logs if line["event"] == "tool_call"]
     assert line["ms"] >= 0
+    assert line.get("cancelled_by") == (None if finished else "disconnect")
+    assert "statement" not in line
     assert {name: line[name] for name in ("tool", "outcome", "tenant", "user_id", "client_id", "grant")} == {
         "tool": "wait",
         "outcome": outcome,

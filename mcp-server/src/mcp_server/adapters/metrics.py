@@ -45,13 +45,13 @@ def definitions(paths: PathNames) -> Sequence[Definition]:
         ),
         Counted("mcp_tool_calls", "Calls of tools.", ["tool_call"], {"tool": "tool", "outcome": "outcome"}),
         Timed("mcp_tool_call_seconds", "Time that a tool took.", ["tool_call"], "ms", {"tool": "tool"}),
-        Counted("mcp_statements", "Statements planned or run.", _STATEMENT),
-        Timed("mcp_planning_seconds", "Time that planning took.", _STATEMENT, "plan_ms"),
-        Timed("mcp_running_seconds", "Time that reading and evaluation took.", _STATEMENT, "exec_ms"),
-        Counted("mcp_items_read", "Items that DynamoDB returned.", _STATEMENT, amount="items_read"),
-        Counted("mcp_pages_read", "Responses of DynamoDB that were read.", _STATEMENT, amount="pages_read"),
-        Counted("mcp_bytes_read", "Bytes of DynamoDB's responses.", _STATEMENT, amount="bytes_read"),
-        Counted("mcp_read_units", "Read units that DynamoDB counted.", _STATEMENT, amount="read_units"),
+        Counted("mcp_statements", "Statements planned or run.", ["tool_call"], having="plan_ms"),
+        Timed("mcp_planning_seconds", "Time that planning took.", ["tool_call"], "plan_ms"),
+        Timed("mcp_running_seconds", "Time that reading and evaluation took.", ["tool_call"], "exec_ms"),
+        Counted("mcp_items_read", "Items that DynamoDB returned.", ["tool_call"], amount="items_read"),
+        Counted("mcp_pages_read", "Responses of DynamoDB that were read.", ["tool_call"], amount="pages_read"),
+        Counted("mcp_bytes_read", "Bytes of DynamoDB's responses.", ["tool_call"], amount="bytes_read"),
+        Counted("mcp_read_units", "Read units that DynamoDB counted.", ["tool_call"], amount="read_units"),
         Counted(
             "mcp_dynamodb_failures",
             "Requests to DynamoDB that failed.",
@@ -74,7 +74,6 @@ def definitions(paths: PathNames) -> Sequence[Definition]:
     )
 
 
-_STATEMENT = ["statement_ran"]
 _REASON = {"reason": "reason"}
 
 

@@ -8,6 +8,7 @@ import anyio
 import structlog
 
 from mcp_server.adapters import issuers_file, schemas_file
+from mcp_server.adapters.audit_log import AuditedUsage, UsageOnBoth
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
@@ -22,7 +23,6 @@ from mcp_server.adapters.redis_store.usage import UsageInRedis
 from mcp_server.adapters.schemas_file import BadSchemasFile, SchemasFile
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_days import UsageInMemory
-from mcp_server.adapters.usage_log import LoggedUsage, UsageOnBoth
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.issuer import OtherIssuer
 from mcp_server.domain.prices import Prices
@@ -119,7 +119,7 @@ def create_engine(
         heavy_planning=heavy_planning,
         relational=relational,
         spool=spool,
-        usage=UsageOnBoth(LoggedUsage(), records),
+        usage=UsageOnBoth(AuditedUsage(), records),
         cursor_key=configuration.cursor_key,
         clock=clock,
         limits=limits,

@@ -29,6 +29,7 @@ from mcp_server.planning.advice import large_scan
 from mcp_server.planning.cursor import Reading
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Stream, route
+from mcp_server.ports.call_notes import NOTES
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource, SchemaConflict, TableChanged
 from mcp_server.ports.relational import (
@@ -95,6 +96,11 @@ class _Course:
     planning_seconds: float = 0.0
 
 
+def statement_digest(text: str) -> str:
+    """By which lines about one statement are found, without its text."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
+
+
 class Execution:
     """Plans and runs a statement, and starts again when the data contradicts the plan."""
 
@@ -133,8 +139,9 @@ class Execution:
         try:
             return await self._run(principal, schema, parsed, options, course)
         finally:
-            seconds = self._clock.monotonic() - started_at
-            self._usage.record(principal, _usage(schema, parsed, course, seconds))
+            usage = _usage(schema, parsed, course, self._clock.monotonic() - started_at)
+            self._usage.record(principal, usage)
+            _note(usage)
 
     async def plan(self, principal: Principal, schema: Schema, parsed: Parsed) -> Plan:
         """How the statement would be run. Raises Failure. What was read to find its columns is recorded."""
@@ -142,13 +149,17 @@ class Execution:
         course = _Course(Meter(self._limits, max_read_units=None, allow_full_scan=False, account=account))
         started_at = self._clock.monotonic()
         try:
-            return await self._planner.plan(
+            plan = await self._planner.plan(
                 principal, schema, parsed, consistent=False, prober=course.meter.prober, estimated=True
             )
+            course.plans.append(plan)
+            return plan
         finally:
+            course.planning_seconds = self._clock.monotonic() - started_at
+            usage = _usage(schema, parsed, course, None)
             if course.meter.pages:
-                course.planning_seconds = self._clock.monotonic() - started_at
-                self._usage.record(principal, _usage(schema, parsed, course, course.planning_seconds))
+                self._usage.record(principal, usage)
+            _note(usage)
 
     async def _run(
         self,
@@ -326,19 +337,27 @@ def _in_own_names(fact: NotEvaluated, reads: Sequence[Read]) -> NotEvaluated:
     return replace(fact, told=told)
 
 
-def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float) -> Usage:
+def _note(usage: Usage) -> None:
+    """Tells the call's line of it; the caller of a statement may also be none that has a line."""
+    notes = NOTES.get()
+    if notes is not None:
+        notes.take(usage)
+
+
+def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float | None) -> Usage:
+    """What a course took, and how long all of it took; None when it ended with the plan."""
     reads = [read.relation.table for plan in course.plans for read in plan.reads]
     planned = {f"{table.schema}.{table.name}" for table in reads}
     tables = planned or {f"{name.schema or schema.name}.{name.name}" for name in parsed.tables}
     meter = course.meter
     return Usage(
-        statement=hashlib.sha256(parsed.text.encode(errors="replace")).hexdigest()[:16],
+        statement=statement_digest(parsed.text),
         tables=tuple(sorted(tables)),
         items=meter.items,
         pages=meter.pages,
         bytes=meter.bytes,
         read_units=meter.read_units,
         planning_seconds=course.planning_seconds,
-        running_seconds=seconds - course.planning_seconds,
+        running_seconds=None if seconds is None else seconds - course.planning_seconds,
         reads=tuple(meter.reads.values()),
     )

@@ -27,7 +27,7 @@ class Usage:
 
     `statement` is a digest of the text, so that lines about one statement can be found without knowing it. `tables` are
     `schema.table`, sorted; as the statement spells them when it was not planned. `reads` tells those apart of which
-    anything was read.
+    anything was read. `running_seconds` are None for a statement that was only planned.
     """
 
     statement: str
@@ -37,7 +37,7 @@ class Usage:
     bytes: int
     read_units: float
     planning_seconds: float
-    running_seconds: float
+    running_seconds: float | None
     reads: tuple[TableUsage, ...] = ()
 
 

@@ -19,6 +19,9 @@ from mcp_server.access.bearer import PRINCIPAL_KEY
 from mcp_server.domain.principal import Principal
 from mcp_server.surface.log_levels import LogLevels
 
+CANCELLED_BY_KEY = "cancelled_by"
+"""Where the request's state has what tells who cancelled its call."""
+
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
@@ -47,6 +50,12 @@ class Call:
         """Where the request came from, as far as proxies are believed."""
         client = self.context.request.scope.get("client") if self.context.request is not None else None
         return client[0] if client else None
+
+    @property
+    def cancelled_by(self) -> str | None:
+        """Who cancelled the call: `client`, `disconnect` or `shutdown`; None over transports that do not tell."""
+        tell = _state(self.context).get(CANCELLED_BY_KEY)
+        return tell() if tell is not None else None
 
     @property
     def capabilities(self) -> ClientCapabilities | None:

@@ -1,5 +1,6 @@
 """What happens when a tool is called, a resource read, a prompt got. Each leaves one line in the log."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ from pydantic import BaseModel
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.access import MissingScopes
 from mcp_server.domain.failures.availability import Defect
+from mcp_server.ports.call_notes import NOTES, CallNotes
 from mcp_server.surface import reply
 from mcp_server.surface.call import Call
 from mcp_server.surface.offer import Offer
@@ -39,19 +41,26 @@ _log = structlog.get_logger("tools")
 class _Line:
     """The log line of a call, written when the block that makes the call ends."""
 
-    __slots__ = ("_call", "_clock", "_started", "_write", "facts", "outcome")
+    __slots__ = ("_call", "_clock", "_notes", "_started", "_token", "_write", "outcome", "rows")
 
     def __init__(self, clock: Clock, call: Call, write: Callable[..., object]) -> None:
         self._clock, self._call, self._write = clock, call, write
         self.outcome: str | None = None
-        self.facts: dict[str, Any] = {}
+        self.rows: int | None = None
+        self._notes = CallNotes()
 
     def __enter__(self) -> Self:
         self._started = self._clock.monotonic()
+        self._token = NOTES.set(self._notes)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        principal = self._call.principal
+        NOTES.reset(self._token)
+        principal, facts = self._call.principal, self._notes.fields()
+        if facts:
+            facts["rows"] = self.rows
+        if isinstance(error, asyncio.CancelledError):
+            facts["cancelled_by"] = self._call.cancelled_by
         self._write(
             outcome=self.outcome or _outcome_of(error),
             ms=round((self._clock.monotonic() - self._started) * 1000, 1),
@@ -60,7 +69,7 @@ class _Line:
             client_id=principal.client_id,
             grant=principal.grant,
             address=self._call.address,
-            **self.facts,
+            **facts,
         )
 
 
@@ -98,8 +107,7 @@ class Calls:
             line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
             if isinstance(result, BaseModel):
                 return result
-            if "row_count" in result:
-                line.facts["rows"] = result["row_count"]
+            line.rows = result.get("row_count")
             return reply.Written(result)
 
     async def resource(

@@ -35,6 +35,7 @@ from starlette.requests import Request
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.ports.cancellations import Cancellations
 from mcp_server.surface.back_channel import BackChannel
+from mcp_server.surface.call import CANCELLED_BY_KEY
 from mcp_server.surface.dispatch import Dispatch
 from mcp_server.surface.response import Response
 from mcp_server.surface.runner import Runner, connection
@@ -120,6 +121,7 @@ class Exchange:
     ) -> None:
         """Answers a request, unless its client goes away, which cancels it."""
         ending, reply = _Ending(asyncio.current_task()), None
+        request.scope["state"][CANCELLED_BY_KEY] = ending.cause
         attending = _Attending(lambda: self._attend(receive, response, ending))
         try:
             reply = await self._reply(message, request, headers, response, ending)
@@ -251,6 +253,10 @@ class _Ending:
         """Takes a cancellation that came when the call was done, before it hits the sending of the reply."""
         if self._cancelled:
             await asyncio.sleep(0)
+
+    def cause(self) -> str:
+        """Who ends a call that has been cancelled: its client, in a message or by leaving, or the service."""
+        return "disconnect" if self.client_gone else "client" if self._cancelled else "shutdown"
 
     def is_ours(self) -> bool:
         """Whether the cancellation that arrived is the client's alone; if so, it goes no further."""

@@ -124,12 +124,14 @@ class ChildPool:
         self._lent.discard(child)
         self._in_background(self._recover(child, running=True))
 
-    def replace(self, child: Child, reason: str) -> None:
-        """Takes back a child that must not be used again."""
+    def replace(self, child: Child, reason: str) -> "asyncio.Task[ChildEnd]":
+        """Takes back a child that must not be used again; how it ended is known very soon."""
         self._lent.discard(child)
         if reason == "lost":
             self._losses += 1
-        self._in_background(self._replace(child, reason))
+        ending = self._kill(child)
+        self._in_background(self._replaced(child, reason, ending))
+        return ending
 
     async def _recover(self, child: Child, *, running: bool) -> None:
         """Makes a child fit for the next statement, or replaces it."""
@@ -145,19 +147,19 @@ class ChildPool:
             self.replace(child, "lost")
             return
         except TimeoutError:
-            await self._replace(child, reason)
+            self.replace(child, reason)
             return
         if child.statements >= self._statements_per_child:
-            await self._replace(child, "worn_out")
+            self.replace(child, "worn_out")
         else:
             self._idle.put_nowait(child)
 
-    async def _replace(self, child: Child, reason: str) -> None:
-        await self._end(child, reason)
+    async def _replaced(self, child: Child, reason: str, ending: "asyncio.Task[ChildEnd]") -> None:
+        await self._ended(child, reason, ending)
         await self._add_child()
 
-    async def _end(self, child: Child, reason: str) -> None:
-        end = await asyncio.shield(self._kill(child))
+    async def _ended(self, child: Child, reason: str, ending: "asyncio.Task[ChildEnd]") -> None:
+        end = await asyncio.shield(ending)
         log = _log.info if reason == "worn_out" else _log.warning
         log(
             "duckdb_child_ended",
@@ -193,7 +195,7 @@ class ChildPool:
                     with anyio.fail_after(START_SECONDS):
                         await child.ready()
                 except (ChildLost, TimeoutError):
-                    await self._end(child, "not_started")
+                    await self._ended(child, "not_started", self._kill(child))
                 else:
                     _log.info("duckdb_child_started", pid=child.pid)
                     self._idle.put_nowait(child)

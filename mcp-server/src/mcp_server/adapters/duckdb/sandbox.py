@@ -1,5 +1,6 @@
 """The relational engine: DuckDB in a pool of child processes without files, network or credentials."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -8,7 +9,7 @@ from typing import Self
 import anyio
 
 from mcp_server.adapters.concurrency import all_of, root_cause
-from mcp_server.adapters.duckdb.child import Child, ChildLost, ChildSettings, Outcome
+from mcp_server.adapters.duckdb.child import Child, ChildEnd, ChildLost, ChildSettings, Outcome
 from mcp_server.adapters.duckdb.feeds import Feed, WriteEnd
 from mcp_server.adapters.duckdb.pool import ChildPool
 from mcp_server.adapters.duckdb.protocol import MAX_INPUTS
@@ -16,6 +17,7 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.limits import RowTooLarge
 from mcp_server.domain.failures.syntax import TooManyTables
 from mcp_server.domain.failures.values import ParameterNotUnicode
+from mcp_server.ports.call_notes import INTERRUPTED, KEPT, LOST, NOTES
 from mcp_server.ports.relational import EvaluationLost, Input, Result
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.spans import span
@@ -23,6 +25,8 @@ from shared_kernel.spans import span
 CHILDREN = 6
 WAIT_SECONDS = 1.0
 STATEMENTS_PER_CHILD = 2000
+REAPED_SECONDS = 0.25
+"""How long a call waits to learn how its child ended."""
 
 
 class DuckDbSandbox:
@@ -94,15 +98,17 @@ class DuckDbSandbox:
             pumped = await child.start(statement, feeds, row_limit, byte_limit)
             outcome = await _pumped(child, pumped, byte_limit) if pumped else await child.result(byte_limit)
         except ChildLost:
-            self._pool.replace(child, "lost")
+            await _note_end(LOST, self._pool.replace(child, LOST))
             raise EvaluationLost from None
         except BaseException:
             self._pool.abandon(child)
+            _note(INTERRUPTED)
             raise
         if isinstance(outcome, Failure) and outcome.code is not FailureCode.EVALUATION_ERROR:
-            self._pool.replace(child, outcome.code.value)
+            await _note_end(outcome.code.value, self._pool.replace(child, outcome.code.value))
         else:
             self._pool.release(child)
+            _note(KEPT)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -136,6 +142,23 @@ async def _pumped(child: Child, pumped: list[tuple[Feed, WriteEnd]], byte_limit:
     if isinstance(outcome, ChildLost):
         raise outcome
     return outcome
+
+
+def _note(what: str) -> None:
+    notes = NOTES.get()
+    if notes is not None:
+        notes.child_became(what)
+
+
+async def _note_end(reason: str, ending: asyncio.Task[ChildEnd]) -> None:
+    """Tells the call's line how a child ended. It is dead already, or killed: its caller waits for milliseconds."""
+    notes = NOTES.get()
+    if notes is None:
+        return
+    notes.child_became(reason)
+    with anyio.move_on_after(REAPED_SECONDS):
+        end = await asyncio.shield(ending)
+        notes.child_ended(end.signal, end.exit_code, end.peak_mib)
 
 
 async def _close(item: Input) -> None:

@@ -1,28 +1,24 @@
-"""Usage as log lines."""
+"""The audit record: who read which tables, and when."""
 
 import structlog
 
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.usage import Usage, UsageLog
 
-_log = structlog.get_logger("usage")
+_log = structlog.get_logger("audit")
 
 
-class LoggedUsage:
-    """A UsageLog: one line per statement, which tells who read which tables, and when."""
+class AuditedUsage:
+    """A UsageLog: one line per statement that read anything, by a logger of its own, so that it can be kept apart."""
 
     def record(self, principal: Principal, usage: Usage) -> None:
         """See UsageLog."""
+        if not usage.reads:
+            return
         _log.info(
-            "statement_ran",
+            "tables_read",
+            tables=tuple([f"{read.schema}.{read.table}" for read in usage.reads]),
             statement=usage.statement,
-            tables=usage.tables,
-            items_read=usage.items,
-            pages_read=usage.pages,
-            bytes_read=usage.bytes,
-            read_units=round(usage.read_units, 1),
-            plan_ms=round(usage.planning_seconds * 1000, 1),
-            exec_ms=round(usage.running_seconds * 1000, 1),
             tenant=principal.tenant,
             user_id=principal.subject,
             client_id=principal.client_id,
