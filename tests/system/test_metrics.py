@@ -130,8 +130,12 @@ def test_mcp_server_counts_calls_and_what_they_read(metered_auth: AuthServer, me
     after = [value(origin, name, labels) for name, labels in watched]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 2, 5, 1]
     assert value(origin, "mcp_read_units_total", {}) > 0
-    lines = [json.loads(line) for line in metered_mcp.log.read_text().splitlines() if '"tool_call"' in line]
-    assert [line.get("rows") for line in lines[-2:]] == [5, None]
+
+    def rows() -> list[int | None]:
+        lines = [json.loads(line) for line in metered_mcp.log.read_text().splitlines() if '"tool_call"' in line]
+        return [line.get("rows") for line in lines]
+
+    wait_for(lambda: rows()[-2:] == [5, None], 10, "the lines of both calls are written")
     assert value(origin, "mcp_duckdb_children", {}) > 0
     assert (value(origin, "mcp_queries_running", {}), value(origin, "mcp_queries_waiting", {})) == (0, 0)
     text = scraped(origin)
