@@ -59,7 +59,7 @@ class Distribution(Generic[_Value]):
     def share_of(self, value: _Value) -> float:
         """The share of the values that are that one."""
         times = bisect_right(self.points, value) - bisect_left(self.points, value)
-        return times / len(self.points) if times > 1 else 1 / max(self.distinct, 1.0)
+        return times / len(self.points) if times > 1 else self._one
 
     def between(self, low: End[_Value] | None, high: End[_Value] | None) -> float:
         """The share of the values between the ends, None being open; at least the floor beyond the sample's ends."""
@@ -72,8 +72,8 @@ class Distribution(Generic[_Value]):
 
     @property
     def _one(self) -> float:
-        """The share of a single value."""
-        return min(1.0, 1 / max(self.distinct, 1.0))
+        """The share of a value that stands out by nothing."""
+        return 1 / max(self.distinct, 1.0)
 
     def _rank(self, value: _Value, *, after: bool) -> float:
         """The share of the values that are less, or with `after` at most that."""

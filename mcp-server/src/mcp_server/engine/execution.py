@@ -29,7 +29,7 @@ from mcp_server.planning.advice import large_scan
 from mcp_server.planning.cursor import Reading
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Stream, route
-from mcp_server.ports.call_notes import NOTES
+from mcp_server.ports import call_notes
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource, SchemaConflict, TableChanged
 from mcp_server.ports.relational import (
@@ -141,7 +141,7 @@ class Execution:
         finally:
             usage = _usage(schema, parsed, course, self._clock.monotonic() - started_at)
             self._usage.record(principal, usage)
-            _note(usage)
+            call_notes.current().take(usage)
 
     async def plan(self, principal: Principal, schema: Schema, parsed: Parsed) -> Plan:
         """How the statement would be run. Raises Failure. What was read to find its columns is recorded."""
@@ -159,7 +159,7 @@ class Execution:
             usage = _usage(schema, parsed, course, None)
             if course.meter.pages:
                 self._usage.record(principal, usage)
-            _note(usage)
+            call_notes.current().take(usage)
 
     async def _run(
         self,
@@ -335,13 +335,6 @@ def _in_own_names(fact: NotEvaluated, reads: Sequence[Read]) -> NotEvaluated:
         pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
         told = pattern.sub(lambda match: names[match.group()], told)
     return replace(fact, told=told)
-
-
-def _note(usage: Usage) -> None:
-    """Tells the call's line of it; the caller of a statement may also be none that has a line."""
-    notes = NOTES.get()
-    if notes is not None:
-        notes.take(usage)
 
 
 def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float | None) -> Usage:

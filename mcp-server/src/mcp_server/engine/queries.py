@@ -25,7 +25,7 @@ from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import Spooled
 from mcp_server.planning.expectations import expected
 from mcp_server.planning.explain import render_plan
-from mcp_server.ports.call_notes import NOTES
+from mcp_server.ports import call_notes
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource
 from mcp_server.ports.planning import HeavyPlanning
@@ -100,7 +100,7 @@ class QueryService:
         watch: Callable[[Meter], None] | None = None,
     ) -> QueryResult:
         """The first page of a statement's result, or with `cursor` a later one of the same run. Raises Failure."""
-        _note(sql)
+        call_notes.current().statement = statement_digest(sql)  # before anything can fail
         if not 1 <= max_rows <= self._limits.page_rows:
             raise Failure(ArgumentOutOfRange("max_rows", 1, self._limits.page_rows))
         if max_read_units is not None and not max_read_units > 0:
@@ -136,7 +136,7 @@ class QueryService:
 
         It reads no items but the catalogue's samples, and those among which it looks for a column that they lack.
         """
-        _note(sql)
+        call_notes.current().statement = statement_digest(sql)
         schema = self._schemas.find(principal, schema_name)
         async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
@@ -150,10 +150,3 @@ class QueryService:
             lines.append(messages.read_by_page())
         text = "\n".join((*lines, *messages.computed_units(reads, self._schemas.by_name)))
         return Explanation(text, reads, dollars, cost, plan.query.normalized_sql, plan.large_tables)
-
-
-def _note(sql: str) -> None:
-    """Tells the call's line which statement it is about, before anything can fail."""
-    notes = NOTES.get()
-    if notes is not None:
-        notes.statement = statement_digest(sql)

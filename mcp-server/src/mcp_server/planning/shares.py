@@ -61,14 +61,13 @@ def share_left(predicate: Predicate, table: Table) -> float | None:
             shares = [share_left(part, table) for part in parts]
             missed = [1 - (LEFT_BY_A_CONDITION if share is None else share) for share in shares]
             return 1 - math.prod(missed) if any(share is not None for share in shares) else None
-        case _:
-            column = table.column(predicate.column)
-            if column is None:
-                return None
-            share = _of_present(predicate, column)
-            if isinstance(predicate, IsNull):
-                return 1 - column.presence
-            return share if share is None else share * column.presence
+    column = table.column(predicate.column)
+    if column is None:
+        return None
+    if isinstance(predicate, IsNull):
+        return 1 - column.presence
+    share = _of_present(predicate, column)
+    return None if share is None else share * column.presence
 
 
 def _of_present(predicate: Predicate, column: Column) -> float | None:

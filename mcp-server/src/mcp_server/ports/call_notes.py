@@ -81,5 +81,10 @@ NOTES: ContextVar[CallNotes | None] = ContextVar("call_notes", default=None)
 """Those of the call that is being served; None where none is."""
 
 
+def current() -> CallNotes:
+    """The notes of the call that is being served; where none is, some that nobody reads."""
+    return NOTES.get() or CallNotes()
+
+
 def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)

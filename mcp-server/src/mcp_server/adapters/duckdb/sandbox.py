@@ -17,6 +17,7 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.limits import RowTooLarge
 from mcp_server.domain.failures.syntax import TooManyTables
 from mcp_server.domain.failures.values import ParameterNotUnicode
+from mcp_server.ports import call_notes
 from mcp_server.ports.call_notes import INTERRUPTED, KEPT, LOST, NOTES
 from mcp_server.ports.relational import EvaluationLost, Input, Result
 from mcp_server.ports.tally import UNTALLIED, Tally
@@ -102,13 +103,13 @@ class DuckDbSandbox:
             raise EvaluationLost from None
         except BaseException:
             self._pool.abandon(child)
-            _note(INTERRUPTED)
+            call_notes.current().child_became(INTERRUPTED)
             raise
         if isinstance(outcome, Failure) and outcome.code is not FailureCode.EVALUATION_ERROR:
             await _note_end(outcome.code.value, self._pool.replace(child, outcome.code.value))
         else:
             self._pool.release(child)
-            _note(KEPT)
+            call_notes.current().child_became(KEPT)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -142,12 +143,6 @@ async def _pumped(child: Child, pumped: list[tuple[Feed, WriteEnd]], byte_limit:
     if isinstance(outcome, ChildLost):
         raise outcome
     return outcome
-
-
-def _note(what: str) -> None:
-    notes = NOTES.get()
-    if notes is not None:
-        notes.child_became(what)
 
 
 async def _note_end(reason: str, ending: asyncio.Task[ChildEnd]) -> None:

@@ -16,7 +16,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.limits import PlanningOverdue, PlanningTooLarge
 from mcp_server.domain.schema import Table
 from mcp_server.planning.plan import Read
-from mcp_server.ports.call_notes import NOTES
+from mcp_server.ports import call_notes
 from mcp_server.sql.binding.bind import Query
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import TableName
@@ -84,22 +84,15 @@ class PlanningProcesses:
                 reply = await _exchange(child, request)
                 self._idle.append(child)
             except (asyncio.IncompleteReadError, ConnectionError):
-                _note("lost")
+                call_notes.current().planning_child = "lost"
                 _log.warning("planning_child_lost", exit_code=await _end(child))
                 if fresh:
                     raise Failure(PlanningTooLarge()) from None
             except BaseException:
-                _note("killed")
+                call_notes.current().planning_child = "killed"
                 await _end(child)
                 raise
         return reply
-
-
-def _note(what: str) -> None:
-    """Tells the call's line what became of its planning process."""
-    notes = NOTES.get()
-    if notes is not None:
-        notes.planning_child = what
 
 
 async def _start() -> asyncio.subprocess.Process:
