@@ -62,13 +62,26 @@ THROTTLED = refusal("ProvisionedThroughputExceededException")
 Rule = Callable[[Request], Fault | None]
 
 
+def _is_set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass(slots=True)
 class FaultyDynamoDb:
-    """`rule` says for each request which fault it meets; `requests` are those that came."""
+    """`rule` says for each request which fault it meets; `requests` are those that came.
+
+    `carried_out` are the bodies of DynamoDB's answers, also of those that nobody waited for any more; `most_at_once` is
+    how many requests it had to answer at a time. `ended` holds when no connection is open.
+    """
 
     endpoint_url: str = ""
     rule: Rule = field(default=lambda _: None)
     requests: list[Request] = field(default_factory=list)
+    carried_out: list[bytes] = field(default_factory=list)
+    most_at_once: int = 0
+    ended: asyncio.Event = field(default_factory=_is_set)
 
     def fail(self, fault: Fault, *operations: str, times: int = 1_000_000) -> None:
         """So many of the next requests of these operations meet the fault; without operations, of any."""
@@ -93,20 +106,26 @@ async def faulty(upstream_url: str) -> AsyncIterator[FaultyDynamoDb]:
     upstream = urlsplit(upstream_url)
     proxy = FaultyDynamoDb()
     tasks: set[asyncio.Task[Any]] = set()
+    forwarding: set[int] = set()
 
     async def forwarded(request: Request) -> bytes:
+        forwarding.add(id(request))
+        proxy.most_at_once = max(proxy.most_at_once, len(forwarding))
         reader, writer = await asyncio.open_connection(upstream.hostname, upstream.port)
         try:
             writer.write(request.head + request.body)
             head, body = await _message(reader)
+            proxy.carried_out.append(body)
             return head + body
         finally:
+            forwarding.discard(id(request))
             writer.close()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
+        proxy.ended.clear()
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 while await served(reader, writer):
@@ -114,6 +133,8 @@ async def faulty(upstream_url: str) -> AsyncIterator[FaultyDynamoDb]:
         finally:
             tasks.discard(task)
             writer.close()
+            if not tasks:
+                proxy.ended.set()
 
     async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serves a request; False if the connection is to end."""

@@ -18,6 +18,7 @@ from mcp_server.adapters.decoding.unshown import unshown_attributes
 from mcp_server.adapters.dynamodb import clients as dynamodb
 from mcp_server.adapters.dynamodb import consumption
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, RequestRefused, failures_of
+from mcp_server.adapters.dynamodb.lost import Lost
 from mcp_server.adapters.dynamodb.pace import Paces
 from mcp_server.adapters.dynamodb.responses import (
     RAW,
@@ -259,7 +260,7 @@ class DynamoDbItems:
         client, name = self._clients.of(schema), read.relation.table.physical_name
         ask = client.scan if operation == "Scan" else client.query
         with request_span(operation, schema, name) as tell:
-            response = await ask(**arguments, TableName=name, ReturnConsumedCapacity="TOTAL")
+            response = await told.lost.before(ask(**arguments, TableName=name, ReturnConsumedCapacity="TOTAL"))
             raw: RawItems = response[RAW]
             tell({"aws.dynamodb.count": raw.Count, "aws.dynamodb.scanned_count": raw.ScannedCount})
         taken = consumption.of_items(schema, read, response)
@@ -275,10 +276,12 @@ class DynamoDbItems:
         name = read.relation.table.physical_name
         client = self._clients.of(schema)
         wanted: dict[str, Any] = dict(request.arguments)
+        lost = Lost()
 
         async def ask() -> tuple[pa.RecordBatch | None, RawResponses]:
             with request_span("BatchGetItem", schema, name):
-                response = await client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
+                asked = client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
+                response = await lost.before(asked)
             raw: RawResponses = response[RAW]
             items = raw.Responses.get(name, msgspec.Raw(b"[]"))
             count = _count(items)
@@ -340,6 +343,7 @@ class _Told:
         self._number = number
         self.taken = True
         """Whether the response before could be read."""
+        self.lost = Lost()
 
     def part(self, *, begins: bool, ends: bool) -> Part | None:
         """Which part of the request the next response is, if it is heard of for the first time."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from mcp_server.adapters.dynamodb.lost import one_lost
 from mcp_server.domain.schema import Schema
 
 AT_ONCE = 64
@@ -46,10 +47,15 @@ class Throttled(Exception):
 def leave_throttling_to_pace(response: Any = None, **_: Any) -> None:
     """A handler of botocore's event `needs-retry`: a paced request that is throttled fails at once.
 
-    Raises Throttled.
+    Any other that has no answer, or an error for one, counts as lost: a throttled one takes nothing. Raises Throttled.
     """
-    if _paced.get() and response is not None and response[1].get("Error", {}).get("Code") in THROTTLING:
-        raise Throttled
+    if response is None:
+        one_lost()
+    elif "Error" in response[1]:
+        if response[1]["Error"].get("Code") not in THROTTLING:
+            one_lost()
+        elif _paced.get():
+            raise Throttled
 
 
 class Pace:

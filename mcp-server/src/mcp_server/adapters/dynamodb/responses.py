@@ -145,7 +145,7 @@ async def asked_until_readable(ask: Callable[[], Awaitable[_Answer]]) -> _Answer
 
 
 def requests_of(response: Any) -> int:
-    """How many requests botocore made for a response, those that were lost included."""
+    """How many requests were made for a response, those that were lost included (`lost` where items are read)."""
     return 1 + int(response["ResponseMetadata"].get("RetryAttempts", 0))
 
 

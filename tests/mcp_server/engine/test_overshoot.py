@@ -1,0 +1,262 @@
+"""What DynamoDB carries out of a statement that runs into its budget: no more than was in flight beyond it.
+
+A proxy hears all that Dynoxide answers, also to requests that were given up, so that what is asserted is not only what
+the service says of itself. Read units are Dynoxide's, whose figures are those of AWS.
+"""
+
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from mcp_server.adapters.catalog import DynamoDbCatalog
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.adapters.dynamodb.items import PARALLEL_REQUESTS
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.budgets import BudgetSpent
+from mcp_server.domain.schema import Schema
+from mcp_server.engine.meter import Meter
+from tests.bench.estimates import ReportedItems
+from tests.mcp_server.doubles.planning import InProcessPlanning
+from tests.mcp_server.doubles.relational import InProcessDuckDb
+from tests.mcp_server.doubles.stores import EmulatedTables
+from tests.mcp_server.doubles.tables import HeldIndex
+from tests.mcp_server.engine.conftest import ANN, Ports, Service
+from tests.support.clock import SettableClock
+from tests.support.dynamodb_emulators import dynoxide_serving
+from tests.support.dynamodb_faults import LOST, THROTTLED, Fault, FaultyDynamoDb, faulty
+from tests.support.dynamodb_faults import Request as Sent
+from tests.support.emulator import Emulator
+
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+
+PARTITIONS, ITEMS_EACH, BYTES = 8, 40, 100_000
+"""A page of 1 MB has ten of these items; the table has eight segments."""
+FEW_EACH = 12
+"""Items of each of two partitions of `few`, which are as large."""
+SMALL, LARGE, LARGE_BYTES = 15_000, 1_000, 40_000
+"""Of the items of `parts`, whose mean takes half a unit to read; one of the large ones takes 5."""
+IN_ALL = {"wide": 3_900.0, "parts": 5_000.0}
+"""Read units that reading all of `wide`, or the large items of `parts`, takes at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the tables are, and what is known of them."""
+
+    schema: Schema
+    catalog: DynamoDbCatalog
+    tables: EmulatedTables
+    clock: SettableClock
+
+
+@pytest.fixture(scope="module")
+async def place(emulator: Emulator, session_directory: Path) -> AsyncIterator[Place]:
+    """The first emulator sets the credentials."""
+    with dynoxide_serving(session_directory / "dynoxide-overshoot") as dynoxide:
+        clock = SettableClock()
+        schema = Schema("shop", "acme", dynoxide.region, dynoxide.endpoint_url)
+        async with DynamoDbClients((schema,)) as clients, aclosing(DynamoDbCatalog(clients, clock)) as catalog:
+            tables = EmulatedTables(clients.of(schema))
+            by_kind = HeldIndex("by_kind", (("kind", "S"), ("n", "N")), frozenset())
+            await tables.create("wide", (("pk", "S"), ("n", "N")), [by_kind])
+            for partition in range(PARTITIONS):
+                for start in range(0, ITEMS_EACH, 8):  # aiohttp warns of bodies of more than 1 MB
+                    await tables.put("wide", [wide(partition, number) for number in range(start, start + 8)])
+            await tables.create("few", (("pk", "S"), ("n", "N")))
+            for number in range(FEW_EACH):
+                await tables.put("few", [wide(partition, number) for partition in range(2)])
+            await tables.create("parts", (("pk", "S"),))
+            await tables.put("parts", [{"pk": {"S": f"a{number}"}} for number in range(SMALL)])
+            for start in range(0, LARGE, 20):
+                large = range(start, start + 20)
+                await tables.put("parts", [{"pk": {"S": f"l{n}"}, "text": text(LARGE_BYTES)} for n in large])
+            await tables.create("named", (("pk", "S"), ("n", "N")))
+            await tables.put(
+                "named", [{"pk": {"S": "a"}, "n": {"N": f"{n}"}, "part": {"S": f"l{n}"}} for n in range(LARGE)]
+            )
+            yield Place(schema, catalog, tables, clock)
+
+
+def text(size: int) -> dict[str, Any]:
+    return {"S": "x" * (size - 60)}
+
+
+def wide(partition: int, number: int) -> dict[str, Any]:
+    kind = {"S": f"k{number % 2}"}
+    return {"pk": {"S": f"p{partition}"}, "n": {"N": str(number)}, "kind": kind, "text": text(BYTES)}
+
+
+@asynccontextmanager
+async def through_proxy(place: Place) -> AsyncGenerator[tuple[Service, FaultyDynamoDb]]:
+    """A service whose statements read through a proxy, and nothing else does.
+
+    On the way out, all that was asked for has been answered.
+    """
+    async with faulty(str(place.schema.endpoint_url)) as proxy:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", proxy.endpoint_url)  # where botocore finds AWS
+            async with DynamoDbClients((replace(place.schema, endpoint_url=None),)) as clients:
+                items = ReportedItems(clients)
+                ports = Ports(place.tables, place.catalog, items, InProcessDuckDb(), InProcessPlanning())
+                yield Service(ports, place.clock, (place.schema,)), proxy
+        with anyio.fail_after(30):
+            await proxy.ended.wait()
+
+
+def units_of(proxy: FaultyDynamoDb) -> list[float]:
+    """The read units that each of DynamoDB's answers says it took."""
+    taken = []
+    for body in proxy.carried_out:
+        consumed = json.loads(body)["ConsumedCapacity"]
+        parts = consumed if isinstance(consumed, list) else [consumed]
+        taken.append(sum(part["CapacityUnits"] for part in parts))
+    return taken
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+PARTITION_KEYS = listed([f"p{number}" for number in range(PARTITIONS)])
+LARGE_KEYS = [f"l{number}" for number in range(LARGE)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "operations", "table", "budget", "in_flight"),
+    [
+        pytest.param(
+            "SELECT n FROM wide ORDER BY text, n LIMIT 3", {"Scan"}, "wide", 1_000.0, PARALLEL_REQUESTS, id="segments"
+        ),
+        pytest.param(
+            "SELECT n FROM wide WHERE n < 0", {"Scan"}, "wide", 1_000.0, PARALLEL_REQUESTS, id="segments of a page"
+        ),
+        pytest.param(
+            f"SELECT sum(n) FROM wide WHERE pk IN ({PARTITION_KEYS})",
+            {"Query"},
+            "wide",
+            1_000.0,
+            PARALLEL_REQUESTS,
+            id="partitions",
+        ),
+        pytest.param(
+            f"SELECT count(*) FROM wide WHERE pk IN ({PARTITION_KEYS})",
+            {"Query"},
+            "wide",
+            1_000.0,
+            PARALLEL_REQUESTS,
+            id="partitions counted",
+        ),
+        pytest.param(
+            f"SELECT sum(n) FROM wide WHERE pk IN ({PARTITION_KEYS}) AND (n < 19 OR n > 20)",
+            {"Query"},
+            "wide",
+            1_000.0,
+            PARALLEL_REQUESTS,
+            id="ranges",
+        ),
+        pytest.param(
+            f"SELECT max(text) FROM parts WHERE pk IN ({listed(LARGE_KEYS)})",
+            {"BatchGetItem"},
+            "parts",
+            550.0,
+            PARALLEL_REQUESTS,
+            id="keys",
+        ),
+        pytest.param(
+            "SELECT max(p.text) FROM named n JOIN parts p ON n.part = p.pk WHERE n.pk = 'a'",
+            {"Query", "BatchGetItem"},
+            "parts",
+            550.0,
+            PARALLEL_REQUESTS,
+            id="keys that rows name",
+        ),
+        pytest.param(
+            "SELECT max(text) FROM wide WHERE kind = 'k1' AND n > 0",
+            {"Query", "BatchGetItem"},
+            "wide",
+            600.0,
+            1,
+            id="keys that an index names",
+        ),
+    ],
+)
+async def test_no_more_than_what_is_in_flight_is_read_beyond_the_budget(
+    place: Place, sql: str, operations: set[str], table: str, budget: float, in_flight: int
+) -> None:
+    meters: list[Meter] = []
+    async with through_proxy(place) as (service, proxy):
+        with pytest.raises(Failure) as raised:
+            await service.queries().run_sql(
+                ANN, sql=sql, max_read_units=budget, allow_full_scan=True, watch=meters.append
+            )
+    units = units_of(proxy)
+    (meter,) = meters
+    assert {request.operation for request in proxy.requests} == operations
+    assert isinstance(raised.value.fact, BudgetSpent)
+    # What was given up in flight is carried out, and charged for, but nobody is told what it took.
+    assert budget < meter.read_units <= sum(units) < IN_ALL[table]
+    assert proxy.most_at_once <= in_flight
+    assert sum(units) <= budget + proxy.most_at_once * max(units)
+
+
+DAMAGED = Fault(b"{}", status=200, checksum="1", passes=True)
+"""The request is carried out, and its answer arrives damaged."""
+EACH = (LOST, DAMAGED, THROTTLED)
+
+
+def meet(proxy: FaultyDynamoDb, *faults: Fault) -> None:
+    """Each request that is made meets these faults in turn, and is answered when it is made once more."""
+    met = Counter[bytes]()
+
+    def rule(request: Sent) -> Fault | None:
+        met[request.body] += 1
+        return faults[met[request.body] - 1] if met[request.body] <= len(faults) else None
+
+    proxy.rule = rule
+
+
+SCAN = "SELECT sum(n) FROM few"
+SUM = sum(range(FEW_EACH))
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows", "faults"),
+    [
+        pytest.param(SCAN, [[2 * SUM]], (THROTTLED, THROTTLED), id="scan-throttled"),
+        pytest.param(SCAN, [[2 * SUM]], (LOST,), id="scan-lost"),
+        pytest.param(SCAN, [[2 * SUM]], (DAMAGED,), id="scan-damaged"),
+        pytest.param(SCAN, [[2 * SUM]], (LOST, THROTTLED), id="scan-lost-throttled"),
+        pytest.param(SCAN, [[2 * SUM]], (DAMAGED, THROTTLED, DAMAGED), id="scan-damaged-throttled-damaged"),
+        pytest.param("SELECT count(*) FROM few", [[2 * FEW_EACH]], EACH, id="count"),
+        pytest.param("SELECT n FROM few WHERE n < 0", [], EACH, id="page"),
+        pytest.param("SELECT sum(n) FROM few WHERE pk IN ('p0', 'p1')", [[2 * SUM]], EACH, id="query"),
+        pytest.param(
+            f"SELECT count(text) FROM parts WHERE pk IN ({listed(LARGE_KEYS[:250])})", [[250]], EACH, id="keys"
+        ),
+        pytest.param(
+            "SELECT count(text) FROM wide WHERE kind = 'k1' AND n > 0",
+            [[PARTITIONS * ITEMS_EACH // 2]],
+            EACH,
+            id="looked-up",
+        ),
+    ],
+)
+async def test_what_repeated_requests_took_is_counted(
+    place: Place, sql: str, rows: list[list[Any]], faults: tuple[Fault, ...]
+) -> None:
+    async with through_proxy(place) as (service, proxy):
+        meet(proxy, *faults)
+        result = await service.run(sql, allow_full_scan=True)
+    assert result.rows == rows
+    units = units_of(proxy)
+    once = {request.body for request in proxy.requests}
+    assert len(proxy.requests) == (1 + len(faults)) * len(once)
+    assert len(units) == (1 + len(faults) - faults.count(THROTTLED)) * len(once)
+    assert result.statistics.read_units == sum(units)
