@@ -32,7 +32,7 @@ class Fault:
 
     `answer` is sent, with that status and with its checksum, or with another one ("" for none); None closes the
     connection, or leaves it open if `stalls`. A request that `passes` has been carried out before, and the answer is
-    what gets lost. One that is `held` only has to wait for that event.
+    what gets lost. One that is `held` only has to wait for that event, and for what comes `then`.
     """
 
     answer: bytes | None = None
@@ -41,6 +41,7 @@ class Fault:
     passes: bool = False
     stalls: bool = False
     held: asyncio.Event | None = None
+    then: "Fault | None" = None
 
 
 def refusal(code: str, **more: Any) -> Fault:
@@ -143,9 +144,10 @@ async def faulty(upstream_url: str) -> AsyncIterator[FaultyDynamoDb]:
         request = Request(target.rpartition(b".")[2].decode(), head, body)
         proxy.requests.append(request)
         fault = proxy.rule(request)
-        if fault is None or fault.held:
-            if fault and fault.held:
-                await fault.held.wait()
+        if fault and fault.held:
+            await fault.held.wait()
+            fault = fault.then
+        if fault is None:
             writer.write(await forwarded(request))
         else:
             if fault.passes:

@@ -1,7 +1,7 @@
 """Items of tables in memory."""
 
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator
 
 import pyarrow as pa
 
@@ -116,6 +116,9 @@ class HeldItems:
         return Stretch(
             decoder.decode(_sent(items, one), len(items)) if items else None, last, lambda number: keys[number]
         )
+
+    def under_way(self, observers: Collection[Observer]) -> Awaitable[None] | None:
+        return None  # it answers at once
 
 
 def _sent(items: list[HeldItem], request: Request) -> bytes:

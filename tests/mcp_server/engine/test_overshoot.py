@@ -4,9 +4,10 @@ A proxy hears all that Dynoxide answers, also to requests that were given up, so
 the service says of itself. Read units are Dynoxide's, whose figures are those of AWS.
 """
 
+import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +19,14 @@ import pytest
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import PARALLEL_REQUESTS
+from mcp_server.adapters.usage_days import UsageInMemory, today
 from mcp_server.domain.failures import Failure
-from mcp_server.domain.failures.budgets import BudgetSpent
+from mcp_server.domain.failures.budgets import BudgetSpent, BudgetTooSmall, HourSpent
+from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
+from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
+from mcp_server.ports.usage import TableDay, Usage
 from tests.bench.estimates import ReportedItems
 from tests.mcp_server.doubles.planning import InProcessPlanning
 from tests.mcp_server.doubles.relational import InProcessDuckDb
@@ -120,6 +125,25 @@ def units_of(proxy: FaultyDynamoDb) -> list[float]:
     return taken
 
 
+def read_of(lines: Sequence[TableDay]) -> float:
+    """The read units of some lines of usage."""
+    return sum(line.total.read_units for line in lines)
+
+
+class HeardUsage(UsageInMemory):
+    """Tells when the rest of a statement was recorded."""
+
+    def __init__(self, clock: SettableClock) -> None:
+        super().__init__(clock)
+        self.heard = anyio.Event()
+
+    def record(self, principal: Principal, usage: Usage) -> None:
+        """See UsageLog."""
+        super().record(principal, usage)
+        if usage.rest:
+            self.heard.set()
+
+
 def listed(names: list[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
@@ -200,10 +224,91 @@ async def test_no_more_than_what_is_in_flight_is_read_beyond_the_budget(
     (meter,) = meters
     assert {request.operation for request in proxy.requests} == operations
     assert isinstance(raised.value.fact, BudgetSpent)
-    # What was given up in flight is carried out, and charged for, but nobody is told what it took.
-    assert budget < meter.read_units <= sum(units) < IN_ALL[table]
+    assert budget < sum(units) < IN_ALL[table]
+    assert raised.value.fact.spent == meter.read_units == sum(units), "what was given up in flight is told of too"
+    assert read_of(await service.usage.of_person(ANN.tenant, ANN.subject, [today(place.clock)])) == sum(units)
     assert proxy.most_at_once <= in_flight
     assert sum(units) <= budget + proxy.most_at_once * max(units)
+
+
+async def test_many_small_budgets_do_not_get_round_the_hour(place: Place) -> None:
+    facts: list[object] = []
+    async with through_proxy(place) as (service, proxy):
+        queries = service.queries(read_units_per_hour=3_000.0)
+        while len(facts) < 10 and not (facts and isinstance(facts[-1], HourSpent)):
+            with pytest.raises(Failure) as raised:
+                await queries.run_sql(
+                    ANN, sql=f"SELECT sum(n) FROM wide WHERE pk IN ({PARTITION_KEYS})", max_read_units=1.0
+                )
+            facts.append(raised.value.fact)
+    units = units_of(proxy)
+    assert [type(fact) for fact in facts] == [*[BudgetSpent] * (len(facts) - 1), HourSpent]
+    assert sum(units) <= 3_000.0 + proxy.most_at_once * max(units)
+
+
+async def test_a_list_of_keys_that_is_too_long_for_the_budget_is_not_begun(place: Place) -> None:
+    async with through_proxy(place) as (service, proxy):
+        with pytest.raises(Failure) as raised:
+            await service.queries().run_sql(
+                ANN, sql=f"SELECT max(text) FROM parts WHERE pk IN ({listed(LARGE_KEYS)})", max_read_units=499.5
+            )
+    assert raised.value.fact == BudgetTooSmall(500.0, 499.5, Limits().read_units)
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param(f"SELECT sum(n) FROM wide WHERE pk IN ({PARTITION_KEYS})", id="queries"),
+        pytest.param(f"SELECT count(*) FROM wide WHERE pk IN ({PARTITION_KEYS})", id="counted"),
+        pytest.param(f"SELECT max(text) FROM parts WHERE pk IN ({listed(LARGE_KEYS)})", id="keys"),
+        pytest.param("SELECT w.n, f.n FROM wide w, few f WHERE w.pk = 'p1' AND f.pk = 'p0'", id="two tables"),
+        pytest.param("SELECT n FROM wide WHERE n < 0", id="a page"),
+    ],
+)
+@pytest.mark.parametrize("then", [None, LOST], ids=["answered", "lost"])
+async def test_what_is_under_way_when_a_caller_leaves_is_recorded_and_not_repeated(
+    place: Place, sql: str, then: Fault | None
+) -> None:
+    answer, came = asyncio.Event(), asyncio.Event()
+    async with through_proxy(place) as (service, proxy):
+        service.usage = usage = HeardUsage(place.clock)
+
+        def held(_: Sent) -> Fault:
+            came.set()
+            return Fault(held=answer, then=then)
+
+        proxy.rule = held
+        meters: list[Meter] = []
+        calling = asyncio.create_task(
+            service.queries().run_sql(ANN, sql=sql, allow_full_scan=True, watch=meters.append)
+        )
+        with anyio.fail_after(30):
+            await came.wait()
+            calling.cancel()
+            await asyncio.wait((calling,))
+            begun = len(proxy.requests)
+            under_way = service.ports.items.under_way(meters[0].observers)
+            assert under_way is not None
+            answer.set()
+            await under_way
+            if then is None:
+                await usage.heard.wait()
+    assert calling.cancelled()
+    units = units_of(proxy)
+    assert len(proxy.requests) == len(units) == begun, "nothing is asked for once the caller has left"
+    lines = await service.usage.of_person(ANN.tenant, ANN.subject, [today(place.clock)])
+    assert read_of(lines) == (sum(units) if then is None else 0.0)
+    assert {line.total.statements for line in lines} <= {0}, "the statement itself had read nothing when it ended"
+
+
+async def test_what_is_under_way_when_there_are_rows_enough_counts(place: Place) -> None:
+    async with through_proxy(place) as (service, proxy):
+        result = await service.run(
+            f"SELECT w.n FROM wide w, few f WHERE w.pk IN ({PARTITION_KEYS}) AND f.pk = 'p0' LIMIT 1"
+        )
+    assert len(result.rows) == 1
+    assert result.statistics.read_units == sum(units_of(proxy))
 
 
 DAMAGED = Fault(b"{}", status=200, checksum="1", passes=True)

@@ -1,6 +1,6 @@
 """The product over a world in memory."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -97,6 +97,10 @@ class RegionsInMemory:
     ) -> Stretch:
         """See ItemSource."""
         return await self._of(read).stretch(schema, read, request, after, limit, observe)
+
+    def under_way(self, observers: Collection[Observer]) -> Awaitable[None] | None:
+        """See ItemSource. What is in memory is there at once."""
+        return None
 
     def _of(self, read: Read) -> HeldItems:
         return self._items[self._regions[read.relation.table.schema]]

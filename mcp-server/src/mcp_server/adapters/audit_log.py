@@ -13,7 +13,7 @@ class AuditedUsage:
 
     def record(self, principal: Principal, usage: Usage) -> None:
         """See UsageLog."""
-        if not usage.reads:
+        if not usage.reads or usage.rest:  # of the rest nobody was shown anything
             return
         _log.info(
             "tables_read",

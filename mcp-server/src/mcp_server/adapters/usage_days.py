@@ -28,14 +28,15 @@ class UsageDay:
         """Adds what one statement took."""
         if subject not in self.people and len(self.people) >= PEOPLE:
             subject = NOBODY
+        statements = 0 if usage.rest else 1
         own = self.tables_of.setdefault(subject, {}) if subject != NOBODY else None
         for read in usage.reads:
-            key, taken = (read.schema, read.table), Total(1, read.items, read.read_units)
+            key, taken = (read.schema, read.table), Total(statements, read.items, read.read_units)
             self.tables[key] = self.tables.get(key, Total()) + taken
             if own is not None:
                 own[key] = own.get(key, Total()) + taken
         seen = sum(read.items for read in usage.reads)
-        self.people[subject] = self.people.get(subject, Total()) + Total(1, seen, usage.read_units)
+        self.people[subject] = self.people.get(subject, Total()) + Total(statements, seen, usage.read_units)
 
 
 def today(clock: Clock) -> date:

@@ -20,6 +20,7 @@ from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
 from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.planner import Parsed, Planner
+from mcp_server.engine.rest import RestOfReads
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import sources
 from mcp_server.engine.spending import Spending
@@ -27,6 +28,7 @@ from mcp_server.engine.stages import Intake, Intakes
 from mcp_server.engine.streaming import PageOfRows, Streaming
 from mcp_server.planning.advice import large_scan
 from mcp_server.planning.cursor import Reading
+from mcp_server.planning.estimates import read_units
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Stream, route
 from mcp_server.ports import call_notes
@@ -122,10 +124,11 @@ class Execution:
         self._items, self._relational, self._usage = items, relational, usage
         self._clock, self._limits = clock, limits
         self._spending, self._observations = spending, observations
+        self._rest = RestOfReads(items, usage)
         self._streaming = Streaming(items=items, relational=relational, limits=limits)
 
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
-        """The statement's result. Raises Failure. What was read is recorded in any case."""
+        """The statement's result. Raises Failure. What was read is recorded in any case, at last all of it."""
         meter = Meter(
             self._limits,
             max_read_units=options.max_read_units,
@@ -137,11 +140,20 @@ class Execution:
         course = _Course(meter)
         started_at = self._clock.monotonic()
         try:
-            return await self._run(principal, schema, parsed, options, course)
+            run = await self._run(principal, schema, parsed, options, course)
+            await self._rest.heard(meter)
+            return run
+        except Failure as failure:
+            await self._rest.heard(meter)
+            if (all_told := meter.all_told(failure)) is failure:
+                raise
+            raise all_told from failure
         finally:
-            usage = _usage(schema, parsed, course, self._clock.monotonic() - started_at)
+            seconds = self._clock.monotonic() - started_at
+            usage = _usage(schema, parsed, course, seconds)
             self._usage.record(principal, usage)
             call_notes.current().take(usage)
+            self._rest.record(principal, usage, meter, lambda: _usage(schema, parsed, course, seconds))
 
     async def plan(self, principal: Principal, schema: Schema, parsed: Parsed) -> Plan:
         """How the statement would be run. Raises Failure. What was read to find its columns is recorded."""
@@ -309,12 +321,19 @@ class Execution:
 
 
 def _sure_to_take(plan: Plan) -> float:
-    """The read units of scans that statistics tell, and that nothing is likely to end early."""
+    """The read units of scans that statistics tell, and the least of single keys; of what nothing is likely to end."""
     if any(word in plan.query.statement for word in ("LIMIT", "EXISTS")) or plan.resumable() is not None:
         return 0.0
     reads = [source.read for source in sources(plan.reads)]
-    scans = [read for read in reads if read.access == "Scan" and read.stage is None and read.enough is None]
-    return sum(read.estimate.read_units for read in scans if read.estimate.confidence == "estimated")
+    return sum(_least(read) for read in reads if read.stage is None and read.enough is None)
+
+
+def _least(read: Read) -> float:
+    if read.access == "Scan" and read.estimate.confidence == "estimated":
+        return read.estimate.read_units
+    # "BatchGetItem": each key is an item of its own, or costs as much where there is none.
+    keys = sum(len(one.arguments["Keys"]) for one in read.requests if one.operation == "BatchGetItem")
+    return keys * read_units(0, consistent=read.consistent)
 
 
 async def _place(error: EvaluationError, executed: str, parsed: Parsed) -> Position | None:

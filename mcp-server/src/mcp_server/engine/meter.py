@@ -1,6 +1,7 @@
 """What a query has read so far, and the bounds that it runs into."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -14,7 +15,7 @@ from mcp_server.engine.observations import Lessons
 from mcp_server.engine.spending import Account
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read, Relation
-from mcp_server.ports.items import Consumption
+from mcp_server.ports.items import Consumption, Observer
 from mcp_server.ports.usage import TableUsage
 
 BY_FAR = 4.0
@@ -44,8 +45,14 @@ class Meter:
         """By the schema and name of a table, attributes met that `*` does not show."""
         self.lessons: Lessons | None = None
         """What learns from the reads of the plan that runs."""
+        self._observers: list[Observer] = []
 
-    def observer(self, read: Read) -> Callable[[Consumption], None]:
+    @property
+    def observers(self) -> Sequence[Observer]:
+        """Those of all reads so far."""
+        return self._observers
+
+    def observer(self, read: Read) -> Observer:
         """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
         scanned = 0
         table = read.relation.table
@@ -63,9 +70,10 @@ class Meter:
             if learn is not None:
                 learn(consumption)
 
+        self._observers.append(observe)
         return observe
 
-    def prober(self, table: Table) -> Callable[[Consumption], None]:
+    def prober(self, table: Table) -> Observer:
         """Observes the responses of a search for a column. Raises Failure (budget_exceeded), as the observer does."""
         self._check()
 
@@ -108,6 +116,14 @@ class Meter:
         if least > self._read_units_limit:
             raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit, self._limits.read_units))
 
+    def all_told(self, failure: Failure) -> Failure:
+        """A failure of the run, with all that was read by now where it tells what a budget was spent on."""
+        fact = failure.fact
+        if not isinstance(fact, BudgetSpent):
+            return failure
+        spent = {unit: spent for spent, _, unit, _ in self._budgets()}
+        return Failure(replace(fact, spent=spent[fact.unit]))
+
     def _take(self, table: Table, consumption: Consumption, seen: int) -> None:
         self.items += consumption.items
         self._add(_key(table), seen, consumption.read_units)
@@ -125,15 +141,18 @@ class Meter:
     def _check(self) -> None:
         if self._account is not None:
             self._account.check()
+        for spent, budget, unit, most in self._budgets():
+            if spent > budget:
+                raise Failure(BudgetSpent(spent, budget, unit, most))
+
+    def _budgets(self) -> tuple[tuple[float, float, Counted, float], ...]:
+        """What was spent, of what, in which unit, and the largest budget that a caller can ask for."""
         limits = self._limits
-        budgets: tuple[tuple[float, float, Counted, float], ...] = (
+        return (
             (self.read_units, self._read_units_limit, "read units", limits.read_units),
             (self.pages, limits.read_pages, "pages", limits.read_pages),
             (self.bytes, limits.read_bytes, "bytes", limits.read_bytes),
         )
-        for spent, budget, unit, most in budgets:
-            if spent > budget:
-                raise Failure(BudgetSpent(spent, budget, unit, most))
 
 
 def _key(table: Table) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Reading items, page by page."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -72,7 +72,11 @@ class TableChanged(Exception):
 
 
 Observer = Callable[[Consumption], None]
-"""Hears of every response when it arrives; what it raises ends the read."""
+"""Hears of every response when it arrives; what it raises ends the read.
+
+It also hears of the responses to requests that are under way when their read ends, for whatever reason; it raises in
+vain then.
+"""
 
 
 class ItemSource(Protocol):
@@ -106,5 +110,12 @@ class ItemSource(Protocol):
         """The next response to one Query or Scan of a resumable read, by the request's number.
 
         It looks at `limit` items at most, in the request's order, from the first one after a key on.
+        """
+        ...
+
+    def under_way(self, observers: Collection[Observer]) -> Awaitable[None] | None:
+        """Returns when these observers were told of all requests that ended reads had under way; None if they are.
+
+        It gives up after seconds. None of these requests is repeated. What is returned has to be awaited.
         """
         ...

@@ -27,7 +27,8 @@ class Usage:
 
     `statement` is a digest of the text, so that lines about one statement can be found without knowing it. `tables` are
     `schema.table`, sorted; as the statement spells them when it was not planned. `reads` tells those apart of which
-    anything was read. `running_seconds` are None for a statement that was only planned.
+    anything was read. `running_seconds` are None for a statement that was only planned. `rest` marks what was still
+    under way when the statement ended, and is told once it is known: more of the same statement, not another one.
     """
 
     statement: str
@@ -39,6 +40,7 @@ class Usage:
     planning_seconds: float
     running_seconds: float | None
     reads: tuple[TableUsage, ...] = ()
+    rest: bool = False
 
 
 class UsageLog(Protocol):

@@ -26,7 +26,7 @@ from shared_kernel.spans import span
 CHILDREN = 6
 WAIT_SECONDS = 1.0
 STATEMENTS_PER_CHILD = 2000
-REAPED_SECONDS = 0.25
+REAPED_SECONDS = 2.0
 """How long a call waits to learn how its child ended."""
 
 

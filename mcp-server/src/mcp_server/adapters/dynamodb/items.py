@@ -1,7 +1,7 @@
 """Reads relations from DynamoDB: runs a plan's requests in parallel, page by page."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -18,6 +18,7 @@ from mcp_server.adapters.decoding.unshown import unshown_attributes
 from mcp_server.adapters.dynamodb import clients as dynamodb
 from mcp_server.adapters.dynamodb import consumption
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, RequestRefused, failures_of
+from mcp_server.adapters.dynamodb.given_up import GivenUp
 from mcp_server.adapters.dynamodb.lost import Lost
 from mcp_server.adapters.dynamodb.pace import Paces
 from mcp_server.adapters.dynamodb.responses import (
@@ -56,6 +57,7 @@ class DynamoDbItems:
     def __init__(self, clients: DynamoDbClients) -> None:
         self._clients = clients
         self._paces = Paces()
+        self._given_up = GivenUp()
         self._decoding = anyio.CapacityLimiter(DECODING_THREADS)
 
     def arrow_schema(self, read: Read) -> pa.Schema:
@@ -65,7 +67,6 @@ class DynamoDbItems:
     async def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         """See ItemSource.pages."""
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.name, {}))
-        observe = self._counted(schema, read, observe)
         alone = self._one_after_the_other(schema, read, decoder, observe)
         if alone is not None:
             async with aclosing(alone):
@@ -103,7 +104,6 @@ class DynamoDbItems:
 
     async def count(self, schema: Schema, read: Read, observe: Observer) -> int:
         """See ItemSource.count."""
-        observe = self._counted(schema, read, observe)
         numbers = iter(range(len(read.requests)))
 
         async def count_of(raw: RawItems) -> int:
@@ -119,21 +119,19 @@ class DynamoDbItems:
 
         return sum(await all_of(follow() for _ in range(min(PARALLEL_REQUESTS, len(read.requests)))))
 
+    def under_way(self, observers: Collection[Observer]) -> Awaitable[None] | None:
+        """See ItemSource.under_way."""
+        return self._given_up.under_way(observers)
+
     async def _asked(self, schema: Schema, table: Table, ask: Callable[[], Awaitable[_Taken]]) -> _Taken:
         """What `ask` answers, at the table's pace."""
         return await self._paces.of(schema, table.physical_name).run(partial(asked_until_readable, ask))
 
-    def _counted(self, schema: Schema, read: Read, observe: Observer) -> Observer:
-        """The observer, which also tells the table's pace what was spent, where that is bounded."""
-        if schema.read_units_per_second is None:
-            return observe
-        pace = self._paces.of(schema, read.relation.table.physical_name)
-
-        def counted(taken: Consumption) -> None:
-            pace.spent(taken.read_units)
-            observe(taken)
-
-        return counted
+    def _tell(self, schema: Schema, read: Read, taken: Consumption, observe: Observer) -> None:
+        """Tells what a response took: the table's pace, where that is bounded, and the observer."""
+        if schema.read_units_per_second is not None:
+            self._paces.of(schema, read.relation.table.physical_name).spent(taken.read_units)
+        observe(taken)
 
     def _one_after_the_other(
         self, schema: Schema, read: Read, decoder: PageDecoder, observe: Observer
@@ -232,7 +230,6 @@ class DynamoDbItems:
     ) -> Stretch:
         """See ItemSource.stretch."""
         table, one = read.relation.table, read.requests[request]
-        observe = self._counted(schema, read, observe)
         decoder = PageDecoder(read.relation, schema.overrides.get(table.name, {}))
         arguments = dict(one.arguments) if limit is None else {**one.arguments, "Limit": limit}
         told = _Told(request)
@@ -259,16 +256,21 @@ class DynamoDbItems:
         """One response to Query or Scan, once it is told what it took."""
         client, name = self._clients.of(schema), read.relation.table.physical_name
         ask = client.scan if operation == "Scan" else client.query
-        with request_span(operation, schema, name) as tell:
-            response = await told.lost.before(ask(**arguments, TableName=name, ReturnConsumedCapacity="TOTAL"))
-            raw: RawItems = response[RAW]
-            tell({"aws.dynamodb.count": raw.Count, "aws.dynamodb.scanned_count": raw.ScannedCount})
-        taken = consumption.of_items(schema, read, response)
-        part = told.part(begins="ExclusiveStartKey" not in arguments, ends=not raw.LastEvaluatedKey)
-        if requests_of(response) > 1:
-            part = None
-        observe(replace(taken, unshown=await self._unshown(read, raw.Items, raw.Count), part=part))
-        return raw
+
+        async def asked() -> RawItems:
+            with request_span(operation, schema, name) as tell:
+                response = await told.lost.before(ask(**arguments, TableName=name, ReturnConsumedCapacity="TOTAL"))
+                raw: RawItems = response[RAW]
+                tell({"aws.dynamodb.count": raw.Count, "aws.dynamodb.scanned_count": raw.ScannedCount})
+            taken = consumption.of_items(schema, read, response)
+            part = told.part(begins="ExclusiveStartKey" not in arguments, ends=not raw.LastEvaluatedKey)
+            if requests_of(response) > 1:
+                part = None
+            unshown = await self._unshown(read, raw.Items, raw.Count, told.lost)
+            self._tell(schema, read, replace(taken, unshown=unshown, part=part), observe)
+            return raw
+
+        return await self._given_up.answer(asked(), told.lost, observe)
 
     async def _batches(
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
@@ -278,20 +280,27 @@ class DynamoDbItems:
         wanted: dict[str, Any] = dict(request.arguments)
         lost = Lost()
 
-        async def ask() -> tuple[pa.RecordBatch | None, RawResponses]:
+        async def asked() -> tuple[msgspec.Raw, int, RawResponses]:
             with request_span("BatchGetItem", schema, name):
-                asked = client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
-                response = await lost.before(asked)
+                batch = client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
+                response = await lost.before(batch)
             raw: RawResponses = response[RAW]
             items = raw.Responses.get(name, msgspec.Raw(b"[]"))
             count = _count(items)
             left = raw.UnprocessedKeys[name].Keys if name in raw.UnprocessedKeys else []
-            if count + len(left) > len(wanted["Keys"]):
+            missing = len(wanted["Keys"]) - len(left) - count
+            taken = consumption.of_batch(
+                schema, read, response, memoryview(items), count=count, missing=max(missing, 0)
+            )
+            unshown = await self._unshown(read, items, count, lost)
+            self._tell(schema, read, replace(taken, unshown=unshown), observe)
+            if missing < 0:
                 message = "more items than keys"
                 raise UnreadableResponse(message)
-            missing = len(wanted["Keys"]) - len(left) - count
-            taken = consumption.of_batch(schema, read, response, memoryview(items), count=count, missing=missing)
-            observe(replace(taken, unshown=await self._unshown(read, items, count)))
+            return items, count, raw
+
+        async def ask() -> tuple[pa.RecordBatch | None, RawResponses]:
+            items, count, raw = await self._given_up.answer(asked(), lost, observe)
             return await self._page(decoder, items, count), raw
 
         for pause in _pauses():
@@ -310,9 +319,9 @@ class DynamoDbItems:
             await asyncio.sleep(pause)
         raise dynamodb.throttled(schema)
 
-    async def _unshown(self, read: Read, items: msgspec.Raw, count: int) -> frozenset[str]:
+    async def _unshown(self, read: Read, items: msgspec.Raw, count: int, lost: Lost) -> frozenset[str]:
         """The attributes of a response's items that the result's `*` does not show."""
-        if not read.relation.starred:
+        if not read.relation.starred or lost.given_up:
             return frozenset()
         content = bytes(items)
         if len(content) <= SMALL_PAGE_BYTES:
