@@ -12,6 +12,7 @@ import pytest
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.values import NotTheDeclaredType
+from mcp_server.surface.tools import structure
 from tests.mcp_server.engine.conftest import ANN, Service
 
 pytestmark = pytest.mark.anyio
@@ -180,6 +181,33 @@ async def test_values_are_instants_of_utc(events: Service) -> None:
         result = await events.run(f"SELECT iso, s, us FROM ins_events WHERE n = {number}{end}")
         assert result.rows == [["2024-02-29T00:00:00+00:00"] * 3]
         assert [column.type for column in result.columns] == ["TIMESTAMP WITH TIME ZONE"] * 3
+
+
+@pytest.mark.parametrize(
+    ("column", "held"),
+    [
+        ("iso", "ISO 8601 text"),
+        ("s", "seconds since 1970"),
+        ("ms", "milliseconds since 1970"),
+        ("us", "microseconds since 1970"),
+    ],
+)
+async def test_a_description_tells_what_is_declared(events: Service, column: str, held: str) -> None:
+    """Our choice: whoever reads only the type cannot know that a time of any unit is compared with a time."""
+    table = (await events.browsing().describe_table(ANN, table_name="ins_events")).table
+    described = table.column(column)
+    assert described is not None
+
+    told = structure.column(described, with_values=True)
+    whole = f"time, stored as {held}; compare it with a time: a range of times is pushed down"
+    assert told["format"] == structure.column(described, with_values=False)["format"] == whole
+    if column != "iso":
+        assert [datetime.fromisoformat(end) for end in told["range"]] == [MOMENTS[0], MOMENTS[-1]]
+        counted = await events.rows(
+            f"SELECT count(*) FROM ins_events WHERE {column} BETWEEN '{told['range'][0]}' AND '{told['range'][1]}'",
+            allow_full_scan=True,
+        )
+        assert counted == [[len(MOMENTS) + (column == "ms")]]
 
 
 LATE: list[dict[str, Any]] = [

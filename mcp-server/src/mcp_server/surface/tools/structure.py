@@ -1,18 +1,32 @@
 """How tools show the columns and keys of a table."""
 
+import re
+from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple, NotRequired, cast
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from mcp_server.domain.instants import EpochUnit, instant_of_number
 from mcp_server.domain.names import quoted
-from mcp_server.domain.schema import Column, Examples, Index, KeyAttribute, Table, written
+from mcp_server.domain.schema import Column, Examples, Index, KeyAttribute, Table, TypeKind, written
 from mcp_server.engine.bounded import Bounded
+from mcp_server.engine.temporal import timestamp_text
 from mcp_server.planning.advice import advice
 
 _REMEMBERED = 64
 _described: Bounded[tuple[int, bool], tuple[Table, "Structure"]] = Bounded(entries=_REMEMBERED, weight=_REMEMBERED)
 """Of the tables that were described last. A table never changes: what is seen anew of one makes another."""
+
+_HELD: dict[EpochUnit | None, str] = {
+    None: "ISO 8601 text",
+    "s": "seconds since 1970",
+    "ms": "milliseconds since 1970",
+    "us": "microseconds since 1970",
+}
+"""What items hold for an instant, by the unit that is declared of its column."""
+
+_NUMBER = re.compile(r"-?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 
 
 class PartEntry(TypedDict):
@@ -83,7 +97,27 @@ def column(column: Column, *, with_values: bool) -> ColumnEntry:
         entry["notes"] = list(column.notes)
     if with_values and column.examples is not None:
         _show(column.name, column.examples, entry)
+    if column.type.kind is TypeKind.TIMESTAMPTZ:
+        _show_instants(column.type.unit, entry)
     return entry
+
+
+def _show_instants(unit: EpochUnit | None, entry: ColumnEntry) -> None:
+    """Says how times are stored, and writes those that are stored as numbers as they are compared and answered."""
+    entry["format"] = f"time, stored as {_HELD[unit]}; compare it with a time: a range of times is pushed down"
+    if unit is None:
+        return
+    if "values" in entry:
+        entry["values"] = [_as_time(value, unit) for value in entry["values"]]
+    if "range" in entry:
+        entry["range"] = [_as_time(value, unit) for value in entry["range"]]
+
+
+def _as_time(written: str, unit: EpochUnit) -> str:
+    """A sampled number as the time that it counts to; one that counts to none stays, since its reading will fail."""
+    number = Decimal(written) if _NUMBER.fullmatch(written) else None
+    instant = instant_of_number(number, unit) if number is not None else None
+    return written if instant is None else timestamp_text(instant, "us", "+00:00")
 
 
 def _show(name: str, examples: Examples, entry: ColumnEntry) -> None:
