@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -39,15 +40,23 @@ def runner(emulator: Emulator, tmp_path: Path) -> CliRunner:
     )
 
 
-def test_what_is_proposed_goes_into_the_schemas_file(runner: CliRunner, emulator: Emulator, tmp_path: Path) -> None:
-    async def fill() -> None:
+def fill(
+    emulator: Emulator, name: str, key: tuple[tuple[str, str], ...], items: list[dict[str, dict[str, Any]]]
+) -> None:
+    """Makes a table with that key and those items."""
+
+    async def filling() -> None:
         schema = Schema("shop", "t", emulator.region, emulator.endpoint_url)
         async with DynamoDbClients((schema,)) as clients:
             tables = EmulatedTables(clients.of(schema))
-            await tables.create("sug_app", (("pk", "S"), ("sk", "S")))
-            await tables.put("sug_app", list(single_table.items()))
+            await tables.create(name, key)
+            await tables.put(name, items)
 
-    asyncio.run(fill())
+    asyncio.run(filling())
+
+
+def test_what_is_proposed_goes_into_the_schemas_file(runner: CliRunner, emulator: Emulator, tmp_path: Path) -> None:
+    fill(emulator, "sug_app", (("pk", "S"), ("sk", "S")), list(single_table.items()))
     result = runner.invoke(commands, ["schemas", "suggest", "sug_app", "--schema", "shop"])
     assert result.exit_code == 0, result.output
     file = tmp_path / "schemas.toml"
@@ -55,16 +64,50 @@ def test_what_is_proposed_goes_into_the_schemas_file(runner: CliRunner, emulator
     [schema] = schemas_file.read(file).schemas
     assert set(schema.virtual_tables) == {"customers", "orders", "events"}
     assert schema.virtual_tables["orders"].slots == ("customer_id", "at", "order_id")
+    declared = {
+        table: {name: (column.type.sql, column.type.unit) for name, column in columns.items() if column.type}
+        for table, columns in schema.overrides.items()
+    }
+    text, seconds = ("TIMESTAMP WITH TIME ZONE", None), ("TIMESTAMP WITH TIME ZONE", "s")
+    # Of the key nothing: at is a part of sk.
+    assert declared == {
+        "sug_app": {"created_at": text, "opened_at": text, "placed_at": text, "expires_at": seconds},
+        "customers": {"created_at": text},
+        "orders": {"opened_at": text, "placed_at": text},
+        "events": {"expires_at": seconds},
+    }
+    again = runner.invoke(commands, ["schemas", "suggest", "sug_app", "--schema", "shop"])
+    assert "TIMESTAMPTZ" not in again.output
+
+
+def test_odd_names_and_keys_of_numbers(runner: CliRunner, emulator: Emulator, tmp_path: Path) -> None:
+    odd, time = 'the "at"\n\x7f\U0001f600', {"N": "1767225600000"}
+    items: list[dict[str, dict[str, Any]]] = [
+        {"day_at": time, "made_at": time, odd: {"S": "2026-01-01T00:00:00Z"}},
+        {"day_at": {"N": "1"}, "made_at": time, "gone_at": {"NULL": True}},
+    ]
+    fill(emulator, "sug.odd", (("day_at", "N"), ("made_at", "N")), items)
+    result = runner.invoke(commands, ["schemas", "suggest", "sug.odd", "--schema", "shop"])
+    assert result.exit_code == 0, result.output
+    file = tmp_path / "schemas.toml"
+    file.write_text(file.read_text() + result.output)
+    [schema] = schemas_file.read(file).schemas
+    assert set(schema.overrides["sug.odd"]) == {"made_at", odd}
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["nowhere", "--schema", "shop"], 'the keys of "nowhere" have no word in capitals'),
+        (["nowhere", "--schema", "shop"], 'there is no table "nowhere"'),
+        (["sug_none", "--schema", "shop"], '"sug_none" has no keys with a word in capitals'),
         (["sug_app", "--schema", "shopp"], 'there is no active schema "shopp"'),
     ],
 )
-def test_what_cannot_be_proposed_is_told(runner: CliRunner, arguments: list[str], problem: str) -> None:
+def test_what_cannot_be_proposed_is_told(
+    runner: CliRunner, emulator: Emulator, arguments: list[str], problem: str
+) -> None:
+    if arguments[0] == "sug_none":
+        fill(emulator, "sug_none", (("pk", "S"),), [{"pk": {"S": "a1"}, "made_at": {"S": "yesterday"}}])
     result = runner.invoke(commands, ["schemas", "suggest", *arguments])
     assert isinstance(result.exception, CannotStart)
     assert problem in str(result.exception)

@@ -72,5 +72,5 @@ def suggest(
     table: Annotated[str, typer.Argument(help="The table, by DynamoDB's name.", show_default=False)],
     schema: Annotated[str, typer.Option(help="The schema in MCP_SCHEMAS_FILE that it is in.", show_default=False)],
 ) -> None:
-    """Propose virtual tables by the keys of a table, as TOML."""
+    """Propose virtual tables by the keys of a table, and which attributes hold times, as TOML."""
     typer.echo(suggesting.suggest(Settings.load(), schema, table), nl=False)

@@ -16,13 +16,14 @@ import botocore.exceptions
 
 from mcp_server.adapters import table_description as description
 from mcp_server.adapters.concurrency import all_of
+from mcp_server.adapters.decoding.attribute_values import Item
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of, too_slow
 from mcp_server.adapters.dynamodb.responses import UnreadableResponse, asked_until_readable
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.adapters.partition_sizes import with_partition_sizes
 from mcp_server.adapters.sampling import looks, samples_of
 from mcp_server.domain.restriction import Rows
-from mcp_server.domain.schema import AttributeType, Column, Schema, Table
+from mcp_server.domain.schema import Column, Schema, Table
 from mcp_server.ports.catalog import Described, Listing, Refresh
 from mcp_server.ports.items import Observer
 from mcp_server.ports.tally import UNTALLIED, Tally
@@ -163,14 +164,13 @@ class DynamoDbCatalog:
             await self.learn(description.with_found(now, attribute, values, sum(look.scanned for look in found)))
         return True
 
-    async def text_keys(self, schema: Schema, name: str) -> list[dict[str, str]]:
-        """The texts among the primary keys of a sample of items; none if there is no such table. Raises Failure."""
+    async def some_items(self, schema: Schema, name: str) -> tuple[Table, list[Item]] | None:
+        """A table and a sample of its items as they are stored; None if there is no such table. Raises Failure."""
         table = await self._describe_real(schema, name)
         if table is None:
-            return []
-        names = [key.name for key in table.key if key.type is AttributeType.STRING]
+            return None
         found = await looks(self._clients.of(schema), schema, table, limit=ITEMS_PER_SEGMENT_OF_MANY_KINDS)
-        return [{key: str(item[key]["S"]) for key in names} for look in found for item in look.items]
+        return table, [item for look in found for item in look.items]
 
     async def aclose(self) -> None:
         """Ends the loading that is still under way."""

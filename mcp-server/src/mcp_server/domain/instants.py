@@ -42,6 +42,12 @@ def instant_of_text(content: object) -> int | None:
     return instant if FIRST <= instant <= LAST else None
 
 
+def names_zone(text: str) -> bool:
+    """Whether a text that names an instant tells a time of day and its zone."""
+    found = _TEXT.fullmatch(text)
+    return found is not None and found["zone"] is not None
+
+
 def instant_of_number(number: Decimal, unit: EpochUnit) -> int | None:
     """The instant that a number counts to; None where that is outside of the years 1 to 9999."""
     if not number.is_finite() or number.adjusted() > _LARGEST_PLACE:
