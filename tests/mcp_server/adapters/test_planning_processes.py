@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -23,6 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
 HOSTILE = f"SELECT {', '.join('*' * 5000)} FROM orders a, orders b, orders c, orders d"
 """Its stars stand for 100,000 columns."""
+NOW = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ async def test_the_plan_is_the_one_that_the_service_would_make(
     expected = bind(parse(sql, None), "demo", _named(tables, sql))
 
     assert await planning.tables(sql, None) == parse(sql, None).tables
-    query, reads = await planning.plan(sql, None, "demo", _named(tables, sql), consistent=False)
+    query, reads = await planning.plan(sql, None, NOW, "demo", _named(tables, sql), consistent=False)
 
     assert query == expected
     assert reads == tuple(plan_read(relation, consistent=False) for relation in expected.relations)
@@ -72,7 +74,7 @@ async def test_the_plan_is_the_one_that_the_service_would_make(
 
 async def test_parameters_and_failures_pass_through(planning: PlanningProcesses, tables: PlainTables) -> None:
     sql = "SELECT id FROM orders WHERE id = $wanted"
-    query, _ = await planning.plan(sql, {"wanted": 7}, "demo", _named(tables, "FROM orders"), consistent=True)
+    query, _ = await planning.plan(sql, {"wanted": 7}, NOW, "demo", _named(tables, "FROM orders"), consistent=True)
     with pytest.raises(Failure) as caught:
         await planning.tables("SELECT\n coutn(*)", None)
 
@@ -87,7 +89,7 @@ async def test_planning_that_takes_too_long_is_ended_with_its_child(tables: Plai
         await planning.tables("SELECT 1", None)
         before = _children()
         with pytest.raises(Failure) as caught:
-            await planning.plan(HOSTILE, None, "demo", _named(tables, "FROM orders"), consistent=False)
+            await planning.plan(HOSTILE, None, NOW, "demo", _named(tables, "FROM orders"), consistent=False)
         after = _children()
 
         assert caught.value.code in (FailureCode.DEADLINE_EXCEEDED, FailureCode.MEMORY_EXCEEDED)
@@ -100,7 +102,7 @@ async def test_a_caller_who_leaves_takes_the_child_along(planning: PlanningProce
     await planning.tables("SELECT 1", None)
     before = _children()
     with anyio.move_on_after(0.3) as leaving:
-        await planning.plan(HOSTILE, None, "demo", _named(tables, "FROM orders"), consistent=False)
+        await planning.plan(HOSTILE, None, NOW, "demo", _named(tables, "FROM orders"), consistent=False)
 
     assert leaving.cancelled_caught
     assert len(before) == 1

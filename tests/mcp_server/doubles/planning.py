@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 
 from mcp_server.adapters.planning import worker
 from mcp_server.domain.schema import Table
@@ -21,9 +22,10 @@ class InProcessPlanning:
         self,
         text: str,
         parameters: Parameters,
+        instant: datetime,
         default_schema: str,
         tables: Mapping[TableName, Table],
         *,
         consistent: bool,
     ) -> tuple[Query, tuple[Read, ...]]:
-        return await asyncio.to_thread(worker.planned, text, parameters, default_schema, tables, consistent)
+        return await asyncio.to_thread(worker.planned, text, parameters, instant, default_schema, tables, consistent)

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,7 +13,8 @@ from mcp_server.planning.streaming import Key, Position
 KEY = b"k" * 32
 STATE = CursorState(Spooled("spool-1", 100), digest("SELECT 1", "[]"), digest("default", "usr_1"), expires_at=1_000)
 AT: Key = {"pk": {"B": "AQI="}, "n": {"N": "12345678901234567890.5"}}
-READING = Reading("route", 3, Position(((0, AT), (2, None)), 3), consistent=True, full_scan=False)
+NOW = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
+READING = Reading("route", 3, Position(((0, AT), (2, None)), 3), consistent=True, full_scan=False, instant=NOW)
 
 
 LARGEST = {"pk": 2048, "sk": 1024, "gpk": 2048, "gsk": 1024}

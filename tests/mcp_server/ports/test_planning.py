@@ -1,6 +1,7 @@
 """The contract of HeavyPlanning: real processes, and the double that covers the engine in fast tests."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -21,6 +22,7 @@ THINGS = table(
         Column("n", ColumnType(TypeKind.BIGINT), frozenset({AttributeType.NUMBER})),
     ]
 )
+NOW = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
 
 
 @pytest.fixture(scope="module", params=["double", pytest.param("processes", marks=pytest.mark.slow)])
@@ -37,11 +39,19 @@ async def test_a_statement_is_planned_as_in_the_service(planning: HeavyPlanning)
     tables = await planning.tables(sql, {"who": "a"})
     assert tables == {TableName(None, "things")}
     found = dict.fromkeys(tables, THINGS)
-    query, reads = await planning.plan(sql, {"who": "a"}, "demo", found, consistent=True)
+    query, reads = await planning.plan(sql, {"who": "a"}, NOW, "demo", found, consistent=True)
     expected = bind(parse(sql, {"who": "a"}), "demo", found)
     assert query.statement == expected.statement
     assert reads == tuple(expected.reads(consistent=True))
     assert reads[0].consistent
+
+
+async def test_what_asks_for_the_time_is_told_that_of_the_call(planning: HeavyPlanning) -> None:
+    sql = "SELECT n FROM things WHERE pk = strftime(now(), '%Y-%m-%d')"
+    tables = dict.fromkeys(await planning.tables(sql, None), THINGS)
+    query, reads = await planning.plan(sql, None, NOW, "demo", tables, consistent=False)
+    assert query.timed
+    assert reads[0].requests[0].arguments["Keys"] == [{"pk": {"S": "2026-01-02"}}]
 
 
 @pytest.mark.parametrize(
@@ -61,5 +71,5 @@ async def test_what_cannot_be_bound_says_why(planning: HeavyPlanning) -> None:
     sql = "SELECT nope FROM things"
     tables = dict.fromkeys(await planning.tables(sql, None), THINGS)
     with pytest.raises(Failure) as caught:
-        await planning.plan(sql, None, "demo", tables, consistent=False)
+        await planning.plan(sql, None, NOW, "demo", tables, consistent=False)
     assert caught.value.code is FailureCode.UNKNOWN_COLUMN

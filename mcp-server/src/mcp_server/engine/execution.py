@@ -247,7 +247,8 @@ class Execution:
             raise Failure(_in_own_names(error.fact, plan.reads), position=blamed) from error
         if page.after is None:
             return StreamedPage(page, None)
-        place = Reading(way, len(read.requests), page.after, options.consistent, options.allow_full_scan)
+        asked = (options.consistent, options.allow_full_scan, parsed.instant)
+        place = Reading(way, len(read.requests), page.after, *asked)
         return StreamedPage(page, place)
 
     async def _learn(self, conflict: SchemaConflict, before: set["_ConflictingColumn"]) -> set["_ConflictingColumn"]:

@@ -4,7 +4,8 @@ A plan is found under all that planning sees: the text, each parameter with its 
 and the consistency asked for; it counts while every table that it was made from is the very object that the catalogue
 hands out now. Whether a principal may run it is decided anew on every call, and only who sends a parameter's value can
 find what was planned for it. A statement that is sent with ever other values has one plan with slots for them, which
-reads as the first ones led to; what it is estimated to take is not theirs.
+reads as the first ones led to; what it is estimated to take is not theirs. The plan of one that asks for the time
+is that of an instant, and is not kept.
 """
 
 from collections.abc import Mapping

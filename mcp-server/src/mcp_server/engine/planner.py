@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar, TypeVarTuple, Unpack
 
@@ -24,6 +25,7 @@ from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.binding.weight import MAX_WEIGHT, weight
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import Statement, TableName, parse
+from mcp_server.sql.now import at_instant
 from mcp_server.sql.slots import slots
 from shared_kernel.clock import Clock
 from shared_kernel.spans import span
@@ -51,20 +53,21 @@ _Arguments = TypeVarTuple("_Arguments")
 class Parsed:
     """A statement that passed the gate; `statement` is None when that was found out earlier, or beside the service.
 
-    `key` is what its plan is kept under.
+    `instant` is the time of UTC that it asks for wherever it does, `key` what its plan is kept under.
     """
 
     text: str
     parameters: Parameters
+    instant: datetime
     tables: frozenset[TableName]
     statement: Statement | None
     key: Sent | None
 
     async def again(self) -> Statement | None:
-        """The statement, parsed once more where it has to be; None of a long text. Raises Failure."""
-        if self.statement is not None or len(self.text) > LIGHT_CHARACTERS:
-            return self.statement
-        return await light_statement(self.text, self.parameters)
+        """The statement at its instant, parsed once more where it has to be; None of a long text. Raises Failure."""
+        if self.statement is None and len(self.text) > LIGHT_CHARACTERS:
+            return None
+        return at_instant(self.statement or await light_statement(self.text, self.parameters), self.instant)
 
 
 class Planner:
@@ -84,21 +87,21 @@ class Planner:
         self._sizes, self._tally = sizes or TableSizes(clock), tally
         self._cache = PlanCache()
 
-    async def parse(self, sql: str, parameters: Parameters) -> Parsed:
-        """The statement of a text. Raises Failure."""
+    async def parse(self, sql: str, parameters: Parameters, instant: datetime | None = None) -> Parsed:
+        """The statement of a text, at that instant of UTC, or at the present one. Raises Failure."""
         with span("parse", {}):
-            return await self._parsed(sql, parameters)
+            return await self._parsed(sql, parameters, instant or datetime.fromtimestamp(self._clock.now(), UTC))
 
-    async def _parsed(self, sql: str, parameters: Parameters) -> Parsed:
+    async def _parsed(self, sql: str, parameters: Parameters, instant: datetime) -> Parsed:
         key = sent(sql, parameters, await self._slots(sql, parameters))
         tables = self._cache.tables(key) if key is not None else None
         if tables is not None:
-            return Parsed(sql, parameters, tables, None, key)
+            return Parsed(sql, parameters, instant, tables, None, key)
         if len(sql) > LIGHT_CHARACTERS:
-            parsed = Parsed(sql, parameters, await self._heavy.tables(sql, parameters), None, key)
+            parsed = Parsed(sql, parameters, instant, await self._heavy.tables(sql, parameters), None, key)
         else:
             statement = await light_statement(sql, parameters)
-            parsed = Parsed(sql, parameters, statement.tables, statement, key)
+            parsed = Parsed(sql, parameters, instant, statement.tables, statement, key)
         if key is not None:
             self._cache.keep_tables(key, parsed.tables)
         return parsed
@@ -184,7 +187,8 @@ class Planner:
         if isinstance(known, Plan):
             return known
         plan = await self._planned(parsed, schema_name, tables, consistent=consistent)
-        self._cache.keep_plan(question, tables, plan, len(plan.query.statement))
+        if not plan.query.timed:
+            self._cache.keep_plan(question, tables, plan, len(plan.query.statement))
         return plan
 
     async def _filled(self, parsed: Parsed, question: Asked, tables: Mapping[TableName, Table]) -> Plan | None:
@@ -196,6 +200,8 @@ class Planner:
         if isinstance(known, Template):
             return known.filled(by_name(parsed.parameters))
         plan = await self._planned(parsed, question.schema, tables, consistent=question.consistent)
+        if plan.query.timed:
+            return plan
         template = await self._template(parsed, plan, question, tables)
         self._cache.keep_plan(question, tables, template or Unslotted(), 2 * len(plan.query.statement))
         return plan
@@ -207,7 +213,7 @@ class Planner:
         values, marks = marked(parsed.text, parsed.parameters, question.sent.slots)
         try:
             statement = await light_statement(parsed.text, values)
-            with_marks = Parsed(parsed.text, values, parsed.tables, statement, None)
+            with_marks = replace(parsed, parameters=values, statement=statement, key=None)
             model = await self._planned(with_marks, question.schema, tables, consistent=question.consistent)
             if len(model.reads) != 1 or not carries(model.reads[0], marks):
                 return None
@@ -222,9 +228,10 @@ class Planner:
         statement = await parsed.again()
         heaviness = MAX_WEIGHT if statement is None else weight(statement, tables)
         if statement is None or heaviness > LIGHT_WEIGHT:
-            return Plan(
-                *await self._heavy.plan(parsed.text, parsed.parameters, schema_name, tables, consistent=consistent)
+            planned = await self._heavy.plan(
+                parsed.text, parsed.parameters, parsed.instant, schema_name, tables, consistent=consistent
             )
+            return Plan(*planned)
         work = partial(_plan, statement, schema_name, tables, consistent=consistent)
         return work() if heaviness <= TINY_WEIGHT else await in_thread(work)
 

@@ -123,7 +123,8 @@ class QueryService:
             )
         started_at = self._clock.monotonic()
         async with self.admission.admitted(principal):
-            statement = await self._planner.parse(sql, parameters)
+            instant = options.resume.instant if options.resume is not None else None
+            statement = await self._planner.parse(sql, parameters, instant)
             run = await self._execution.run(principal, schema, statement, options)
         return await self._pages.first(
             principal, run, started_at=started_at, query_digest=query_digest, max_rows=max_rows

@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.cursors import CursorTooOld, ForeignCursor
 from mcp_server.planning.streaming import Position
 
-_VERSION = 2
+_VERSION = 3
 _PREFIX = "cur2_"
 MAX_LENGTH = 98_304
 """Eight segments' keys of the largest size, of a table and of an index, fit."""
@@ -30,7 +31,7 @@ class Spooled:
 class Reading:
     """A place in a read that goes on: by which route (see `streaming.route`), in how many requests, how far.
 
-    `consistent` and `full_scan` are what the first page was asked with.
+    `consistent` and `full_scan` are what the first page was asked with, `instant` the time of UTC that it was made at.
     """
 
     route: str
@@ -38,6 +39,7 @@ class Reading:
     position: Position
     consistent: bool
     full_scan: bool
+    instant: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +103,16 @@ def _written(place: Spooled | Reading) -> list[Any]:
     if isinstance(place, Spooled):
         return ["spooled", place.spool_id, place.offset]
     at = place.position
-    return ["reading", place.route, place.requests, at.begun, at.rest, place.consistent, place.full_scan]
+    asked = [place.consistent, place.full_scan, place.instant.isoformat()]
+    return ["reading", place.route, place.requests, at.begun, at.rest, *asked]
 
 
 def _read(kind: str, *fields: Any) -> Spooled | Reading:
     if kind == "spooled":
         return Spooled(*fields)
-    route, requests, begun, rest, consistent, full_scan = fields
+    route, requests, begun, rest, consistent, full_scan, instant = fields
     position = Position(tuple((number, key) for number, key in begun), rest)
-    return Reading(route, requests, position, consistent, full_scan)
+    return Reading(route, requests, position, consistent, full_scan, datetime.fromisoformat(instant))
 
 
 def _tag(key: bytes, body: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Planning of statements that take long to plan."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol
 
 from mcp_server.domain.schema import Table
@@ -25,10 +26,11 @@ class HeavyPlanning(Protocol):
         self,
         text: str,
         parameters: Parameters,
+        instant: datetime,
         default_schema: str,
         tables: Mapping[TableName, Table],
         *,
         consistent: bool,
     ) -> tuple[Query, tuple[Read, ...]]:
-        """The bound query of a statement, and how each of its relations is read."""
+        """The bound query of a statement as it is at an instant, and how each of its relations is read."""
         ...

@@ -7,7 +7,7 @@ import calendar
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from enum import Enum
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from sqlglot import exp
 
 from mcp_server.domain.dates import iso_date
+from mcp_server.sql.moments import formatted, milliseconds, moment_of, truncated, written
 
 _EXACT = Context(prec=76, traps=[InvalidOperation])
 _INTEGER = re.compile(r"-?\d+")
@@ -34,18 +35,20 @@ NOT_CONSTANT: Final = _NotConstant.NOT_CONSTANT
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """An interval of whole months and days."""
+    """An interval of months, days and microseconds."""
 
     months: int
     days: int
+    micros: int = 0
 
 
 Constant = str | int | Decimal | float | bool | bytes | date | datetime | Span | None | _NotConstant
 """A value of SQL, None for NULL."""
 
-_KNOWN_PARTS = frozenset({"this", "expression", "is_string", "to", "unit", "safe"})
+_KNOWN_PARTS = frozenset({"this", "expression", "is_string", "to", "unit", "safe", "format", "scale"})
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 _DAYS = {"DAY": 1, "WEEK": 7}
+_MICROS = {"HOUR": 3_600_000_000, "MINUTE": 60_000_000, "SECOND": 1_000_000, "MILLISECOND": 1_000}
 
 
 def constant(node: exp.Expr) -> Constant:
@@ -67,13 +70,25 @@ def constant(node: exp.Expr) -> Constant:
             value = constant(node.this)
             return -value if isinstance(value, int | Decimal | float) and not isinstance(value, bool) else NOT_CONSTANT
         case exp.Cast():
-            return _cast(constant(node.this), node.to)
+            return _cast(constant(node.this), node.to, zoned=_has_zone(node.this))
         case exp.Interval():
             return _interval(node)
         case exp.DPipe():
             return _concatenated(constant(node.this), constant(node.expression))
         case exp.Add() | exp.Sub() | exp.Mul():
             return _arithmetic(node, constant(node.this), constant(node.expression))
+    return _of_moment(node)
+
+
+def _of_moment(node: exp.Expr) -> Constant:
+    """What functions make of a date or a moment."""
+    match node:
+        case exp.TimestampTrunc() | exp.DateTrunc():
+            return _or_not_constant(truncated(constant(node.this), node.args["unit"].name.upper()))
+        case exp.TimeToStr():
+            return _or_not_constant(formatted(constant(node.this), constant(node.args["format"])))
+        case exp.UnixToTime() if node.args.get("scale") == exp.UnixToTime.MILLIS:
+            return _or_not_constant(milliseconds(constant(node.this)))
     return NOT_CONSTANT
 
 
@@ -88,7 +103,17 @@ def _number(text: str) -> int | Decimal | float | _NotConstant:
         return NOT_CONSTANT
 
 
-def _cast(value: Constant, to: exp.DataType) -> Constant:
+def _has_zone(node: exp.Expr) -> bool:
+    """Whether a moment is a TIMESTAMPTZ, which is written with its zone."""
+    match node:
+        case exp.Paren() | exp.TimestampTrunc():
+            return _has_zone(node.this)
+        case exp.Add() | exp.Sub():
+            return _has_zone(node.this) or _has_zone(node.expression)
+    return isinstance(node, exp.Cast) and node.to.this == exp.DType.TIMESTAMPTZ
+
+
+def _cast(value: Constant, to: exp.DataType, *, zoned: bool = False) -> Constant:
     if value is None:
         return None
     if to.this == exp.DType.DATE:
@@ -100,13 +125,11 @@ def _cast(value: Constant, to: exp.DataType) -> Constant:
     if to.this in (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ):
         if isinstance(value, str):
             return _or_not_constant(instant(value, zoned=False))
-        if isinstance(value, date) and not isinstance(value, datetime):
-            return datetime.combine(value, time())
-        return _or_not_constant(value if isinstance(value, datetime) else None)
+        return _or_not_constant(moment_of(value))
     if to.this == exp.DType.TIMESTAMPTZ and not to.expressions:
         return _or_not_constant(instant(value)) if isinstance(value, str) else _cast(value, _TIMESTAMP)
     if to.this in (exp.DType.VARCHAR, exp.DType.TEXT) and not to.expressions:
-        return value if isinstance(value, str) else NOT_CONSTANT
+        return value if isinstance(value, str) else _or_not_constant(written(value, zoned=zoned))
     if to.this in (exp.DType.INT, exp.DType.BIGINT, exp.DType.SMALLINT, exp.DType.TINYINT):
         if isinstance(value, str) and _INTEGER.fullmatch(value) and len(value) <= 18:
             return int(value)
@@ -116,7 +139,7 @@ def _cast(value: Constant, to: exp.DataType) -> Constant:
     return NOT_CONSTANT
 
 
-def _or_not_constant(value: date | datetime | None) -> Constant:
+def _or_not_constant(value: str | int | date | datetime | None) -> Constant:
     return NOT_CONSTANT if value is None else value
 
 
@@ -144,6 +167,8 @@ def _interval(node: exp.Interval) -> Constant:
         return Span(amount * _MONTHS[name], 0)
     if name in _DAYS:
         return Span(0, amount * _DAYS[name])
+    if name in _MICROS:
+        return Span(0, 0, amount * _MICROS[name])
     return NOT_CONSTANT
 
 
@@ -161,7 +186,7 @@ def _joined(parts: Sequence[exp.Expr]) -> Constant:
 def _arithmetic(node: exp.Expr, left: Constant, right: Constant) -> Constant:
     subtract = isinstance(node, exp.Sub)
     if isinstance(left, date) and isinstance(right, Span) and not isinstance(node, exp.Mul):
-        return _shifted(left, Span(-right.months, -right.days) if subtract else right)
+        return _shifted(left, Span(-right.months, -right.days, -right.micros) if subtract else right)
     if isinstance(left, Span) and isinstance(right, date) and isinstance(node, exp.Add):
         return _shifted(right, left)
     if type(left) is date and type(right) is int and not isinstance(node, exp.Mul):
@@ -193,9 +218,10 @@ def _shifted(start: date, span: Span) -> Constant:
     if not 1 <= year <= 9999:
         return NOT_CONSTANT
     day = min(start.day, calendar.monthrange(year, month)[1])
-    moment = start if isinstance(start, datetime) else datetime.combine(start, time())
+    moment = moment_of(start)
     try:
-        return moment.replace(year=year, month=month, day=day) + timedelta(days=span.days)
+        later = timedelta(days=span.days, microseconds=span.micros)
+        return moment.replace(year=year, month=month, day=day) + later if moment is not None else NOT_CONSTANT
     except OverflowError:
         return NOT_CONSTANT
 

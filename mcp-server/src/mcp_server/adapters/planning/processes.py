@@ -5,6 +5,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -53,13 +54,14 @@ class PlanningProcesses:
         self,
         text: str,
         parameters: Parameters,
+        instant: datetime,
         default_schema: str,
         tables: Mapping[TableName, Table],
         *,
         consistent: bool,
     ) -> tuple[Query, tuple[Read, ...]]:
         """See HeavyPlanning."""
-        return await self._run(worker.planned, text, parameters, default_schema, dict(tables), consistent)
+        return await self._run(worker.planned, text, parameters, instant, default_schema, dict(tables), consistent)
 
     async def _run(self, function: Callable[..., _Answer], *arguments: Any) -> _Answer:
         request = pickle.dumps((function, arguments))

@@ -12,6 +12,7 @@ import signal
 import struct
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, BinaryIO
 
 from mcp_server.domain.failures import Failure
@@ -20,6 +21,7 @@ from mcp_server.planning.plan import Read
 from mcp_server.sql.binding.bind import Query, bind
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import TableName, parse
+from mcp_server.sql.now import at_instant
 
 LENGTH = struct.Struct("!I")
 PR_SET_PDEATHSIG = 1
@@ -31,10 +33,15 @@ def tables_of(text: str, parameters: Parameters) -> frozenset[TableName]:
 
 
 def planned(
-    text: str, parameters: Parameters, default_schema: str, tables: Mapping[TableName, Table], consistent: bool
+    text: str,
+    parameters: Parameters,
+    instant: datetime,
+    default_schema: str,
+    tables: Mapping[TableName, Table],
+    consistent: bool,
 ) -> tuple[Query, tuple[Read, ...]]:
     """The bound query of a statement and its reads. Raises Failure."""
-    query = bind(parse(text, parameters), default_schema, tables)
+    query = bind(at_instant(parse(text, parameters), instant), default_schema, tables)
     return query, query.reads(consistent=consistent)
 
 

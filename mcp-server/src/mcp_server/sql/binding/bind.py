@@ -63,7 +63,7 @@ class Query:
     one part of its table after the other, `direct` where it needs no such engine. Where it only wants
     the number of a relation's rows, `number` is the name of its one column. `sought` are texts that it looks for in
     vain, as far as samples tell, `unequal` columns that it holds equal in vain, and `from_zero` lists of which it wants
-    a place that none has.
+    a place that none has. A `timed` one is bound for one instant, of no use for another.
     """
 
     statement: str
@@ -75,6 +75,7 @@ class Query:
     sought: tuple[SoughtText, ...]
     unequal: tuple[UnequalColumns, ...]
     from_zero: tuple[str, ...]
+    timed: bool
     _tree: exp.Query
     _mark: str
     _normalized: str | None = None
@@ -169,7 +170,10 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
         _rename(reference, relation, spelling)
     stream = with_statement(stream, query)
     footprint, text = _footprint(found), to_sql(query)
-    return Query(text, relations, footprint, stream, direct, number, sought, unequal, from_zero, query, names.mark)
+    timed = statement.timed
+    return Query(
+        text, relations, footprint, stream, direct, number, sought, unequal, from_zero, timed, query, names.mark
+    )
 
 
 def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> dict[TableName, Table]:

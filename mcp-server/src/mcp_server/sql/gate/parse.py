@@ -58,11 +58,15 @@ __all__ = ["JsonValue", "Statement", "TableName", "parse"]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement that passed the gate. `tables` are its real table references; names of CTEs are not among them."""
+    """A statement that passed the gate. `tables` are its real table references; names of CTEs are not among them.
+
+    `timed` tells that an instant stands where its text asks for the time.
+    """
 
     text: str
     expression: exp.Query
     tables: frozenset[TableName]
+    timed: bool = False
 
 
 def parse(text: str, parameters: Parameters) -> Statement:

@@ -94,6 +94,8 @@ def value_of(node: exp.Expr, column: Column) -> Value | None:
         return None
     if kind is TypeKind.VARCHAR:
         return found if isinstance(found, str) else None
+    if isinstance(found, str) and not is_literal(node):
+        return None
     if kind is TypeKind.BOOLEAN:
         return found if isinstance(found, bool) else None
     if kind is TypeKind.DATE:
@@ -105,6 +107,11 @@ def value_of(node: exp.Expr, column: Column) -> Value | None:
     if kind is TypeKind.DOUBLE:
         return found if isinstance(found, int | Decimal | float) else None
     return None
+
+
+def is_literal(node: exp.Expr) -> bool:
+    """Whether a constant takes the type of what it is compared with: other texts are compared with texts only."""
+    return isinstance(node.unnest(), exp.Literal)
 
 
 def _exact(found: object) -> bool:

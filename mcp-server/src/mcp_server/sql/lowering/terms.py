@@ -5,7 +5,6 @@ are not made of texts, since DuckDB takes many texts for the same moment, `2024-
 which do not stand together in the order of texts.
 """
 
-import calendar
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -16,15 +15,15 @@ from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import Column, TypeKind
 from mcp_server.planning.predicate import AnyOf, Between, Comparison, IsNotNull, Operator, StartsWith
 from mcp_server.planning.pushdown import following_prefix
-from mcp_server.sql.constants import NOT_CONSTANT, constant, instant
+from mcp_server.sql.constants import constant, instant
 from mcp_server.sql.lowering.instants import read_instant
-from mcp_server.sql.lowering.operands import OperandOf, Reading, all_of, any_of, target
+from mcp_server.sql.lowering.operands import OperandOf, Reading, all_of, any_of, is_literal, target
+from mcp_server.sql.moments import DAYS, moment_of, period
 
 _DATES = frozenset({exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ})
 _ONE_DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - DuckDB runs in UTC, and constants have no zone
 _MICROSECOND = timedelta(microseconds=1)
-_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 
 
 def read_term(term: exp.Expr, operator: Operator, other: exp.Expr, column_of: OperandOf) -> Reading | None:
@@ -158,7 +157,7 @@ def _instant_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
 
     def comparing(operator: Operator, other: exp.Expr) -> Reading | None:
         found = constant(other)
-        moment = instant(found) if isinstance(found, str) else _moment(other)
+        moment = instant(found) if isinstance(found, str) and is_literal(other) else _moment(other)
         return read_instant(column, operator, moment) if moment is not None else None
 
     return comparing
@@ -200,7 +199,7 @@ def _period_of(term: exp.Expr, column_of: OperandOf) -> _Comparing | None:
         return None
     moments = _moments(term.this, column_of)
     unit = term.args["unit"].name.upper()
-    if moments is None or unit not in ("DAY", "WEEK", *_MONTHS):
+    if moments is None or unit not in DAYS:
         return None
     return _in_period(moments, unit)
 
@@ -219,7 +218,7 @@ def _in_period(moments: _Moments, unit: str) -> _Comparing:
         if moment is None:
             return None
         try:
-            start, after = _period(moment.date(), unit)
+            start, after = period(moment.date(), unit)
         except (OverflowError, ValueError):
             return None
         return _within(moments, operator, start, after, aligned=moment == datetime.combine(start, time()))
@@ -229,26 +228,7 @@ def _in_period(moments: _Moments, unit: str) -> _Comparing:
 
 def _moment(node: exp.Expr) -> datetime | None:
     found = constant(node)
-    if found is NOT_CONSTANT:
-        return None
-    if isinstance(found, str):
-        found = iso_date(found)
-    if isinstance(found, datetime):
-        return found
-    return datetime.combine(found, time()) if isinstance(found, date) else None
-
-
-def _period(day: date, unit: str) -> tuple[date, date]:
-    """The first day of the period in which a day lies, and that of the next period."""
-    if unit == "DAY":
-        return day, day + _ONE_DAY
-    if unit == "WEEK":
-        start = day - timedelta(days=day.weekday())
-        return start, start + timedelta(days=7)
-    months = _MONTHS[unit]
-    start = date(day.year, (day.month - 1) // months * months + 1, 1)
-    last = start.month + months - 1
-    return start, date(day.year, last, calendar.monthrange(day.year, last)[1]) + _ONE_DAY
+    return moment_of(iso_date(found) if is_literal(node) else found)
 
 
 def _within(moments: _Moments, operator: Operator, start: date, after: date, *, aligned: bool) -> Reading | None:
