@@ -27,5 +27,7 @@ class InProcessPlanning:
         tables: Mapping[TableName, Table],
         *,
         consistent: bool,
+        allow_full_scan: bool = False,
     ) -> tuple[Query, tuple[Read, ...]]:
-        return await asyncio.to_thread(worker.planned, text, parameters, instant, default_schema, tables, consistent)
+        arguments = (text, parameters, instant, default_schema, tables, consistent, allow_full_scan)
+        return await asyncio.to_thread(worker.planned, *arguments)

@@ -311,6 +311,17 @@ async def test_schemas_and_consistency_have_plans_of_their_own(things: Service) 
 
 
 @only_doubles
+async def test_who_allows_scans_has_other_plans(things: Service) -> None:
+    """They are made by other prices, whether or not they come out alike."""
+    planner = planner_of(things)
+    sql = "SELECT * FROM things WHERE text = 'a'"
+    plans = [await planned(planner, things, sql, None, allow_full_scan=allowed) for allowed in (False, True) * 2]
+    assert plans[0] is plans[2]
+    assert plans[1] is plans[3]
+    assert plans[0] is not plans[1]
+
+
+@only_doubles
 async def test_errors_have_their_places_with_plans_from_the_cache(things: Service) -> None:
     service = things.queries()
     sql = "SELECT\n  CAST(text AS BIGINT) FROM things WHERE pk = ?"

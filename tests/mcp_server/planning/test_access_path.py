@@ -732,6 +732,20 @@ class TestLookups:
 
         assert _read("status = 'open'", columns="note", table=large).access == access
 
+    @pytest.mark.parametrize(("partition_items", "access"), [(200_000.0, "Scan"), (40_000.0, "Query")])
+    def test_a_scan_that_is_allowed_is_weighed_like_any_other_way(self, partition_items: float, access: str) -> None:
+        """Our choice: who allowed a scan wants what takes less."""
+        index = replace(BY_STATUS, partition_items=partition_items)
+        large = replace(ORDERS, indexes=(index,), item_count=1_000_000, size_bytes=400_000_000)
+        statement = parse("SELECT note FROM orders WHERE status = 'open'", None)
+        query = bind(statement, "demo", dict.fromkeys(statement.tables, large))
+
+        [unasked] = query.reads(consistent=False)
+        [asked] = query.reads(consistent=False, allow_full_scan=True)
+
+        assert (unasked.access, asked.access) == ("Query", access)
+        assert asked.estimate.read_units <= unasked.estimate.read_units
+
     def test_keys_that_may_be_missing_forbid_it(self) -> None:
         index = replace(BY_CUSTOMER, projected=frozenset[str](), partition_items=20.0)
         table = replace(ORDERS, indexes=(index,))

@@ -42,10 +42,10 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def planned(sql: str, tables: Mapping[str, Table]) -> tuple[str, tuple[Read, ...]]:
+def planned(sql: str, tables: Mapping[str, Table], *, allowed: bool = False) -> tuple[str, tuple[Read, ...]]:
     statement = parse(sql, None)
     query = bind(statement, "demo", {name: tables[name.name] for name in statement.tables})
-    return query.statement, query.reads(consistent=False)
+    return query.statement, query.reads(consistent=False, allow_full_scan=allowed)
 
 
 def delivered(reads: tuple[Read, ...]) -> dict[str, tuple[Read, pa.Table]]:
@@ -159,6 +159,17 @@ def test_keys_that_take_more_than_a_scan_that_is_not_allowed_are_read_all_the_sa
 
     assert (made.access, made.index, made.lookup is not None) == ("Query", "by_k", True)
     assert made.estimate.read_units > waiting.stage.otherwise.estimate.read_units
+
+
+def test_a_scan_that_is_allowed_is_made_where_keys_take_more() -> None:
+    """Our choice: the same rows, by what takes less."""
+    tables = {**sized(), "keyed": with_partitions(sized()["keyed"], "by_k", LARGE / 20)}
+    _, reads = planned("select f.id, f.d from edges e join keyed f on e.s = f.k where e.k = 'k4'", tables, allowed=True)
+    read = next(read for read in reads if read.relation.table.name == "keyed")
+
+    made = read_after(read, [("k1",), ("k2",), ("k3",), ("k4",)])
+
+    assert made.access == "Scan"
 
 
 def with_partitions(table: Table, index: str, items: float) -> Table:

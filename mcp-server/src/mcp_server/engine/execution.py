@@ -66,6 +66,11 @@ class Options:
     watch: Callable[[Meter], None] | None = None
     """Is handed the meter of the run, to see from beside how far it has come."""
 
+    @property
+    def planned_full_scan(self) -> bool:
+        """Whether it is planned with scans allowed. Later pages are planned as the first one, whatever they allow."""
+        return self.allow_full_scan if self.resume is None else self.resume.full_scan
+
 
 @dataclass(frozen=True, slots=True)
 class StreamedPage:
@@ -188,7 +193,10 @@ class Execution:
             started_at = self._clock.monotonic()
             try:
                 plan = await self._planner.plan(
-                    principal, schema, parsed, consistent=options.consistent, prober=course.meter.prober
+                    *(principal, schema, parsed),
+                    consistent=options.consistent,
+                    allow_full_scan=options.planned_full_scan,
+                    prober=course.meter.prober,
                 )
             finally:
                 planned_at = self._clock.monotonic()
@@ -247,7 +255,7 @@ class Execution:
             raise Failure(_in_own_names(error.fact, plan.reads), position=blamed) from error
         if page.after is None:
             return StreamedPage(page, None)
-        asked = (options.consistent, options.allow_full_scan, parsed.instant)
+        asked = (options.consistent, options.planned_full_scan, parsed.instant)
         place = Reading(way, len(read.requests), page.after, *asked)
         return StreamedPage(page, place)
 

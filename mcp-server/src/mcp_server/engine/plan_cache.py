@@ -1,11 +1,11 @@
 """Plans of statements that were planned before, for as long as the catalogue holds the same tables.
 
 A plan is found under all that planning sees: the text, each parameter with its type, the schema of unqualified names,
-and the consistency asked for; it counts while every table that it was made from is the very object that the catalogue
-hands out now. Whether a principal may run it is decided anew on every call, and only who sends a parameter's value can
-find what was planned for it. A statement that is sent with ever other values has one plan with slots for them, which
-reads as the first ones led to; what it is estimated to take is not theirs. The plan of one that asks for the time
-is that of an instant, and is not kept.
+and the terms on which it is read; it counts while every table that it was made from is the very object that the
+catalogue hands out now. Whether a principal may run it is decided anew on every call, and only who sends a
+parameter's value can find what was planned for it. A statement that is sent with ever other values has one plan with
+slots for them, which reads as the first ones led to; what it is estimated to take is not theirs. The plan of one that
+asks for the time is that of an instant, and is not kept.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.plan_slots import Template, by_name, fills
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.estimates import NOTHING
-from mcp_server.planning.plan import Read
+from mcp_server.planning.plan import Read, Terms
 from mcp_server.planning.streaming import Stream, resumable
 from mcp_server.sql.binding.bind import Query
 from mcp_server.sql.gate.parameters import Parameters
@@ -97,7 +97,7 @@ class Asked:
     sent: Sent
     schema: str
     restrictions: frozenset[tuple[TableName, Restriction]]
-    consistent: bool
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +149,10 @@ def sent(text: str, parameters: Parameters, slots: frozenset[str] = frozenset())
     return Sent(text, tuple(typed), slots)
 
 
-def asked(statement: Sent, schema: str, tables: Mapping[TableName, Table], *, consistent: bool) -> Asked:
+def asked(statement: Sent, schema: str, tables: Mapping[TableName, Table], terms: Terms) -> Asked:
     """What is asked of planning: callers who see tables differently do not drive out each other's plans."""
     kept = frozenset((name, table.restriction) for name, table in tables.items() if table.restriction is not None)
-    return Asked(statement, schema, kept, consistent)
+    return Asked(statement, schema, kept, terms)
 
 
 class PlanCache:

@@ -18,6 +18,7 @@ from mcp_server.engine.probing import Prober, Probing
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.table_sizes import TableSizes
 from mcp_server.engine.tables import find_tables
+from mcp_server.planning.plan import Terms
 from mcp_server.ports.catalog import Catalog, Refresh
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.tally import UNTALLIED, Tally
@@ -129,6 +130,7 @@ class Planner:
         parsed: Parsed,
         *,
         consistent: bool,
+        allow_full_scan: bool = False,
         prober: Prober,
         estimated: bool = False,
     ) -> Plan:
@@ -141,21 +143,21 @@ class Planner:
             parsed = replace(parsed, key=sent(parsed.text, parsed.parameters))
         probing = Probing(self._schemas, self._catalog, prober)
         with span("plan", {}):
-            plan = await self._bound(principal, schema, parsed, probing, consistent=consistent)
+            plan = await self._bound(principal, schema, parsed, probing, Terms(consistent, allow_full_scan))
         decision = decide(principal, plan.query.footprint, self._schemas.by_name)
         if isinstance(decision, Deny):
             raise Failure(decision.fact)
         return plan
 
     async def _bound(
-        self, principal: Principal, schema: Schema, parsed: Parsed, probing: Probing, *, consistent: bool
+        self, principal: Principal, schema: Schema, parsed: Parsed, probing: Probing, terms: Terms
     ) -> Plan:
         """The plan; a column that is not known is looked for first in newer samples, then in more of the items."""
         tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables)
         refresh: Refresh = "force"
         while True:
             try:
-                return await self._bind(parsed, schema.name, tables, consistent=consistent)
+                return await self._bind(parsed, schema.name, tables, terms)
             except Failure as failure:
                 if failure.code is not FailureCode.UNKNOWN_COLUMN:
                     raise
@@ -169,24 +171,22 @@ class Planner:
             tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, refresh)
             refresh = "skip"
 
-    async def _bind(
-        self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool
-    ) -> Plan:
+    async def _bind(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
         tables = self._sizes.sized(tables)
         key = parsed.key
         if key is not None and key.slots:
-            plan = await self._filled(parsed, asked(key, schema_name, tables, consistent=consistent), tables)
+            plan = await self._filled(parsed, asked(key, schema_name, tables, terms), tables)
             if plan is not None:
                 return plan
             key = sent(parsed.text, parsed.parameters)
         if key is None:
-            return await self._planned(parsed, schema_name, tables, consistent=consistent)
-        question = asked(key, schema_name, tables, consistent=consistent)
+            return await self._planned(parsed, schema_name, tables, terms)
+        question = asked(key, schema_name, tables, terms)
         known = self._cache.plan(question, tables)
         self._tally.cache_asked("plans", hit=isinstance(known, Plan))
         if isinstance(known, Plan):
             return known
-        plan = await self._planned(parsed, schema_name, tables, consistent=consistent)
+        plan = await self._planned(parsed, schema_name, tables, terms)
         if not plan.query.timed:
             self._cache.keep_plan(question, tables, plan, len(plan.query.statement))
         return plan
@@ -199,7 +199,7 @@ class Planner:
         self._tally.cache_asked("plans", hit=isinstance(known, Template))
         if isinstance(known, Template):
             return known.filled(by_name(parsed.parameters))
-        plan = await self._planned(parsed, question.schema, tables, consistent=question.consistent)
+        plan = await self._planned(parsed, question.schema, tables, question.terms)
         if plan.query.timed:
             return plan
         template = await self._template(parsed, plan, question, tables)
@@ -214,7 +214,7 @@ class Planner:
         try:
             statement = await light_statement(parsed.text, values)
             with_marks = replace(parsed, parameters=values, statement=statement, key=None)
-            model = await self._planned(with_marks, question.schema, tables, consistent=question.consistent)
+            model = await self._planned(with_marks, question.schema, tables, question.terms)
             if len(model.reads) != 1 or not carries(model.reads[0], marks):
                 return None
             template = Template(replace(model, query=model.query.with_normalized_sql()), marks)
@@ -222,23 +222,23 @@ class Planner:
             return None
         return template if same_plan(template.filled(by_name(parsed.parameters)), plan) else None
 
-    async def _planned(
-        self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool
-    ) -> Plan:
+    async def _planned(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
         statement = await parsed.again()
         heaviness = MAX_WEIGHT if statement is None else weight(statement, tables)
         if statement is None or heaviness > LIGHT_WEIGHT:
             planned = await self._heavy.plan(
-                parsed.text, parsed.parameters, parsed.instant, schema_name, tables, consistent=consistent
+                *(parsed.text, parsed.parameters, parsed.instant, schema_name, tables),
+                consistent=terms.consistent,
+                allow_full_scan=terms.allow_full_scan,
             )
             return Plan(*planned)
-        work = partial(_plan, statement, schema_name, tables, consistent=consistent)
+        work = partial(_plan, statement, schema_name, tables, terms)
         return work() if heaviness <= TINY_WEIGHT else await in_thread(work)
 
 
-def _plan(statement: Statement, schema_name: str, tables: Mapping[TableName, Table], *, consistent: bool) -> Plan:
+def _plan(statement: Statement, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
     query = bind(statement, schema_name, tables)
-    return Plan(query, query.reads(consistent=consistent))
+    return Plan(query, query.reads(consistent=terms.consistent, allow_full_scan=terms.allow_full_scan))
 
 
 async def light_statement(sql: str, parameters: Parameters) -> Statement:

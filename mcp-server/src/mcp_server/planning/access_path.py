@@ -85,15 +85,16 @@ class Way:
     read: Callable[[], Read]
 
 
-def plan_read(relation: Relation, *, consistent: bool, rather_by_key: bool = False) -> Read:
+def plan_read(relation: Relation, *, consistent: bool, dearer: float = DEARER) -> Read:
     """The cheapest read that is sure to yield every row the query can use. `consistent` asks for strong consistency.
 
-    `rather_by_key` wants one by key wherever there is one, though a Scan took less.
+    By the factor `dearer` a read by key may take more than a scan that has to be asked for: 1 where that is allowed,
+    infinite where any read by key is wanted rather than a scan of any table.
     """
-    return cheapest_way(relation, consistent=consistent, rather_by_key=rather_by_key).read()
+    return cheapest_way(relation, consistent=consistent, dearer=dearer).read()
 
 
-def cheapest_way(relation: Relation, *, consistent: bool, rather_by_key: bool = False) -> Way:
+def cheapest_way(relation: Relation, *, consistent: bool, dearer: float = DEARER) -> Way:
     """The way that `plan_read` takes."""
     relation = as_restricted(as_virtual(relation))
     never = next((conjunct.text for conjunct in relation.conjuncts if conjunct.never), None)
@@ -103,7 +104,7 @@ def cheapest_way(relation: Relation, *, consistent: bool, rather_by_key: bool = 
     cases = key_cases(relation.table, said)
     if not cases:
         return _nothing(relation, "The conditions on the key contradict each other, so nothing is read.", consistent)
-    return _cheapest(relation, said, cases, consistent, rather_by_key)
+    return _cheapest(relation, said, cases, consistent, dearer)
 
 
 def _nothing(relation: Relation, reason: str, consistent: bool) -> Way:
@@ -126,9 +127,7 @@ def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
     )
 
 
-def _cheapest(
-    relation: Relation, said: list[Predicate], cases: list[Cases], consistent: bool, rather_by_key: bool
-) -> Way:
+def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], consistent: bool, dearer: float) -> Way:
     """The way that takes the fewest read units; of equal ones that by key, then the one that names more of a key.
 
     What keys take is certain, and what a scan takes is not unless the table was seen whole; a Query of partitions whose
@@ -138,7 +137,8 @@ def _cheapest(
     if one_key is not None and len(one_key) == 1:
         return _get(relation, one_key, consistent)  # nothing takes less
     scan = _scan(relation, consistent)
-    dearest = scan.estimate.read_units * (math.inf if rather_by_key else DEARER if _is_large(relation.table) else 1.0)
+    rather_by_key = dearer == math.inf
+    dearest = scan.estimate.read_units * (dearer if rather_by_key or _is_large(relation.table) else 1.0)
     found: list[Way] = []
     dear: list[Way] = []
     rejected: list[tuple[Path, RejectedIndex]] = []

@@ -119,15 +119,25 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a statement is read: strongly consistent, and with scans even of large tables allowed."""
+
+    consistent: bool = False
+    allow_full_scan: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A read that waits for the rows of the link's source: their values are its keys.
 
-    With more than `most` different values, or where the source turns out to be large, it is read `otherwise`.
+    With more than `most` different values, or where the source turns out to be large, it is read `otherwise`; where
+    that takes less, too, unless `dearer` (see `plan_read`) is infinite.
     """
 
     link: KeyLink
     most: int
     otherwise: "Read"
+    dearer: float
 
 
 @dataclass(frozen=True, slots=True)

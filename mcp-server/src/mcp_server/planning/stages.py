@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cache
 
 from mcp_server.domain.schema import TypeKind
-from mcp_server.planning.access_path import Way, cheapest_way, full_scan_of, plan_read, shared_scan_of
+from mcp_server.planning.access_path import DEARER, Way, cheapest_way, full_scan_of, plan_read, shared_scan_of
 from mcp_server.planning.key_paths import MAX_KEYS, MAX_QUERIES
 from mcp_server.planning.plan import Conjunct, Estimate, KeyLink, Read, Relation, Stage
 from mcp_server.planning.predicate import AllOf, AnyOf, Comparison, OneOf, Predicate, Value, columns_of
@@ -31,8 +31,8 @@ _ANY_VALUE: Mapping[TypeKind, Value] = {
 }
 
 
-def staged(reads: Sequence[Read]) -> tuple[Read, ...]:
-    """The reads of a statement, where it pays after others whose rows name their keys."""
+def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]:
+    """The reads of a statement, where it pays after others whose rows name their keys; `dearer` as in `plan_read`."""
     if len(reads) < 2 or not any(read.relation.links for read in reads):
         return tuple(reads)
     plans = {read.relation.name: read for read in reads}
@@ -40,12 +40,13 @@ def staged(reads: Sequence[Read]) -> tuple[Read, ...]:
 
     @cache
     def probe(name: str, link: KeyLink) -> Way | None:
-        return _probe(plans[name], link)  # which stays what it is while it has links to look at
+        return _probe(plans[name], link, dearer)  # which stays what it is while it has links to look at
 
     while links:
         # The smallest source first; of the links to one source, the one that names most of the key.
         links.sort(key=lambda one: (plans[one[1].source].estimate.read_units, -len(one[1].columns)))
-        found = next((stage for name, link in links if (stage := _staged(plans, name, link, probe)) is not None), None)
+        stages = (_staged(plans, name, link, probe, dearer) for name, link in links)
+        found = next((stage for stage in stages if stage is not None), None)
         if found is None:
             break
         plans[found.relation.name] = found
@@ -63,11 +64,9 @@ def read_after(read: Read, keys: Iterable[Key]) -> Read:
     if len(found) > stage.most:
         return stage.otherwise
     relation = replace(read.relation, conjuncts=(*read.relation.conjuncts, _conjunct(stage.link, found)))
-    # A large table is not scanned unasked, so there keys may even take more: what they take is held to the budget.
-    large = full_scan_of(stage.otherwise)
-    by_key = plan_read(relation, consistent=read.consistent, rather_by_key=large)
+    by_key = plan_read(relation, consistent=read.consistent, dearer=stage.dearer)
     dear = by_key.estimate.read_units > stage.otherwise.estimate.read_units
-    return stage.otherwise if by_key.access == "Scan" or (dear and not large) else by_key
+    return stage.otherwise if by_key.access == "Scan" or (dear and stage.dearer < math.inf) else by_key
 
 
 def _conjunct(link: KeyLink, keys: Sequence[Key]) -> Conjunct:
@@ -89,7 +88,7 @@ def _equal(column: str, value: Value) -> Comparison:
 
 
 def _staged(
-    plans: Mapping[str, Read], name: str, link: KeyLink, probe_of: Callable[[str, KeyLink], Way | None]
+    plans: Mapping[str, Read], name: str, link: KeyLink, probe_of: Callable[[str, KeyLink], Way | None], dearer: float
 ) -> Read | None:
     """The read after the link's source; None where it does not pay, or the source waits for it."""
     read, source = plans[name], plans[link.source]
@@ -101,7 +100,9 @@ def _staged(
         return None
     each = probe.estimate.read_units
     most = min(MAX_KEYS if probe.access == "GetItem" else MAX_QUERIES, math.floor(alone / each))
-    if full_scan_of(read):
+    # A large table is not scanned unasked, so there keys may even take more: what they take is held to the budget.
+    rather_by_key = full_scan_of(read) and dearer > 1
+    if rather_by_key:
         most = MAX_KEYS if probe.access == "GetItem" else MAX_QUERIES
     names = min(source.estimate.items, read.relation.table.item_count or source.estimate.items)
     narrowed = bool(source.pushed_filters) or source.stage is not None
@@ -123,11 +124,11 @@ def _staged(
         estimate=_times(probe.estimate, max(1, min(names, most)), read.estimate),
         enough=None,
         lookup=None,
-        stage=Stage(link, most, read),
+        stage=Stage(link, most, read, math.inf if rather_by_key else dearer),
     )
 
 
-def _probe(read: Read, link: KeyLink) -> Way | None:
+def _probe(read: Read, link: KeyLink, dearer: float) -> Way | None:
     """How a single key is read; None where such a key narrows nothing."""
     relation = read.relation
     columns = [relation.table.column(name) for name in link.columns]
@@ -135,7 +136,7 @@ def _probe(read: Read, link: KeyLink) -> Way | None:
     key = tuple(value for value in values if value is not None)
     if len(key) < len(values):
         return None
-    probed = cheapest_way(_about_others(relation, link, key), consistent=read.consistent)
+    probed = cheapest_way(_about_others(relation, link, key), consistent=read.consistent, dearer=dearer)
     cheaper = 0 < probed.estimate.read_units < read.estimate.read_units
     return probed if probed.access in ("GetItem", "Query") and cheaper else None
 

@@ -31,6 +31,7 @@ class HeavyPlanning(Protocol):
         tables: Mapping[TableName, Table],
         *,
         consistent: bool,
+        allow_full_scan: bool = False,
     ) -> tuple[Query, tuple[Read, ...]]:
         """The bound query of a statement as it is at an instant, and how each of its relations is read."""
         ...

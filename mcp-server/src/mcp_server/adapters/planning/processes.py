@@ -59,9 +59,11 @@ class PlanningProcesses:
         tables: Mapping[TableName, Table],
         *,
         consistent: bool,
+        allow_full_scan: bool = False,
     ) -> tuple[Query, tuple[Read, ...]]:
         """See HeavyPlanning."""
-        return await self._run(worker.planned, text, parameters, instant, default_schema, dict(tables), consistent)
+        arguments = (text, parameters, instant, default_schema, dict(tables), consistent, allow_full_scan)
+        return await self._run(worker.planned, *arguments)
 
     async def _run(self, function: Callable[..., _Answer], *arguments: Any) -> _Answer:
         request = pickle.dumps((function, arguments))

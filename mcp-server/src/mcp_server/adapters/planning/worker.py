@@ -39,10 +39,11 @@ def planned(
     default_schema: str,
     tables: Mapping[TableName, Table],
     consistent: bool,
+    allow_full_scan: bool,
 ) -> tuple[Query, tuple[Read, ...]]:
     """The bound query of a statement and its reads. Raises Failure."""
     query = bind(at_instant(parse(text, parameters), instant), default_schema, tables)
-    return query, query.reads(consistent=consistent)
+    return query, query.reads(consistent=consistent, allow_full_scan=allow_full_scan)
 
 
 def answer(request: bytes) -> bytes:

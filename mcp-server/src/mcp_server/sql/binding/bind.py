@@ -16,7 +16,7 @@ from mcp_server.domain.failures.sources import NaturalWithDocument
 from mcp_server.domain.failures.tables import TableNotGiven
 from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
-from mcp_server.planning.access_path import plan_read, read_nothing
+from mcp_server.planning.access_path import DEARER, plan_read, read_nothing
 from mcp_server.planning.direct import Direct
 from mcp_server.planning.plan import Read, Relation
 from mcp_server.planning.stages import staged
@@ -80,12 +80,14 @@ class Query:
     _mark: str
     _normalized: str | None = None
 
-    def reads(self, *, consistent: bool) -> tuple[Read, ...]:
-        """How each relation is read."""
+    def reads(self, *, consistent: bool, allow_full_scan: bool = False) -> tuple[Read, ...]:
+        """How each relation is read; where large tables may be scanned, that is weighed like any other way."""
         if self._wants_no_rows:
             reason = "LIMIT 0 asks for no rows, so nothing is read."
             return tuple(read_nothing(relation, reason, consistent=consistent) for relation in self.relations)
-        return staged(tuple(plan_read(relation, consistent=consistent) for relation in self.relations))
+        dearer = 1.0 if allow_full_scan else DEARER
+        reads = tuple(plan_read(relation, consistent=consistent, dearer=dearer) for relation in self.relations)
+        return staged(reads, dearer=dearer)
 
     def with_normalized_sql(self) -> "Query":
         """The same query, which holds its `normalized_sql`."""
