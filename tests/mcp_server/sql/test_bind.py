@@ -116,6 +116,17 @@ class TestResultNames:
                 "SELECT count(*), sum(total), max(total) + 1 FROM orders",
                 ["count_star()", "sum(total)", "max(total) + 1"],
             ),
+            (
+                "SELECT list(id), ARRAY_AGG(id ORDER BY total), list(DISTINCT id) AS ids FROM orders",
+                ["list(id)", "array_agg(id ORDER BY total)", "ids"],
+            ),
+            (
+                "SELECT string_agg(status), listagg(status, ';' ORDER BY id DESC), group_concat(DISTINCT status) "
+                "FROM orders",
+                ["string_agg(status)", "listagg(status, ';' ORDER BY id DESC)", "group_concat(DISTINCT status)"],
+            ),
+            ("SELECT list(id) OVER (), id FROM orders", ["list(id) OVER ()", "id"]),
+            ('SELECT "list(id)" FROM (SELECT list(id) FROM orders)', ["list(id)"]),
             ("SELECT a.id, b.id FROM orders a, items b", ["id", "id"]),
             ("SELECT * FROM odd", ["Odd Name", "odd.dotted", "select", "naïve", 'quote"d', "UPPER", "lower"]),
             ("SELECT * FROM (SELECT id AS MyId FROM orders)", ["MyId"]),

@@ -25,6 +25,11 @@ TIME_WORDS: dict[type[exp.Expr], tuple[str, str]] = {
 """The words that ask for the time: how DuckDB names their column, and the call that gives the same."""
 
 
+CALLED = "called"
+"""The key in the `meta` of an aggregate under which its name in the statement is found: `list`, `array_agg`."""
+_AROUND_CALLS = (exp.Window, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
+
+
 def _called(_generator: DuckDBGenerator, _word: exp.Expr, call: str) -> str:
     return call
 
@@ -58,13 +63,23 @@ class Dialect(DuckDB):
         SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {**DuckDB.Tokenizer.SINGLE_TOKENS, "$": TokenType.PARAMETER}
 
     class Parser(DuckDBParser):
-        """DuckDB's parser, with `iff` beside `if`."""
+        """DuckDB's parser, with `iff` beside `if`, which remembers by what name an aggregate of several was called."""
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {
             **DuckDBParser.FUNCTIONS,
             "IFF": exp.If.from_arg_list,
             "DATE_ADD": _date_add,
         }
+
+        def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
+            name = self._curr.text if self._curr is not None else ""
+            call = super()._parse_function_call(*args, **kwargs)
+            inner = call
+            while isinstance(inner, _AROUND_CALLS):
+                inner = inner.this
+            if isinstance(inner, exp.ArrayAgg | exp.GroupConcat):
+                inner.meta.setdefault(CALLED, name.lower())
+            return call
 
     class Generator(DuckDBGenerator):
         """DuckDB's generator, which takes `approx_top_k` for another dialect's.

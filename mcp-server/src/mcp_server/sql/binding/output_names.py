@@ -1,12 +1,13 @@
 """Names of a result's columns: as the statement gives them, else as DuckDB would."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 from sqlglot import exp
 
 from mcp_server.domain.names import fold
 from mcp_server.sql.binding.spelling import SPELLING, Spelling
-from mcp_server.sql.dialect import TIME_WORDS, Dialect
+from mcp_server.sql.dialect import CALLED, TIME_WORDS, Dialect
 from mcp_server.sql.sources import from_items
 from mcp_server.sql.trees import copied, nodes
 
@@ -47,7 +48,29 @@ def _text(projection: exp.Expr) -> str:
         return "count_star()"
     if type(projection) in TIME_WORDS:
         return TIME_WORDS[type(projection)][0]
-    return projection.sql(dialect=Dialect, normalize_functions="lower", comments=False)
+    return projection.sql(dialect=_Names, normalize_functions="lower", comments=False)
+
+
+def _joined_texts(generator: Dialect.Generator, call: exp.GroupConcat) -> str:
+    """`string_agg(x, ',' ORDER BY y)`, whose order the parser holds around its first argument."""
+    order = call.this if isinstance(call.this, exp.Order) else None
+    arguments = [call.this if order is None else order.this, call.args.get("separator")]
+    texts = ", ".join(generator.sql(argument) for argument in arguments if argument is not None)
+    ordered = "" if order is None else generator.sql(exp.Order(expressions=order.expressions))
+    return generator.func(call.meta.get(CALLED, "string_agg"), f"{texts}{ordered}")
+
+
+class _Names(Dialect):
+    """The dialect as names of columns are written in it."""
+
+    class Generator(Dialect.Generator):
+        """Its generator, which calls an aggregate of several names as the statement does, and adds no argument."""
+
+        TRANSFORMS: ClassVar[dict[type[exp.Expr], Any]] = {
+            **Dialect.Generator.TRANSFORMS,
+            exp.ArrayAgg: lambda self, call: self.func(call.meta.get(CALLED, "array_agg"), call.this),
+            exp.GroupConcat: _joined_texts,
+        }
 
 
 def star_renames(stars: Iterable[exp.Star]) -> dict[str, str]:
