@@ -11,6 +11,7 @@ from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.failures.functions import UnknownFunction
 from mcp_server.sql.gate.allow_list import check
 from mcp_server.sql.gate.allowed_functions import PUBLIC_FUNCTIONS
+from mcp_server.sql.gate.checks import Checks
 from mcp_server.sql.gate.parse import MAX_BYTES, TableName, parse
 
 _LINES = (Path(__file__).parent / "refused.sql").read_text(encoding="utf-8").splitlines()
@@ -33,6 +34,17 @@ def test_hiding_a_statement_helps_nothing(statement: str) -> None:
     """Not behind a comment, not in brackets, not after a query, not in a CTE."""
     for hidden in (f"-- x\n{statement}", f"({statement})", f"SELECT 1; {statement}", f"WITH x AS ({statement}) FROM x"):
         assert _refusal(hidden).code in ("statement_not_allowed", "syntax_error", "syntax_not_supported"), hidden
+
+
+def test_a_kind_with_a_check_is_looked_at() -> None:
+    """A check cannot be written without its kind, and what passes unseen is derived from the kinds."""
+    seen: list[exp.Expr] = []
+    checks = Checks([(exp.Alias, lambda node, _: seen.append(node)), (exp.Func, lambda node, _: seen.append(node))])
+    assert checks.unchecked([exp.Alias, exp.PivotAlias, exp.Table, exp.Sum]) == {exp.Table}
+
+    for kind in (exp.Alias, exp.PivotAlias, exp.Table, exp.Sum):
+        checks(kind(), "")
+    assert [type(node) for node in seen] == [exp.Alias, exp.PivotAlias, exp.Sum]
 
 
 @pytest.mark.parametrize("text", [";", ";;", "-- nothing", "/* nothing */ ;"])

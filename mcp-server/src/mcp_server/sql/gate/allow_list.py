@@ -1,6 +1,7 @@
 """What a parsed statement may consist of. Anything that is not on a list is refused."""
 
 import re
+from collections.abc import Callable
 from difflib import get_close_matches
 
 from sqlglot import exp
@@ -13,8 +14,9 @@ from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allowed_functions import ALLOWED_FUNCTIONS, PUBLIC_FUNCTIONS
 from mcp_server.sql.gate.allowed_nodes import ALLOWED_NODES, TABLE_FUNCTIONS, UNSUPPORTED
-from mcp_server.sql.gate.sizes import SIZED, check_size
-from mcp_server.sql.gate.time_arguments import TIMED, check_time_arguments
+from mcp_server.sql.gate.checks import Checks
+from mcp_server.sql.gate.sizes import SIZE_CHECKS
+from mcp_server.sql.gate.time_arguments import TIME_CHECKS
 from mcp_server.sql.positions import position_at, position_of
 from mcp_server.sql.trees import children
 
@@ -22,14 +24,6 @@ MAX_DEPTH = 300
 """Levels of a syntax tree; DuckDB's own bound on expressions is 1,000."""
 
 _TABLE_PARTS = frozenset({"this", "alias", "db", "catalog", "joins", "laterals", "pivots"})
-_WITH_FORMS = (
-    exp.Table, exp.Lateral, exp.CTE, exp.SetOperation, exp.Subquery, exp.Column, exp.Alias, exp.TableAlias,
-    exp.PivotAlias, exp.Pivot,
-)  # fmt: skip
-"""Kinds that are put together in several ways, of which `_has_unknown_form` knows those that are not allowed."""
-_LOOKED_AT = (exp.Dot, exp.DataType, *_WITH_FORMS, *TIMED, *SIZED)
-_PLAIN = frozenset(kind for kind in ALLOWED_NODES if not issubclass(kind, _LOOKED_AT))
-"""Kinds that are allowed whatever is in them, which is checked for itself."""
 _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Set, exp.Copy, exp.Attach, exp.Detach, exp.Pragma, exp.Drop, exp.Use)
 
 
@@ -42,62 +36,102 @@ def check(expression: exp.Expr, text: str) -> exp.Query:
         node, depth = pending.pop()
         if depth > MAX_DEPTH:
             raise Failure(NestedTooDeeply())
-        if type(node) not in _PLAIN:
+        if type(node) not in _UNCHECKED:
             _check_node(node, text)
         pending += [(child, depth + 1) for child in children(node)]
     return expression
 
 
 def _check_node(node: exp.Expr, text: str) -> None:
-    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Func):
-        raise Failure(DottedCall(), position=position_of(text, node))
-    if isinstance(node, exp.DataType) and node.this in (exp.DType.USERDEFINED, exp.DType.UNKNOWN):
-        raise Failure(UnknownType(to_sql(node)), position=position_of(text, node))
-    if isinstance(node, exp.Table | exp.Lateral) and isinstance(node.this, exp.Func):
-        _check_function(node.this, text)
-    check_time_arguments(node, text)
-    if _has_unknown_form(node):
-        raise _not_supported(node, text)
-    if type(node) in ALLOWED_NODES:
-        check_size(node, text)
-        return
+    _BEFORE(node, text)
+    if type(node) not in ALLOWED_NODES:
+        _check_kind(node, text)
+    _SIZES(node, text)
+
+
+def _check_kind(node: exp.Expr, text: str) -> None:
     if isinstance(node, exp.Func) and not isinstance(node, exp.Columns):
         lambda_ = next((part for part in node.iter_expressions() if isinstance(part, exp.Lambda)), None)
         if lambda_ is not None:
             raise _not_supported(lambda_, text)
         _check_function(node, text)
-        check_size(node, text)
-        return
-    if isinstance(node, _WRITES):
+    elif isinstance(node, _WRITES):
         raise Failure(NotOneQuery(), position=position_of(text, node))
-    raise _not_supported(node, text)
+    else:
+        raise _not_supported(node, text)
 
 
-def _has_unknown_form(node: exp.Expr) -> bool:
-    """Whether a node of an allowed kind is put together in a way that names or reads something else."""
-    if isinstance(node, exp.Column):
-        return not isinstance(node.this, (exp.Identifier, exp.Star))
-    if not isinstance(node, _WITH_FORMS):
-        return False
-    if isinstance(node, exp.Table):
-        # DuckDB reads the file of that name where a text stands for a table, and looks tables up by their name in some
-        # functions that have the name of an aggregate: `FROM histogram('/etc/passwd', 'x')`.
-        known = isinstance(node.this, (exp.Identifier, *TABLE_FUNCTIONS))
-        return not known or any(value for part, value in node.args.items() if part not in _TABLE_PARTS)
-    if isinstance(node, exp.Lateral):
-        return not isinstance(node.this, (exp.Subquery, *TABLE_FUNCTIONS))
-    if isinstance(node, exp.CTE):
-        return not isinstance(node.this, (exp.Query, *_WRITES))
-    if isinstance(node, exp.SetOperation):
-        return not (isinstance(node.this, exp.Query) and isinstance(node.expression, exp.Query))
-    if isinstance(node, exp.Subquery):
-        return not isinstance(node.this, exp.Query | exp.Table | exp.Values)
-    if isinstance(node, exp.Alias | exp.TableAlias | exp.PivotAlias):
-        names = [node.args.get("alias"), *(node.args.get("columns") or [])]
-        names += [node.this] if isinstance(node, exp.TableAlias) else []
-        return any(not isinstance(name, exp.Identifier) for name in names if name is not None)
+def _dot(node: exp.Expr, text: str) -> None:
+    if isinstance(node.expression, exp.Func):
+        raise Failure(DottedCall(), position=position_of(text, node))
+
+
+def _type(node: exp.Expr, text: str) -> None:
+    if node.this in (exp.DType.USERDEFINED, exp.DType.UNKNOWN):
+        raise Failure(UnknownType(to_sql(node)), position=position_of(text, node))
+
+
+def _table_function(node: exp.Expr, text: str) -> None:
+    if isinstance(node.this, exp.Func):
+        _check_function(node.this, text)
+
+
+def _known_form(form: Callable[[exp.Expr], bool]) -> Callable[[exp.Expr, str], None]:
+    """The check that refuses a node of an allowed kind that is put together in a way that names or reads another thing.
+
+    `form` tells of a node whether it is put together in a known way.
+    """
+
+    def checking(node: exp.Expr, text: str) -> None:
+        if not form(node):
+            raise _not_supported(node, text)
+
+    return checking
+
+
+def _table_form(node: exp.Expr) -> bool:
+    # DuckDB reads the file of that name where a text stands for a table, and looks tables up by their name in some
+    # functions that have the name of an aggregate: `FROM histogram('/etc/passwd', 'x')`.
+    known = isinstance(node.this, (exp.Identifier, *TABLE_FUNCTIONS))
+    return known and not any(value for part, value in node.args.items() if part not in _TABLE_PARTS)
+
+
+def _alias_form(node: exp.Expr) -> bool:
+    names = [node.args.get("alias"), *(node.args.get("columns") or [])]
+    names += [node.this] if isinstance(node, exp.TableAlias) else []
+    return all(isinstance(name, exp.Identifier) for name in names if name is not None)
+
+
+def _this_is(*kinds: type[exp.Expr]) -> Callable[[exp.Expr], bool]:
+    return lambda node: isinstance(node.this, kinds)
+
+
+_FORMS: dict[type[exp.Expr], Callable[[exp.Expr], bool]] = {
+    exp.Column: _this_is(exp.Identifier, exp.Star),
+    exp.Table: _table_form,
+    exp.Lateral: _this_is(exp.Subquery, *TABLE_FUNCTIONS),
+    exp.CTE: _this_is(exp.Query, *_WRITES),
+    exp.SetOperation: lambda node: isinstance(node.this, exp.Query) and isinstance(node.expression, exp.Query),
+    exp.Subquery: _this_is(exp.Query, exp.Table, exp.Values),
+    **dict.fromkeys((exp.Alias, exp.TableAlias, exp.PivotAlias), _alias_form),
     # `PIVOT t ON a` finds out its columns by a query of its own.
-    return node.args.get("this") is not None
+    exp.Pivot: lambda node: node.args.get("this") is None,
+}
+"""The known forms of kinds that are put together in several ways."""
+
+_BEFORE = Checks(
+    [
+        (exp.Dot, _dot),
+        (exp.DataType, _type),
+        *((kind, _table_function) for kind in (exp.Table, exp.Lateral)),
+        *TIME_CHECKS,
+        *((kind, _known_form(form)) for kind, form in _FORMS.items()),
+    ]
+)
+_SIZES = Checks(SIZE_CHECKS)
+"""Made of what is allowed, by kind or by name."""
+_UNCHECKED = _BEFORE.unchecked(_SIZES.unchecked(ALLOWED_NODES))
+"""Kinds that are allowed whatever is in them, which is checked for itself."""
 
 
 def _not_supported(node: exp.Expr, text: str) -> Failure:

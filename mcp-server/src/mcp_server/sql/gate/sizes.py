@@ -12,6 +12,7 @@ from sqlglot import exp
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.functions import Growing, UnboundedSize
 from mcp_server.sql.constants import NOT_CONSTANT, Span, constant
+from mcp_server.sql.gate.checks import Check
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.trees import nodes
 
@@ -21,45 +22,62 @@ MAX_STRING = 10_000
 MAX_SEQUENCE = 1_000_000
 """Elements that `range` and `generate_series` may make."""
 
-SIZED = (exp.Repeat, exp.Pad, exp.Format, exp.Anonymous, exp.GenerateSeries)
-"""The kinds of nodes that are looked at here."""
 _REPEATABLE = (exp.Column, exp.Identifier, exp.Literal, exp.Neg, exp.Paren, exp.Add, exp.Sub, exp.Mul)
 
 
-def check_size(node: exp.Expr, text: str) -> None:
-    """Refuses a call whose result is not bounded by constants, or whose bound is too large."""
-    if not isinstance(node, SIZED):
-        return
-    if isinstance(node, exp.Repeat):
-        unit = constant(node.this)
-        times = constant(node.args["times"])
-        length = len(unit) if isinstance(unit, str) else 1
-        nested = node.this.find(exp.Repeat, exp.Pad) is not None
-        allowed = isinstance(times, int) and times * length <= MAX_STRING and not nested
-        function, most = Growing.REPEAT, MAX_STRING
-    elif isinstance(node, exp.Pad):
-        width = constant(node.expression)
-        allowed = isinstance(width, int) and width <= MAX_STRING
-        function, most = Growing.PAD, MAX_STRING
-    elif isinstance(node, exp.Format) or (isinstance(node, exp.Anonymous) and node.name.lower() == "printf"):
-        first = node.this if isinstance(node, exp.Format) else next(iter(node.expressions), None)
-        template = constant(first) if first is not None else ""
-        allowed = isinstance(template, str) and _widths(template) <= MAX_STRING
-        function, most = Growing.FORMAT, MAX_STRING
-    elif isinstance(node, exp.GenerateSeries):
-        count = _elements(node)
-        allowed = _can_be_bounded(node) if count is None else count <= MAX_SEQUENCE
-        function, most = Growing.SEQUENCE, MAX_SEQUENCE
-    else:
-        return
-    if not allowed:
-        raise Failure(UnboundedSize(function, most), position=position_of(text, node))
+def _repeat(node: exp.Expr, text: str) -> None:
+    unit, times = constant(node.this), constant(node.args["times"])
+    length = len(unit) if isinstance(unit, str) else 1
+    nested = node.this.find(exp.Repeat, exp.Pad) is not None
+    if not isinstance(times, int) or times * length > MAX_STRING or nested:
+        raise _unbounded(node, text, Growing.REPEAT, MAX_STRING)
+
+
+def _pad(node: exp.Expr, text: str) -> None:
+    width = constant(node.expression)
+    if not isinstance(width, int) or width > MAX_STRING:
+        raise _unbounded(node, text, Growing.PAD, MAX_STRING)
+
+
+def _format(node: exp.Expr, text: str) -> None:
+    _template(node, node.this, text)
+
+
+def _printf(node: exp.Expr, text: str) -> None:
+    if node.name.lower() == "printf":
+        _template(node, next(iter(node.expressions), None), text)
+
+
+def _template(node: exp.Expr, first: exp.Expr | None, text: str) -> None:
+    template = constant(first) if first is not None else ""
+    if not isinstance(template, str) or _widths(template) > MAX_STRING:
+        raise _unbounded(node, text, Growing.FORMAT, MAX_STRING)
+
+
+def _sequence(node: exp.Expr, text: str) -> None:
+    count = _elements(node)
+    if count > MAX_SEQUENCE if count is not None else not _can_be_bounded(node):
+        raise _unbounded(node, text, Growing.SEQUENCE, MAX_SEQUENCE)
+
+
+def _unbounded(node: exp.Expr, text: str, function: Growing, most: int) -> Failure:
+    return Failure(UnboundedSize(function, most), position=position_of(text, node))
+
+
+SIZE_CHECKS: tuple[Check, ...] = (
+    (exp.Repeat, _repeat),
+    (exp.Pad, _pad),
+    (exp.Format, _format),
+    (exp.Anonymous, _printf),
+    (exp.GenerateSeries, _sequence),
+)
+"""What refuses calls whose result is not bounded by constants, or whose bound is too large."""
 
 
 def bound_sequences(query: exp.Query) -> None:
     """Makes each sequence whose length only its rows decide fail where it would be too long.
 
-    The statement must have passed `check_size`.
+    The statement must have passed SIZE_CHECKS.
     """
     for node in nodes(query):
         if isinstance(node, exp.GenerateSeries) and _elements(node) is None:
@@ -76,7 +94,7 @@ def bound_sequences(query: exp.Query) -> None:
             node.set("end", exp.Case(ifs=[exp.If(this=too_long, true=error)], default=end.copy()))
 
 
-def _can_be_bounded(node: exp.GenerateSeries) -> bool:
+def _can_be_bounded(node: exp.Expr) -> bool:
     """Whether start, end and step are such that their difference can be computed beforehand, and twice."""
     step = node.args.get("step")
     parts = [part for part in (node.args.get("start"), node.args.get("end")) if part is not None]
@@ -91,7 +109,7 @@ def _widths(template: str) -> float:
     return sum(int(digits) for digits in re.findall(r"[0-9]{1,12}", template))
 
 
-def _elements(node: exp.GenerateSeries) -> float | None:
+def _elements(node: exp.Expr) -> float | None:
     start, end, step = (
         constant(part) if part is not None else default
         for part, default in (

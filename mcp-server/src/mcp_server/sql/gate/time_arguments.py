@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.functions import ArgumentsOfAnotherDialect, DateWithModifiers, UnknownTimeUnit
+from mcp_server.sql.gate.checks import Check
 from mcp_server.sql.positions import position_of
 
 _WITH_UNIT = (exp.TimestampTrunc, exp.DateTrunc, exp.DateDiff, exp.TimestampDiff, exp.Interval)
@@ -24,22 +25,29 @@ _UNITS = frozenset(
 )
 """DuckDB's names of units, `DatePartSpecifier`."""
 _ARGUMENTS = {"date_add": 2, "date_sub": 3}
-TIMED = (*_WITH_UNIT, exp.Anonymous, exp.Date)
-"""The kinds of nodes that are looked at here."""
 
 
-def check_time_arguments(node: exp.Expr, text: str) -> None:
-    """Raises Failure for units that do not exist, and calls of date, date_add and date_sub of another database."""
-    if isinstance(node, _WITH_UNIT):
-        unit = node.args.get("unit")
-        if not isinstance(unit, exp.Var) or unit.name.lower() in _UNITS:
-            return
+def _unit(node: exp.Expr, text: str) -> None:
+    unit = node.args.get("unit")
+    if isinstance(unit, exp.Var) and unit.name.lower() not in _UNITS:
         raise Failure(UnknownTimeUnit(unit.name.lower()), position=position_of(text, node))
-    if isinstance(node, exp.Anonymous):
-        wanted = _ARGUMENTS.get(node.name.lower())
-        if wanted is None or len(node.expressions) == wanted:
-            return
+
+
+def _number_of_arguments(node: exp.Expr, text: str) -> None:
+    wanted = _ARGUMENTS.get(node.name.lower())
+    if wanted is not None and len(node.expressions) != wanted:
         raise Failure(ArgumentsOfAnotherDialect(node.name.lower(), wanted), position=position_of(text, node))
-    if isinstance(node, exp.Date) and node.args.get("zone") is not None:
+
+
+def _modifiers(node: exp.Expr, text: str) -> None:
+    if node.args.get("zone") is not None:
         # Of another code: other dialects would leave SQLite's modifiers out, `date(x, '-30 days')`.
         raise Failure(DateWithModifiers(), position=position_of(text, node))
+
+
+TIME_CHECKS: tuple[Check, ...] = (
+    *((kind, _unit) for kind in _WITH_UNIT),
+    (exp.Anonymous, _number_of_arguments),
+    (exp.Date, _modifiers),
+)
+"""What refuses units that do not exist, and calls of date, date_add and date_sub of another database."""
