@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import duckdb
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
@@ -50,9 +51,21 @@ ORDERS: list[dict[str, Any]] = [
 ]
 
 
+STARS: list[dict[str, Any]] = [
+    {
+        "pk": s(f"s{number}"),
+        "city": n(str(7 * number % 5)),
+        "b": n("1"),
+        "address": m(City=s(f"c{number % 3}"), zip=n(str(number))),
+    }
+    for number in range(6)
+]
+
+
 @pytest.fixture(scope="module", autouse=True)
 async def tables(service: Service) -> None:
     await service.create("nst_orders", ORDERS)
+    await service.create("nst_stars", STARS)
 
 
 async def test_types_have_the_shape_of_the_values(service: Service) -> None:
@@ -83,6 +96,17 @@ async def test_types_have_the_shape_of_the_values(service: Service) -> None:
         ("SELECT count(*) FROM nst_orders WHERE address.city = 'Oslo'", [[6]]),
         ("SELECT address.city, count(*) FROM nst_orders GROUP BY ALL ORDER BY 1", [["Lyon", 6], ["Oslo", 6]]),
         ("SELECT unnest(address) FROM nst_orders WHERE pk = 'o1'", [["Oslo", {"lat": "59.9", "lon": 10}]]),
+        ("SELECT address.* FROM nst_orders WHERE pk = 'o1'", [["Oslo", {"lat": "59.9", "lon": 10}]]),
+        ("SELECT pk, Address.*, 1 FROM nst_orders t WHERE pk = 'o1'", [["o1", "Oslo", {"lat": "59.9", "lon": 10}, 1]]),
+        (
+            "SELECT address.* EXCLUDE (geo), leaf.* REPLACE (pk AS d) FROM nst_orders WHERE pk = 'o1'",
+            [["Oslo", "o1", "1"]],
+        ),
+        ("SELECT q.city FROM (SELECT address.* FROM nst_orders WHERE pk = 'o1') AS q", [["Oslo"]]),
+        (
+            "SELECT address.*, count(*) FROM nst_orders WHERE pk < 'o1' GROUP BY ALL",
+            [["Lyon", {"lat": "59.9", "lon": None}, 1]],
+        ),
         ("SELECT lines[1], lines[2].qty FROM nst_orders WHERE pk = 'o2'", [[{"qty": 1, "sku": "K0"}, 2]]),
         ("SELECT len(lines), lines FROM nst_orders WHERE pk = 'o0'", [[0, []]]),
         ("SELECT sum(l.qty) FROM nst_orders, unnest(lines) AS u(l)", [[286]]),
@@ -293,3 +317,73 @@ async def test_an_unknown_field_is_told(service: Service) -> None:
     assert isinstance(fact, NotEvaluated)
     assert "town" in fact.told
     assert fact.trouble is Trouble.NO_FIELD
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT address.* FROM {} ORDER BY pk",
+        "SELECT ADDRESS.*, b + 1 AS c FROM {} ORDER BY pk",
+        "SELECT address.*, * FROM {} ORDER BY pk",
+        "SELECT *, address.* FROM {} ORDER BY pk",
+        # The table's columns are meant, not the fields of that name.
+        "SELECT address.* FROM {} ORDER BY city, pk",
+        "SELECT address.*, city FROM {} ORDER BY city, pk",
+        "SELECT address.*, city + 1 AS c FROM {} WHERE city < 3 ORDER BY pk",
+        "SELECT address.*, city FROM {} GROUP BY ALL HAVING city > 1 ORDER BY city, address",
+        "SELECT address.*, sum(city) OVER (ORDER BY city, pk) FROM {} QUALIFY city > 0 ORDER BY pk",
+        "SELECT address.*, (SELECT max(o.pk) FROM {} o WHERE o.city = city) AS c FROM {} ORDER BY pk",
+        "SELECT city, address.* RENAME (zip AS code) FROM {} ORDER BY 1, 3",
+        "SELECT address.* EXCLUDE (ZIP) FROM {} ORDER BY pk",
+        "SELECT address.* REPLACE (b + 1 AS Zip) FROM {} ORDER BY pk",
+        "SELECT address.* FROM {} x, (SELECT 1 AS one) y ORDER BY x.pk",
+        "SELECT x.pk, address.* FROM {} x JOIN (VALUES ('s1')) y(k) ON x.pk = y.k",
+        "SELECT q.zip, q.* EXCLUDE (city) FROM (SELECT address.* FROM {}) q ORDER BY zip",
+        "SELECT DISTINCT address.* EXCLUDE (zip) FROM {} ORDER BY 1",
+        "WITH q AS (SELECT address.*, pk FROM {} WHERE b = 1) SELECT zip, length(pk) AS c FROM q ORDER BY pk LIMIT 2",
+        "SELECT address.* FROM {} UNION ALL SELECT pk, b FROM {} ORDER BY 2, 1",
+        "SELECT address.zip, address.* FROM {} AS t ORDER BY t.pk",
+        "SELECT address.* FROM {} AS address ORDER BY pk",
+        # Refused by both.
+        "SELECT address.* FROM {} x, {} y",
+        "SELECT address.* EXCLUDE (nope) FROM {}",
+        "SELECT city.* FROM {}",
+        "SELECT address.* FROM {} x, (SELECT 1 AS address) y",
+    ],
+)
+async def test_the_star_of_a_struct_is_that_of_duckdb(service: Service, sql: str) -> None:
+    with duckdb.connect() as oracle:
+        oracle.execute(
+            "CREATE TABLE nst_stars(pk VARCHAR, address STRUCT(City VARCHAR, zip BIGINT), b BIGINT, city BIGINT)"
+        )
+        oracle.executemany(
+            "INSERT INTO nst_stars VALUES (?, {'City': ?, 'zip': ?}, ?, ?)",
+            [(f"s{number}", f"c{number % 3}", number, 1, 7 * number % 5) for number in range(6)],
+        )
+        statement = sql.replace("{}", "nst_stars")
+        try:
+            found = oracle.execute(statement)
+            expected = [list(row) for row in found.fetchall()]
+        except duckdb.Error:
+            with pytest.raises(Failure):
+                await service.run(statement)
+            return
+        names = [str(column[0]) for column in found.description]
+    result = await service.run(statement)
+    assert result.rows == expected
+    assert [column.name for column in result.columns] == names
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT address.*, upper(pk) AS zip FROM nst_stars ORDER BY zip",
+        "SELECT address.*, city FROM nst_stars, (SELECT 1 AS one)",
+        "SELECT address.* FROM (SELECT address FROM nst_stars)",
+        "SELECT cases.* FROM nst_orders",
+    ],
+)
+async def test_a_star_that_may_mean_something_else_is_refused(service: Service, sql: str) -> None:
+    """Our choice: `unnest(address)` is the same, and says what it is of."""
+    with pytest.raises(Failure):
+        await service.run(sql)

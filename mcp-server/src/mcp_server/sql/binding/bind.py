@@ -32,6 +32,7 @@ from mcp_server.sql.binding.resolution import resolve
 from mcp_server.sql.binding.resolution_failures import resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
+from mcp_server.sql.binding.struct_stars import spread_structs
 from mcp_server.sql.binding.unshaped_fields import JsonValues, read_fields_as_texts
 from mcp_server.sql.binding.unshaped_lists import read_as_lists
 from mcp_server.sql.binding.unshaped_maps import read_as_maps
@@ -139,6 +140,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     internal = name_sources(query, text, default_schema, known, names)
     respell(identifiers, spelling)
     check_expansion(query, text)
+    spread_structs(query, internal, spelling)
     starred = starred_sources(query)
     query = _qualified(query, text, internal, spelling)
     merge_columns(merging, text)

@@ -60,5 +60,10 @@ class _Columns:
             if cte is not None:
                 return self.of(cte.this) + pivoted
             table = self._tables.get(table_name(source)) if isinstance(source.this, exp.Identifier) else None
-            return (len(table.columns) if table is not None else 1) + pivoted
+            return (_columns_of(table) if table is not None else 1) + pivoted
         return self.of(source) + pivoted
+
+
+def _columns_of(table: Table) -> int:
+    """How many columns the star of a table stands for at most, or that of one of its structs."""
+    return max([len(table.columns), *(len(column.type.fields) for column in table.columns)])
