@@ -133,9 +133,14 @@ def _whole(items: list[HeldItem]) -> bytes:
 
 
 def _asked(held: HeldTable, request: Request) -> HeldTable:
-    """The table, or its index that a request names."""
+    """The table, or its index that a request names, which has to be one that can be read as it is asked for."""
     name = request.arguments.get("IndexName")
-    return held if name is None else held.of_index(name)
+    if name is None:
+        return held
+    # "Strongly consistent reads are not supported on global secondary indexes." (API reference, Query)
+    index = next(one for one in held.indexes if one.name == name)
+    assert index.local or not request.arguments.get("ConsistentRead"), name
+    return held.of_index(name)
 
 
 def _pages(held: HeldTable, request: Request, page_bytes: int) -> Iterator[tuple[list[HeldItem], list[HeldItem]]]:

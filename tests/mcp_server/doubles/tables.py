@@ -38,15 +38,17 @@ Place = tuple[bytes, list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class HeldIndex:
-    """A global secondary index: it holds the items that have its key, and of them all, or what is `projected`.
+    """A secondary index: it holds the items that have its key, and of them all, or what is `projected`.
 
-    The first `hash_keys` attributes of its key are the partition key, the others the sort key.
+    The first `hash_keys` attributes of its key are the partition key, the others the sort key. It is global, unless it
+    is `local`.
     """
 
     name: str
     key: Key
     projected: frozenset[str] | None = None
     hash_keys: int = 1
+    local: bool = False
 
     def holds(self, item: Item) -> bool:
         """Whether an item of the table is in the index: it has the key, in its type."""
@@ -145,11 +147,14 @@ def definition(key: Key, indexes: Sequence[HeldIndex]) -> dict[str, Any]:
     types = dict(key)
     for index in indexes:
         types |= dict(index.key)
-    described = [index.description() for index in indexes]
+    described: dict[str, list[dict[str, Any]]] = {}
+    for index in indexes:
+        kind = "LocalSecondaryIndexes" if index.local else "GlobalSecondaryIndexes"
+        described.setdefault(kind, []).append(index.description())
     return {
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()],
         "KeySchema": key_schema(key),
-        **({"GlobalSecondaryIndexes": described} if described else {}),
+        **described,
     }
 
 

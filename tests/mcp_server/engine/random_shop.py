@@ -1,21 +1,13 @@
-"""Tables with all that random statements speak of: as items of DynamoDB, and as rows of the DuckDB that judges.
-
-Nothing here is taken from the product: types, texts of numbers and the rule for mixed columns follow docs/sql.md.
-"""
+"""A shop: tables of which people, orders, parts and events refer to one another."""
 
 import random
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import duckdb
-import pyarrow as pa
-
-from tests.mcp_server.doubles.tables import HeldIndex, Key
-from tests.support.random_sql.columns import Column, Table
+from tests.mcp_server.doubles.tables import HeldIndex
+from tests.mcp_server.engine.random_made import Made, Row
 
 CITIES = ("Oslo", "Bergen", "Lyon", "", "O'Hara", "Ōsaka")
 TEAMS = ("red", "blue", "a#1", "a#2", "ä")
@@ -25,33 +17,6 @@ CODES: Sequence[int | Decimal | str | bool] = (
     *("1e-30", "-1e40", "5e", "+7", ".5", "٥", True, False),
 )
 STATES = ("open", "paid", "void", "5", "o")
-TEXTS = frozenset({"city", "zip", "sku", "who"})
-"""The parts of maps that are texts."""
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_TOO_LARGE = Decimal("99999999999999999998")
-"""Stands for a number that 18 decimal places leave no room for: it equals none that a statement names."""
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A table: how DynamoDB keeps it, the SQL types that its columns have, and what it holds.
-
-    The first column tells rows apart. A value is what Python has for it, a missing attribute is missing, None is NULL.
-    The `kinds` are those of columns whose SQL type does not tell, the `paths` and `lists` what random statements name
-    of maps and lists. `literals` are constants for a column beyond the values that it has.
-    """
-
-    key: Key
-    types: Mapping[str, str]
-    rows: Sequence[Row]
-    indexes: Sequence[HeldIndex] = ()
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    paths: Sequence[str] = ()
-    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    refers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    literals: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def _people() -> Made:
@@ -223,132 +188,3 @@ def _sparsely(dice: random.Random, full: Row, never_null: set[str]) -> Row:
 
 
 SHOP: Mapping[str, Made] = {"people": _people(), "orders": _orders(), "parts": _parts(), "events": _events()}
-
-
-def item(row: Row) -> dict[str, Any]:
-    """A row in DynamoDB's notation."""
-    return {name: _attribute(value) for name, value in row.items()}
-
-
-def _attribute(value: Any) -> dict[str, Any]:
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case int() | Decimal():
-            return {"N": format(value, "f") if isinstance(value, Decimal) else str(value)}
-        case date():
-            return {"S": value.isoformat()}
-        case dict():
-            return {"M": item(value)}
-        case list():
-            return {"L": [_attribute(member) for member in value]}
-    return {"S": value}
-
-
-def judge(shop: Mapping[str, Made] = SHOP) -> duckdb.DuckDBPyConnection:
-    """DuckDB with the rows, and with the rule for mixed columns as macros."""
-    connection = duckdb.connect(config={"threads": 1})
-    connection.execute("set timezone = 'UTC'")
-    connection.execute("set disabled_optimizers = 'statistics_propagation'")  # see adapters/duckdb/database.py
-    for name, made in shop.items():
-        columns = ", ".join(f'"{column}" {type_}' for column, type_ in made.types.items())
-        connection.execute(f"create table {name} ({columns})")
-        schema = connection.sql(f"select * from {name}").to_arrow_table().schema
-        rows = [{column: _typed(row.get(column), type_) for column, type_ in made.types.items()} for row in made.rows]
-        held = pa.Table.from_pylist(rows, schema)
-        connection.register("held", held)
-        connection.execute(f"insert into {name} from held")
-        connection.unregister("held")
-    texts = sorted({_text(code) for code in CODES})
-    exact = " ".join(f"when {_quoted(text)} then {_exactly(text)}" for text in texts if _number(text) is not None)
-    order = " ".join(
-        f"when {_quoted(text)} then {float(text.strip())!r}::double" for text in texts if _number(text) is not None
-    )
-    connection.execute(f"create macro exact_number(x) as case x {exact} end")
-    connection.execute(f"create macro number_by_order(x) as case x {order} end")
-    return connection
-
-
-def _typed(value: Any, type_: str) -> Any:
-    """A value as the column has it: of a text, also within maps and lists, numbers and truth values as their texts."""
-    match value:
-        case dict():
-            return {name: _text(part) if name in TEXTS else _typed(part, "") for name, part in value.items()}
-        case list():
-            return [_typed(member, type_.removesuffix("[]")) for member in value]
-    return _text(value) if type_ == "VARCHAR" and value is not None else value
-
-
-def _text(value: Any) -> str:
-    """What a text column has for a value: numbers as DynamoDB writes them, truth values in small letters."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
-
-
-def _number(text: str) -> Decimal | None:
-    """The number that a text reads as."""
-    found = _NUMBER.fullmatch(text.strip())
-    return Decimal(found[0]) if found is not None else None
-
-
-def _exactly(text: str) -> str:
-    """The number to 18 decimal places, as a literal."""
-    number = _number(text)
-    assert number is not None
-    number = number if abs(number) <= _TOO_LARGE else _TOO_LARGE.copy_sign(number)
-    return f"{number:.18f}::decimal(38, 18)"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def random_tables(shop: Mapping[str, Made] = SHOP) -> list[Table]:
-    """The tables for random statements, whose constants are values that occur."""
-    with judge(shop) as connection:
-        return [_random_table(connection, name, made) for name, made in shop.items()]
-
-
-def _random_table(connection: duckdb.DuckDBPyConnection, name: str, made: Made) -> Table:
-    def column(path: str, *, of: str = "", at: str = "") -> Column:
-        sql = path if not of else f"m{path}"
-        held = f"from {name} a" if not of else f"from {name} a, unnest(a.{of}) u(m)"
-        found = connection.execute(f"select distinct {sql}, typeof({sql}) {held} where {sql} is not null").fetchall()
-        literals = sorted({_literal(value) for value, _ in found} | set(made.literals.get(path, ())))
-        kind = made.kinds[path] if path in made.kinds else _kind(found[0][1])
-        return Column(at or path, kind, literals, refers=made.refers.get(path))
-
-    keys = [(made.key[0][0], made.key[-1][0]), *((index.key[0][0], index.key[-1][0]) for index in made.indexes)]
-    scalars = [
-        one for one, type_ in made.types.items() if "(" not in type_.replace("DECIMAL(", "") and "[" not in type_
-    ]
-    return Table(
-        name,
-        [column(one) for one in scalars],
-        keys,
-        [column(path) for path in made.paths],
-        {of: [column(part, of=of, at=part) for part in parts] for of, parts in made.lists.items()},
-    )
-
-
-def _kind(type_: str) -> str:
-    kinds = {"VARCHAR": "text", "BIGINT": "number", "DATE": "date", "BOOLEAN": "boolean"}
-    return "number" if type_.startswith("DECIMAL") else kinds.get(type_, "struct")
-
-
-def _literal(value: Any) -> str:
-    match value:
-        case None:
-            return "NULL"
-        case bool():
-            return str(value).lower()
-        case int() | Decimal():
-            return str(value)
-        case date():
-            return f"date '{value}'"
-        case dict():
-            return "{" + ", ".join(f"'{name}': {_literal(part)}" for name, part in value.items()) + "}"
-    return _quoted(value)

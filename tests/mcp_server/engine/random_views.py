@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from mcp_server.domain.restriction import Mask, Rule
+from mcp_server.domain.schema import Override
 from mcp_server.domain.virtual_table import Template, VirtualTable
 from tests.mcp_server.doubles.tables import HeldIndex
-from tests.mcp_server.engine.random_shop import SHOP, Made, Row
+from tests.mcp_server.engine.random_made import Made, Row
+from tests.mcp_server.engine.random_shop import SHOP
 
 RULES: Sequence[Rule] = (
     Rule(
@@ -38,6 +40,7 @@ class View:
     seen: Mapping[str, Made]
     rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     virtual_tables: Mapping[str, VirtualTable] = field(default_factory=dict)
+    overrides: Mapping[str, Mapping[str, Override]] = field(default_factory=dict)
 
 
 WHOLE = View(SHOP, SHOP)

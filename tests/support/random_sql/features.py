@@ -7,14 +7,15 @@ from tests.support.random_sql.analytic import Analytic
 from tests.support.random_sql.ends import Ends
 from tests.support.random_sql.mixed import Mixed
 from tests.support.random_sql.nested import Nested
+from tests.support.random_sql.several import Several
 from tests.support.random_sql.staged import Staged
 from tests.support.random_sql.statement import Statement
 from tests.support.random_sql.statements import Statements, in_three
 
 
 @dataclass(frozen=True, slots=True)
-class Features(Analytic, Ends, Mixed, Nested, Staged, Statements):
-    """Makes statements over tables with keys, indexes, links, maps, lists, mixed columns and times."""
+class Features(Analytic, Ends, Mixed, Nested, Several, Staged, Statements):
+    """Makes statements over tables with keys of one and of several attributes, links, parts, mixed columns, times."""
 
     def any(self) -> Statement:
         """One of any kind."""
@@ -27,6 +28,7 @@ class Features(Analytic, Ends, Mixed, Nested, Staged, Statements):
             *[self.mixed] * any(column.kind == "mixed" for table in self.tables for column in table.columns),
             *[self.parts, self.parts] * any(table.paths for table in self.tables),
             *[self.members] * any(table.lists for table in self.tables),
+            *[self.by_several] * (4 * any(table.several for table in self.tables)),
             self.staged,
             self.staged,
             self.analysed,

@@ -99,6 +99,9 @@ class Sources(Conditions):
                 forms += [f"year({name})", f"{name} + interval 1 day", f"date_trunc('month', {name})"]
             case "millis":
                 forms += [f"epoch_ms({name})", f"date_trunc('day', epoch_ms({name}))"]
+            case "instant":
+                forms += [f"cast({name} as date)", f"date_trunc('day', {name})", f"epoch_ms({name})", f"year({name})"]
+                forms += [f"{name} + interval 1 day", f"cast({name} as timestamp)"]
             case "seconds":
                 forms += [f"cast(to_timestamp({name}) as date)", f"year(to_timestamp({name}))"]
             case _:

@@ -3,7 +3,12 @@
 import random
 from collections.abc import Mapping
 
-MOMENTS: Mapping[str, str] = {"iso": "cast({} as timestamp)", "millis": "epoch_ms({})", "seconds": "to_timestamp({})"}
+MOMENTS: Mapping[str, str] = {
+    "iso": "cast({} as timestamp)",
+    "millis": "epoch_ms({})",
+    "seconds": "to_timestamp({})",
+    "instant": "{}",
+}
 """A column of each kind as a time."""
 
 
@@ -41,6 +46,22 @@ def moments(dice: random.Random, name: str, kind: str, operator: str) -> list[st
             f"{moment} {operator} timestamptz '{date} 00:00:00+02'" if kind == "seconds" else f"{moment} < '{date}'",
             f"date_part('year', {moment}) between {year - 1} and {year}",
             f"date_trunc('{unit}', {moment}) in (date '{date}', date '{year}-01-01')",
+        ]
+    if kind == "instant":
+        forms += [
+            f"{name} {operator} timestamptz '{date} 00:30:00+02'",
+            f"{name} {operator} date '{date}'",
+            f"{name} {operator} '{date}'",
+            f"{name} between '{date}' and '{date}T12:00:00Z'",
+            f"{name} in (timestamptz '{date} 00:00:00+00', '{year}-01-01')",
+            f"cast({name} as timestamp) {operator} {at}",
+            f"date_part('year', {name}) between {year - 1} and {year}",
+            f"{name} + interval 1 day {operator} {at}",
+            f"{name} - interval {day} day {operator} timestamptz '{date} 00:00:00Z'",
+            f"epoch_ms({name}) {operator} 17672256{day:02}000",
+            f"strftime({name}, '%Y-%m') = '{year}-{month:02}'",
+            f"date_trunc('{unit}', {name}) in (date '{date}', date '{year}-01-01')",
+            f"cast({name} as varchar) like '{year}-{month:02}%'",
         ]
     if kind == "iso":
         forms += [
