@@ -209,6 +209,11 @@ async def test_a_parameter_is_compared_as_what_it_is(service: Service, parameter
         ("m.zip = '0150-A'", ["3"], None),
         ("lines[1].qty >= 2", ["1"], "lines[].qty"),
         ("tags[2] = 7", ["0", "2"], "tags[]"),
+        ("EXISTS (SELECT 1 FROM unnest(tags) u(t) WHERE u.t = 7)", ["0", "2"], "tags[]"),
+        ("NOT EXISTS (SELECT 1 FROM unnest(tags) u(t) WHERE u.t BETWEEN 6 AND 7.2)", ["1", "3"], "tags[]"),
+        ("EXISTS (SELECT 1 FROM unnest(lines) u(l) WHERE u.l.qty > 1)", ["1"], "lines[].qty"),
+        ("EXISTS (SELECT 1 FROM (SELECT unnest(tags) AS t) WHERE t < 7.2)", ["0", "2"], "tags[]"),
+        ("EXISTS (SELECT 1 FROM (SELECT m.zip AS z) WHERE z <= 150)", ["0", "1"], "m.zip"),
         ("place.city = 'Oslo'", ["0", "1", "2"], None),
         ("place['city'] LIKE 'O%'", ["0", "1", "2"], None),
         ("place->>'city' = 'Oslo'", ["0", "1", "2"], None),
@@ -234,7 +239,7 @@ async def test_one_late_text_within_maps_and_lists_breaks_no_filter(
             "pk": {"S": str(number)},
             "m": {"M": {"zip": zips[number]}},
             "lines": {"L": [{"M": {"qty": [{"N": "1"}, {"N": "2"}, {"S": "many"}, {"S": ""}][number]}}]},
-            "tags": {"L": [{"S": "a"}, [{"N": "7"}, {"S": "x"}, {"S": "7"}, {"BOOL": True}][number]]},
+            "tags": {"L": [{"S": "7.4"}, [{"N": "7"}, {"S": "x"}, {"S": "7"}, {"BOOL": True}][number]]},
             "place": {
                 "M": {
                     "city": {"S": "Oslo"},

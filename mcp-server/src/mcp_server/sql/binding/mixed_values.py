@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Path, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
-from mcp_server.sql.binding.table_columns import TableColumn, columns_that
+from mcp_server.sql.binding.table_columns import Names, TableColumn, columns_that
 from mcp_server.sql.binding.unshaped_fields import JsonValues, key_of
 from mcp_server.sql.binding.unshaped_maps import may_hold_maps
 from mcp_server.sql.fields import part_of
@@ -45,10 +45,11 @@ def compare_numbers(
     and lists, as which numbers among texts are read, too.
     """
     known = columns_that(_may_be_compared, query, internal, spelling)
+    texts = _Texts(known, Names(query, internal)) if known is not None else None
     compared = set[ComparedNumber]()
     for operand, exactly in list(_compared(query)) if known is not None or json.any else ():
         found = _mixed(operand, known) if known is not None else None
-        found = found or _of_json(operand, json)
+        found = found or (texts.of(operand) if texts is not None else None) or _of_json(operand, json)
         if found is not None:
             compared.add(found)
             operand.replace(_exact(operand) if exactly else _by_order(operand))
@@ -73,6 +74,61 @@ def _mixed(operand: exp.Expr, known: Callable[[exp.Expr], TableColumn | None]) -
         if part is not None and part.type.kind is TypeKind.VARCHAR:
             path = tuple(None if isinstance(step, int) else step for step in part.steps)
     return ComparedNumber(found.source, found.column.name, path) if path is not None else None
+
+
+class _Place(NamedTuple):
+    """Where a value comes from: a column of a table and the path into it, with the type that is there."""
+
+    origin: TableColumn
+    path: Path
+    type: ColumnType
+
+
+class _Texts:
+    """Finds texts within maps and lists where `unnest` gives them, or a subquery that hands a part on."""
+
+    def __init__(self, known: Callable[[exp.Expr], TableColumn | None], names: Names) -> None:
+        self._known, self._names = known, names
+
+    def of(self, operand: exp.Expr) -> ComparedNumber | None:
+        place = self._place(operand)
+        if place is None or not place.path or place.type.kind is not TypeKind.VARCHAR:
+            return None
+        return ComparedNumber(place.origin.source, place.origin.column.name, place.path)
+
+    def _place(self, node: exp.Expr) -> _Place | None:
+        root = node = node.unnest()
+        while isinstance(root, _FIELDS):
+            root = root.this.unnest()
+        whole = self._whole(root)
+        if whole is None or root is node:
+            return whole
+        part = part_of(node, lambda _: Column("", whole.type, frozenset()))
+        if part is None:
+            return None
+        path = tuple(None if isinstance(step, int) else step for step in part.steps)
+        return _Place(whole.origin, (*whole.path, *path), part.type)
+
+    def _whole(self, root: exp.Expr) -> _Place | None:
+        """Where a column comes from, or an element of a list."""
+        match root:
+            case exp.Column():
+                found = self._known(root)
+                if found is not None:
+                    return _Place(found, (), found.column.type)
+                origin = self._names.origin(root)
+                return self._place(origin) if origin is not None and not isinstance(origin, exp.Column) else None
+            case exp.Unnest(expressions=[exp.Expr() as list_]) if not root.args.get("offset"):
+                return self._element(list_)
+            case exp.Explode(this=exp.Expr() as list_) if not root.expressions:
+                return self._element(list_)
+        return None
+
+    def _element(self, list_: exp.Expr) -> _Place | None:
+        place = self._place(list_)
+        if place is None or place.type.element is None:
+            return None
+        return _Place(place.origin, (*place.path, None), place.type.element)
 
 
 def _of_json(operand: exp.Expr, json: JsonValues) -> ComparedNumber | None:
