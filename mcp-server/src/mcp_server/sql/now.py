@@ -45,14 +45,14 @@ def at_instant(statement: Statement, instant: datetime) -> Statement:
     if not _MENTIONED.search(statement.text):
         return statement
     query = copied(statement.expression)
-    name_projections(query)  # after what they ask for
+    name_projections(nodes(query))  # after what they ask for
     asking = [(node, type_) for node in nodes(query) if (type_ := _type_of(node)) is not None]
     if not asking:
         return statement
     for node, type_ in asking:
         text = exp.Literal.string(instant.strftime(_FORMS[type_]))
         node.replace(exp.Cast(this=text, to=exp.DataType.build(type_, dialect="duckdb")))
-    return replace(statement, expression=query, timed=True)
+    return replace(statement, expression=query, nodes=nodes(query), timed=True)
 
 
 def _type_of(node: exp.Expr) -> str | None:

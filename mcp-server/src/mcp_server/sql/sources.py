@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from mcp_server.sql.trees import children
+from mcp_server.sql.trees import branches
 
 SOURCE = "source"
 """Key of an identifier's `meta`: the internal alias of the source that a column was named with."""
@@ -13,9 +13,8 @@ SOURCE = "source"
 FIELD = "field"
 """Key of an identifier's `meta`: set on a name that is a field of a column."""
 
-
-_LEAVES = frozenset({exp.Identifier, exp.Literal})
-"""Kinds with nothing below them, and nothing to be told of."""
+_UNTOLD = frozenset({exp.Alias, exp.And, exp.EQ, exp.From, exp.Join, exp.TableAlias, exp.Where})
+"""The frequent kinds of nodes of which nothing is told."""
 
 
 @dataclass(eq=False, slots=True)
@@ -76,24 +75,29 @@ def sources_of(query: exp.Query) -> Sources:
         elif isinstance(node, exp.Column):
             open_columns.append((node, block))
             _check_column(node, found)
-        elif isinstance(node, exp.Dot):
-            if node.expression.meta_get(SOURCE) is not None:
-                found.changed.append(node)
-        elif isinstance(node, exp.Table):
-            found.tables.append(node)
-            found.uses[node.name] = found.uses.get(node.name, 0) + 1
-        elif isinstance(node, exp.CTE):
-            found.ctes.setdefault(node.alias, []).append(node)
-        elif isinstance(node, exp.With):
-            found.recursive = found.recursive or bool(node.recursive)
-        elif isinstance(node, exp.Pivot):
-            found.pivots = True
-        elif isinstance(node, exp.TableColumn):
-            found.rows.append(node)
-        pending += [(child, block) for child in reversed(children(node)) if type(child) not in _LEAVES]
+        elif type(node) not in _UNTOLD:
+            _file(node, found)
+        pending += [(child, block) for child in reversed(branches(node))]
     for column, block in open_columns:
         found.columns.append((column, block, block.source(column.table) if block is not None else None))
     return found
+
+
+def _file(node: exp.Expr, found: Sources) -> None:
+    if isinstance(node, exp.Dot):
+        if node.expression.meta_get(SOURCE) is not None:
+            found.changed.append(node)
+    elif isinstance(node, exp.Table):
+        found.tables.append(node)
+        found.uses[node.name] = found.uses.get(node.name, 0) + 1
+    elif isinstance(node, exp.CTE):
+        found.ctes.setdefault(node.alias, []).append(node)
+    elif isinstance(node, exp.With):
+        found.recursive = found.recursive or bool(node.recursive)
+    elif isinstance(node, exp.Pivot):
+        found.pivots = True
+    elif isinstance(node, exp.TableColumn):
+        found.rows.append(node)
 
 
 def _check_column(column: exp.Column, found: Sources) -> None:

@@ -1,5 +1,6 @@
 """Which table references of a query name tables, and which name its own CTEs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -9,7 +10,6 @@ from mcp_server.domain.failures.schemas import SelfDescription
 from mcp_server.domain.failures.tables import NameOfThreeParts
 from mcp_server.domain.names import fold
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.trees import nodes
 
 _CATALOGUES = frozenset({"information_schema", "pg_catalog"})
 
@@ -27,11 +27,11 @@ def table_name(table: exp.Table) -> TableName:
     return TableName(table.db or None, table.name)
 
 
-def real_tables(query: exp.Query) -> list[exp.Table]:
-    """The nodes that name tables, not CTEs and not table functions."""
+def real_tables(found: Iterable[exp.Expr]) -> list[exp.Table]:
+    """The nodes that name tables, not CTEs and not table functions; among all of a query."""
     return [
         node
-        for node in nodes(query)
+        for node in found
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and cte_of(node) is None
     ]
 
@@ -61,13 +61,13 @@ def cte_of(table: exp.Table) -> exp.CTE | None:
     return None
 
 
-def table_names(query: exp.Query, text: str) -> frozenset[TableName]:
-    """The tables that a query reads.
+def table_names(found: Iterable[exp.Expr], text: str) -> frozenset[TableName]:
+    """The tables that a query reads, of which `found` are all nodes.
 
     Raises unknown_table for names of more than two parts, unknown_schema for the schemas in which databases describe
     themselves.
     """
-    tables = real_tables(query)
+    tables = real_tables(found)
     for table in tables:
         if table.catalog:
             written = f"{table.catalog}.{table.db}.{table.name}"

@@ -35,6 +35,8 @@ _TYPES = {word: type_ for word, type_ in _TOKENIZER.KEYWORDS.items() if type_ no
 _COMMANDS = _TOKENIZER.KEYWORDS.keys() - _TYPES.keys()
 _BEGINNINGS = {re.split(r"[ -]", word)[0] for word in _TYPES if re.match(r"\w+[ -]", word)}
 """First words of keywords that consist of two, such as DOUBLE PRECISION."""
+_DOUBTFUL = frozenset(_COMMANDS | _BEGINNINGS)
+_BEHIND_BEGINNINGS = frozenset(" \n\t-")
 _SYMBOLS = {
     symbol: type_
     for symbol, type_ in (_TOKENIZER.SINGLE_TOKENS | _TYPES).items()
@@ -46,24 +48,29 @@ def plain_tokens(text: str) -> list[Token] | None:
     """The tokens of a plain text, None of any other."""
     tokens: list[Token] = []
     position, line, line_start = 0, 1, 0
+    line_end = text.find("\n")
     previous, previous_line = None, -1
     comments: list[str] = []
     while (match := _TOKEN.match(text, position)) is not None:
         kind = match.lastindex
         assert kind is not None  # every alternative is a group
         word = match[kind]
-        before, position = position, match.end()
+        position = match.end()
         start = position - len(word) - _MARKS[kind]
-        newlines = text.count("\n", before, start)
-        if newlines:
-            line += newlines
-            line_start = text.rindex("\n", 0, start) + 1
+        while 0 <= line_end < start:
+            line, line_start = line + 1, line_end + 1
+            line_end = text.find("\n", line_start)
         if kind == _COMMENT:
             # It belongs to the token before it in its line, else to the one that follows.
             (tokens[-1].comments if line == previous_line else comments).append(word)
             continue
         if kind == _WORD:
-            type_ = _type_of_word(word, previous, text[position : position + 1])
+            upper = word.upper()
+            type_: TokenType | None = (
+                TokenType.VAR if previous is TokenType.PARAMETER else _TYPES.get(upper, TokenType.VAR)
+            )
+            if upper in _DOUBTFUL and (upper in _COMMANDS or text[position : position + 1] in _BEHIND_BEGINNINGS):
+                return None
         elif kind == _SYMBOL:
             type_ = _SYMBOLS.get(word)
         else:
@@ -75,13 +82,6 @@ def plain_tokens(text: str) -> list[Token] | None:
     if tokens:
         tokens[-1].comments.extend(comments)
     return tokens if not text[position:].strip(" \n\t") else None
-
-
-def _type_of_word(word: str, previous: TokenType | None, following: str) -> TokenType | None:
-    upper = word.upper()
-    if upper in _COMMANDS or (upper in _BEGINNINGS and following in (" ", "\n", "\t", "-")):
-        return None
-    return TokenType.VAR if previous is TokenType.PARAMETER else _TYPES.get(upper, TokenType.VAR)
 
 
 def _read(kind: int, word: str, previous: TokenType | None) -> tuple[TokenType | None, str]:

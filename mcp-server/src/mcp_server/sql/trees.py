@@ -4,6 +4,9 @@ from typing import TypeVar
 
 from sqlglot import exp
 
+LEAVES = frozenset({exp.Identifier, exp.Literal})
+"""Kinds of nodes that have none below them, which most nodes are of."""
+
 _Node = TypeVar("_Node", bound=exp.Expr)
 
 
@@ -20,6 +23,18 @@ def children(node: exp.Expr) -> list[exp.Expr]:
             found.append(value)
         elif type(value) is list:
             found += [one for one in value if isinstance(one, exp.Expr)]
+    return found
+
+
+def branches(node: exp.Expr) -> list[exp.Expr]:
+    """The children of a node that may have some themselves."""
+    found: list[exp.Expr] = []
+    for value in node.args.values():
+        if isinstance(value, exp.Expr):
+            if type(value) not in LEAVES:
+                found.append(value)
+        elif type(value) is list:
+            found += [one for one in value if isinstance(one, exp.Expr) and type(one) not in LEAVES]
     return found
 
 

@@ -130,8 +130,9 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     text = statement.text
     query = copied(statement.expression)
     known = _known_tables(statement, tables)
-    name_projections(query)
     written = nodes(query)
+    if name_projections(written):
+        written = nodes(query)
     identifiers = [node for node in written if isinstance(node, exp.Identifier)]
     renamed = star_renames(node for node in written if isinstance(node, exp.Star))
     spelling = spelling_of(known.values(), identifiers)
@@ -139,13 +140,14 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     merging = merging_queries((node for node in written if isinstance(node, exp.Join)), text)
     internal = name_sources(query, text, default_schema, known, names)
     respell(identifiers, spelling)
-    check_expansion(query, text)
-    spread_structs(query, internal, spelling)
+    check_expansion(written, identifiers, text)
+    spread_structs((node for node in written if isinstance(node, exp.Select)), internal, spelling)
     starred = starred_sources(query)
-    query = _qualified(query, text, internal, spelling)
+    with_document = any(identifier.this == DOCUMENT_COLUMN for identifier in identifiers)
+    query = _qualified(query, text, internal, spelling, with_document=with_document)
     merge_columns(merging, text)
     read_nested_as_json(query, internal, spelling)
-    json = JsonValues(query, internal, spelling)
+    json = JsonValues(query, internal, spelling, with_document=with_document)
     numbers = compare_numbers(query, internal, spelling, json)
     read_as_maps(query, internal, spelling)
     read_fields_as_texts(query, json)
@@ -187,10 +189,14 @@ def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> di
     return {name: tables[name] for name in statement.tables}
 
 
-def _qualified(query: exp.Query, text: str, internal: Mapping[str, Table], spelling: Spelling) -> exp.Query:
-    """Every column with its source, every `*` expanded. What sqlglot's `qualify` does, without changing spellings."""
-    found = nodes(query)
-    hidden = {DOCUMENT_COLUMN: "JSON"} if _names_document(found, text) else {}
+def _qualified(
+    query: exp.Query, text: str, internal: Mapping[str, Table], spelling: Spelling, *, with_document: bool
+) -> exp.Query:
+    """Every column with its source, every `*` expanded. What sqlglot's `qualify` does, without changing spellings.
+
+    `with_document` tells that something in the statement has the document column's name.
+    """
+    hidden = {DOCUMENT_COLUMN: "JSON"} if with_document and _names_document(nodes(query), text) else {}
     names = {
         name: {spelling.of(column.name) for column in table.columns} | hidden.keys() for name, table in internal.items()
     }
@@ -206,7 +212,7 @@ def _qualified(query: exp.Query, text: str, internal: Mapping[str, Table], spell
     }
     schema = MappingSchema(columns, visible=visible, dialect=Dialect, normalize=False)
     try:
-        if not all(map(_is_plain, found)):
+        if not all(map(_is_plain, nodes(query))):
             query = qualify_tables(query, dialect=Dialect)
         return validate_qualify_columns(qualify_columns(query, schema=schema))
     except (SqlglotError, AssertionError) as error:
@@ -240,7 +246,7 @@ def _relation(
     numbers: Collection[ComparedNumber],
 ) -> Relation:
     columns = tuple(
-        replace(column, type=reference.columns[column.name])
+        column if (type_ := reference.columns[column.name]) is column.type else replace(column, type=type_)
         for column in (*reference.table.columns, DOCUMENT)
         if column.name in reference.columns
     )

@@ -1,6 +1,6 @@
 """Names of a result's columns: as the statement gives them, else as DuckDB would."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -9,33 +9,44 @@ from mcp_server.domain.names import fold
 from mcp_server.sql.binding.spelling import SPELLING, Spelling
 from mcp_server.sql.dialect import CALLED, TIME_WORDS, Dialect
 from mcp_server.sql.sources import from_items
-from mcp_server.sql.trees import copied, nodes
+from mcp_server.sql.trees import copied
 
 _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot)
 """Projections that have a name or several."""
+_NAMED_ALONE = frozenset({exp.Alias, exp.Column})
 
 
-def name_projections(query: exp.Query) -> None:
-    """Gives every unnamed projection an alias, in place: its own text, as DuckDB does, so `sum(x)`, `count_star()`."""
-    found = nodes(query)
+def name_projections(found: Sequence[exp.Expr]) -> bool:
+    """Gives every unnamed projection an alias, in place: its own text, as DuckDB does, so `sum(x)`, `count_star()`.
+
+    `found` are all nodes of a statement. Tells whether any of them was changed.
+    """
+    changed = False
+    selects: list[exp.Select] = []
     for values in found:
+        if isinstance(values, exp.Select):
+            selects.append(values)
         if not isinstance(values, exp.Values):
             continue
+        changed = True
         alias = values.args.get("alias") or exp.TableAlias(this=exp.to_identifier("valueslist"))
         if isinstance(values.parent, exp.From | exp.Join) and not alias.columns and values.expressions:
             alias.set("columns", [exp.to_identifier(f"col{place}") for place in range(_width(values))])
             values.set("alias", alias)
-    for select in found:
-        if not isinstance(select, exp.Select):
-            continue
+    for select in selects:
         for projection in select.expressions:
+            if type(projection) in _NAMED_ALONE:
+                continue
             if isinstance(projection, exp.Subquery) and projection.alias:
+                changed = True
                 alias = projection.args["alias"].this
                 projection.set("alias", None)
                 projection.replace(exp.Alias(this=copied(projection), alias=alias))
             elif not (isinstance(projection, _NAMED) or projection.is_star):
+                changed = True
                 name = _text(projection)
                 projection.replace(exp.Alias(this=copied(projection), alias=exp.to_identifier(name, quoted=True)))
+    return changed
 
 
 def _width(values: exp.Values) -> int:

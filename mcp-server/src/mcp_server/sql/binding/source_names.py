@@ -21,7 +21,7 @@ from mcp_server.sql.binding.unshaped_maps import may_hold_maps
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import FIELD, SOURCE, is_comma
 from mcp_server.sql.tables import TableName, table_name
-from mcp_server.sql.trees import children
+from mcp_server.sql.trees import branches, children
 
 _UNNAMED = "subquery"
 
@@ -227,14 +227,15 @@ class _Naming:
         if isinstance(value, list):
             for one in value:
                 self._walk(one, scope)
-        elif isinstance(value, exp.Query):
-            self.query(value, scope, scope.ctes)
         elif isinstance(value, exp.Column):
-            self._mean(value, scope)
+            if value.args.get("table") is not None:
+                self._mean(value, scope)
             if isinstance(value.this, exp.Star):
                 self._walk(children(value.this), scope)
+        elif isinstance(value, exp.Query):
+            self.query(value, scope, scope.ctes)
         elif isinstance(value, exp.Expr):
-            for child in children(value):
+            for child in branches(value):
                 self._walk(child, scope)
 
     def _mean(self, column: exp.Column, scope: Scope) -> None:

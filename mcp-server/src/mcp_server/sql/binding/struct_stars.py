@@ -12,19 +12,19 @@ from mcp_server.domain.names import fold
 from mcp_server.domain.schema import Column, Table, TypeKind
 from mcp_server.sql.binding.spelling import SPELLING, Spelling
 from mcp_server.sql.sources import from_items
-from mcp_server.sql.trees import children, nodes
+from mcp_server.sql.trees import children
 
 _Known = Mapping[str, Mapping[str, Column]]
 """The columns of the tables that a query reads from, as they are spelt, by the alias of the table."""
 
 
-def spread_structs(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> None:
-    """Spreads the structs of a query, in place; names are spelt alike, and columns have no sources yet.
+def spread_structs(selects: Iterable[exp.Select], internal: Mapping[str, Table], spelling: Spelling) -> None:
+    """Spreads the structs of a query's selects, in place; names are spelt alike, and columns have no sources yet.
 
     A star stays as it is where it is not sure to be that of one column of a table, and then cannot be resolved.
     """
-    for select in nodes(query):
-        if isinstance(select, exp.Select) and any(map(_is_qualified_star, select.expressions)):
+    for select in selects:
+        if any(map(_is_qualified_star, select.expressions)):
             _spread(select, internal, spelling)
 
 

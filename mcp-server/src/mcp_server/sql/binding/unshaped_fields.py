@@ -36,11 +36,18 @@ class JsonPlace(NamedTuple):
 
 
 class JsonValues:
-    """Tells which expressions of a statement are JSON. Columns have their sources."""
+    """Tells which expressions of a statement are JSON. Columns have their sources.
 
-    def __init__(self, query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> None:
+    `with_document` tells that something in the statement has the document column's name.
+    """
+
+    def __init__(
+        self, query: exp.Query, internal: Mapping[str, Table], spelling: Spelling, *, with_document: bool
+    ) -> None:
         self._unshaped = columns_that(_may_hold_json, query, internal, spelling)
-        self.any = self._unshaped is not None or any(one.name == DOCUMENT_COLUMN for one in query.find_all(exp.Column))
+        self.any = self._unshaped is not None or (
+            with_document and any(one.name == DOCUMENT_COLUMN for one in query.find_all(exp.Column))
+        )
         """Whether a table of the statement has such values."""
         self._names = Names(query, internal) if self.any else None
 

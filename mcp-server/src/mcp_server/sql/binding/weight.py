@@ -8,7 +8,6 @@ from mcp_server.domain.schema import Table
 from mcp_server.sql.gate.parse import Statement
 from mcp_server.sql.sources import from_items
 from mcp_server.sql.tables import TableName, cte_of, table_name
-from mcp_server.sql.trees import nodes
 
 MAX_WEIGHT = 1_000_000
 """Weights are not told apart beyond this, since stars over CTEs can double with every CTE."""
@@ -20,9 +19,8 @@ def weight(statement: Statement, tables: Mapping[TableName, Table]) -> int:
     A thousand take about 50 ms to bind.
     """
     columns = _Columns(tables)
-    found = nodes(statement.expression)
-    stars = sum(2 * columns.of(node) for node in found if isinstance(node, exp.Select))
-    return min(len(found) + stars, MAX_WEIGHT)
+    stars = sum(2 * columns.of(node) for node in statement.nodes if isinstance(node, exp.Select))
+    return min(len(statement.nodes) + stars, MAX_WEIGHT)
 
 
 class _Columns:

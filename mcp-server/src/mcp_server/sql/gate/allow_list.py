@@ -18,7 +18,7 @@ from mcp_server.sql.gate.checks import Checks
 from mcp_server.sql.gate.sizes import SIZE_CHECKS
 from mcp_server.sql.gate.time_arguments import TIME_CHECKS
 from mcp_server.sql.positions import position_at, position_of
-from mcp_server.sql.trees import children
+from mcp_server.sql.trees import LEAVES
 
 MAX_DEPTH = 300
 """Levels of a syntax tree; DuckDB's own bound on expressions is 1,000."""
@@ -38,7 +38,13 @@ def check(expression: exp.Expr, text: str) -> exp.Query:
             raise Failure(NestedTooDeeply())
         if type(node) not in _UNCHECKED:
             _check_node(node, text)
-        pending += [(child, depth + 1) for child in children(node)]
+        below = depth + 1
+        for value in node.args.values():
+            if isinstance(value, exp.Expr):
+                if type(value) not in LEAVES or depth == MAX_DEPTH:
+                    pending.append((value, below))
+            elif type(value) is list:
+                pending += [(one, below) for one in value if isinstance(one, exp.Expr)]
     return expression
 
 

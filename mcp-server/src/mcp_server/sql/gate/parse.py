@@ -1,7 +1,8 @@
 """The gate: text in, one harmless read-only statement out, or a Failure that says why not."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from sqlglot import exp
@@ -32,6 +33,7 @@ from mcp_server.sql.gate.sizes import bound_sequences
 from mcp_server.sql.positions import position_at
 from mcp_server.sql.tables import TableName, table_names
 from mcp_server.sql.tokens import plain_tokens
+from mcp_server.sql.trees import nodes
 
 MAX_BYTES = 64 * 1024
 """Length of a statement in UTF-8."""
@@ -45,6 +47,7 @@ _FIRST_WORDS = frozenset(
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 
+_BRACKET = re.compile(r"[(\[{]")
 _PLACE = re.compile(r"[?$@:]")
 """What every place for a parameter has in it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -60,12 +63,14 @@ __all__ = ["JsonValue", "Statement", "TableName", "parse"]
 class Statement:
     """A statement that passed the gate. `tables` are its real table references; names of CTEs are not among them.
 
-    `timed` tells that an instant stands where its text asks for the time.
+    `nodes` are all nodes of its tree, level by level. `timed` tells that an instant stands where its text asks for the
+    time.
     """
 
     text: str
     expression: exp.Query
     tables: frozenset[TableName]
+    nodes: Sequence[exp.Expr] = field(repr=False)
     timed: bool = False
 
 
@@ -89,7 +94,10 @@ def parse(text: str, parameters: Parameters) -> Statement:
 
 def _statement(text: str, parameters: Parameters) -> Statement:
     query = _parsed(text, parameters)
-    return Statement(text, query, table_names(query, text))
+    found = nodes(query)
+    if bound_sequences(found):
+        found = nodes(query)
+    return Statement(text, query, table_names(found, text), found)
 
 
 def _accepted(text: str) -> bool:
@@ -130,21 +138,29 @@ def _parsed(text: str, parameters: Parameters) -> exp.Query:
     expression = substitute(statements[0], parameters) if with_parameters else statements[0]
     if isinstance(expression, exp.Values):
         expression = exp.select("*").from_(expression)
-    query = check(rewrite(expression, text), text)
-    bound_sequences(query)
-    return query
+    return check(rewrite(expression, text), text)
 
 
 def _tokens(dialect: Dialect, text: str) -> list[Token]:
     try:
-        tokens = plain_tokens(text)
-        if tokens is None:
-            tokens = list(dialect.tokenize(text))
+        plain = plain_tokens(text)
+        tokens = plain if plain is not None else list(dialect.tokenize(text))
     except TokenError as error:
         position = position_at(text, error.start) if error.start is not None else None
         raise Failure(NoTokens(), position=position) from None
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
         tokens.pop()
+    # Behind a number of a plain text stands no word.
+    if plain is None or ";" in text or len(_BRACKET.findall(text)) > MAX_BRACKETS:
+        _check_tokens(tokens, text)
+    if not tokens:
+        raise Failure(NotOneQuery(), position=Position(1, 1))
+    if tokens[0].token_type not in _FIRST_WORDS:
+        raise _no_query(tokens, text)
+    return tokens
+
+
+def _check_tokens(tokens: list[Token], text: str) -> None:
     depth = 0
     for token, following in zip_longest(tokens, tokens[1:]):
         if token.token_type is TokenType.NUMBER and following is not None and following.start == token.end + 1:
@@ -155,11 +171,6 @@ def _tokens(dialect: Dialect, text: str) -> list[Token]:
         depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
         if depth > MAX_BRACKETS:
             raise Failure(NestedTooDeeply())
-    if not tokens:
-        raise Failure(NotOneQuery(), position=Position(1, 1))
-    if tokens[0].token_type not in _FIRST_WORDS:
-        raise _no_query(tokens, text)
-    return tokens
 
 
 def _check_number(token: Token, following: Token, text: str) -> None:

@@ -5,6 +5,7 @@ DuckDB's memory limit does not stop these and an interrupt does not end them: `l
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from sqlglot import exp
@@ -14,7 +15,6 @@ from mcp_server.domain.failures.functions import Growing, UnboundedSize
 from mcp_server.sql.constants import NOT_CONSTANT, Span, constant
 from mcp_server.sql.gate.checks import Check
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.trees import nodes
 
 MAX_STRING = 10_000
 """Characters that `repeat`, `lpad` and `rpad` may make, and times that `repeat` may repeat."""
@@ -74,12 +74,13 @@ SIZE_CHECKS: tuple[Check, ...] = (
 """What refuses calls whose result is not bounded by constants, or whose bound is too large."""
 
 
-def bound_sequences(query: exp.Query) -> None:
-    """Makes each sequence whose length only its rows decide fail where it would be too long.
+def bound_sequences(found: Iterable[exp.Expr]) -> bool:
+    """Makes each sequence whose length only its rows decide fail where it would be too long; whether there is one.
 
-    The statement must have passed SIZE_CHECKS.
+    `found` are all nodes of a statement, which must have passed SIZE_CHECKS.
     """
-    for node in nodes(query):
+    changed = False
+    for node in found:
         if isinstance(node, exp.GenerateSeries) and _elements(node) is None:
             start, end, step = node.args.get("start"), node.args["end"], node.args.get("step")
             length: exp.Expr = exp.Sub(
@@ -92,6 +93,8 @@ def bound_sequences(query: exp.Query) -> None:
                 this="error", expressions=[exp.Literal.string(f"A sequence may have {MAX_SEQUENCE:,} elements.")]
             )
             node.set("end", exp.Case(ifs=[exp.If(this=too_long, true=error)], default=end.copy()))
+            changed = True
+    return changed
 
 
 def _can_be_bounded(node: exp.Expr) -> bool:

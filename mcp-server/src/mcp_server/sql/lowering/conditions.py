@@ -35,7 +35,8 @@ class ColumnName(NamedTuple):
 class Condition:
     """A conjunct: the columns in it, and whether it speaks of one row only, without subqueries and aggregates.
 
-    `repeatable` tells that it has the same value wherever its columns have.
+    `repeatable` tells that it has the same value wherever its columns have; `equates` are the two columns that it
+    holds equal, if that is all it says.
     """
 
     expression: exp.Expr
@@ -43,6 +44,7 @@ class Condition:
     sources: frozenset[str]
     of_one_row: bool
     repeatable: bool
+    equates: tuple[ColumnName, ColumnName] | None = None
 
 
 def condition(expression: exp.Expr) -> Condition:
@@ -57,7 +59,12 @@ def condition(expression: exp.Expr) -> Condition:
         elif isinstance(node, _NOT_REPEATABLE):
             repeatable = False
     sources = frozenset(column.source for column in columns)
-    return Condition(expression, frozenset(columns), sources, of_one_row, repeatable and of_one_row)
+    equates = None
+    if isinstance(expression, exp.EQ) and len(columns) == 2:
+        left, right = expression.this, expression.expression
+        if isinstance(left, exp.Column) and isinstance(right, exp.Column):
+            equates = ColumnName(left.table, left.name), ColumnName(right.table, right.name)
+    return Condition(expression, frozenset(columns), sources, of_one_row, repeatable and of_one_row, equates)
 
 
 def conjuncts_of(clause: exp.Expr | None) -> tuple[Condition, ...]:

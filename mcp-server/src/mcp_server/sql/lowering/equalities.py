@@ -37,7 +37,7 @@ def equality_classes(conditions: Iterable[Condition], type_of: TypeOf) -> tuple[
     classes: dict[ColumnName, list[ColumnName]] = {}
     types: dict[ColumnName, str] = {}
     for one in conditions:
-        pair = _pair(one)
+        pair = one.equates
         if pair is None:
             continue
         type_ = type_of(pair[0])
@@ -80,13 +80,3 @@ def _about(one: Condition, other: ColumnName) -> Condition:
     for node in replaced:
         node.replace(copied(column))
     return condition(expression if replaced else column)
-
-
-def _pair(one: Condition) -> tuple[ColumnName, ColumnName] | None:
-    node = one.expression
-    if not isinstance(node, exp.EQ) or len(one.columns) != 2:
-        return None
-    left, right = node.this, node.expression
-    if not isinstance(left, exp.Column) or not isinstance(right, exp.Column):
-        return None
-    return ColumnName(left.table, left.name), ColumnName(right.table, right.name)

@@ -8,6 +8,7 @@ with NULLs in its place where that partner is useless too.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from sqlglot import exp
 
@@ -18,11 +19,9 @@ from mcp_server.sql.lowering.key_links import Origin, Origins, crossing, from_ar
 from mcp_server.sql.lowering.output_types import OutputTypes, body_of
 from mcp_server.sql.lowering.outputs import handed_down
 from mcp_server.sql.sources import Block, Sources
-from mcp_server.sql.trees import children
+from mcp_server.sql.trees import branches
 
 _OUTER = frozenset({Kind.LEFT, Kind.RIGHT, Kind.FULL})
-_LEAVES = (exp.Column, exp.Identifier, exp.Literal)
-"""Nodes without a query in them, which most are."""
 _PAIRED = frozenset({Kind.INNER, Kind.LEFT, Kind.RIGHT, Kind.SEMI, Kind.ANTI})
 
 
@@ -32,22 +31,28 @@ def necessity(
     """The conditions of a qualified statement, by the id of a source's node."""
     search = _Search(sources, types, origins)
     blocks = {id(block.select): block for block in sources.blocks}
-    for select in _users_first(query):
+    for select in _users_first(query, sources.blocks):
         search.visit(blocks[id(select)])
     return {key: tuple(found) for key, found in search.conditions.items() if found}
 
 
-def _users_first(node: exp.Expr) -> Sequence[exp.Select]:
+def _users_first(query: exp.Expr, blocks: Sequence[Block]) -> Sequence[exp.Select]:
     """All queries of a statement, each after those that read from it."""
+    around = {id(query)}  # the nodes with a query in them
+    for block in blocks:
+        node: exp.Expr | None = block.select
+        while node is not None and id(node) not in around:
+            around.add(id(node))
+            node = node.parent
     ordered: list[exp.Select] = []
-    pending = [node]
+    pending = [query]
     while pending:
         current = pending.pop()
         if isinstance(current, exp.Select):
             ordered.append(current)
         with_ = current.args.get("with_")
         pending += with_.expressions if isinstance(with_, exp.With) else ()
-        pending += [child for child in children(current) if child is not with_ and not isinstance(child, _LEAVES)]
+        pending += [child for child in branches(current) if id(child) in around and child is not with_]
     return ordered
 
 
@@ -76,11 +81,9 @@ class _Search:
         filters = conjuncts_of(where.this if where is not None else None)
         filters += tuple(self._inherited.get(id(block.select), ()))
 
-        def type_of(column: ColumnName) -> str | None:
-            return self._types.column(block, column)
-
+        type_of = cache(partial(self._types.column, block))
         filters += tuple(from_around(block, tree.aliases, filters, type_of, self._origins))
-        self._push(tree, filters, _Columns(type_of, lambda column: self._origins.of(block, column)))
+        self._push(tree, filters, _Columns(type_of, cache(partial(self._origins.of, block))))
 
     def _push(self, tree: Tree, filters: Sequence[Condition], columns: "_Columns") -> None:
         """`filters` are applied to the tree's rows: its result only matters as far as they are true of it."""

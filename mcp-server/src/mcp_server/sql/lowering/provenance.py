@@ -103,6 +103,8 @@ class Provenance:
 
     def of(self, node: exp.Expr, block: Block) -> tuple[Place, ...] | None:
         """The places of an expression in a query."""
+        if type(node) is exp.Column:
+            return self._of_column(node, block) or None
         case = case_of(node)
         inner: exp.Expr = node
         while (further := inside(inner)) is not None:

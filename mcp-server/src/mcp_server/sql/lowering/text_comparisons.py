@@ -62,7 +62,10 @@ def sought_texts(
     provenance = Provenance(sources, references)
     try:
         for column, block, _ in sources.columns:
-            if block is not None and type(column.parent) not in _UNCOMPARED:
+            around = column.parent
+            if type(around) is exp.EQ and type(around.this) is type(around.expression) is exp.Column:
+                continue  # a join
+            if block is not None and type(around) not in _UNCOMPARED:
                 found += islice(_sought(column, block, provenance, query), most)
             if len(found) >= most:
                 break
