@@ -210,7 +210,7 @@ def counted(wire: Wire, **answer: Any) -> dict[str, Any]:
 def said_yes(question: dict[str, Any]) -> dict[str, Any]:
     """What a client sends whose person agreed."""
     accepted = {"action": "accept", "content": {"read_it_all": True}}
-    return {"inputResponses": {"full_scan": accepted}, "requestState": question["requestState"]}
+    return {"inputResponses": {"go_on": accepted}, "requestState": question["requestState"]}
 
 
 def test_a_yes_counts_on_any_replica_and_on_all_of_them_once(asking: Replicas) -> None:

@@ -116,6 +116,13 @@ class Settings(ServiceSettings):
     read_units: float = Field(
         default=50_000, gt=0, le=10_000_000, description="Most read units that one query may consume."
     )
+    confirm_read_units: float = Field(
+        default=10_000,
+        ge=0,
+        le=10_000_000,
+        description="Most read units that one query may be expected to take before a person has to confirm it; 0: no "
+        "query has to be confirmed for what it costs.",
+    )
     read_units_per_hour: float = Field(
         default=1_000_000,
         gt=0,

@@ -117,7 +117,8 @@ async def explained(service: Service, sql: str) -> str:
         explanation = await service.queries().explain_sql(MEMBER, sql=sql)
     except Failure as failure:
         return said_of(failure)
-    return f"{explanation.plan}\n{explanation.normalized_sql}\n{verdict(explanation.large_tables)}"
+    said = verdict(explanation.large_tables, explanation.unconfirmed)
+    return f"{explanation.plan}\n{explanation.normalized_sql}\n{said}"
 
 
 async def test_a_condition_on_a_masked_column_sees_the_mask(service: Service) -> None:

@@ -136,7 +136,7 @@ class Requests:
             arguments |= {"cursor": self._handle("@"), "sql": "select * from orders"}
         elif dice.random() < 0.1:
             answer = {"action": "accept", "content": {"read_it_all": True}}
-            more = {"requestState": self._handle("#"), "inputResponses": {"full_scan": answer}}
+            more = {"requestState": self._handle("#"), "inputResponses": {"go_on": answer}}
             arguments = {"sql": f"select * from {SHARED}"}
         return self._call("run_sql", arguments, **more)
 

@@ -1,5 +1,6 @@
-"""run_sql asks before it scans a large table, goes on only after a yes, and takes each yes once."""
+"""run_sql asks before it scans a large table or costs much, goes on only after a yes, and takes each yes once."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -19,26 +20,34 @@ from tests.mcp_server.doubles.stores import TablesInMemory
 from tests.mcp_server.engine.conftest import ANN, Ports, Service, schemas_at
 from tests.mcp_server.surface.exchanges import Exchanges
 from tests.support.clock import SettableClock
-from tests.support.mcp_wire import MODERN, message
+from tests.support.mcp_wire import ERAS, MODERN, Era, message
 
 pytestmark = pytest.mark.anyio
 
 COUNT = "SELECT count(*) FROM big"
+DEAR = "SELECT max(n) FROM dear WHERE pk IN ('0', '1')"
 YES: dict[str, Any] = {"action": "accept", "content": {"read_it_all": True}}
 FORMS: dict[str, Any] = {"elicitation": {}}
 
 
 @pytest.fixture(scope="module")
 async def served() -> Exchanges:
-    """run_sql over a table of 30 items, of which 20 may be scanned unasked."""
+    """run_sql over a table of 30 items, of which 20 may be scanned unasked, and one that takes 20 read units.
+
+    Three units are read unasked.
+    """
     clock, tables = SettableClock(), TablesInMemory()
     ports = Ports(
         tables, HeldCatalog(tables.held, clock), HeldItems(tables.held), InProcessDuckDb(), InProcessPlanning()
     )
     service = Service(ports, clock, schemas_at("eu-central-1", None))
     await service.create("big", [{"pk": {"S": str(number)}} for number in range(30)])
+    items = [{"pk": {"S": str(number % 4)}, "n": {"N": str(number)}, "x": {"S": "x" * 4000}} for number in range(40)]
+    await service.create("dear", items, range_key="n")
     confirmations = Confirmations(SingleUseInMemory(clock), SystemEntropy(), lifetime_seconds=600)
-    return Exchanges(Offer(tools=(run_sql(service.queries(full_scan_items=20), confirmations),)))
+    return Exchanges(
+        Offer(tools=(run_sql(service.queries(full_scan_items=20, confirm_read_units=3.0), confirmations),))
+    )
 
 
 async def call(
@@ -47,13 +56,16 @@ async def call(
     *,
     capabilities: dict[str, Any] | None = None,
     principal: Principal = ANN,
+    era: Era = MODERN,
+    arguments: dict[str, Any] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """The reply to a call by a client with these capabilities, by default one that shows forms."""
-    params = {"name": "run_sql", "arguments": {"sql": sql}, **more}
-    document, headers = message(MODERN, 1, "tools/call", params)
+    params = {"name": "run_sql", "arguments": {"sql": sql, **(arguments or {})}, **more}
+    document, headers = message(era, 1, "tools/call", params)
     can = FORMS if capabilities is None else capabilities
-    document["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = can
+    if era == MODERN:
+        document["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = can
     [reply] = (await served.post(document, headers, principal=principal)).messages
     return reply
 
@@ -68,13 +80,13 @@ async def asked(served: Exchanges) -> str:
 
 async def test_a_large_scan_asks_with_what_it_takes_and_goes_on_after_a_yes(served: Exchanges) -> None:
     result = (await call(served))["result"]
-    question = result["inputRequests"]["full_scan"]
+    question = result["inputRequests"]["go_on"]
     assert question["method"] == "elicitation/create"
     assert 'all of "shop.big": about ' in question["params"]["message"]
     assert "items" in question["params"]["message"]
     assert "0.5 read units. It costs under $0.0000001 on demand" in question["params"]["message"]
     assert "list price of us-east-1, for want of eu-central-1" in question["params"]["message"]
-    answered = await call(served, inputResponses={"full_scan": YES}, requestState=result["requestState"])
+    answered = await call(served, inputResponses={"go_on": YES}, requestState=result["requestState"])
     assert answered["result"]["structuredContent"]["rows"] == [[30]]
 
 
@@ -88,22 +100,22 @@ async def test_a_large_scan_asks_with_what_it_takes_and_goes_on_after_a_yes(serv
     ],
 )
 async def test_anything_but_a_yes_is_a_refusal(served: Exchanges, answer: dict[str, Any]) -> None:
-    reply = await call(served, inputResponses={"full_scan": answer}, requestState=await asked(served))
+    reply = await call(served, inputResponses={"go_on": answer}, requestState=await asked(served))
     assert reply["result"]["structuredContent"]["code"] == "full_scan_refused"
 
 
 async def test_a_yes_counts_once(served: Exchanges) -> None:
     state = await asked(served)
-    first = await call(served, inputResponses={"full_scan": YES}, requestState=state)
+    first = await call(served, inputResponses={"go_on": YES}, requestState=state)
     assert first["result"]["structuredContent"]["row_count"] == 1
-    second = await call(served, inputResponses={"full_scan": YES}, requestState=state)
+    second = await call(served, inputResponses={"go_on": YES}, requestState=state)
     assert second["result"]["resultType"] == "input_required"
     assert second["result"]["requestState"] != state
 
 
 async def test_a_yes_is_one_to_this_statement_of_this_principal(served: Exchanges) -> None:
     state = await asked(served)
-    answers = {"full_scan": YES}
+    answers = {"go_on": YES}
     others = [
         await call(served, "SELECT pk FROM big", inputResponses=answers, requestState=state),
         await call(served, inputResponses=answers, requestState=state, principal=replace(ANN, subject="usr_else")),
@@ -119,3 +131,68 @@ async def test_a_client_that_cannot_ask_is_told_the_argument(served: Exchanges, 
     failure = (await call(served, capabilities=capabilities))["result"]["structuredContent"]
     assert failure["code"] == "full_scan_refused"
     assert "allow_full_scan" in failure["next_action"]
+
+
+async def failure_of(served: Exchanges, sql: str = DEAR, **more: Any) -> dict[str, Any]:
+    """What a client is told that cannot ask."""
+    failure: dict[str, Any] = (await call(served, sql, capabilities={}, **more))["result"]["structuredContent"]
+    return failure
+
+
+async def test_a_cost_above_the_threshold_asks_with_what_it_takes_and_goes_on_after_a_yes(served: Exchanges) -> None:
+    for _ in range(2):  # planned, and from the plan cache, by what it took before
+        result = (await call(served, DEAR))["result"]
+        question = result["inputRequests"]["go_on"]["params"]["message"]
+        assert re.fullmatch(
+            r"The query is expected to read about \d\d items, \d+\.0 read units: \$[0-9.]+ on demand, \$[0-9.]+ of "
+            r"provisioned capacity \(list price of us-east-1, for want of eu-central-1, 2025-07-21\)\. Go on\?",
+            question,
+        )
+        answered = await call(served, DEAR, inputResponses={"go_on": YES}, requestState=result["requestState"])
+        assert answered["result"]["structuredContent"]["rows"] == [[37]]
+    assert "about 20 items, 10.0 read units" in question
+
+
+async def test_a_no_to_a_cost_is_a_refusal_and_a_yes_to_it_counts_once(served: Exchanges) -> None:
+    state = (await call(served, DEAR))["result"]["requestState"]
+    declined = await call(served, DEAR, inputResponses={"go_on": {"action": "decline"}}, requestState=state)
+    assert declined["result"]["structuredContent"]["code"] == "confirmation_required"
+    again = await call(served, DEAR, inputResponses={"go_on": YES}, requestState=state)
+    assert again["result"]["resultType"] == "input_required"
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_client_that_cannot_ask_is_told_the_budget_that_allows_a_cost(served: Exchanges, era: Era) -> None:
+    failure = await failure_of(served, era=era)
+    assert failure["code"] == "confirmation_required"
+    budget = float(failure["next_action"].rpartition("max_read_units ")[2].rstrip("."))
+    assert 7 < budget < 14
+    allowed = await call(served, DEAR, capabilities={}, era=era, arguments={"max_read_units": budget + 4})
+    assert allowed["result"]["structuredContent"]["rows"] == [[37]]
+
+
+async def test_a_budget_that_is_too_small_for_a_cost_allows_nothing(served: Exchanges) -> None:
+    assert (await failure_of(served, arguments={"max_read_units": 5}))["code"] == "confirmation_required"
+    assert (await failure_of(served, arguments={"max_read_units": 2}))["code"] == "budget_exceeded"
+
+
+async def test_a_large_scan_that_is_allowed_covers_the_query(served: Exchanges) -> None:
+    allowed = await call(served, capabilities={}, arguments={"allow_full_scan": True})
+    assert allowed["result"]["structuredContent"]["rows"] == [[30]]
+    sql = "SELECT max(n) FROM dear"  # of a table that is not large, it is the cost that matters
+    assert (await failure_of(served, sql, arguments={"allow_full_scan": True}))["code"] == "confirmation_required"
+
+
+async def test_pages_after_the_first_are_not_asked_about(served: Exchanges) -> None:
+    sql = "SELECT n FROM dear WHERE pk IN ('0', '1') ORDER BY x, n"
+    state = (await call(served, sql, arguments={"max_rows": 15}))["result"]["requestState"]
+    answers = {"inputResponses": {"go_on": YES}, "requestState": state}
+    first = await call(served, sql, arguments={"max_rows": 15}, **answers)
+    cursor = first["result"]["structuredContent"]["next_cursor"]
+    rest = await call(served, sql, capabilities={}, arguments={"max_rows": 15, "cursor": cursor})
+    assert rest["result"]["structuredContent"]["row_count"] == 5
+
+
+async def test_what_is_cheap_is_not_asked_about(served: Exchanges) -> None:
+    for sql in ("SELECT n FROM dear WHERE pk = '1' AND n = 1", "SELECT n FROM dear WHERE pk = '1' LIMIT 2"):
+        assert (await call(served, sql))["result"]["structuredContent"]["row_count"] > 0

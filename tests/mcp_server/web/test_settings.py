@@ -48,6 +48,7 @@ def test_the_settings_that_narrow_limits_default_to_the_built_in_limits(environm
         "queue_seconds",
         "cursor_seconds",
         "read_units",
+        "confirm_read_units",
         "read_units_per_hour",
         "queries_per_tenant",
         "queries_per_principal",

@@ -190,6 +190,7 @@ def _limits(settings: Settings) -> Limits:
         queue_seconds=settings.queue_seconds,
         cursor_seconds=settings.cursor_seconds,
         read_units=settings.read_units,
+        confirm_read_units=settings.confirm_read_units,
         read_units_per_hour=settings.read_units_per_hour,
         queries=settings.query_processes,
         queries_per_tenant=settings.queries_per_tenant,

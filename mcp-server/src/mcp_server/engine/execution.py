@@ -12,9 +12,11 @@ from mcp_server.domain.failures import Failure, Position
 from mcp_server.domain.failures.availability import EvaluatorLost
 from mcp_server.domain.failures.cursors import ReadOtherwise
 from mcp_server.domain.failures.values import NotEvaluated, UnexpectedTypes
+from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, as_document
 from mcp_server.engine import direct
+from mcp_server.engine.allowance import Allowance, expected_reads
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
@@ -60,6 +62,8 @@ class Options:
     consistent: bool = False
     allow_full_scan: bool = False
     max_read_units: float | None = None
+    confirmed_read_units: float | None = None
+    """What a person agreed to, as it was expected then."""
     max_rows: int = 100
     resume: Reading | None = None
     """Where a page goes on; None for the first."""
@@ -124,28 +128,38 @@ class Execution:
         observations: Observations,
         clock: Clock,
         limits: Limits,
+        prices: Prices,
     ) -> None:
         self._planner, self._schemas, self._catalog = planner, schemas, catalog
         self._items, self._relational, self._usage = items, relational, usage
-        self._clock, self._limits = clock, limits
+        self._clock, self._limits, self._prices = clock, limits, prices
         self._spending, self._observations = spending, observations
         self._rest = RestOfReads(items, usage)
         self._streaming = Streaming(items=items, relational=relational, limits=limits)
 
     async def run(self, principal: Principal, schema: Schema, parsed: Parsed, options: Options) -> Run:
         """The statement's result. Raises Failure. What was read is recorded in any case, at last all of it."""
+        allowance = Allowance(
+            self._limits,
+            self._prices,
+            self._schemas.by_name,
+            allow_full_scan=options.allow_full_scan,
+            max_read_units=options.max_read_units,
+            confirmed=options.confirmed_read_units,
+        )
         meter = Meter(
             self._limits,
             max_read_units=options.max_read_units,
             allow_full_scan=options.allow_full_scan,
             account=await self._spending.current(principal),
+            allowance=allowance,
         )
         if options.watch is not None:
             options.watch(meter)
         course = _Course(meter)
         started_at = self._clock.monotonic()
         try:
-            run = await self._run(principal, schema, parsed, options, course)
+            run = await self._run(principal, schema, parsed, options, course, allowance)
             await self._rest.heard(meter)
             return run
         except Failure as failure:
@@ -160,14 +174,14 @@ class Execution:
             call_notes.current().take(usage)
             self._rest.record(principal, usage, meter, lambda: _usage(schema, parsed, course, seconds))
 
-    async def plan(self, principal: Principal, schema: Schema, parsed: Parsed) -> Plan:
+    async def plan(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool = False) -> Plan:
         """How the statement would be run. Raises Failure. What was read to find its columns is recorded."""
         account = await self._spending.current(principal)
         course = _Course(Meter(self._limits, max_read_units=None, allow_full_scan=False, account=account))
         started_at = self._clock.monotonic()
         try:
             plan = await self._planner.plan(
-                principal, schema, parsed, consistent=False, prober=course.meter.prober, estimated=True
+                principal, schema, parsed, consistent=consistent, prober=course.meter.prober, estimated=True
             )
             course.plans.append(plan)
             return plan
@@ -185,6 +199,7 @@ class Execution:
         parsed: Parsed,
         options: Options,
         course: _Course,
+        allowance: Allowance,
     ) -> Run:
         materialise = lost = False
         conflicts = set[_ConflictingColumn]()
@@ -206,6 +221,9 @@ class Execution:
                 raise Failure(large_scan(plan.large_scans))
             course.meter.lessons = self._observations.lessons(principal, plan.reads)
             course.meter.begin(_sure_to_take(plan))
+            if options.resume is None:  # else the first page was confirmed, and what it was sealed with is still so
+                reads = expected_reads(plan, self._observations.of(principal, plan.reads))
+                allowance.check(plan, reads, options.max_rows)
             try:
                 result = await self._computed(plan, parsed, course.meter, options, materialise=materialise)
             except StreamReadTwice:

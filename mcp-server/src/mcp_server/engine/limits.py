@@ -12,7 +12,8 @@ BUSY_SECONDS = 5
 class Limits:
     """Bytes of a page are its rows as JSON; bytes read are the lengths of DynamoDB's responses.
 
-    The direct ones bound what is answered without the relational engine; without rows, nothing is.
+    The direct ones bound what is answered without the relational engine; without rows, nothing is. With
+    `confirm_read_units` of 0 no query has to be confirmed for its cost.
     """
 
     deadline_seconds: float = 30.0
@@ -20,6 +21,7 @@ class Limits:
     queue_seconds: float = 5.0
     cursor_seconds: int = 900
     read_units: float = 50_000.0
+    confirm_read_units: float = 10_000.0
     read_units_per_hour: float = 1_000_000.0
     page_rows: int = 1000
     page_bytes: int = 1_000_000

@@ -9,6 +9,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.budgets import BudgetSpent, BudgetTooSmall, BudgetTooSmallForRead, Counted
 from mcp_server.domain.failures.scans import ScanForKeys, ScanWentOn
 from mcp_server.domain.schema import Table
+from mcp_server.engine.allowance import Allowance
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.no_numbers import no_numbers
 from mcp_server.engine.observations import Lessons
@@ -26,9 +27,15 @@ class Meter:
     """Adds up what every response took. It counts what was observed, since statistics are hours old."""
 
     def __init__(
-        self, limits: Limits, *, max_read_units: float | None, allow_full_scan: bool, account: Account | None = None
+        self,
+        limits: Limits,
+        *,
+        max_read_units: float | None,
+        allow_full_scan: bool,
+        account: Account | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
-        self._limits, self._account = limits, account
+        self._limits, self._account, self._allowance = limits, account, allowance
         self._read_units_limit = min(limits.read_units, max_read_units or limits.read_units)
         self._allow_full_scan = allow_full_scan
         self.items = 0
@@ -105,7 +112,8 @@ class Meter:
     def ask(self, read: Read) -> None:
         """Asks whether a read may begin that was decided on during the run.
 
-        Raises Failure: budget_exceeded where it is likely to exceed what is left, full_scan_refused. Of partitions a
+        Raises Failure: budget_exceeded where it is likely to exceed what is left, full_scan_refused, or
+        confirmation_required; a scan that is allowed needs no other confirmation. Of partitions a
         mean is known at best, so Queries are refused only if they would exceed it by far: what is read is counted page
         by page in any case.
         """
@@ -115,6 +123,11 @@ class Meter:
         least = self.read_units + read.estimate.read_units / (BY_FAR if read.access == "Query" else 1.0)
         if least > self._read_units_limit:
             raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit, self._limits.read_units))
+        if self._allowance is not None and not full_scan_of(read):
+            units = {read.relation.table.schema: least - self.read_units}
+            for usage in self.reads.values():
+                units[usage.schema] = units.get(usage.schema, 0.0) + usage.read_units
+            self._allowance.check_more(self.items_seen + read.estimate.items, units)
 
     def all_told(self, failure: Failure) -> Failure:
         """A failure of the run, with all that was read by now where it tells what a budget was spent on."""

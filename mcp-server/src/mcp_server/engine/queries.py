@@ -10,6 +10,7 @@ from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.admission import Admission
+from mcp_server.engine.allowance import Allowance, expected_reads
 from mcp_server.engine.costs import cost_in_words, costs_of
 from mcp_server.engine.execution import Execution, Options, statement_digest
 from mcp_server.engine.limits import Limits
@@ -19,11 +20,9 @@ from mcp_server.engine.pages import Pages
 from mcp_server.engine.planner import Planner
 from mcp_server.engine.results import Explanation, QueryResult
 from mcp_server.engine.schemas import Schemas
-from mcp_server.engine.sharing import sources
 from mcp_server.engine.spending import Spending
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import Spooled
-from mcp_server.planning.expectations import expected
 from mcp_server.planning.explain import render_plan
 from mcp_server.ports import call_notes
 from mcp_server.ports.catalog import Catalog
@@ -36,6 +35,9 @@ from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.ports.usage import UsageLog
 from mcp_server.sql.gate.parameters import Parameters
 from shared_kernel.clock import Clock
+
+PAGE_ROWS = 100
+"""Rows of a page whose caller does not say how many."""
 
 
 class QueryService:
@@ -82,6 +84,7 @@ class QueryService:
             observations=self._observations,
             clock=clock,
             limits=limits,
+            prices=self.prices,
         )
         self._pages = Pages(spool=spool, cursor_key=cursor_key, clock=clock, limits=limits, tally=tally)
 
@@ -92,11 +95,12 @@ class QueryService:
         sql: str,
         schema_name: str | None = None,
         parameters: Parameters = None,
-        max_rows: int = 100,
+        max_rows: int = PAGE_ROWS,
         cursor: str | None = None,
         consistent_read: bool = False,
         allow_full_scan: bool = False,
         max_read_units: float | None = None,
+        confirmed_read_units: float | None = None,
         watch: Callable[[Meter], None] | None = None,
     ) -> QueryResult:
         """The first page of a statement's result, or with `cursor` a later one of the same run. Raises Failure."""
@@ -107,7 +111,9 @@ class QueryService:
             raise Failure(ArgumentNotPositive("max_read_units"))
         schema = self._schemas.find(principal, schema_name)
         query_digest = cursors.digest(schema.name, sql, json.dumps(parameters, sort_keys=True))
-        options = Options(consistent_read, allow_full_scan, max_read_units, max_rows, watch=watch)
+        options = Options(
+            consistent_read, allow_full_scan, max_read_units, confirmed_read_units, max_rows=max_rows, watch=watch
+        )
         if cursor is not None:
             state = self._pages.opened(principal, cursor, query_digest=query_digest)
             if isinstance(state.place, Spooled):
@@ -131,7 +137,13 @@ class QueryService:
         )
 
     async def explain_sql(
-        self, principal: Principal, *, sql: str, schema_name: str | None = None, parameters: Parameters = None
+        self,
+        principal: Principal,
+        *,
+        sql: str,
+        schema_name: str | None = None,
+        parameters: Parameters = None,
+        consistent_read: bool = False,
     ) -> Explanation:
         """How run_sql would read for a statement. Raises Failure.
 
@@ -141,13 +153,12 @@ class QueryService:
         schema = self._schemas.find(principal, schema_name)
         async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
-            plan = await self._execution.plan(principal, schema, statement)
-        made = sources(plan.reads)
-        by_relation = {relation.name: source.read for source in made for relation in source.relations}
-        reads = expected([source.read for source in made], by_relation, self._observations.of(principal, plan.reads))
+            plan = await self._execution.plan(principal, schema, statement, consistent=consistent_read)
+        reads = expected_reads(plan, self._observations.of(principal, plan.reads))
+        unconfirmed = Allowance(self._limits, self.prices, self._schemas.by_name).refusal(plan, reads, PAGE_ROWS)
         dollars, cost = costs_of(reads, self._schemas.by_name, self.prices)
         lines = [render_plan(reads), cost_in_words(cost)]
         if plan.resumable() is not None:
             lines.append(messages.read_by_page())
         text = "\n".join((*lines, *messages.computed_units(reads, self._schemas.by_name)))
-        return Explanation(text, reads, dollars, cost, plan.query.normalized_sql, plan.large_tables)
+        return Explanation(text, reads, dollars, cost, plan.query.normalized_sql, plan.large_tables, unconfirmed)

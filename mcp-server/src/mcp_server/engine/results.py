@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mcp_server.domain.failures.confirmations import CostUnconfirmed
 from mcp_server.domain.prices import Dollars
 from mcp_server.domain.schema import Table
 from mcp_server.planning.plan import Confidence, Read
@@ -54,7 +55,7 @@ class Cost:
 class Explanation:
     """How a query would be run, without reading for it, and what it costs: by read, and in all.
 
-    `large_tables` are those whose scan has to be allowed.
+    `large_tables` are those whose scan has to be allowed; `unconfirmed` is a cost to which somebody has to agree.
     """
 
     plan: str
@@ -63,6 +64,7 @@ class Explanation:
     cost: Cost
     normalized_sql: str
     large_tables: tuple[str, ...]
+    unconfirmed: CostUnconfirmed | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What ends a run: each fact, with its message and next action."""
 
-from mcp_server.domain.failures import Fact, access, budgets, cursors, limits, scans
+from mcp_server.domain.failures import Fact, access, budgets, confirmations, cursors, limits, scans
+from mcp_server.domain.prices import Dollars
 from mcp_server.domain.rejected_index import RejectedIndex
 
 SHOWN = "Use a schema and tables that list_tables shows."
@@ -51,6 +52,13 @@ RUNS: list[tuple[Fact, str, str]] = [
         scans.ScanWentOn("t", 100000),
         'The query needs a full scan of "t": more than 100,000 items were scanned.',
         ALLOW,
+    ),
+    (
+        confirmations.CostUnconfirmed(3_000_000, 20_000.0, Dollars(0.0025, 0.001, "list price"), 10_000.0, 50_000.0),
+        "The query is expected to read about 3,000,000 items, 20,000.0 read units: $0.0025 on demand, $0.001 of "
+        "provisioned capacity (list price). More than 10,000 read units need a confirmation.",
+        "Filter by key or by an index (see explain_sql), or ask the person who pays for it and repeat it with "
+        "max_read_units 25000.",
     ),
     (
         budgets.BudgetTooSmall(1234.5, 1000.0, 50000.0),

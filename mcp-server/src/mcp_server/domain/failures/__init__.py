@@ -14,6 +14,7 @@ from mcp_server.domain.failures.availability import AvailabilityFact
 from mcp_server.domain.failures.budgets import BudgetFact
 from mcp_server.domain.failures.codes import FailureCode
 from mcp_server.domain.failures.columns import ColumnFact
+from mcp_server.domain.failures.confirmations import ConfirmationFact
 from mcp_server.domain.failures.cursors import CursorFact
 from mcp_server.domain.failures.functions import FunctionFact
 from mcp_server.domain.failures.limits import LimitFact
@@ -40,6 +41,7 @@ Fact = (
     | ColumnFact
     | AccessFact
     | ScanFact
+    | ConfirmationFact
     | BudgetFact
     | LimitFact
     | ValueFact

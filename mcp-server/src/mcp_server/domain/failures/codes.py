@@ -18,6 +18,7 @@ class FailureCode(StrEnum):
     INVALID_PARAMETERS = "invalid_parameters"
     ACCESS_DENIED = "access_denied"
     FULL_SCAN_REFUSED = "full_scan_refused"
+    CONFIRMATION_REQUIRED = "confirmation_required"
     BUDGET_EXCEEDED = "budget_exceeded"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     MEMORY_EXCEEDED = "memory_exceeded"

@@ -70,6 +70,11 @@ def _limitations(limits: Limits) -> str:
         f"- A query may take {limits.deadline_seconds:g} seconds and consume {limits.read_units:,.0f} read units.",
         f"- Reading the whole of a table with more than {limits.full_scan_items:,} items or "
         f"{FULL_SCAN_BYTES // 1_000_000} MB needs allow_full_scan.",
+        *(
+            [f"- A query that is expected to take more than {limits.confirm_read_units:,.0f} needs max_read_units."]
+            if limits.confirm_read_units
+            else []
+        ),
         f"- A reply holds at most {limits.page_rows:,} rows, a result {limits.result_rows:,}; the rest comes by "
         f"cursor, which works for {limits.cursor_seconds // 60} minutes.",
         f"- {limits.queries_per_principal} of your queries run at a time; further ones wait.",

@@ -1,14 +1,19 @@
-"""Asks a person before a query scans a large table, where the client can ask (2026-07-28, elicitation)."""
+"""Asks a person before a query scans a large table, or costs much, where the client can ask (elicitation)."""
+
+from dataclasses import dataclass
 
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 
-from mcp_server.domain.prices import in_words
+from mcp_server.domain.failures import Fact, Failure
+from mcp_server.domain.failures.confirmations import ConfirmationFact
+from mcp_server.domain.failures.scans import LargeScan, ScanFact
 from mcp_server.engine.results import Explanation
 from mcp_server.ports.single_use import SingleUse
 from mcp_server.surface.call import Call
+from mcp_server.surface.wording import confirmations, scans
 from shared_kernel.entropy import Entropy
 
-_QUESTION = "full_scan"
+_QUESTION = "go_on"
 _FORM = {
     "type": "object",
     "properties": {"read_it_all": {"type": "boolean", "title": "Read it all", "description": "Whether to go on."}},
@@ -16,38 +21,69 @@ _FORM = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked: whether large tables may be scanned, or so many read units spent."""
+
+    message: str
+    full_scan: bool
+    read_units: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a person said yes to; a no allows nothing, and is not to be asked again."""
+
+    yes: bool
+    full_scan: bool = False
+    read_units: float | None = None
+
+
+def is_askable(failure: Failure) -> bool:
+    """Whether a person's yes lets the call go on."""
+    return isinstance(failure.fact, ScanFact | ConfirmationFact)
+
+
+def question(fact: Fact, explanation: Explanation) -> Question:
+    """What to ask so that a call goes on which failed for that fact; the explanation is that of its statement."""
+    if isinstance(fact, ConfirmationFact):
+        return Question(confirmations.question(fact), full_scan=False, read_units=fact.read_units)
+    tables = () if not isinstance(fact, ScanFact) or isinstance(fact, LargeScan) else (fact.table,)
+    message = scans.question(tables, explanation.reads, explanation.cost)
+    return Question(message, full_scan=True, read_units=explanation.cost.read_units)
+
+
 class Confirmations:
     """Asks, and takes each yes once: the state that comes with it holds a token, whose use `used` notes.
 
-    The state is sealed on its way, and bound to the principal and to the arguments, so a yes is one to this statement.
+    The state also holds what was asked. It is sealed on its way, and bound to the principal and to the arguments, so a
+    yes is one to this statement.
     """
 
     def __init__(self, used: SingleUse, entropy: Entropy, *, lifetime_seconds: float) -> None:
         self._used, self._entropy, self._lifetime_seconds = used, entropy, lifetime_seconds
 
-    def question(self, explanation: Explanation) -> InputRequiredResult:
-        """Asks whether the scans of a query may be made, with what all of it costs."""
-        scans, cost = [read for read in explanation.reads if read.access == "Scan"], explanation.cost
-        takes = [
-            f'all of "{scan.relation.table.schema}.{scan.relation.table.name}": about {scan.estimate.items:,} items, '
-            f"{scan.estimate.read_units:,.1f} read units"
-            for scan in scans
-        ]
-        costs = f"{in_words(cost.on_demand_usd)} on demand, {in_words(cost.provisioned_usd)} of provisioned capacity"
-        message = f"The query reads {'; '.join(takes)}. It costs {costs} ({cost.basis}). Go on?"
-        form = ElicitRequestFormParams(message=message, requested_schema=_FORM)
-        return InputRequiredResult(
-            input_requests={_QUESTION: ElicitRequest(params=form)}, request_state=self._entropy.token()
-        )
+    def input_required(self, asked: Question) -> InputRequiredResult:
+        """The result that asks."""
+        form = ElicitRequestFormParams(message=asked.message, requested_schema=_FORM)
+        state = f"{self._entropy.token()} {int(asked.full_scan)} {asked.read_units!r}"
+        return InputRequiredResult(input_requests={_QUESTION: ElicitRequest(params=form)}, request_state=state)
 
-    async def answered(self, call: Call) -> bool | None:
-        """Whether the person said yes; None if this call brings no answer, or one that was used before."""
+    async def answered(self, call: Call) -> Agreed | None:
+        """What the person said; None if this call brings no answer, or one that was used before."""
         answer = (call.answers or {}).get(_QUESTION)
         if call.state is None or not isinstance(answer, ElicitResult):
             return None
         if not await self._used.use(call.state, self._lifetime_seconds):
             return None
-        return answer.action == "accept" and (answer.content or {}).get("read_it_all") is True
+        _, full_scan, read_units = call.state.split(" ")
+        return agreed(answer, full_scan=full_scan == "1", read_units=float(read_units))
+
+
+def agreed(answer: ElicitResult, *, full_scan: bool, read_units: float) -> Agreed:
+    """What an answer to a question about that allows."""
+    yes = answer.action == "accept" and (answer.content or {}).get("read_it_all") is True
+    return Agreed(True, full_scan, read_units) if yes else Agreed(False)
 
 
 def can_ask(call: Call) -> bool:

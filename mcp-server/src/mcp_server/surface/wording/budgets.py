@@ -4,10 +4,7 @@ import math
 from typing import assert_never
 
 from mcp_server.domain.failures import budgets as facts
-from mcp_server.surface.wording.words import Words
-
-_MARGIN = 1.25
-"""By which a budget exceeds what is expected: estimates are that far off at times."""
+from mcp_server.surface.wording.words import MARGIN, Words
 
 
 def words(fact: facts.BudgetFact) -> Words:
@@ -46,5 +43,5 @@ def _allowing(budget: float, most: float, expected: float) -> str:
     if budget >= most or expected > most:
         return f": no query may take more than {most:,.0f}"
     if expected:
-        return f", or allow it with max_read_units {min(most, math.ceil(expected * _MARGIN)):.0f}"
+        return f", or allow it with max_read_units {min(most, math.ceil(expected * MARGIN)):.0f}"
     return f", or allow more with max_read_units, {most:.0f} at most"

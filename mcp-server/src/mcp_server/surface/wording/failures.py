@@ -8,6 +8,7 @@ from mcp_server.domain.failures.access import AccessFact
 from mcp_server.domain.failures.arguments import ArgumentFact
 from mcp_server.domain.failures.budgets import BudgetFact
 from mcp_server.domain.failures.columns import ColumnFact
+from mcp_server.domain.failures.confirmations import ConfirmationFact
 from mcp_server.domain.failures.cursors import CursorFact
 from mcp_server.domain.failures.functions import FunctionFact
 from mcp_server.domain.failures.limits import LimitFact
@@ -25,6 +26,7 @@ from mcp_server.surface.wording import (
     availability,
     budgets,
     columns,
+    confirmations,
     cursors,
     functions,
     limits,
@@ -40,7 +42,7 @@ from mcp_server.surface.wording import (
 from mcp_server.surface.wording.words import Words
 
 _StatementFact = TextFact | SyntaxFact | FunctionFact | ParameterFact | ArgumentFact
-_RunFact = ScanFact | BudgetFact | ValueFact | CursorFact
+_RunFact = ScanFact | ConfirmationFact | BudgetFact | ValueFact | CursorFact
 
 
 def worded(failure: Failure) -> Words:
@@ -86,6 +88,8 @@ def _of_statement(fact: _StatementFact) -> Words:
 def _of_run(fact: _RunFact) -> Words:
     if isinstance(fact, ScanFact):
         return scans.words(fact)
+    if isinstance(fact, ConfirmationFact):
+        return confirmations.words(fact)
     if isinstance(fact, BudgetFact):
         return budgets.words(fact)
     if isinstance(fact, ValueFact):

@@ -17,6 +17,7 @@ LONGEST = 4_000
 _EXPLAINED = frozenset(
     {
         FailureCode.FULL_SCAN_REFUSED,
+        FailureCode.CONFIRMATION_REQUIRED,
         FailureCode.BUDGET_EXCEEDED,
         FailureCode.DEADLINE_EXCEEDED,
         FailureCode.MEMORY_EXCEEDED,

@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from mcp_server.domain.failures import scans as facts
+from mcp_server.domain.failures.confirmations import CostUnconfirmed
+from mcp_server.domain.prices import in_words
 from mcp_server.domain.rejected_index import RejectedIndex
+from mcp_server.engine.results import Cost
+from mcp_server.planning.plan import Read
+from mcp_server.surface.wording import confirmations
 from mcp_server.surface.wording.words import Words, listed
 
 _NAMED = 4
@@ -16,9 +21,31 @@ def words(fact: facts.ScanFact) -> Words:
     return Words(_message(fact), f"{_instead(fact)}, or repeat it with allow_full_scan if that is wanted.")
 
 
-def verdict(tables: Sequence[str]) -> str:
-    """What a plan says of the large tables that it scans; of none, that it may run."""
-    return _needed(tables, "it is large") if tables else "It may run as it is."
+def verdict(tables: Sequence[str], unconfirmed: CostUnconfirmed | None) -> str:
+    """What a plan says of the large tables that it scans, and of its cost; where neither matters, that it may run."""
+    if tables:
+        return _needed(tables, "it is large")
+    return confirmations.verdict(unconfirmed) if unconfirmed is not None else "It may run as it is."
+
+
+def question(tables: Sequence[str], reads: Sequence[Read], cost: Cost) -> str:
+    """What a person is asked: whether the scans of a query may be made, with what all of it costs.
+
+    `tables` are those whose scan was only decided on during the run; what their scans take is known where they were
+    planned, too.
+    """
+    planned = [read for read in reads if read.access == "Scan"]
+    takes = [
+        f'all of "{read.relation.table.schema}.{read.relation.table.name}": about {read.estimate.items:,} items, '
+        f"{read.estimate.read_units:,.1f} read units"
+        for read in planned
+    ]
+    unplanned = set(tables) - {read.relation.table.name for read in planned}
+    takes += [f'all of "{table}", more than was expected' for table in sorted(unplanned)]
+    costs = f"{in_words(cost.on_demand_usd)} on demand, {in_words(cost.provisioned_usd)} of provisioned capacity"
+    return (
+        f"The query reads {'; '.join(takes)}. It costs {'at least ' if unplanned else ''}{costs} ({cost.basis}). Go on?"
+    )
 
 
 def _message(fact: facts.ScanFact) -> str:

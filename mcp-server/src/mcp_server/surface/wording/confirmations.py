@@ -1,0 +1,43 @@
+"""The words for what a query costs that nobody has agreed to."""
+
+import math
+
+from mcp_server.domain.failures.confirmations import CostUnconfirmed
+from mcp_server.domain.prices import in_words
+from mcp_server.surface.wording.words import MARGIN, Words
+
+
+def words(fact: CostUnconfirmed) -> Words:
+    """The words of a fact."""
+    return Words(
+        f"The query is expected to read {takes(fact)}. More than {fact.unasked:,.0f} read units need a confirmation.",
+        f"Filter by key or by an index (see explain_sql), or ask the person who pays for it and repeat it with "
+        f"max_read_units {allowing(fact)}.",
+    )
+
+
+def question(fact: CostUnconfirmed) -> str:
+    """What a person is asked."""
+    return f"The query is expected to read {takes(fact)}. Go on?"
+
+
+def verdict(fact: CostUnconfirmed) -> str:
+    """What a plan says of a query that needs a confirmation."""
+    return (
+        f"run_sql asks before it runs: about {fact.read_units:,.0f} read units are more than {fact.unasked:,.0f}. "
+        f"Where the client cannot ask its person, max_read_units {allowing(fact)} allows them."
+    )
+
+
+def takes(fact: CostUnconfirmed) -> str:
+    """What the query takes, in items, read units and dollars."""
+    dollars = fact.dollars
+    return (
+        f"about {fact.items:,} items, {fact.read_units:,.1f} read units: {in_words(dollars.on_demand)} on demand, "
+        f"{in_words(dollars.provisioned)} of provisioned capacity ({dollars.basis})"
+    )
+
+
+def allowing(fact: CostUnconfirmed) -> str:
+    """The value of max_read_units that allows the query."""
+    return f"{min(fact.most, math.ceil(fact.read_units * MARGIN)):.0f}"
