@@ -119,11 +119,12 @@ async def call(client: Client, name: str, **arguments: Any) -> dict[str, Any]:
     """A call's document, success or failure, which the client has held against the output schema."""
     with anyio.fail_after(30):
         result = await client.call_tool(name, arguments)
-    [block] = result.content
+    block, *table = result.content
     assert isinstance(block, TextContent)
     assert json.loads(block.text) == result.structured_content
     assert isinstance(result.structured_content, dict)
     assert result.is_error == ("code" in result.structured_content)
+    assert len(table) == bool(result.structured_content.get("rows"))
     return result.structured_content
 
 

@@ -108,7 +108,7 @@ class Calls:
             if isinstance(result, BaseModel):
                 return result
             line.rows = result.get("row_count")
-            return reply.Written(result)
+            return reply.Written(result, tool.for_person(call, result))
 
     async def resource(
         self, context: ServerRequestContext[Any], params: ReadResourceRequestParams

@@ -15,13 +15,18 @@ class Written(dict[str, Any]):
     """The CallToolResult of a document, as every revision has it; msgspec can encode it.
 
     The document is written as JSON once, for the structured content and for the text block that says the same to
-    clients which read only text. The SDK would check, copy and dump it value by value, to the same end.
+    clients which read only text. The SDK would check, copy and dump it value by value, to the same end. `for_person`
+    is a second text block, which shows the document to a person; the first is then for the model.
     """
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, Any], for_person: str | None = None) -> None:
         written = msgspec.json.encode(document)
-        text = {"type": "text", "text": written.decode()}
-        super().__init__(content=[text], structuredContent=msgspec.Raw(written))
+        text: dict[str, Any] = {"type": "text", "text": written.decode()}
+        content = [text]
+        if for_person is not None:
+            text["annotations"] = {"audience": ["assistant"]}
+            content.append({"type": "text", "text": for_person, "annotations": {"audience": ["user"]}})
+        super().__init__(content=content, structuredContent=msgspec.Raw(written))
 
 
 def failure(failed: Failure, request_id: str, following: NextCall | None = None) -> Written:

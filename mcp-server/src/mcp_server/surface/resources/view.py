@@ -20,6 +20,11 @@ MIME_TYPE = "text/html;profile=mcp-app"
 _OF_CONTENTS = {"ui": {"csp": {"connectDomains": [], "resourceDomains": []}, "prefersBorder": True}}
 
 
+def is_shown(call: Call) -> bool:
+    """Whether the client says that it shows the view; those of the handshake revisions say so in another exchange."""
+    return call.capabilities is not None and EXTENSION in (call.capabilities.extensions or {})
+
+
 def view() -> ServedResource:
     """The view as a resource."""
 

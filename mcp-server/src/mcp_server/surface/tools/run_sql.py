@@ -14,6 +14,7 @@ from mcp_server.engine.meter import Meter
 from mcp_server.engine.queries import PAGE_ROWS, QueryService
 from mcp_server.engine.results import Explanation, QueryResult, StopReason
 from mcp_server.planning.cursor import MAX_LENGTH
+from mcp_server.surface import text_table
 from mcp_server.surface.call import Call
 from mcp_server.surface.resources import view
 from mcp_server.surface.tools.confirmation import Agreed, Confirmations, can_ask, is_askable, question
@@ -157,6 +158,7 @@ def run_sql(
         arguments=RunSql,
         result=RowsPage,
         meta=view.OF_TOOL,
+        for_person=_table,
     )
 
 
@@ -181,6 +183,10 @@ async def _reporting(call: Call, seconds: float) -> AsyncGenerator[Callable[[Met
         yield meters.append
     finally:
         reporting.cancel()
+
+
+def _table(call: Call, page: RowsPage) -> str | None:
+    return None if view.is_shown(call) else text_table.of_page(page)
 
 
 def _page(result: QueryResult) -> RowsPage:

@@ -45,18 +45,24 @@ _Arguments = TypeVar("_Arguments", bound=Arguments)
 _Result = TypeVar("_Result")
 
 
+def _no_text(_call: Call, _document: Any) -> None:
+    """Nothing is shown beside the document."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServedTool:
     """A tool as clients see it, the scopes it needs, and what it does.
 
     `call` returns the result's document or, beyond what a document can say, the SDK's CallToolResult or
-    InputRequiredResult; it raises Failure.
+    InputRequiredResult; it raises Failure. `for_person` is a text that shows a document to a person, None where the
+    document alone is sent.
     """
 
     definition: ToolDefinition
     scopes: frozenset[str]
     arguments: type[Arguments]
     call: Callable[[Call, Any], Awaitable[Any]]
+    for_person: Callable[[Call, Any], str | None] = _no_text
 
 
 def serve(
@@ -69,6 +75,7 @@ def serve(
     arguments: type[_Arguments],
     result: type[_Result],
     meta: Mapping[str, Any] | None = None,
+    for_person: Callable[[Call, _Result], str | None] = _no_text,
 ) -> ServedTool:
     """A tool that only reads. `result` is a TypedDict whose fields describe themselves; `meta` is for extensions."""
     definition = ToolDefinition(
@@ -80,7 +87,7 @@ def serve(
         annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
         _meta=dict(meta) if meta is not None else None,
     )
-    return ServedTool(definition, scopes, arguments, call)
+    return ServedTool(definition, scopes, arguments, call, for_person)
 
 
 def _violation(problem: ErrorDetails, model: type[Arguments]) -> ArgumentFact:
