@@ -135,7 +135,7 @@ async def measured(queries: QueryService, statement: str) -> Case | None:
 async def cases(endpoint_url: str) -> tuple[list[Case], list[Case]]:
     """All statements, over the demo tables at an endpoint: as nothing was read before, and once all of them were."""
     schema = Schema("demo", "default", REGION, endpoint_url)
-    clock, limits = SystemClock(), Limits(deadline_seconds=120)
+    clock, limits = SystemClock(), Limits(deadline_seconds=120, confirm_read_units=0)
     async with (
         DynamoDbClients((schema, replace(schema, name="reported", endpoint_url=None))) as clients,
         PlanningProcesses(seconds=limits.planning_seconds) as planning,

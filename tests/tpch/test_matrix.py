@@ -112,7 +112,7 @@ def _limited(request: Request, limit: int) -> Request:
 @asynccontextmanager
 async def serving(schema: Schema, setting: Setting) -> AsyncIterator[QueryService]:
     """The engine over the demo tables, reading as the setting says."""
-    clock, limits = SystemClock(), Limits(deadline_seconds=120, read_pages=100_000)
+    clock, limits = SystemClock(), Limits(deadline_seconds=120, read_pages=100_000, confirm_read_units=0)
     async with (
         DynamoDbClients((schema,)) as clients,
         PlanningProcesses(seconds=limits.planning_seconds) as planning,

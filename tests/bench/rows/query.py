@@ -153,8 +153,9 @@ def working(setting: Setting, whose: str, replay: Target, repeats: int = 1) -> I
     """A process that runs queries over the replayed DynamoDB, as servers.in_process says."""
     endpoint = f"http://127.0.0.1:{replay.port}"
     more = {"ITEMS": str(setting.items), "REPEATS": str(repeats), "ENDPOINT": endpoint}
-    # Its queries read in a minute what nobody is allowed in an hour.
+    # Its queries read in a minute what nobody is allowed in an hour, and there is nobody to ask.
     unbounded = {"MCP_READ_UNITS": "10000000", "MCP_READ_UNITS_PER_HOUR": "1000000000000"}
+    unbounded |= {"MCP_CONFIRM_READ_UNITS": "0"}
     unbounded |= {"MCP_DEADLINE_SECONDS": "300"}
     environment = mcp_environment(Addresses(), setting.directory, endpoint, **more) | CREDENTIALS | unbounded
     command = [*python("servers.in_process"), whose]

@@ -1,7 +1,8 @@
 """What a query may be expected to take: so many read units unasked, beyond them only what somebody agreed to.
 
 A budget that the caller names is an agreement to as much, and so is a person's yes to a question about so many read
-units, with a margin, since estimates change meanwhile. A large scan that the caller allows covers all of its query: it
+units, with a margin, since estimates change meanwhile. Both are about what is expected: what ends a query that takes
+more is its budget (`meter.py`). A large scan that the caller allows covers all of its query: it
 is asked for before, with what the whole query costs. A query whose budget is no larger than what is unasked needs
 nothing.
 """
@@ -20,7 +21,7 @@ from mcp_server.planning.expectations import Observed, expected
 from mcp_server.planning.plan import Read
 
 MARGIN = 1.25
-"""By which an estimate may have grown since a person agreed to it."""
+"""By which estimates are off at times: a yes covers so much more, and a budget that is named has it on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Allowance:
     def refusal(self, plan: Plan, reads: tuple[Read, ...], max_rows: int) -> CostUnconfirmed | None:
         """Why a query may not begin; None if it may. Of one that is read by the page its first page counts."""
         whole = sum(read.estimate.read_units for read in reads)
-        if whole <= self.limits.confirm_read_units or (self.allow_full_scan and plan.large_scans):
+        unasked = self.limits.confirm_read_units
+        if not unasked or whole <= unasked or (self.allow_full_scan and plan.large_scans):
             return None
         items, share = sum(read.estimate.items for read in reads), 1.0
         if items > max_rows and plan.resumable() is not None and _all_items_are_rows(reads):
@@ -52,26 +54,29 @@ class Allowance:
         for read in reads:
             schema = read.relation.table.schema
             units[schema] = units.get(schema, 0.0) + read.estimate.read_units * share
-        return self._refusal(round(items * share), units)
+        return self._refusal(round(items * share), units, least=sum(units.values()))
 
-    def check_more(self, items: int, read_units: Mapping[str, float]) -> None:
+    def check_more(self, items: int, read_units: Mapping[str, float], *, least: float) -> None:
         """Asks the same of a read that was decided on during the run, with all that was read before, by schema.
 
-        A budget that the caller named is not asked about again, since it bounds the query anyway. Raises Failure.
+        Only if `least`, too, is more than anybody agreed to. A budget that the caller named is not asked about again,
+        since it bounds the query anyway. Raises Failure.
         """
         if self.max_read_units is not None:
             return
-        refusal = self._refusal(items, read_units)
+        refusal = self._refusal(items, read_units, least=least)
         if refusal is not None:
             raise Failure(refusal)
 
-    def _refusal(self, items: int, read_units: Mapping[str, float]) -> CostUnconfirmed | None:
-        unasked, most, takes = self.limits.confirm_read_units, self.limits.read_units, sum(read_units.values())
+    def _refusal(self, items: int, read_units: Mapping[str, float], *, least: float) -> CostUnconfirmed | None:
+        unasked, most = self.limits.confirm_read_units, self.limits.read_units
         budget = min(most, self.max_read_units or most)
-        agreed = self.max_read_units if self.max_read_units is not None else (self.confirmed or 0.0) * MARGIN
-        if not unasked or min(takes, budget) <= unasked or agreed >= min(takes, most):
+        agreed = max(self.max_read_units or 0.0, (self.confirmed or 0.0) * MARGIN)
+        if not unasked or min(least, budget) <= unasked or agreed >= min(least, most):
             return None
-        return CostUnconfirmed(items, takes, self._dollars(read_units), unasked, most)
+        return CostUnconfirmed(
+            items, sum(read_units.values()), self._dollars(read_units), unasked=unasked, budget=budget, most=most
+        )
 
     def _dollars(self, read_units: Mapping[str, float]) -> Dollars:
         each = [self.prices.of(units, self.schemas[name].region) for name, units in read_units.items()]

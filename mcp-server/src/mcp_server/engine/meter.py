@@ -113,9 +113,9 @@ class Meter:
         """Asks whether a read may begin that was decided on during the run.
 
         Raises Failure: budget_exceeded where it is likely to exceed what is left, full_scan_refused, or
-        confirmation_required; a scan that is allowed needs no other confirmation. Of partitions a
-        mean is known at best, so Queries are refused only if they would exceed it by far: what is read is counted page
-        by page in any case.
+        confirmation_required; a scan that is allowed needs no other confirmation. Of partitions a mean is known at
+        best, so Queries are refused only if they would exceed it by far: what is read is counted page by page in any
+        case.
         """
         if full_scan_of(read) and not self._allow_full_scan:
             raise Failure(ScanForKeys(read.relation.table.name))
@@ -124,10 +124,10 @@ class Meter:
         if least > self._read_units_limit:
             raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit, self._limits.read_units))
         if self._allowance is not None and not full_scan_of(read):
-            units = {read.relation.table.schema: least - self.read_units}
+            units = {read.relation.table.schema: read.estimate.read_units}
             for usage in self.reads.values():
                 units[usage.schema] = units.get(usage.schema, 0.0) + usage.read_units
-            self._allowance.check_more(self.items_seen + read.estimate.items, units)
+            self._allowance.check_more(self.items_seen + read.estimate.items, units, least=least)
 
     def all_told(self, failure: Failure) -> Failure:
         """A failure of the run, with all that was read by now where it tells what a budget was spent on."""

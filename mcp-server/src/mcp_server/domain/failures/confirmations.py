@@ -11,8 +11,8 @@ from mcp_server.domain.prices import Dollars
 class CostUnconfirmed:
     """The query is expected to take more read units than are read `unasked`, and to look at so many items.
 
-    It may have read some of them, where that was only seen during the run. `most` is the largest budget that a caller
-    can ask for.
+    It may have read some of them, where that was only seen during the run. It would be stopped at `budget` read units;
+    `most` is the largest budget that a caller can ask for.
     """
 
     code: ClassVar[FailureCode] = FailureCode.CONFIRMATION_REQUIRED
@@ -20,6 +20,7 @@ class CostUnconfirmed:
     read_units: float
     dollars: Dollars
     unasked: float
+    budget: float
     most: float
 
 

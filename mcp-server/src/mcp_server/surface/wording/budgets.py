@@ -4,7 +4,8 @@ import math
 from typing import assert_never
 
 from mcp_server.domain.failures import budgets as facts
-from mcp_server.surface.wording.words import MARGIN, Words
+from mcp_server.engine.allowance import MARGIN
+from mcp_server.surface.wording.words import Words
 
 
 def words(fact: facts.BudgetFact) -> Words:

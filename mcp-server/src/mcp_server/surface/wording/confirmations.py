@@ -4,13 +4,15 @@ import math
 
 from mcp_server.domain.failures.confirmations import CostUnconfirmed
 from mcp_server.domain.prices import in_words
-from mcp_server.surface.wording.words import MARGIN, Words
+from mcp_server.engine.allowance import MARGIN
+from mcp_server.surface.wording.words import Words
 
 
 def words(fact: CostUnconfirmed) -> Words:
     """The words of a fact."""
     return Words(
-        f"The query is expected to read {takes(fact)}. More than {fact.unasked:,.0f} read units need a confirmation.",
+        f"The query is expected to read {takes(fact)}. More than {fact.unasked:,.0f} read units need a confirmation."
+        f"{_stopped(fact)}",
         f"Filter by key or by an index (see explain_sql), or ask the person who pays for it and repeat it with "
         f"max_read_units {allowing(fact)}.",
     )
@@ -18,7 +20,7 @@ def words(fact: CostUnconfirmed) -> Words:
 
 def question(fact: CostUnconfirmed) -> str:
     """What a person is asked."""
-    return f"The query is expected to read {takes(fact)}. Go on?"
+    return f"The query is expected to read {takes(fact)}.{_stopped(fact)} Go on?"
 
 
 def verdict(fact: CostUnconfirmed) -> str:
@@ -36,6 +38,13 @@ def takes(fact: CostUnconfirmed) -> str:
         f"about {fact.items:,} items, {fact.read_units:,.1f} read units: {in_words(dollars.on_demand)} on demand, "
         f"{in_words(dollars.provisioned)} of provisioned capacity ({dollars.basis})"
     )
+
+
+def _stopped(fact: CostUnconfirmed) -> str:
+    """What nobody should agree to unknowingly: paying for a query that ends without a result."""
+    if fact.read_units <= fact.budget:
+        return ""
+    return f" It is stopped, without a result, once it has taken {fact.budget:,.0f}."
 
 
 def allowing(fact: CostUnconfirmed) -> str:

@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MARGIN = 1.25
-"""By which a budget that is named exceeds what is expected: estimates are that far off at times."""
-
 
 @dataclass(frozen=True, slots=True)
 class Words:
