@@ -30,6 +30,9 @@ STATEMENT = "select n_nationkey, n_name from nation order by n_nationkey"
 GROUPED = "select n_nationkey, count(*) from nation group by 1 order by 1"
 LARGE = "large"
 LARGE_ITEMS = 200
+SCAN = f"select count(*) from {LARGE}"
+DEAR = f"select max(length(text)) from {LARGE} where pk in (1, 2, 3)"
+"""It takes 143 read units."""
 NATIONS = 25
 CALLERS = 6
 
@@ -54,7 +57,7 @@ def replicas(
 
 @pytest.fixture
 def asking(auth_server: AuthServer, addresses: Addresses, emulator: Emulator, tmp_path: Path) -> Iterator[Replicas]:
-    """Two over a table that nobody scans unasked: it has more than 64 MB."""
+    """Two over a table that nobody scans unasked, since it has more than 64 MB, nor spends 100 read units on."""
     client = boto3.client("dynamodb", endpoint_url=emulator.endpoint_url, region_name=emulator.region)
     with suppress(client.exceptions.ResourceInUseException):  # another test has made it
         client.create_table(
@@ -66,7 +69,7 @@ def asking(auth_server: AuthServer, addresses: Addresses, emulator: Emulator, tm
         for first in range(0, LARGE_ITEMS, 25):
             items = [{"pk": {"N": str(number)}, "text": {"S": "x" * 390_000}} for number in range(first, first + 25)]
             client.batch_write_item(RequestItems={LARGE: [{"PutRequest": {"Item": item}} for item in items]})
-    with sharing(auth_server, addresses, emulator.endpoint_url, tmp_path) as pair:
+    with sharing(auth_server, addresses, emulator.endpoint_url, tmp_path, MCP_CONFIRM_READ_UNITS="100") as pair:
         yield pair
 
 
@@ -195,9 +198,9 @@ def test_what_was_read_is_told_by_every_replica(replicas: Replicas) -> None:
     assert len(first.rows("select n_name from nation")) == NATIONS
 
 
-def counted(wire: Wire, **answer: Any) -> dict[str, Any]:
-    """The result of a query that scans a large table, by a client that shows forms."""
-    params = {"name": "run_sql", "arguments": {"sql": f"select count(*) from {LARGE}"}, **answer}
+def counted(wire: Wire, sql: str = SCAN, **answer: Any) -> dict[str, Any]:
+    """The result of a query that has one row and is asked about, by a client that shows forms."""
+    params = {"name": "run_sql", "arguments": {"sql": sql}, **answer}
     request = wire.request("tools/call", params)
     document = json.loads(request.content)
     document["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = {"elicitation": {}}
@@ -214,13 +217,14 @@ def said_yes(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_yes_counts_on_any_replica_and_on_all_of_them_once(asking: Replicas) -> None:
-    """A replayed yes would scan a table again that nobody agreed to; it asks anew, also after the replica has died."""
+    """A replayed yes would read again what nobody agreed to; it asks anew, also after the replica has died."""
     wires = [Wire(wire.resource, wire.token) for wire in asking.wires]
-    question = counted(wires[0])
-    assert question["resultType"] == "input_required"
-    yes = said_yes(question)
-    assert counted(wires[1], **yes)["structuredContent"]["row_count"] == 1
-    assert [counted(wire, **yes)["resultType"] for wire in wires] == ["input_required"] * 2
+    for sql in (SCAN, DEAR):
+        question = counted(wires[0], sql)
+        assert question["resultType"] == "input_required"
+        yes = said_yes(question)
+        assert counted(wires[1], sql, **yes)["structuredContent"]["row_count"] == 1
+        assert [counted(wire, sql, **yes)["resultType"] for wire in wires] == ["input_required"] * 2
     later = said_yes(counted(wires[1]))
     assert counted(wires[1], **later)["structuredContent"]["row_count"] == 1
     asking.servers[1].server.kill()
