@@ -12,6 +12,7 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
 
 SECONDS = 3.0
 """How long Redis may take for an answer, or to be connected to."""
@@ -39,6 +40,9 @@ class SharedRedis:
             socket_timeout=SECONDS,
             socket_connect_timeout=SECONDS,
             retry=Retry(NoBackoff(), 0),
+            # Where these may come, redis-py 8.1.0 hands out idle connections that the server has closed (its issue
+            # 4252): after Redis was away, each of them would fail a question that it answers.
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         options = self._pool.connection_kwargs
         # For logs: without user and password.
