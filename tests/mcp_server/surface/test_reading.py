@@ -263,7 +263,7 @@ async def test_a_prompt_that_cannot_be_got_says_why(
 async def test_list_schemas_tells_what_the_token_lacks_and_how_to_get_it(served: Exchanges) -> None:
     called = {"name": "list_schemas", "arguments": {}}
     whole = (await served.result(MODERN, "tools/call", called, ANN))["structuredContent"]
-    assert whole.keys() == {"schemas"}
+    assert whole.keys() == {"notice", "schemas"}
     partial = (await served.result(MODERN, "tools/call", called, BROWSING))["structuredContent"]
     assert partial["missing_scopes"] == [{"scope": "query", "tools": ["run_sql", "explain_sql", "usage"]}]
     assert "sign in again" in partial["next_action"]

@@ -17,6 +17,7 @@ from mcp.types import TextContent, Tool
 
 from mcp_server.app.serving import create_app
 from mcp_server.settings import Settings
+from mcp_server.surface.marked import NOTICE
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import KEY_BYTES, write_key_file
 from tests.mcp_server.surface.service import MODES, Service
@@ -207,10 +208,11 @@ async def test_schemas_are_those_of_the_tenant(service: Service, mode: str) -> N
     async with service.client(mode) as client:
         listed = await call(client, "list_schemas")
     assert listed == {
+        "notice": NOTICE,
         "schemas": [
             {"name": "old", "region": "us-east-1", "status": "disabled", "default": False},
             {"name": "shop", "region": "us-east-1", "status": "active", "default": True},
-        ]
+        ],
     }
 
 

@@ -21,6 +21,7 @@ from mcp_server.app.http import http_app
 from mcp_server.ports.single_use import SingleUse
 from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.settings import Settings
+from mcp_server.surface.marked import marked
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.prompts.explore_data import explore_data
 from mcp_server.surface.prompts.optimize_query import optimize_query
@@ -135,6 +136,7 @@ def product(engine: Engine, confirmations: Confirmations) -> Offer:
         resources=(*references(engine.limits), schemas(engine.browsing), usage_resource(engine.usage), view()),
         templates=(table(engine.browsing),),
         prompts=(explore_data(engine.browsing), write_query(engine.browsing), optimize_query(engine.browsing)),
+        mark=marked,
     )
 
 

@@ -97,18 +97,19 @@ class Calls:
                 result = await _called(tool, call, params.arguments or {})
             except Failure as failure:
                 line.outcome = failure.code.value
-                return reply.failure(failure, call.request_id, self._following(failure, call, params))
+                following = self._following(failure, call, params)
+                return reply.failure(failure, call.request_id, following, mark=self._offer.mark)
             except MCPError:
                 raise
             except Exception:
                 line.outcome = FailureCode.INTERNAL_ERROR.value
                 _log.exception("tool_crashed", tool=params.name)
-                return reply.failure(Failure(Defect()), call.request_id)
+                return reply.failure(Failure(Defect()), call.request_id, mark=self._offer.mark)
             line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
             if isinstance(result, BaseModel):
                 return result
             line.rows = result.get("row_count")
-            return reply.Written(result, tool.for_person(call, result))
+            return reply.Written(self._offer.mark(result), tool.for_person(call, result))
 
     async def resource(
         self, context: ServerRequestContext[Any], params: ReadResourceRequestParams

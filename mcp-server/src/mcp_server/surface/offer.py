@@ -9,6 +9,7 @@ from mcp.shared.inbound import x_mcp_header_map
 from pydantic import BaseModel
 
 from mcp_server.surface.completion import Complete
+from mcp_server.surface.marked import Mark
 from mcp_server.surface.prompts.served_prompt import ServedPrompt
 from mcp_server.surface.resources.served_resource import ServedResource, ServedTemplate
 from mcp_server.surface.tools.served_tool import ServedTool
@@ -35,13 +36,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Tools, resources, templates and prompts, each in the order in which clients see them."""
+    """Tools, resources, templates and prompts, each in the order in which clients see them.
+
+    `mark` is what is made of each document that a tool answers, failures among them.
+    """
 
     tools: tuple[ServedTool, ...] = ()
     resources: tuple[ServedResource, ...] = ()
     templates: tuple[ServedTemplate, ...] = ()
     prompts: tuple[ServedPrompt, ...] = ()
     methods: tuple[ServedMethod, ...] = ()
+    mark: Mark = dict
 
     @property
     def mirrors_arguments(self) -> bool:

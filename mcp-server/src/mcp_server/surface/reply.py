@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from mcp_server.domain.failures import Failure
+from mcp_server.surface.marked import Mark
 from mcp_server.surface.wording.failures import worded
 from mcp_server.surface.wording.next_call import NextCall
 
@@ -29,7 +30,7 @@ class Written(dict[str, Any]):
         super().__init__(content=content, structuredContent=msgspec.Raw(written))
 
 
-def failure(failed: Failure, request_id: str, following: NextCall | None = None) -> Written:
+def failure(failed: Failure, request_id: str, following: NextCall | None = None, *, mark: Mark = dict) -> Written:
     """The CallToolResult of a failed call, in words that a model can act on; `following` is the call that helps."""
     words = worded(failed)
     document: dict[str, Any] = {
@@ -44,7 +45,7 @@ def failure(failed: Failure, request_id: str, following: NextCall | None = None)
         document["position"] = {"line": failed.position.line, "column": failed.position.column}
     if failed.retry_after_seconds is not None:
         document["retry_after_seconds"] = failed.retry_after_seconds
-    result = Written(document)
+    result = Written(mark(document))
     result["isError"] = True
     return result
 
