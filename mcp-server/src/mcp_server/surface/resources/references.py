@@ -71,7 +71,10 @@ def _limitations(limits: Limits) -> str:
         f"- Reading the whole of a table with more than {limits.full_scan_items:,} items or "
         f"{FULL_SCAN_BYTES // 1_000_000} MB needs allow_full_scan.",
         *(
-            [f"- A query that is expected to take more than {limits.confirm_read_units:,.0f} needs max_read_units."]
+            [
+                f"- A query that is expected to take more than {limits.confirm_read_units:,.0f} read units needs a "
+                "person's yes, or max_read_units."
+            ]
             if limits.confirm_read_units
             else []
         ),

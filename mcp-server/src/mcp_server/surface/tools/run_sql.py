@@ -68,7 +68,7 @@ class RunSql(StatementArguments):
         Field(
             gt=0,
             allow_inf_nan=False,
-            description="Stop at this many read units. Also allows to take so many, after a person agreed.",
+            description="Stop at this many read units. It also allows that many, once a person agreed.",
         ),
     ] = None
 
