@@ -1,12 +1,10 @@
-"""What the log tells of the Redis that replicas share, and what they tell one another at once."""
+"""What the log tells of the Redis that replicas share."""
 
 from collections.abc import Iterator
 
-import anyio
 import pytest
 from structlog.testing import capture_logs
 
-from mcp_server.adapters.redis_store.cancellations import CancellationsInRedis
 from mcp_server.adapters.redis_store.connection import SETTLED_SECONDS, SharedRedis, Unanswered
 from tests.support.clock import SettableClock
 from tests.support.redis_server import RedisServer, redis_serving
@@ -38,32 +36,3 @@ async def test_a_redis_that_can_only_be_read_is_away_until_it_can_be_written_to(
             clock.time += SETTLED_SECONDS
             assert await shared.asked(lambda asked: asked.get("a")) == b"3"
     assert [entry["event"] for entry in logged] == ["redis_away", "redis_back"]
-
-
-async def test_replicas_hear_which_calls_are_to_end_also_after_redis_was_away(redis: RedisServer) -> None:
-    heard: list[str] = []
-    changed = anyio.Event()
-
-    def hear(call: str) -> None:
-        heard.append(call)
-        changed.set()
-
-    async def told(call: str) -> None:
-        """Tells it until it is heard: nobody knows when a subscription has begun."""
-        nonlocal changed
-        while call not in heard:
-            changed = anyio.Event()
-            await CancellationsInRedis(one).tell(call)
-            with anyio.move_on_after(0.1):
-                await changed.wait()
-
-    with anyio.fail_after(60):
-        async with SharedRedis(redis.url) as one, SharedRedis(redis.url) as other, anyio.create_task_group() as tasks:
-            tasks.start_soon(CancellationsInRedis(other).keep_hearing, hear)
-            await told("first")
-            redis.server.kill()
-            await CancellationsInRedis(one).tell("lost")
-            redis.restart()
-            await told("second")
-            tasks.cancel_scope.cancel()
-    assert set(heard) == {"first", "second"}

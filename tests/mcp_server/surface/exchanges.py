@@ -8,9 +8,11 @@ import anyio
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.domain.principal import Principal
-from mcp_server.ports.cancellations import Cancellations
+from mcp_server.ports.relay import Relay
 from mcp_server.surface.exchange import Exchange
+from mcp_server.surface.log_levels import LogLevels
 from mcp_server.surface.offer import Offer
+from mcp_server.surface.relaying import keep_hearing
 from mcp_server.surface.server import Surface
 from mcp_server.surface.subscriptions import Subscriptions
 from shared_kernel.asgi import Message
@@ -68,11 +70,24 @@ class Answer:
 class Exchanges:
     """An offer, served message by message."""
 
-    def __init__(self, offer: Offer, *, elsewhere: Cancellations | None = None) -> None:
+    def __init__(self, offer: Offer, *, relay: Relay | None = None, log_levels: LogLevels | None = None) -> None:
         self.subscriptions = Subscriptions()
-        surface = Surface(offer, self.subscriptions, title="T", version="1", state_key=b"k" * 32, clock=SystemClock())
-        self._exchange = Exchange(surface.server, entropy=SystemEntropy(), elsewhere=elsewhere)
-        self.keep_hearing = self._exchange.keep_hearing
+        surface = Surface(
+            offer,
+            self.subscriptions,
+            title="T",
+            version="1",
+            state_key=b"k" * 32,
+            clock=SystemClock(),
+            log_levels=log_levels,
+        )
+        self._exchange = Exchange(surface.server, entropy=SystemEntropy(), relay=relay)
+        self._relay, self._log_levels = relay, surface.log_levels
+
+    async def keep_hearing(self) -> None:
+        """Hears what other replicas relay, until it is cancelled."""
+        assert self._relay is not None
+        await keep_hearing(self._relay, self._exchange.back_channel, self._log_levels)
 
     async def post(
         self,

@@ -1,6 +1,6 @@
 """What happens beside a call while it is under way: notifications, questions, cancellations, over ASGI."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,12 +9,16 @@ import anyio
 import pytest
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult
 
-from mcp_server.ports.cancellations import Cancellations
+from mcp_server.domain.principal import Principal
+from mcp_server.ports.log_levels import LIFETIME_SECONDS, SetLevel
+from mcp_server.ports.relay import Relay, Relayed
 from mcp_server.surface.call import Call
+from mcp_server.surface.log_levels import LogLevels
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.tools.served_tool import Arguments, serve
 from tests.mcp_server.surface.exchanges import PRINCIPAL, Answer, Exchanges
 from tests.mcp_server.surface.service import Done
+from tests.support.clock import SettableClock
 from tests.support.mcp_wire import ERAS, MODERN, Era, message
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +30,7 @@ OTHER_SIGN_IN = replace(PRINCIPAL, grant="another")
 class Served(Exchanges):
     """A server with one tool, and exchanges with it."""
 
-    def __init__(self, call: Any, elsewhere: Cancellations | None = None) -> None:
+    def __init__(self, call: Any, relay: Relay | None = None, log_levels: LogLevels | None = None) -> None:
         tool = serve(
             call,
             name="work",
@@ -36,7 +40,7 @@ class Served(Exchanges):
             arguments=Arguments,
             result=Done,
         )
-        super().__init__(Offer(tools=(tool,)), elsewhere=elsewhere)
+        super().__init__(Offer(tools=(tool,)), relay=relay, log_levels=log_levels)
 
     @asynccontextmanager
     async def calling(self, era: Era, **meta: Any) -> AsyncIterator[Answer]:
@@ -103,6 +107,51 @@ async def test_a_handshake_client_sets_its_log_level_for_its_own_sign_in() -> No
     document, headers = call(HANDSHAKE)
     *before, _reply = (await served.post(document, headers, principal=OTHER_SIGN_IN)).messages
     assert [one["params"]["level"] for one in before] == ["warning"]
+
+
+class Kept:
+    """The levels that are kept for all replicas, in this process."""
+
+    def __init__(self) -> None:
+        self.levels: list[SetLevel] = []
+
+    async def put(self, level: SetLevel) -> None:
+        self.levels.append(level)
+
+    async def all(self) -> Sequence[SetLevel]:
+        return self.levels
+
+
+async def test_a_log_level_counts_on_every_replica_also_on_one_that_comes_later() -> None:
+    line, kept, clock = Line(), Kept(), SettableClock()
+
+    def replica() -> Served:
+        return Served(logging_work, line, LogLevels(clock, store=kept, relay=line))
+
+    async def logged(served: Served, principal: Principal = PRINCIPAL) -> list[str]:
+        document, headers = call(HANDSHAKE)
+        *before, _reply = (await served.post(document, headers, principal=principal)).messages
+        return [one["params"]["level"] for one in before]
+
+    one, other, late = replica(), replica(), replica()
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(other.keep_hearing)
+            await anyio.wait_all_tasks_blocked()
+            await one.post(*message(HANDSHAKE, 1, "logging/setLevel", {"level": "error"}))
+            assert (await logged(one), await logged(other), await logged(late)) == ([], [], ["warning"])
+            tasks.start_soon(late.keep_hearing)
+            await anyio.wait_all_tasks_blocked()
+            assert (await logged(late), await logged(late, OTHER_SIGN_IN)) == ([], ["warning"])
+            clock.time += 1
+            await late.post(*message(HANDSHAKE, 1, "logging/setLevel", {"level": "debug"}))
+            assert await logged(other) == ["debug", "warning"]
+            line.hearing[0](line.sent[0])  # heard late: what was set after it goes on counting
+            assert await logged(other) == ["debug", "warning"]
+            clock.time += LIFETIME_SECONDS
+            assert await logged(other) == ["warning"]
+            tasks.cancel_scope.cancel()
+    assert not any(said in repr(line.sent) for said in (PRINCIPAL.subject, PRINCIPAL.grant))
 
 
 async def asking_work(call: Call, _arguments: Arguments) -> Done:
@@ -191,19 +240,20 @@ async def test_a_handshake_client_cancels_its_call_by_a_notification() -> None:
 
 
 class Line:
-    """Cancellations between replicas in one process."""
+    """What relays messages between replicas in one process."""
 
     def __init__(self) -> None:
-        self.hearing: list[Callable[[str], None]] = []
-        self.told: list[str] = []
+        self.hearing: list[Callable[[Relayed], None]] = []
+        self.sent: list[Relayed] = []
 
-    async def tell(self, call: str) -> None:
-        self.told.append(call)
-        for cancel in self.hearing:
-            cancel(call)
+    async def send(self, message: Relayed) -> None:
+        self.sent.append(message)
+        for hear in self.hearing:
+            hear(message)
 
-    async def keep_hearing(self, cancel: Callable[[str], None]) -> None:
-        self.hearing.append(cancel)
+    async def keep_hearing(self, hear: Callable[[Relayed], None], caught_up: Callable[[], Awaitable[None]]) -> None:
+        self.hearing.append(hear)
+        await caught_up()
         await anyio.sleep_forever()
 
 
@@ -223,7 +273,7 @@ async def test_a_cancellation_that_another_replica_gets_cancels_the_call_of_that
             tasks.cancel_scope.cancel()
     assert tool.cancelled
     assert answer.messages[-1]["error"]["message"] == "Request cancelled"
-    assert not any(said in told for told in line.told for said in (PRINCIPAL.subject, PRINCIPAL.grant))
+    assert not any(said in repr(sent) for sent in line.sent for said in (PRINCIPAL.subject, PRINCIPAL.grant))
 
 
 async def test_a_cancellation_that_could_mean_two_calls_cancels_neither() -> None:

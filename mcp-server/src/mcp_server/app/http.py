@@ -14,13 +14,14 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import Route
 
 from mcp_server.domain.principal import Principal
-from mcp_server.ports.cancellations import Cancellations
 from mcp_server.ports.keys import KeySet
+from mcp_server.ports.relay import Relay
 from mcp_server.ports.revocations import Revocations
 from mcp_server.ports.single_use import SingleUse
 from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.settings import Settings
 from mcp_server.surface.exchange import Exchange
+from mcp_server.surface.relaying import keep_hearing
 from mcp_server.surface.server import Surface
 from mcp_server.web import guard, health, metadata
 from mcp_server.web.cross_origin import CrossOrigin
@@ -62,7 +63,7 @@ def http_app(
     running: Callable[[], AbstractAsyncContextManager[None]],
     ready: Callable[[], bool],
     floods: Callable[[Principal], bool] = lambda _principal: False,
-    cancellations: Cancellations | None = None,
+    relay: Relay | None = None,
     clock: Clock,
     entropy: Entropy,
     tally: Tally = UNTALLIED,
@@ -71,7 +72,7 @@ def http_app(
 ) -> App:
     """The service on one page, over its surface and what its issuer tells; `running` is entered while it runs."""
     transport = _transport_security(settings)
-    exchange = Exchange(surface.server, entropy=entropy, elsewhere=cancellations)
+    exchange = Exchange(surface.server, entropy=entropy, relay=relay)
     endpoint: App = guard.Guard(
         exchange,
         verifier=TokenVerifier(
@@ -110,7 +111,8 @@ def http_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with running(), anyio.create_task_group() as background:
-            background.start_soon(exchange.keep_hearing)
+            if relay is not None:
+                background.start_soon(keep_hearing, relay, exchange.back_channel, surface.log_levels)
             yield {ON_STOPPING: surface.subscriptions.close}
             background.cancel_scope.cancel()
 

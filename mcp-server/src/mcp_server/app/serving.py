@@ -12,7 +12,8 @@ import uvloop
 
 from mcp_server.adapters.jwks import OtherIssuersKeys, PublishedKeys
 from mcp_server.adapters.metrics import MeteredTally, definitions
-from mcp_server.adapters.redis_store.cancellations import CancellationsInRedis
+from mcp_server.adapters.redis_store.log_levels import LogLevelsInRedis
+from mcp_server.adapters.redis_store.relay import RelayInRedis
 from mcp_server.adapters.redis_store.single_use import SingleUseInRedis
 from mcp_server.adapters.revocations import FollowedRevocations
 from mcp_server.adapters.single_use import SingleUseInMemory
@@ -21,6 +22,7 @@ from mcp_server.app.http import http_app
 from mcp_server.ports.single_use import SingleUse
 from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.settings import Settings
+from mcp_server.surface.log_levels import LogLevels
 from mcp_server.surface.marked import marked
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.prompts.explore_data import explore_data
@@ -94,6 +96,7 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
     def used(kind: str) -> SingleUse:
         return SingleUseInMemory(clock) if redis is None else SingleUseInRedis(redis, clock, kind)
 
+    relay = RelayInRedis(redis, cursor_key=configuration.cursor_key, entropy=entropy) if redis is not None else None
     surface = Surface(
         product(engine, Confirmations(used("confirmation"), entropy, lifetime_seconds=STATE_SECONDS)),
         Subscriptions(),
@@ -101,6 +104,7 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
         version=version("dynamosql-mcp-server"),
         state_key=configuration.cursor_key,
         clock=clock,
+        log_levels=LogLevels(clock, store=LogLevelsInRedis(redis) if redis is not None else None, relay=relay),
     )
     return http_app(
         settings,
@@ -113,7 +117,7 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
         running=running,
         ready=engine.is_warm,
         floods=engine.queries.admission.floods,
-        cancellations=CancellationsInRedis(redis) if redis is not None else None,
+        relay=relay,
         clock=clock,
         entropy=entropy,
         tally=tally,

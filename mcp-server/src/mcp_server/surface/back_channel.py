@@ -7,18 +7,17 @@ not have.
 """
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_server.domain.principal import Principal
+from mcp_server.ports.relay import Kind, Relay, Relayed
+from mcp_server.surface.sign_in import SignIn, digest, sign_in
 from shared_kernel.entropy import Entropy
 
-_Owner = tuple[str, str, str, str]
-_Key = tuple[_Owner, str | int]
+_Key = tuple[SignIn, str | int]
 _Calls = dict[_Key, list[Callable[[], None]]]
 
 
@@ -26,7 +25,7 @@ _Calls = dict[_Key, list[Callable[[], None]]]
 class _Question:
     """A request to a client that is not answered yet."""
 
-    owner: _Owner
+    owner: SignIn
     answer: "asyncio.Future[dict[str, Any]]"
 
 
@@ -50,9 +49,10 @@ class _UnderWay(AbstractContextManager[None]):
 
 @dataclass(slots=True)
 class BackChannel:
-    """The questions and calls of one process that are under way."""
+    """The questions and calls of one process that are under way; `relay` reaches those of others, if there are any."""
 
     entropy: Entropy
+    relay: Relay | None = None
     _questions: dict[str, _Question] = field(default_factory=dict, init=False)
     _calls: _Calls = field(default_factory=dict, init=False)
 
@@ -60,7 +60,7 @@ class BackChannel:
     def question(self, principal: Principal) -> Generator[tuple[str, "asyncio.Future[dict[str, Any]]"]]:
         """The id of a new request to the principal's client, and its answer to come."""
         identifier = self.entropy.token()
-        asked = _Question(_owner(principal), asyncio.get_running_loop().create_future())
+        asked = _Question(sign_in(principal), asyncio.get_running_loop().create_future())
         self._questions[identifier] = asked
         try:
             yield identifier, asked.answer
@@ -70,7 +70,7 @@ class BackChannel:
     def take_answer(self, principal: Principal, message: dict[str, Any]) -> bool:
         """Hands a response on to whoever asked; False if nobody asked this principal."""
         asked = self._questions.get(str(message["id"]))
-        if asked is None or asked.owner != _owner(principal) or asked.answer.done():
+        if asked is None or asked.owner != sign_in(principal) or asked.answer.done():
             return False
         asked.answer.set_result(message)
         return True
@@ -79,36 +79,24 @@ class BackChannel:
         self, principal: Principal, request_id: str | int, cancel: Callable[[], None]
     ) -> AbstractContextManager[None]:
         """Makes a call one that its client can cancel."""
-        return _UnderWay(self._calls, (_owner(principal), request_id), cancel)
+        return _UnderWay(self._calls, (sign_in(principal), request_id), cancel)
 
-    def cancel(self, principal: Principal, request_id: object) -> str | None:
-        """Cancels the call of that id, unless several of the same sign-in have it.
-
-        Where it is unknown, its digest is what other replicas may know it by.
-        """
+    async def cancel(self, principal: Principal, request_id: object) -> None:
+        """Cancels the call of that id, here or on another replica, unless several of the same sign-in have it."""
         if not isinstance(request_id, str | int):
-            return None
-        key = (_owner(principal), request_id)
-        if key not in self._calls:
-            return _digest(key)
-        self._cancel(key)
-        return None
+            return
+        key = (sign_in(principal), request_id)
+        if key in self._calls:
+            self._cancel(key)
+        elif self.relay is not None:
+            await self.relay.send(Relayed(Kind.CANCELLATION, digest(*key)))
 
-    def cancel_by_digest(self, digest: str) -> None:
+    def hear_cancellation(self, message: Relayed) -> None:
         """Cancels a call of which another replica has heard that it is to end."""
-        for key in [key for key in self._calls if _digest(key) == digest]:
+        for key in [key for key in self._calls if digest(*key) == message.subject]:
             self._cancel(key)
 
     def _cancel(self, key: _Key) -> None:
         calls = self._calls[key]
         if len(calls) == 1:
             calls[0]()
-
-
-def _digest(key: _Key) -> str:
-    owner, request_id = key
-    return hashlib.sha256(json.dumps([*owner, request_id]).encode()).hexdigest()
-
-
-def _owner(principal: Principal) -> _Owner:
-    return principal.tenant, principal.subject, principal.client_id, principal.grant

@@ -33,7 +33,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.requests import Request
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
-from mcp_server.ports.cancellations import Cancellations
+from mcp_server.ports.relay import Relay
 from mcp_server.surface.back_channel import BackChannel
 from mcp_server.surface.call import CANCELLED_BY_KEY
 from mcp_server.surface.dispatch import Dispatch
@@ -63,10 +63,10 @@ class Exchange:
         *,
         entropy: Entropy,
         silence_seconds: float = SILENCE_SECONDS,
-        elsewhere: Cancellations | None = None,
+        relay: Relay | None = None,
     ) -> None:
-        self._server, self._silence_seconds, self._elsewhere = server, silence_seconds, elsewhere
-        self._back_channel = BackChannel(entropy)
+        self._server, self._silence_seconds = server, silence_seconds
+        self.back_channel = BackChannel(entropy, relay)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one POST."""
@@ -87,7 +87,7 @@ class Exchange:
         self, message: dict[str, Any], request: Request, headers: "_Headers", send: Send, response: Response
     ) -> None:
         """Takes the answer to a question that a call of a handshake revision has asked."""
-        if _is_handshake(headers.version) and self._back_channel.take_answer(
+        if _is_handshake(headers.version) and self.back_channel.take_answer(
             request.scope["state"][PRINCIPAL_KEY], message
         ):
             await _accept(send)
@@ -106,15 +106,8 @@ class Exchange:
         elif message["method"] == "notifications/cancelled":
             params = message.get("params")
             cancelled = params.get("requestId") if isinstance(params, dict) else None
-            unknown = self._back_channel.cancel(request.scope["state"][PRINCIPAL_KEY], cancelled)
-            if unknown is not None and self._elsewhere is not None:
-                await self._elsewhere.tell(unknown)
+            await self.back_channel.cancel(request.scope["state"][PRINCIPAL_KEY], cancelled)
         await _accept(send)
-
-    async def keep_hearing(self) -> None:
-        """Cancels the calls that other replicas are told to cancel, until it is cancelled itself."""
-        if self._elsewhere is not None:
-            await self._elsewhere.keep_hearing(self._back_channel.cancel_by_digest)
 
     async def _answer(
         self, message: dict[str, Any], request: Request, headers: "_Headers", receive: Receive, response: Response
@@ -147,9 +140,9 @@ class Exchange:
             request, message["id"], request.scope["state"][PRINCIPAL_KEY], response, _progress_token(params)
         )
         if _is_handshake(headers.version):
-            dispatch.back_channel = self._back_channel
+            dispatch.back_channel = self.back_channel
             alone = connection(headers.version or DEFAULT_NEGOTIATED_VERSION)
-            with self._back_channel.under_way(dispatch.principal, dispatch.request_id, ending.cancel):
+            with self.back_channel.under_way(dispatch.principal, dispatch.request_id, ending.cancel):
                 return await self._serve(message, dispatch, alone, {})
         duplicated = find_duplicated_routing_header(headers.lines)
         if duplicated is not None:

@@ -46,11 +46,19 @@ class Surface:
     """An offer as an MCP server; `state_key` seals what clients keep between the rounds of a call."""
 
     def __init__(
-        self, offer: Offer, subscriptions: Subscriptions, *, title: str, version: str, state_key: bytes, clock: Clock
+        self,
+        offer: Offer,
+        subscriptions: Subscriptions,
+        *,
+        title: str,
+        version: str,
+        state_key: bytes,
+        clock: Clock,
+        log_levels: LogLevels | None = None,
     ) -> None:
         self.offer = offer
         self.subscriptions = subscriptions
-        self._log_levels = LogLevels()
+        self.log_levels = log_levels or LogLevels(clock)
         lists, calls = Lists(offer, self.begin), Calls(offer, self.begin, clock)
         server: Server[Any] = Server(
             "dynamosql",
@@ -92,10 +100,10 @@ class Surface:
         """The call that a request makes."""
         principal = principal_of(context)
         await self.subscriptions.notice(principal)
-        return Call(context, principal, self._log_levels, answers, state)
+        return Call(context, principal, self.log_levels, answers, state)
 
     async def _set_log_level(self, context: ServerRequestContext[Any], params: SetLevelRequestParams) -> EmptyResult:
-        self._log_levels.remember(principal_of(context), params.level)
+        await self.log_levels.set(principal_of(context), params.level)
         return EmptyResult()
 
     async def _listen(

@@ -1,0 +1,15 @@
+"""What a replica does with the messages of others."""
+
+from mcp_server.ports.relay import Kind, Relay, Relayed
+from mcp_server.surface.back_channel import BackChannel
+from mcp_server.surface.log_levels import LogLevels
+
+
+async def keep_hearing(relay: Relay, back_channel: BackChannel, log_levels: LogLevels) -> None:
+    """Hands every relayed message on to what it concerns, until it is cancelled itself."""
+    heard = {Kind.CANCELLATION: back_channel.hear_cancellation, Kind.LOG_LEVEL: log_levels.hear}
+
+    def hear(message: Relayed) -> None:
+        heard[message.kind](message)
+
+    await relay.keep_hearing(hear, log_levels.catch_up)

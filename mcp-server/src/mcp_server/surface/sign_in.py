@@ -1,0 +1,18 @@
+"""What a message of a handshake client belongs to: a sign-in, since there are no sessions."""
+
+import hashlib
+import json
+
+from mcp_server.domain.principal import Principal
+
+SignIn = tuple[str, str, str, str]
+
+
+def sign_in(principal: Principal) -> SignIn:
+    """The sign-in of a principal: the grant of one person or program at one client."""
+    return principal.tenant, principal.subject, principal.client_id, principal.grant
+
+
+def digest(owner: SignIn, *parts: str | int) -> str:
+    """What replicas call a sign-in, or that of a sign-in, to one another; it says nothing of either."""
+    return hashlib.sha256(json.dumps([*owner, *parts]).encode()).hexdigest()
