@@ -175,6 +175,33 @@ async def test_a_question_is_answered_by_another_post_of_the_same_sign_in_only()
     assert (await served.post(reply, headers)).status == 400
 
 
+async def test_an_answer_that_another_replica_gets_reaches_the_one_that_asked_that_sign_in() -> None:
+    line = Line()
+    one, other = Served(asking_work, line), Served(asking_work, line)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            for replica in (one, other):
+                tasks.start_soon(replica.keep_hearing)
+            async with one.calling(HANDSHAKE) as answer:
+                question = await answer.of_method("elicitation/create")
+                _, headers = call(HANDSHAKE)
+                reply = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {}}}
+                long = {**reply, "result": {"action": "accept", "content": {"text": "x" * 65_536}}}
+                statuses = [
+                    (await other.post(reply, headers, principal=OTHER_SIGN_IN)).status,
+                    (await other.post({**reply, "id": "guessed"}, headers)).status,
+                    (await other.post(reply, call(MODERN)[1])).status,
+                    (await other.post(long, headers)).status,
+                ]
+                assert (statuses, answer.complete) == ([202, 202, 400, 413], False)
+                assert (await other.post(reply, headers)).status == 202
+            late = (await other.post(reply, headers)).status
+            tasks.cancel_scope.cancel()
+    assert answer.messages[-1]["result"]["structuredContent"] == {"done": True}
+    assert late == 202
+    assert not any(said in repr(sent) for sent in line.sent for said in (PRINCIPAL.subject, PRINCIPAL.grant))
+
+
 async def test_a_call_that_waits_for_an_answer_is_cancelled_as_any_other() -> None:
     served = Served(asking_work)
     with anyio.fail_after(30):

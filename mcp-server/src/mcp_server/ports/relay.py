@@ -11,6 +11,8 @@ class Kind(StrEnum):
 
     CANCELLATION = "cancellation"
     """A call is to end; `subject` is the call's digest."""
+    RESPONSE = "response"
+    """A client has answered a request of ours, of which `subject` is the digest; `body` is the JSON-RPC response."""
     LOG_LEVEL = "log_level"
     """A sign-in, whose digest is `subject`, has set the lowest level of log messages that it takes."""
 

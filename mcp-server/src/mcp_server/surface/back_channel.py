@@ -2,23 +2,38 @@
 
 Such a client answers, or cancels, in a POST of its own. There are no sessions, so an answer finds its question by an id
 that cannot be guessed, and a cancellation its call by the grant of the token that sent it: never that of another
-sign-in. An answer reaches only the process that asked; replicas tell one another of a cancellation whose call they do
-not have.
+sign-in. Whichever replica gets the POST relays it to all others, if what it is about is not its own.
 """
 
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
+
+import msgspec
 
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.relay import Kind, Relay, Relayed
 from mcp_server.surface.sign_in import SignIn, digest, sign_in
 from shared_kernel.entropy import Entropy
 
+ANSWER_BYTES = 64 * 1024
+"""Longest answer that is relayed, as JSON."""
+
 _Key = tuple[SignIn, str | int]
 _Calls = dict[_Key, list[Callable[[], None]]]
+
+
+class Taken(Enum):
+    """What becomes of an answer."""
+
+    HANDED_ON = "handed on"
+    """It is where it was asked for, or on its way to the other replicas, one of which may have asked."""
+    NOT_ASKED_FOR = "not asked for"
+    TOO_LONG = "too long"
+    """It would have to be relayed, and is longer than ANSWER_BYTES."""
 
 
 @dataclass(slots=True)
@@ -27,6 +42,13 @@ class _Question:
 
     owner: SignIn
     answer: "asyncio.Future[dict[str, Any]]"
+
+    def take(self, message: dict[str, Any]) -> bool:
+        """Takes a response for its answer; False if it has one."""
+        if self.answer.done():
+            return False
+        self.answer.set_result(message)
+        return True
 
 
 class _UnderWay(AbstractContextManager[None]):
@@ -67,13 +89,25 @@ class BackChannel:
         finally:
             del self._questions[identifier]
 
-    def take_answer(self, principal: Principal, message: dict[str, Any]) -> bool:
-        """Hands a response on to whoever asked; False if nobody asked this principal."""
-        asked = self._questions.get(str(message["id"]))
-        if asked is None or asked.owner != sign_in(principal) or asked.answer.done():
-            return False
-        asked.answer.set_result(message)
-        return True
+    async def take_answer(self, principal: Principal, message: dict[str, Any]) -> Taken:
+        """Hands a response on to whoever asked this principal, here or on another replica."""
+        identifier, owner = str(message["id"]), sign_in(principal)
+        asked = self._questions.get(identifier)
+        if asked is not None:
+            return Taken.HANDED_ON if asked.owner == owner and asked.take(message) else Taken.NOT_ASKED_FOR
+        if self.relay is None:
+            return Taken.NOT_ASKED_FOR
+        body = msgspec.json.encode(message)
+        if len(body) > ANSWER_BYTES:
+            return Taken.TOO_LONG
+        await self.relay.send(Relayed(Kind.RESPONSE, digest(owner, identifier), body.decode()))
+        return Taken.HANDED_ON
+
+    def hear_answer(self, message: Relayed) -> None:
+        """Takes a response that another replica got, if it was asked for here."""
+        for identifier, asked in self._questions.items():
+            if digest(asked.owner, identifier) == message.subject:
+                asked.take(msgspec.json.decode(message.body))
 
     def under_way(
         self, principal: Principal, request_id: str | int, cancel: Callable[[], None]

@@ -34,7 +34,7 @@ from starlette.requests import Request
 
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.ports.relay import Relay
-from mcp_server.surface.back_channel import BackChannel
+from mcp_server.surface.back_channel import ANSWER_BYTES, BackChannel, Taken
 from mcp_server.surface.call import CANCELLED_BY_KEY
 from mcp_server.surface.dispatch import Dispatch
 from mcp_server.surface.response import Response
@@ -87,10 +87,14 @@ class Exchange:
         self, message: dict[str, Any], request: Request, headers: "_Headers", send: Send, response: Response
     ) -> None:
         """Takes the answer to a question that a call of a handshake revision has asked."""
-        if _is_handshake(headers.version) and self.back_channel.take_answer(
-            request.scope["state"][PRINCIPAL_KEY], message
-        ):
+        taken = Taken.NOT_ASKED_FOR
+        if _is_handshake(headers.version):
+            taken = await self.back_channel.take_answer(request.scope["state"][PRINCIPAL_KEY], message)
+        if taken is Taken.HANDED_ON:
             await _accept(send)
+        elif taken is Taken.TOO_LONG:
+            text = f"The answer is longer than {ANSWER_BYTES} bytes"
+            await response.end(*_error(message, 413, INVALID_REQUEST, text))
         else:
             await response.end(*_error(message, 400, INVALID_REQUEST, "Nothing was asked that this would answer"))
 

@@ -7,7 +7,11 @@ from mcp_server.surface.log_levels import LogLevels
 
 async def keep_hearing(relay: Relay, back_channel: BackChannel, log_levels: LogLevels) -> None:
     """Hands every relayed message on to what it concerns, until it is cancelled itself."""
-    heard = {Kind.CANCELLATION: back_channel.hear_cancellation, Kind.LOG_LEVEL: log_levels.hear}
+    heard = {
+        Kind.CANCELLATION: back_channel.hear_cancellation,
+        Kind.RESPONSE: back_channel.hear_answer,
+        Kind.LOG_LEVEL: log_levels.hear,
+    }
 
     def hear(message: Relayed) -> None:
         heard[message.kind](message)
