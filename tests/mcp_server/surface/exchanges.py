@@ -15,7 +15,7 @@ from mcp_server.surface.offer import Offer
 from mcp_server.surface.relaying import keep_hearing
 from mcp_server.surface.server import Surface
 from mcp_server.surface.subscriptions import Subscriptions
-from shared_kernel.asgi import Message
+from shared_kernel.asgi import Message, answer_headers
 from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from tests.support.mcp_wire import Era, message
@@ -81,7 +81,7 @@ class Exchanges:
             clock=SystemClock(),
             log_levels=log_levels,
         )
-        self._exchange = Exchange(surface.server, entropy=SystemEntropy(), relay=relay)
+        self._exchange = Exchange(surface.server, sessions=surface.sessions, entropy=SystemEntropy(), relay=relay)
         self._relay, self._log_levels = relay, surface.log_levels
 
     async def keep_hearing(self) -> None:
@@ -114,6 +114,7 @@ class Exchanges:
             "state": {PRINCIPAL_KEY: principal, MESSAGE_KEY: document},
         }
         await self._exchange(scope, receive, answer.send)
+        answer.headers |= {name.decode(): value.decode() for name, value in answer_headers(scope)}
         return answer
 
     async def reply(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 from mcp import Client
+from mcp.client.session import ElicitationFnT
 from mcp.client.streamable_http import streamable_http_client
 from typing_extensions import TypedDict
 
@@ -41,13 +42,20 @@ class Service:
 
     @asynccontextmanager
     async def client(
-        self, mode: str, scopes: tuple[str, ...] = scope.RESOURCE_SCOPES, subject: str = "usr_1"
+        self,
+        mode: str,
+        scopes: tuple[str, ...] = scope.RESOURCE_SCOPES,
+        subject: str = "usr_1",
+        elicit: ElicitationFnT | None = None,
+        tenant: str = "default",
     ) -> AsyncIterator[Client]:
-        """The official client, signed in with these scopes."""
-        headers = {"Authorization": f"Bearer {self.issuer.token(scopes=scopes, subject=subject)}"}
+        """The official client, signed in with these scopes; `elicit` answers what its person is asked."""
+        headers = {"Authorization": f"Bearer {self.issuer.token(scopes=scopes, subject=subject, tenant=tenant)}"}
         async with (
             httpx2.AsyncClient(headers=headers) as http,
-            Client(streamable_http_client(self.resource, http_client=http), mode=mode) as client,
+            Client(
+                streamable_http_client(self.resource, http_client=http), mode=mode, elicitation_callback=elicit
+            ) as client,
         ):
             yield client
 

@@ -62,7 +62,12 @@ class Served:
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
             "state": {PRINCIPAL_KEY: PRINCIPAL, MESSAGE_KEY: document},
         }
-        exchange = Exchange(surface.server, entropy=SystemEntropy(), silence_seconds=self.silence_seconds)
+        exchange = Exchange(
+            surface.server,
+            sessions=surface.sessions,
+            entropy=SystemEntropy(),
+            silence_seconds=self.silence_seconds,
+        )
         await exchange(scope, self._receive, self._send)
 
     async def _receive(self) -> Message:

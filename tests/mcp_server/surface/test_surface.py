@@ -241,7 +241,7 @@ async def test_scopes_are_checked_again_behind_the_guard(mode: str) -> None:
     """One hole in the guard is not enough: here there is none at all."""
     offer = Offer(tools=(tool("echo", "query", echo),))
     surface = Surface(offer, Subscriptions(), title="T", version="1", state_key=b"k" * 32, clock=SystemClock())
-    exchange = Exchange(surface.server, entropy=SystemEntropy())
+    exchange = Exchange(surface.server, sessions=surface.sessions, entropy=SystemEntropy())
 
     async def unguarded(scope: Scope, receive: Receive, send: Send) -> None:
         nobody = Principal("default", "usr_1", "client-1", frozenset({"schemas:read"}), "gid")

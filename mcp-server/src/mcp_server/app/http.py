@@ -72,7 +72,7 @@ def http_app(
 ) -> App:
     """The service on one page, over its surface and what its issuer tells; `running` is entered while it runs."""
     transport = _transport_security(settings)
-    exchange = Exchange(surface.server, entropy=entropy, relay=relay)
+    exchange = Exchange(surface.server, sessions=surface.sessions, entropy=entropy, relay=relay)
     endpoint: App = guard.Guard(
         exchange,
         verifier=TokenVerifier(

@@ -34,6 +34,8 @@ class CallNotes:
     child: str | None = None
     child_end: tuple[str | None, int | None, int] | None = None
     planning_child: str | None = None
+    asked_seconds: float | None = None
+    """How long the client, and the person before it, took over questions; None where nothing was asked."""
 
     def take(self, usage: Usage) -> None:
         """Adds what a statement took. A call that has to ask first plans its statement a second time."""
@@ -72,6 +74,8 @@ class CallNotes:
         }
         if self.child_end is not None:
             fields["child_signal"], fields["child_exit_code"], fields["child_peak_mib"] = self.child_end
+        if self.asked_seconds is not None:
+            fields["asked_ms"] = _milliseconds(self.asked_seconds)
         if self.planning_child is not None:
             fields["planning_child"] = self.planning_child
         return fields

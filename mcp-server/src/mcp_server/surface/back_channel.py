@@ -1,7 +1,7 @@
 """What clients of the handshake revisions send beside their calls: answers to questions, and cancellations.
 
-Such a client answers, or cancels, in a POST of its own. There are no sessions, so an answer finds its question by an id
-that cannot be guessed, and a cancellation its call by the grant of the token that sent it: never that of another
+Such a client answers, or cancels, in a POST of its own. No process keeps sessions, so an answer finds its question by
+an id that cannot be guessed, and a cancellation its call by the grant of the token that sent it: never that of another
 sign-in. Whichever replica gets the POST relays it to all others, if what it is about is not its own.
 """
 
@@ -19,11 +19,18 @@ from mcp_server.ports.relay import Kind, Relay, Relayed
 from mcp_server.surface.sign_in import SignIn, digest, sign_in
 from shared_kernel.entropy import Entropy
 
+MOST_QUESTIONS = 64
+"""How many questions of one process are open; the call of each takes a place among the requests in flight."""
+MOST_QUESTIONS_OF_ONE = 4
 ANSWER_BYTES = 64 * 1024
 """Longest answer that is relayed, as JSON."""
 
 _Key = tuple[SignIn, str | int]
 _Calls = dict[_Key, list[Callable[[], None]]]
+
+
+class TooManyQuestions(Exception):
+    """As many questions are open as may be."""
 
 
 class Taken(Enum):
@@ -80,9 +87,12 @@ class BackChannel:
 
     @contextmanager
     def question(self, principal: Principal) -> Generator[tuple[str, "asyncio.Future[dict[str, Any]]"]]:
-        """The id of a new request to the principal's client, and its answer to come."""
-        identifier = self.entropy.token()
-        asked = _Question(sign_in(principal), asyncio.get_running_loop().create_future())
+        """The id of a new request to the principal's client, and its answer to come. Raises TooManyQuestions."""
+        identifier, owner = self.entropy.token(), sign_in(principal)
+        of_one = sum(asked.owner == owner for asked in self._questions.values())
+        if len(self._questions) >= MOST_QUESTIONS or of_one >= MOST_QUESTIONS_OF_ONE:
+            raise TooManyQuestions
+        asked = _Question(owner, asyncio.get_running_loop().create_future())
         self._questions[identifier] = asked
         try:
             yield identifier, asked.answer

@@ -21,6 +21,8 @@ from mcp_server.surface.log_levels import LogLevels
 
 CANCELLED_BY_KEY = "cancelled_by"
 """Where the request's state has what tells who cancelled its call."""
+SHOWS_FORMS_KEY = "shows_forms"
+"""Where the request's state says that its client, of a handshake revision, shows forms and can be asked."""
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
@@ -63,6 +65,11 @@ class Call:
         return self.context.session.client_capabilities
 
     @property
+    def shows_forms(self) -> bool:
+        """Whether the client said in its handshake that it shows forms, so that `ask` is answered."""
+        return bool(_state(self.context).get(SHOWS_FORMS_KEY))
+
+    @property
     def wants_progress(self) -> bool:
         """Whether the client asked for progress."""
         return "progress_token" in (self.context.meta or {})
@@ -77,10 +84,13 @@ class Call:
             message = LoggingMessageNotification(params=LoggingMessageNotificationParams(level=level, data=data))
             await self.context.session.send_notification(message, self.context.request_id)
 
-    async def ask(self, question: ServerRequest, answer: type[_Answer]) -> _Answer:
-        """The client's answer, in the handshake revisions. Raises MCPError, NoBackChannelError."""
+    async def ask(self, question: ServerRequest, answer: type[_Answer], seconds: float | None = None) -> _Answer:
+        """The client's answer, in the handshake revisions. Raises MCPError, ValidationError.
+
+        `seconds` is how long the client may take, if not as long as any.
+        """
         metadata = ServerMessageMetadata(related_request_id=self.context.request_id)
-        return await self.context.session.send_request(question, answer, metadata=metadata)
+        return await self.context.session.send_request(question, answer, seconds, metadata)
 
 
 def principal_of(context: ServerRequestContext[Any]) -> Principal:

@@ -61,9 +61,10 @@ class _Line:
             facts["rows"] = self.rows
         if isinstance(error, asyncio.CancelledError):
             facts["cancelled_by"] = self._call.cancelled_by
+        seconds = self._clock.monotonic() - self._started - (self._notes.asked_seconds or 0.0)
         self._write(
             outcome=self.outcome or _outcome_of(error),
-            ms=round((self._clock.monotonic() - self._started) * 1000, 1),
+            ms=round(max(0.0, seconds) * 1000, 1),
             tenant=principal.tenant,
             user_id=principal.subject,
             client_id=principal.client_id,

@@ -15,7 +15,8 @@ from mcp.types import INTERNAL_ERROR, REQUEST_TIMEOUT
 from starlette.requests import Request
 
 from mcp_server.domain.principal import Principal
-from mcp_server.surface.back_channel import BackChannel
+from mcp_server.ports.call_notes import NOTES
+from mcp_server.surface.back_channel import BackChannel, TooManyQuestions
 from mcp_server.surface.response import Response
 
 ANSWER_SECONDS = 300.0
@@ -62,13 +63,22 @@ class Dispatch:
         """The client's result. Raises MCPError, and NoBackChannelError where the client cannot be asked."""
         if self.back_channel is None or not self.response.streams:
             raise NoBackChannelError(method)
-        with self.back_channel.question(self.principal) as (identifier, answer):
-            await self.response.message(_message(method, params, id=identifier))
-            try:
+        loop, notes = asyncio.get_running_loop(), NOTES.get()
+        began = loop.time()
+        try:
+            with self.back_channel.question(self.principal) as (identifier, answer):
+                await self.response.message(_message(method, params, id=identifier))
                 async with asyncio.timeout((options or {}).get("timeout") or ANSWER_SECONDS):
                     message = await answer
-            except TimeoutError:
-                raise MCPError(code=REQUEST_TIMEOUT, message="The client did not answer in time") from None
+        except TimeoutError:
+            # MCP, Timeouts: "the sender SHOULD issue a cancellation notification for that request"
+            await self.notify("notifications/cancelled", {"requestId": identifier, "reason": "No answer came in time"})
+            raise MCPError(code=REQUEST_TIMEOUT, message="The client did not answer in time") from None
+        except TooManyQuestions:
+            raise MCPError(code=INTERNAL_ERROR, message="Too many questions are open") from None
+        finally:
+            if notes is not None:
+                notes.asked_seconds = (notes.asked_seconds or 0.0) + loop.time() - began
         if isinstance(message.get("result"), dict):
             result: dict[str, Any] = message["result"]
             return result

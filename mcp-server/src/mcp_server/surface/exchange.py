@@ -35,11 +35,13 @@ from starlette.requests import Request
 from mcp_server.access.bearer import MESSAGE_KEY, PRINCIPAL_KEY
 from mcp_server.ports.relay import Relay
 from mcp_server.surface.back_channel import ANSWER_BYTES, BackChannel, Taken
-from mcp_server.surface.call import CANCELLED_BY_KEY
+from mcp_server.surface.call import CANCELLED_BY_KEY, SHOWS_FORMS_KEY
 from mcp_server.surface.dispatch import Dispatch
 from mcp_server.surface.response import Response
 from mcp_server.surface.runner import Runner, connection
-from shared_kernel.asgi import Receive, Scope, Send
+from mcp_server.surface.sessions import FIRST_WITH_FORMS, Sessions
+from mcp_server.surface.sessions import HEADER as SESSION_HEADER
+from shared_kernel.asgi import Receive, Scope, Send, answer_headers
 from shared_kernel.entropy import Entropy
 
 SILENCE_SECONDS = 15.0
@@ -50,7 +52,11 @@ REQUEST_CANCELLED = -32800
 _NO_LIFESPAN: dict[str, Any] = {}
 _Reply = tuple[int, dict[str, Any]]
 _READ = frozenset(
-    {b"accept", *(name.encode() for name in (MCP_PROTOCOL_VERSION_HEADER, MCP_METHOD_HEADER, MCP_NAME_HEADER))}
+    {
+        b"accept",
+        SESSION_HEADER.encode(),
+        *(name.encode() for name in (MCP_PROTOCOL_VERSION_HEADER, MCP_METHOD_HEADER, MCP_NAME_HEADER)),
+    }
 )
 
 
@@ -61,11 +67,13 @@ class Exchange:
         self,
         server: Server[Any],
         *,
+        sessions: Sessions,
         entropy: Entropy,
         silence_seconds: float = SILENCE_SECONDS,
         relay: Relay | None = None,
     ) -> None:
         self._server, self._silence_seconds = server, silence_seconds
+        self._sessions, self._entropy = sessions, entropy
         self.back_channel = BackChannel(entropy, relay)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,12 +84,37 @@ class Exchange:
         response = Response(scope, send, streams=reads_streams)
         if not reads_json:
             await response.end(*_error(message, 406, INVALID_REQUEST, "The Accept header must admit application/json"))
+        elif self._is_of_no_session(message, request, headers):
+            # MCP, Session Management: the client "MUST start a new session" then.
+            await response.end(*_error(message, 404, INVALID_REQUEST, "Session not found"))
         elif "method" not in message:
             await self._take_answer(message, request, headers, send, response)
         elif "id" not in message:
             await self._take_notification(message, request, headers, send, response)
         else:
             await self._answer(message, request, headers, receive, response)
+
+    def _is_of_no_session(self, message: dict[str, Any], request: Request, headers: "_Headers") -> bool:
+        """Whether a message of a handshake revision names a session that does not exist; most name none.
+
+        Of one that does, the request's state says whether the client can be asked.
+        """
+        session = headers.first.get(SESSION_HEADER)
+        if session is None or not _is_handshake(headers.version) or message.get("method") == "initialize":
+            return False
+        if not self._sessions.is_of(request.scope["state"][PRINCIPAL_KEY], session):
+            return True
+        reads_streams = _accepted(headers.first.get("accept", ""))[1]
+        request.scope["state"][SHOWS_FORMS_KEY] = reads_streams and (headers.version or "") >= FIRST_WITH_FORMS
+        return False
+
+    def _begin_session(self, message: dict[str, Any], reply: dict[str, Any], request: Request) -> None:
+        """Gives a client that shows forms a session with its handshake."""
+        if reply.get("result", {}).get("protocolVersion", "") >= FIRST_WITH_FORMS:
+            principal = request.scope["state"][PRINCIPAL_KEY]
+            session = self._sessions.begin(principal, message["params"]["capabilities"], self._entropy)
+            if session is not None:
+                answer_headers(request.scope).append((SESSION_HEADER.encode(), session.encode()))
 
     async def _take_answer(
         self, message: dict[str, Any], request: Request, headers: "_Headers", send: Send, response: Response
@@ -147,7 +180,10 @@ class Exchange:
             dispatch.back_channel = self.back_channel
             alone = connection(headers.version or DEFAULT_NEGOTIATED_VERSION)
             with self.back_channel.under_way(dispatch.principal, dispatch.request_id, ending.cancel):
-                return await self._serve(message, dispatch, alone, {})
+                reply = await self._serve(message, dispatch, alone, {})
+            if message["method"] == "initialize":
+                self._begin_session(message, reply[1], request)
+            return reply
         duplicated = find_duplicated_routing_header(headers.lines)
         if duplicated is not None:
             return _error(message, 400, HEADER_MISMATCH, f"{duplicated} header appears more than once")

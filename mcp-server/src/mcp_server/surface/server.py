@@ -25,6 +25,7 @@ from mcp_server.surface.lists import Lists
 from mcp_server.surface.log_levels import LogLevels
 from mcp_server.surface.offer import Offer
 from mcp_server.surface.resources import view
+from mcp_server.surface.sessions import Sessions
 from mcp_server.surface.spans import Spans
 from mcp_server.surface.subscriptions import Subscriptions
 from shared_kernel.clock import Clock
@@ -43,7 +44,7 @@ STATE_SECONDS = 600.0
 
 
 class Surface:
-    """An offer as an MCP server; `state_key` seals what clients keep between the rounds of a call."""
+    """An offer as an MCP server; `state_key` seals what clients keep: states between rounds, session ids."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Surface:
     ) -> None:
         self.offer = offer
         self.subscriptions = subscriptions
+        self.sessions = Sessions(state_key)
         self.log_levels = log_levels or LogLevels(clock)
         lists, calls = Lists(offer, self.begin), Calls(offer, self.begin, clock)
         server: Server[Any] = Server(

@@ -1,4 +1,4 @@
-"""What a message of a handshake client belongs to: a sign-in, since there are no sessions."""
+"""What a message of a handshake client belongs to: a sign-in, since few clients have a session."""
 
 import hashlib
 import json

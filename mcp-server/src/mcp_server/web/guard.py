@@ -229,7 +229,8 @@ class Guard:
 
 
 def _check_method(scope: Scope) -> None:
-    # Stateless: there is no stream to GET and no session to DELETE.
+    # Stateless: there is no stream to GET, and no session is remembered that a DELETE could end. MCP, Session
+    # Management: "The server MAY respond to this request with HTTP 405 Method Not Allowed".
     if scope["method"] != "POST":
         raise _rpc_error(405, "method_not_allowed", message.INVALID_REQUEST, "Method not allowed", [("Allow", "POST")])
 

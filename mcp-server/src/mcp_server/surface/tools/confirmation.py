@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from mcp import MCPError
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from pydantic import ValidationError
 
 from mcp_server.domain.failures import Fact, Failure
 from mcp_server.domain.failures.confirmations import ConfirmationFact
@@ -10,6 +12,7 @@ from mcp_server.domain.failures.scans import LargeScan, ScanFact
 from mcp_server.engine.results import Explanation
 from mcp_server.ports.single_use import SingleUse
 from mcp_server.surface.call import Call
+from mcp_server.surface.sessions import shows_forms
 from mcp_server.surface.wording import confirmations, scans
 from shared_kernel.entropy import Entropy
 
@@ -65,9 +68,8 @@ class Confirmations:
 
     def input_required(self, asked: Question) -> InputRequiredResult:
         """The result that asks."""
-        form = ElicitRequestFormParams(message=asked.message, requested_schema=_FORM)
         state = f"{self._entropy.token()} {int(asked.full_scan)} {asked.read_units!r}"
-        return InputRequiredResult(input_requests={_QUESTION: ElicitRequest(params=form)}, request_state=state)
+        return InputRequiredResult(input_requests={_QUESTION: _form(asked)}, request_state=state)
 
     async def answered(self, call: Call) -> Agreed | None:
         """What the person said; None if this call brings no answer, or one that was used before."""
@@ -86,9 +88,19 @@ def agreed(answer: ElicitResult, *, full_scan: bool, read_units: float) -> Agree
     return Agreed(True, full_scan, read_units) if yes else Agreed(False)
 
 
+async def ask(call: Call, asked: Question, seconds: float) -> Agreed:
+    """What a person says at once, before a client of a handshake revision; whoever says nothing in time says no."""
+    try:
+        answer = await call.ask(_form(asked), ElicitResult, seconds)
+    except (MCPError, ValidationError):  # late, an error for an answer, or none that the protocol knows
+        return Agreed(False)
+    return agreed(answer, full_scan=asked.full_scan, read_units=asked.read_units)
+
+
 def can_ask(call: Call) -> bool:
     """Whether the client asks its person what a result wants to know."""
-    if call.capabilities is None or call.capabilities.elicitation is None:
-        return False
-    asks = call.capabilities.elicitation
-    return asks.form is not None or asks.url is None
+    return call.capabilities is not None and shows_forms(call.capabilities)
+
+
+def _form(asked: Question) -> ElicitRequest:
+    return ElicitRequest(params=ElicitRequestFormParams(message=asked.message, requested_schema=_FORM))

@@ -17,7 +17,7 @@ from mcp_server.planning.cursor import MAX_LENGTH
 from mcp_server.surface import text_table
 from mcp_server.surface.call import Call
 from mcp_server.surface.resources import view
-from mcp_server.surface.tools.confirmation import Agreed, Confirmations, can_ask, is_askable, question
+from mcp_server.surface.tools.confirmation import Agreed, Confirmations, ask, can_ask, is_askable, question
 from mcp_server.surface.tools.served_tool import ServedTool, serve
 from mcp_server.surface.tools.statement import StatementArguments
 from shared_kernel import scope
@@ -25,6 +25,8 @@ from shared_kernel import scope
 MOST_ROWS = 1000
 PROGRESS_SECONDS = 1.0
 """How often a client that asked for it is told what was read. A query that takes less is answered in plain JSON."""
+ANSWER_SECONDS = 120.0
+"""How long a person may take over a question that keeps the call waiting, as in the handshake revisions."""
 
 _DESCRIPTION = (
     "Runs one read-only SELECT over DynamoDB tables and returns its rows. The dialect is DuckDB's: joins, "
@@ -108,7 +110,11 @@ class RowsPage(TypedDict):
 
 
 def run_sql(
-    queries: QueryService, confirmations: Confirmations, *, progress_seconds: float = PROGRESS_SECONDS
+    queries: QueryService,
+    confirmations: Confirmations,
+    *,
+    progress_seconds: float = PROGRESS_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> ServedTool:
     """The tool over a QueryService, and the questions that it asks."""
 
@@ -118,9 +124,15 @@ def run_sql(
             page = _page(await run(call, arguments, agreed or Agreed(False)))
         except Failure as failure:
             refused = agreed is not None and not agreed.yes
-            if refused or not is_askable(failure) or not can_ask(call):
+            if refused or not is_askable(failure) or not (can_ask(call) or call.shows_forms):
                 raise
-            return confirmations.input_required(question(failure.fact, await explained(call, arguments)))
+            asked = question(failure.fact, await explained(call, arguments))
+            if can_ask(call):
+                return confirmations.input_required(asked)
+            said = await ask(call, asked, answer_seconds)
+            if not said.yes:
+                raise
+            page = _page(await run(call, arguments, said))
         await call.log("debug", page["statistics"])
         return page
 
