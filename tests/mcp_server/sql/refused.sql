@@ -104,6 +104,7 @@ SELECT * FROM range(n) FROM t; -- syntax_error
 SELECT unnest(generate_series(1, 1000000000)); -- function_not_allowed
 SELECT range(0, 1000, 0); -- function_not_allowed
 SELECT generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2100-01-01', INTERVAL 1 MICROSECOND); -- function_not_allowed
+SELECT generate_series(TIMESTAMP '2000-01-01', DATE '2100-01-01', INTERVAL 1 SECOND); -- function_not_allowed
 SELECT * FROM repeat('x', 1000000000); -- syntax_not_supported
 SELECT * FROM histogram('/etc/passwd', 'x'); -- syntax_not_supported
 SELECT * FROM histogram_values(t, a); -- function_not_allowed

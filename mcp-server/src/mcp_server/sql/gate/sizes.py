@@ -6,7 +6,7 @@ DuckDB's memory limit does not stop these and an interrupt does not end them: `l
 import math
 import re
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import timedelta
 
 from sqlglot import exp
 
@@ -14,6 +14,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.functions import Growing, UnboundedSize
 from mcp_server.sql.constants import NOT_CONSTANT, Span, constant
 from mcp_server.sql.gate.checks import Check
+from mcp_server.sql.moments import moment_of
 from mcp_server.sql.positions import position_of
 
 MAX_STRING = 10_000
@@ -123,7 +124,8 @@ def _elements(node: exp.Expr) -> float | None:
     )
     if isinstance(start, int) and isinstance(end, int) and isinstance(step, int) and step != 0:
         return abs(end - start) / abs(step) + 1
-    if isinstance(start, date) and isinstance(end, date) and isinstance(step, Span):
-        shortest = abs(step.days + 28 * step.months)
-        return abs(end - start) / timedelta(days=1) / shortest + 1 if shortest >= 1 else None
+    first, last = moment_of(start), moment_of(end)
+    if first is not None and last is not None and isinstance(step, Span):
+        shortest = abs(timedelta(days=step.days + 28 * step.months, microseconds=step.micros))
+        return abs(last - first) / shortest + 1 if shortest else None
     return None
