@@ -4,10 +4,12 @@ Such a column is text. To compare it with a number, DuckDB would convert every t
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from sqlglot import exp
 
+from mcp_server.domain.names import fold
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Path, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import Names, TableColumn, columns_that
@@ -45,7 +47,7 @@ def compare_numbers(
     and lists, as which numbers among texts are read, too.
     """
     known = columns_that(_may_be_compared, query, internal, spelling)
-    texts = _Texts(known, Names(query, internal)) if known is not None else None
+    texts = _Texts(known, query, internal) if known is not None else None
     compared = set[ComparedNumber]()
     for operand, exactly in list(_compared(query)) if known is not None or json.any else ():
         found = _mixed(operand, known) if known is not None else None
@@ -85,10 +87,17 @@ class _Place(NamedTuple):
 
 
 class _Texts:
-    """Finds texts within maps and lists where `unnest` gives them, or a subquery that hands a part on."""
+    """Finds texts within maps and lists where `unnest` gives them, a subquery hands them on, or any place is named."""
 
-    def __init__(self, known: Callable[[exp.Expr], TableColumn | None], names: Names) -> None:
-        self._known, self._names = known, names
+    def __init__(
+        self, known: Callable[[exp.Expr], TableColumn | None], query: exp.Query, internal: Mapping[str, Table]
+    ) -> None:
+        self._known, self._query, self._internal = known, query, internal
+
+    @cached_property
+    def _names(self) -> Names:
+        """Made out only where something is compared with numbers that is no column of a table."""
+        return Names(self._query, self._internal)
 
     def of(self, operand: exp.Expr) -> ComparedNumber | None:
         place = self._place(operand)
@@ -97,17 +106,17 @@ class _Texts:
         return ComparedNumber(place.origin.source, place.origin.column.name, place.path)
 
     def _place(self, node: exp.Expr) -> _Place | None:
-        root = node = node.unnest()
-        while isinstance(root, _FIELDS):
-            root = root.this.unnest()
-        whole = self._whole(root)
-        if whole is None or root is node:
-            return whole
-        part = part_of(node, lambda _: Column("", whole.type, frozenset()))
-        if part is None:
+        node = node.unnest()
+        if not isinstance(node, _FIELDS):
+            return self._whole(node)
+        whole = self._place(node.this)
+        if whole is None:
             return None
-        path = tuple(None if isinstance(step, int) else step for step in part.steps)
-        return _Place(whole.origin, (*whole.path, *path), part.type)
+        if whole.type.kind is TypeKind.LIST and isinstance(node, exp.Bracket) and len(node.expressions) == 1:
+            return whole if isinstance(node.expressions[0], exp.Slice) else _element(whole)
+        name = key_of(node)
+        fields = [one for one in whole.type.fields if name is not None and fold(one[0]) == fold(name)]
+        return _Place(whole.origin, (*whole.path, fields[0][0]), fields[0][1]) if fields else None
 
     def _whole(self, root: exp.Expr) -> _Place | None:
         """Where a column comes from, or an element of a list."""
@@ -118,17 +127,18 @@ class _Texts:
                     return _Place(found, (), found.column.type)
                 origin = self._names.origin(root)
                 return self._place(origin) if origin is not None and not isinstance(origin, exp.Column) else None
-            case exp.Unnest(expressions=[exp.Expr() as list_]) if not root.args.get("offset"):
-                return self._element(list_)
+            case exp.Unnest(expressions=[exp.Expr() as list_]):
+                return _element(self._place(list_))
             case exp.Explode(this=exp.Expr() as list_) if not root.expressions:
-                return self._element(list_)
+                return _element(self._place(list_))
         return None
 
-    def _element(self, list_: exp.Expr) -> _Place | None:
-        place = self._place(list_)
-        if place is None or place.type.element is None:
-            return None
-        return _Place(place.origin, (*place.path, None), place.type.element)
+
+def _element(of: _Place | None) -> _Place | None:
+    """Any element of the list that is there."""
+    if of is None or of.type.element is None:
+        return None
+    return _Place(of.origin, (*of.path, None), of.type.element)
 
 
 def _of_json(operand: exp.Expr, json: JsonValues) -> ComparedNumber | None:

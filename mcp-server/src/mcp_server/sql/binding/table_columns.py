@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
+from mcp_server.domain.names import fold
 from mcp_server.domain.schema import Column, Table
 from mcp_server.sql.binding.spelling import Spelling
 
@@ -66,12 +67,19 @@ class Names:
             if not isinstance(node, exp.Column) or node.table in self.tables:
                 return node
             if node.table in self._lists:
-                return self._lists[node.table]
+                list_ = self._lists[node.table]
+                return list_ if not _counts(list_, node.name) else None
             handed_on = _output(self._queries.get(node.table), node.name)
             if handed_on is None:
                 return None
             node = handed_on
         return None
+
+
+def _counts(list_: exp.Unnest, name: str) -> bool:
+    """Whether a column is what WITH ORDINALITY adds to the elements of a list."""
+    ordinality = list_.args.get("offset")
+    return isinstance(ordinality, exp.Identifier) and fold(str(ordinality.this)) == fold(name)
 
 
 def _is_query(lateral: exp.Lateral) -> bool:
