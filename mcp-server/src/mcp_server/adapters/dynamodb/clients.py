@@ -1,6 +1,7 @@
-"""Connections to DynamoDB: aioboto3 as it is, but for the parser of the responses. Its exceptions as Failures.
+"""Connections to DynamoDB: aioboto3, but for the parser of responses. Its exceptions as Failures.
 
-Signing, credentials, endpoints, errors, and retries of what is lost or refused stay botocore's.
+Requests that read items take a shorter way through it (`sending`). Credentials, endpoints, errors, and retries of what
+is lost or refused stay botocore's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,12 +14,15 @@ import aioboto3
 import botocore.exceptions
 import structlog
 from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import get_session
 
 from mcp_server.adapters.decoding.attribute_values import MalformedValue, binary
 from mcp_server.adapters.dynamodb.pace import THROTTLING, Throttled, leave_throttling_to_pace
 from mcp_server.adapters.dynamodb.responses import ATTEMPTS, ParserFactory, UnreadableResponse
-from mcp_server.adapters.dynamodb.roles import OPERATION, credentials_of
-from mcp_server.adapters.dynamodb.tallying import tally_requests, tally_roles
+from mcp_server.adapters.dynamodb.roles import OPERATION, Lent
+from mcp_server.adapters.dynamodb.sending import Sender
+from mcp_server.adapters.dynamodb.tallying import RequestTally, tally_requests, tally_roles
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.availability import (
     RoleNotAssumed,
@@ -73,46 +77,74 @@ class DynamoDbClients:
     def __init__(self, schemas: tuple[Schema, ...], tally: Tally = UNTALLIED) -> None:
         self._places = {_place(schema) for schema in schemas if schema.active}
         self._clients: dict[_Place, Any] = {}
+        self._senders: dict[_Place, Sender] = {}
         self._tally = tally
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         own, lenders = aioboto3.Session(), dict[str, Any]()
-        config = AioConfig(
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            max_pool_connections=CONNECTIONS,
-            parameter_validation=False,
-            # By which CloudTrail tells our requests from others'; botocore makes its own anew for each of them.
-            user_agent=f"dynamosql-mcp-server/{metadata.version('dynamosql-mcp-server')}",
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-        )
         for region, endpoint_url, role in sorted(self._places, key=str):
-            session = aioboto3.Session()
-            session._session.register_component("response_parser_factory", ParserFactory())  # noqa: SLF001 - the hook
+            session = get_session()
+            session.register_component("response_parser_factory", ParserFactory())
             if role is not None:
                 if region not in lenders:
-                    lender = own.client("sts", region_name=region, config=config)
+                    lender = own.client("sts", region_name=region, config=_config(AIOHTTPSession))
                     lenders[region] = await self._stack.enter_async_context(lender)
                     tally_roles(lenders[region].meta.events, self._tally)
-                session._session._credentials = credentials_of(role, lenders[region])  # noqa: SLF001 - as botocore does
-            client = session.client("dynamodb", region_name=region, endpoint_url=endpoint_url, config=config)
-            entered = await self._stack.enter_async_context(client)
-            entered.meta.events.register_first("needs-retry.dynamodb", leave_throttling_to_pace)
-            if self._tally is not UNTALLIED:  # botocore's way to a handler takes longer than what it does there
-                tally_requests(entered.meta.events, self._tally)
-            self._clients[region, endpoint_url, role] = entered
+                session.register_component("credential_provider", Lent(role, lenders[region]))
+            await self._open(session, (region, endpoint_url, role))
         return self
+
+    async def _open(self, session: Any, place: _Place) -> None:
+        """Makes the client of a place, and what sends through it."""
+        opened: list[AIOHTTPSession] = []
+
+        def opening(**settings: Any) -> AIOHTTPSession:
+            opened.append(AIOHTTPSession(**settings))
+            return opened[-1]
+
+        region, endpoint_url, _role = place
+        client = aioboto3.Session(botocore_session=session).client(
+            "dynamodb", region_name=region, endpoint_url=endpoint_url, config=_config(opening)
+        )
+        entered = self._clients[place] = await self._stack.enter_async_context(client)
+        entered.meta.events.register_first("needs-retry.dynamodb", leave_throttling_to_pace)
+        tally = None if self._tally is UNTALLIED else RequestTally(self._tally)
+        if tally is not None:  # botocore's way to a handler takes longer than what it does there
+            tally_requests(entered.meta.events, tally)
+        (http,) = opened
+        credentials = await session.get_credentials()  # the client's: the session keeps what was found for it
+        discovers = str(session.get_config_variable("endpoint_discovery_enabled")).lower() == "true"
+        self._senders[place] = Sender(entered, http, credentials, tally, learns=not discovers)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._clients.clear()
+        self._senders.clear()
         await self._stack.aclose()
 
     def of(self, schema: Schema) -> Any:
         """The client for a schema's tables."""
         return self._clients[_place(schema)]
+
+    def sender_of(self, schema: Schema) -> Sender:
+        """What sends the requests that read items of a schema's tables."""
+        return self._senders[_place(schema)]
+
+
+def _config(http_session: Any) -> AioConfig:
+    """The settings of a client whose connections are what `http_session` makes."""
+    return AioConfig(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=CONNECTIONS,
+        parameter_validation=False,
+        # By which CloudTrail tells our requests from others'; botocore makes its own anew for each of them.
+        user_agent=f"dynamosql-mcp-server/{metadata.version('dynamosql-mcp-server')}",
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        http_session_cls=http_session,
+    )
 
 
 def _place(schema: Schema) -> _Place:

@@ -254,7 +254,7 @@ class DynamoDbItems:
         told: "_Told",
     ) -> RawItems:
         """One response to Query or Scan, once it is told what it took."""
-        client, name = self._clients.of(schema), read.relation.table.physical_name
+        client, name = self._clients.sender_of(schema), read.relation.table.physical_name
         ask = client.scan if operation == "Scan" else client.query
 
         async def asked() -> RawItems:
@@ -276,7 +276,7 @@ class DynamoDbItems:
         self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
     ) -> AsyncGenerator[pa.RecordBatch]:
         name = read.relation.table.physical_name
-        client = self._clients.of(schema)
+        client = self._clients.sender_of(schema)
         wanted: dict[str, Any] = dict(request.arguments)
         lost = Lost()
 

@@ -8,7 +8,7 @@ never the end of the rows. The hook is aiobotocore's component `response_parser_
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -107,6 +107,22 @@ RAW = "Raw"
 BYTES = "Bytes"
 
 
+def raw_response(shape: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+    """A successful response of that output shape under RAW, with BYTES. Raises UnreadableResponse.
+
+    Header names are in lower case.
+    """
+    return {RAW: _decoded(_RAW[shape], body, headers), BYTES: len(body)}
+
+
+def _decoded(decoder: "msgspec.json.Decoder[Any]", body: bytes, headers: Mapping[str, str]) -> Any:
+    _check_sum(body, headers.get("x-amz-crc32"))
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise UnreadableResponse from error
+
+
 class _Parser(AioJSONParser):  # type: ignore[misc] # aiobotocore has no types
     """botocore's parser of the JSON protocol, but for successful responses that the service reads."""
 
@@ -115,13 +131,10 @@ class _Parser(AioJSONParser):  # type: ignore[misc] # aiobotocore has no types
         decoder = _RAW.get(name) or _CHECKED.get(name)
         if decoder is None:
             return super()._do_parse(response, shape)
-        body = response["body"]
-        _check_sum(body, response["headers"].get("x-amz-crc32"))
-        try:
-            decoded = decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise UnreadableResponse from error
-        return {RAW: decoded, BYTES: len(body)} if name in _RAW else super()._do_parse(response, shape)
+        if name in _RAW:
+            return raw_response(name, response["body"], response["headers"])
+        _decoded(decoder, response["body"], response["headers"])
+        return super()._do_parse(response, shape)
 
 
 class ParserFactory(AioResponseParserFactory):  # type: ignore[misc] # aiobotocore has no types

@@ -18,12 +18,23 @@ SESSION_NAME = "dynamosql-mcp-server"
 """Under which CloudTrail shows our requests in the role's account."""
 
 
-def credentials_of(role: Role, sts: Any) -> Any:
-    """The role's credentials, lent by a long-lived client of STS."""
+class Lent:
+    """botocore's component `credential_provider` of a session that reads as a role.
 
-    async def lent() -> dict[str, str]:
+    `sts` is a long-lived client that lends the role's credentials.
+    """
+
+    def __init__(self, role: Role, sts: Any) -> None:
+        self._role, self._sts = role, sts
+
+    async def load_credentials(self) -> Any:
+        """The role's credentials, which are lent once they are needed."""
+        return AioDeferredRefreshableCredentials(refresh_using=self._lent, method="sts-assume-role")
+
+    async def _lent(self) -> dict[str, str]:
+        role = self._role
         condition = {"ExternalId": role.external_id} if role.external_id is not None else {}
-        answer = await sts.assume_role(RoleArn=role.arn, RoleSessionName=SESSION_NAME, **condition)
+        answer = await self._sts.assume_role(RoleArn=role.arn, RoleSessionName=SESSION_NAME, **condition)
         found = answer["Credentials"]
         return {
             "access_key": found["AccessKeyId"],
@@ -31,5 +42,3 @@ def credentials_of(role: Role, sts: Any) -> Any:
             "token": found["SessionToken"],
             "expiry_time": found["Expiration"].isoformat(),
         }
-
-    return AioDeferredRefreshableCredentials(refresh_using=lent, method="sts-assume-role")
