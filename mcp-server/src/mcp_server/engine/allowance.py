@@ -17,6 +17,7 @@ from mcp_server.domain.schema import Schema
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.sharing import sources
+from mcp_server.planning.estimates import read_units
 from mcp_server.planning.expectations import Observed, expected
 from mcp_server.planning.plan import Read
 
@@ -92,6 +93,22 @@ def expected_reads(plan: Plan, observed: Observed) -> tuple[Read, ...]:
     made = sources(plan.reads)
     by_relation = {relation.name: source.read for source in made for relation in source.relations}
     return expected([source.read for source in made], by_relation, observed)
+
+
+def sure_to_take(plan: Plan) -> float:
+    """The read units of scans that statistics tell, and the least of single keys; of what nothing is likely to end."""
+    if any(word in plan.query.statement for word in ("LIMIT", "EXISTS")) or plan.resumable() is not None:
+        return 0.0
+    reads = [source.read for source in sources(plan.reads)]
+    return sum(_least(read) for read in reads if read.stage is None and read.enough is None)
+
+
+def _least(read: Read) -> float:
+    if read.access == "Scan" and read.estimate.confidence == "estimated":
+        return read.estimate.read_units
+    # "BatchGetItem": each key is an item of its own, or costs as much where there is none.
+    keys = sum(len(one.arguments["Keys"]) for one in read.requests if one.operation == "BatchGetItem")
+    return keys * read_units(0, consistent=read.consistent)
 
 
 def _all_items_are_rows(reads: tuple[Read, ...]) -> bool:

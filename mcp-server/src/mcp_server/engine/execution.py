@@ -16,7 +16,7 @@ from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, as_document
 from mcp_server.engine import direct
-from mcp_server.engine.allowance import Allowance, expected_reads
+from mcp_server.engine.allowance import Allowance, expected_reads, sure_to_take
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
@@ -30,7 +30,6 @@ from mcp_server.engine.stages import Intake, Intakes
 from mcp_server.engine.streaming import PageOfRows, Streaming
 from mcp_server.planning.advice import large_scan
 from mcp_server.planning.cursor import Reading
-from mcp_server.planning.estimates import read_units
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Stream, route
 from mcp_server.ports import call_notes
@@ -220,7 +219,7 @@ class Execution:
             if plan.large_scans and not options.allow_full_scan:
                 raise Failure(large_scan(plan.large_scans))
             course.meter.lessons = self._observations.lessons(principal, plan.reads)
-            course.meter.begin(_sure_to_take(plan))
+            course.meter.begin(sure_to_take(plan))
             if options.resume is None:  # else the first page was confirmed, and what it was sealed with is still so
                 reads = expected_reads(plan, self._observations.of(principal, plan.reads))
                 allowance.check(plan, reads, options.max_rows)
@@ -345,22 +344,6 @@ class Execution:
                 yield page
         if meter.lessons is not None:
             meter.lessons.ended(read, rows)
-
-
-def _sure_to_take(plan: Plan) -> float:
-    """The read units of scans that statistics tell, and the least of single keys; of what nothing is likely to end."""
-    if any(word in plan.query.statement for word in ("LIMIT", "EXISTS")) or plan.resumable() is not None:
-        return 0.0
-    reads = [source.read for source in sources(plan.reads)]
-    return sum(_least(read) for read in reads if read.stage is None and read.enough is None)
-
-
-def _least(read: Read) -> float:
-    if read.access == "Scan" and read.estimate.confidence == "estimated":
-        return read.estimate.read_units
-    # "BatchGetItem": each key is an item of its own, or costs as much where there is none.
-    keys = sum(len(one.arguments["Keys"]) for one in read.requests if one.operation == "BatchGetItem")
-    return keys * read_units(0, consistent=read.consistent)
 
 
 async def _place(error: EvaluationError, executed: str, parsed: Parsed) -> Position | None:
