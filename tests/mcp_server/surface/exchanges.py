@@ -71,7 +71,7 @@ class Exchanges:
     """An offer, served message by message."""
 
     def __init__(self, offer: Offer, *, relay: Relay | None = None, log_levels: LogLevels | None = None) -> None:
-        self.subscriptions = Subscriptions()
+        self.subscriptions = Subscriptions(relay)
         surface = Surface(
             offer,
             self.subscriptions,
@@ -87,7 +87,7 @@ class Exchanges:
     async def keep_hearing(self) -> None:
         """Hears what other replicas relay, until it is cancelled."""
         assert self._relay is not None
-        await keep_hearing(self._relay, self._exchange.back_channel, self._log_levels)
+        await keep_hearing(self._relay, self._exchange.back_channel, self._log_levels, self.subscriptions)
 
     async def post(
         self,

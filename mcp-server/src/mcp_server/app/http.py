@@ -112,7 +112,9 @@ def http_app(
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with running(), anyio.create_task_group() as background:
             if relay is not None:
-                background.start_soon(keep_hearing, relay, exchange.back_channel, surface.log_levels)
+                background.start_soon(
+                    keep_hearing, relay, exchange.back_channel, surface.log_levels, surface.subscriptions
+                )
             yield {ON_STOPPING: surface.subscriptions.close}
             background.cancel_scope.cancel()
 

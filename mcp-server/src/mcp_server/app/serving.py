@@ -99,7 +99,7 @@ def create_app(settings: Settings, metering: Metering | None = None, tracing: Tr
     relay = RelayInRedis(redis, cursor_key=configuration.cursor_key, entropy=entropy) if redis is not None else None
     surface = Surface(
         product(engine, Confirmations(used("confirmation"), entropy, lifetime_seconds=STATE_SECONDS)),
-        Subscriptions(),
+        Subscriptions(relay),
         title=settings.brand_name,
         version=version("dynamosql-mcp-server"),
         state_key=configuration.cursor_key,

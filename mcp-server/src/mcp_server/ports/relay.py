@@ -15,6 +15,8 @@ class Kind(StrEnum):
     """A client has answered a request of ours, of which `subject` is the digest; `body` is the JSON-RPC response."""
     LOG_LEVEL = "log_level"
     """A sign-in, whose digest is `subject`, has set the lowest level of log messages that it takes."""
+    SCOPES = "scopes"
+    """A person or program at one client, whose digest is `subject`, has come with the scopes whose digest is `body`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 from mcp_server.domain.principal import Principal
 
@@ -15,4 +16,9 @@ def sign_in(principal: Principal) -> SignIn:
 
 def digest(owner: SignIn, *parts: str | int) -> str:
     """What replicas call a sign-in, or that of a sign-in, to one another; it says nothing of either."""
-    return hashlib.sha256(json.dumps([*owner, *parts]).encode()).hexdigest()
+    return digest_of([*owner, *parts])
+
+
+def digest_of(parts: Sequence[str | int]) -> str:
+    """The digest of some parts in their order, as hexadecimal digits."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
