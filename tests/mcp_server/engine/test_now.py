@@ -9,6 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.functions import UnboundedSize
 from tests.mcp_server.engine.conftest import ANN, Service
 
 pytestmark = pytest.mark.anyio
@@ -186,6 +188,37 @@ async def test_each_has_its_type_its_name_and_the_instant(
     told = {"DATE": "2024-03-31", "TIMESTAMP": "2024-03-31 12:30:15.2505", "TIME": "12:30:15.2505"}
     zoned = {"TIMESTAMP WITH TIME ZONE": f"{told['TIMESTAMP']}+00", "TIME WITH TIME ZONE": f"{told['TIME']}+00"}
     assert result.rows == [[type_, (told | zoned)[type_], True]]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "length"),
+    [
+        ("generate_series(current_date - 30, current_date, INTERVAL 1 DAY)", 31),
+        ("range(date_trunc('month', now()), now(), INTERVAL 1 DAY)", 31),
+        ("generate_series(TIMESTAMP '2024-03-31', localtimestamp, INTERVAL 1 HOUR)", 13),
+    ],
+)
+async def test_a_sequence_may_begin_or_end_now(events: Service, sequence: str, length: int) -> None:
+    events.clock.wall = micros(NOWS[0]) / 1_000_000
+    assert await events.rows(f"SELECT count(*), max(day)::DATE::VARCHAR FROM {sequence} AS days(day)") == [
+        [length, "2024-03-31"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        "generate_series(current_date, current_date + INTERVAL 1 YEAR, INTERVAL 1 SECOND)",
+        "generate_series(date_trunc('year', now()), now(), INTERVAL 1 SECOND)",
+        "generate_series(now(), TIMESTAMPTZ '2030-01-01', INTERVAL 1 SECOND)",
+        "generate_series(TIMESTAMPTZ '2020-01-01', now(), INTERVAL 1 SECOND)",
+        "range(epoch_ms(0), now(), INTERVAL (n) DAY)",
+    ],
+)
+async def test_a_sequence_that_may_be_long_at_some_time_is_refused(events: Service, sequence: str) -> None:
+    with pytest.raises(Failure) as raised:
+        await events.rows(f"SELECT (SELECT count(*) FROM {sequence}) FROM ins_events WHERE pk = 'a'")
+    assert isinstance(raised.value.fact, UnboundedSize)
 
 
 async def test_columns_keep_their_names(events: Service, oracle: duckdb.DuckDBPyConnection) -> None:

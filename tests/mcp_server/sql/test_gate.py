@@ -76,6 +76,9 @@ def test_what_looks_like_a_statement_in_from_names_a_table() -> None:
         "SELECT * FROM generate_series(DATE '2024-01-01', DATE '2024-12-31', INTERVAL 1 DAY) s(d)",
         "SELECT * FROM generate_series(DATE '2024-01-01', DATE '2024-01-01' + INTERVAL 1 MONTH, INTERVAL 1 DAY)",
         "SELECT * FROM generate_series(TIMESTAMP '2024-01-01', date_trunc('day', DATE '2024-03-05'), INTERVAL 1 HOUR)",
+        "SELECT * FROM generate_series(current_date - 30, current_date, INTERVAL 1 DAY) AS days(day)",
+        "SELECT * FROM generate_series(date_trunc('month', now()), now() + INTERVAL 1 MONTH, INTERVAL 1 HOUR)",
+        "SELECT * FROM range(DATE '2020-01-01', today(), INTERVAL 1 DAY)",
         'SELECT \'DROP TABLE t; --\', "select" FROM "drop"',
     ],
 )

@@ -6,7 +6,7 @@ DuckDB's memory limit does not stop these and an interrupt does not end them: `l
 import math
 import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp
 
@@ -16,6 +16,8 @@ from mcp_server.sql.constants import NOT_CONSTANT, Span, constant
 from mcp_server.sql.gate.checks import Check
 from mcp_server.sql.moments import moment_of
 from mcp_server.sql.positions import position_of
+from mcp_server.sql.time_words import asks_for_time, put_instant
+from mcp_server.sql.trees import copied, nodes
 
 MAX_STRING = 10_000
 """Characters that `repeat`, `lpad` and `rpad` may make, and times that `repeat` may repeat."""
@@ -23,6 +25,9 @@ MAX_STRING = 10_000
 MAX_SEQUENCE = 1_000_000
 """Elements that `range` and `generate_series` may make."""
 
+_INSTANTS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
+"""Between such ends nothing that is asked for the time makes a longer sequence than at one of them: at the second, what
+has gone by of a day, year or decade is all of it."""
 _REPEATABLE = (exp.Column, exp.Identifier, exp.Literal, exp.Neg, exp.Paren, exp.Add, exp.Sub, exp.Mul)
 
 
@@ -114,6 +119,21 @@ def _widths(template: str) -> float:
 
 
 def _elements(node: exp.Expr) -> float | None:
+    """How many elements a sequence has, or may have whenever it is asked for; None where that is not constant."""
+    if not any(asks_for_time(part) for part in nodes(node)):
+        return _count(node)
+    most = 0.0
+    for instant in _INSTANTS:
+        sequence = copied(node)
+        put_instant(sequence, instant)
+        count = _count(sequence)
+        if count is None:
+            return None
+        most = max(most, count)
+    return most
+
+
+def _count(node: exp.Expr) -> float | None:
     start, end, step = (
         constant(part) if part is not None else default
         for part, default in (
