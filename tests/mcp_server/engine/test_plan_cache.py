@@ -310,6 +310,67 @@ async def test_schemas_and_consistency_have_plans_of_their_own(things: Service) 
         assert plan.reads[0].requests[0].arguments.get("ConsistentRead", False) is consistent
 
 
+SPELLINGS = (
+    "SELECT text AS Said, 1+1 FROM things WHERE pk = 'p' AND n >= 1 -- all",
+    "select text as Said,\n  1+1\nfrom things\nwhere pk = 'p' -- it's\n  and n >= 1",
+    "\t-- of p\nSelect  text As Said , 1+1 From things Where pk = 'p' And n >= 1",
+)
+
+
+@only_doubles
+async def test_spellings_of_a_statement_share_a_plan(things: Service, parsings: list[str]) -> None:
+    planner, alone = planner_of(things), planner_of(things)
+    first = await planned(planner, things, SPELLINGS[0], None)
+    assert parsings == [SPELLINGS[0]]
+    for sql in SPELLINGS * 2:
+        assert await planned(planner, things, sql, None) is first
+    assert parsings == [SPELLINGS[0]]
+    for sql in SPELLINGS:
+        assert_same(await planned(alone, things, sql, None), first, sql)
+        alone = planner_of(things)
+    other = await planned(planner, things, SPELLINGS[0].replace("Said", "said"), None)
+    assert isinstance(other, Plan)
+    assert isinstance(first, Plan)
+    assert '"said"' in other.query.statement
+    assert '"Said"' in first.query.statement
+
+
+@only_doubles
+async def test_spellings_share_a_plan_for_all_values(things: Service, parsings: list[str]) -> None:
+    planner = planner_of(things)
+    for number in range(3):
+        await planned(planner, things, "SELECT text FROM things WHERE pk = ? AND n = ?", ["p", number])
+    parsings.clear()
+    plan = await planned(planner, things, "select text\nfrom things where pk = ? and n = ?", ["q", 7])
+    assert isinstance(plan, Plan)
+    assert plan.reads[0].requests[0].arguments["Keys"] == [{"pk": {"S": "q"}, "n": {"N": "7"}}]
+    assert not parsings
+
+
+@only_doubles
+async def test_words_that_are_names_keep_their_case(things: Service) -> None:
+    planner = planner_of(things)
+    for name in ("From", "FROM", "from", "From"):
+        plan = await planned(planner, things, f"SELECT n AS {name} FROM things", None)
+        assert isinstance(plan, Plan)
+        assert f'"{name}"' in plan.query.statement
+
+
+@only_doubles
+async def test_errors_have_their_places_in_the_spelling_that_was_sent(things: Service) -> None:
+    service = things.queries()
+    for sql, place in (
+        ("SELECT CAST(text AS BIGINT) FROM things", (1, 13)),
+        ("select\n\n   CAST(text as BIGINT) from things", (3, 9)),
+        ("SELECT -- all\n CAST(text AS BIGINT)\nFROM things", (2, 7)),
+        ("SELECT CAST(text AS BIGINT) FROM things", (1, 13)),
+    ):
+        with pytest.raises(Failure) as caught:
+            await service.run_sql(ANN, sql=sql)
+        assert caught.value.position is not None
+        assert (caught.value.position.line, caught.value.position.column) == place
+
+
 @only_doubles
 async def test_who_allows_scans_has_other_plans(things: Service) -> None:
     """They are made by other prices, whether or not they come out alike."""

@@ -1,11 +1,12 @@
 """Plans of statements that were planned before, for as long as the catalogue holds the same tables.
 
-A plan is found under all that planning sees: the text, each parameter with its type, the schema of unqualified names,
-and the terms on which it is read; it counts while every table that it was made from is the very object that the
-catalogue hands out now. Whether a principal may run it is decided anew on every call, and only who sends a
-parameter's value can find what was planned for it. A statement that is sent with ever other values has one plan with
-slots for them, which reads as the first ones led to; what it is estimated to take is not theirs. The plan of one that
-asks for the time is that of an instant, and is not kept.
+A plan is found under all that planning sees: the text, in one form for all spellings of a statement
+(`sql/canonical_text.py`), each parameter with its type, the schema of unqualified names, and the terms on which it is
+read; it counts while every table that it was made from is the very object that the catalogue hands out now. Whether a
+principal may run it is decided anew on every call, and only who sends a parameter's value can find what was planned for
+it. A statement that is sent with ever other values has one plan with slots for them, which reads as the first ones led
+to; what it is estimated to take is not theirs. The plan of one that asks for the time is that of an instant, and is not
+kept.
 """
 
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ PLANS_BYTES = 32 << 20
 
 STATEMENTS = 4_000
 STATEMENTS_BYTES = 8 << 20
-"""The same of texts whose tables are known."""
+"""The same of texts whose tables are known, and of texts whose canonical ones are."""
 
 _BYTES_A_CHARACTER = 50
 """What a plan takes for each character of the statement as it was sent and as it runs: 38 to 49 in TPC-H."""
@@ -82,7 +83,7 @@ Kept = Plan | Template[Plan] | Unslotted
 class Sent:
     """A statement as it was sent, parameters with their types: 1, 1.0 and true are three values.
 
-    `slots` are the parameters whose values are left open.
+    `text` is the one that stands for all its spellings. `slots` are the parameters whose values are left open.
     """
 
     text: str
@@ -159,12 +160,21 @@ class PlanCache:
     """Keeps plans and templates of plans, which tables a text names, and which of its parameters are slots."""
 
     def __init__(self) -> None:
+        self._texts: Bounded[str, str] = Bounded(entries=STATEMENTS, weight=STATEMENTS_BYTES)
         self._tables: Bounded[Sent, frozenset[TableName]] = Bounded(entries=STATEMENTS, weight=STATEMENTS_BYTES)
         self._slots: Bounded[Sent, _Slots] = Bounded(entries=STATEMENTS, weight=STATEMENTS_BYTES)
         self._plans: Bounded[Asked, _Planned] = Bounded(entries=PLANS, weight=PLANS_BYTES)
 
     def __len__(self) -> int:
         return len(self._plans)
+
+    def text(self, sql: str) -> str | None:
+        """The text under which a statement is kept, None where it was not sent in this spelling."""
+        return self._texts.get(sql)
+
+    def keep_text(self, sql: str, text: str) -> None:
+        """Remembers under which text a statement is kept."""
+        self._texts.put(sql, text, 300 + 2 * (len(sql) + len(text)))
 
     def tables(self, statement: Sent) -> frozenset[TableName] | None:
         """The tables that a statement names, None where it is not known to pass the gate."""

@@ -24,6 +24,7 @@ from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.binding.weight import MAX_WEIGHT, weight
+from mcp_server.sql.canonical_text import canonical_text, folds
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import Statement, TableName, parse
 from mcp_server.sql.now import at_instant
@@ -54,7 +55,8 @@ _Arguments = TypeVarTuple("_Arguments")
 class Parsed:
     """A statement that passed the gate; `statement` is None when that was found out earlier, or beside the service.
 
-    `instant` is the time of UTC that it asks for wherever it does, `key` what its plan is kept under.
+    `instant` is the time of UTC that it asks for wherever it does. `key` is what its plan is kept under, which may be
+    that of other spellings: positions are those of `text`.
     """
 
     text: str
@@ -94,33 +96,40 @@ class Planner:
             return await self._parsed(sql, parameters, instant or datetime.fromtimestamp(self._clock.now(), UTC))
 
     async def _parsed(self, sql: str, parameters: Parameters, instant: datetime) -> Parsed:
-        key = sent(sql, parameters, await self._slots(sql, parameters))
+        known = self._cache.text(sql)
+        text = known or (canonical_text(sql) if len(sql) <= LIGHT_CHARACTERS else None) or sql
+        key = sent(text, parameters, await self._slots(sql, text, parameters))
         tables = self._cache.tables(key) if key is not None else None
         if tables is not None:
+            if known is None:
+                self._cache.keep_text(sql, text)
             return Parsed(sql, parameters, instant, tables, None, key)
         if len(sql) > LIGHT_CHARACTERS:
             parsed = Parsed(sql, parameters, instant, await self._heavy.tables(sql, parameters), None, key)
         else:
             statement = await light_statement(sql, parameters)
+            if key is not None and known is None:
+                key = key if folds(statement) else replace(key, text=sql)
+                self._cache.keep_text(sql, key.text)
             parsed = Parsed(sql, parameters, instant, statement.tables, statement, key)
         if key is not None:
             self._cache.keep_tables(key, parsed.tables)
         return parsed
 
-    async def _slots(self, sql: str, parameters: Parameters) -> frozenset[str]:
-        """The parameters whose values the plan is made without, once the statement has been sent twice."""
+    async def _slots(self, sql: str, text: str, parameters: Parameters) -> frozenset[str]:
+        """The parameters whose values the plan is made without, once the statement, kept under a text, came twice."""
         if not parameters or len(sql) > LONGEST_WITH_SLOTS:
             return frozenset()
-        found = self._cache.slots(sql, parameters)
+        found = self._cache.slots(text, parameters)
         if found is None:
-            self._cache.keep_slots(sql, parameters, UNTRIED)
+            self._cache.keep_slots(text, parameters, UNTRIED)
         elif found == UNTRIED:
             values, marks = marked(sql, parameters)
             try:
                 found = slots(await light_statement(sql, values), marks)
             except Failure:
                 found = frozenset()
-            self._cache.keep_slots(sql, parameters, found)
+            self._cache.keep_slots(text, parameters, found)
         return found if isinstance(found, frozenset) else frozenset()
 
     async def plan(
@@ -140,7 +149,7 @@ class Planner:
         these very values, which a plan with slots does not have.
         """
         if estimated and parsed.key is not None and parsed.key.slots:
-            parsed = replace(parsed, key=sent(parsed.text, parsed.parameters))
+            parsed = replace(parsed, key=sent(parsed.key.text, parsed.parameters))
         probing = Probing(self._schemas, self._catalog, prober)
         with span("plan", {}):
             plan = await self._bound(principal, schema, parsed, probing, Terms(consistent, allow_full_scan))
@@ -178,7 +187,7 @@ class Planner:
             plan = await self._filled(parsed, asked(key, schema_name, tables, terms), tables)
             if plan is not None:
                 return plan
-            key = sent(parsed.text, parsed.parameters)
+            key = sent(key.text, parsed.parameters)
         if key is None:
             return await self._planned(parsed, schema_name, tables, terms)
         question = asked(key, schema_name, tables, terms)
