@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check coverage demo bench lock pin-images install format
+.PHONY: help run test check coverage random demo bench lock pin-images install format
 
 export UV_PYTHON_DOWNLOADS := never
 # Where the system keeps certificate authorities, its list counts: it knows a company's own, uv's built-in one does not.
@@ -37,6 +37,10 @@ coverage: .venv/.installed ## How much of the lines and branches the tests that 
 test: .venv/.installed .venv-emulator/.installed $(NODE_PACKAGES) programs lint ## Every test; installs what is missing or names the command
 	$(BIN)/pytest -q -n auto -m "not slow"
 	$(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m slow
+
+random: .venv/.installed ## Ask the SQL engine random statements that no test asks (STATEMENTS=10000 · SEED=1000)
+	@$(BIN)/python -m tests.mcp_server.engine.random_run --statements $(or $(STATEMENTS),10000) \
+	    --first-seed $(or $(SEED),1000)
 
 bench: .venv/.installed tests/bench/node_modules/.installed tests/emulators/node_modules/.installed programs ## Measure both services beside their peers (ROWS=token,soak · QUICK=1 · RECORD=1)
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" $(if $(QUICK),--quick) $(if $(RECORD),--record)

@@ -1,4 +1,4 @@
-"""A fleet: tables with local indexes, indexes whose keys have several attributes, and declared times."""
+"""A fleet: tables with local indexes and keys of several attributes, with declared types, binary values and sets."""
 
 import random
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp_server.domain.schema import ColumnType, Override, TypeKind
 from tests.mcp_server.doubles.tables import HeldIndex
-from tests.mcp_server.engine.random_made import INSTANT, At, Made, Row
+from tests.mcp_server.engine.random_made import INSTANT, At, Made, Row, Set
 from tests.mcp_server.engine.random_views import View
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -16,6 +16,11 @@ ZONES = (0, 0, 120, -480, 1439, -1439)
 """Minutes from UTC of the times that texts name."""
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
 """How many of each are a second."""
+
+
+VALUES = ("0.1", "0.10000000000000001", "9007199254740993", "9007199254740992", "-2.5", "0", "3", "1E+20", "0.3")
+"""Of which some are the same to DOUBLE."""
+BINARIES = (b"\x00", b"a", b"ab", b"\xff\xfe", b"\x3f\xbf", b"~", b"\x00\x01")
 
 
 def counted(moment: datetime, unit: str, finer: str = "0") -> At:
@@ -50,6 +55,8 @@ def _cars() -> Made:
             "seen": counted(moment, "us"),
             "checked": written(_moment(dice), dice.choice(ZONES)),
             "home": dice.choice(["north", "south", "x"]),
+            "notes": [_note(dice) for _ in range(dice.randint(0, 4))],
+            "about": {"year": dice.choice(["2020", "2020.0", 2020, Decimal("0.5"), "new", True]), "n": number % 3},
         }
         rows.append({"pk": f"C#{number}", **_sparsely(dice, full, never_null={"seen", "home"})})
     return Made(
@@ -58,11 +65,24 @@ def _cars() -> Made:
             **dict.fromkeys(("pk", "maker", "home"), "VARCHAR"),
             "seats": "BIGINT",
             **dict.fromkeys(("seen", "checked"), INSTANT),
+            "notes": "JSON",
+            "about": "STRUCT(n BIGINT, year VARCHAR)",
         },
         rows,
         [HeldIndex("by_home", (("home", "S"), ("seen", "N")), frozenset({"seats"}))],
+        kinds={"about.year": "mixed"},
+        paths=["about.year", "about.n"],
         refers={"home": ("trips", "depot")},
+        untyped={"notes": ["by", "cost"]},
     )
+
+
+def _note(dice: random.Random) -> Any:
+    """A member of a list of unlike values: a map as often as something else."""
+    if dice.random() < 0.5:
+        made = {"by": dice.choice(["Ada", "Bo", 5, None]), "cost": dice.choice([2, "2", Decimal("2.5"), "many", True])}
+        return {name: value for name, value in made.items() if dice.random() < 0.8}
+    return dice.choice(["t", "5", 5, Decimal("2.5"), None, True, [1, "u"], "5.0", -5, ""])
 
 
 def _trips() -> Made:
@@ -117,6 +137,48 @@ def _trips() -> Made:
     )
 
 
+def _readings() -> Made:
+    """Of each plate in a row; keys are binary values, and numbers that DOUBLE does not carry."""
+    dice = random.Random("readings")
+    rows: list[Row] = []
+    for number in range(100):
+        full: dict[str, Any] = {
+            "value": Decimal(dice.choice(VALUES)),
+            "wide": Decimal(dice.choice(["1E-30", "1E+30", "0.5", "-2"])),
+            "digest": dice.choice(BINARIES),
+            "tags": Set(sorted(dice.sample(["a", "b", "5", "ä"], dice.randint(1, 3)))),
+            "sizes": Set(sorted(map(Decimal, dice.sample(["1", "2", "2.5", "-3"], dice.randint(1, 3))))),
+            "marks": Set(sorted(dice.sample(BINARIES, dice.randint(1, 2)))),
+            "car": f"C#{dice.randint(0, 33)}",
+        }
+        key = {"plate": BINARIES[number % 6], "nr": number // 6, "id": number, "kind": dice.choice("pq")}
+        rows.append({**key, **_sparsely(dice, full, never_null={"value", "digest", "car"})})
+    rows[0] = {**rows[0], "wide": Decimal("1E-30")}
+    rows[1] = {**rows[1], "wide": Decimal("1E+30")}
+    return Made(
+        (("plate", "B"), ("nr", "N")),
+        {
+            **dict.fromkeys(("id", "nr"), "BIGINT"),
+            **dict.fromkeys(("plate", "digest"), "BLOB"),
+            **dict.fromkeys(("value", "wide"), "DOUBLE"),
+            **dict.fromkeys(("kind", "car"), "VARCHAR"),
+            "tags": "VARCHAR[]",
+            "sizes": "DECIMAL(38,1)[]",
+            "marks": "BLOB[]",
+        },
+        rows,
+        [
+            HeldIndex("by_value", (("kind", "S"), ("value", "N"))),
+            HeldIndex("by_digest", (("digest", "B"), ("kind", "S")), frozenset({"value"})),
+            HeldIndex("by_plate_digest", (("plate", "B"), ("digest", "B")), local=True),
+            HeldIndex("by_all", (("kind", "S"), ("digest", "B"), ("value", "N")), frozenset(), 2),
+        ],
+        lists={"tags": [""], "sizes": [""], "marks": [""]},
+        refers={"car": ("cars", "pk")},
+        literals={"value": ["9007199254740993", "0.1", "1e0", "0.30000000000000001"]},
+    )
+
+
 def _sparsely(dice: random.Random, full: Mapping[str, Any], never_null: set[str]) -> Row:
     """Most of the attributes; a key of an index is missing rather than NULL, which DynamoDB refuses."""
     made: dict[str, Any] = {}
@@ -132,7 +194,7 @@ def _instant(unit: Any = None) -> Override:
     return Override(ColumnType(TypeKind.TIMESTAMPTZ, unit=unit))
 
 
-TABLES: Mapping[str, Made] = {"cars": _cars(), "trips": _trips()}
+TABLES: Mapping[str, Made] = {"cars": _cars(), "trips": _trips(), "readings": _readings()}
 OVERRIDES: Mapping[str, Mapping[str, Override]] = {
     "cars": {"seen": _instant("us"), "checked": _instant()},
     "trips": {
@@ -141,6 +203,7 @@ OVERRIDES: Mapping[str, Mapping[str, Override]] = {
         "ended": _instant(),
         "expires": _instant("s"),
     },
+    "readings": {"value": Override(ColumnType(TypeKind.DOUBLE)), "kind": Override(not_null=True)},
 }
 
 

@@ -3,8 +3,9 @@
 Nothing here is taken from the product: types, texts of numbers and the rule for mixed columns follow docs/sql.md.
 """
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,7 +18,7 @@ from tests.mcp_server.doubles.tables import HeldIndex, Key
 from tests.support.random_sql.columns import Column, Table
 
 INSTANT = "TIMESTAMP WITH TIME ZONE"
-TEXTS = frozenset({"city", "zip", "sku", "who"})
+TEXTS = frozenset({"city", "zip", "sku", "who", "year"})
 """The parts of maps that are texts."""
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _TOO_LARGE = Decimal("99999999999999999998")
@@ -40,7 +41,8 @@ class Made:
 
     The first column tells rows apart. A value is what Python has for it, a missing attribute is missing, None is NULL.
     The `kinds` are those of columns whose SQL type does not tell, the `paths` and `lists` what random statements name
-    of maps and lists. `literals` are constants for a column beyond the values that it has.
+    of maps and lists. `literals` are constants for a column beyond the values that it has. The `untyped` are lists of
+    unlike values, with fields of some: their SQL type is JSON, and the judge has them as lists of JSON.
     """
 
     key: Key
@@ -52,6 +54,11 @@ class Made:
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     refers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     literals: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    untyped: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class Set(list[Any]):
+    """A set; its members are in the order in which the judge's list has them."""
 
 
 def item(row: Row) -> dict[str, Any]:
@@ -69,6 +76,11 @@ def _attribute(value: Any) -> dict[str, Any]:
             return {"N": format(value, "f") if isinstance(value, Decimal) else str(value)}
         case At():
             return _attribute(value.stored)
+        case bytes():
+            return {"B": value}
+        case Set():
+            kind, members = next(iter(_attribute(value[0]))), [next(iter(_attribute(one).values())) for one in value]
+            return {f"{kind}S": members}
         case date():
             return {"S": value.isoformat()}
         case dict():
@@ -84,7 +96,9 @@ def judge(shop: Mapping[str, Made]) -> duckdb.DuckDBPyConnection:
     connection.execute("set timezone = 'UTC'")
     connection.execute("set disabled_optimizers = 'statistics_propagation'")  # see adapters/duckdb/database.py
     for name, made in shop.items():
-        columns = ", ".join(f'"{column}" {type_}' for column, type_ in made.types.items())
+        columns = ", ".join(
+            f'"{column}" {type_}{"[]" if column in made.untyped else ""}' for column, type_ in made.types.items()
+        )
         connection.execute(f"create table {name} ({columns})")
         schema = connection.sql(f"select * from {name}").to_arrow_table().schema
         rows = [{column: _typed(row.get(column), type_) for column, type_ in made.types.items()} for row in made.rows]
@@ -92,15 +106,7 @@ def judge(shop: Mapping[str, Made]) -> duckdb.DuckDBPyConnection:
         connection.register("held", held)
         connection.execute(f"insert into {name} from held")
         connection.unregister("held")
-    texts = sorted(
-        {
-            _text(row[name])
-            for made in shop.values()
-            for name, kind in made.kinds.items()
-            for row in made.rows
-            if kind == "mixed" and row.get(name) is not None
-        }
-    )
+    texts = sorted({_text(value) for made in shop.values() for value in _compared_with_numbers(made)})
     exact = " ".join(f"when {_quoted(text)} then {_exactly(text)}" for text in texts if _number(text) is not None)
     order = " ".join(
         f"when {_quoted(text)} then {float(text.strip())!r}::double" for text in texts if _number(text) is not None
@@ -108,7 +114,32 @@ def judge(shop: Mapping[str, Made]) -> duckdb.DuckDBPyConnection:
     if exact:
         connection.execute(f"create macro exact_number(x) as case x {exact} end")
         connection.execute(f"create macro number_by_order(x) as case x {order} end")
+    for field_name in {name for made in shop.values() for names in made.untyped.values() for name in names}:
+        connection.execute(f"create macro field_{field_name}(x) as x->>'{field_name}'")
+    connection.execute("create macro as_json(x) as to_json(x)")
     return connection
+
+
+def _compared_with_numbers(made: Made) -> Iterator[Any]:
+    """What mixed columns, and parts of maps and lists, hold."""
+    names = {name.partition(".")[0] for name, kind in made.kinds.items() if kind == "mixed"} | made.untyped.keys()
+    for row in made.rows:
+        for name in names:
+            yield from _scalars(row.get(name))
+
+
+def _scalars(value: Any) -> Iterator[Any]:
+    match value:
+        case dict():
+            for part in value.values():
+                yield from _scalars(part)
+        case list():
+            for member in value:
+                yield from _scalars(member)
+        case None:
+            return
+        case _:
+            yield value
 
 
 def fetched(connection: duckdb.DuckDBPyConnection, sql: str, rows: int = 1000) -> list[tuple[Any, ...]]:
@@ -130,13 +161,31 @@ def fetched(connection: duckdb.DuckDBPyConnection, sql: str, rows: int = 1000) -
 def _typed(value: Any, type_: str) -> Any:
     """A value as the column has it: of a text, also within maps and lists, numbers and truth values as their texts."""
     match value:
+        case list() if type_ == "JSON":
+            return [None if member is None else _document(member) for member in value]
         case dict():
             return {name: _text(part) if name in TEXTS else _typed(part, "") for name, part in value.items()}
         case list():
             return [_typed(member, type_.removesuffix("[]")) for member in value]
         case At():
             return value.moment
+        case int() | Decimal() if type_ == "DOUBLE":
+            return float(value)
     return _text(value) if type_ == "VARCHAR" and value is not None else value
+
+
+def _document(value: Any) -> str:
+    """A value as JSON, without spaces and with the keys of maps in order."""
+    match value:
+        case dict():
+            return "{" + ",".join(f"{json.dumps(name)}:{_document(value[name])}" for name in sorted(value)) + "}"
+        case list():
+            return "[" + ",".join(map(_document, value)) + "]"
+        case None:
+            return "null"
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+    return _text(value)
 
 
 def _text(value: Any) -> str:
@@ -176,14 +225,23 @@ def _random_table(connection: duckdb.DuckDBPyConnection, name: str, made: Made) 
         held = f"from {name} a" if not of else f"from {name} a, unnest(a.{of}) u(m)"
         found = fetched(connection, f"select distinct {sql}, typeof({sql}) {held} where {sql} is not null")
         literals = sorted({_literal(value) for value, _ in found} | set(made.literals.get(path, ())))
-        kind = made.kinds[path] if path in made.kinds else _kind(found[0][1])
+        kind = made.kinds.get(f"{of}{path}") or _kind(found[0][1])
         return Column(at or path, kind, literals, refers=made.refers.get(path))
+
+    def element(of: str, field: str = "") -> Column:
+        """An element of a list of unlike values, or a field of those that have it."""
+        sql = f"field_{field}(m)" if field else "m"
+        found = connection.execute(f"select distinct {sql} from {name} a, unnest(a.{of}) u(m) where {sql} is not null")
+        literals = sorted({_quoted(value) for (value,) in found.fetchall()})
+        return Column(field, "mixed" if field else "json", literals)
 
     several = [index for index in made.indexes if len(index.key) > 2 or index.local]
     keys = [(made.key[0][0], made.key[-1][0])]
     keys += [(index.key[0][0], index.key[-1][0]) for index in made.indexes if len(index.key) < 3]
     scalars = [
-        one for one, type_ in made.types.items() if "(" not in type_.replace("DECIMAL(", "") and "[" not in type_
+        one
+        for one, type_ in made.types.items()
+        if "(" not in type_.replace("DECIMAL(", "") and "[" not in type_ and type_ != "JSON"
     ]
     return Table(
         name,
@@ -192,6 +250,7 @@ def _random_table(connection: duckdb.DuckDBPyConnection, name: str, made: Made) 
         [column(path) for path in made.paths],
         {of: [column(part, of=of, at=part) for part in parts] for of, parts in made.lists.items()},
         [_split([name for name, _ in index.key], index.hash_keys) for index in several],
+        {of: (element(of), [element(of, field) for field in fields]) for of, fields in made.untyped.items()},
     )
 
 
@@ -200,8 +259,15 @@ def _split(names: Sequence[str], at: int) -> tuple[Sequence[str], Sequence[str]]
 
 
 def _kind(type_: str) -> str:
-    kinds = {"VARCHAR": "text", "BIGINT": "number", "DATE": "date", "BOOLEAN": "boolean", INSTANT: "instant"}
-    return "number" if type_.startswith("DECIMAL") else kinds.get(type_, "struct")
+    kinds = {
+        "VARCHAR": "text",
+        "BIGINT": "number",
+        "DATE": "date",
+        "BOOLEAN": "boolean",
+        INSTANT: "instant",
+        "BLOB": "binary",
+    }
+    return "number" if type_.startswith(("DECIMAL", "DOUBLE")) else kinds.get(type_, "struct")
 
 
 def _literal(value: Any) -> str:
@@ -210,6 +276,10 @@ def _literal(value: Any) -> str:
             return "NULL"
         case bool():
             return str(value).lower()
+        case float():
+            return f"{value!r}::double"
+        case bytes():
+            return "'" + "".join(f"\\x{byte:02X}" for byte in value) + "'::blob"
         case int() | Decimal():
             return str(value)
         case datetime():

@@ -58,6 +58,7 @@ def _people() -> Made:
         rows,
         [HeldIndex("by_team", (("team", "S"),)), HeldIndex("by_boss", (("boss", "S"), ("pk", "S")), frozenset())],
         paths=["address", "address.city", "address.zip", "address.geo", "address.geo.lat", "address.geo.lon"],
+        kinds={"address.zip": "mixed", "tags": "mixed"},
         lists={"tags": [""], "scores": [""], "lines": [".sku", ".qty"]},
         refers={"boss": ("people", "pk")},
     )

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """
 
+import base64
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +49,12 @@ def received_by(read: Read, stored: Sequence[Item]) -> list[Item]:
 def ordered(value: Mapping[str, Any]) -> Any:
     """A key's value, to sort by."""
     ((descriptor, content),) = value.items()
-    return Decimal(content) if descriptor == "N" else content.encode()
+    return Decimal(content) if descriptor == "N" else _bytes(content) if descriptor == "B" else content.encode()
+
+
+def _bytes(content: bytes | str) -> bytes:
+    """A binary value, which JSON has as base64."""
+    return content if isinstance(content, bytes) else base64.b64decode(content)
 
 
 def received(requests: Sequence[Request], stored: Sequence[Item], indexes: Sequence[Index] = ()) -> list[Item]:
@@ -228,9 +234,9 @@ def _size(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if value is None:
         return None
     ((descriptor, content),) = value.items()
-    if descriptor == "S":
-        return {"N": str(len(content.encode()))}
-    return {"N": str(len(content))} if descriptor in ("B", "L", "M", "SS", "NS", "BS") else None
+    if descriptor in ("S", "B"):
+        return {"N": str(len(content.encode() if descriptor == "S" else _bytes(content)))}
+    return {"N": str(len(content))} if descriptor in ("L", "M", "SS", "NS", "BS") else None
 
 
 def _compare(operator: str, left: Mapping[str, Any] | None, right: Mapping[str, Any] | None) -> bool:
@@ -248,6 +254,8 @@ def _compare(operator: str, left: Mapping[str, Any] | None, right: Mapping[str, 
         return False
     if left_type == "S":
         first, second = first.encode(), second.encode()
+    elif left_type == "B":
+        first, second = _bytes(first), _bytes(second)
     return bool({"<": first < second, "<=": first <= second, ">": first > second, ">=": first >= second}[operator])
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 class Column:
     """A column; only those of one `kind` are compared.
 
-    Kinds are number, text, date, boolean, instant (TIMESTAMPTZ), iso, millis and seconds (other times), mixed and
-    struct. `literals` are SQL; those at the `edges` of the column's type are drawn more often. It `refers` to the key
-    of another table.
+    Kinds are number, text, date, boolean, instant (TIMESTAMPTZ), iso, millis and seconds (other times), mixed, binary,
+    json and struct. `literals` are SQL; those at the `edges` of the column's type are drawn more often. It `refers` to
+    the key of another table.
     """
 
     name: str
@@ -25,7 +25,8 @@ class Table:
     """A table; the first of its columns tells its rows apart. `keys` are those that it is read by, in pairs.
 
     `paths` lead into its maps (`address.city`); `lists` have the parts of their members: `.sku`, or the member itself.
-    A key of `several` attributes has those of its partition key, and those of its sort key in their order.
+    A key of `several` attributes has those of its partition key, and those of its sort key in their order. Of lists of
+    unlike values, `untyped` has an element, and the fields that some elements have.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Table:
     paths: Sequence[Column] = ()
     lists: Mapping[str, Sequence[Column]] = field(default_factory=dict)
     several: Sequence[tuple[Sequence[str], Sequence[str]]] = ()
+    untyped: Mapping[str, tuple[Column, Sequence[Column]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 
 from tests.support.random_sql.analytic import Analytic
 from tests.support.random_sql.ends import Ends
-from tests.support.random_sql.mixed import Mixed
-from tests.support.random_sql.nested import Nested
 from tests.support.random_sql.several import Several
 from tests.support.random_sql.staged import Staged
 from tests.support.random_sql.statement import Statement
 from tests.support.random_sql.statements import Statements, in_three
+from tests.support.random_sql.untyped import Untyped
 
 
 @dataclass(frozen=True, slots=True)
-class Features(Analytic, Ends, Mixed, Nested, Several, Staged, Statements):
+class Features(Analytic, Ends, Several, Staged, Statements, Untyped):
     """Makes statements over tables with keys of one and of several attributes, links, parts, mixed columns, times."""
 
     def any(self) -> Statement:
@@ -28,6 +27,7 @@ class Features(Analytic, Ends, Mixed, Nested, Several, Staged, Statements):
             *[self.mixed] * any(column.kind == "mixed" for table in self.tables for column in table.columns),
             *[self.parts, self.parts] * any(table.paths for table in self.tables),
             *[self.members] * any(table.lists for table in self.tables),
+            *[self.elements, self.elements] * any(table.untyped for table in self.tables),
             *[self.by_several] * (4 * any(table.several for table in self.tables)),
             self.staged,
             self.staged,
@@ -57,4 +57,4 @@ class Features(Analytic, Ends, Mixed, Nested, Several, Staged, Statements):
             if self.dice.random() < 0.5:
                 columns, rows = {**columns, **{f"u.m{part.name}": part for part in parts}}, f", unnest(a.{name}) u(m)"
         text = f"select {self._projections(columns)} from {table.name} a{rows}"
-        return text, in_three(text, self._condition(columns))
+        return text, in_three(text, self._with_numbers(columns))

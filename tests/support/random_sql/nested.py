@@ -4,20 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tests.support.random_sql.columns import Column, Table
-from tests.support.random_sql.sources import Sources
+from tests.support.random_sql.mixed import Mixed
 from tests.support.random_sql.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
-class Nested(Sources):
-    """Makes statements over tables that have paths and lists."""
+class Nested(Mixed):
+    """Makes statements over tables that have paths and lists. Texts in them are compared with numbers, too."""
 
     def parts(self) -> Statement:
         """Parts of maps, and whole ones."""
         table = self._with_paths()
         alias, other = self._aliases(2)
         columns = self._parts_of(table, alias)
-        where = self._condition(columns)
+        where = self._with_numbers(columns)
         one, two = self.dice.sample(list(columns), 2)
         listed = ", ".join(f"{alias}.{name}" for name in self._roots(table))
         inner = f"select {listed} from {table.name} {alias}{self._where(columns)}"
@@ -29,6 +29,10 @@ class Nested(Sources):
             lambda: f"select {one} as x, count(*) from {text} where {where} group by {one}",
             lambda: f"select count(*), count({one}), min({one}), max({two}) from {text} where {where}",
             lambda: f"select {one} as x, {two} as y from ({inner}) {alias} where {where}",
+            lambda: (
+                f"select q.z, q.y from (select {one} as z, {two} as y from {text}{self._where(columns)}) q"
+                f" where {self._with_numbers({'q.z': columns[one], 'q.y': columns[two]}, 1)}"
+            ),
             lambda: (
                 f"with {other} as ({inner}) select {self._projections(handed)} from {other}"
                 f" where {self._condition(handed)}"
@@ -61,7 +65,7 @@ class Nested(Sources):
         members = {f"u.m{part.name}": part for part in parts}
         both = {**columns, **members}
         key, where = f"a.{table.columns[0].name}", self._condition(columns, 1)
-        held = self._condition(members, 1)
+        held = self._with_numbers(members, 1)
         length = f"len(a.{name}) {self.dice.choice(['=', '>', '<=', '<>'])} {self.dice.randint(0, 3)}"
         place, part = self.dice.choice([1, 1, 2, -1, 9]), self.dice.choice(parts)
         at = {f"a.{name}[{place}]{part.name}": part}
@@ -69,20 +73,24 @@ class Nested(Sources):
         exists = f"{self.dice.choice(['', 'not '])}exists (select 1 from unnest(a.{name}) u(m) where {held})"
         unnested = f"select {key} as k, unnest(a.{name}) as m from {table.name} a where {where}"
         forms: list[Callable[[], str]] = [
-            lambda: f"select {key}, {self._projections(members)} from {rows} where {self._condition(both)}",
+            lambda: f"select {key}, {self._projections(members)} from {rows} where {self._with_numbers(both)}",
             lambda: (
-                f"select {self.dice.choice(list(members))}, count(*) from {rows} where {self._condition(both)}"
+                f"select {self.dice.choice(list(members))}, count(*) from {rows} where {self._with_numbers(both)}"
                 " group by 1"
+            ),
+            lambda: (
+                f"select {key}, u.o, {self._projections(members)}"
+                f" from {table.name} a, unnest(a.{name}) with ordinality u(m, o) where {held} and u.o <> {place}"
             ),
             lambda: f"select {key} from {table.name} a where {exists} and {where}",
             lambda: f"select u.k, u.m from ({unnested}) u where {held}",
             lambda: f"select {key}, len(a.{name}), {next(iter(at))} from {table.name} a where {length}",
-            lambda: f"select {key} from {table.name} a where {length} and {self._condition(at, 1)}",
+            lambda: f"select {key} from {table.name} a where {length} and {self._with_numbers(at, 1)}",
             lambda: (
                 f"select {self._projections({**columns, **at})} from {table.name} a"
                 f" where {self._condition({**columns, **at})}"
             ),
-            lambda: f"select count(*), count(a.{name}) from {table.name} a where {self._condition(at)} or {length}",
+            lambda: f"select count(*), count(a.{name}) from {table.name} a where {self._with_numbers(at)} or {length}",
             lambda: f"select {key}, a.{name} from {table.name} a where {where} and a.{name} is not null",
             lambda: f"select a.{name}, count(*) from {table.name} a where {self._condition(at)} group by a.{name}",
         ]
@@ -94,6 +102,13 @@ class Nested(Sources):
                 lambda: f"select {key}, list_contains(a.{name}, {literal}) from {table.name} a where {where}",
             ]
         return Statement(self.dice.choice(forms)())
+
+    def _with_numbers(self, columns: Mapping[str, Column], depth: int = 2) -> str:
+        """A condition; of columns of kind mixed often one that compares them with numbers."""
+        mixed = [name for name, column in columns.items() if column.kind == "mixed"]
+        if not mixed or self.dice.random() < 0.5:
+            return self._condition(columns, depth)
+        return self._among(columns, self.dice.choice(mixed))
 
     def _joined_by_parts(self, table: Table, alias: str, other: str) -> str:
         plain = self._plain(other)

@@ -1,7 +1,9 @@
 """A statement with what the engine is asked, and what judges the answer.
 
 The judged text calls `exact_number` and `number_by_order` where a column of numbers and texts is compared with numbers.
-The judge has them as macros, which say the rule of docs/sql.md; the engine is asked without them.
+Of lists of unlike values, which the judge has as lists of JSON, it calls `field_NAME` for a field of an element, and
+`as_json` for a whole list. The judge has them as macros, which say the rules of docs/sql.md; the engine is asked
+without them.
 """
 
 import random
@@ -10,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+_PARTS = re.compile(r"field_(\w+)\(([^()]*)\)")
+_ELEMENTS = re.compile(r"as_json\(([^()]*)\)")
 _AS_NUMBERS = re.compile(r"(?:exact_number|number_by_order)\(([^()]*)\)")
 _LITERAL = re.compile(
     r"(?<=[=<>] )(?P<number>-?\d+)(?= |\)|$)|"
@@ -40,7 +44,7 @@ class Statement:
     @property
     def asked(self) -> str:
         """What the engine is asked."""
-        text = _AS_NUMBERS.sub(r"\1", self.judged)
+        text = _AS_NUMBERS.sub(r"\1", _ELEMENTS.sub(r"\1", _PARTS.sub(r"\2.\1", self.judged)))
         if self.any_rows is None:
             return text
         limit, offset = self.any_rows
