@@ -9,6 +9,8 @@ from tests.support.random_sql.statement import Statement
 
 NUMBERS = ("0", "5", "-5", "2705", "1000", "0.1", "-3.5", "5.0", "1e3", "9007199254740991", "(7)", "0.5")
 """What DOUBLE carries, as the docs ask for."""
+SUMS = ("2 + 3", "(2706 - 1)", "cast('5' as int)", "-(10 * 0.5)")
+"""Such numbers, put together."""
 ORDERS = ("<", ">", "<=", ">=")
 
 
@@ -33,6 +35,11 @@ class Mixed(Sources):
             lambda: f"with c as (select {listed} from {source.text}) select {key[2:]} from c a where {where}",
             lambda: (
                 f"select a.n from (select {short} as n, {key[2:]} as k from {source.text}) a"
+                f" where {self._numeric('a.n')} or a.k = {self._literal(source.columns[key])}"
+            ),
+            lambda: (
+                f"select a.n from (select {name} as n, {key} as k from {source.text} union all"
+                f" select {self.dice.choice(list(beside.columns))}::varchar, null from {beside.text}) a"
                 f" where {self._numeric('a.n')} or a.k = {self._literal(source.columns[key])}"
             ),
             lambda: (
@@ -70,7 +77,7 @@ class Mixed(Sources):
         return self.dice.choice(forms)
 
     def _numeric(self, name: str) -> str:
-        first, second, third = (self.dice.choice(NUMBERS) for _ in range(3))
+        first, second, third = (self.dice.choice(NUMBERS if self.dice.random() < 0.9 else SUMS) for _ in range(3))
         exact, ordered, order = f"exact_number({name})", f"number_by_order({name})", self.dice.choice(ORDERS)
         forms = [
             f"{exact} = {first}",

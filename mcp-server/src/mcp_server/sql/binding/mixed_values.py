@@ -4,6 +4,7 @@ Such a column is text. To compare it with a number, DuckDB would convert every t
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import Names, TableColumn, columns_that
 from mcp_server.sql.binding.unshaped_fields import JsonValues, key_of
 from mcp_server.sql.binding.unshaped_maps import may_hold_maps
+from mcp_server.sql.constants import constant
 from mcp_server.sql.fields import part_of
 
 EXACT_BELOW = 2**53
@@ -28,6 +30,10 @@ _FIELDS = (exp.Dot, exp.Bracket, exp.StructExtract)
 _OPERANDS = (exp.Column, *_FIELDS)
 _NESTED = frozenset({TypeKind.STRUCT, TypeKind.LIST})
 _COMPARISONS = (*_EQUALITIES, exp.LT, exp.LTE, exp.GT, exp.GTE)
+
+
+MOST_UNIONS = 4
+"""So many set operations in one another are looked into; one that is recursive has no end."""
 
 
 class ComparedNumber(NamedTuple):
@@ -50,10 +56,11 @@ def compare_numbers(
     texts = _Texts(known, query, internal) if known is not None else None
     compared = set[ComparedNumber]()
     for operand, exactly in list(_compared(query)) if known is not None or json.any else ():
-        found = _mixed(operand, known) if known is not None else None
-        found = found or (texts.of(operand) if texts is not None else None) or _of_json(operand, json)
-        if found is not None:
-            compared.add(found)
+        found = texts.all(operand) if texts is not None else []
+        one = _of_json(operand, json) if not found else None
+        found += [one] if one is not None else []
+        if found:
+            compared.update(found)
             operand.replace(_exact(operand) if exactly else _by_order(operand))
     return frozenset(compared)
 
@@ -99,7 +106,16 @@ class _Texts:
         """Made out only where something is compared with numbers that is no column of a table."""
         return Names(self._query, self._internal)
 
-    def of(self, operand: exp.Expr) -> ComparedNumber | None:
+    def all(self, operand: exp.Expr, within: int = MOST_UNIONS) -> list[ComparedNumber]:
+        """Where an operand comes from that may hold numbers among texts; of a set operation, from any of its sides."""
+        found = _mixed(operand, self._known) or self._of(operand)
+        if found is not None:
+            return [found]
+        if not isinstance(operand, exp.Column) or not within:
+            return []
+        return [one for side in self._names.sides(operand) for one in self.all(side, within - 1)]
+
+    def _of(self, operand: exp.Expr) -> ComparedNumber | None:
         place = self._place(operand)
         if place is None or not place.path or place.type.kind is not TypeKind.VARCHAR:
             return None
@@ -200,6 +216,8 @@ def _compared(query: exp.Query) -> Iterator[tuple[exp.Expr, bool]]:
 
 
 def _is_number(node: exp.Expr) -> bool:
-    while isinstance(node, exp.Paren | exp.Neg):
-        node = node.this
-    return isinstance(node, exp.Literal) and not node.is_string and abs(float(node.this)) < EXACT_BELOW
+    """Whether it is a number, also one that is put together: for a whole one, DuckDB would round what texts hold."""
+    value = constant(node)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
+        return False
+    return -EXACT_BELOW < value < EXACT_BELOW

@@ -75,6 +75,35 @@ class Names:
             node = handed_on
         return None
 
+    def sides(self, node: exp.Column) -> list[exp.Expr]:
+        """What the sides of a set operation give as a column; none where it comes from elsewhere."""
+        for _ in range(len(self._queries) + 1):
+            query = self._queries.get(node.table)
+            if isinstance(query, exp.SetOperation):
+                return _outputs(query, node.name)
+            handed_on = _output(query, node.name)
+            if not isinstance(handed_on, exp.Column):
+                break
+            node = handed_on
+        return []
+
+
+def _outputs(query: exp.SetOperation, name: str) -> list[exp.Expr]:
+    selects, sides = list[exp.Select](), [query.this, query.expression]
+    while sides:
+        side = sides.pop(0).unnest()
+        if isinstance(side, exp.SetOperation):
+            sides = [side.this, side.expression, *sides]
+        elif isinstance(side, exp.Select):
+            selects.append(side)
+    if not selects:
+        return []
+    names = [one.alias_or_name for one in selects[0].expressions]
+    if query.args.get("by_name") or names.count(name) != 1:
+        return []
+    place = names.index(name)
+    return [select.expressions[place].unalias() for select in selects if place < len(select.expressions)]
+
 
 def _counts(list_: exp.Unnest, name: str) -> bool:
     """Whether a column is what WITH ORDINALITY adds to the elements of a list."""
