@@ -27,7 +27,8 @@ class Mixed(Sources):
         short = name.partition(".")[2]
         listed = ", ".join(one.partition(".")[2] for one in source.columns)
         key = next(iter(source.columns))
-        beside = self._plain("b")
+        beside, other = self._plain("b"), self._mixed_source("o")
+        others = [name for name, column in other.columns.items() if column.kind == "mixed"]
         forms: list[Callable[[], str]] = [
             lambda: f"select {self._projections(source.columns)} from {source.text} where {where}",
             lambda: f"select count(*), count({name}), max({key}) from {source.text} where {where}",
@@ -39,7 +40,7 @@ class Mixed(Sources):
             ),
             lambda: (
                 f"select a.n from (select {name} as n, {key} as k from {source.text} union all"
-                f" select {self.dice.choice(list(beside.columns))}::varchar, null from {beside.text}) a"
+                f" select {self.dice.choice(others)}, null from {other.text}) a"
                 f" where {self._numeric('a.n')} or a.k = {self._literal(source.columns[key])}"
             ),
             lambda: (
