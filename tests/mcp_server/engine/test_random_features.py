@@ -42,11 +42,11 @@ REAL_SHARE = 12
 
 
 async def agree(subject: Subject, statements: Features, count: int) -> None:
-    """That many statements have the judge's rows; most have any, few are refused, and some come row by row."""
+    """That many statements have the judge's rows; most have any, few are refused, and of many some come row by row."""
     compared = await compare(subject, statements, count)
     assert not compared.differences, compared.differences[0]
     assert compared.answered > count / 2
-    assert subject.pages_of_one > count / 30
+    assert subject.pages_of_one >= count // 30
     assert subject.passed_over.total() < count / 20, subject.passed_over
 
 
