@@ -1,22 +1,17 @@
 """What reads had under way when they ended: early, by a budget or because the rows suffice, or because the caller left.
 
 DynamoDB carries that out, and charges for it. A run that ends by itself waits a moment for it, so that what it is told
-to have taken is all of it; what comes later is recorded as the rest.
+to have taken is all of it; what comes after a caller has left is recorded as the rest.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-import anyio
-
 from mcp_server.domain.principal import Principal
 from mcp_server.engine.meter import Meter
 from mcp_server.ports.items import ItemSource
 from mcp_server.ports.usage import TableUsage, Usage, UsageLog
-
-HEARD_SECONDS = 0.5
-"""How long a run waits at its end; a page of DynamoDB takes a tenth of that."""
 
 
 class RestOfReads:
@@ -27,10 +22,9 @@ class RestOfReads:
         self._waiting: set[asyncio.Task[None]] = set()
 
     async def heard(self, meter: Meter) -> None:
-        """Returns once the meter was told of all responses, or the time is up."""
+        """Returns once the meter was told of all responses."""
         if under_way := self._items.under_way(meter.observers):
-            with anyio.move_on_after(HEARD_SECONDS):
-                await under_way
+            await under_way
 
     def record(self, principal: Principal, told: Usage, meter: Meter, usage: Callable[[], Usage]) -> None:
         """Records what still comes, beyond what was told; `usage` tells of all."""

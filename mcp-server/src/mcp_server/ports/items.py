@@ -116,6 +116,7 @@ class ItemSource(Protocol):
     def under_way(self, observers: Collection[Observer]) -> Awaitable[None] | None:
         """Returns when these observers were told of all requests that ended reads had under way; None if they are.
 
-        It gives up after seconds. None of these requests is repeated. What is returned has to be awaited.
+        It takes a moment: what is not answered by then is given up. None of these requests is repeated. What is
+        returned has to be awaited.
         """
         ...

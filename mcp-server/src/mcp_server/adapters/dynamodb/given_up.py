@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from mcp_server.adapters.dynamodb.lost import Lost
 from mcp_server.ports.items import Observer
 
-HEARD_OUT_SECONDS = 5.0
-"""How long the answer to a request that was given up is waited for; DynamoDB itself takes a tenth of a second."""
+HEARD_OUT_SECONDS = 0.2
+"""How long the answer to a request that was given up is waited for: a page takes DynamoDB a quarter of that, and all
+reading has to stop within 0.3 seconds. What has not come by then is not counted."""
 
 _Answer = TypeVar("_Answer")
 
