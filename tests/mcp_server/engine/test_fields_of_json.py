@@ -48,6 +48,11 @@ async def tables(service: Service) -> None:
         ("lines[1].sku IS NULL AND n < 5", [2, 3, 4]),
         ("lines[1].qty = 2", [0]),
         ("lines[1].qty >= 1", [0]),
+        ("length(lines[1].sku) = 1", [0, 1]),
+        ("len((lines[1].qty)) = 4", [1]),
+        ("length(lines[1].sku) IS NULL AND n < 5", [2, 3, 4]),
+        ("len(_doc.lines) = 2 AND n < 5", [1, 2]),
+        ("length(wide.name) = 2 AND n > 2", [3, 4]),
         ("wide.name = 'w3'", [3]),
         ("wide.k1 = 'v' AND n > 2", [3, 4]),
         ("_doc.wide.name = 'w1'", [1]),
@@ -58,6 +63,13 @@ async def test_conditions_on_fields(service: Service, table: str, condition: str
     assert await service.rows(f"SELECT n FROM {table} WHERE {condition} ORDER BY n") == rows
     whole = f"SELECT n FROM (SELECT n, ({condition}) AS kept FROM {table}) WHERE kept ORDER BY n"
     assert await service.rows(whole) == rows
+
+
+async def test_the_length_of_an_elements_field_is_that_of_its_text(service: Service) -> None:
+    lengths = "SELECT n, length(u.l.sku) FROM fld_json, unnest(lines) AS u(l) ORDER BY ALL"
+    assert await service.rows(lengths) == [
+        *([0, 1], [0, None], [0, None], [0, None], [1, 1], [1, None], [2, 1], [2, None]),
+    ]
 
 
 @pytest.mark.parametrize("table", ["fld_json", "fld_texts"])

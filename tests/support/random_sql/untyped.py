@@ -57,9 +57,7 @@ class Untyped(Nested):
             text = f"({name}->>'$')"  # an element is JSON, and no number, to DuckDB
             forms = [f"{name} = {literal}", f"{name} <> {literal}", f"{name} is null", f"{text} = '5'"]
             return self.dice.choice([*forms, f"{text} in ('t', '2.5', '')", f"{text} is not null"])
-        while "length(" in (condition := self._with_numbers(fields, 1)):
-            pass  # of a field of JSON the engine takes the length as that of a list
-        return condition
+        return self._with_numbers(fields, 1)
 
     def _joined_by_fields(self, rows: str, columns: Mapping[str, Column], members: Mapping[str, Column]) -> str:
         """A table whose texts a field names."""

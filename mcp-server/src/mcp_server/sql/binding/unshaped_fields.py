@@ -25,7 +25,8 @@ _LISTS = frozenset(
 )
 _FIELDS = (exp.Dot, exp.Bracket, exp.StructExtract)
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STAYS_JSON = (*_FIELDS, exp.JSONExtract, exp.JSONExtractScalar, exp.Length, exp.ArraySize, exp.Explode, exp.Unnest)
+_LIST = exp.DataType.build("JSON[]", dialect="duckdb")
+_STAYS_JSON = (*_FIELDS, exp.JSONExtract, exp.JSONExtractScalar, exp.ArraySize, exp.Explode, exp.Unnest)
 
 
 class JsonPlace(NamedTuple):
@@ -108,12 +109,21 @@ class JsonValues:
 
 
 def read_fields_as_texts(query: exp.Query, values: JsonValues) -> None:
-    """Puts `->>` in the place of fields of JSON that are not taken apart further. `values` are those of the query."""
+    """Puts `->>` in the place of fields of JSON that are not taken apart further. `values` are those of the query.
+
+    The length of a field is that of its text, and where the field is a list, the number of its elements.
+    """
     if not values.any:
         return
     found = [(node, json) for node in query.find_all(*_FIELDS) if (json := _field(node, values)) is not None]
     for node, (base, path) in found:
-        node.replace(exp.Paren(this=exp.JSONExtractScalar(this=base.copy(), expression=exp.Literal.string(path))))
+        text = exp.Paren(this=exp.JSONExtractScalar(this=base.copy(), expression=exp.Literal.string(path)))
+        length = _length_of(node)
+        if length is None:
+            node.replace(text)
+        else:
+            elements = exp.Length(this=exp.TryCast(this=node.copy(), to=_LIST.copy()))
+            length.replace(exp.Coalesce(this=elements, expressions=[exp.Length(this=text)]))
 
 
 def _field(node: exp.Expr, values: JsonValues) -> tuple[exp.Expr, str] | None:
@@ -127,6 +137,14 @@ def _field(node: exp.Expr, values: JsonValues) -> tuple[exp.Expr, str] | None:
         if not step.startswith("["):  # a list is read as one, so no path begins with a place
             found = base, f"${path}"
     return found
+
+
+def _length_of(node: exp.Expr) -> exp.Length | None:
+    """The expression that asks for the length of a node."""
+    around = node.parent
+    while isinstance(around, exp.Paren):
+        around = around.parent
+    return around if isinstance(around, exp.Length) else None
 
 
 def _around(node: exp.Expr) -> bool:
