@@ -53,6 +53,13 @@ async def tables(service: Service) -> None:
         ("length(lines[1].sku) IS NULL AND n < 5", [2, 3, 4]),
         ("len(_doc.lines) = 2 AND n < 5", [1, 2]),
         ("length(wide.name) = 2 AND n > 2", [3, 4]),
+        ("lines[3] = 5", [0]),
+        ("lines[-2] IN (4, 5)", [0]),
+        ("lines[3] = (SELECT 5)", [0]),
+        ("lines[3] > 4.5", [0]),
+        ("EXISTS (SELECT 1 FROM unnest(lines) u(l) WHERE u.l = 5)", [0]),
+        ("EXISTS (SELECT 1 FROM (SELECT unnest(lines) AS l) WHERE 5 BETWEEN l AND 6)", [0]),
+        ("EXISTS (SELECT 1 FROM (SELECT lines[1].qty AS q) WHERE q = 2)", [0]),
         ("wide.name = 'w3'", [3]),
         ("wide.k1 = 'v' AND n > 2", [3, 4]),
         ("_doc.wide.name = 'w1'", [1]),
@@ -87,7 +94,8 @@ async def test_elements_have_fields(service: Service, table: str, sql: str) -> N
     assert rows == [["7"], ["K"], ["M"]]
 
 
-async def test_what_is_no_number_is_counted(service: Service) -> None:
-    result = await service.run("SELECT n FROM fld_json WHERE lines[1].qty = 2")
+@pytest.mark.parametrize(("condition", "counted"), [("lines[1].qty = 2", "lines[].qty"), ("lines[3] = 5", "lines[]")])
+async def test_what_is_no_number_is_counted(service: Service, condition: str, counted: str) -> None:
+    result = await service.run(f"SELECT n FROM fld_json WHERE {condition}")
     assert result.rows == [[0]]
-    assert any("lines" in warning for warning in result.warnings), result.warnings
+    assert any(f"{counted} of" in warning for warning in result.warnings), result.warnings

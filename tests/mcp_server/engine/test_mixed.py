@@ -41,6 +41,22 @@ async def tables(service: Service) -> None:
         "text": {"S": "2705-A"},
     }
     await service.create("mix_far", [{"pk": {"S": name}, "code": value} for name, value in far.items()])
+    codes: list[dict[str, Any]] = [
+        *({"N": "7"}, {"S": "7"}, {"S": "7.4"}, {"S": "x"}, {"N": "8.5"}, {"NULL": True}),
+        *({"S": "100000000000000000000000000007"}, {"N": "1000000000000000000000"}),
+    ]
+    numbers = ["7", "8", "99"]
+    exact = ["7.0", "8.5", "100000000000000000000000000008"]
+    await service.create("mix_joined", [{"pk": {"S": f"p{i}"}, "code": value} for i, value in enumerate(codes)])
+    await service.create(
+        "mix_numbers",
+        [
+            {"pk": {"S": f"n{i}"}, "number": {"N": numbers[i]}, "exact": {"N": exact[i]}, "m": {"M": {"n": {"N": "7"}}}}
+            for i in range(3)
+        ],
+    )
+    await service.tables.create("mix_keys", (("code", "N"),))
+    await service.put("mix_keys", [{"code": {"N": number}} for number in numbers])
     await service.create("mix_late", [{"pk": {"S": f"p{i}"}, "n": {"N": str(i)}} for i in range(5)])
 
 
@@ -73,6 +89,83 @@ async def tables(service: Service) -> None:
 async def test_it_is_found_by_number_and_by_text(service: Service, condition: str, found: list[str]) -> None:
     result = await service.run(f"SELECT pk FROM mix_codes d WHERE {condition} ORDER BY pk")
     assert [row[0] for row in result.rows] == found
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("code = (SELECT 7)", ["p0", "p1"]),
+        ("(SELECT 7) = code", ["p0", "p1"]),
+        ("code = (SELECT min(number) FROM mix_numbers)", ["p0", "p1"]),
+        ("code = (SELECT max(exact) FROM mix_numbers)", []),
+        ("code = (SELECT avg(exact) FROM mix_numbers WHERE exact < 8)", ["p0", "p1"]),
+        ("code <> (SELECT 7)", ["p2", "p4", "p6", "p7"]),
+        ("code > (SELECT min(number) FROM mix_numbers)", ["p2", "p4", "p6", "p7"]),
+        ("code IN (SELECT number FROM mix_numbers)", ["p0", "p1"]),
+        ("code IN (SELECT exact FROM mix_numbers)", ["p0", "p1", "p4"]),
+        ("code IN (SELECT number FROM mix_numbers UNION SELECT 8)", ["p0", "p1"]),
+        ("code NOT IN (SELECT number FROM mix_numbers)", ["p2", "p4", "p6", "p7"]),
+        ("code = ANY (SELECT number FROM mix_numbers)", ["p0", "p1"]),
+        ("code IN (7, NULL)", ["p0", "p1"]),
+        ("7 IN (code, (SELECT 9))", ["p0", "p1"]),
+        ("7 BETWEEN code AND 8", ["p0", "p1"]),
+        ("coalesce(code, '0') = 7", ["p0", "p1"]),
+        ("coalesce(code, '0') = 0", ["p5"]),
+        ("ifnull(code, 'x') = (SELECT 7)", ["p0", "p1"]),
+        ("CASE WHEN pk < 'p9' THEN code ELSE 'x' END = 7", ["p0", "p1"]),
+        ("CASE code WHEN 7 THEN true END", ["p0", "p1"]),
+        ("nullif(code, 'x') = 7", ["p0", "p1"]),
+        ("EXISTS (SELECT 1 FROM mix_numbers n WHERE n.number = d.code)", ["p0", "p1"]),
+        ("EXISTS (SELECT 1 FROM mix_numbers n WHERE n.exact = d.code)", ["p0", "p1", "p4"]),
+        ("EXISTS (SELECT 1 FROM mix_numbers n WHERE n.m.n = d.code)", ["p0", "p1"]),
+        ("EXISTS (SELECT 1 FROM mix_numbers n WHERE d.code = n.number + 0.4)", ["p2"]),
+        ("7 = (SELECT max(j.code) FROM mix_joined j WHERE j.pk = d.pk)", ["p0", "p1"]),
+        ("7 IN (SELECT code FROM mix_joined j WHERE j.pk = d.pk)", ["p0", "p1"]),
+        ("7 IN (SELECT code FROM mix_joined j WHERE j.pk = d.pk GROUP BY code ORDER BY code)", ["p0", "p1"]),
+        ("pk IN (SELECT k FROM (SELECT pk k, max(code) c FROM mix_joined GROUP BY pk) WHERE c = 7)", ["p0", "p1"]),
+        ("pk IN (SELECT pk FROM mix_joined GROUP BY pk HAVING min(code) = 7)", ["p0", "p1"]),
+        (
+            "pk IN (SELECT k FROM (SELECT pk k, lag(code) OVER (ORDER BY pk) c FROM mix_joined) WHERE c = 7)",
+            ["p1", "p2"],
+        ),
+    ],
+)
+async def test_it_is_compared_value_by_value_with_any_number(
+    service: Service, condition: str, found: list[str]
+) -> None:
+    """'7.4' is not 7, to which DuckDB would round it; nor do texts that are no numbers break a condition."""
+    result = await service.run(f"SELECT pk FROM mix_joined d WHERE {condition} ORDER BY pk")
+    assert [row[0] for row in result.rows] == found
+
+
+@pytest.mark.parametrize(
+    ("joined", "found"),
+    [
+        ("mix_joined a JOIN mix_numbers b ON a.code = b.number", ["p0", "p1"]),
+        ("mix_joined a JOIN mix_numbers b ON b.number = a.code AND b.pk < 'z'", ["p0", "p1"]),
+        ("mix_joined a JOIN mix_numbers b ON a.code = b.exact", ["p0", "p1", "p4"]),
+        ("mix_joined a JOIN mix_numbers b ON a.code > b.number AND b.number = 7", ["p2", "p4", "p6", "p7"]),
+        ("mix_joined a, mix_numbers b WHERE a.code = b.number", ["p0", "p1"]),
+        ("mix_joined a JOIN mix_keys b USING (code)", ["p0", "p1"]),
+        ("mix_keys b JOIN mix_joined a USING (code)", ["p0", "p1"]),
+        ("mix_joined a NATURAL JOIN mix_keys b", ["p0", "p1"]),
+        ("mix_joined a SEMI JOIN mix_keys b USING (code)", ["p0", "p1"]),
+        ("mix_joined a JOIN (SELECT number AS n FROM mix_numbers UNION SELECT 8) b ON a.code = b.n", ["p0", "p1"]),
+        ("mix_joined a JOIN (SELECT count(*) + 4 AS n FROM mix_numbers) b ON a.code = b.n", ["p0", "p1"]),
+        ("(SELECT pk, code AS c FROM mix_joined) a JOIN mix_numbers b ON a.c = b.number", ["p0", "p1"]),
+    ],
+)
+async def test_it_is_joined_with_numbers_value_by_value(service: Service, joined: str, found: list[str]) -> None:
+    result = await service.run(f"SELECT a.pk FROM {joined} ORDER BY a.pk")
+    assert [row[0] for row in result.rows] == found
+    assert any("no number and matched" in warning for warning in result.warnings), result.warnings
+
+
+async def test_what_is_computed_of_it_is_a_text_like_any_other(service: Service) -> None:
+    with pytest.raises(Failure, match="Could not convert"):
+        await service.run("SELECT pk FROM mix_joined WHERE trim(code) = 7")
+    cast = "SELECT pk FROM mix_joined WHERE TRY_CAST(trim(code) AS DOUBLE) = 7 ORDER BY pk"
+    assert await service.rows(cast) == [["p0"], ["p1"]]
 
 
 @pytest.mark.parametrize(
