@@ -11,7 +11,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
 from mcp_server.engine.no_numbers import no_numbers
 from tests.mcp_server.adapters.relations import relation
-from tests.mcp_server.engine.conftest import ANN, Service
+from tests.mcp_server.engine.conftest import Service
 
 pytestmark = pytest.mark.anyio
 
@@ -30,8 +30,34 @@ VALUES: list[dict[str, Any]] = [
 ]
 
 
+def within() -> list[dict[str, Any]]:
+    """Items with a text among numbers in maps and lists, and one in the place of a map."""
+    zips: list[dict[str, Any]] = [{"N": "150"}, {"S": "0150"}, {"N": "151"}, {"S": "0150-A"}]
+    floors: list[dict[str, Any]] = [{"N": "3"}, {"N": "4"}, {"S": "ground"}]
+    return [
+        {
+            "pk": {"S": str(number)},
+            "m": {"M": {"zip": zips[number]}},
+            "lines": {"L": [{"M": {"qty": [{"N": "1"}, {"N": "2"}, {"S": "many"}, {"S": ""}][number]}}]},
+            "tags": {"L": [{"S": "7.4"}, [{"N": "7"}, {"S": "x"}, {"S": "7"}, {"BOOL": True}][number]]},
+            "place": {
+                "M": {
+                    "city": {"S": "Oslo"},
+                    "floor": floors[number],
+                    "lines": {"L": [{"M": {"sku": {"S": sku}}}]},
+                    "geo": {"M": {"name": {"S": "x"}}},
+                }
+            }
+            if number < 3
+            else {"S": "nowhere"},
+        }
+        for number, sku in enumerate("JKLM")
+    ]
+
+
 @pytest.fixture(scope="module", autouse=True)
 async def tables(service: Service) -> None:
+    await service.create("mix_within", within())
     await service.create("mix_codes", [{"pk": {"S": f"p{i}"}, "code": value} for i, value in enumerate(VALUES)])
     far = {
         "huge": {"N": "1E+100"},
@@ -343,29 +369,6 @@ async def test_one_late_text_within_maps_and_lists_breaks_no_filter(
 ) -> None:
     """Neither a text among numbers in a map, nor one in the place of a map."""
     name = "mix_within"
-    zips: list[dict[str, Any]] = [{"N": "150"}, {"S": "0150"}, {"N": "151"}, {"S": "0150-A"}]
-    floors: list[dict[str, Any]] = [{"N": "3"}, {"N": "4"}, {"S": "ground"}]
-    items: list[dict[str, Any]] = [
-        {
-            "pk": {"S": str(number)},
-            "m": {"M": {"zip": zips[number]}},
-            "lines": {"L": [{"M": {"qty": [{"N": "1"}, {"N": "2"}, {"S": "many"}, {"S": ""}][number]}}]},
-            "tags": {"L": [{"S": "7.4"}, [{"N": "7"}, {"S": "x"}, {"S": "7"}, {"BOOL": True}][number]]},
-            "place": {
-                "M": {
-                    "city": {"S": "Oslo"},
-                    "floor": floors[number],
-                    "lines": {"L": [{"M": {"sku": {"S": sku}}}]},
-                    "geo": {"M": {"name": {"S": "x"}}},
-                }
-            }
-            if number < 3
-            else {"S": "nowhere"},
-        }
-        for number, sku in enumerate("JKLM")
-    ]
-    if name not in {table.name for table in (await service.browsing().list_tables(ANN, refresh="force")).tables}:
-        await service.create(name, items)
     result = await service.run(f"SELECT pk FROM {name} WHERE {condition} ORDER BY pk")
     assert [row[0] for row in result.rows] == found
     warned = [one for one in result.warnings if "no number and matched" in one]

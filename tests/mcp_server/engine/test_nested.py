@@ -269,7 +269,10 @@ UNSHAPED: list[dict[str, Any]] = [
 async def test_lists_without_one_type_are_lists(service: Service, expression: str, expected: list[Any]) -> None:
     """`a[1]` is the first element and `len(a)` the number of them, whatever the elements of some item are."""
     name = "nst_unshaped"
-    if not any(table.name == name for table in (await service.browsing().list_tables(ANN, refresh="force")).tables):
+    if not any(
+        table.name == name
+        for table in (await service.browsing(listed_tables=5000).list_tables(ANN, refresh="force")).tables
+    ):
         await service.create(name, UNSHAPED)
     rows = await service.rows(f"SELECT {expression} FROM {name} ORDER BY pk")
     assert [row[0] for row in rows] == expected
