@@ -1,7 +1,8 @@
 """Where tests make tables: in an emulator, or in memory for the doubles."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from tests.mcp_server.doubles.tables import HeldIndex, HeldTable, HeldTables, Key, definition
@@ -24,9 +25,11 @@ class EmulatedTables:
 
     def __init__(self, client: Any) -> None:
         self.client = client
+        self.made: set[str] = set()
 
     async def create(self, name: str, key: Key, indexes: Sequence[HeldIndex] = ()) -> None:
         await self.client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **definition(key, indexes))
+        self.made.add(name)
 
     async def put(self, name: str, items: list[dict[str, Any]]) -> None:
         batches = [items[start : start + 25] for start in range(0, len(items), 25)]
@@ -45,6 +48,16 @@ class EmulatedTables:
 
     async def drop(self, name: str) -> None:
         await self.client.delete_table(TableName=name)
+        self.made.remove(name)
+
+
+@asynccontextmanager
+async def tables_of_module(client: Any) -> AsyncIterator[EmulatedTables]:
+    """Tables of an emulator that other modules use too: those made here are dropped, so that names are free again."""
+    tables = EmulatedTables(client)
+    yield tables
+    for name in list(tables.made):
+        await tables.drop(name)
 
 
 class TablesInMemory:

@@ -37,7 +37,7 @@ from tests.mcp_server.doubles.catalog import HeldCatalog
 from tests.mcp_server.doubles.items import HeldItems
 from tests.mcp_server.doubles.planning import InProcessPlanning
 from tests.mcp_server.doubles.relational import InProcessDuckDb
-from tests.mcp_server.doubles.stores import EmulatedTables, TablesInMemory, TableStore
+from tests.mcp_server.doubles.stores import TablesInMemory, TableStore, tables_of_module
 from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
 
@@ -200,6 +200,6 @@ async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
         DuckDbSandbox(children=3, wait_seconds=20) as sandbox,
         PlanningProcesses(seconds=Limits().planning_seconds) as planning,
         aclosing(DynamoDbCatalog(clients, clock)) as catalog,
+        tables_of_module(clients.of(schemas[0])) as emulated,
     ):
-        emulated = EmulatedTables(clients.of(schemas[0]))
         yield Service(Ports(emulated, catalog, DynamoDbItems(clients), sandbox, planning), clock, schemas)

@@ -31,7 +31,7 @@ from tests.mcp_server.doubles.catalog import HeldCatalog
 from tests.mcp_server.doubles.items import HeldItems
 from tests.mcp_server.doubles.planning import InProcessPlanning
 from tests.mcp_server.doubles.relational import InProcessDuckDb
-from tests.mcp_server.doubles.stores import EmulatedTables, TablesInMemory
+from tests.mcp_server.doubles.stores import TablesInMemory, tables_of_module
 from tests.mcp_server.engine.conftest import ANN, Ports, Service
 from tests.mcp_server.engine.random_fleet import fleet
 from tests.mcp_server.engine.random_made import fetched, item
@@ -174,15 +174,13 @@ async def over_emulator(judging: duckdb.DuckDBPyConnection, emulator: Emulator, 
         DuckDbSandbox(children=AT_ONCE, wait_seconds=20) as sandbox,
         PlanningProcesses(seconds=Limits().planning_seconds) as planning,
         aclosing(DynamoDbCatalog(clients, clock)) as catalog,
+        tables_of_module(clients.of(schema)) as tables,
     ):
-        tables = EmulatedTables(clients.of(schema))
         for name, made in view.stored.items():
             await tables.create(name, made.key, made.indexes)
             await tables.put(name, [item(row) for row in made.rows])
         ports = Ports(tables, catalog, DynamoDbItems(clients), sandbox, planning)
         yield Subject(Service(ports, clock, (schema,)), judging)
-        for name in view.stored:
-            await tables.drop(name)
 
 
 @dataclass(slots=True)

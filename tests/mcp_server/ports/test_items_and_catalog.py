@@ -22,7 +22,7 @@ from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.doubles.catalog import HeldCatalog, unpaid
 from tests.mcp_server.doubles.items import HeldItems
-from tests.mcp_server.doubles.stores import EmulatedTables, TablesInMemory, TableStore
+from tests.mcp_server.doubles.stores import TablesInMemory, TableStore, tables_of_module
 from tests.mcp_server.doubles.tables import HeldIndex
 from tests.support.clock import SettableClock
 from tests.support.emulator import Emulator
@@ -77,8 +77,12 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         return
     emulator: Emulator = request.getfixturevalue("emulator")
     schema = Schema("shop", "acme", emulator.region, emulator.endpoint_url, overrides=OVERRIDES)
-    async with DynamoDbClients((schema,)) as clients, aclosing(DynamoDbCatalog(clients, clock)) as catalog:
-        yield World(EmulatedTables(clients.of(schema)), catalog, DynamoDbItems(clients), clock, schema)
+    async with (
+        DynamoDbClients((schema,)) as clients,
+        aclosing(DynamoDbCatalog(clients, clock)) as catalog,
+        tables_of_module(clients.of(schema)) as emulated,
+    ):
+        yield World(emulated, catalog, DynamoDbItems(clients), clock, schema)
 
 
 @pytest.fixture(scope="module")
