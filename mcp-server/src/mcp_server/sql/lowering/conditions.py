@@ -1,7 +1,7 @@
 """Conditions of a qualified statement, and what can be told of each by its shape."""
 
 import operator
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ class Condition:
     """A conjunct: the columns in it, and whether it speaks of one row only, without subqueries and aggregates.
 
     `repeatable` tells that it has the same value wherever its columns have; `equates` are the two columns that it
-    holds equal, if that is all it says.
+    holds equal, if that is all it says; `says` is what conditions share that say the same of a column each.
     """
 
     expression: exp.Expr
@@ -45,6 +45,7 @@ class Condition:
     of_one_row: bool
     repeatable: bool
     equates: tuple[ColumnName, ColumnName] | None = None
+    says: Hashable = None
 
 
 def condition(expression: exp.Expr) -> Condition:

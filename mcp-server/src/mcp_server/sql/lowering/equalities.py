@@ -4,7 +4,7 @@ Only columns of one SQL type count in which equality means the same value; of DO
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -55,18 +55,20 @@ def equality_classes(conditions: Iterable[Condition], type_of: TypeOf) -> tuple[
 
 
 def derived(conditions: Iterable[Condition], classes: tuple[EqualityClass, ...]) -> Iterator[Condition]:
-    """From `a.x = 7`, where a.x and b.y are in one class, follows `b.y = 7`."""
+    """From `a.x = 7`, where a.x and b.y are in one class, follows `b.y = 7`, unless that is among the conditions."""
     if not classes:
         return
     class_of = {column: found for found in classes for column in found.columns}
+    told = [one for one in conditions if len(one.columns) == 1 and one.repeatable]
+    said = {(one.says or one, column) for one in told for column in one.columns}
     made = 0
-    for one in conditions:
-        if len(one.columns) != 1 or not one.repeatable:
-            continue
+    for one in told:
         (given,) = one.columns
         found = class_of.get(given)
         for other in found.columns if found is not None else ():
-            if other != given:
+            same = (one.says or one, other)
+            if same not in said:
+                said.add(same)
                 made += 1
                 if made > MAX_DERIVED:
                     return
@@ -74,9 +76,10 @@ def derived(conditions: Iterable[Condition], classes: tuple[EqualityClass, ...])
 
 
 def _about(one: Condition, other: ColumnName) -> Condition:
+    """The same of another column."""
     column = exp.column(exp.to_identifier(other.name, quoted=True), exp.to_identifier(other.source, quoted=True))
     expression = copied(one.expression)
     replaced = [node for node in nodes(expression) if isinstance(node, exp.Column) and node is not expression]
     for node in replaced:
         node.replace(copied(column))
-    return condition(expression if replaced else column)
+    return replace(condition(expression if replaced else column), says=one.says or one)

@@ -187,7 +187,8 @@ def _link(columns: Sequence[ColumnName], origins: Sequence[Origin]) -> Condition
     marker.meta[_VALUES_OF] = (origins[0].number, names)
     node = exp.In(this=nodes[0] if len(nodes) == 1 else exp.Tuple(expressions=nodes), expressions=[marker])
     sources = frozenset(one.source for one in columns)
-    return Condition(node, frozenset(columns), sources, of_one_row=True, repeatable=True)
+    says = (origins[0].number, names)
+    return Condition(node, frozenset(columns), sources, of_one_row=True, repeatable=True, says=says)
 
 
 def is_link(one: Condition) -> bool:
