@@ -181,3 +181,21 @@ def test_every_line_is_one_redacted_json_object_whoever_logs() -> None:
     assert all({"level", "timestamp"} <= event.keys() for event in events)
     assert "ValueError: cannot read" in events[1]["exception"]
     assert not any(part in run.stderr for part in [*JWT.split("."), "fishFishFish"])
+
+
+_LEVELS_PROGRAM = """
+import structlog
+from shared_kernel import logs
+logs.configure("example", "WARNING", kept=("audit",))
+for name in ("audit", "own"):
+    for level in ("debug", "info", "warning"):
+        getattr(structlog.get_logger(name), level)(f"{name} {level}")
+"""
+
+
+def test_what_is_to_be_kept_is_written_at_any_level() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", _LEVELS_PROGRAM], capture_output=True, text=True, check=True, timeout=30
+    )
+    events = [json.loads(line)["event"] for line in run.stderr.splitlines()]
+    assert events == ["audit info", "audit warning", "own warning"]

@@ -153,7 +153,11 @@ class Settings(ServiceSettings):
         default=2, ge=1, le=10_000, description="The same for one principal of a tenant."
     )
     shutdown_seconds: int = Field(
-        default=10, ge=1, le=60, description="How long calls that are under way may go on after SIGTERM."
+        default=30,
+        ge=1,
+        le=600,
+        description="How long calls that are under way may go on after SIGTERM; as long as `MCP_DEADLINE_SECONDS` for "
+        "none to be cut.",
     )
     max_concurrent_requests: MaxConcurrentRequests = 256
     shutdown_delay_seconds: ShutdownDelaySeconds = 5.0

@@ -6,7 +6,7 @@ an event that could hold a secret is searched for one.
 
 import atexit
 import logging
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
@@ -78,12 +78,16 @@ class LineFormat:
 
 
 def configure(
-    service: str, level: str = "INFO", observers: Sequence[Callable[[str, Mapping[str, Any]], None]] = ()
+    service: str,
+    level: str = "INFO",
+    observers: Sequence[Callable[[str, Mapping[str, Any]], None]] = (),
+    *,
+    kept: Collection[str] = (),
 ) -> LineWriter:
     """Sends the lines of structlog and of the standard library's logging to standard error, through one writer.
 
     The observers are told the level and the fields of every event of ours from info on, also of those that `level`
-    leaves out.
+    leaves out. Events of `kept` loggers are written from info on, whatever the level.
     """
     writer = LineWriter(_STANDARD_ERROR)
     atexit.register(writer.close)
@@ -93,14 +97,14 @@ def configure(
     def observed(logger: _Sink, method: str, event: MutableMapping[str, Any]) -> bytes:
         for observe in observers:
             observe(method, event)
-        if _LEVELS[method] < threshold:
+        if _LEVELS[method] < (min(threshold, logging.INFO) if logger.name in kept else threshold):
             raise structlog.DropEvent
         return lines.line(logger.name, method, event)
 
     structlog.configure(
         processors=[observed],
         logger_factory=partial(_Sink, writer.write),
-        wrapper_class=_bound_logger(min(threshold, logging.INFO) if observers else threshold),
+        wrapper_class=_bound_logger(min(threshold, logging.INFO) if observers or kept else threshold),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()

@@ -161,7 +161,7 @@ def serve(settings: Settings) -> None:
     release = version("dynamosql-mcp-server")
     tracing = start_tracing("mcp-server", release, url=settings.traces_url, ratio=settings.traces_ratio)
     observers = [observing.observe for observing in (metering and metering.metrics, tracing) if observing]
-    logs.configure("mcp-server", settings.log_level, observers)
+    logs.configure("mcp-server", settings.log_level, observers, kept=("audit",))
     app = create_app(settings, metering, tracing)
     listener = http_server.listen(settings.host, settings.port, "MCP_")
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
