@@ -10,7 +10,7 @@ import anyio
 import pytest
 import uvicorn
 
-from shared_kernel.asgi import Receive, Scope, Send, read_body, send_json
+from shared_kernel.asgi import Receive, Scope, Send, ends_itself, read_body, send_json
 from shared_kernel.front_door import FrontDoor
 from shared_kernel.http_connection import BoundedHttpProtocol
 from shared_kernel.http_server import Server, Stage
@@ -36,10 +36,11 @@ class QuietServer(Server):
 
 @dataclass
 class Application:
-    """Answers at once, but for three paths.
+    """Answers at once, but for four paths.
 
-    `/work` answers once it may; so do `/stream`, which has begun its answer by then, and `/own-end`, which answers that
-    it is cancelled too.
+    `/work` answers once it may; so do `/stream`, which has begun its answer by then, `/own-end`, which answers that it
+    is cancelled too, and `/own-stream`, which says that it ends its begun answer itself. `/own-stream-unended` says so
+    and does not.
     """
 
     begun: anyio.Event = field(default_factory=anyio.Event)
@@ -57,6 +58,16 @@ class Application:
                 await self.finish.wait()
             except asyncio.CancelledError:
                 await send_json(send, 503, "ended")
+                raise
+        if scope["path"].startswith("/own-stream"):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            ends_itself(scope)
+            self.begun.set()
+            try:
+                await self.finish.wait()
+            except asyncio.CancelledError:
+                if scope["path"] == "/own-stream":
+                    await send({"type": "http.response.body", "body": b"ended"})
                 raise
         if scope["path"] == "/stream":
             await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -219,12 +230,25 @@ async def test_a_request_may_answer_its_own_end() -> None:
         await served.ended.wait()
 
 
-async def test_a_begun_answer_that_is_cut_does_not_look_complete() -> None:
-    """Even if the application ends it in good order when it is cancelled."""
+async def test_a_begun_answer_that_ends_itself_is_sent_to_its_end() -> None:
     app = Application()
     async with running(app, grace=0) as served:
         reader, writer = await served.connect()
-        writer.write(GET % b"stream")
+        writer.write(GET % b"own-stream")
+        await app.begun.wait()
+        await reader.readuntil(b"\r\n\r\n")
+        served.server.stop()
+        assert await reader.read() == b"5\r\nended\r\n0\r\n\r\n"
+        await served.ended.wait()
+
+
+@pytest.mark.parametrize("path", [b"stream", b"own-stream-unended"])
+async def test_a_begun_answer_that_is_cut_does_not_look_complete(path: bytes) -> None:
+    """Even if the application ends it in good order when it is cancelled, or has said it would and does not."""
+    app = Application()
+    async with running(app, grace=0) as served:
+        reader, writer = await served.connect()
+        writer.write(GET % path)
         await app.begun.wait()
         await reader.readuntil(b"\r\n\r\n")
         served.server.stop()

@@ -22,7 +22,12 @@ WholeBody = Callable[[], bytes | None]
 
 In `scope["extensions"]` under WHOLE_BODY, where the server has such a call.
 """
-ANSWER, WHOLE_BODY = "dynamosql.answer", "dynamosql.whole_body"
+EndsItself = Callable[[], None]
+"""Says that the application completes its begun answer by itself when it is cancelled, with what tells of that.
+
+In `scope["extensions"]` under ENDS_ITSELF, where the server has such a call. Any other begun answer is cut off instead.
+"""
+ANSWER, WHOLE_BODY, ENDS_ITSELF = "dynamosql.answer", "dynamosql.whole_body", "dynamosql.ends_itself"
 _ANSWER_HEADERS = "answer_headers"  # in scope["state"]
 
 
@@ -83,6 +88,13 @@ async def send_answer(scope: Scope, send: Send, status: int, headers: Iterable[H
     if answer is None or not answer(status, headers, body):
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def ends_itself(scope: Scope) -> None:
+    """See EndsItself."""
+    mark: EndsItself | None = scope.get("extensions", {}).get(ENDS_ITSELF)
+    if mark is not None:
+        mark()
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

@@ -13,7 +13,7 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from shared_kernel.asgi import ANSWER, WHOLE_BODY, App, AtOnce, Scope, at_once_of
+from shared_kernel.asgi import ANSWER, ENDS_ITSELF, WHOLE_BODY, App, AtOnce, Scope, at_once_of
 from shared_kernel.http_exchange import Exchange
 from shared_kernel.http_transport import Flow, LingeringTransport, has_arrived
 
@@ -72,7 +72,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _last_read = False  # the head is overdue, and the bytes that have arrived are being read
     _head_begun = False
     _reusable = True  # whether the connection may outlive the request that is being parsed
-    _active: RequestResponseCycle | None = None  # the oldest request without a complete answer, then the last answered
+    _active: Exchange | None = None  # the oldest request without a complete answer, then the last answered
     _unparsed = b""
     _unparsed_from = 0
     _lingering: int | None = None  # bytes that may still be dropped
@@ -214,7 +214,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             keep_alive=False,
             on_response=self.on_response_complete,
         )
-        cast("Scope", self.scope)["extensions"] = {ANSWER: exchange.answer, WHOLE_BODY: exchange.whole_body}
+        cast("Scope", self.scope)["extensions"] = {
+            ANSWER: exchange.answer,
+            WHOLE_BODY: exchange.whole_body,
+            ENDS_ITSELF: exchange.ends_itself,
+        }
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
@@ -311,20 +315,27 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.loop.call_later(SETTLE_SECONDS, self._close_once_idle)
 
     def cut_begun(self) -> None:
-        """Aborts a begun answer. What its application still sends is dropped: half an answer must not look whole."""
-        cycle = self._active
-        if cycle is not None and cycle.response_started and not cycle.response_complete:
-            self._disconnect(cycle)
-            self.transport.abort()
+        """Aborts a begun answer that its application would not end as one that was cut.
+
+        What it still sends is dropped: half an answer must not look whole.
+        """
+        if self._active is not None and not self._active.ended_by_application:
+            self._abort_begun(self._active)
 
     def cut(self) -> None:
         """Ends the connection at once: a begun answer is aborted, a request without an answer gets a 503."""
-        self.cut_begun()
         cycle = self._active
-        if cycle is not None and not cycle.response_started and not cycle.disconnected:
-            self._disconnect(cycle)
-            self.transport.write(_CUT)
+        if cycle is not None:
+            self._abort_begun(cycle)
+            if not cycle.response_started and not cycle.disconnected:
+                self._disconnect(cycle)
+                self.transport.write(_CUT)
         self.transport.close()
+
+    def _abort_begun(self, cycle: Exchange) -> None:
+        if cycle.response_started and not cycle.response_complete:
+            self._disconnect(cycle)
+            self.transport.abort()
 
     @staticmethod
     def _disconnect(cycle: RequestResponseCycle) -> None:
@@ -332,7 +343,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         cycle.message_event.set()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._active = cycle
+        self._active = cast("Exchange", cycle)
 
         async def cancellable(scope: Any, receive: Any, send: Any) -> None:
             try:

@@ -34,6 +34,7 @@ class Exchange(RequestResponseCycle):
     has announced, or gives a header that would end its line.
     """
 
+    ended_by_application = False  # also when it is cancelled: see shared_kernel.asgi.EndsItself
     _head: bytes | None = None  # of an answer that has begun, until it is written
     _flush: Handle | None = None
 
@@ -68,6 +69,10 @@ class Exchange(RequestResponseCycle):
         self.message_event.clear()
         body, self.body = bytes(self.body), bytearray()
         return body
+
+    def ends_itself(self) -> None:
+        """See shared_kernel.asgi.EndsItself."""
+        self.ended_by_application = True
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         lines, length, closes = _lines(status, [*self.default_headers, *headers])

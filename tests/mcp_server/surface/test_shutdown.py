@@ -56,14 +56,21 @@ async def test_a_call_under_way_is_answered_after_the_signal(mode: str) -> None:
     assert answers == [{"done": True}]
 
 
+@pytest.mark.parametrize("begun_stream", [False, True], ids=["no answer yet", "an event stream"])
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_call_that_is_cut_gets_a_json_rpc_error(mode: str) -> None:
+async def test_a_call_that_is_cut_gets_a_json_rpc_error(mode: str, begun_stream: bool) -> None:
     begun = anyio.Event()
 
-    async def wait(_call: Call, _arguments: Arguments) -> Done:
-        begun.set()
+    async def wait(call: Call, _arguments: Arguments) -> Done:
+        if begun_stream:
+            await call.progress(1.0)
+        else:
+            begun.set()
         await anyio.sleep_forever()
         raise AssertionError
+
+    async def has_begun(progress: float, total: float | None, message: str | None) -> None:
+        begun.set()
 
     failures: list[MCPError] = []
     with anyio.fail_after(60):
@@ -75,7 +82,7 @@ async def test_a_call_that_is_cut_gets_a_json_rpc_error(mode: str) -> None:
 
             async def ask() -> None:
                 with pytest.raises(MCPError) as caught:
-                    await client.call_tool("wait", {})
+                    await client.call_tool("wait", {}, progress_callback=has_begun if begun_stream else None)
                 failures.append(caught.value)
 
             await client.list_tools()

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from shared_kernel.asgi import Scope, Send, send_answer
+from shared_kernel.asgi import Scope, Send, ends_itself, send_answer
 
 _JSON = [(b"content-type", b"application/json")]
 _EVENT_STREAM = [
@@ -46,6 +46,7 @@ class Response:
     async def _stream(self, body: bytes) -> None:
         async with self._turn:
             if not self._begun:
+                ends_itself(self._scope)  # Exchange sends an error as its last event when the service cuts the call
                 await self._send({"type": "http.response.start", "status": 200, "headers": _EVENT_STREAM})
                 self._begun = True
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
