@@ -15,6 +15,7 @@ from mcp_server.ports.relay import Relay, Relayed
 from mcp_server.surface.call import Call
 from mcp_server.surface.log_levels import LogLevels
 from mcp_server.surface.offer import Offer
+from mcp_server.surface.sessions import HEADER as SESSION_HEADER
 from mcp_server.surface.tools.served_tool import Arguments, serve
 from tests.mcp_server.surface.exchanges import PRINCIPAL, Answer, Exchanges
 from tests.mcp_server.surface.service import Done
@@ -301,6 +302,37 @@ async def test_a_cancellation_that_another_replica_gets_cancels_the_call_of_that
     assert tool.cancelled
     assert answer.messages[-1]["error"]["message"] == "Request cancelled"
     assert not any(said in repr(sent) for sent in line.sent for said in (PRINCIPAL.subject, PRINCIPAL.grant))
+
+
+async def session_of(served: Served) -> str:
+    """The session of a connection whose client shows forms."""
+    client = {"name": "c", "version": "1"}
+    params: dict[str, Any] = {"protocolVersion": HANDSHAKE, "capabilities": {"elicitation": {}}, "clientInfo": client}
+    return (await served.post(*message(HANDSHAKE, 1, "initialize", params))).headers[SESSION_HEADER]
+
+
+@pytest.mark.parametrize("on_another_replica", [False, True])
+async def test_a_cancellation_ends_a_call_of_its_own_session_alone(on_another_replica: bool) -> None:
+    line, tool = Line(), Endless()
+    one = Served(tool.work, line)
+    addressed = Served(tool.work, line) if on_another_replica else one
+    mine, other = await session_of(one), await session_of(one)
+    cancellation, headers = notification("notifications/cancelled", requestId=7)
+    answer = Answer()
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one.keep_hearing)
+            async with anyio.create_task_group() as calling:
+                document, of_call = call(HANDSHAKE)
+                calling.start_soon(lambda: one.post(document, {**of_call, SESSION_HEADER: mine}, answer=answer))
+                await tool.begun.wait()
+                for session in ({SESSION_HEADER: other}, {}):
+                    assert (await addressed.post(cancellation, headers | session)).status == 202
+                await anyio.wait_all_tasks_blocked()
+                assert not tool.cancelled
+                await addressed.post(cancellation, {**headers, SESSION_HEADER: mine})
+            tasks.cancel_scope.cancel()
+    assert answer.messages[-1]["error"]["message"] == "Request cancelled"
 
 
 async def test_a_cancellation_that_could_mean_two_calls_cancels_neither() -> None:

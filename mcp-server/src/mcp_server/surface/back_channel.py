@@ -1,8 +1,9 @@
 """What clients of the handshake revisions send beside their calls: answers to questions, and cancellations.
 
 Such a client answers, or cancels, in a POST of its own. No process keeps sessions, so an answer finds its question by
-an id that cannot be guessed, and a cancellation its call by the grant of the token that sent it: never that of another
-sign-in. Whichever replica gets the POST relays it to all others, if what it is about is not its own.
+an id that cannot be guessed, and a cancellation its call by the grant of the token that sent it, and by the session
+where the client has one: never that of another sign-in or session. Whichever replica gets the POST relays it to all
+others, if what it is about is not its own.
 """
 
 import asyncio
@@ -25,7 +26,8 @@ MOST_QUESTIONS_OF_ONE = 4
 ANSWER_BYTES = 64 * 1024
 """Longest answer that is relayed, as JSON."""
 
-_Key = tuple[SignIn, str | int]
+_Key = tuple[SignIn, str, str | int]
+"""What a cancellation names: the sign-in, the session (empty without one), and the id of the request."""
 _Calls = dict[_Key, list[Callable[[], None]]]
 
 
@@ -120,16 +122,16 @@ class BackChannel:
                 asked.take(msgspec.json.decode(message.body))
 
     def under_way(
-        self, principal: Principal, request_id: str | int, cancel: Callable[[], None]
+        self, principal: Principal, session: str, request_id: str | int, cancel: Callable[[], None]
     ) -> AbstractContextManager[None]:
         """Makes a call one that its client can cancel."""
-        return _UnderWay(self._calls, (sign_in(principal), request_id), cancel)
+        return _UnderWay(self._calls, (sign_in(principal), session, request_id), cancel)
 
-    async def cancel(self, principal: Principal, request_id: object) -> None:
-        """Cancels the call of that id, here or on another replica, unless several of the same sign-in have it."""
+    async def cancel(self, principal: Principal, session: str, request_id: object) -> None:
+        """Cancels the call of that id, here or on another replica, unless several of the same session have it."""
         if not isinstance(request_id, str | int):
             return
-        key = (sign_in(principal), request_id)
+        key = (sign_in(principal), session, request_id)
         if key in self._calls:
             self._cancel(key)
         elif self.relay is not None:

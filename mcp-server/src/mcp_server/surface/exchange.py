@@ -143,7 +143,7 @@ class Exchange:
         elif message["method"] == "notifications/cancelled":
             params = message.get("params")
             cancelled = params.get("requestId") if isinstance(params, dict) else None
-            await self.back_channel.cancel(request.scope["state"][PRINCIPAL_KEY], cancelled)
+            await self.back_channel.cancel(request.scope["state"][PRINCIPAL_KEY], headers.session, cancelled)
         await _accept(send)
 
     async def _answer(
@@ -179,7 +179,7 @@ class Exchange:
         if _is_handshake(headers.version):
             dispatch.back_channel = self.back_channel
             alone = connection(headers.version or DEFAULT_NEGOTIATED_VERSION)
-            with self.back_channel.under_way(dispatch.principal, dispatch.request_id, ending.cancel):
+            with self.back_channel.under_way(dispatch.principal, headers.session, dispatch.request_id, ending.cancel):
                 reply = await self._serve(message, dispatch, alone, {})
             if message["method"] == "initialize":
                 self._begin_session(message, reply[1], request)
@@ -248,6 +248,11 @@ class _Headers(NamedTuple):
     def version(self) -> str | None:
         """The revision that the client names."""
         return self.first.get(MCP_PROTOCOL_VERSION_HEADER)
+
+    @property
+    def session(self) -> str:
+        """The session that the client names; empty if it names none."""
+        return self.first.get(SESSION_HEADER, "")
 
 
 class _Attending:
