@@ -49,8 +49,21 @@ async def test_the_table_tells_of_later_pages(statements: Statements, era: Era) 
     assert table["text"].endswith("\n\n(20 rows; not shown: 5 more rows, later pages)")
 
 
-@pytest.mark.parametrize("capabilities", [{}, {"extensions": {}}, {"extensions": {"com.example/other": {}}}])
-async def test_a_client_without_the_view_gets_the_table(statements: Statements, capabilities: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "extensions",
+    [
+        None,
+        {},
+        {"com.example/other": {}},
+        {view.EXTENSION: {}},
+        {view.EXTENSION: {"mimeTypes": ["text/html"]}},
+        {view.EXTENSION: {"mimeTypes": view.MIME_TYPE}},
+    ],
+)
+async def test_a_client_without_the_view_gets_the_table(
+    statements: Statements, extensions: dict[str, Any] | None
+) -> None:
+    capabilities = {} if extensions is None else {"extensions": extensions}
     assert len((await statements.call(SQL, capabilities=capabilities))["content"]) == 2
 
 

@@ -22,7 +22,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.surface.call import Call
 from mcp_server.surface.completion import suggestions
 from mcp_server.surface.offer import Offer
-from mcp_server.surface.resources.view import EXTENSION, MIME_TYPE
+from mcp_server.surface.resources import view
 
 Begin = Callable[..., Awaitable[Call]]
 
@@ -89,7 +89,4 @@ class Lists:
 def _may_show(context: ServerRequestContext[Any]) -> bool:
     """Whether the client may be a host of MCP Apps: one of the handshake revisions said so in another exchange."""
     capabilities = context.session.client_capabilities
-    if capabilities is None:
-        return True
-    declared = (capabilities.extensions or {}).get(EXTENSION)
-    return declared is not None and MIME_TYPE in (declared.get("mimeTypes") or ())
+    return capabilities is None or view.shows(capabilities)

@@ -3,7 +3,7 @@
 https://github.com/modelcontextprotocol/ext-apps/blob/main/specification/2026-01-26/apps.mdx
 """
 
-from mcp.types import Resource, TextResourceContents
+from mcp.types import ClientCapabilities, Resource, TextResourceContents
 
 from mcp_server.surface import view as document
 from mcp_server.surface.call import Call
@@ -20,9 +20,15 @@ MIME_TYPE = "text/html;profile=mcp-app"
 _OF_CONTENTS = {"ui": {"csp": {"connectDomains": [], "resourceDomains": []}, "prefersBorder": True}}
 
 
+def shows(capabilities: ClientCapabilities) -> bool:
+    """Whether a client declares that it is a host of MCP Apps, and shows what is of the view's type."""
+    types = (capabilities.extensions or {}).get(EXTENSION, {}).get("mimeTypes")
+    return isinstance(types, list) and MIME_TYPE in types
+
+
 def is_shown(call: Call) -> bool:
     """Whether the client says that it shows the view; those of the handshake revisions say so in another exchange."""
-    return call.capabilities is not None and EXTENSION in (call.capabilities.extensions or {})
+    return call.capabilities is not None and shows(call.capabilities)
 
 
 def view() -> ServedResource:
