@@ -3,6 +3,10 @@
 Model APIs differ in what their strict modes take. All take objects whose properties have one type, an enumeration and a
 description, so that is all these schemas use: no lists of types (which Ajv warns of), no references, no bounds, no
 defaults. Descriptions state bounds and defaults, and decoding enforces them.
+
+The one union, by `anyOf`, is that of the values of a statement's parameters: for values without a type OpenAI's
+strict mode refuses the whole listing, and Gemini CLI leaves the tool out. Both take `anyOf` where every part has a
+type. Models fill in no results, so what is a text or null in a result has no type.
 """
 
 from typing import Any
@@ -39,7 +43,7 @@ def of_result(declaration: type[Any]) -> dict[str, Any]:
 
 
 def _outlined(schema: dict[str, Any]) -> dict[str, Any]:
-    outline = {name: value for name, value in schema.items() if name != "properties"}
+    outline = {name: value for name, value in schema.items() if name not in {"properties", "anyOf"}}
     if "items" in outline:
         outline["items"] = _outlined(outline["items"])
     return outline
