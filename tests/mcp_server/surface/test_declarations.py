@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,8 +11,12 @@ import pytest
 from mcp_server.app.serving import product
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.limits import Limits
+from mcp_server.surface.resources import view
 from mcp_server.surface.tools.served_tool import ServedTool
 from mcp_server.surface.wording.failures import worded
+from shared_kernel import scope
+from tests.mcp_server.surface.exchanges import PRINCIPAL, Exchanges
+from tests.support.mcp_wire import MODERN, Era, message
 
 OFFER = product(
     cast("Any", SimpleNamespace(browsing=None, queries=None, usage=None, limits=Limits())), cast("Any", None)
@@ -58,10 +63,22 @@ def test_output_schemas_have_neither_lists_of_types_nor_unions(tool: ServedTool)
         assert isinstance(schema.get("type", ""), str)
 
 
-def test_the_listing_is_small() -> None:
-    """It takes room in every conversation."""
-    listed = [tool.definition.model_dump(by_alias=True, mode="json", exclude_none=True) for tool in TOOLS.values()]
-    assert len(json.dumps(listed, separators=(",", ":"))) < 8_000
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("era", "extensions"),
+    [(MODERN, {view.EXTENSION: {"mimeTypes": [view.MIME_TYPE]}}), (MODERN, {}), ("2025-11-25", {})],
+    ids=["with the view", "without the view", "handshake"],
+)
+async def test_the_listing_is_small(era: Era, extensions: dict[str, Any]) -> None:
+    """It takes room in every conversation: the whole reply, as it is sent."""
+    document, headers = message(era, 1, "tools/list", {})
+    if era == MODERN:
+        document["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = {"extensions": extensions}
+    principal = replace(PRINCIPAL, scopes=frozenset(scope.RESOURCE_SCOPES))
+    answer = await Exchanges(OFFER).post(document, headers, principal=principal)
+    [reply] = answer.messages
+    assert [tool["name"] for tool in reply["result"]["tools"]] == list(TOOLS)
+    assert len(answer.body) < 8_000
 
 
 def test_null_and_an_empty_string_leave_an_optional_argument_out() -> None:

@@ -19,7 +19,7 @@ from shared_kernel import scope
 
 _DESCRIPTION = (
     "Shows how run_sql would run a SELECT, without running it: for every table the index and conditions by which "
-    "DynamoDB would be read, and about what it would cost. Use it before a query that may be expensive, and to find "
+    "DynamoDB is read, and about what it costs. Use it before a query that may be expensive, and to find "
     "out which condition would make it cheaper."
 )
 
@@ -95,7 +95,7 @@ class PlanDescription(TypedDict):
     scans: list[ScanEntry]
     cost: CostEntry
     normalized_sql: str
-    verdict: Annotated[str, Field(description="Whether run_sql would run it, and what it would take.")]
+    verdict: str
 
 
 def explain_sql(queries: QueryService) -> ServedTool:

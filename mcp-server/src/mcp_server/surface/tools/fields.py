@@ -14,20 +14,18 @@ SQL_LENGTH = 65_536
 
 SchemaName = Annotated[
     str | None,
-    Field(max_length=255, description="From list_schemas; left out: your default schema."),
+    Field(max_length=255, description="From list_schemas; else your default one."),
 ]
 RefreshMode = Annotated[
     Refresh,
-    Field(
-        description=("if_stale (the default); force: ask DynamoDB anew, for a table that just changed; skip: never.")
-    ),
+    Field(description="if_stale (the default); force: anew, for a table that just changed; skip: never."),
 ]
 Sql = Annotated[
     str,
     Field(
         min_length=1,
         max_length=SQL_LENGTH,
-        description='One SELECT in DuckDB SQL. Tables are named table or schema.table; quote odd names: "my-table".',
+        description='One SELECT in DuckDB SQL, over table or schema.table; quote odd names: "my-table".',
     ),
 ]
 
@@ -35,7 +33,7 @@ Sql = Annotated[
 class Size(TypedDict):
     """How large the table is."""
 
-    item_count: NotRequired[Annotated[int, Field(description="DynamoDB's, up to six hours old; no part has one.")]]
+    item_count: NotRequired[Annotated[int, Field(description="DynamoDB's, up to six hours old.")]]
 
 
 class TableNames(TypedDict):

@@ -15,7 +15,7 @@ from shared_kernel import scope
 
 _DESCRIPTION = (
     "Lists the schemas you can query. A schema is a named connection to the DynamoDB tables of one AWS account and "
-    "region. Start here when you do not know what data there is, then call list_tables."
+    "region. Start here if you do not know what data there is, then call list_tables."
 )
 
 

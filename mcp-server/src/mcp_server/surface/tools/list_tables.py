@@ -14,8 +14,8 @@ from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
 from shared_kernel import scope
 
 _DESCRIPTION = (
-    "Lists the tables of a schema with their sizes; details adds keys and indexes, or also columns, so that one call "
-    "shows a small schema whole. Where truncated is true there are more tables, which can be described and queried too."
+    "Lists the tables of a schema with their sizes; details adds keys and indexes, or also columns: one call then "
+    "shows a small schema whole. Where truncated is true there are more tables, which can be queried too."
 )
 
 
@@ -25,11 +25,7 @@ class ListTables(Arguments):
     schema_name: fields.SchemaName = None
     details: Annotated[
         Literal["names", "keys", "columns"],
-        Field(
-            description=(
-                "keys: with the keys of tables and indexes; columns: also with sampled columns, of at most 25 tables."
-            )
-        ),
+        Field(description="keys: with the keys of tables and indexes; columns: also sampled columns, of up to 25."),
     ] = "names"
     refresh: fields.RefreshMode = "if_stale"
 

@@ -24,7 +24,7 @@ ParameterValues = Annotated[
         {
             "type": "array",
             "items": {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]},
-            "description": ("Values for ? (or $1, $2) in the SQL. Use them for every value that comes from a person."),
+            "description": "Values for ? (or $1, $2): use them for every value that comes from a person.",
         }
     ),
 ]
