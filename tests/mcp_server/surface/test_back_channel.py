@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
-from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult
+from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Resource
 
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.log_levels import LIFETIME_SECONDS, SetLevel
@@ -15,6 +15,7 @@ from mcp_server.ports.relay import Relay, Relayed
 from mcp_server.surface.call import Call
 from mcp_server.surface.log_levels import LogLevels
 from mcp_server.surface.offer import Offer
+from mcp_server.surface.resources.served_resource import Contents, ServedResource
 from mcp_server.surface.sessions import HEADER as SESSION_HEADER
 from mcp_server.surface.tools.served_tool import Arguments, serve
 from tests.mcp_server.surface.exchanges import PRINCIPAL, Answer, Exchanges
@@ -365,7 +366,7 @@ async def test_a_call_that_is_cancelled_as_it_ends_is_answered_once() -> None:
     assert ("result" in reply) != ("error" in reply)
 
 
-def listening(**asked: bool) -> tuple[dict[str, Any], dict[str, str]]:
+def listening(**asked: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """A request for the stream of changes."""
     return message(MODERN, 3, "subscriptions/listen", {"notifications": asked})
 
@@ -391,6 +392,23 @@ async def test_a_listener_is_told_once_its_sign_in_comes_with_other_scopes() -> 
     *before, reply = answer.messages
     assert "result" in reply
     assert len(before) == 2
+
+
+async def test_nobody_is_promised_word_of_a_single_resource() -> None:
+    async def read(_call: Call) -> Contents:
+        return []
+
+    watched = ServedResource(Resource(uri="test://watched", name="watched"), frozenset(), read)
+    served, answer = Exchanges(Offer(resources=(watched,))), Answer()
+    discovered = await served.result(MODERN, "server/discover", {})
+    assert discovered["capabilities"]["resources"] == {"listChanged": True, "subscribe": False}
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            asked = listening(resourcesListChanged=True, resourceSubscriptions=["test://watched"])
+            tasks.start_soon(lambda: served.post(*asked, answer=answer))
+            acknowledged = await answer.of_method("notifications/subscriptions/acknowledged")
+            served.subscriptions.close()
+    assert acknowledged["params"]["notifications"] == {"resourcesListChanged": True}
 
 
 async def test_streams_of_one_client_are_bounded() -> None:

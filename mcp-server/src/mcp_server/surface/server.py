@@ -13,10 +13,12 @@ from mcp.types import (
     GetPromptRequestParams,
     PaginatedRequestParams,
     ReadResourceRequestParams,
+    ServerCapabilities,
     SetLevelRequestParams,
     SubscriptionsListenRequestParams,
     SubscriptionsListenResult,
 )
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_server.surface.call import Call, principal_of
 from mcp_server.surface.calls import Calls
@@ -43,6 +45,19 @@ STATE_SECONDS = 600.0
 """How long a client, and the person before it, may take over the questions of an InputRequiredResult."""
 
 
+class _Server(Server[Any]):
+    """The SDK's server, which promises only what ours tells: of changed lists, never of a single resource."""
+
+    def get_capabilities(
+        self, *arguments: Any, protocol_version: str | None = None, **named: Any
+    ) -> ServerCapabilities:
+        """What a client may use; in the handshake revisions a method for single resources may be served."""
+        declared = super().get_capabilities(*arguments, protocol_version=protocol_version, **named)
+        if declared.resources is not None and protocol_version in MODERN_PROTOCOL_VERSIONS:
+            declared.resources.subscribe = False
+        return declared
+
+
 class Surface:
     """An offer as an MCP server; `state_key` seals what clients keep: states between rounds, session ids."""
 
@@ -62,7 +77,7 @@ class Surface:
         self.sessions = Sessions(state_key)
         self.log_levels = log_levels or LogLevels(clock)
         lists, calls = Lists(offer, self.begin), Calls(offer, self.begin, clock)
-        server: Server[Any] = Server(
+        server = _Server(
             "dynamosql",
             title=title,
             version=version,

@@ -2,6 +2,7 @@
 
 Lists depend on the scopes of the token that asks. So they change for a client when it comes back with a token of other
 scopes, after a step-up for instance: then the streams that it has open are told, on whichever replica they are.
+Nobody is told of single resources, so a stream does not acknowledge those that are asked for.
 """
 
 import asyncio
@@ -67,7 +68,7 @@ class Subscriptions:
         listener.streams.add(stream)
         end = asyncio.get_running_loop().call_later(STREAM_SECONDS, stream.close)
         try:
-            return await stream(context, params)
+            return await stream(context, _of_lists(params))
         finally:
             end.cancel()
             listener.streams.discard(stream)
@@ -108,6 +109,11 @@ class Subscriptions:
         task = asyncio.create_task(telling)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
+
+
+def _of_lists(params: SubscriptionsListenRequestParams) -> SubscriptionsListenRequestParams:
+    asked = params.notifications.model_copy(update={"resource_subscriptions": None})
+    return params.model_copy(update={"notifications": asked})
 
 
 async def _tell(listener: _Listener, scopes: str) -> None:
