@@ -268,3 +268,10 @@ async def test_list_schemas_tells_what_the_token_lacks_and_how_to_get_it(served:
     assert partial["missing_scopes"] == [{"scope": "query", "tools": ["run_sql", "explain_sql", "usage"]}]
     assert "sign in again" in partial["next_action"]
     assert partial["schemas"] == whole["schemas"]
+
+
+@pytest.mark.parametrize("principal", [ANN, BROWSING])
+async def test_the_schemas_resource_holds_what_list_schemas_answers(served: Exchanges, principal: Principal) -> None:
+    called = {"name": "list_schemas", "arguments": {}}
+    answered = (await served.result(MODERN, "tools/call", called, principal))["structuredContent"]
+    assert json.loads(await read(served, "dynamosql://schemas", principal=principal)) == answered

@@ -137,7 +137,7 @@ def product(engine: Engine, confirmations: Confirmations) -> Offer:
     )
     return Offer(
         tools=(list_schemas(engine.browsing, tools), *tools),
-        resources=(*references(engine.limits), schemas(engine.browsing), usage_resource(engine.usage), view()),
+        resources=(*references(engine.limits), schemas(engine.browsing, tools), usage_resource(engine.usage), view()),
         templates=(table(engine.browsing),),
         prompts=(explore_data(engine.browsing), write_query(engine.browsing), optimize_query(engine.browsing)),
         mark=marked,

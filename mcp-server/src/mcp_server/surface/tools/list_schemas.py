@@ -54,10 +54,10 @@ def missing_scopes(tools: Sequence[ServedTool], principal: Principal) -> list[Mi
     return [{"scope": name, "tools": names} for name, names in found.items()]
 
 
-def listing(browsing: BrowsingService, principal: Principal) -> SchemaListing:
-    """The principal's schemas."""
+def listing(browsing: BrowsingService, others: Sequence[ServedTool], principal: Principal) -> SchemaListing:
+    """The principal's schemas, and which of the other tools its token hides."""
     default = browsing.default_schema(principal)
-    return {
+    listed: SchemaListing = {
         "schemas": [
             {
                 "name": schema.name,
@@ -68,18 +68,18 @@ def listing(browsing: BrowsingService, principal: Principal) -> SchemaListing:
             for schema in browsing.list_schemas(principal)
         ]
     }
+    missing = missing_scopes(others, principal)
+    if missing:
+        listed["missing_scopes"] = missing
+        listed["next_action"] = HOW_TO_GET_A_SCOPE
+    return listed
 
 
 def list_schemas(browsing: BrowsingService, others: Sequence[ServedTool]) -> ServedTool:
     """The tool over a BrowsingService; `others` are the tools that may be hidden from its caller."""
 
     async def answer(call: Call, _arguments: Arguments) -> SchemaListing:
-        listed = listing(browsing, call.principal)
-        missing = missing_scopes(others, call.principal)
-        if missing:
-            listed["missing_scopes"] = missing
-            listed["next_action"] = HOW_TO_GET_A_SCOPE
-        return listed
+        return listing(browsing, others, call.principal)
 
     return serve(
         answer,
