@@ -37,12 +37,15 @@ class Statements:
         answer: Answer | None = None,
         gone: anyio.Event | None = None,
         capabilities: dict[str, Any] | None = None,
+        meta: dict[str, Any] | None = None,
         **arguments: Any,
     ) -> dict[str, Any]:
         """The result of a call; an empty one where the client left."""
         document, headers = message(era, 1, "tools/call", {"name": tool, "arguments": {"sql": sql, **arguments}})
         if capabilities is not None:
             document["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities
+        if meta:
+            document["params"]["_meta"].update(meta)
         replied = await self.exchanges.post(document, headers, principal=ANN, answer=answer, gone=gone)
         result: dict[str, Any] = replied.messages[-1].get("result", {}) if replied.messages else {}
         return result

@@ -7,6 +7,7 @@ import pytest
 
 from mcp_server.surface.resources import view
 from tests.mcp_server.doubles.relational import InProcessDuckDb
+from tests.mcp_server.surface.exchanges import Answer
 from tests.mcp_server.surface.statement_service import Statements, statements_over
 from tests.support.mcp_wire import ERAS, Era
 
@@ -82,3 +83,32 @@ async def test_a_client_with_the_view_gets_the_document_alone(statements: Statem
 async def test_what_has_no_rows_has_no_table(statements: Statements, era: Era, tool: str, sql: str) -> None:
     [document] = (await statements.call(sql, tool=tool, era=era))["content"]
     assert "annotations" not in document
+
+
+@pytest.mark.parametrize(
+    ("era", "level", "sent"),
+    [
+        ("2025-11-25", None, {"warning"}),
+        ("2026-07-28", None, set()),
+        ("2026-07-28", "warning", {"warning"}),
+        ("2026-07-28", "debug", {"warning", "debug"}),
+    ],
+)
+async def test_warnings_go_to_the_clients_log_too(
+    statements: Statements, era: Era, level: str | None, sent: set[str]
+) -> None:
+    meta = {} if level is None else {"io.modelcontextprotocol/logLevel": level}
+    answer = Answer()
+    result = await statements.call("SELECT n FROM big WHERE pk = 'x' OR n = 1", era=era, answer=answer, meta=meta)
+    warnings = result["structuredContent"]["warnings"]
+    logged = {one["params"]["level"]: one["params"]["data"] for one in answer.messages[:-1]}
+    assert logged.keys() == sent
+    assert warnings
+    assert logged.get("warning", warnings) == warnings
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_result_without_warnings_is_plain_json(statements: Statements, era: Era) -> None:
+    answer = Answer()
+    await statements.call("SELECT n FROM big WHERE pk = '4'", era=era, answer=answer)
+    assert answer.content_type == "application/json"

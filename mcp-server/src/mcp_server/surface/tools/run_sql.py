@@ -133,6 +133,8 @@ def run_sql(
             if not said.yes:
                 raise
             page = _page(await run(call, arguments, said))
+        if page["warnings"]:
+            await call.log("warning", page["warnings"])
         await call.log("debug", page["statistics"])
         return page
 
