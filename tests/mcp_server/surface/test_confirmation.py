@@ -214,6 +214,30 @@ async def test_a_budget_that_is_too_small_for_a_cost_allows_nothing(served: Exch
     assert (await failure_of(served, arguments={"max_read_units": 2}))["code"] == "budget_exceeded"
 
 
+@pytest.mark.parametrize(
+    ("sql", "arguments", "rows"),
+    [
+        (COUNT, {"allow_full_scan": True, "max_read_units": 50}, [[30]]),
+        (DEAR, {"max_read_units": 50}, [[37]]),
+        (NAMED, {"max_read_units": 50}, [[15]]),
+    ],
+)
+async def test_a_model_agrees_to_nothing_where_a_person_can_be_asked(
+    sql: str, arguments: dict[str, Any], rows: list[Any]
+) -> None:
+    served = await serving(confirm_read_units=8.0 if sql == NAMED else 3.0)
+    result = (await call(served, sql, arguments=arguments))["result"]
+    assert result["resultType"] == "input_required"
+    answers = {"inputResponses": {"go_on": YES}, "requestState": result["requestState"]}
+    answered = await call(served, sql, arguments=arguments, **answers)
+    assert answered["result"]["structuredContent"]["rows"] == rows
+
+
+async def test_a_budget_that_is_unasked_needs_no_person(served: Exchanges) -> None:
+    result = (await call(served, DEAR, arguments={"max_read_units": 2}))["result"]
+    assert result["structuredContent"]["code"] == "budget_exceeded"
+
+
 async def test_a_large_scan_that_is_allowed_covers_the_query(served: Exchanges) -> None:
     allowed = await call(served, capabilities={}, arguments={"allow_full_scan": True})
     assert allowed["result"]["structuredContent"]["rows"] == [[30]]
@@ -248,7 +272,7 @@ async def test_with_a_threshold_of_zero_no_cost_is_asked_about() -> None:
 async def test_a_yes_covers_a_quarter_more_than_it_was_asked_about(served: Exchanges) -> None:
     """Six read units are expected at first, and ten once they were read: that is asked about anew."""
     state = await asked(served, DEAR)
-    await call(served, DEAR, arguments={"max_read_units": 50})
+    await call(served, DEAR, capabilities={}, arguments={"max_read_units": 50})
     anew = (await call(served, DEAR, inputResponses={"go_on": YES}, requestState=state))["result"]
     assert "about 20 items, 10.0 read units" in anew["inputRequests"]["go_on"]["params"]["message"]
 

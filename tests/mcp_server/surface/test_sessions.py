@@ -84,6 +84,9 @@ async def begun(
     return answer.headers.get(HEADER)
 
 
+ARGUMENTS: dict[str, Any] = {"allow_full_scan": True, "max_read_units": 50}
+
+
 def call(session: str | None, sql: str = COUNT, **arguments: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """A query of a client that has this session."""
     return of_session(session, "tools/call", {"name": "run_sql", "arguments": {"sql": sql, **arguments}})
@@ -161,22 +164,27 @@ async def test_a_new_handshake_and_the_newest_revision_ignore_a_session_that_is_
 
 
 @asynccontextmanager
-async def asked(served: Exchanges, session: str | None, sql: str = COUNT) -> AsyncIterator[tuple[Answer, str, str]]:
+async def asked(
+    served: Exchanges, session: str | None, sql: str = COUNT, **arguments: Any
+) -> AsyncIterator[tuple[Answer, str, str]]:
     """A query of which a person is asked: its answer to be, the id of the question, and its text."""
     answer = Answer()
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: served.post(*call(session, sql), principal=ANN, answer=answer))
+            tasks.start_soon(lambda: served.post(*call(session, sql, **arguments), principal=ANN, answer=answer))
             question = await answer.of_method("elicitation/create")
             yield answer, question["id"], question["params"]["message"]
 
 
+@pytest.mark.parametrize("arguments", [{}, ARGUMENTS], ids=["unasked", "a model that says it may"])
 @pytest.mark.parametrize(
     ("sql", "rows", "text"), [(COUNT, [[30]], 'all of "shop.big"'), (DEAR, [["37"]], "read units: $")]
 )
-async def test_a_query_goes_on_after_a_yes(served: Exchanges, sql: str, rows: list[Any], text: str) -> None:
+async def test_a_query_goes_on_after_a_yes(
+    served: Exchanges, sql: str, rows: list[Any], text: str, arguments: dict[str, Any]
+) -> None:
     session = await begun(served, FORMS)
-    async with asked(served, session, sql) as (answer, identifier, message_):
+    async with asked(served, session, sql, **arguments) as (answer, identifier, message_):
         assert text in message_
         reply = {"jsonrpc": "2.0", "id": identifier, "result": YES}
         assert (await served.post(reply, call(session)[1], principal=ANN)).status == 202

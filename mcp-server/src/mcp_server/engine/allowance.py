@@ -1,10 +1,10 @@
 """What a query may be expected to take: so many read units unasked, beyond them only what somebody agreed to.
 
-A budget that the caller names is an agreement to as much, and so is a person's yes to a question about so many read
-units, with a margin, since estimates change meanwhile. Both are about what is expected: what ends a query that takes
-more is its budget (`meter.py`). A large scan that the caller allows covers all of its query: it
-is asked for before, with what the whole query costs. A query whose budget is no larger than what is unasked needs
-nothing.
+A person's yes to a question about so many read units is an agreement to as much, with a margin, since estimates change
+meanwhile. So is a budget that the caller names, unless its client could ask the person. Both are about what is
+expected: what ends a query that takes more is its budget (`meter.py`). A large scan that is allowed covers all of its
+query: it is asked for before, with what the whole query costs. A query whose budget is no larger than what is unasked
+needs nothing.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,10 @@ MARGIN = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one query may take; `confirmed` are the read units that a person agreed to, None if nobody was asked."""
+    """What one query may take; `confirmed` are the read units that a person agreed to, None if nobody was asked.
+
+    `budget_agrees` says whether `max_read_units`, which a model chose, stands for an agreement.
+    """
 
     limits: Limits
     prices: Prices
@@ -35,6 +38,7 @@ class Allowance:
     allow_full_scan: bool = False
     max_read_units: float | None = None
     confirmed: float | None = None
+    budget_agrees: bool = True
 
     def check(self, plan: Plan, reads: tuple[Read, ...], max_rows: int) -> None:
         """Asks whether a query may begin whose `reads` are expected to take so much. Raises Failure."""
@@ -60,10 +64,10 @@ class Allowance:
     def check_more(self, items: int, read_units: Mapping[str, float], *, least: float) -> None:
         """Asks the same of a read that was decided on during the run, with all that was read before, by schema.
 
-        Only if `least`, too, is more than anybody agreed to. A budget that the caller named is not asked about again,
+        Only if `least`, too, is more than anybody agreed to. A budget that is an agreement is not asked about again,
         since it bounds the query anyway. Raises Failure.
         """
-        if self.max_read_units is not None:
+        if self.max_read_units is not None and self.budget_agrees:
             return
         refusal = self._refusal(items, read_units, least=least)
         if refusal is not None:
@@ -72,7 +76,8 @@ class Allowance:
     def _refusal(self, items: int, read_units: Mapping[str, float], *, least: float) -> CostUnconfirmed | None:
         unasked, most = self.limits.confirm_read_units, self.limits.read_units
         budget = min(most, self.max_read_units or most)
-        agreed = max(self.max_read_units or 0.0, (self.confirmed or 0.0) * MARGIN)
+        named = self.max_read_units if self.budget_agrees else None
+        agreed = max(named or 0.0, (self.confirmed or 0.0) * MARGIN)
         if not unasked or min(least, budget) <= unasked or agreed >= min(least, most):
             return None
         return CostUnconfirmed(

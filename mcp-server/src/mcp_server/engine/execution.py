@@ -63,6 +63,8 @@ class Options:
     max_read_units: float | None = None
     confirmed_read_units: float | None = None
     """What a person agreed to, as it was expected then."""
+    budget_agrees: bool = True
+    """Whether `max_read_units` is an agreement to as much; not where the client can ask its person."""
     max_rows: int = 100
     resume: Reading | None = None
     """Where a page goes on; None for the first."""
@@ -145,6 +147,7 @@ class Execution:
             allow_full_scan=options.allow_full_scan,
             max_read_units=options.max_read_units,
             confirmed=options.confirmed_read_units,
+            budget_agrees=options.budget_agrees,
         )
         meter = Meter(
             self._limits,

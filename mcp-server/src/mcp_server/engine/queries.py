@@ -101,6 +101,7 @@ class QueryService:
         allow_full_scan: bool = False,
         max_read_units: float | None = None,
         confirmed_read_units: float | None = None,
+        budget_agrees: bool = True,
         watch: Callable[[Meter], None] | None = None,
     ) -> QueryResult:
         """The first page of a statement's result, or with `cursor` a later one of the same run. Raises Failure."""
@@ -112,7 +113,9 @@ class QueryService:
         schema = self._schemas.find(principal, schema_name)
         query_digest = cursors.digest(schema.name, sql, json.dumps(parameters, sort_keys=True))
         options = Options(
-            consistent_read, allow_full_scan, max_read_units, confirmed_read_units, max_rows=max_rows, watch=watch
+            *(consistent_read, allow_full_scan, max_read_units, confirmed_read_units, budget_agrees),
+            max_rows=max_rows,
+            watch=watch,
         )
         if cursor is not None:
             state = self._pages.opened(principal, cursor, query_digest=query_digest)

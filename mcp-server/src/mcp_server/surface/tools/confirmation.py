@@ -97,7 +97,12 @@ async def ask(call: Call, asked: Question, seconds: float) -> Agreed:
     return agreed(answer, full_scan=asked.full_scan, read_units=asked.read_units)
 
 
-def can_ask(call: Call) -> bool:
+def asks(call: Call) -> bool:
+    """Whether the client asks its person, in whichever way its revision has."""
+    return asks_in_result(call) or call.shows_forms
+
+
+def asks_in_result(call: Call) -> bool:
     """Whether the client asks its person what a result wants to know."""
     return call.capabilities is not None and shows_forms(call.capabilities)
 

@@ -17,7 +17,15 @@ from mcp_server.planning.cursor import MAX_LENGTH
 from mcp_server.surface import text_table
 from mcp_server.surface.call import Call
 from mcp_server.surface.resources import view
-from mcp_server.surface.tools.confirmation import Agreed, Confirmations, ask, can_ask, is_askable, question
+from mcp_server.surface.tools.confirmation import (
+    Agreed,
+    Confirmations,
+    ask,
+    asks,
+    asks_in_result,
+    is_askable,
+    question,
+)
 from mcp_server.surface.tools.served_tool import ServedTool, serve
 from mcp_server.surface.tools.statement import StatementArguments
 from shared_kernel import scope
@@ -124,10 +132,10 @@ def run_sql(
             page = _page(await run(call, arguments, agreed or Agreed(False)))
         except Failure as failure:
             refused = agreed is not None and not agreed.yes
-            if refused or not is_askable(failure) or not (can_ask(call) or call.shows_forms):
+            if refused or not is_askable(failure) or not asks(call):
                 raise
             asked = question(failure.fact, await explained(call, arguments))
-            if can_ask(call):
+            if asks_in_result(call):
                 return confirmations.input_required(asked)
             said = await ask(call, asked, answer_seconds)
             if not said.yes:
@@ -148,9 +156,11 @@ def run_sql(
                 max_rows=arguments.max_rows,
                 cursor=arguments.cursor,
                 consistent_read=arguments.consistent_read,
-                allow_full_scan=arguments.allow_full_scan or agreed.full_scan,
+                # A model may say that a person agreed; a person who can be asked says so themselves.
+                allow_full_scan=agreed.full_scan or (arguments.allow_full_scan and not asks(call)),
                 max_read_units=arguments.max_read_units,
                 confirmed_read_units=agreed.read_units,
+                budget_agrees=not asks(call),
                 watch=watch,
             )
 
