@@ -61,6 +61,9 @@ async def test_each_table_of_a_statement_is_told_by_itself(service: Service, som
     assert set(told) == {"usg_orders", "usg_people"}
     assert (told["usg_orders"][:2], told["usg_people"][:2]) == ((1, 30), (1, 3))
     assert told["usg_orders"][2] > told["usg_people"][2] > 0
+    totals = [line.read.total for line in report.lines]
+    assert sum(total.requests for total in totals) == result.statistics.pages_read
+    assert [total.rows for total in totals] == [1, 1]
     assert report.read_units == pytest.approx(result.statistics.read_units)
     assert report.usd == pytest.approx(2 * report.read_units)
     assert report.basis == "the operator's price"
@@ -84,6 +87,10 @@ async def test_every_way_to_read_counts(service: Service, someone: Principal) ->
     await service.run(listed, principal=someone, max_rows=10, cursor=page.next_cursor)
     told = by_table(await usage_of(service).report(someone))
     assert told["usg_orders"][0] == counts + 2
+    report = await usage_of(service).report(someone)
+    (orders,) = (line.read.total for line in report.lines if line.read.table == "usg_orders")
+    assert orders.rows == 3 + 10 + 10
+    assert orders.requests >= counts + 2
     assert told["usg_people"][0] == 1
 
 

@@ -87,6 +87,24 @@ async def test_it_is_added_up_by_day_and_table(records: tuple[UsageRecords, Sett
     assert people == {"usr_ann": Total(3, 9, 4.5), "usr_bob": Total(1, 10, 5.0)}
 
 
+def of_requests(requests: int, rows: int, *, rest: bool = False) -> Usage:
+    """What a statement took over one table, with a result of so many rows."""
+    reads = (TableUsage("shop", "orders", 2, 1.0, requests),)
+    return Usage("digest", ("shop.orders",), 2, requests, 100, 1.0, 0.001, 0.002, reads, rows=rows, rest=rest)
+
+
+async def test_requests_and_rows_are_added_up(records: tuple[UsageRecords, SettableClock]) -> None:
+    kept, _ = records
+    kept.record(ANN, of_requests(3, 10))
+    kept.record(ANN, of_requests(2, 0, rest=True))
+    kept.record(BOB, of_requests(1, 1))
+    found, people = await kept.of_tenant("acme", [TODAY])
+    assert [one.total for one in found] == [Total(2, 6, 3.0, requests=6, rows=11)]
+    assert people == {"usr_ann": Total(1, 4, 2.0, requests=5, rows=10), "usr_bob": Total(1, 2, 1.0, requests=1, rows=1)}
+    (own,) = await kept.of_person("acme", "usr_ann", [TODAY])
+    assert own.total == people["usr_ann"]
+
+
 async def test_tenants_are_apart_even_where_subjects_are_called_alike(
     records: tuple[UsageRecords, SettableClock],
 ) -> None:
@@ -176,6 +194,22 @@ async def test_what_redis_may_have_got_is_not_counted_twice(redis: RedisServer, 
             await kept._add("a-name", "acme", TODAY, day)
         kept._fresh.clear()
         assert by_table(list(await kept.of_person("acme", "usr_ann", DAYS))) == {(0, "orders"): (1, 3, 1.5)}
+
+
+@pytest.mark.slow
+async def test_what_an_older_replica_counted_is_read_and_added_to(redis: RedisServer, tmp_path: Path) -> None:
+    """It knew neither requests nor rows."""
+    stack, (kept,) = _replicas(redis.url, tmp_path.name, 1)
+    async with stack:
+        for whose, key in (('["shop", "orders"]', "tables"), ("usr_ann", "people")):
+            counted = [f"n{whose}", "7", f"i{whose}", "70", f"u{whose}", "3.5"]
+            redis.command("HSET", kept._key("acme", TODAY, key), *counted)
+        found, people = await kept.of_tenant("acme", [TODAY])
+        assert [one.total for one in found] == [Total(7, 70, 3.5)]
+        assert people == {"usr_ann": Total(7, 70, 3.5)}
+        kept.record(ANN, of_requests(3, 10))
+        found, _ = await kept.of_tenant("acme", [TODAY])
+        assert [one.total for one in found] == [Total(8, 72, 4.5, requests=3, rows=10)]
 
 
 @pytest.mark.slow

@@ -50,8 +50,8 @@ async def served() -> Exchanges:
     browsing = BrowsingService(schemas=known, catalog=HeldCatalog(tables.held, clock), limits=Limits())
     records = UsageInMemory(clock)
     for principal in (ANN, replace(ANN, subject="usr_eve")):
-        reads = (TableUsage("shop", "orders", 5, 1000.0),)
-        records.record(principal, Usage("digest", ("shop.orders",), 5, 1, 500, 1000.0, 0.0, 0.0, reads))
+        reads = (TableUsage("shop", "orders", 5, 1000.0, 2),)
+        records.record(principal, Usage("digest", ("shop.orders",), 5, 2, 500, 1000.0, 0.0, 0.0, reads, rows=3))
     usage = UsageService(records=records, schemas=known, prices=Prices(), clock=clock)
     engine = SimpleNamespace(browsing=browsing, queries=None, usage=usage, limits=Limits())
     return Exchanges(product(cast("Any", engine), cast("Any", None)))
@@ -143,6 +143,18 @@ async def test_schemas_and_tables_are_those_that_the_tools_show(served: Exchange
     described = json.loads(await read(served, "dynamosql://schemas/shop/tables/order%20items", era))
     assert (described["name"], described["columns"][0]["name"]) == ("order items", "pk")
     assert "secrets" not in json.dumps(listed)
+
+
+async def test_usage_tells_requests_items_rows_and_read_units(served: Exchanges) -> None:
+    shown = json.loads(await read(served, "dynamosql://usage"))
+    own = {"statements": 1, "requests": 2, "items": 5, "rows": 3, "read_units": 1000.0}
+    (entry,) = shown["entries"]
+    assert entry == {"day": entry["day"], "table": "shop.orders", "usd": entry["usd"], **own}
+    owner = replace(QUERYING, subject="usr_owner", roles=frozenset({"owner"}))
+    called = {"name": "usage", "arguments": {"whose": "workspace"}}
+    of_all = (await served.result(MODERN, "tools/call", called, owner))["structuredContent"]
+    assert of_all["people"] == [{"subject": subject, **own} for subject in ("usr_ann", "usr_eve")]
+    assert of_all["entries"][0]["rows"] == 6
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,14 @@ class UsageDay:
         statements = 0 if usage.rest else 1
         own = self.tables_of.setdefault(subject, {}) if subject != NOBODY else None
         for read in usage.reads:
-            key, taken = (read.schema, read.table), Total(statements, read.items, read.read_units)
+            key = read.schema, read.table
+            taken = Total(statements, read.items, read.read_units, read.requests, usage.rows)
             self.tables[key] = self.tables.get(key, Total()) + taken
             if own is not None:
                 own[key] = own.get(key, Total()) + taken
-        seen = sum(read.items for read in usage.reads)
-        self.people[subject] = self.people.get(subject, Total()) + Total(statements, seen, usage.read_units)
+        items, requests = (sum(read.items for read in usage.reads), sum(read.requests for read in usage.reads))
+        taken = Total(statements, items, usage.read_units, requests, usage.rows)
+        self.people[subject] = self.people.get(subject, Total()) + taken
 
 
 def today(clock: Clock) -> date:

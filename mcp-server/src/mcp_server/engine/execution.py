@@ -94,6 +94,11 @@ class Run:
     meter: Meter
     planned_at: float
 
+    @property
+    def rows(self) -> int:
+        """How many rows the result has, or the page of it."""
+        return len(self.result.page.rows) if isinstance(self.result, StreamedPage) else self.result.table.num_rows
+
 
 _ConflictingColumn = tuple[str, str, str, bool]
 """Schema, table and column, and whether it was made a document."""
@@ -106,6 +111,7 @@ class _Course:
     meter: Meter
     plans: list[Plan] = field(default_factory=list)
     planning_seconds: float = 0.0
+    rows: int = 0
 
 
 def statement_digest(text: str) -> str:
@@ -162,6 +168,7 @@ class Execution:
         started_at = self._clock.monotonic()
         try:
             run = await self._run(principal, schema, parsed, options, course, allowance)
+            course.rows = run.rows
             await self._rest.heard(meter)
             return run
         except Failure as failure:
@@ -385,4 +392,5 @@ def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float | Non
         planning_seconds=course.planning_seconds,
         running_seconds=None if seconds is None else seconds - course.planning_seconds,
         reads=tuple(meter.reads.values()),
+        rows=course.rows,
     )

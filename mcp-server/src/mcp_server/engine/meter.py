@@ -100,7 +100,7 @@ class Meter:
     def saw(self, read: Read, items: int) -> None:
         """Takes note of the items of a read that are there for the caller."""
         if read.relation.table.is_partial:
-            self._add(_key(read.relation.table), items, 0.0)
+            self._add(_key(read.relation.table), items, 0.0, 0)
 
     def begin(self, expected: float) -> None:
         """Asks whether reads may begin that take about that many read units. Raises Failure: budget_exceeded."""
@@ -139,17 +139,19 @@ class Meter:
 
     def _take(self, table: Table, consumption: Consumption, seen: int) -> None:
         self.items += consumption.items
-        self._add(_key(table), seen, consumption.read_units)
+        self._add(_key(table), seen, consumption.read_units, 1)
         self.pages += 1
         self.bytes += consumption.bytes
         self.read_units += consumption.read_units
         if self._account is not None:
             self._account.spend(consumption.read_units)
 
-    def _add(self, key: tuple[str, str], items: int, read_units: float) -> None:
+    def _add(self, key: tuple[str, str], items: int, read_units: float, requests: int) -> None:
         self.items_seen += items
         before = self.reads.get(key, TableUsage(*key, 0, 0.0))
-        self.reads[key] = TableUsage(*key, before.items + items, before.read_units + read_units)
+        self.reads[key] = TableUsage(
+            *key, before.items + items, before.read_units + read_units, before.requests + requests
+        )
 
     def _check(self) -> None:
         if self._account is not None:

@@ -50,7 +50,8 @@ def _beyond(told: Usage, of_all: Usage) -> Usage:
         pages=of_all.pages - told.pages,
         bytes=of_all.bytes - told.bytes,
         read_units=of_all.read_units - told.read_units,
-        reads=tuple(read for read in reads if read.items or read.read_units),
+        reads=tuple(read for read in reads if read.requests),
+        rows=of_all.rows - told.rows,
         rest=True,
     )
 
@@ -58,4 +59,9 @@ def _beyond(told: Usage, of_all: Usage) -> Usage:
 def _table_beyond(told: TableUsage | None, of_all: TableUsage) -> TableUsage:
     if told is None:
         return of_all
-    return replace(of_all, items=of_all.items - told.items, read_units=of_all.read_units - told.read_units)
+    return replace(
+        of_all,
+        items=of_all.items - told.items,
+        read_units=of_all.read_units - told.read_units,
+        requests=of_all.requests - told.requests,
+    )

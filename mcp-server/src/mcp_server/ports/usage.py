@@ -13,12 +13,13 @@ DAYS_KEPT = 31
 
 @dataclass(frozen=True, slots=True)
 class TableUsage:
-    """What one statement took from one table; of its items those that its caller may see."""
+    """What one statement took from one table: requests that DynamoDB answered, and items that its caller may see."""
 
     schema: str
     table: str
     items: int
     read_units: float
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ class Usage:
 
     `statement` is a digest of the text, so that lines about one statement can be found without knowing it. `tables` are
     `schema.table`, sorted; as the statement spells them when it was not planned. `reads` tells those apart of which
-    anything was read. `running_seconds` are None for a statement that was only planned. `rest` marks what was still
-    under way when the statement ended, and is told once it is known: more of the same statement, not another one.
+    anything was read. `running_seconds` are None for a statement that was only planned. `rows` are those of its result,
+    on later pages too. `rest` marks what was still under way when the statement ended, and is told once it is known:
+    more of the same statement, not another one.
     """
 
     statement: str
@@ -40,6 +42,7 @@ class Usage:
     planning_seconds: float
     running_seconds: float | None
     reads: tuple[TableUsage, ...] = ()
+    rows: int = 0
     rest: bool = False
 
 
@@ -58,9 +61,17 @@ class Total:
     statements: int = 0
     items: int = 0
     read_units: float = 0.0
+    requests: int = 0
+    rows: int = 0
 
     def __add__(self, other: "Total") -> "Total":
-        return Total(self.statements + other.statements, self.items + other.items, self.read_units + other.read_units)
+        return Total(
+            self.statements + other.statements,
+            self.items + other.items,
+            self.read_units + other.read_units,
+            self.requests + other.requests,
+            self.rows + other.rows,
+        )
 
 
 @dataclass(frozen=True, slots=True)

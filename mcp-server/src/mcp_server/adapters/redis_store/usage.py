@@ -2,7 +2,7 @@
 
 For each tenant and day there are hashes in one slot, `{prefix:usage:<tenant>}:<day>:tables`, `…:people` and one
 `…:of:<subject>` per subject, tenant and subject as digests. A field is what it counts and whose: `n` statements, `i`
-items, `u` read units.
+items, `u` read units, `q` requests, `r` rows. The last two are missing where only an older replica has counted.
 
 Requests do not wait for it: they leave what they took here, and it is handed on a second later. What Redis was given
 without an answer is given once more under the same name, by which it is not counted twice.
@@ -37,6 +37,8 @@ local function add(key, field, taken)
   redis.call('HINCRBY', key, 'n' .. field, taken[1])
   redis.call('HINCRBY', key, 'i' .. field, taken[2])
   redis.call('HINCRBYFLOAT', key, 'u' .. field, taken[3])
+  redis.call('HINCRBY', key, 'q' .. field, taken[4])
+  redis.call('HINCRBY', key, 'r' .. field, taken[5])
   redis.call('PEXPIRE', key, ARGV[1])
 end
 local batch = cjson.decode(ARGV[4])
@@ -44,7 +46,7 @@ for _, entry in ipairs(batch.tables) do add(KEYS[2], entry[1], entry[2]) end
 for number, entry in ipairs(batch.people) do
   local subject = entry[1]
   if subject ~= '' and redis.call('HEXISTS', KEYS[3], 'n' .. subject) == 0
-    and redis.call('HLEN', KEYS[3]) >= 3 * tonumber(ARGV[3]) then subject = '' end
+    and redis.call('HLEN', KEYS[3]) >= 5 * tonumber(ARGV[3]) then subject = '' end
   add(KEYS[3], subject, entry[2])
   if subject ~= '' then
     for _, own in ipairs(entry[3]) do add(KEYS[3 + number], own[1], own[2]) end
@@ -169,16 +171,21 @@ def _entries(totals: Mapping[TableKey, Total]) -> list[Any]:
 
 
 def _numbers(total: Total) -> list[float]:
-    return [total.statements, total.items, total.read_units]
+    return [total.statements, total.items, total.read_units, total.requests, total.rows]
 
 
 def _totals(fields: Mapping[bytes, bytes]) -> dict[str, Total]:
-    """By what comes after the letter in the names of three fields."""
+    """By what comes after the letter in the names of the fields."""
     read = {name.decode(): value for name, value in fields.items()}
+
+    def whole(kind: str, whose: str) -> int:
+        return int(read.get(kind + whose, 0))
+
     return {
-        name[1:]: Total(int(value), int(read[f"i{name[1:]}"]), float(read[f"u{name[1:]}"]))
-        for name, value in read.items()
-        if name.startswith("n")
+        whose: Total(
+            whole("n", whose), whole("i", whose), float(read[f"u{whose}"]), whole("q", whose), whole("r", whose)
+        )
+        for whose in (name[1:] for name in read if name.startswith("n"))
     }
 
 

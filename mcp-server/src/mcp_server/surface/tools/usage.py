@@ -29,7 +29,9 @@ class Taken(TypedDict):
     """What some statements took."""
 
     statements: int
+    requests: int
     items: int
+    rows: int
     read_units: float
 
 
@@ -99,4 +101,10 @@ def _entry(line: UsageLine) -> UsageEntry:
 
 
 def _taken(total: Total) -> Taken:
-    return {"statements": total.statements, "items": total.items, "read_units": total.read_units}
+    return {
+        "statements": total.statements,
+        "requests": total.requests,
+        "items": total.items,
+        "rows": total.rows,
+        "read_units": total.read_units,
+    }
