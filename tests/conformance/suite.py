@@ -33,10 +33,6 @@ class Report:
     passed: bool
     output: str
 
-    def ran(self) -> set[str]:
-        """The scenarios in which at least one check had something to say."""
-        return {name for name, checks in self.scenarios.items() if checks}
-
     def of_status(self, status: str) -> set[tuple[str, str, str]]:
         """Scenario, id and message of each check of that status."""
         return {

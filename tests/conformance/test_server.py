@@ -18,6 +18,14 @@ from tests.support.services import Addresses, AuthServer, mcp_environment
 pytestmark = pytest.mark.slow
 
 REVISIONS = ("2026-07-28", "2025-11-25", "2025-06-18")
+NOT_APPLICABLE = {
+    # It deletes a session that the handshake gave it. Its client shows no forms, and only those that do get one.
+    "server-session-lifecycle",
+    # It goes on with a stream that the server closed, from an event's id. Nothing is kept of an exchange here: a stream
+    # ends with its reply, and a call whose connection breaks is made again.
+    "server-sse-polling",
+}
+"""Scenarios about what a server may have and this one has not; the suite then passes no judgement."""
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +48,9 @@ def url(auth_server: AuthServer, emulator: Emulator, tmp_path_factory: pytest.Te
 def test_every_server_scenario_passes(revision: str, url: str, tmp_path: Path) -> None:
     scenarios = suite.scenarios("--server", "--spec-version", revision)
     report = suite.run(tmp_path, "server", "--url", url, "--suite", "all", "--spec-version", revision)
-    assert report.ran() >= scenarios, report.output
-    assert report.of_status("FAILURE") == set(), report.output
-    # MCP, Session Management: "A server using the Streamable HTTP transport MAY assign a session ID".
-    warned = {check for _scenario, check, _message in report.of_status("WARNING")}
-    assert all(check.endswith("-session") for check in warned), report.output
+    assert report.of_status("FAILURE") | report.of_status("WARNING") | report.of_status("SKIPPED") == set(), (
+        report.output
+    )
+    passed = {scenario for scenario, _check, _message in report.of_status("SUCCESS")}
+    assert scenarios - passed == scenarios & NOT_APPLICABLE, report.output
     assert report.passed, report.output
