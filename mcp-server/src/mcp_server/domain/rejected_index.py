@@ -1,6 +1,7 @@
 """An index that would have helped."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,8 @@ class RejectedIndex:
     def saving(self) -> str:
         """What reading it would save, in words."""
         return f"about {self.read_units:g} read units instead of {self.instead_of:g}"
+
+
+def that_save(rejected: Iterable[RejectedIndex], read_units: float) -> tuple[RejectedIndex, ...]:
+    """Those that take less than a read which takes so much, compared with that read."""
+    return tuple(replace(one, instead_of=read_units) for one in rejected if one.read_units < read_units)

@@ -26,10 +26,17 @@ def warnings(reads: Sequence[Read]) -> tuple[str, ...]:
             for note in column.notes:
                 found[f'Column "{column.name}" of "{table.name}": {note}.'] = None
         for index in read.rejected:
-            way = "scanned" if read.access == "Scan" else f"read through {read.index}"
             use = f'Index "{index.name}" ({index.saving}) was not used: {index.reason}.'
-            found[f'Table "{table.name}" was {way}. {use}'] = None
+            found[f'Table "{table.name}" was {_way(read)}. {use}'] = None
     return tuple(found)
+
+
+def _way(read: Read) -> str:
+    if read.access == "GetItem":
+        return "read by its primary key"
+    if read.access == "Scan":
+        return "scanned"
+    return f'read through index "{read.index}"' if read.index is not None else "read by its partition key"
 
 
 def from_zero(lists: Sequence[str]) -> tuple[str, ...]:

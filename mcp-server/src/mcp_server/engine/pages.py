@@ -15,6 +15,7 @@ from mcp_server.engine.results import QueryResult, Statistics, StopReason
 from mcp_server.engine.unseen import never_equal, unseen_texts
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import CursorState, Reading, Spooled
+from mcp_server.planning.expectations import expected
 from mcp_server.ports.spool import Spool, SpoolUnavailable
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
@@ -130,13 +131,14 @@ def _owner(principal: Principal) -> str:
 
 def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
     """What a reader of a run's rows should know."""
-    query, meter = run.plan.query, run.meter
+    query, reads, meter = run.plan.query, run.plan.reads, run.meter
+    expected_reads = expected(reads, {read.relation.name: read for read in reads})
     has_rows = bool(rows) and list(rows[0]) != [0]
     return (
         *unseen_texts(query.sought, has_rows=has_rows),
         *never_equal(query.unequal, has_rows=has_rows),
         *messages.from_zero(query.from_zero),
-        *messages.warnings(run.plan.reads),
+        *messages.warnings(expected_reads),
         *messages.no_numbers(meter.no_numbers),
         *messages.unshown(meter.unshown),
     )

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from mcp_server.domain.rejected_index import that_save
 from mcp_server.planning.plan import Estimate, Read
 from mcp_server.planning.shares import LEFT_BY_A_CONDITION, share_left
 
@@ -23,7 +24,11 @@ def expected(
     reads: Sequence[Read], by_relation: Mapping[str, Read], observed: Observed = lambda _read: None
 ) -> tuple[Read, ...]:
     """The reads with what they are expected to take; `by_relation` has the read that yields a relation's rows."""
-    return tuple(replace(read, estimate=_estimate(read, by_relation, observed)) for read in reads)
+    return tuple(_with(read, _estimate(read, by_relation, observed)) for read in reads)
+
+
+def _with(read: Read, estimate: Estimate) -> Read:
+    return replace(read, estimate=estimate, rejected=that_save(read.rejected, estimate.read_units))
 
 
 def _estimate(read: Read, by_relation: Mapping[str, Read], observed: Observed) -> Estimate:

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
+from mcp_server.domain.rejected_index import that_save
 from mcp_server.domain.schema import TypeKind
 from mcp_server.planning.access_path import DEARER, Way, cheapest_way, full_scan_of, plan_read, shared_scan_of
 from mcp_server.planning.key_paths import MAX_KEYS, MAX_QUERIES
@@ -111,6 +112,7 @@ def _staged(
     way = f"{'primary keys' if probe.access == 'GetItem' else 'partitions'} to read"
     table = source.relation.table.name
     columns = _listed(link.source_columns)
+    estimate = _times(probe.estimate, max(1, min(names, most)), read.estimate)
     return replace(
         read,
         access=probe.access,
@@ -121,7 +123,8 @@ def _staged(
         key_condition=f"{_listed(link.columns)} IN (the values of {columns} in {table})",
         pushed_filters=(),
         residual_filters=tuple(one.text for one in read.relation.conjuncts),
-        estimate=_times(probe.estimate, max(1, min(names, most)), read.estimate),
+        estimate=estimate,
+        rejected=that_save(read.rejected, estimate.read_units),
         enough=None,
         lookup=None,
         stage=Stage(link, most, read, math.inf if rather_by_key else dearer),
