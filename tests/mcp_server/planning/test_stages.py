@@ -194,6 +194,33 @@ def test_a_small_table_does_not_wait() -> None:
     assert [read.stage for read in reads] == [None, None]
 
 
+VALUES = "s IN (the values of s in edges)"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "access", "key", "pushed", "residual"),
+    [
+        ("", "Query", VALUES, (), ()),
+        ("and f.n > 5", "Query", f"{VALUES} AND n > 5", (), ()),
+        ("and f.n = 5", "GetItem", f"{VALUES} AND n = 5", (), ()),
+        ("and f.n = 5 and f.k = 'k1'", "GetItem", f"{VALUES} AND n = 5", (), ("k = 'k1'",)),
+        ("and f.k = 'k1' and f.id + 1 = 2", "Query", VALUES, ("k = 'k1'",), ("id + 1 = 2",)),
+        ("and f.s > 'a'", "Query", VALUES, (), ("s > 'a'",)),
+    ],
+)
+def test_conditions_are_told_where_they_are_applied(
+    conditions: str, access: str, key: str, pushed: tuple[str, ...], residual: tuple[str, ...]
+) -> None:
+    _, reads = planned(f"select * from edges e left join keyed f on e.s = f.s {conditions} where e.k = 'k1'", sized())
+    read = reads[1]
+
+    assert (read.stage is not None, read.access) == (True, access)
+    assert (read.key_condition, read.pushed_filters, read.residual_filters) == (key, pushed, residual)
+    made = read_after(read, [("b",)])
+    assert (made.access, made.pushed_filters) == (access, pushed)
+    assert set(made.residual_filters) <= set(residual)  # of what is said of the key, the values decide
+
+
 class _Joins:
     """Random statements in which rows of one table name keys of another, or nearly."""
 

@@ -41,7 +41,8 @@ def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]
 
     @cache
     def probe(name: str, link: KeyLink) -> Way | None:
-        return _probe(plans[name], link, dearer)  # which stays what it is while it has links to look at
+        source = plans[link.source].relation.table.name
+        return _probe(plans[name], link, source, dearer)  # which stays what it is while it has links to look at
 
     while links:
         # The smallest source first; of the links to one source, the one that names most of the key.
@@ -111,7 +112,8 @@ def _staged(
         return None
     way = f"{'primary keys' if probe.access == 'GetItem' else 'partitions'} to read"
     table = source.relation.table.name
-    columns = _listed(link.source_columns)
+    named = _named(link, table)
+    key_condition, pushed, residual = _conditions(read, probe.read(), named)
     estimate = _times(probe.estimate, max(1, min(names, most)), read.estimate)
     return replace(
         read,
@@ -120,9 +122,9 @@ def _staged(
         reason=f'The rows read of "{table}" name the {way}. Should they name more than {most:,}, it is a '
         f"{read.access}{f' through {read.index}' if read.index is not None else ''} instead.",
         requests=(),
-        key_condition=f"{_listed(link.columns)} IN (the values of {columns} in {table})",
-        pushed_filters=(),
-        residual_filters=tuple(one.text for one in read.relation.conjuncts),
+        key_condition=key_condition,
+        pushed_filters=pushed,
+        residual_filters=residual,
         estimate=estimate,
         rejected=that_save(read.rejected, estimate.read_units),
         enough=None,
@@ -131,7 +133,24 @@ def _staged(
     )
 
 
-def _probe(read: Read, link: KeyLink, dearer: float) -> Way | None:
+def _named(link: KeyLink, source: str) -> str:
+    """The condition that a stage waits for, as SQL for people."""
+    return f"{_listed(link.columns)} IN (the values of {_listed(link.source_columns)} in {source})"
+
+
+def _conditions(read: Read, probed: Read, named: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """What bounds a read by the keys that `named` tells, what DynamoDB filters, and what is left for here.
+
+    `probed` is the read by one such key, which leaves out conditions that this key might not meet.
+    """
+    texts = [one.text for one in read.relation.conjuncts]
+    there = {one.text for one in probed.relation.conjuncts}
+    pushed = tuple(text for text in texts if text in probed.pushed_filters)
+    residual = tuple(text for text in texts if text in probed.residual_filters or text not in there)
+    return " AND ".join([named, *(text for text in texts if text not in (*pushed, *residual))]), pushed, residual
+
+
+def _probe(read: Read, link: KeyLink, source: str, dearer: float) -> Way | None:
     """How a single key is read; None where such a key narrows nothing."""
     relation = read.relation
     columns = [relation.table.column(name) for name in link.columns]
@@ -139,19 +158,20 @@ def _probe(read: Read, link: KeyLink, dearer: float) -> Way | None:
     key = tuple(value for value in values if value is not None)
     if len(key) < len(values):
         return None
-    probed = cheapest_way(_about_others(relation, link, key), consistent=read.consistent, dearer=dearer)
+    conjunct = Conjunct(_named(link, source), _predicate(link, [key]), False)
+    probed = cheapest_way(_about_others(relation, link, conjunct), consistent=read.consistent, dearer=dearer)
     cheaper = 0 < probed.estimate.read_units < read.estimate.read_units
     return probed if probed.access in ("GetItem", "Query") and cheaper else None
 
 
-def _about_others(relation: Relation, link: KeyLink, key: Key) -> Relation:
+def _about_others(relation: Relation, link: KeyLink, one_key: Conjunct) -> Relation:
     """The relation with one key, without conditions that this very key might not meet."""
     kept = [
         one
         for one in relation.conjuncts
         if one.predicate is not None and not columns_of(one.predicate) & set(link.columns)
     ]
-    return replace(relation, conjuncts=(*kept, _conjunct(link, [key])))
+    return replace(relation, conjuncts=(one_key, *kept))
 
 
 def _waits_for(plans: Mapping[str, Read], name: str, other: str) -> bool:
