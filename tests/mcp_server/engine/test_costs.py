@@ -1,8 +1,14 @@
 """What a statement costs is told before it runs: by read and in all, with how sure that is."""
 
+from copy import copy
+from dataclasses import replace
+
 import pytest
 
 from mcp_server.domain.prices import Prices
+from mcp_server.engine.queries import QueryService
+from mcp_server.engine.schemas import Schemas
+from mcp_server.surface.wording.scans import verdict
 from tests.mcp_server.engine.conftest import ANN, Service
 
 pytestmark = pytest.mark.anyio
@@ -40,3 +46,51 @@ async def test_a_list_says_that_it_is_read_by_page(service: Service) -> None:
     counted = await service.queries().explain_sql(ANN, sql="SELECT count(*) FROM cost_lines")
     assert "A page reads until it is full" in listed.plan
     assert "A page reads until it is full" not in counted.plan
+
+
+def at_pace(service: Service, units_per_second: float | None) -> QueryService:
+    """A query service, of which each table is read with so many units per second at most."""
+    replica = copy(service)
+    schemas = service.schemas.by_name.values()
+    replica.schemas = Schemas(tuple(replace(one, read_units_per_second=units_per_second) for one in schemas))
+    return replica.queries()
+
+
+async def test_seconds_follow_the_pace_that_the_operator_allows(service: Service) -> None:
+    sql = "SELECT count(*) FROM cost_lines WHERE pk IN ('k0', 'k1', 'k2')"
+    fast, slow = [await at_pace(service, pace).explain_sql(ANN, sql=sql) for pace in (None, 0.5)]
+    [read] = slow.reads
+
+    assert fast.cost.read_units == slow.cost.read_units
+    assert fast.cost.seconds < 1
+    assert slow.cost.seconds == read.estimate.seconds == read.estimate.read_units / 0.5
+    assert [one.estimate.seconds for one in read.alternatives] == [
+        one.estimate.read_units / 0.5 if one.estimate.pages > 1 else one.estimate.seconds for one in read.alternatives
+    ]
+
+
+async def test_reads_of_one_table_share_its_pace(service: Service) -> None:
+    sql = "SELECT count(*) FROM cost_lines a JOIN cost_lines b USING (t) WHERE a.pk = 'k0' AND b.pk = 'k1'"
+    explained = await at_pace(service, 0.5).explain_sql(ANN, sql=sql)
+
+    assert [read.estimate.pages for read in explained.reads] == [1, 1]
+    assert explained.cost.seconds == explained.cost.read_units / 0.5 > 1
+
+
+async def test_one_page_does_not_wait(service: Service) -> None:
+    explained = await at_pace(service, 0.5).explain_sql(ANN, sql="SELECT count(t) FROM cost_lines WHERE pk = 'k0'")
+
+    assert explained.cost.read_units > 0.5
+    assert explained.cost.seconds < 1
+
+
+async def test_a_query_that_is_expected_to_outlast_the_deadline_is_told_so(service: Service) -> None:
+    sql = "SELECT count(t) FROM cost_lines WHERE pk IN ('k0', 'k1', 'k2')"
+    late, soon = [await at_pace(service, pace).explain_sql(ANN, sql=sql) for pace in (0.02, 5)]
+    by_page = await at_pace(service, 0.02).explain_sql(ANN, sql=sql.replace("count(t)", "t"))
+
+    assert verdict(late) == (
+        f"It is expected to take about {late.cost.seconds:,.0f} s, and run_sql ends a query, without a result, "
+        "after 30 s."
+    )
+    assert {verdict(soon), verdict(by_page)} == {"It may run as it is."}

@@ -117,7 +117,7 @@ async def explained(service: Service, sql: str) -> str:
         explanation = await service.queries().explain_sql(MEMBER, sql=sql)
     except Failure as failure:
         return said_of(failure)
-    said = verdict(explanation.large_tables, explanation.unconfirmed)
+    said = verdict(explanation)
     return f"{explanation.plan}\n{explanation.normalized_sql}\n{said}"
 
 

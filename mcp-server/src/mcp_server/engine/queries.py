@@ -11,7 +11,7 @@ from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.admission import Admission
 from mcp_server.engine.allowance import Allowance, expected_reads
-from mcp_server.engine.costs import cost_in_words, costs_of
+from mcp_server.engine.costs import cost_in_words, costs_of, paced
 from mcp_server.engine.execution import Execution, Options, statement_digest
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
@@ -157,11 +157,21 @@ class QueryService:
         async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
             plan = await self._execution.plan(principal, schema, statement, consistent=consistent_read)
-        reads = expected_reads(plan, self._observations.of(principal, plan.reads))
+        reads = paced(expected_reads(plan, self._observations.of(principal, plan.reads)), self._schemas.by_name)
         unconfirmed = Allowance(self._limits, self.prices, self._schemas.by_name).refusal(plan, reads, PAGE_ROWS)
         dollars, cost = costs_of(reads, self._schemas.by_name, self.prices)
         lines = [render_plan(reads), cost_in_words(cost)]
-        if plan.resumable() is not None:
+        by_page, deadline = plan.resumable() is not None, self._limits.deadline_seconds
+        if by_page:
             lines.append(messages.read_by_page())
         text = "\n".join((*lines, *messages.computed_units(reads, self._schemas.by_name)))
-        return Explanation(text, reads, dollars, cost, plan.query.normalized_sql, plan.large_tables, unconfirmed)
+        return Explanation(
+            text,
+            reads,
+            dollars,
+            cost,
+            plan.query.normalized_sql,
+            plan.large_tables,
+            unconfirmed,
+            ends_after=deadline if cost.seconds > deadline and not by_page else None,
+        )

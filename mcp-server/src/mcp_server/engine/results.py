@@ -55,7 +55,8 @@ class Cost:
 class Explanation:
     """How a query would be run, without reading for it, and what it costs: by read, and in all.
 
-    `large_tables` are those whose scan has to be allowed; `unconfirmed` is a cost to which somebody has to agree.
+    `large_tables` are those whose scan has to be allowed; `unconfirmed` is a cost to which somebody has to agree;
+    `ends_after` are the seconds after which it would be ended, where it is expected to take more.
     """
 
     plan: str
@@ -65,6 +66,7 @@ class Explanation:
     normalized_sql: str
     large_tables: tuple[str, ...]
     unconfirmed: CostUnconfirmed | None
+    ends_after: float | None
 
 
 @dataclass(frozen=True, slots=True)

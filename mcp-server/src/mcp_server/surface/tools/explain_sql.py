@@ -115,7 +115,7 @@ def explain_sql(queries: QueryService) -> ServedTool:
             ],
             "cost": _cost(explanation.cost),
             "normalized_sql": explanation.normalized_sql,
-            "verdict": verdict(explanation.large_tables, explanation.unconfirmed),
+            "verdict": verdict(explanation),
         }
 
     return serve(

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from mcp_server.domain.failures import scans as facts
-from mcp_server.domain.failures.confirmations import CostUnconfirmed
 from mcp_server.domain.prices import in_words
 from mcp_server.domain.rejected_index import RejectedIndex
-from mcp_server.engine.results import Cost
+from mcp_server.engine.results import Cost, Explanation
 from mcp_server.planning.plan import Read
 from mcp_server.surface.wording import confirmations
 from mcp_server.surface.wording.words import Words, listed
@@ -21,11 +20,19 @@ def words(fact: facts.ScanFact) -> Words:
     return Words(_message(fact), f"{_instead(fact)}, or repeat it with allow_full_scan if that is wanted.")
 
 
-def verdict(tables: Sequence[str], unconfirmed: CostUnconfirmed | None) -> str:
-    """What a plan says of the large tables that it scans, and of its cost; where neither matters, that it may run."""
-    if tables:
-        return _needed(tables, "it is large")
-    return confirmations.verdict(unconfirmed) if unconfirmed is not None else "It may run as it is."
+def verdict(explanation: Explanation) -> str:
+    """What a plan says of the large tables that it scans, of its cost and of its time; or else that it may run."""
+    told = []
+    if explanation.large_tables:
+        told.append(_needed(explanation.large_tables, "it is large"))
+    elif explanation.unconfirmed is not None:
+        told.append(confirmations.verdict(explanation.unconfirmed))
+    if explanation.ends_after is not None:
+        told.append(
+            f"It is expected to take about {explanation.cost.seconds:,.0f} s, and run_sql ends a query, without a "
+            f"result, after {explanation.ends_after:g} s."
+        )
+    return " ".join(told) or "It may run as it is."
 
 
 def question(tables: Sequence[str], reads: Sequence[Read], cost: Cost) -> str:
