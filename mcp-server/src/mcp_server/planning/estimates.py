@@ -49,8 +49,8 @@ def query_estimate(
     items = max(1, math.ceil(partition * share)) * queries
     size = items * _item_bytes(table)
     units = read_units(size, requests=queries, consistent=consistent)
-    whole = _estimate(items, size, units, pages=max(queries, math.ceil(size / _PAGE_BYTES)), parallel=1)
-    return replace(whole, confidence=confidence)
+    pages = max(queries, math.ceil(size / _PAGE_BYTES))
+    return _estimate(items, size, units, pages=pages, parallel=1, confidence=confidence)
 
 
 def scan_estimate(table: Table, segments: int, *, consistent: bool) -> Estimate:
@@ -58,8 +58,8 @@ def scan_estimate(table: Table, segments: int, *, consistent: bool) -> Estimate:
     size = table_bytes(table)
     pages = max(segments, math.ceil(size / _PAGE_BYTES))
     units = read_units(size, requests=pages, consistent=consistent)
-    whole = _estimate(table.item_count, size, units, pages=pages, parallel=segments)
-    return replace(whole, confidence="estimated" if _is_measured(table) else "guessed")
+    confidence: Confidence = "estimated" if _is_measured(table) else "guessed"
+    return _estimate(table.item_count, size, units, pages=pages, parallel=segments, confidence=confidence)
 
 
 def first_estimate(table: Table, rows: int, whole: Estimate, *, consistent: bool) -> Estimate:
@@ -100,6 +100,8 @@ def _item_bytes(table: Table) -> int:
     return max(1, table.size_bytes // table.item_count) if table.size_bytes and table.item_count else _ITEM_BYTES
 
 
-def _estimate(items: int, size: int, units: float, *, pages: int, parallel: int) -> Estimate:
+def _estimate(
+    items: int, size: int, units: float, *, pages: int, parallel: int, confidence: Confidence = "estimated"
+) -> Estimate:
     seconds = pages * _SECONDS_A_PAGE / parallel + size / _BYTES_A_SECOND
-    return Estimate(items=items, pages=pages, read_units=units, seconds=round(seconds, 3))
+    return Estimate(items=items, pages=pages, read_units=units, seconds=round(seconds, 3), confidence=confidence)

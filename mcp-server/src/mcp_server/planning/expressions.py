@@ -54,4 +54,6 @@ class Placeholders:
 
 def fits(expression: str) -> bool:
     """Whether DynamoDB would take an expression of that size."""
+    if len(expression) <= MAX_OPERATORS:  # so few characters are neither more operators nor too many bytes
+        return True
     return len(expression.encode()) <= MAX_EXPRESSION_BYTES and len(_OPERATOR.findall(expression)) <= MAX_OPERATORS
