@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from mcp_server.domain.rejected_index import RejectedIndex, that_save
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Index, KeyAttribute, Table, TypeKind
+from mcp_server.planning.advice import large_scan
 from mcp_server.planning.expectations import expected
 from mcp_server.planning.plan import Read
 from mcp_server.sql.binding.bind import bind
@@ -16,7 +19,7 @@ BY_STATUS = Index(
     "by_status", "GSI", (KeyAttribute("status", S),), (KeyAttribute("paid", S),), None, partition_items=40.0
 )
 BY_TOTAL = Index(
-    "by_total", "LSI", (KeyAttribute("customer", S),), (KeyAttribute("total", N),), None, partition_items=40.0
+    "by_total", "LSI", (KeyAttribute("customer", S),), (KeyAttribute("total", N),), None, partition_items=50.0
 )
 ORDERS = Table(
     schema="demo",
@@ -94,3 +97,73 @@ def test_once_fewer_keys_are_expected_the_index_saves_nothing() -> None:
     made = expected(reads, by_name, lambda read: one_unit if read is planned else None)
 
     assert [read.rejected for read in made if read.stage is not None] == [()]
+
+
+LARGE = replace(ORDERS, item_count=300_000, size_bytes=300_000_000)
+JOIN = "SELECT * FROM wanted w JOIN orders o ON o.status = w.status"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        JOIN,
+        "SELECT * FROM wanted w LEFT JOIN orders o ON o.status = w.status",
+        "SELECT * FROM orders o WHERE o.status IN (SELECT status FROM wanted)",
+        "SELECT * FROM orders o WHERE o.status = (SELECT max(status) FROM wanted)",
+    ],
+)
+@pytest.mark.parametrize("orders", [ORDERS, LARGE])
+def test_the_index_by_which_rows_could_name_partitions_is_told_with_its_remedy(sql: str, orders: Table) -> None:
+    remedied = sql + (" WHERE" if "WHERE" not in sql and "LEFT" not in sql else " AND") + " o.paid IS NOT NULL"
+    read, other = read_of(sql, orders), read_of(remedied, orders)
+
+    assert (read.access, read.stage) == ("Scan", None)
+    (told,) = read.rejected
+    assert told.name == "by_status"
+    assert "add paid IS NOT NULL" in told.reason
+    assert (other.index, other.stage is not None, other.rejected) == ("by_status", True, ())
+    assert (told.read_units, told.instead_of) == (other.estimate.read_units, read.estimate.read_units)
+
+
+def test_a_scan_that_is_refused_names_the_index_for_a_join() -> None:
+    (table,) = large_scan([read_of(JOIN, LARGE)]).tables
+
+    assert [one.name for one in table.rejected] == ["by_status"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        (f"{JOIN}, orders p", "more partitions than are read one by one"),
+        ("SELECT * FROM orders o JOIN orders p ON o.status = p.status", "both are scanned in any case"),
+        ("SELECT * FROM wanted w JOIN orders o ON o.paid = w.status", "no key of an index"),
+    ],
+)
+def test_no_index_is_told_by_which_nothing_would_be_saved(sql: str, why: str) -> None:
+    many = replace(WANTED, item_count=1_000, size_bytes=100_000)
+    statement = parse(sql, None)
+    tables = {name: ORDERS if name.name == "orders" else many for name in statement.tables}
+    reads = bind(statement, "demo", tables).reads(consistent=False)
+
+    assert [read.rejected for read in reads] == [()] * len(reads), why
+
+
+@pytest.mark.parametrize("end", ["ORDER BY total DESC LIMIT 2", "ORDER BY total LIMIT 2"])
+def test_the_index_in_whose_order_few_items_would_be_enough_is_told(end: str) -> None:
+    read = read_of(f"SELECT * FROM orders WHERE customer = 'c' {end}")
+    other = read_of(f"SELECT * FROM orders WHERE customer = 'c' AND total IS NOT NULL {end}")
+
+    assert (read.access, read.index, read.enough) == ("Query", None, None)
+    (told,) = read.rejected
+    assert told.name == "by_total"
+    assert "add total IS NOT NULL" in told.reason
+    assert (other.index, other.enough, other.rejected) == ("by_total", 2, ())
+    assert told.read_units == other.estimate.read_units < read.estimate.read_units
+
+
+def test_an_index_that_lacks_items_and_columns_counts_with_the_items_to_fetch() -> None:
+    keys_only = replace(BY_STATUS, projected=frozenset())
+    all_of_them = read_of("SELECT * FROM orders WHERE status = 'open'")
+    by_keys = read_of("SELECT * FROM orders WHERE status = 'open'", replace(ORDERS, indexes=(keys_only,)))
+
+    assert by_keys.rejected[0].read_units > all_of_them.rejected[0].read_units + 10

@@ -5,21 +5,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mcp_server.domain.rejected_index import RejectedIndex
 from mcp_server.domain.schema import Table
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.counting import decided, exact_filters, is_countable
 from mcp_server.planning.estimates import (
     NOTHING,
-    both_estimates,
     first_estimate,
     keys_estimate,
-    query_estimate,
     scan_estimate,
     table_bytes,
 )
 from mcp_server.planning.key_conditions import Cases, key_cases
 from mcp_server.planning.key_paths import Path, Rank, by_path, exact_keys, on_keys, primary_keys, query_paths
+from mcp_server.planning.path_estimates import Rejected, helpful, path_estimate, path_goal
 from mcp_server.planning.plan import Access, Alternative, Conjunct, Estimate, Goal, Read, Relation
 from mcp_server.planning.predicate import Predicate
 from mcp_server.planning.requests import (
@@ -76,13 +74,17 @@ def shared_scan_of(read: Read) -> tuple[str, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to read, as it is weighed: the requests are only made of the one that is chosen, by `read`."""
+    """A way to read, as it is weighed: the requests are only made of the one that is chosen, by `read`.
+
+    `rejected` are the ways through indexes that are not open to the relation.
+    """
 
     access: Access
     index: str | None
     rank: Rank
     estimate: Estimate
     read: Callable[[], Read]
+    rejected: tuple[Rejected, ...] = ()
 
 
 def plan_read(relation: Relation, *, consistent: bool, dearer: float = DEARER) -> Read:
@@ -141,7 +143,7 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
     dearest = scan.estimate.read_units * (dearer if rather_by_key or _is_large(relation.table) else 1.0)
     found: list[Way] = []
     dear: list[Way] = []
-    rejected: list[tuple[Path, RejectedIndex]] = []
+    rejected: list[Rejected] = []
     for one in cases:
         keys = one_key if one is cases[0] else primary_keys(relation.table, one)
         if keys is not None:
@@ -169,27 +171,16 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         return replace(
             chosen,
             reason=reason,
-            rejected=_helpful(chosen, rejected),
+            rejected=helpful(relation, rejected, best.estimate.read_units, consistent=consistent),
             alternatives=_alternatives(best, [*found, *dear, scan]),
         )
 
-    return Way(best.access, best.index, best.rank, best.estimate, read)
+    return Way(best.access, best.index, best.rank, best.estimate, read, tuple(rejected))
 
 
 def _is_known(path: Path) -> bool:
     """Whether the path may be weighed: a look-up costs by the item, so the size of its partitions has to be known."""
     return not path.lookup or (path.index is not None and path.index.partition_items is not None)
-
-
-def _helpful(best: Read, rejected: list[tuple[Path, RejectedIndex]]) -> tuple[RejectedIndex, ...]:
-    """The indexes that cannot be read but would take fewer units, with what they would take."""
-    table = best.relation.table
-    helpful: dict[str, RejectedIndex] = {}
-    for path, index in rejected:
-        units = _query_estimate(path, table, consistent=best.consistent).read_units
-        if units < best.estimate.read_units and index.name not in helpful:
-            helpful[index.name] = replace(index, read_units=units, instead_of=best.estimate.read_units)
-    return tuple(helpful.values())
 
 
 def _alternatives(best: Way, ways: list[Way]) -> tuple[Alternative, ...]:
@@ -234,23 +225,13 @@ def _get_read(
 
 
 def _query(relation: Relation, path: Path, consistent: bool) -> Way:
-    table = relation.table
-    goal = relation.goal if not path.lookup else None
-    if goal is not None and not (
-        len(path.conditions) == 1
-        and exact_keys(relation.conjuncts, table, path)
-        and (goal.order is None or path.ordered_by(goal.order, table))
-    ):
-        goal = None
-    estimate = _query_estimate(path, table, consistent=consistent)
-    if goal is not None:
-        estimate = first_estimate(table, goal.rows, estimate, consistent=consistent)
+    estimate = path_estimate(relation, path, consistent=consistent)
     index = path.index.name if path.index is not None else None
-    return Way("Query", index, path.rank, estimate, partial(_query_read, relation, path, goal, estimate, consistent))
+    return Way("Query", index, path.rank, estimate, partial(_query_read, relation, path, estimate, consistent))
 
 
-def _query_read(relation: Relation, path: Path, goal: Goal | None, estimate: Estimate, consistent: bool) -> Read:
-    table = relation.table
+def _query_read(relation: Relation, path: Path, estimate: Estimate, consistent: bool) -> Read:
+    table, goal = relation.table, path_goal(relation, path)
     # API reference, Query: "A FilterExpression does not allow key attributes."
     without = {key.name for key in path.key} | {key.name for key in table.key}
     if path.index is not None and path.index.projected is not None:
@@ -302,26 +283,6 @@ def _exact_filters_of(
     if not exact_keys(by_key, table, path) or not all(decided(one.predicate, table, enforced) for one in by_key):
         return None
     return exact_filters(conjuncts, table, enforced=enforced, without=without, there=keys)
-
-
-def _query_estimate(path: Path, table: Table, *, consistent: bool) -> Estimate:
-    partition = _partition(path, table)
-    keys = query_estimate(
-        table,
-        len(path.conditions),
-        partition=partition,
-        share=path.share,
-        guessed=path.guessed,
-        consistent=consistent,
-    )
-    return keys if not path.lookup else both_estimates(keys, keys_estimate(table, keys.items, consistent=consistent))
-
-
-def _partition(path: Path, table: Table) -> float | None:
-    """How many items a partition of the path has; a key that is whole names one item."""
-    if path.index is not None:
-        return path.index.partition_items
-    return 1 if table.range_key is None else table.partition_items
 
 
 def _scan(relation: Relation, consistent: bool) -> Way:

@@ -133,8 +133,9 @@ def query_paths(
             continue
         reason = obstacle(index, table, said, consistent=consistent)
         lacking = _lacking(index, relation)
+        if lacking is not None:
+            path = replace(path, lookup=True)
         if reason is None:
-            path = replace(path, lookup=lacking is not None)
             found.append(path)
         reason = reason or lacking
         if reason is not None:

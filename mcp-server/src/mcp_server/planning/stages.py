@@ -15,6 +15,7 @@ from mcp_server.domain.rejected_index import that_save
 from mcp_server.domain.schema import TypeKind
 from mcp_server.planning.access_path import DEARER, Way, cheapest_way, full_scan_of, plan_read, shared_scan_of
 from mcp_server.planning.key_paths import MAX_KEYS, MAX_QUERIES
+from mcp_server.planning.path_estimates import helpful
 from mcp_server.planning.plan import Conjunct, Estimate, KeyLink, Read, Relation, Stage
 from mcp_server.planning.predicate import AllOf, AnyOf, Comparison, OneOf, Predicate, Value, columns_of
 
@@ -54,7 +55,8 @@ def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]
         plans[found.relation.name] = found
         links = [one for one in links if one[0] != found.relation.name]
     _without_free_scans(plans)
-    return tuple(plans[read.relation.name] for read in reads)
+    planned = (plans[read.relation.name] for read in reads)
+    return tuple(_with_rejected(plans, read, probe) if read.relation.table.indexes else read for read in planned)
 
 
 def read_after(read: Read, keys: Iterable[Key]) -> Read:
@@ -95,10 +97,10 @@ def _staged(
     """The read after the link's source; None where it does not pay, or the source waits for it."""
     read, source = plans[name], plans[link.source]
     alone = read.estimate.read_units
-    if alone < LEAST_UNITS or source.estimate.read_units > alone or _waits_for(plans, link.source, name):
+    if not _may_wait(plans, name, link):
         return None
     probe = probe_of(name, link)
-    if probe is None:
+    if probe is None or probe.access not in ("GetItem", "Query") or not 0 < probe.estimate.read_units < alone:
         return None
     each = probe.estimate.read_units
     most = min(MAX_KEYS if probe.access == "GetItem" else MAX_QUERIES, math.floor(alone / each))
@@ -106,9 +108,8 @@ def _staged(
     rather_by_key = full_scan_of(read) and dearer > 1
     if rather_by_key:
         most = MAX_KEYS if probe.access == "GetItem" else MAX_QUERIES
-    names = min(source.estimate.items, read.relation.table.item_count or source.estimate.items)
-    narrowed = bool(source.pushed_filters) or source.stage is not None
-    if most < 1 or (names > most and not narrowed):
+    names = _names(read, source)
+    if most < 1 or (names > most and not _is_narrowed(source)):
         return None
     way = f"{'primary keys' if probe.access == 'GetItem' else 'partitions'} to read"
     table = source.relation.table.name
@@ -133,6 +134,45 @@ def _staged(
     )
 
 
+def _may_wait(plans: Mapping[str, Read], name: str, link: KeyLink) -> bool:
+    """Whether a read may pay after the link's source, whatever a key takes."""
+    alone = plans[name].estimate.read_units
+    if alone < LEAST_UNITS or plans[link.source].estimate.read_units > alone:
+        return False
+    return not _waits_for(plans, link.source, name)
+
+
+def _names(read: Read, source: Read) -> int:
+    """How many keys of a read the rows of a source name at most."""
+    return min(source.estimate.items, read.relation.table.item_count or source.estimate.items)
+
+
+def _is_narrowed(source: Read) -> bool:
+    """Whether fewer rows may be left of a source than it reads."""
+    return bool(source.pushed_filters) or source.stage is not None
+
+
+def _with_rejected(plans: Mapping[str, Read], read: Read, probe_of: Callable[[str, KeyLink], Way | None]) -> Read:
+    """The read, with the indexes by which it would take less after others, were they open to it."""
+    relation = read.relation
+    found = {one.name: one for one in read.rejected}
+    hash_keys = [{key.name for key in index.hash_keys} for index in relation.table.indexes]
+    for link in relation.links:
+        if not any(keys & set(link.columns) for keys in hash_keys) or not _may_wait(plans, relation.name, link):
+            continue
+        source = plans[link.source]
+        probe, names = probe_of(relation.name, link), _names(read, source)
+        if probe is None or (names > MAX_QUERIES and not _is_narrowed(source)):
+            continue
+        keys = max(1, min(names, MAX_QUERIES))
+        units = read.estimate.read_units
+        for one in helpful(relation, probe.rejected, units, consistent=read.consistent, times=keys):
+            if one.name not in found or one.read_units < found[one.name].read_units:
+                found[one.name] = one
+    rejected = tuple(found.values())
+    return read if rejected == read.rejected else replace(read, rejected=rejected)
+
+
 def _named(link: KeyLink, source: str) -> str:
     """The condition that a stage waits for, as SQL for people."""
     return f"{_listed(link.columns)} IN (the values of {_listed(link.source_columns)} in {source})"
@@ -151,7 +191,7 @@ def _conditions(read: Read, probed: Read, named: str) -> tuple[str, tuple[str, .
 
 
 def _probe(read: Read, link: KeyLink, source: str, dearer: float) -> Way | None:
-    """How a single key is read; None where such a key narrows nothing."""
+    """How a single key is read; None where no value stands for one."""
     relation = read.relation
     columns = [relation.table.column(name) for name in link.columns]
     values = [_ANY_VALUE.get(column.type.kind) if column is not None else None for column in columns]
@@ -159,9 +199,7 @@ def _probe(read: Read, link: KeyLink, source: str, dearer: float) -> Way | None:
     if len(key) < len(values):
         return None
     conjunct = Conjunct(_named(link, source), _predicate(link, [key]), False)
-    probed = cheapest_way(_about_others(relation, link, conjunct), consistent=read.consistent, dearer=dearer)
-    cheaper = 0 < probed.estimate.read_units < read.estimate.read_units
-    return probed if probed.access in ("GetItem", "Query") and cheaper else None
+    return cheapest_way(_about_others(relation, link, conjunct), consistent=read.consistent, dearer=dearer)
 
 
 def _about_others(relation: Relation, link: KeyLink, one_key: Conjunct) -> Relation:
