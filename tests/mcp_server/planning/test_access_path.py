@@ -8,6 +8,7 @@ import pytest
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Index, KeyAttribute, Table, TypeKind
 from mcp_server.planning.access_path import full_scan_of, plan_read
+from mcp_server.planning.key_paths import UNKNOWN_PARTITIONS
 from mcp_server.planning.plan import Read
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
@@ -342,7 +343,9 @@ class TestRejectedIndexes:
         read = _read("status = 'open'", columns="total, note")
 
         assert read.access == "Scan"
-        assert [(index.name, index.reason) for index in read.rejected] == [("by_status", "it does not hold note")]
+        assert [(index.name, index.reason) for index in read.rejected] == [
+            ("by_status", f"it does not hold note, and {UNKNOWN_PARTITIONS}")
+        ]
 
     def test_consistent_reads_say_which_index_they_give_up(self) -> None:
         read = _read("customer = 7 AND placed IS NOT NULL", consistent=True)
@@ -682,6 +685,18 @@ class TestOtherWays:
         estimates = [read.estimate, *(one.estimate for one in read.alternatives)]
         assert all(one.items > 0 and one.read_units > 0 and one.seconds > 0 for one in estimates)
         assert min(one.read_units for one in estimates) == read.estimate.read_units
+
+    @pytest.mark.parametrize(
+        "condition",
+        ["pk = 'a' OR pk = 'b'", "pk IN ('a', 'b') OR pk = 'c'", "(pk, sk) IN (('a', 1), ('b', 2))"],
+    )
+    def test_the_way_that_is_taken_is_not_one_of_the_others(self, condition: str) -> None:
+        """Keys that a disjunction names are found twice: as its whole, and by its parts."""
+        read = _read(condition, table=self.TABLE)
+
+        ways = [(one.access, one.index) for one in read.alternatives]
+        assert (read.access, read.index) not in ways
+        assert len(set(ways)) == len(ways) > 0
 
     def test_what_is_certain_comes_before_what_is_not(self) -> None:
         """150 keys take 75 read units; what a partition, and a table that statistics call small, take is not known."""

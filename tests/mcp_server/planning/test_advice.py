@@ -7,9 +7,11 @@ import pytest
 from mcp_server.domain.schema import AttributeType, Index, Table
 from mcp_server.planning.access_path import plan_read
 from mcp_server.planning.advice import Advice, advice, large_scan
+from mcp_server.planning.key_paths import UNKNOWN_PARTITIONS
 from mcp_server.planning.plan import Read
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
+from mcp_server.surface.tools.structure import indexes
 from tests.mcp_server.planning.test_access_path import BY_MANY, BY_STATUS, ORDERS
 
 KEYS_ALONE = replace(BY_STATUS, name="keys_alone", projected=frozenset({"pk", "sk", "status"}))
@@ -55,12 +57,27 @@ def test_an_index_that_may_lack_items_of_another_type_is_not_advised() -> None:
 
 
 def test_an_index_without_all_columns_is_looked_up_through() -> None:
-    assert advice(replace(ORDERS, indexes=(KEYS_ALONE,)), KEYS_ALONE) == Advice("status = ?", lookup=True)
+    known = replace(KEYS_ALONE, partition_items=20.0)
+    table = replace(ORDERS, indexes=(known,))
+    assert advice(table, known) == Advice("status = ?", lookup=True)
+    assert access(table, "status = ?", "total") == ("Query", "keys_alone")
+    (told,) = large_scan([read_of(table, "total = 7")]).tables
+    assert "status = ?" in told.queries
+
+
+def test_an_index_of_which_nobody_knows_how_many_items_to_fetch_is_advised_for_its_own_columns() -> None:
+    table = replace(ORDERS, indexes=(KEYS_ALONE,))
+    assert advice(table, KEYS_ALONE) == Advice("status = ?", unknown=True)
+    assert access(table, "status = ?") == ("Query", "keys_alone")
+    assert access(table, "status = ?", "total") == ("Scan", None)
+    (told,) = large_scan([read_of(table, "total = 7")]).tables
+    assert told.queries == ("pk = ?",)
 
 
 def test_a_scan_that_has_to_be_allowed_names_the_keys_and_the_index_that_was_nearly_read() -> None:
     (told,) = large_scan([read_of(ORDERS, "customer = 7")] * 2).tables
-    assert told.queries == tuple(advice(ORDERS, index).condition for index in (None, *ORDERS.indexes))
+    given = [advice(ORDERS, index) for index in (None, *ORDERS.indexes)]
+    assert told.queries == tuple(one.condition for one in given if not one.unknown)
     (rejected,) = told.rejected
     assert rejected.name == "by_customer"
     assert "add placed IS NOT NULL" in rejected.reason
@@ -73,3 +90,16 @@ def test_no_key_is_named_that_is_not_seen() -> None:
     (told,) = large_scan([read_of(table, "total = 7", "total")]).tables
     assert "customer = ?" in told.queries[0]
     assert not any("pk" in condition or "status" in condition for condition in told.queries)
+
+
+@pytest.mark.parametrize(
+    ("partition_items", "note"),
+    [
+        (20.0, "Holds not all columns: others are fetched by key, item by item, where a scan takes more."),
+        (None, f"Only used where it holds all columns needed: {UNKNOWN_PARTITIONS}."),
+    ],
+)
+def test_a_structure_says_what_becomes_of_columns_that_an_index_lacks(partition_items: float | None, note: str) -> None:
+    table = replace(ORDERS, indexes=(replace(KEYS_ALONE, partition_items=partition_items),))
+    [_, told] = indexes(table)
+    assert (told["query"], told["note"]) == ("status = ?", note)

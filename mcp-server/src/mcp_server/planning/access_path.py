@@ -185,7 +185,10 @@ def _is_known(path: Path) -> bool:
 
 def _alternatives(best: Way, ways: list[Way]) -> tuple[Alternative, ...]:
     """The ways that were weighed against the best, and why each is not taken."""
-    others = (Alternative(way.access, way.index, way.estimate, _drawback(way, best)) for way in ways if way is not best)
+    # A way may be found twice: by what all alternatives of a disjunction say together, and by each of them.
+    taken = best.access, best.index, best.estimate
+    ways = [way for way in ways if (way.access, way.index, way.estimate) != taken]
+    others = (Alternative(way.access, way.index, way.estimate, _drawback(way, best)) for way in ways)
     return tuple(dict.fromkeys(others))
 
 

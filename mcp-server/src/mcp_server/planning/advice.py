@@ -15,12 +15,14 @@ from mcp_server.planning.predicate import Comparison, IsNotNull, Predicate
 class Advice:
     """A condition that is read by key, `?` standing for values; None with the `reason` where there is none.
 
-    `lookup` tells that columns the index does not hold are fetched by their items' keys.
+    `lookup` tells that columns the index does not hold are fetched by their items' keys; `unknown` that they are not,
+    since nothing tells how many items that would be.
     """
 
     condition: str | None
     reason: str | None = None
     lookup: bool = False
+    unknown: bool = False
 
 
 def advice(table: Table, index: Index | None) -> Advice:
@@ -41,7 +43,8 @@ def advice(table: Table, index: Index | None) -> Advice:
     reason = obstacle(index, table, said, consistent=False)
     if reason is not None:
         return Advice(None, reason)
-    return Advice(" AND ".join(texts), lookup=index.projected is not None)
+    partial, unknown = index.projected is not None, index.partition_items is None
+    return Advice(" AND ".join(texts), lookup=partial and not unknown, unknown=partial and unknown)
 
 
 def large_scan(scans: Iterable[Read]) -> LargeScan:
@@ -56,10 +59,11 @@ def large_scan(scans: Iterable[Read]) -> LargeScan:
 def _queries(table: Table) -> Iterator[str]:
     for index in (None, *(one for one in table.indexes if one.active)):
         keys = (table.hash_key,) if index is None else index.hash_keys
-        condition = advice(table, index).condition
+        given = advice(table, index)
         # A virtual table hides attributes that it takes apart, and a rule may hide any.
-        if condition is not None and all(table.column(key.name) is not None for key in keys):
-            yield condition
+        seen = all(table.column(key.name) is not None for key in keys)
+        if given.condition is not None and seen and not given.unknown:
+            yield given.condition
 
 
 def _equal(key: KeyAttribute) -> str:

@@ -33,6 +33,8 @@ MAX_KEYS = 1_000
 MAX_QUERIES = 100
 """Partitions that one relation is read from; more are read by Scan."""
 
+UNKNOWN_PARTITIONS = "items are only fetched by its keys where the sample tells how many share one"
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -176,7 +178,10 @@ def _lacking(index: Index, relation: Relation) -> str | None:
     missing = [name for name in wanted if name not in held]
     if DOCUMENT_COLUMN in held:  # an attribute of that name is not the document
         missing.append(DOCUMENT_COLUMN)
-    return f"it does not hold {', '.join(map(quoted, missing))}" if missing else None
+    if not missing:
+        return None
+    reason = f"it does not hold {', '.join(map(quoted, missing))}"
+    return reason if index.partition_items is not None else f"{reason}, and {UNKNOWN_PARTITIONS}"
 
 
 def _path(

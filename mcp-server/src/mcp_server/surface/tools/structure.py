@@ -13,6 +13,7 @@ from mcp_server.domain.schema import Column, Examples, Index, KeyAttribute, Tabl
 from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.temporal import timestamp_text
 from mcp_server.planning.advice import advice
+from mcp_server.planning.key_paths import UNKNOWN_PARTITIONS
 
 _REMEMBERED = 64
 _described: Bounded[tuple[int, bool], tuple[Table, "Structure"]] = Bounded(entries=_REMEMBERED, weight=_REMEMBERED)
@@ -153,7 +154,9 @@ def _advised(entry: IndexEntry, table: Table, index: Index | None) -> IndexEntry
     if given.reason is not None:
         entry["note"] = f"Not used: {given.reason}."
     elif given.lookup:
-        entry["note"] = "Holds not all columns: others are fetched by key, item by item."
+        entry["note"] = "Holds not all columns: others are fetched by key, item by item, where a scan takes more."
+    elif given.unknown:
+        entry["note"] = f"Only used where it holds all columns needed: {UNKNOWN_PARTITIONS}."
     return entry
 
 
