@@ -1,5 +1,6 @@
 """Statements that make a row of each item are read page by page: as far as a page needs, and on from its last row."""
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -220,3 +221,100 @@ async def test_parts_of_a_page_may_be_small_and_large(service: Service, columns:
     in_one = await service.queries(direct_rows=0).run_sql(ANN, sql=sql, max_rows=1000)
     assert sorted(map(repr, rows_seen)) == sorted(map(repr, in_one.rows))
     assert (len(rows_seen), found.columns) == (195, in_one.columns)
+
+
+TEXTS = [
+    *(
+        "t",
+        "pk",
+        "upper({t})",
+        "replace({t}, 'a', 'b')",
+        "concat_ws('-', {t}, {t})",
+        "regexp_replace({t}, '[0-9]', '')",
+    ),
+    *("strftime({d}, '%Y/%m')", "split_part({t}, '-', 1)", "nullif({t}, 'a-1')", "lpad({t}, 4, '0')", "{t}[1:2]"),
+    *("coalesce({t}, {t})", "CASE WHEN {b} THEN {t} END", "array_to_string({l}, '+')", "md5({t})", "{n}::VARCHAR"),
+    *("monthname({d})", "json_extract_string(m, '$.x')", "to_json({l})::VARCHAR", "printf('%s!', {t})"),
+]
+NUMBERS = [
+    *("n", "price", "{n} + {n}", "floor({n})", "greatest({n}, {n}, 3)", "year({d})", "length({t})", "len({l})"),
+    *("abs({n})", "round({n} / 3, 2)", "list_sum([{n}, 1])", "strpos({t}, 'a')", "m.y", "if({b}, {n}, 0)", "{n} % 5"),
+]
+DATES = ["day", "date_trunc('month', {d})", "{d} + INTERVAL 1 DAY", "last_day({d})", "greatest({d}, {d})"]
+LISTS = [
+    "tags",
+    "[{t}, {t}]",
+    "string_split({t}, '-')",
+    "list_sort({l})",
+    "list_concat({l}, {l})",
+    "list_slice({l}, 1, 1)",
+]
+TRUTHS = [
+    *("{n} > {n}", "{t} LIKE '%1%'", "regexp_matches({t}, '[ab]')", "list_contains({l}, {t})", "contains({t}, 'a')"),
+    *("{d} < DATE '2026-01-20'", "{n} IS NOT NULL", "NOT ({b})", "({b}) OR ({b})", "starts_with({t}, 'a')"),
+    *("{t} IN ('a-1', {t})", "{n} BETWEEN {n} AND {n} + 9", "{t} IS DISTINCT FROM {t}", "day IS NULL"),
+]
+FORMS = {"t": TEXTS, "n": NUMBERS, "d": DATES, "l": LISTS, "b": TRUTHS}
+
+
+def made(random: Random, kind: str, depth: int = 3) -> str:
+    """A random expression of functions of one row."""
+    form = random.choice(FORMS[kind] if depth else [one for one in FORMS[kind] if "{" not in one] or ["day IS NULL"])
+    for inner in FORMS:
+        while f"{{{inner}}}" in form:
+            form = form.replace(f"{{{inner}}}", made(random, inner, max(depth - 1, 0)), 1)
+    return form
+
+
+@pytest.fixture(scope="module")
+async def various(service: Service) -> None:
+    """str_various: 23 items of which some lack attributes."""
+    random = Random(7)
+    items = []
+    for number in range(23):
+        item: dict[str, Any] = {
+            "t": {"S": f"{random.choice('abc')}-{number % 4}"},
+            "n": {"N": str(number % 9 - 2)},
+            "price": {"N": f"{number}.5"},
+            "day": {"S": f"2026-01-{number + 1:02}"},
+            "tags": {"L": [{"S": one} for one in random.sample(["a", "b", "a-1"], number % 3)]},
+            "m": {"M": {"x": {"S": "a"}, "y": {"N": str(number)}}},
+        }
+        items.append({"pk": {"S": f"k{number}"}} | {name: one for name, one in item.items() if random.random() < 0.9})
+    await service.create("str_various", items)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_pages_of_whatever_is_made_of_each_row_hold_what_one_page_does(
+    service: Service, various: None, seed: int
+) -> None:
+    random = Random(seed)
+    values = [made(random, kind) for kind in random.choices(list(FORMS), k=4)]
+    listed = ", ".join(f"{value} AS v{place}" for place, value in enumerate(values))
+    sql = f"SELECT pk, {listed} FROM str_various WHERE {random.choice(['true', made(random, 'b')])}"
+
+    whole = await service.run(sql, max_rows=1000)
+    for max_rows in (1, 3):
+        found = await pages(service, sql, max_rows)
+        assert rows(found) == whole.rows
+        assert all(page.columns == whole.columns for page in found)
+        assert found[0].statistics.items_read < 23 or len(found) == 1 or "WHERE true" not in sql
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "year(day)",
+            "strftime(day, '%Y')",
+            "date_trunc('month', day)",
+            "replace(t, 'a', 'b')",
+            "concat_ws('-', t, n)",
+        ),
+        *("regexp_replace(t, 'a', '')", "regexp_matches(t, 'a')", "list_contains(tags, 'a')", "greatest(n, price)"),
+        *("split_part(t, '-', 1)", "nullif(t, 'a')", "contains(t, 'a')", "floor(price)", "lpad(t, 9, ' ')", "pk[1:2]"),
+    ],
+)
+async def test_functions_read_no_more_than_a_page_needs(service: Service, various: None, value: str) -> None:
+    page = await service.run(f"SELECT pk, {value} AS v FROM str_various", max_rows=5)
+    assert (len(page.rows), page.statistics.items_read) == (5, 6)

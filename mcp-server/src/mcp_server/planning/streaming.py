@@ -27,13 +27,15 @@ class Stream:
     """What a statement makes of its table's items, some of them at a time.
 
     `statement` yields the rows in the order of the items, the number of a row's item in its last column. `order` is the
-    column, if any, by which the items have to come. `computed` are the columns of which something is made, or asked.
+    column, if any, by which the items have to come. `computed` are the columns of which something is made, or asked,
+    that depends on their types; of `calculated` ones it is the same for all types of numbers.
     """
 
     statement: str
     order: str | None = None
     descending: bool = False
     computed: frozenset[str] = frozenset()
+    calculated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def route(read: Read, stream: Stream) -> str:
     said = [
         *(table.schema, table.physical_name, [key.name for key in table.key], read.access, read.index),
         *([column.name for column in read.relation.columns], stream.order, stream.descending),
-        [_family(column.type) for column in read.relation.columns if column.name in stream.computed],
+        [column.type.sql for column in read.relation.columns if column.name in stream.computed],
+        [_family(column.type) for column in read.relation.columns if column.name in stream.calculated],
         requests[:1] if read.access == "Scan" else requests,
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=repr).encode()).hexdigest()[:32]

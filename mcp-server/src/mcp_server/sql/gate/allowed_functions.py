@@ -92,6 +92,9 @@ to_map unix_to_time variance_pop week_of_year
 """
 """Names under which the parser knows some of the functions above."""
 
+OTHER_EVERY_TIME = frozenset({"gen_random_uuid", "rand", "random", "uuid"})
+"""The functions that give another value every time they are called."""
+
 TOPICS: dict[str, str] = {
     "text": TEXT,
     "conversion": CONVERSION,
@@ -112,3 +115,10 @@ PUBLIC_FUNCTIONS: frozenset[str] = frozenset(" ".join(TOPICS.values()).split())
 
 ALLOWED_FUNCTIONS: frozenset[str] = PUBLIC_FUNCTIONS | frozenset(PARSER_SPELLINGS.split())
 """The same, with the parser's own names."""
+
+_OF_MANY_ROWS = frozenset(f"{AGGREGATES} {WINDOW_FUNCTIONS} {TABLE_FUNCTIONS}".split())
+FUNCTIONS_OF_ONE_ROW: frozenset[str] = ALLOWED_FUNCTIONS - _OF_MANY_ROWS - {"explode"} - OTHER_EVERY_TIME
+"""The functions that give one value for one row, always the same for the same arguments.
+
+Aggregates that the parser has another name for are among them under that name.
+"""

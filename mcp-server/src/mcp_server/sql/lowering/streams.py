@@ -8,23 +8,24 @@ from sqlglot import exp
 from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
+from mcp_server.sql.gate.allowed_functions import FUNCTIONS_OF_ONE_ROW
+from mcp_server.sql.gate.allowed_nodes import NAMES, OPERATORS, VALUES
 from mcp_server.sql.lowering.plain import plain_select
-from mcp_server.sql.trees import parts
+from mcp_server.sql.time_words import asks_for_time
+from mcp_server.sql.trees import nodes, parts
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order"})
-_PLAIN = frozenset(
+_OF_MANY_ROWS = frozenset({exp.Table, exp.TableAlias, exp.Star, exp.Unnest, exp.Exists, exp.Any, exp.All})
+_OF_ONE_ROW = frozenset((*NAMES, *VALUES, *OPERATORS)) - _OF_MANY_ROWS
+"""The syntax, apart from functions, that gives one value for one row. Queries and clauses are none of it."""
+_CALCULATIONS = frozenset(
     {
-        *(exp.Column, exp.Identifier, exp.Alias, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Tuple),
-        *(exp.Cast, exp.TryCast, exp.DataType, exp.DataTypeParam, exp.Case, exp.If, exp.Coalesce),
-        *(exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Is, exp.In, exp.Between),
-        *(exp.NullSafeEQ, exp.NullSafeNEQ, exp.Like, exp.ILike, exp.Escape, exp.StartsWith, exp.EndsWith),
-        *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.DPipe, exp.Abs, exp.Round),
-        *(exp.Upper, exp.Lower, exp.Length, exp.Trim, exp.Concat, exp.Substring, exp.Left, exp.Right),
-        *(exp.JSONExtract, exp.JSONExtractScalar, exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey),
-        *(exp.JSONPathSubscript, exp.Bracket, exp.Dot),
+        *(exp.Alias, exp.Paren, exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between, exp.NullSafeEQ, exp.NullSafeNEQ),
+        *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE),
+        *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg, exp.Abs, exp.Round),
     }
 )
-"""What gives one value for one row, the same today and tomorrow. Whatever else there is makes a statement none."""
+"""What makes the same of a number whichever type holds it."""
 
 
 def stream_of(query: exp.Query, reference: Reference) -> Stream | None:
@@ -34,23 +35,51 @@ def stream_of(query: exp.Query, reference: Reference) -> Stream | None:
         return None
     where = select.args.get("where")
     values = [*select.expressions, *([where.this] if where is not None else [])]
-    if not all(type(node) in _PLAIN for value in values for node in value.walk()):
+    if not all(is_of_one_row(node) for value in values for node in nodes(value)):
         return None
-    computed = _computed(values, reference)
+    computed, calculated = _used(values, reference)
     order = select.args.get("order")
     if order is None:
-        return Stream("", computed=computed)
+        return Stream("", computed=computed, calculated=calculated)
     column = _ordering(order, select, reference)
     descending = bool(order.expressions[0].args.get("desc"))
-    return Stream("", column, descending, computed) if column is not None else None
+    return Stream("", column, descending, computed, calculated) if column is not None else None
 
 
-def _computed(values: Iterable[exp.Expr], reference: Reference) -> frozenset[str]:
-    """The table's columns of which something is made, or asked, rather than that they are handed out as they are."""
-    used = (
-        one for value in values if not isinstance(value.unalias(), exp.Column) for one in value.find_all(exp.Column)
-    )
-    return frozenset(name for one in used if (name := reference.spelt.get(one.name)) is not None)
+def is_of_one_row(node: exp.Expr) -> bool:
+    """Whether a node, without its parts, gives one value for one row, the same today and tomorrow."""
+    if type(node) in _OF_ONE_ROW:
+        return True
+    if not isinstance(node, exp.Func) or isinstance(node, exp.AggFunc) or asks_for_time(node):
+        return False
+    if not isinstance(node, exp.Anonymous):
+        return any(name.lower() in FUNCTIONS_OF_ONE_ROW for name in node.sql_names())
+    name = node.name.lower()
+    # With one argument, `age` tells the time up to this morning.
+    return name in FUNCTIONS_OF_ONE_ROW and (name != "age" or len(node.expressions) == 2)
+
+
+def _used(values: Iterable[exp.Expr], reference: Reference) -> tuple[frozenset[str], frozenset[str]]:
+    """The table's columns of which something is made, or asked, and of these those that are only calculated with."""
+    computed, calculated = set[str](), set[str]()
+    for value in values:
+        if isinstance(value, exp.Alias) and isinstance(value.this, exp.Column):
+            continue  # it is handed out as it is
+        for node in nodes(value):
+            name = reference.spelt.get(node.name) if isinstance(node, exp.Column) else None
+            if name is not None:
+                (calculated if _is_calculation(node, value) else computed).add(name)
+    return frozenset(computed), frozenset(calculated - computed)
+
+
+def _is_calculation(column: exp.Expr, value: exp.Expr) -> bool:
+    """Whether nothing but calculations is made of a column in a value."""
+    node = column
+    while node is not value and node.parent is not None:
+        node = node.parent
+        if type(node) not in _CALCULATIONS:
+            return False
+    return True
 
 
 def _ordering(order: exp.Order, query: exp.Select, reference: Reference) -> str | None:
