@@ -288,3 +288,19 @@ async def test_pages_have_each_row_that_is_left_once(service: Service, max_rows:
         page = await service.run("SELECT pk FROM rul_people", MEMBER, max_rows=max_rows, cursor=cursor)
         rows = rows + page.rows
     assert sorted(row[0] for row in rows) == SEEN
+
+
+async def test_a_page_reads_no_more_than_it_needs_where_all_rows_are_there(service: Service) -> None:
+    """Masks and hidden columns leave no item out."""
+    people = [{"pk": {"S": f"p{number}"}, "nation": {"S": "Testland"}, "address": {"S": "1"}} for number in range(30)]
+    await service.create("uns_masked", people)
+    for principal, shown in ((MEMBER, [None, "***land"]), (ADMIN, ["1", "Testland"])):
+        for sql, most in (("SELECT * FROM uns_masked", 10), ("SELECT * FROM uns_masked WHERE nation LIKE '%land'", 30)):
+            page = await service.run(sql, principal, max_rows=9)
+            rows = [dict(zip([column.name for column in page.columns], row, strict=True)) for row in page.rows]
+            assert {(row.get("address"), row["nation"]) for row in rows} == {tuple(shown)}
+            assert (len(rows), page.statistics.items_read) == (9, most)
+            while page.next_cursor is not None:
+                page = await service.run(sql, principal, max_rows=9, cursor=page.next_cursor)
+                rows += [dict(zip([column.name for column in page.columns], row, strict=True)) for row in page.rows]
+            assert sorted(row["pk"] for row in rows) == sorted(f"p{number}" for number in range(30))
