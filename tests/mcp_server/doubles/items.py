@@ -113,9 +113,8 @@ class HeldItems:
         names = key_names(read)
         keys = [{name: item[name] for name in names} for item in items]
         last = {name: scanned[-1][name] for name in names} if full else None
-        return Stretch(
-            decoder.decode(_sent(items, one), len(items)) if items else None, last, lambda number: keys[number]
-        )
+        batch, places = decoder.decode_with_places(_sent(items, one), len(items)) if items else (None, [])
+        return Stretch(batch, last, lambda number: keys[places[number]])
 
     def under_way(self, observers: Collection[Observer]) -> Awaitable[None] | None:
         return None  # it answers at once

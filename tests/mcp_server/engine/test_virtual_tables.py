@@ -163,6 +163,34 @@ async def test_pages_have_each_row_once(service: Service, max_rows: int) -> None
     assert sorted(rows) == await service.rows(f"{sql} ORDER BY ALL")
 
 
+@pytest.mark.parametrize("order", ["", " ORDER BY sk", " ORDER BY sk DESC"])
+async def test_a_page_is_read_as_far_as_it_needs(service: Service, order: str) -> None:
+    """A partition has other kinds before and between its items, and some that are kept from everybody."""
+    items = [
+        {"pk": {"S": "CUSTOMER#77"}, "sk": {"S": f"ORDER#2025-01-01#{number:03d}"}, "visible": {"S": visible}}
+        for number in range(400)
+        for visible in ["yes" if number % 2 else "no"]
+    ]
+    items += [
+        {"pk": {"S": "CUSTOMER#77"}, "sk": {"S": f"ORDER#{number}"}, "visible": {"S": "yes"}} for number in (1, 2)
+    ]
+    await service.put("vir_all", items)
+    sql = f"SELECT order_id FROM vir_orders WHERE customer_id = '77'{order}"
+    try:
+        page = await service.run(sql, max_rows=9)
+        assert (len(page.rows), page.statistics.items_read <= 51) == (9, True)
+        assert page.statistics.pages_read == 1
+        rows = page.rows
+        while page.next_cursor is not None:
+            page = await service.run(sql, max_rows=9, cursor=page.next_cursor)
+            rows = rows + page.rows
+        found = [f"{number:03d}" for number in range(1, 400, 2)]
+        assert [row[0] for row in rows] == (found[::-1] if "DESC" in order else found)
+    finally:
+        for item in items:
+            await service.tables.delete("vir_all", {"pk": item["pk"], "sk": item["sk"]})
+
+
 async def test_parts_of_keys_are_described_by_what_they_hold_but_not_to_those_from_whom_some_is_kept(
     service: Service,
 ) -> None:

@@ -82,6 +82,7 @@ class Streaming:
                 piece = _Piece(number, after, stretch, None, ())
                 if stretch.items is not None:
                     meter.look(read.relation, stretch.items)
+                    meter.saw(read, stretch.items.num_rows)
                     result = await self._evaluated(read, query, stream, stretch.items)
                     columns, piece = result.columns, _piece(number, after, stretch, result)
                     size += piece.rows.nbytes if piece.rows is not None else 0

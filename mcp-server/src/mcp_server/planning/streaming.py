@@ -56,9 +56,6 @@ def resumable(read: Read, stream: Stream, *, requests: int | None = None) -> Rea
     """The read as one that can stop at any item, None if it cannot; with as many `requests` as it was begun with."""
     if read.access not in ("Query", "Scan") or read.lookup is not None or read.enough is not None:
         return None
-    table = read.relation.table
-    if (table.restriction is not None and table.restriction.rows) or table.virtual is not None:
-        return None  # which item a row is of cannot be told once some are left out
     if stream.order is not None and not _comes_in_order(read, stream.order):
         return None
     made: list[Request] = []

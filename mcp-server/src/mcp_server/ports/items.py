@@ -43,7 +43,8 @@ class Consumption:
 class Stretch:
     """What one response to a request holds: its items, if there are some, and the key after which the request goes on.
 
-    `after` is None at the request's end. `key_of` gives the key of an item by its number in `items`.
+    `after` is None at the request's end. `key_of` gives the key of an item by its number in `items`, which may lack
+    some of those that were read.
     """
 
     items: pa.RecordBatch | None

@@ -7,7 +7,7 @@ Texts, numbers, booleans, and maps and lists of them, are decoded by Arrow's JSO
 documents, sets, binary and columns of several types take the way through Python objects.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -22,8 +22,8 @@ from mcp_server.adapters.decoding import column_types
 from mcp_server.adapters.decoding.arrow_values import fast_array, fast_struct, is_nested, passed_over
 from mcp_server.adapters.decoding.column_types import Sample
 from mcp_server.adapters.decoding.column_values import arrow_type, slow_array
-from mcp_server.adapters.decoding.restricted_items import restricted_items
-from mcp_server.adapters.decoding.virtual_items import of_virtual_table
+from mcp_server.adapters.decoding.restricted_items import restricted_item
+from mcp_server.adapters.decoding.virtual_items import as_item_of
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.values import LackingThoughDeclared, NotTheDeclaredType
 from mcp_server.domain.schema import Column, Override, TypeKind
@@ -86,21 +86,28 @@ class PageDecoder:
 
     def decode(self, items: bytes, count: int) -> pa.RecordBatch:
         """A JSON array of `count` items as a batch. Raises SchemaConflict, Failure (type_conflict), MalformedPage."""
+        return self.decode_with_places(items, count)[0]
+
+    def decode_with_places(self, items: bytes, count: int) -> tuple[pa.RecordBatch, Sequence[int]]:
+        """The same, and which of the items each row is: some may be left out."""
         try:
-            if self._kept is not None or self._virtual is not None:
-                items, count = self._seen(items, count)
-            return self._decode(items, count)
+            if self._kept is None and self._virtual is None:
+                return self._decode(items, count), range(count)
+            seen = self._seen(items, count)
+            return self._decode(msgspec.json.encode(list(seen.values())), len(seen)), list(seen)
         except (pa.ArrowException, msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise MalformedPage(type(error).__name__) from error
 
-    def _seen(self, items: bytes, count: int) -> tuple[bytes, int]:
-        """The items that are there for whoever reads, as they are for them, and their number."""
-        objects = av.items_of(items, count)
-        if self._kept is not None:
-            objects = restricted_items(objects, self._kept)
-        if self._virtual is not None:
-            objects = of_virtual_table(objects, self._virtual)
-        return msgspec.json.encode(objects), len(objects)
+    def _seen(self, items: bytes, count: int) -> dict[int, av.Item]:
+        """The items that are there for whoever reads, as they are for them, by their places."""
+        found: dict[int, av.Item] = {}
+        for place, item in enumerate(av.items_of(items, count)):
+            seen = restricted_item(item, self._kept) if self._kept is not None else item
+            if seen is not None and self._virtual is not None:
+                seen = as_item_of(seen, self._virtual)
+            if seen is not None:
+                found[place] = seen
+        return found
 
     def _decode(self, items: bytes, count: int) -> pa.RecordBatch:
         columns = self._relation.columns

@@ -12,7 +12,12 @@ _NULL: av.AttributeValue = {"NULL": True}
 
 def restricted_items(items: Iterable[av.Item], kept: Restriction) -> list[av.Item]:
     """Those of the items that may be seen, as they may be. Raises MalformedValue."""
-    return [_seen(item, kept) for item in items if all(_allows(rule, item) for rule in kept.rows)]
+    return [seen for item in items if (seen := restricted_item(item, kept)) is not None]
+
+
+def restricted_item(item: av.Item, kept: Restriction) -> av.Item | None:
+    """An item as it may be seen; None if it may not be. Raises MalformedValue."""
+    return _seen(item, kept) if all(_allows(rule, item) for rule in kept.rows) else None
 
 
 def _allows(rule: AllowedValues, item: av.Item) -> bool:

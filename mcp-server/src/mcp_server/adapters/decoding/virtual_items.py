@@ -9,12 +9,13 @@ from mcp_server.domain.virtual_table import VirtualTable
 
 def of_virtual_table(items: Iterable[av.Item], table: VirtualTable) -> list[av.Item]:
     """Those of the items that belong to it, each with its slots as texts. Raises MalformedValue."""
-    found = []
-    for item in items:
-        slots = _slots(item, table)
-        if slots is not None:
-            found.append({**item, **slots})
-    return found
+    return [own for item in items if (own := as_item_of(item, table)) is not None]
+
+
+def as_item_of(item: av.Item, table: VirtualTable) -> av.Item | None:
+    """An item with the table's slots as texts; None if it does not belong to it. Raises MalformedValue."""
+    slots = _slots(item, table)
+    return {**item, **slots} if slots is not None else None
 
 
 def _slots(item: av.Item, table: VirtualTable) -> dict[str, av.AttributeValue] | None:

@@ -236,8 +236,8 @@ class DynamoDbItems:
 
         async def ask() -> Stretch:
             raw = await self._response(schema, read, one.operation, arguments, observe, told)
-            items = await self._page(decoder, raw.Items, raw.Count)
-            return Stretch(items, raw.LastEvaluatedKey or None, lambda number: _keys(raw, key_names(read))[number])
+            items, places = await self._decoded(decoder.decode_with_places, raw.Items, raw.Count) or (None, ())
+            return Stretch(items, raw.LastEvaluatedKey or None, lambda row: _keys(raw, key_names(read))[places[row]])
 
         with _refusals(schema, table):
             if after is not None:
@@ -332,14 +332,17 @@ class DynamoDbItems:
 
     async def _page(self, decoder: PageDecoder, items: msgspec.Raw, count: int) -> pa.RecordBatch | None:
         """The decoded page; None when it has no items. Raises UnreadableResponse, and what the decoder raises."""
+        return await self._decoded(decoder.decode, items, count)
+
+    async def _decoded(self, decode: Callable[[bytes, int], _Taken], items: msgspec.Raw, count: int) -> _Taken | None:
         if count == 0 and bytes(items).strip() == b"[]":
             return None
         content = bytes(items)
         try:
             if len(content) <= SMALL_PAGE_BYTES:
-                return decoder.decode(content, count)
+                return decode(content, count)
             return await anyio.to_thread.run_sync(
-                decoder.decode, content, count, abandon_on_cancel=True, limiter=self._decoding
+                decode, content, count, abandon_on_cancel=True, limiter=self._decoding
             )
         except MalformedPage as error:
             raise UnreadableResponse(str(error)) from error
