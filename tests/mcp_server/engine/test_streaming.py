@@ -294,6 +294,8 @@ async def test_pages_of_whatever_is_made_of_each_row_hold_what_one_page_does(
     sql = f"SELECT pk, {listed} FROM str_various WHERE {random.choice(['true', made(random, 'b')])}"
 
     whole = await service.run(sql, max_rows=1000)
+    nested = f"WITH x AS ({sql}) SELECT * FROM (SELECT * FROM x) y"
+    assert rows(await pages(service, nested, 4)) == whole.rows
     for max_rows in (1, 3):
         found = await pages(service, sql, max_rows)
         assert rows(found) == whole.rows
@@ -318,3 +320,26 @@ async def test_pages_of_whatever_is_made_of_each_row_hold_what_one_page_does(
 async def test_functions_read_no_more_than_a_page_needs(service: Service, various: None, value: str) -> None:
     page = await service.run(f"SELECT pk, {value} AS v FROM str_various", max_rows=5)
     assert (len(page.rows), page.statistics.items_read) == (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("sql", "items"),
+    [
+        ("WITH x AS (SELECT * FROM str_orders) SELECT pk, n FROM x", 11),
+        ("SELECT * FROM (SELECT * FROM str_orders) x", 11),
+        ("SELECT m FROM (SELECT n + 1 AS m FROM (SELECT * FROM str_orders) x) y", 11),
+        ("SELECT m FROM (SELECT n AS m FROM str_lines WHERE pk = 'a') x WHERE m > 7 ORDER BY m DESC", 11),
+        ("WITH x AS (SELECT n FROM str_lines WHERE pk = 'a') SELECT n FROM x ORDER BY n LIMIT 4", 4),
+        ("SELECT * FROM (SELECT * FROM str_orders) x LIMIT 3", 3),
+    ],
+)
+async def test_subqueries_that_pass_rows_on_cost_nothing(service: Service, tables: None, sql: str, items: int) -> None:
+    page = await service.queries(full_scan_items=100).run_sql(ANN, sql=sql, max_rows=10)
+    assert page.statistics.items_read == items
+    assert len(page.rows) == min(items, 10)
+
+
+async def test_conditions_on_what_a_subquery_computes_are_met(service: Service, tables: None) -> None:
+    sql = "SELECT m FROM (SELECT n * 2 AS m FROM str_lines WHERE pk = 'a') x WHERE m > 20"
+    assert [float(m) for (m,) in await service.rows(f"{sql} LIMIT 2")] == [22, 24]
+    assert [float(m) for (m,) in rows(await pages(service, sql, 4))] == list(range(22, 80, 2))

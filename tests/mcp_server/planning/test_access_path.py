@@ -538,6 +538,7 @@ class TestGoals:
         [
             ("SELECT * FROM orders LIMIT 10", 10),
             ("SELECT pk, total + 1 FROM orders LIMIT 10 OFFSET 5", 15),
+            ("SELECT * FROM (SELECT * FROM orders) LIMIT 1", 1),
             ("SELECT * FROM orders WHERE pk = 'a' LIMIT 3", 3),
             ("SELECT * FROM orders WHERE pk = 'a' AND sk BETWEEN 1 AND 5 ORDER BY sk DESC LIMIT 3", 3),
             ("SELECT max(sk) FROM orders WHERE pk = 'a'", 1),
@@ -577,7 +578,7 @@ class TestGoals:
             "SELECT pk FROM orders WHERE total = 3 LIMIT 1",
             "SELECT pk FROM orders LIMIT 10%",
             "SELECT * FROM orders WHERE pk = 'a' ORDER BY sk, note LIMIT 1",
-            "SELECT * FROM (SELECT * FROM orders) LIMIT 1",
+            "SELECT * FROM (SELECT * FROM orders LIMIT 5) LIMIT 1",
             "SELECT * FROM orders USING SAMPLE 3 LIMIT 1",
         ],
     )

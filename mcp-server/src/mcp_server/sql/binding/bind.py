@@ -45,6 +45,7 @@ from mcp_server.sql.lowering.goals import goal_of, goal_of_exists, with_goal
 from mcp_server.sql.lowering.key_links import links_of
 from mcp_server.sql.lowering.list_places import lists_from_zero
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
+from mcp_server.sql.lowering.merging import merged
 from mcp_server.sql.lowering.streams import stream_of, with_statement
 from mcp_server.sql.lowering.text_comparisons import sought_texts
 from mcp_server.sql.lowering.unequal_columns import UnequalColumns, unequal_columns
@@ -166,9 +167,14 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     relations = tuple(map(with_goal, relations, map(goal_of_exists, found)))
     stream = None
     if len(relations) == 1:
-        whole = goal_of(query, found[0])
-        relations = (with_number(query, found[0], relations[0] if whole is None else with_goal(relations[0], whole)),)
-        stream = stream_of(query, found[0])
+        plain, only = merged(query, sources, found[0])
+        (relation,) = relations
+        if plain is not query:
+            conditions = necessary_conditions(plain, sources_of(plain), (only,))
+            relation = replace(relation, conjuncts=conjuncts(only, conditions.get(id(only.node), ())))
+        whole = goal_of(plain, only)
+        relations = (with_number(query, found[0], relation if whole is None else with_goal(relation, whole)),)
+        stream = stream_of(plain, only)
     restore_names(query, spelling, renamed, lambda column: _catalogue_name(column, found))
     direct = direct_of(query, found[0], relations[0]) if len(relations) == 1 else None
     number = number_name(query, relations[0]) if len(relations) == 1 else None

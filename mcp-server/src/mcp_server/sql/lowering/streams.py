@@ -8,16 +8,12 @@ from sqlglot import exp
 from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
-from mcp_server.sql.gate.allowed_functions import FUNCTIONS_OF_ONE_ROW
-from mcp_server.sql.gate.allowed_nodes import NAMES, OPERATORS, VALUES
+from mcp_server.sql.lowering.merging import passing_blocks
 from mcp_server.sql.lowering.plain import plain_select
-from mcp_server.sql.time_words import asks_for_time
+from mcp_server.sql.lowering.rowwise import is_of_one_row
 from mcp_server.sql.trees import nodes, parts
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order"})
-_OF_MANY_ROWS = frozenset({exp.Table, exp.TableAlias, exp.Star, exp.Unnest, exp.Exists, exp.Any, exp.All})
-_OF_ONE_ROW = frozenset((*NAMES, *VALUES, *OPERATORS)) - _OF_MANY_ROWS
-"""The syntax, apart from functions, that gives one value for one row. Queries and clauses are none of it."""
 _CALCULATIONS = frozenset(
     {
         *(exp.Alias, exp.Paren, exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between, exp.NullSafeEQ, exp.NullSafeNEQ),
@@ -44,19 +40,6 @@ def stream_of(query: exp.Query, reference: Reference) -> Stream | None:
     column = _ordering(order, select, reference)
     descending = bool(order.expressions[0].args.get("desc"))
     return Stream("", column, descending, computed, calculated) if column is not None else None
-
-
-def is_of_one_row(node: exp.Expr) -> bool:
-    """Whether a node, without its parts, gives one value for one row, the same today and tomorrow."""
-    if type(node) in _OF_ONE_ROW:
-        return True
-    if not isinstance(node, exp.Func) or isinstance(node, exp.AggFunc) or asks_for_time(node):
-        return False
-    if not isinstance(node, exp.Anonymous):
-        return any(name.lower() in FUNCTIONS_OF_ONE_ROW for name in node.sql_names())
-    name = node.name.lower()
-    # With one argument, `age` tells the time up to this morning.
-    return name in FUNCTIONS_OF_ONE_ROW and (name != "age" or len(node.expressions) == 2)
 
 
 def _used(values: Iterable[exp.Expr], reference: Reference) -> tuple[frozenset[str], frozenset[str]]:
@@ -104,11 +87,13 @@ def with_statement(stream: Stream | None, query: exp.Query) -> Stream | None:
         return None
     numbered = query.copy()
     numbered.set("order", None)
-    alias = numbered.args["from_"].this.args["alias"]
     taken = " ".join(node.name for node in numbered.find_all(exp.Identifier))
     number = "item§"
     while number in taken:
         number += "§"
-    alias.append("columns", exp.to_identifier(number, quoted=True))
-    numbered.append("expressions", exp.column(exp.to_identifier(number, quoted=True), table=alias.this.copy()))
+    blocks = passing_blocks(numbered)
+    blocks[-1].args["from_"].this.args["alias"].append("columns", exp.to_identifier(number, quoted=True))
+    for block in blocks:
+        alias = block.args["from_"].this.args["alias"].this
+        block.append("expressions", exp.column(exp.to_identifier(number, quoted=True), table=alias.copy()))
     return replace(stream, statement=to_sql(numbered))
