@@ -641,6 +641,7 @@ class TestGoals:
 
 
 MORE, AS_MANY = "it takes more read units", "it takes as many read units, and names less of a key"
+UNORDERED = "it takes as many read units, and the items come in another order"
 WHOLE, UNKNOWN = (
     "it reads the whole table, whose size statistics tell hours late",
     "how large its partitions are is not known",
@@ -698,6 +699,23 @@ class TestOtherWays:
         ways = [(one.access, one.index) for one in read.alternatives]
         assert (read.access, read.index) not in ways
         assert len(set(ways)) == len(ways) > 0
+
+    @pytest.mark.parametrize(
+        ("order", "index", "other"),
+        [("", None, AS_MANY), (" ORDER BY sk", None, UNORDERED), (" ORDER BY placed DESC", "by_placed", UNORDERED),
+         (" ORDER BY total", None, AS_MANY), (" ORDER BY placed + INTERVAL 1 DAY", None, AS_MANY)],
+    )  # fmt: skip
+    def test_of_equal_ones_that_is_taken_whose_items_come_in_the_order_of_pages(
+        self, order: str, index: str | None, other: str
+    ) -> None:
+        """A page of them is read as far as it needs; all of the others are read to be sorted."""
+        declared = tuple(replace(one, nullable=one.nullable and one.name != "placed") for one in ORDERS.columns)
+        read = _read_of(f"SELECT * FROM orders WHERE pk = 'a'{order}", replace(self.TABLE, columns=declared))
+
+        assert (read.access, read.index) == ("Query", index)
+        assert {one.index: one.reason for one in read.alternatives if one.access == "Query"} == {
+            "by_placed" if index is None else None: other
+        }
 
     def test_what_is_certain_comes_before_what_is_not(self) -> None:
         """150 keys take 75 read units; what a partition, and a table that statistics call small, take is not known."""

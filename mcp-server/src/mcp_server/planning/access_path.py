@@ -74,7 +74,7 @@ def shared_scan_of(read: Read) -> tuple[str, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to read, as it is weighed: the requests are only made of the one that is chosen, by `read`.
+    """A way to read, as it is weighed: only of the chosen one `read` makes requests. `ordered` ones suit pages.
 
     `rejected` are the ways through indexes that are not open to the relation.
     """
@@ -84,6 +84,7 @@ class Way:
     rank: Rank
     estimate: Estimate
     read: Callable[[], Read]
+    ordered: bool = False
     rejected: tuple[Rejected, ...] = ()
 
 
@@ -130,7 +131,7 @@ def read_nothing(relation: Relation, reason: str, *, consistent: bool) -> Read:
 
 
 def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], consistent: bool, dearer: float) -> Way:
-    """The way that takes the fewest read units; of equal ones that by key, then the one that names more of a key.
+    """The way that takes the fewest read units; of equal ones that in order, by key, then what names more of a key.
 
     What keys take is certain, and what a scan takes is not unless the table was seen whole; a Query of partitions whose
     size nobody knows is only weighed against other Queries.
@@ -160,7 +161,7 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
     weighed = by_key if by_key and relation.table.partition_items is None else found
     if not found or (relation.table.item_count < SEEN_WHOLE_ITEMS and not rather_by_key):
         weighed = [*weighed, scan]
-    best = min(weighed, key=lambda one: (one.estimate.read_units, one.rank))
+    best = min(weighed, key=lambda one: (one.estimate.read_units, not one.ordered, one.rank))
 
     def read() -> Read:
         chosen = best.read()
@@ -175,7 +176,7 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
             alternatives=_alternatives(best, [*found, *dear, scan]),
         )
 
-    return Way(best.access, best.index, best.rank, best.estimate, read, tuple(rejected))
+    return replace(best, read=read, rejected=tuple(rejected))
 
 
 def _is_known(path: Path) -> bool:
@@ -196,6 +197,8 @@ def _drawback(way: Way, best: Way) -> str:
     units, least = way.estimate.read_units, best.estimate.read_units
     if units > least:
         return "it takes more read units"
+    if units == least and best.ordered and not way.ordered:
+        return "it takes as many read units, and the items come in another order"
     if units == least:
         return "it takes as many read units, and names less of a key"
     if way.access == "Scan":
@@ -230,7 +233,9 @@ def _get_read(
 def _query(relation: Relation, path: Path, consistent: bool) -> Way:
     estimate = path_estimate(relation, path, consistent=consistent)
     index = path.index.name if path.index is not None else None
-    return Way("Query", index, path.rank, estimate, partial(_query_read, relation, path, estimate, consistent))
+    read = partial(_query_read, relation, path, estimate, consistent)
+    ordered = relation.order is not None and not path.lookup and path.ordered_by(relation.order, relation.table)
+    return Way("Query", index, path.rank, estimate, read, ordered)
 
 
 def _query_read(relation: Relation, path: Path, estimate: Estimate, consistent: bool) -> Read:

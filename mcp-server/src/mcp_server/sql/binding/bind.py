@@ -175,6 +175,8 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
         whole = goal_of(plain, only)
         relations = (with_number(query, found[0], relation if whole is None else with_goal(relation, whole)),)
         stream = stream_of(plain, only)
+        if stream is not None and stream.order is not None:
+            relations = (replace(relations[0], order=stream.order),)
     restore_names(query, spelling, renamed, lambda column: _catalogue_name(column, found))
     direct = direct_of(query, found[0], relations[0]) if len(relations) == 1 else None
     number = number_name(query, relations[0]) if len(relations) == 1 else None
