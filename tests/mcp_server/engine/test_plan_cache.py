@@ -14,6 +14,7 @@ from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.plan_cache import Plan, same_plan
 from mcp_server.engine.plan_slots import sql_of
 from mcp_server.engine.planner import Planner
+from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate import parse as gate
 from tests.mcp_server.doubles.catalog import unpaid
 from tests.mcp_server.doubles.planning import InProcessPlanning
@@ -33,6 +34,7 @@ ITEMS: list[dict[str, Any]] = [
         "day": {"S": f"2024-01-0{number + 1}"},
         "mixed": ({"S": "2705"}, {"N": "2705"}, {"S": "x"})[number],
         "flag": {"BOOL": number == 1},
+        "shape": {"M": {"size": {"N": str(number)}}},
     }
     for number in range(3)
 ]
@@ -203,6 +205,55 @@ async def test_other_values_need_no_more_planning(things: Service, parsings: lis
     assert not parsings
     await planned(planner, things, sql, ["", 1])  # no key is empty: it is planned by itself
     assert parsings
+
+
+@pytest.fixture
+def plannings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that were planned."""
+    found: list[str] = []
+
+    def counted(statement: gate.Statement, *rest: Any) -> Any:
+        found.append(statement.text)
+        return bind(statement, *rest)
+
+    monkeypatch.setattr("mcp_server.engine.planner.bind", counted)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("condition", "values"),
+    [
+        ("text = $2 OR whole = $3", [["a", 7], ["b", 14], ["c", 21], ["d", 28]]),
+        ("text LIKE $2", [["a%"], ["b%"], ["c%"], ["d%"]]),
+        ("shape.size = $2", [[1], [2], [3], [4]]),
+        ("day >= CAST($2 AS DATE)", [["2024-01-01"], ["2024-01-02"], ["2024-01-03"], ["2024-01-04"]]),
+    ],
+)
+@only_doubles
+async def test_beside_values_that_fill_no_slots_a_statement_is_planned_once_a_call(
+    things: Service, plannings: list[str], condition: str, values: list[list[Any]]
+) -> None:
+    planner, sql = planner_of(things), f"SELECT n FROM things WHERE pk = $1 AND ({condition})"
+    counts = []
+    for turn, more in enumerate(values):
+        plannings.clear()
+        plan = await planned(planner, things, sql, [f"p{turn}", *more])
+        counts.append(len(plannings))
+        assert_same(plan, await planned(planner_of(things), things, sql, [f"p{turn}", *more]), more)
+    assert counts[-2:] == [1, 1]  # before, it is found out which of the parameters are slots
+
+
+@only_doubles
+async def test_values_that_fill_no_slots_have_a_plan_for_all_others_once_they_return(
+    things: Service, plannings: list[str]
+) -> None:
+    planner, sql = planner_of(things), "SELECT n FROM things WHERE pk = $1 AND n > 0 LIMIT $2"
+    counts = []
+    for turn in range(6):
+        plannings.clear()
+        await planned(planner, things, sql, [f"p{turn}", 5])
+        counts.append(len(plannings))
+    assert counts == [1, 1, 2, 0, 0, 0]
 
 
 @only_doubles

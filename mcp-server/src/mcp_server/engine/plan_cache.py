@@ -71,11 +71,18 @@ class Plan:
         return None if read is None else (read, self.query.stream)
 
 
+@dataclass(frozen=True, slots=True)
 class Unslotted:
-    """The plan of a statement with slots depends on what fills them, by the tables as they are."""
+    """The plan of a statement with slots depends, by the tables as they are, on what fills them; not on `slots`."""
+
+    slots: frozenset[str] = frozenset()
 
 
-Kept = Plan | Template[Plan] | Unslotted
+class Unrepeated:
+    """A statement with slots that came once with these values of its other parameters."""
+
+
+Kept = Plan | Template[Plan] | Unslotted | Unrepeated
 """What is kept of a plan: itself, or of one with slots what gives it."""
 
 
@@ -89,6 +96,11 @@ class Sent:
     text: str
     values: _Typed
     slots: frozenset[str] = frozenset()
+
+    @property
+    def is_partly_open(self) -> bool:
+        """Whether some of its parameters are slots, and others are not."""
+        return 0 < len(self.slots) < len(self.values) - 1
 
 
 @dataclass(frozen=True, slots=True)

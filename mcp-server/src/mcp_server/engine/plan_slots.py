@@ -71,21 +71,21 @@ def marked(text: str, parameters: Parameters, names: Container[str] | None = Non
     return (replaced if isinstance(parameters, Mapping) else list(replaced.values())), marks
 
 
-def carries(read: Read, marks: Mapping[str, str]) -> bool:
-    """Whether each slot is compared with a column of its own type, of which no other condition speaks.
+def carried(read: Read, marks: Mapping[str, str]) -> frozenset[str]:
+    """The slots that are compared with a column of their own type, of which no other condition speaks.
 
     The read's relation is as it is read: a rule for its rows, or the parts of a virtual table's keys, are conditions
     too. How many items have a text DynamoDB can only tell of some texts, unless it is that of a key.
     """
     relation = read.relation
     if relation.table.virtual is not None:
-        return False
+        return frozenset()
     said = [one.predicate for one in relation.conjuncts if one.predicate is not None]
     spoken = Counter(name for predicate in said for name in columns_of(predicate))
     simple = [one for one in said if _is_simple(one, relation) and spoken[one.column] == 1]
     keys = {key.name for key in relation.table.key}
-    kept = [str(one.value) for one in simple if not read.counts or one.column in keys]
-    return all(kept.count(mark) == 1 for mark in marks)
+    kept = Counter(str(one.value) for one in simple if not read.counts or one.column in keys)
+    return frozenset(name for mark, name in marks.items() if kept[mark] == 1)
 
 
 def _is_simple(predicate: Predicate, relation: Relation) -> TypeGuard[Comparison]:

@@ -12,8 +12,19 @@ from mcp_server.access.policy import Deny, decide
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
-from mcp_server.engine.plan_cache import UNTRIED, Asked, Plan, PlanCache, Sent, Unslotted, asked, same_plan, sent
-from mcp_server.engine.plan_slots import Template, Unfit, by_name, carries, marked
+from mcp_server.engine.plan_cache import (
+    UNTRIED,
+    Asked,
+    Plan,
+    PlanCache,
+    Sent,
+    Unrepeated,
+    Unslotted,
+    asked,
+    same_plan,
+    sent,
+)
+from mcp_server.engine.plan_slots import Template, Unfit, by_name, carried, marked
 from mcp_server.engine.probing import Prober, Probing
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.table_sizes import TableSizes
@@ -183,11 +194,20 @@ class Planner:
     async def _bind(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
         tables = self._sizes.sized(tables)
         key = parsed.key
-        if key is not None and key.slots:
-            plan = await self._filled(parsed, asked(key, schema_name, tables, terms), tables)
-            if plan is not None:
-                return plan
-            key = sent(key.text, parsed.parameters)
+        while key is not None and key.slots:
+            question = asked(key, schema_name, tables, terms)
+            known = self._cache.plan(question, tables)
+            if isinstance(known, Template):
+                self._tally.cache_asked("plans", hit=True)
+                return known.filled(by_name(parsed.parameters))
+            if isinstance(known, Unslotted):
+                key = sent(key.text, parsed.parameters, known.slots)
+            elif known is None and key.is_partly_open:
+                # A template is of use for these very values of the other parameters alone: it waits for them to return.
+                self._cache.keep_plan(question, tables, Unrepeated(), 0)
+                key = sent(key.text, parsed.parameters)
+            else:
+                return await self._with_template(parsed, question, tables)
         if key is None:
             return await self._planned(parsed, schema_name, tables, terms)
         question = asked(key, schema_name, tables, terms)
@@ -200,36 +220,31 @@ class Planner:
             self._cache.keep_plan(question, tables, plan, len(plan.query.statement))
         return plan
 
-    async def _filled(self, parsed: Parsed, question: Asked, tables: Mapping[TableName, Table]) -> Plan | None:
-        """The plan with the values in its slots; None where the plan depends on them."""
-        known = self._cache.plan(question, tables)
-        if isinstance(known, Unslotted):  # it is looked for with its values instead
-            return None
-        self._tally.cache_asked("plans", hit=isinstance(known, Template))
-        if isinstance(known, Template):
-            return known.filled(by_name(parsed.parameters))
+    async def _with_template(self, parsed: Parsed, question: Asked, tables: Mapping[TableName, Table]) -> Plan:
+        """The plan, of which a template is kept, or that it depends on what fills its slots."""
+        self._tally.cache_asked("plans", hit=False)
         plan = await self._planned(parsed, question.schema, tables, question.terms)
-        if plan.query.timed:
-            return plan
-        template = await self._template(parsed, plan, question, tables)
-        self._cache.keep_plan(question, tables, template or Unslotted(), 2 * len(plan.query.statement))
+        if not plan.query.timed:
+            kept = await self._template(parsed, plan, question, tables)
+            self._cache.keep_plan(question, tables, kept, 2 * len(plan.query.statement))
         return plan
 
     async def _template(
         self, parsed: Parsed, plan: Plan, question: Asked, tables: Mapping[TableName, Table]
-    ) -> Template[Plan] | None:
-        """A template that gives that plan for the statement as it was sent."""
+    ) -> Template[Plan] | Unslotted:
+        """A template that gives that plan for the statement as it was sent, else which slots may give one."""
         values, marks = marked(parsed.text, parsed.parameters, question.sent.slots)
         try:
             statement = await light_statement(parsed.text, values)
             with_marks = replace(parsed, parameters=values, statement=statement, key=None)
             model = await self._planned(with_marks, question.schema, tables, question.terms)
-            if len(model.reads) != 1 or not carries(model.reads[0], marks):
-                return None
+            fit = carried(model.reads[0], marks) if len(model.reads) == 1 else frozenset[str]()
+            if fit < question.sent.slots:
+                return Unslotted(fit)
             template = Template(replace(model, query=model.query.with_normalized_sql()), marks)
         except (Failure, Unfit):
-            return None
-        return template if same_plan(template.filled(by_name(parsed.parameters)), plan) else None
+            return Unslotted()
+        return template if same_plan(template.filled(by_name(parsed.parameters)), plan) else Unslotted()
 
     async def _planned(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
         statement = await parsed.again()
