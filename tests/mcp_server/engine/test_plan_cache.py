@@ -58,7 +58,9 @@ HARD_TEXTS = (
     "%",
     "-- a",
 )
-VALUES: tuple[Any, ...] = (*HARD_TEXTS, 0, 1, 7, -1, 2**31, 10**14, 10**15, 10**30, 1.5, 0.0, True, False, None)
+DAYS = ("2024-01-01", "2024-01-02", "2024-01-03", "2024-02-30", "0001-01-01", "9999-12-31")
+NUMBERS = (0, 1, 7, 14, -1, -7, 2**31, 10**14, 10**15, 10**30, 1.5, 0.25, 1.25, -0.25, 0.125, 1e-9, 2.0, 0.0)
+VALUES: tuple[Any, ...] = (*HARD_TEXTS, *DAYS, *NUMBERS, True, False, None)
 LIKE = {type(one): [value for value in VALUES if type(value) is type(one)] for one in VALUES}
 CONDITIONS = (
     "{0} = ?",
@@ -72,6 +74,16 @@ CONDITIONS = (
     "{0} = ? AND {1} BETWEEN ? AND ?",
     "({0} = ? OR {1} = ?)",
     "{0} IN (?, ?)",
+    "{0} IN (?, ?, ?) AND {1} >= ?",
+    "{0} NOT IN (?, ?)",
+    "{0} BETWEEN ? AND ?",
+    "{0} NOT BETWEEN ? AND ?",
+    "pk = ? AND {0} BETWEEN ? AND ?",
+    "{0} >= ? AND {0} < ?",
+    "{0} > ? AND {1} = ? AND ? > {0}",
+    "{0} IN (?, ?) AND {0} > ?",
+    "pk IN (?, ?) AND n IN (?, ?)",
+    "{0} BETWEEN ? AND 'x'",
     "NOT {0} = ?",
     "{0} = ? AND {0} = {1}",
     "{0} LIKE ?",
@@ -218,6 +230,66 @@ def plannings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("mcp_server.engine.planner.bind", counted)
     return found
+
+
+@pytest.mark.parametrize(
+    ("condition", "first", "others", "in_another_order"),
+    [
+        ("pk = ? AND n BETWEEN ? AND ?", ["p", 0, 1], [["q", 1, 7], ["r", 5, 10**14]], ["p", 1, 0]),
+        ("pk = ? AND n >= ? AND n < ?", ["p", 0, 1], [["q", 1, 7], ["r", 5, 6]], ["p", 1, 0]),
+        ("pk = ? AND n < ? AND n >= ?", ["p", 2, 0], [["q", 7, 1], ["r", 6, 5]], ["p", 0, 2]),
+        ("pk = ? AND text BETWEEN ? AND ?", ["p", "a", "b"], [["q", "it's", "x"]], ["p", "b", "a"]),
+        ("pk IN (?, ?, ?)", ["p", "q", "r"], [["c", "b", "a"], ["x", "it's", "é"]], ["p", "p", "q"]),
+        ("pk IN (?, ?) AND n BETWEEN ? AND ?", ["p", "q", 0, 2], [["b", "a", 1, 2]], ["p", "q", 2, 1]),
+        ("pk = ? AND n IN (?, ?)", ["p", 0, 2], [["q", 7, 1]], ["p", 1, 1]),
+        (
+            "pk = ? AND day BETWEEN ? AND ?",
+            ["p", "2024-01-01", "2024-01-02"],
+            [["q", "1999-12-31", "2025-01-01"]],
+            None,
+        ),
+        ("pk = ? AND day = ?", ["p", "2024-01-01"], [["q", "2024-12-31"], ["q", "1000-01-01"]], ["q", "9999-12-31"]),
+        ("pk = ? AND n > ?", ["p", -1], [["q", -7], ["p", -(10**14)]], ["p", 0]),
+        ("pk = ? AND exact >= ? AND exact < ?", ["p", 0.25, 1.25], [["q", 2.75, 1000.01]], ["p", 1.25, 0.25]),
+        ("pk = ? AND exact >= ?", ["p", -0.25], [["q", -7.75]], ["q", 7.5]),
+    ],
+)
+@only_doubles
+async def test_ranges_lists_days_and_signed_numbers_need_no_more_planning(
+    things: Service,
+    plannings: list[str],
+    condition: str,
+    first: list[Any],
+    others: list[list[Any]],
+    in_another_order: list[Any] | None,
+) -> None:
+    planner, sql = planner_of(things), f"SELECT n, text FROM things WHERE {condition}"
+    for values in (first, first, *others):
+        plannings.clear()
+        plan = await planned(planner, things, sql, values)
+        assert isinstance(plan, Plan)
+        assert not plannings or values is first
+        assert_same(plan, await planned(planner_of(things), things, sql, values), values)
+    if in_another_order is not None:
+        for values in (in_another_order, *others):
+            alone = await planned(planner_of(things), things, sql, values)
+            assert_same(await planned(planner, things, sql, values), alone, values)
+
+
+@only_doubles
+async def test_a_list_has_no_slots_where_its_least_and_greatest_are_told_a_key(service: Service) -> None:
+    """So it is with a list that is too long for requests of its own."""
+    items = [{"pk": {"S": f"p{number % 4}"}, "n": {"N": str(number)}} for number in range(4_000)]
+    await service.create("listed", items, range_key="n")
+    members = [*range(400, 530), *range(800, 930)]
+    planner = planner_of(service)
+    sql = f"SELECT n FROM listed WHERE pk IN ('p0', 'p1', 'p2', ?) AND n IN ({','.join('?' * len(members))})"
+    for values in (members, members, members[::-1], [7, *members[1:]]):
+        plan = await planned(planner, service, sql, ["p3", *values])
+        assert isinstance(plan, Plan)
+        assert plan.reads[0].access == "Query"
+        assert_same(plan, await planned(planner_of(service), service, sql, ["p3", *values]))
+    await service.tables.drop("listed")
 
 
 @pytest.mark.parametrize(

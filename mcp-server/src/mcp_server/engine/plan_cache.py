@@ -11,13 +11,13 @@ kept.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Final, Literal
 
 from mcp_server.domain.restriction import Restriction
 from mcp_server.domain.schema import Table
 from mcp_server.engine.bounded import Bounded
-from mcp_server.engine.plan_slots import Template, by_name, fills
+from mcp_server.engine.plan_slots import Template
+from mcp_server.engine.slot_values import by_name, kind_of, ranks
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.estimates import NOTHING
 from mcp_server.planning.plan import Read, Terms
@@ -25,6 +25,7 @@ from mcp_server.planning.streaming import Stream, resumable
 from mcp_server.sql.binding.bind import Query
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import TableName
+from mcp_server.sql.slots import ColumnSlots
 
 PLANS = 1_000
 PLANS_BYTES = 32 << 20
@@ -75,7 +76,7 @@ class Plan:
 class Unslotted:
     """The plan of a statement with slots depends, by the tables as they are, on what fills them; not on `slots`."""
 
-    slots: frozenset[str] = frozenset()
+    slots: tuple[ColumnSlots, ...] = ()
 
 
 class Unrepeated:
@@ -90,17 +91,18 @@ Kept = Plan | Template[Plan] | Unslotted | Unrepeated
 class Sent:
     """A statement as it was sent, parameters with their types: 1, 1.0 and true are three values.
 
-    `text` is the one that stands for all its spellings. `slots` are the parameters whose values are left open.
+    `text` is the one that stands for all its spellings. `slots` are the parameters whose values are left open, but for
+    their kind and their order.
     """
 
     text: str
     values: _Typed
-    slots: frozenset[str] = frozenset()
+    slots: tuple[ColumnSlots, ...] = ()
 
     @property
     def is_partly_open(self) -> bool:
         """Whether some of its parameters are slots, and others are not."""
-        return 0 < len(self.slots) < len(self.values) - 1
+        return 0 < sum(len(column.names) for column in self.slots) < len(self.values) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,28 +140,34 @@ def _as_it_runs(read: Read) -> Read:
     return replace(read, estimate=NOTHING, alternatives=())
 
 
-class Slot(Enum):
-    """What stands for the value of a slot in a key."""
-
-    SLOT = "slot"
-
-
 UNTRIED: Final = "untried"
 """The slots of a statement that was sent once: whether it has some is found out when it comes again."""
 
-_Slots = frozenset[str] | Literal["untried"]
+_Slots = tuple[ColumnSlots, ...] | Literal["untried"]
 
 
-def sent(text: str, parameters: Parameters, slots: frozenset[str] = frozenset()) -> Sent | None:
-    """A statement as a key, its slots left open; None where a parameter is none that planning takes."""
+def sent(text: str, parameters: Parameters, slots: tuple[ColumnSlots, ...] = ()) -> Sent | None:
+    """A statement as a key; None where a parameter is none that planning takes.
+
+    Slots are left open, but for those of a column for which two values are equal.
+    """
     if parameters is None:
         return Sent(text, ())
+    values = by_name(parameters)
+    opened: list[ColumnSlots] = []
+    ranked: dict[str, int] = {}
+    for column in slots:
+        order = ranks(column, values)
+        if order is not None:
+            opened.append(column)
+            ranked |= order
     typed: list[object] = [isinstance(parameters, Mapping)]
-    for name, value in sorted(by_name(parameters).items()):
+    for name, value in sorted(values.items()):
         if value is not None and not isinstance(value, str | int | float):
             return None
-        typed.append((name, type(value), Slot.SLOT if name in slots else value))
-    return Sent(text, tuple(typed), slots)
+        known = (kind_of(value), ranked[name]) if name in ranked else (type(value), value)
+        typed.append((name, *known))
+    return Sent(text, tuple(typed), tuple(opened))
 
 
 def asked(statement: Sent, schema: str, tables: Mapping[TableName, Table], terms: Terms) -> Asked:
@@ -197,15 +205,13 @@ class PlanCache:
         self._tables.put(statement, tables, _weight(statement))
 
     def slots(self, text: str, parameters: Parameters) -> _Slots | None:
-        """The slots of a statement, None where it was not sent before. What cannot fill a slot now is none of them."""
-        shape = _shape(text, parameters)
-        return self._slots.get(shape) if shape is not None else frozenset()
+        """The slots of a statement, None where it was not sent before with values of these kinds."""
+        return self._slots.get(_shape(text, parameters))
 
     def keep_slots(self, text: str, parameters: Parameters, slots: _Slots) -> None:
         """Remembers the slots of a statement whose parameters are of such types."""
         shape = _shape(text, parameters)
-        if shape is not None:
-            self._slots.put(shape, slots, _weight(shape))
+        self._slots.put(shape, slots, _weight(shape))
 
     def plan(self, question: Asked, tables: Mapping[TableName, Table]) -> Kept | None:
         """The plan that was made from those very tables, or what is known of the one with slots."""
@@ -229,13 +235,13 @@ class PlanCache:
         self._plans.put(question, _Planned(tables, plan), weight)
 
 
-def _shape(text: str, parameters: Parameters) -> Sent | None:
-    """A statement by what its slots depend on: which of its parameters can fill one, and their types."""
+def _shape(text: str, parameters: Parameters) -> Sent:
+    """A statement by what its slots depend on: the kinds of its parameters."""
     values = by_name(parameters)
-    slots = frozenset(name for name, value in values.items() if fills(value))
-    return sent(text, parameters, slots) if values else None
+    return Sent(text, tuple((name, kind_of(value) or type(value)) for name, value in sorted(values.items())))
 
 
 def _weight(statement: Sent) -> int:
-    texts = sum(100 + 4 * len(one[2]) for one in statement.values if isinstance(one, tuple) and isinstance(one[2], str))
+    values = (one[-1] for one in statement.values if isinstance(one, tuple))
+    texts = sum(100 + 4 * len(one) for one in values if isinstance(one, str))
     return _LEAST_BYTES + 2 * len(statement.text) + texts

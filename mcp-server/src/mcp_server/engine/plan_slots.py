@@ -4,32 +4,33 @@ A template holds no value that anybody sent. It is kept only if filling it with 
 that these values lead to by themselves.
 """
 
+import math
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Generic, TypeGuard, TypeVar
+from datetime import date
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
 
 from mcp_server.domain.schema import AttributeType, Column, Index, Table, TypeKind
-from mcp_server.planning.plan import Read, Relation
-from mcp_server.planning.predicate import Comparison, Predicate, columns_of
-from mcp_server.sql.gate.parameters import JsonValue, Parameters
+from mcp_server.engine.slot_values import LARGEST_SCALE, Values, written_mark
+from mcp_server.planning.key_paths import MAX_QUERIES
+from mcp_server.planning.plan import Read
+from mcp_server.planning.predicate import AnyOf, Between, Comparison, OneOf, Predicate, Value, columns_of
+from mcp_server.sql.gate.parameters import JsonValue
+from mcp_server.sql.slots import ColumnSlots
 
-LONGEST_TEXT = 255
-"""Characters of a text that may fill a slot: no key is too short for it, whatever its bytes."""
-LARGEST_NUMBER = 10**15
-LARGEST_SCALE = 18
-"""Whole numbers below that compare exactly with every column up to that scale."""
-
-_FIRST_NUMBER = 712_345_678_901_233
 _CONSTANT = (Table, Column, Index)
-_COLUMNS = {
+_NUMBERS = (frozenset({AttributeType.NUMBER}), frozenset({TypeKind.BIGINT, TypeKind.DECIMAL}))
+_COLUMNS: Mapping[type, tuple[frozenset[AttributeType], frozenset[TypeKind]]] = {
     str: (frozenset({AttributeType.STRING}), frozenset({TypeKind.VARCHAR})),
-    int: (frozenset({AttributeType.NUMBER}), frozenset({TypeKind.BIGINT, TypeKind.DECIMAL})),
+    date: (frozenset({AttributeType.STRING}), frozenset({TypeKind.DATE})),
+    int: _NUMBERS,
+    Decimal: _NUMBERS,
 }
 
 _Whole = TypeVar("_Whole")
 
-Values = Mapping[str, JsonValue]
 _Step = Callable[[Sequence[Any], Values], Any]
 
 
@@ -37,41 +38,7 @@ class Unfit(Exception):
     """A mark stands where it cannot be told how a value would stand."""
 
 
-def fills(value: JsonValue) -> bool:
-    """Whether a value can fill a slot."""
-    if type(value) is str:
-        return 0 < len(value) <= LONGEST_TEXT and "\0" not in value and _is_unicode(value)
-    return type(value) is int and 0 <= value < LARGEST_NUMBER
-
-
-def by_name(parameters: Parameters) -> dict[str, JsonValue]:
-    """The parameters by the names that a statement has for them."""
-    if isinstance(parameters, Mapping):
-        return dict(parameters)
-    return {str(position): value for position, value in enumerate(parameters or (), start=1)}
-
-
-def marked(text: str, parameters: Parameters, names: Container[str] | None = None) -> tuple[Parameters, dict[str, str]]:
-    """The parameters with marks for those of the names, or for all that can fill a slot, and each mark's parameter."""
-    values = by_name(parameters)
-    taken = "\n".join([text, *(value if isinstance(value, str) else repr(value) for value in values.values())])
-    marks: dict[str, str] = {}
-    number = 0
-    replaced = dict(values)
-    for name, value in values.items():
-        if not (fills(value) if names is None else name in names):
-            continue
-        while True:
-            number += 1
-            digits = str(_FIRST_NUMBER + number)
-            mark: str | int = f"slot{digits}" if isinstance(value, str) else int(digits)
-            if digits not in taken:
-                break
-        replaced[name], marks[str(mark)] = mark, name
-    return (replaced if isinstance(parameters, Mapping) else list(replaced.values())), marks
-
-
-def carried(read: Read, marks: Mapping[str, str]) -> frozenset[str]:
+def carried(read: Read, marks: Mapping[str, str], columns: Sequence[ColumnSlots]) -> tuple[ColumnSlots, ...]:
     """The slots that are compared with a column of their own type, of which no other condition speaks.
 
     The read's relation is as it is read: a rule for its rows, or the parts of a virtual table's keys, are conditions
@@ -79,26 +46,47 @@ def carried(read: Read, marks: Mapping[str, str]) -> frozenset[str]:
     """
     relation = read.relation
     if relation.table.virtual is not None:
-        return frozenset()
+        return ()
     said = [one.predicate for one in relation.conjuncts if one.predicate is not None]
-    spoken = Counter(name for predicate in said for name in columns_of(predicate))
-    simple = [one for one in said if _is_simple(one, relation) and spoken[one.column] == 1]
     keys = {key.name for key in relation.table.key}
-    kept = Counter(str(one.value) for one in simple if not read.counts or one.column in keys)
-    return frozenset(name for mark, name in marks.items() if kept[mark] == 1)
+    given: dict[str, list[Value]] = {}
+    for name in {name for predicate in said for name in columns_of(predicate)}:
+        column = relation.table.column(name)
+        values = [_values(one) for one in said if name in columns_of(one)]
+        compared = [value for one in values for value in one]
+        if all(values) and all(_compares(column, value) for value in compared) and (name in keys or not read.counts):
+            given[name] = compared
+    slots = [Counter(marks.get(str(value)) for value in values) for values in given.values()]
+    found = [one for one in columns if Counter(one.names) in slots]
+    return tuple(one for one in found if one.ordered or len(one.names) == 1 or _are_listed(said))
 
 
-def _is_simple(predicate: Predicate, relation: Relation) -> TypeGuard[Comparison]:
-    if not isinstance(predicate, Comparison):
-        return False
-    column = relation.table.column(predicate.column)
-    attribute_types, kinds = _COLUMNS.get(type(predicate.value), (frozenset(), frozenset()))
+def _values(predicate: Predicate) -> Sequence[Value]:
+    """What a simple condition compares its column with; nothing of any other condition."""
+    match predicate:
+        case Comparison(_, _, value):
+            return (value,)
+        case Between(_, low, high):
+            return (low, high)
+        case OneOf(_, values):
+            return values
+    return ()
+
+
+def _compares(column: Column | None, value: Value) -> bool:
+    attribute_types, kinds = _COLUMNS.get(type(value), (frozenset(), frozenset()))
     return (
         column is not None
         and column.attribute_types - {AttributeType.NULL} == attribute_types
         and column.type.kind in kinds
         and (column.type.scale or 0) <= LARGEST_SCALE
     )
+
+
+def _are_listed(said: Sequence[Predicate]) -> bool:
+    """Whether the members of lists count one by one: of too many, only the least and the greatest are told a key."""
+    lists = [len(one.values) for one in said if isinstance(one, OneOf)]
+    return math.prod(lists) <= MAX_QUERIES and not any(isinstance(one, AnyOf) for one in said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +127,8 @@ class Template(Generic[_Whole]):
     def _taken_apart(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._text(value)
-        if type(value) is int and str(value) in self._marks:
-            return self._step(_whole(self._marks[str(value)]))
+        if isinstance(value, int | Decimal | date) and str(value) in self._marks:
+            return self._step(_READ_AS[type(value)](self._marks[str(value)]))
         if isinstance(value, Mapping):
             parts = [self._part(one) for one in value.values()]
             return self._step(_mapping(list(value), parts)) if _any_made(parts) else value
@@ -157,7 +145,7 @@ class Template(Generic[_Whole]):
             return self._step(_content(self._marks[value]))
         pieces: list[tuple[str, str | None]] = [(value, None)]
         for mark, name in self._marks.items():
-            written = f"'{mark}'" if mark.startswith("slot") else mark
+            written = written_mark(mark)
             for place in range(len(pieces) - 1, -1, -1):
                 text, filler = pieces[place]
                 if filler is None and written in text:
@@ -185,6 +173,17 @@ def _any_made(parts: Sequence[Any]) -> bool:
 
 def _whole(name: str) -> _Step:
     return lambda _made, values: values[name]
+
+
+def _decimal(name: str) -> _Step:
+    return lambda _made, values: Decimal(str(values[name]))
+
+
+def _day(name: str) -> _Step:
+    return lambda _made, values: date.fromisoformat(str(values[name]))
+
+
+_READ_AS: Mapping[type, Callable[[str], _Step]] = {int: _whole, Decimal: _decimal, date: _day}
 
 
 def _content(name: str) -> _Step:
@@ -221,13 +220,3 @@ def _together(parts: Sequence[Any]) -> Callable[[Sequence[Any]], list[Any]]:
         return whole
 
     return together
-
-
-def _is_unicode(value: str) -> bool:
-    if value.isascii():
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

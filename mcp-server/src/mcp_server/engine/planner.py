@@ -24,9 +24,10 @@ from mcp_server.engine.plan_cache import (
     same_plan,
     sent,
 )
-from mcp_server.engine.plan_slots import Template, Unfit, by_name, carried, marked
+from mcp_server.engine.plan_slots import Template, Unfit, carried
 from mcp_server.engine.probing import Prober, Probing
 from mcp_server.engine.schemas import Schemas
+from mcp_server.engine.slot_values import by_name, marked, ranks
 from mcp_server.engine.table_sizes import TableSizes
 from mcp_server.engine.tables import find_tables
 from mcp_server.planning.plan import Terms
@@ -39,7 +40,7 @@ from mcp_server.sql.canonical_text import canonical_text, folds
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import Statement, TableName, parse
 from mcp_server.sql.now import at_instant
-from mcp_server.sql.slots import slots
+from mcp_server.sql.slots import ColumnSlots, slots
 from shared_kernel.clock import Clock
 from shared_kernel.spans import span
 
@@ -127,10 +128,10 @@ class Planner:
             self._cache.keep_tables(key, parsed.tables)
         return parsed
 
-    async def _slots(self, sql: str, text: str, parameters: Parameters) -> frozenset[str]:
+    async def _slots(self, sql: str, text: str, parameters: Parameters) -> tuple[ColumnSlots, ...]:
         """The parameters whose values the plan is made without, once the statement, kept under a text, came twice."""
         if not parameters or len(sql) > LONGEST_WITH_SLOTS:
-            return frozenset()
+            return ()
         found = self._cache.slots(text, parameters)
         if found is None:
             self._cache.keep_slots(text, parameters, UNTRIED)
@@ -139,9 +140,9 @@ class Planner:
             try:
                 found = slots(await light_statement(sql, values), marks)
             except Failure:
-                found = frozenset()
+                found = ()
             self._cache.keep_slots(text, parameters, found)
-        return found if isinstance(found, frozenset) else frozenset()
+        return found if isinstance(found, tuple) else ()
 
     async def plan(
         self,
@@ -233,18 +234,21 @@ class Planner:
         self, parsed: Parsed, plan: Plan, question: Asked, tables: Mapping[TableName, Table]
     ) -> Template[Plan] | Unslotted:
         """A template that gives that plan for the statement as it was sent, else which slots may give one."""
-        values, marks = marked(parsed.text, parsed.parameters, question.sent.slots)
+        slots = question.sent.slots
+        values, marks = marked(parsed.text, parsed.parameters, {name for column in slots for name in column.names})
+        given, marked_values = by_name(parsed.parameters), by_name(values)
+        slots = tuple(one for one in slots if ranks(one, given) == ranks(one, marked_values))
         try:
             statement = await light_statement(parsed.text, values)
             with_marks = replace(parsed, parameters=values, statement=statement, key=None)
             model = await self._planned(with_marks, question.schema, tables, question.terms)
-            fit = carried(model.reads[0], marks) if len(model.reads) == 1 else frozenset[str]()
-            if fit < question.sent.slots:
+            fit = carried(model.reads[0], marks, slots) if len(model.reads) == 1 else ()
+            if fit != question.sent.slots:
                 return Unslotted(fit)
             template = Template(replace(model, query=model.query.with_normalized_sql()), marks)
         except (Failure, Unfit):
             return Unslotted()
-        return template if same_plan(template.filled(by_name(parsed.parameters)), plan) else Unslotted()
+        return template if same_plan(template.filled(given), plan) else Unslotted()
 
     async def _planned(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
         statement = await parsed.again()

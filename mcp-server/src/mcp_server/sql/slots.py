@@ -1,12 +1,15 @@
 """Which parameters of a statement its plan would carry along unread, so that one plan does for all their values.
 
-That is certain of few: `column = ?` and the like, joined by AND in the WHERE of a plain statement over one table, where
-no other condition speaks of the column. Anywhere else a value may decide something: equal conditions are dropped, a
-LIMIT ends reading early, a projection is named after its text.
+That is certain of few: `column = ?`, `column BETWEEN ? AND ?`, `column IN (?, ?)` and the like, joined by AND in the
+WHERE of a plain statement over one table, where all conditions that speak of the column are of that kind and have no
+other values. Then nothing but the order of these values may decide something: which of two bounds is the tighter one,
+whether there is anything between them. Anywhere else a value may: equal conditions are dropped, a LIMIT ends reading
+early, a projection is named after its text.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -17,24 +20,65 @@ from mcp_server.sql.lowering.conditions import conjuncts_of
 _COMPARISONS = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
-def slots(statement: Statement, marks: Mapping[str, str]) -> frozenset[str]:
-    """The parameters that are slots, of a statement in which each has its mark as value; `marks` maps mark to name."""
+@dataclass(frozen=True, slots=True)
+class ColumnSlots:
+    """The slots that stand in conditions on one column, by parameter; `ordered` tells that their order matters."""
+
+    names: tuple[str, ...]
+    ordered: bool
+
+
+def slots(statement: Statement, marks: Mapping[str, str]) -> tuple[ColumnSlots, ...]:
+    """The slots of a statement in which each parameter has its mark as value; `marks` maps mark to parameter."""
     query = statement.expression
     if not isinstance(query, exp.Select) or not _plain(query):
-        return frozenset()
+        return ()
     where = query.args.get("where")
     conditions = [one.expression for one in conjuncts_of(where.this if where is not None else None)]
     literals = Counter(str(node.this) for node in query.find_all(exp.Literal))
     columns = Counter(fold(node.name) for one in conditions for node in one.find_all(exp.Column))
-    found: set[str] = set()
+    compared: dict[str, list[exp.Expr]] = defaultdict(list)
+    values: dict[str, list[str]] = defaultdict(list)
     for one in conditions:
-        for column, other in ((one.this, one.args.get("expression")), (one.args.get("expression"), one.this)):
-            if not isinstance(one, _COMPARISONS) or not isinstance(column, exp.Column):
-                continue
-            mark = str(other.this) if isinstance(other, exp.Literal) else ""
-            if mark in marks and literals[mark] == 1 and columns[fold(column.name)] == 1:
-                found.add(marks[mark])
-    return frozenset(found)
+        for column, others in _readings(one):
+            if isinstance(column, exp.Column):
+                compared[fold(column.name)].append(one)
+                values[fold(column.name)] += [_value(other) for other in others]
+    found: list[ColumnSlots] = []
+    for name, those in compared.items():
+        given = values[name]
+        if len(those) == columns[name] and all(mark in marks and literals[mark.lstrip("-")] == 1 for mark in given):
+            found.append(ColumnSlots(tuple(marks[mark] for mark in given), _are_ordered(those)))
+    return tuple(found)
+
+
+def _readings(condition: exp.Expr) -> Sequence[tuple[exp.Expr, Sequence[exp.Expr]]]:
+    """What a condition compares with what, seen from either side."""
+    match condition:
+        case exp.Between() if _only(condition, "this", "low", "high"):
+            return [(condition.this, (condition.args["low"], condition.args["high"]))]
+        case exp.In() if _only(condition, "this", "expressions"):
+            return [(condition.this, condition.expressions)]
+    if not isinstance(condition, _COMPARISONS):
+        return []
+    left, right = condition.this, condition.expression
+    return [(left, (right,)), (right, (left,))]
+
+
+def _only(node: exp.Expr, *parts: str) -> bool:
+    return all(part in parts for part, value in node.args.items() if value)
+
+
+def _value(node: exp.Expr) -> str:
+    """A literal as a mark is written, a negative number with its sign; empty for anything else."""
+    negative = isinstance(node, exp.Paren) and isinstance(node.this, exp.Neg)
+    literal = node.this.this if negative else node
+    return ("-" if negative else "") + str(literal.this) if isinstance(literal, exp.Literal) else ""
+
+
+def _are_ordered(conditions: Sequence[exp.Expr]) -> bool:
+    """Whether more is asked than which of the values are equal."""
+    return len(conditions) > 1 or isinstance(conditions[0], exp.Between)
 
 
 def _plain(query: exp.Select) -> bool:
