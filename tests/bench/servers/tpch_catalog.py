@@ -35,6 +35,7 @@ class TpchCatalog:
         _observe: Observer,
         _rows: Rows = (),
         *,
+        fields: tuple[str, ...] = (),
         hidden: bool = False,
     ) -> bool:
         return False

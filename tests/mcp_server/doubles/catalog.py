@@ -54,16 +54,24 @@ class HeldCatalog:
         return None if table is None else Described(table, refreshed)
 
     async def probe(
-        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = (), *, hidden: bool = False
+        self,
+        schema: Schema,
+        name: str,
+        attribute: str,
+        observe: Observer,
+        rows: Rows = (),
+        *,
+        fields: tuple[str, ...] = (),
+        hidden: bool = False,
     ) -> bool:
         key = ("table", schema.name, name, rows)
         table = self._known[key][0] if key in self._known else None
         if table is None or not schema.shows(name):
             return False
-        if not hidden and table.column(attribute) is not None:
+        if not hidden and description.shows(table, attribute, fields):
             return True
         items = self._items(table, rows)
-        values = [item[attribute] for item in items if attribute in item and not hidden]
+        values = [item[attribute] for item in items if _has(item, (attribute, *fields)) and not hidden]
         scanned = len(self._tables[table.physical_name].items)
         observe(Consumption(items=len(values), scanned=scanned, bytes=2, read_units=0.5))
         if values:
@@ -114,3 +122,13 @@ class HeldCatalog:
         seen = description.keep_wider(found, self._learnt.get(("table", schema.name, name, rows), {}))
         whole = self._sampled(schema, name, ()) if rows else seen
         return whole and replace(whole, columns=seen.columns, rows=rows)
+
+
+def _has(item: dict[str, Any], path: tuple[str, ...]) -> bool:
+    """Whether an item has an attribute, and its map the fields, one within the other."""
+    value: Any = {"M": item}
+    for step in path:
+        value = value.get("M", {}).get(step)
+        if value is None:
+            return False
+    return True

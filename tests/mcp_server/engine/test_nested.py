@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.columns import UnknownField
 from mcp_server.domain.failures.values import NotEvaluated, Trouble
 from tests.mcp_server.engine.conftest import ANN, Service
 
@@ -316,6 +317,10 @@ async def test_one_late_item_gives_no_list_another_meaning(
 async def test_an_unknown_field_is_told(service: Service) -> None:
     with pytest.raises(Failure) as unknown:
         await service.run("SELECT address.town FROM nst_orders")
+    assert isinstance(unknown.value.fact, UnknownField)
+    assert unknown.value.fact.name == "town"
+    with pytest.raises(Failure) as unknown:  # of what is computed, only DuckDB knows the fields
+        await service.run("SELECT {'city': pk}.town FROM nst_orders")
     fact = unknown.value.fact
     assert isinstance(fact, NotEvaluated)
     assert "town" in fact.told

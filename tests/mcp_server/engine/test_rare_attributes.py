@@ -12,8 +12,8 @@ import pytest
 
 from mcp_server.adapters.catalog import ITEMS_PER_SEGMENT, ITEMS_PER_SEGMENT_PROBED
 from mcp_server.adapters.sampling import SEGMENTS
-from mcp_server.domain.failures import Failure, FailureCode
-from mcp_server.domain.failures.columns import UnknownColumn
+from mcp_server.domain.failures import Failure, FailureCode, Position
+from mcp_server.domain.failures.columns import UnknownColumn, UnknownField
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 from tests.mcp_server.doubles.catalog import unpaid
@@ -41,6 +41,45 @@ async def test_a_column_that_no_sample_shows_is_found_when_it_is_named(service: 
     ]
     result = await service.run("SELECT gift FROM rar_named WHERE pk = 'a' AND n = 1")
     assert [(column.name, column.type) for column in result.columns] == [("gift", "BOOLEAN")]
+
+
+async def test_a_field_of_a_map_that_no_sample_shows_is_found_when_it_is_named(service: Service) -> None:
+    await service.create(
+        "rar_fields", [{"pk": {"S": "a"}, "m": {"M": {"usual": {"S": "x"}, "in": {"M": {"a": {"N": "1"}}}}}}]
+    )
+    await service.rows("SELECT pk FROM rar_fields")
+    late = {"rare": {"N": "7"}, "in": {"M": {"deep": {"BOOL": True}}}}
+    await service.put("rar_fields", [{"pk": {"S": "b"}, "m": {"M": late}}])
+
+    assert await service.rows("SELECT pk, m.rare FROM rar_fields ORDER BY pk") == [["a", None], ["b", 7]]
+    assert await service.rows("SELECT pk FROM rar_fields WHERE m['in'].deep") == [["b"]]
+    assert await service.rows('SELECT m.usual FROM rar_fields WHERE m."in".a = 1') == [["x"]]
+    found = await service.rows("SELECT r.q.rare FROM (SELECT m AS q FROM rar_fields) AS r WHERE r.q.rare IS NOT NULL")
+    assert found == [[7]]
+
+
+async def test_a_field_that_nothing_has_is_told_like_an_unknown_column(service: Service) -> None:
+    address = {"M": {"city": {"S": "Oslo"}, "street": {"S": "1st"}}}
+    lines = {"L": [{"M": {"sku": {"S": "tea"}}}]}
+    await service.create("rar_misspelt", [{"pk": {"S": "a"}, "address": address, "lines": lines}])
+    for named, column, meant in (
+        ("address.cty", 10, "address.city"),
+        ("f.Address.Cty", 12, "f.Address.city"),
+        ("address['cty']", 2, None),
+        ("upper(address.cty)", 16, "upper(address.city)"),
+        ("lines[1].sqk", 11, "lines[1].sku"),
+        ("unnest(lines).sqk", 16, "unnest(lines).sku"),
+        ("address.zzz", 10, None),
+    ):
+        with pytest.raises(Failure) as failed:
+            await service.rows(f"SELECT\n {named} FROM rar_misspelt f")
+        failure = failed.value
+        assert isinstance(failure.fact, UnknownField)
+        assert failure.code is FailureCode.UNKNOWN_COLUMN
+        assert failure.fact.table == "shop.rar_misspelt"
+        assert failure.position == Position(2, column), named
+        told = failure.meant.statement if failure.meant is not None else None
+        assert told == (f"SELECT\n {meant} FROM rar_misspelt f" if meant is not None else None)
 
 
 async def test_a_name_that_nothing_has_stays_unknown(service: Service) -> None:

@@ -70,10 +70,19 @@ class RegionsInMemory:
         return await self._catalogs[schema.region].describe(schema, name, refresh, rows)
 
     async def probe(
-        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = (), *, hidden: bool = False
+        self,
+        schema: Schema,
+        name: str,
+        attribute: str,
+        observe: Observer,
+        rows: Rows = (),
+        *,
+        fields: tuple[str, ...] = (),
+        hidden: bool = False,
     ) -> bool:
         """See Catalog."""
-        return await self._catalogs[schema.region].probe(schema, name, attribute, observe, rows, hidden=hidden)
+        catalog = self._catalogs[schema.region]
+        return await catalog.probe(schema, name, attribute, observe, rows, fields=fields, hidden=hidden)
 
     async def learn(self, table: Table) -> None:
         """See Catalog."""

@@ -80,8 +80,8 @@ class DynamoDbCatalog:
         self._known: dict[_Key, _Known] = {}
         self._loading: dict[_Key, _Loading] = {}
         self._learnt: dict[_Key, dict[str, Column]] = {}
-        self._probed: dict[_Key, dict[str, float]] = {}
-        """When attributes that were not found were looked for, on the monotonic clock."""
+        self._probed: dict[_Key, dict[tuple[str, ...], float]] = {}
+        """When attributes, and fields of their maps, that were not found were looked for, on the monotonic clock."""
         self._probing: dict[_Key, asyncio.Event] = {}
         self._describing = anyio.CapacityLimiter(PARALLEL_DESCRIPTIONS)
 
@@ -123,44 +123,56 @@ class DynamoDbCatalog:
         self._known[key] = _Known(description.with_columns(table, table.columns), at, loaded)
 
     async def probe(
-        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = (), *, hidden: bool = False
+        self,
+        schema: Schema,
+        name: str,
+        attribute: str,
+        observe: Observer,
+        rows: Rows = (),
+        *,
+        fields: tuple[str, ...] = (),
+        hidden: bool = False,
     ) -> bool:
         """See Catalog.probe. Concurrent callers look for the same thing one after the other: the first may find it."""
-        under_way = (*_table(schema.name, name, rows), attribute)
+        path = (attribute, *fields)
+        under_way = (*_table(schema.name, name, rows), path)
         while under_way in self._probing:
             await self._probing[under_way].wait()
         over = self._probing[under_way] = asyncio.Event()
         try:
-            return await self._probe(schema, name, attribute, observe, rows, hidden=hidden)
+            return await self._probe(schema, name, path, observe, rows, hidden=hidden)
         finally:
             del self._probing[under_way]
             over.set()
 
     async def _probe(
-        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows, *, hidden: bool
+        self, schema: Schema, name: str, path: tuple[str, ...], observe: Observer, rows: Rows, *, hidden: bool
     ) -> bool:
+        attribute, *fields = path
         key = _table(schema.name, name, rows)
         known = self._known.get(key)
         if known is None or not schema.shows(name):
             return False
-        if not hidden and known.value.column(attribute) is not None:
+        if not hidden and description.shows(known.value, attribute, fields):
             return True  # somebody else has found it
         probed = self._probed.setdefault(key, {})
         for old in [one for one, at in probed.items() if self._clock.monotonic() - at >= self.stale_after_seconds]:
             del probed[old]
-        if attribute in probed or len(probed) >= PROBES:
+        if path in probed or len(probed) >= PROBES:
             return False
         table: Table = known.value
-        condition = "attribute_exists(#a)" + " AND attribute_not_exists(#a)" * hidden
-        has = {"FilterExpression": condition, "ExpressionAttributeNames": {"#a": attribute}}
+        names = {f"#{place}": step for place, step in enumerate(path)}
+        there = f"({'.'.join(names)})"
+        condition = f"attribute_exists{there}" + f" AND attribute_not_exists{there}" * hidden
+        has = {"FilterExpression": condition, "ExpressionAttributeNames": names}
         client, limit = self._clients.of(schema), ITEMS_PER_SEGMENT_PROBED
         found = await looks(client, schema, table, limit=limit, rows=rows, conditions=has, observe=observe)
         values = [item[attribute] for look in found for item in look.items]
         if not values:
-            probed[attribute] = self._clock.monotonic()
+            probed[path] = self._clock.monotonic()
             return False
         now = self._known.get(key, known).value  # others may have learnt of it or of more
-        if now.column(attribute) is None:
+        if not description.shows(now, attribute, fields):
             await self.learn(description.with_found(now, attribute, values, sum(look.scanned for look in found)))
         return True
 

@@ -175,14 +175,31 @@ def keep_wider(table: Table, learnt: Mapping[str, Column]) -> Table:
     return with_columns(table, [*known, *(learnt[name] for name in sorted(more))])
 
 
+def shows(table: Table, name: str, fields: Sequence[str]) -> bool:
+    """Whether a table is known to have an attribute, and its maps the fields, one within the other.
+
+    Of what no shape is known of nothing has to be looked for.
+    """
+    column = table.column(name)
+    type_ = column.type if column is not None else None
+    for name_within in fields:
+        if type_ is None or type_.kind is not TypeKind.STRUCT:
+            break
+        type_ = dict(type_.fields).get(name_within)
+    return type_ is not None
+
+
 def with_found(table: Table, name: str, values: Sequence[av.AttributeValue], looked_at: int) -> Table:
     """The table with a column for an attribute, of which those values were found in so many items.
 
-    Raises MalformedValue.
+    A column that is known comes to carry these values, too. Raises MalformedValue.
     """
     sample = Sample()
     for value in values:
         sample.add(value)
+    if table.column(name) is not None:
+        known = (column_types.widened(one, sample) if one.name == name else one for one in table.columns)
+        return with_columns(table, known)
     return with_columns(table, [*table.columns, column_types.column(name, sample, looked_at)])
 
 

@@ -50,10 +50,19 @@ class Catalog(Protocol):
         ...
 
     async def probe(
-        self, schema: Schema, name: str, attribute: str, observe: Observer, rows: Rows = (), *, hidden: bool = False
+        self,
+        schema: Schema,
+        name: str,
+        attribute: str,
+        observe: Observer,
+        rows: Rows = (),
+        *,
+        fields: tuple[str, ...] = (),
+        hidden: bool = False,
     ) -> bool:
         """Looks for an attribute that no sample shows among some more of a table's items, and learns of its column.
 
+        With `fields` it looks for what the attribute's maps have under these names, one within the other.
         Tells whether it was found. What was not is not looked for again until samples are stale, nor are many names.
         `observe` hears of every response, since whoever asks pays for it; what it raises ends the search. The search
         for a `hidden` attribute takes as much and finds nothing: it must not be told from one that is not there.

@@ -7,7 +7,7 @@ import pytest
 from mcp_server.domain.failures import Failure, Meant
 from mcp_server.domain.failures.availability import Defect
 from mcp_server.domain.failures.budgets import HourSpent
-from mcp_server.domain.failures.columns import UnknownColumn
+from mcp_server.domain.failures.columns import UnknownColumn, UnknownField
 from mcp_server.domain.failures.cursors import CursorTooOld, ForeignCursor
 from mcp_server.domain.failures.limits import OutOfMemory, Overdue, ServerFull
 from mcp_server.domain.failures.scans import LargeScan
@@ -38,6 +38,7 @@ UNKNOWN = UnknownColumn("x", None, "shop.t")
             NextCall("run_sql", {"sql": "SELECT 2", "schema_name": "shop", "parameters": [1], "max_rows": 5}),
         ),
         (Failure(UNKNOWN), LOOK),
+        (Failure(UnknownField("x", "a", (), (), "shop.t")), LOOK),
         (Failure(UnknownTable("u", "shop", ("t", "v"))), LOOK),
         (Failure(UnknownTable("u", "shop", ())), NextCall("list_tables", {"schema_name": "shop"})),
         (

@@ -93,6 +93,16 @@ NAMES: list[tuple[Fact, str, str]] = [
         "The names in the statement cannot be resolved.",
         "Give every table an alias and write every column as `alias.column`.",
     ),
+    (
+        columns.UnknownField("cty", "address", (), ("city",), None),
+        'There is no field "cty" in the maps of address.',
+        'Did you mean "city"?',
+    ),
+    (
+        columns.UnknownField("x", "my lines", (None, "at"), (), None),
+        'There is no field "x" in the maps of "my lines"[].at.',
+        "Describe the table to see the fields; _doc holds all of an item.",
+    ),
     *(
         (columns.UnknownColumn("x", hint, None), 'There is no column "x".', advice)
         for hint, advice in (

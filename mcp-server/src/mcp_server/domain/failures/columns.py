@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from mcp_server.domain.failures.codes import FailureCode
+from mcp_server.domain.schema import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,22 @@ class UnknownColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownField:
+    """No map of a column, or of a part of it, is known to have that field; `near` are the names of fields, best first.
+
+    `path` leads from the column to these maps, with None for the elements of a list. `table` is the only one of the
+    statement, as SQL writes it.
+    """
+
+    code: ClassVar[FailureCode] = FailureCode.UNKNOWN_COLUMN
+    name: str
+    column: str
+    path: Path
+    near: tuple[str, ...]
+    table: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class NoOutput:
     """The result has no column of that number."""
 
@@ -98,4 +115,4 @@ class AmbiguousMerge:
     name: str
 
 
-ColumnFact = UnknownColumn | NoOutput | AmbiguousColumn | AmbiguousSpelling | AmbiguousMerge
+ColumnFact = UnknownColumn | UnknownField | NoOutput | AmbiguousColumn | AmbiguousSpelling | AmbiguousMerge

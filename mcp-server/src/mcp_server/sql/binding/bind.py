@@ -24,6 +24,7 @@ from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.direct import direct_of
 from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
+from mcp_server.sql.binding.missing_fields import check_fields
 from mcp_server.sql.binding.mixed_values import ComparedNumber, compare_numbers
 from mcp_server.sql.binding.nested_values import read_nested_as_json
 from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames, starred_sources
@@ -147,6 +148,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     with_document = any(identifier.this == DOCUMENT_COLUMN for identifier in identifiers)
     query = _qualified(query, text, internal, spelling, with_document=with_document)
     merge_columns(merging, text)
+    check_fields(query, internal, spelling, text)
     read_nested_as_json(query, internal, spelling)
     json = JsonValues(query, internal, spelling, with_document=with_document)
     numbers = compare_numbers(query, internal, spelling, json)

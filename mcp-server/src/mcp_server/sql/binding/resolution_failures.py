@@ -116,7 +116,7 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) 
         case _ if f'"{written}"' in text:
             literal = exp.Literal.string(written).sql()
             hint, meant = QuotedText(literal, typographic=False), _respelt(name, literal, query, text)
-    fact = UnknownColumn(written, hint, _only_table(tables))
+    fact = UnknownColumn(written, hint, only_table(tables))
     return Failure(fact, position=_place(name, query, text), meant=meant)
 
 
@@ -150,7 +150,7 @@ def _longer(name: str, names: Iterable[str], query: exp.Query, text: str) -> tup
     return None
 
 
-def _only_table(tables: Iterable[Table]) -> str | None:
+def only_table(tables: Iterable[Table]) -> str | None:
     """The only table there is, as SQL writes it."""
     names = {f"{quoted(table.schema)}.{quoted(table.name)}" for table in tables}
     return names.pop() if len(names) == 1 else None

@@ -4,7 +4,8 @@ from typing import assert_never
 
 from mcp_server.domain.failures import columns as facts
 from mcp_server.domain.failures.columns import Pseudocolumn
-from mcp_server.domain.schema import DOCUMENT_COLUMN
+from mcp_server.domain.names import quoted
+from mcp_server.domain.schema import DOCUMENT_COLUMN, written
 from mcp_server.surface.wording.words import Words, did_you_mean, listed
 
 _ELSEWHERE = {
@@ -22,6 +23,8 @@ def words(fact: facts.ColumnFact) -> Words:
     match fact:
         case facts.UnknownColumn():
             return Words(f'There is no column "{fact.name}".', _hint(fact.hint))
+        case facts.UnknownField():
+            return Words(f'There is no field "{fact.name}" in {_maps(fact)}.', _near_fields(fact))
         case facts.NoOutput():
             return Words(
                 f"The result has no column number {fact.number}.",
@@ -40,6 +43,17 @@ def words(fact: facts.ColumnFact) -> Words:
             )
         case _:
             assert_never(fact)
+
+
+def _maps(fact: facts.UnknownField) -> str:
+    """The maps that lack a field, as SQL reaches them."""
+    return f"the maps of {quoted(fact.column)}{written(fact.path)}"
+
+
+def _near_fields(fact: facts.UnknownField) -> str:
+    if fact.near:
+        return did_you_mean(f'"{name}"' for name in fact.near)
+    return f"Describe the table to see the fields; {DOCUMENT_COLUMN} holds all of an item."
 
 
 def _hint(hint: facts.Hint | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_server.domain.failures import Fact, Failure, FailureCode
-from mcp_server.domain.failures.columns import UnknownColumn
+from mcp_server.domain.failures.columns import UnknownColumn, UnknownField
 from mcp_server.domain.failures.schemas import SelfDescription
 from mcp_server.domain.failures.syntax import NotAQuery, Wish
 from mcp_server.domain.failures.tables import UnknownTable
@@ -68,7 +68,7 @@ def call_of(fact: Fact) -> NextCall | None:
             return _description(f"{quoted(schema)}.{quoted(nearest)}")
         case UnknownTable():
             return NextCall("list_tables", {"schema_name": fact.schema})
-        case UnknownColumn(table=str(table)):
+        case UnknownColumn(table=str(table)) | UnknownField(table=str(table)):
             return _description(table)
     return None
 
