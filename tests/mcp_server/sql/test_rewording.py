@@ -16,35 +16,30 @@ from mcp_server.surface.wording.next_call import NextCall, call_of
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
 
 REWORDED = [
-    ("SELECT `id` FROM `orders`", "MySQL", 'SELECT "id" FROM "orders"'),
-    ("SELECT TOP 3 id FROM orders", "SQL Server", "SELECT id FROM orders LIMIT 3"),
-    ("SELECT [id] FROM [orders]", "SQL Server", 'SELECT "id" FROM "orders"'),
-    ("SELECT id FROM orders MINUS SELECT id FROM items", "Oracle", "SELECT id FROM orders EXCEPT SELECT id FROM items"),
-    ("SELECT to_char(placed, 'YYYY-MM') FROM orders", "PostgreSQL", "SELECT STRFTIME(placed, '%Y-%m') FROM orders"),
-    ("SELECT to_date('2024-01-31', 'YYYY-MM-DD')", "PostgreSQL", "STRPTIME('2024-01-31', '%Y-%m-%d')"),
-    ("SELECT date_format(placed, '%Y-%m') FROM orders", "MySQL", "STRFTIME(CAST(placed AS TIMESTAMP), '%Y-%m')"),
-    ("SELECT from_unixtime(1700000000)", "DuckDB", "SELECT TO_TIMESTAMP(1700000000)"),
-    ("SELECT curdate()", "MySQL", "SELECT current_date()"),
-    ("SELECT getdate()", "SQL Server", "SELECT now()"),
-    ("SELECT group_concat(status SEPARATOR '/') FROM orders", "MySQL", "SELECT LISTAGG(status, '/') FROM orders"),
-    ("SELECT id FROM orders WHERE begins_with(status, 'o')", "DuckDB", "WHERE STARTS_WITH(status, 'o')"),
-    ("SELECT id FROM orders WHERE attribute_exists(status)", "DuckDB", "WHERE NOT status IS NULL"),
-    ("SELECT id FROM orders WHERE attribute_not_exists(status)", "DuckDB", "WHERE status IS NULL"),
-    ("SELECT size(tags) FROM items", "DuckDB", "SELECT LENGTH(tags) FROM items"),
-    ("SELECT isnull(status, 'x') FROM orders", "DuckDB", "SELECT COALESCE(status, 'x') FROM orders"),
-    ("SELECT add_months(placed, 1) FROM orders", "MySQL", "placed + INTERVAL 1 MONTH"),
-    ("SELECT begins_with('a' || 'b', status) FROM orders", "DuckDB", "STARTS_WITH(('a' || 'b'), status)"),
-    ("SELECT date_sub(current_date, INTERVAL 30 DAY)", "MySQL", "SELECT current_date() - INTERVAL '30' DAY"),
-    ("SELECT date_trunc(placed, MONTH) FROM orders", "BigQuery", "SELECT DATE_TRUNC('MONTH', placed) FROM orders"),
+    ("SELECT `id` FROM `orders`", "DuckDB", 'SELECT "id" FROM "orders"'),
+    ("SELECT TOP 3 id FROM orders", "DuckDB", "SELECT id FROM orders LIMIT 3"),
+    ("SELECT [id] FROM [orders]", "DuckDB", 'SELECT "id" FROM "orders"'),
+    ("SELECT id FROM orders MINUS SELECT id FROM items", "DuckDB", "SELECT id FROM orders EXCEPT SELECT id FROM items"),
     (
-        "SELECT date_diff(placed, placed, DAY) FROM orders",
-        "MySQL",
-        "SELECT DATE_DIFF('DAY', placed, placed) FROM orders",
+        "SELECT to_char(placed, 'YYYY-MM') FROM orders",
+        "DuckDB",
+        "SELECT strftime(CAST(placed AS TIMESTAMP), '%Y-%m') FROM orders",
     ),
-    ("SELECT date_add('month', 1, placed) FROM orders", "Trino", "SELECT placed + INTERVAL 1 MONTH FROM orders"),
+    ("SELECT curdate()", "DuckDB", "SELECT current_date"),
+    ("SELECT getdate()", "DuckDB", "SELECT now()"),
+    ("SELECT unix_timestamp()", "DuckDB", "SELECT epoch(now())"),
+    ("SELECT group_concat(status SEPARATOR '/') FROM orders", "DuckDB", "SELECT string_agg(status, '/') FROM orders"),
+    ("SELECT id FROM orders WHERE begins_with(status, 'o')", "DuckDB", "WHERE starts_with(status, 'o')"),
+    ("SELECT id FROM orders WHERE attribute_exists(status)", "DuckDB", "WHERE (status IS NOT NULL)"),
+    ("SELECT size(tags) FROM items", "DuckDB", "SELECT len(tags) FROM items"),
+    ("SELECT date_sub(current_date, INTERVAL 30 DAY)", "DuckDB", "SELECT (current_date - INTERVAL 30 DAY)"),
+    (
+        "SELECT date_trunc(placed, MONTH) FROM orders",
+        "DuckDB",
+        "SELECT date_trunc('month', CAST(placed AS TIMESTAMP)) FROM orders",
+    ),
     ("SELECT id FROM items WHERE info:color::string = 'red'", "Snowflake", "CAST(info ->> '$.color' AS TEXT) = 'red'"),
     ("SELECT id FROM items WHERE info:color = 'red'", "Snowflake", "WHERE (info ->> '$.color') = 'red'"),
-    ("SELECT json_agg(status) FROM orders", "DuckDB", "SELECT JSON_GROUP_ARRAY(status) FROM orders"),
     ("SELEC 1", "Did you mean", "SELECT 1"),
     ("SELCT id FORM orders", "Did you mean", "SELECT"),
     ("SELECT id FORM orders", "Did you mean", "SELECT id FROM orders"),
@@ -100,6 +95,11 @@ def test_the_refusal_holds_the_statement_that_would_do(
         assert _statement(failure) == suggested
         assert parse(suggested, None)
         tables.connection.execute(suggested)
+
+
+def test_hints_to_the_optimizer_are_left_out() -> None:
+    failure = _refusal("SELECT id FROM orders o WITH (NOLOCK) WHERE id = 1")
+    assert _statement(failure) == "SELECT id FROM orders o WHERE id = 1"
 
 
 @pytest.mark.parametrize(("statement", "tool"), TOOLS)
@@ -210,7 +210,6 @@ def test_what_is_no_number_is_refused(written: str) -> None:
     [
         ("SELECT * FROM JSON_TABLE(x, '$[*]' COLUMNS (a VARCHAR PATH '$.a'))", "unnest(list)"),
         ("SELECT jsonb_array_elements(x)", "unnest(list)"),
-        ("SELECT unix_timestamp()", "epoch(now())"),
         ("SELECT date(placed, '-30 days') FROM orders", "x - INTERVAL 3 DAY"),
         ("SELECT INTERVAL 1 FORTNIGHT", "INTERVAL 3 DAY"),
     ],

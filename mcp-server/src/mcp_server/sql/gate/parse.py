@@ -86,7 +86,8 @@ def parse(text: str, parameters: Parameters) -> Statement:
     except RecursionError:
         raise Failure(NestedTooDeeply()) from None
     except Failure as failure:
-        meant = rewording(text, _accepted) if failure.code in _REWORDABLE else None
+        is_parsed = not isinstance(failure.fact, NoTokens | Unparsable)
+        meant = rewording(text, _accepted, is_parsed=is_parsed) if failure.code in _REWORDABLE else None
         if meant is None:
             raise
         raise Failure(failure.fact, position=failure.position, meant=meant) from None

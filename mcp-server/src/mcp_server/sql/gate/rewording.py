@@ -10,11 +10,13 @@ from difflib import get_close_matches
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel
 
 from mcp_server.domain.failures import Meant
 from mcp_server.sql.dialect import Dialect
+from mcp_server.sql.gate.foreign.functions import with_our_functions
+from mcp_server.sql.gate.foreign.pieces import calls, pieces
+from mcp_server.sql.gate.foreign.syntax import with_names_for_brackets, with_our_syntax
 
 MAX_LENGTH = 2_000
 """Characters of a statement that is reworded; each try parses it once more."""
@@ -32,25 +34,14 @@ _DIALECTS = {
     "trino": "Trino",
 }
 
-_FUNCTIONS = {
-    "add_months": "$1 + to_months($2)",
-    "attribute_exists": "$1 IS NOT NULL",
-    "attribute_not_exists": "$1 IS NULL",
-    "begins_with": "starts_with($1, $2)",
-    "from_unixtime": "to_timestamp($1)",
-    "isnull": "ifnull($1, $2)",
-    "json_agg": "json_group_array($1)",
-    "json_arrayagg": "json_group_array($1)",
-    "json_unquote": "$1->>'$'",
-    "jsonb_agg": "json_group_array($1)",
-    "months_between": "date_diff('month', $2, $1)",
-    "nvl2": "CASE WHEN $1 IS NOT NULL THEN $2 ELSE $3 END",
-    "regexp_substr": "regexp_extract($1, $2)",
-    "size": "len($1)",
-    "sysdate": "now()",
-    "unix_timestamp": "epoch($1)",
-}
-"""Functions of DynamoDB's expressions and of other databases, with what does the same here; `$1` is an argument."""
+_WORDS_BEFORE_BRACKETS = (
+    *("all", "and", "any", "array", "as", "between", "by", "case", "cast", "char", "cube", "decimal", "else"),
+    *("except", "exists", "extract", "filter", "from", "grouping", "having", "in", "intersect", "interval"),
+    *("join", "lateral", "like", "limit", "not", "numeric", "nvarchar", "offset", "on", "or", "order", "over"),
+    *("partition", "rollup", "select", "sets", "some", "struct", "then", "try_cast", "union", "using"),
+    *("values", "varchar", "when", "where", "with", "within"),
+)
+"""Words behind which a bracket makes no call."""
 
 _KEYWORDS = (
     *("select", "from", "where", "group", "having", "qualify", "order", "limit", "offset", "join", "union", "with"),
@@ -58,21 +49,26 @@ _KEYWORDS = (
 )
 
 
-def rewording(text: str, accepted: Callable[[str], bool]) -> Meant | None:
+def rewording(text: str, accepted: Callable[[str], bool], *, is_parsed: bool) -> Meant | None:
     """How a refused statement is written in DuckDB's dialect; None if it cannot be told.
 
-    `accepted` says whether a statement passes the gate.
+    `accepted` says whether a statement passes the gate; `is_parsed` that our dialect can read this one, which is
+    then not read as one of another.
     """
     if len(text) > MAX_LENGTH:
         return None
     spelt = _with_keywords(text, accepted)
     if spelt is not None:
         return Meant(spelt, "keyword")
-    ours = _with_our_functions(text)
-    if ours is not None and accepted(ours):
-        return Meant(ours, "function")
+    ours = with_our_functions(with_our_syntax(text))
+    named = ours if is_parsed else with_names_for_brackets(ours)
+    for statement in (ours, named):
+        if statement != text and accepted(statement):
+            return Meant(statement, "function")
+    if is_parsed:
+        return None
     for dialect, name in _DIALECTS.items():
-        theirs = _translated(text, dialect)
+        theirs = _translated(named, dialect)
         if theirs is not None and theirs != text and accepted(theirs):
             return Meant(theirs, "dialect", name)
     return None
@@ -93,47 +89,44 @@ def _with_keywords(text: str, accepted: Callable[[str], bool]) -> str | None:
     return None
 
 
-def _with_our_functions(text: str) -> str | None:
-    """The statement with known functions of others replaced; None if it has none, or cannot be parsed."""
-    try:
-        statement = sqlglot.parse_one(text, read=Dialect)
-        calls = [node for node in statement.find_all(exp.Anonymous) if node.name.lower() in _FUNCTIONS]
-        if not calls:
-            return None
-        for call in calls:
-            meaning = _meaning(call)
-            if meaning is None:
-                return None
-            call.replace(meaning)
-        return statement.sql(dialect=Dialect, unsupported_level=ErrorLevel.RAISE, comments=False)
-    except Exception:  # the parser and the generator fail in any way on calls that lack arguments
-        return None
-
-
-def _meaning(call: exp.Anonymous) -> exp.Expr | None:
-    template = _FUNCTIONS[call.name.lower()]
-    wanted = {int(number) for number in re.findall(r"\$(\d)", template)}
-    if len(call.expressions) != max(wanted, default=0):
-        return None
-    # An argument stands for the column of its number: `$1` is `_1`.
-    meaning: exp.Expr = sqlglot.parse_one(re.sub(r"\$(\d)", r"_\1", template), read=Dialect)
-    for place in list(meaning.find_all(exp.Column)):
-        argument = call.expressions[int(place.name[1:]) - 1].copy()
-        place.replace(exp.paren(argument) if isinstance(argument, exp.Binary) else argument)
-    return meaning
-
-
 def _translated(text: str, dialect: str) -> str | None:
+    """The statement read as one of another dialect; None where the same words mean another thing there."""
+    if not _reads_alike(text, dialect):
+        return None
     try:
         statement = sqlglot.parse_one(text, read=dialect, error_level=ErrorLevel.IMMEDIATE)
         if not isinstance(statement, exp.Query):
             return None
         if dialect == "snowflake":
             _read_as_text(statement)
-        _count_from_one(statement)
         return statement.sql(dialect=Dialect, unsupported_level=ErrorLevel.RAISE, comments=False)
-    except Exception:  # as above
+    except Exception:  # the parser and the generator fail in any way on what they do not know
         return None
+
+
+def _reads_alike(text: str, dialect: str) -> bool:
+    """Whether quotes, subscripts, operators and calls in a statement mean in a dialect what they mean in ours."""
+    found = pieces(text)
+    texts = {str(quote) for quote in sqlglot.Dialect.get_or_raise(dialect).tokenizer_class.QUOTES}
+    if any(piece.text[0] in texts for piece in found if piece.kind == "name"):
+        return False
+    signs = {piece.text for piece in found if piece.kind == "sign"}
+    if signs & {"[", "^"} or (dialect == "mysql" and "||" in text):
+        return False
+    called = {(call.name, len(call.arguments)) for call in calls(found)}
+    return all(_is_called_alike(*call, dialect) for call in called if call[0] not in _WORDS_BEFORE_BRACKETS)
+
+
+def _is_called_alike(name: str, arguments: int, dialect: str) -> bool:
+    text = f"SELECT {name}({', '.join(f'_{number}' for number in range(arguments))})"
+    try:
+        theirs, ours = (
+            sqlglot.parse_one(text, read=read, error_level=ErrorLevel.IMMEDIATE).sql(dialect=Dialect)
+            for read in (dialect, Dialect)
+        )
+    except Exception:  # as below
+        return False
+    return theirs == ours
 
 
 def _read_as_text(statement: exp.Query) -> None:
@@ -141,10 +134,3 @@ def _read_as_text(statement: exp.Query) -> None:
     for node in list(statement.find_all(exp.JSONExtract)):
         if not isinstance(node.parent, exp.JSONExtract | exp.JSONExtractScalar):
             node.replace(exp.JSONExtractScalar(this=node.this, expression=node.expression))
-
-
-def _count_from_one(statement: exp.Query) -> None:
-    """The parser has made other dialects' subscripts to count from 0, except where `offset` says otherwise."""
-    for bracket in statement.find_all(exp.Bracket):
-        offset = DuckDB.INDEX_OFFSET - bracket.args.get("offset", 0)
-        bracket.set("expressions", exp.apply_index_offset(bracket.this, bracket.expressions, offset, dialect=DuckDB))
