@@ -62,7 +62,10 @@ ANSWERS: list[tuple[str, Any]] = [
     ("TO_DATE('2024-01-31')", "2024-01-31"),
     ("PARSE_DATE('%Y%m%d', '20240131')", "2024-01-31"),
     ("DATE_PARSE('2024-01-31', '%Y-%m-%d')", "2024-01-31 00:00:00"),
+    ("TO_TIMESTAMP('31.01.2024', 'DD.MM.YYYY')", "2024-01-31 00:00:00"),
+    ("TO_TIMESTAMP('31.01.2024', status)", None),
     # conversions
+    ("CONVERT(status USING utf8mb4)", "open"),
     ("CONVERT(varchar(10), placed, 120)", "2024-01-31"),
     ("CONVERT(VARCHAR(7), stamp, 120)", "2024-01"),
     ("CONVERT(char(8), placed, 112)", "20240131"),
@@ -84,6 +87,9 @@ ANSWERS: list[tuple[str, Any]] = [
     ("DATE_TRUNC(placed, WEEK)", None),
     ("DATETIME_TRUNC(placed, HOUR)", "2024-01-31 14:00:00"),
     ("EOMONTH(due)", "2024-03-31"),
+    ("TRUNC(placed, 'MM')", "2024-01-01 00:00:00"),
+    ("TRUNC(placed, 'Q') = TRUNC(due, 'YYYY')", True),
+    ("TRUNC(placed, 'WW')", None),
     ("MONTHS_BETWEEN(due, placed)", None),
     ("UNIX_TIMESTAMP(due)", 1709251200.0),
     # the rest
@@ -94,6 +100,7 @@ ANSWERS: list[tuple[str, Any]] = [
     ("ISNULL(status, 'x') || ISNULL(nothing)", "opentrue"),
     ("DECODE(status, 'open', 1, 'paid', 2, 3)", 1),
     ("DECODE(status, 'shut', 1, NULL, 2, 3)", 3),
+    ("DECODE(status, 'open', 1)", 1),
     ("DECODE(nothing, 'shut', 1, NULL, 2, 3)", 2),
     ("SUBSTRING_INDEX(pk, '#', 1)", "USER"),
     ("SUBSTRING_INDEX(pk, '#', 2)", "USER#1"),

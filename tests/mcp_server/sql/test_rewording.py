@@ -6,11 +6,12 @@ from dataclasses import replace
 import duckdb
 import pytest
 
+from mcp_server.adapters.duckdb.errors import tidy
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.texts import NotANumber
 from mcp_server.domain.schema import Column, ColumnType, TypeKind
 from mcp_server.sql.binding.bind import bind
-from mcp_server.sql.gate.parse import parse
+from mcp_server.sql.gate.parse import meant_instead, parse
 from mcp_server.surface.wording.failures import worded
 from mcp_server.surface.wording.next_call import NextCall, call_of
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
@@ -94,7 +95,7 @@ def test_the_refusal_holds_the_statement_that_would_do(
         suggested = advice.split(": ", 1)[1]
         assert _statement(failure) == suggested
         assert parse(suggested, None)
-        tables.connection.execute(suggested)
+        tables.connection.sql(suggested).to_arrow_table()
 
 
 def test_hints_to_the_optimizer_are_left_out() -> None:
@@ -169,6 +170,79 @@ def test_a_misspelt_name_is_refused_together_with_the_statement_that_is_meant(
         assert call_of(caught.value.fact) == NextCall("describe_table", {"table_name": "demo.orders"})
 
 
+@pytest.mark.parametrize(
+    ("statement", "meant"),
+    [
+        ("SELECT id FROM orders WHERE status IS MISSING", "SELECT id FROM orders WHERE status IS NULL"),
+        ("SELECT id FROM orders WHERE status IS NOT MISSING", "SELECT id FROM orders WHERE status IS NOT NULL"),
+        ("SELECT id FROM orders WHERE placed < SYSDATE", "SELECT id FROM orders WHERE placed < now()"),
+        (
+            "SELECT datepart(month, placed) FROM orders",
+            "SELECT date_part('month', CAST(placed AS TIMESTAMP)) FROM orders",
+        ),
+        (
+            "SELECT DATE_PART(year, placed) y FROM orders",
+            "SELECT date_part('year', CAST(placed AS TIMESTAMP)) y FROM orders",
+        ),
+        (
+            "SELECT date_diff(DATE '2024-03-01', placed, DAY) FROM orders",
+            "SELECT date_diff('day', CAST(placed AS TIMESTAMP), CAST(DATE '2024-03-01' AS TIMESTAMP)) FROM orders",
+        ),
+        ("SELECT id FROM orders WHERE ROWNUM <= 3", "SELECT id FROM orders LIMIT 3"),
+        ("SELECT id FROM orders WHERE ROWNUM < 3 AND id > 1;", "SELECT id FROM orders WHERE id > 1 LIMIT 2;"),
+        ("SELECT id FROM orders WHERE id > 1 AND rownum <= 3", "SELECT id FROM orders WHERE id > 1 LIMIT 3"),
+        (
+            "SELECT max(id) FROM (SELECT id FROM orders WHERE rownum <= 3) x",
+            "SELECT max(id) FROM (SELECT id FROM orders LIMIT 3) x",
+        ),
+        ("SELECT max(id) FROM orders WHERE rownum <= 3", None),
+        ("SELECT id FROM orders WHERE rownum <= 3 ORDER BY id", None),
+        ("SELECT id FROM orders WHERE rownum <= 3 OR id = 1", None),
+        ("SELECT id FROM orders WHERE rownum = 2", None),
+        ("SELECT id FROM (SELECT id FROM orders ORDER BY id) WHERE rownum <= 3", None),
+        ("SELECT month FROM orders", None),
+    ],
+)
+def test_a_word_of_another_dialect_that_is_no_column_is_written_otherwise(
+    tables: PlainTables, statement: str, meant: str | None
+) -> None:
+    with pytest.raises(Failure) as caught:
+        tables.bind(statement)
+
+    assert caught.value.code is FailureCode.UNKNOWN_COLUMN
+    assert _statement(caught.value) == meant
+    if meant is not None:
+        tables.run(tables.bind(meant), narrowed=False).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("statement", "meant"),
+    [
+        ("SELECT status + '-' + label FROM t", "SELECT status || '-' || label FROM t"),
+        ("SELECT 'a: ' + id + t.label, id + 1 FROM t", "SELECT 'a: ' || id || t.label, id + 1 FROM t"),
+        ("SELECT label + (id + 1) FROM t", None),
+        ("SELECT label + 1 FROM t", None),
+        ("SELECT '2024-01-01' + label FROM t", None),
+        ("SELECT id FROM t WHERE label = 'x' && id = 1", "SELECT id FROM t WHERE label = 'x' AND id = 1"),
+        ("SELECT id FROM t WHERE label && id", "SELECT id FROM t WHERE label AND id"),
+        ("SELECT tags && id FROM t", None),
+        ("SELECT element_at(tags, 1) FROM t", "SELECT tags[1] FROM t"),
+        ("SELECT element_at(tags, 0) FROM t", None),
+        ("SELECT element_at(label, 1) FROM t", None),
+        ("SELECT list_sum(id), 'a' + id FROM t", None),
+    ],
+)
+def test_what_duckdb_refuses_of_another_dialect_is_written_otherwise(statement: str, meant: str | None) -> None:
+    """Only what it blames; all else stays."""
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE t AS SELECT 1 AS id, 'x' AS label, 'open' AS status, ['a'] AS tags")
+    with pytest.raises(duckdb.Error) as told:
+        connection.execute(parse(statement, None).text)
+
+    found = meant_instead(statement, tidy(str(told.value)))
+    assert (found.statement if found is not None else None) == meant
+
+
 @pytest.mark.parametrize("written", ["a-b", "[a-b]", "A-B"])
 def test_a_name_with_a_hyphen_is_told_whole(tables: PlainTables, written: str) -> None:
     """`a-b` is a difference; neither its first half nor another column is meant."""
@@ -210,7 +284,15 @@ def test_what_is_no_number_is_refused(written: str) -> None:
     [
         ("SELECT * FROM JSON_TABLE(x, '$[*]' COLUMNS (a VARCHAR PATH '$.a'))", "unnest(list)"),
         ("SELECT jsonb_array_elements(x)", "unnest(list)"),
+        ("SELECT to_char(placed, 'YYYY-Q') FROM orders", "strftime"),
+        ("SELECT str_to_date(status, '%X') FROM orders", "strptime"),
+        ("SELECT initcap(status) FROM orders", "upper(left(text, 1))"),
+        ("SELECT months_between(placed, placed) FROM orders", "date_diff('month'"),
         ("SELECT date(placed, '-30 days') FROM orders", "x - INTERVAL 3 DAY"),
+        ("SELECT id FROM orders LIMIT 1 BY status", "QUALIFY"),
+        ("SELECT any(tags) FROM items", "x = ANY(list)"),
+        ("SELECT trunc(placed, 'SYEAR') FROM orders", "date_trunc"),
+        ("SELECT decode(encode('a'), 'latin1')", "CASE"),
         ("SELECT INTERVAL 1 FORTNIGHT", "INTERVAL 3 DAY"),
     ],
 )

@@ -46,6 +46,7 @@ from mcp_server.ports.relational import (
     View,
 )
 from mcp_server.ports.usage import Usage, UsageLog
+from mcp_server.sql.gate.parse import meant_instead
 from mcp_server.sql.places import place_of
 from shared_kernel.clock import Clock
 
@@ -278,8 +279,7 @@ class Execution:
                 schema, read, plan.query, stream, position, max_rows=options.max_rows, meter=meter
             )
         except EvaluationError as error:
-            blamed = await _place(error, stream.statement, parsed)
-            raise Failure(_in_own_names(error.fact, plan.reads), position=blamed) from error
+            raise await _told(error, stream.statement, plan, parsed) from error
         if page.after is None:
             return StreamedPage(page, None)
         asked = (options.consistent, options.planned_full_scan, parsed.instant)
@@ -329,8 +329,7 @@ class Execution:
                 byte_limit=self._limits.result_bytes,
             )
         except EvaluationError as error:
-            blamed = await _place(error, plan.query.statement, parsed)
-            raise Failure(_in_own_names(error.fact, plan.reads), position=blamed) from error
+            raise await _told(error, plan.query.statement, plan, parsed) from error
 
     def _input(self, intake: Intake, *, materialise: bool) -> Input:
         source = intake.source
@@ -354,6 +353,12 @@ class Execution:
                 yield page
         if meter.lessons is not None:
             meter.lessons.ended(read, rows)
+
+
+async def _told(error: EvaluationError, executed: str, plan: Plan, parsed: Parsed) -> Failure:
+    """The failure to evaluate a statement in the caller's own terms, with the statement that may be meant."""
+    position, meant = await _place(error, executed, parsed), meant_instead(parsed.text, error.fact.told)
+    return Failure(_in_own_names(error.fact, plan.reads), position=position, meant=meant)
 
 
 async def _place(error: EvaluationError, executed: str, parsed: Parsed) -> Position | None:

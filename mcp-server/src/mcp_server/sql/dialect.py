@@ -1,5 +1,6 @@
 """DuckDB's SQL as it is read and written here."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -42,6 +43,16 @@ def _date_add(arguments: list[exp.Expr]) -> exp.Expr:
     return exp.Paren(this=exp.Add(this=time, expression=interval))
 
 
+def _of_one(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
+    """A function of one argument. Of more, which other databases' have, the parser would lose or mistake some."""
+
+    def call(arguments: list[exp.Expr]) -> exp.Expr:
+        known: exp.Expr = DuckDBParser.FUNCTIONS[name](arguments)
+        return known if len(arguments) == 1 else exp.Anonymous(this=name.lower(), expressions=arguments)
+
+    return call
+
+
 class Dialect(DuckDB):
     """DuckDB's dialect, except that `$1,$2` are two parameters and not the start of a dollar-quoted text.
 
@@ -69,6 +80,8 @@ class Dialect(DuckDB):
             **DuckDBParser.FUNCTIONS,
             "IFF": exp.If.from_arg_list,
             "DATE_ADD": _date_add,
+            "DECODE": _of_one("DECODE"),
+            "TO_TIMESTAMP": _of_one("TO_TIMESTAMP"),
         }
 
         def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:

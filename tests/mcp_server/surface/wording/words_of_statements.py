@@ -97,6 +97,14 @@ SYNTAX: list[tuple[Fact, str, str]] = [
             (Unsupported.LOCK, "Leave FOR UPDATE out; statements only read."),
             (Unsupported.INTO, "Leave INTO out; statements only read."),
             (Unsupported.HISTORY, "Reading a table as of another time is not supported."),
+            (
+                Unsupported.LIMIT_BY,
+                "Use QUALIFY row_number() OVER (PARTITION BY a ORDER BY b) <= n for n rows of each group.",
+            ),
+            (
+                Unsupported.QUANTIFIER,
+                "Compare something with it: x = ANY(list), x > ALL(list); any_value(x) is an aggregate.",
+            ),
         )
     ),
     (
@@ -170,7 +178,13 @@ FUNCTIONS: list[tuple[Fact, str, str]] = [
     ),
     (functions.UnknownTimeUnit("fortnight"), 'There is no unit of time "fortnight".', TIMES),
     (functions.ArgumentsOfAnotherDialect("date_sub", 3), "date_sub has 3 arguments.", TIMES),
+    (
+        functions.ArgumentsOfAnotherDialect("to_timestamp", 1),
+        "to_timestamp has 1 argument.",
+        "It takes seconds since 1970. Read a text with strptime(text, '%Y-%m-%d').",
+    ),
     (functions.DateWithModifiers(), "date has one argument.", TIMES),
+    (functions.TruncatedTime(), "trunc cuts numbers.", TIMES),
 ]
 
 GIVEN: list[tuple[Fact, str, str]] = [

@@ -51,7 +51,7 @@ class UnknownTimeUnit:
 
 @dataclass(frozen=True, slots=True)
 class ArgumentsOfAnotherDialect:
-    """A function that computes with times has as many arguments as another database's; here it has `wanted`."""
+    """A function has as many arguments as another database's; here it has `wanted`."""
 
     code: ClassVar[FailureCode] = FailureCode.SYNTAX_ERROR
     function: str
@@ -65,6 +65,19 @@ class DateWithModifiers:
     code: ClassVar[FailureCode] = FailureCode.EVALUATION_ERROR
 
 
+@dataclass(frozen=True, slots=True)
+class TruncatedTime:
+    """trunc is given a unit of time; DuckDB's cuts numbers only."""
+
+    code: ClassVar[FailureCode] = FailureCode.SYNTAX_ERROR
+
+
 FunctionFact = (
-    UnknownFunction | UnboundedSize | DottedCall | UnknownTimeUnit | ArgumentsOfAnotherDialect | DateWithModifiers
+    UnknownFunction
+    | UnboundedSize
+    | DottedCall
+    | UnknownTimeUnit
+    | ArgumentsOfAnotherDialect
+    | DateWithModifiers
+    | TruncatedTime
 )

@@ -36,6 +36,10 @@ class Unsupported(StrEnum):
     INTO = "into"
     HISTORY = "history"
     """A table as of another time."""
+    LIMIT_BY = "limit by"
+    """So many rows of each group."""
+    QUANTIFIER = "quantifier"
+    """ANY or ALL where nothing is compared with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from mcp_server.domain.failures.sources import UnknownSource, Unresolved, WholeR
 from mcp_server.domain.names import Ambiguous, Found, NotFound, find_name, fold, quoted
 from mcp_server.domain.schema import Table
 from mcp_server.sql.binding.spelling import SPELLING
+from mcp_server.sql.gate.foreign.places import UNITS
+from mcp_server.sql.gate.parse import meant_instead
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import from_items
 
@@ -98,6 +100,8 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) 
     match find_name(written, sorted(names)):
         case Ambiguous(alike):
             return Failure(AmbiguousSpelling(written, alike), position=_place(name, query, text))
+        case NotFound() if elsewhere := _elsewhere(written, text):
+            hint, meant = elsewhere
         case NotFound() if longer := _longer(name, names, query, text):
             hint, meant = UnquotedColumn(longer[0]), longer[1]
         case NotFound() if fields:
@@ -118,6 +122,15 @@ def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) 
             hint, meant = QuotedText(literal, typographic=False), _respelt(name, literal, query, text)
     fact = UnknownColumn(written, hint, only_table(tables))
     return Failure(fact, position=_place(name, query, text), meant=meant)
+
+
+def _elsewhere(name: str, text: str) -> tuple[Hint | None, Meant] | None:
+    """What a name says in other databases, and the statement in which DuckDB's word for it stands."""
+    word = fold(name)
+    meant = meant_instead(text) if word in _PSEUDOCOLUMNS or word in UNITS else None
+    if meant is None:
+        return None
+    return Pseudocolumn(word) if word in _PSEUDOCOLUMNS else None, meant
 
 
 def _fields(wanted: str, tables: Iterable[Table]) -> set[str]:

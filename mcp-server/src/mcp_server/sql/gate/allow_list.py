@@ -73,7 +73,7 @@ def _dot(node: exp.Expr, text: str) -> None:
 
 
 def _type(node: exp.Expr, text: str) -> None:
-    if node.this in (exp.DType.USERDEFINED, exp.DType.UNKNOWN):
+    if node.this in (exp.DType.USERDEFINED, exp.DType.UNKNOWN, exp.DType.CHARACTER_SET):
         raise Failure(UnknownType(to_sql(node)), position=position_of(text, node))
 
 
@@ -102,6 +102,11 @@ def _table_form(node: exp.Expr) -> bool:
     return known and not any(value for part, value in node.args.items() if part not in _TABLE_PARTS)
 
 
+def _quantifier_form(node: exp.Expr) -> bool:
+    """`a = ANY (…)`; alone, ANY and ALL are no values."""
+    return isinstance(node.parent, exp.Binary) and node.arg_key == "expression"
+
+
 def _alias_form(node: exp.Expr) -> bool:
     names = [node.args.get("alias"), *(node.args.get("columns") or [])]
     names += [node.this] if isinstance(node, exp.TableAlias) else []
@@ -118,6 +123,8 @@ _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], bool]] = {
     exp.Lateral: _this_is(exp.Subquery, *TABLE_FUNCTIONS),
     exp.CTE: _this_is(exp.Query, *_WRITES),
     exp.SetOperation: lambda node: isinstance(node.this, exp.Query) and isinstance(node.expression, exp.Query),
+    **dict.fromkeys((exp.Any, exp.All), _quantifier_form),
+    exp.Limit: lambda node: not node.args.get("expressions"),
     exp.Subquery: _this_is(exp.Query, exp.Table, exp.Values),
     **dict.fromkeys((exp.Alias, exp.TableAlias, exp.PivotAlias), _alias_form),
     # `PIVOT t ON a` finds out its columns by a query of its own.

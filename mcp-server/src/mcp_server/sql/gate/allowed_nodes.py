@@ -54,5 +54,7 @@ UNSUPPORTED: dict[type[exp.Expr], Unsupported] = {
     exp.Into: Unsupported.INTO,
     exp.HistoricalData: Unsupported.HISTORY,
     exp.Version: Unsupported.HISTORY,
+    exp.Limit: Unsupported.LIMIT_BY,
+    **dict.fromkeys((exp.Any, exp.All), Unsupported.QUANTIFIER),
 }
 """The refused syntax that is met most."""

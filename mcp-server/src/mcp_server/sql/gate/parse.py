@@ -26,8 +26,9 @@ from mcp_server.domain.names import quoted
 from mcp_server.sql.dialect import Dialect
 from mcp_server.sql.gate.allow_list import check
 from mcp_server.sql.gate.escape_strings import decode_escape_strings
+from mcp_server.sql.gate.foreign.failed import with_our_names, with_our_operators
 from mcp_server.sql.gate.parameters import JsonValue, Parameters, mark_parameters, substitute
-from mcp_server.sql.gate.rewording import nearest_keyword, rewording
+from mcp_server.sql.gate.rewording import MAX_LENGTH, nearest_keyword, rewording
 from mcp_server.sql.gate.rewrites import rewrite
 from mcp_server.sql.gate.sizes import bound_sequences
 from mcp_server.sql.positions import position_at
@@ -56,7 +57,7 @@ _EXPLAINED = re.compile(r"explain\s+(?:(?:analyze|verbose)\s+)*(?P<query>(?:sele
 
 _REWORDABLE = (FailureCode.SYNTAX_ERROR, FailureCode.SYNTAX_NOT_SUPPORTED, FailureCode.FUNCTION_NOT_ALLOWED)
 
-__all__ = ["JsonValue", "Statement", "TableName", "parse"]
+__all__ = ["JsonValue", "Statement", "TableName", "meant_instead", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,14 @@ def parse(text: str, parameters: Parameters) -> Statement:
         if meant is None:
             raise
         raise Failure(failure.fact, position=failure.position, meant=meant) from None
+
+
+def meant_instead(text: str, told: str | None = None) -> Meant | None:
+    """How a statement is written that could not be bound, or not be evaluated, of which DuckDB told so; else None."""
+    if len(text) > MAX_LENGTH:
+        return None
+    ours = with_our_names(text) if told is None else with_our_operators(text, told)
+    return Meant(ours, "function") if ours != text and _accepted(ours) else None
 
 
 def _statement(text: str, parameters: Parameters) -> Statement:

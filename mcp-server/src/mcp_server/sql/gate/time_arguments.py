@@ -6,7 +6,12 @@ BigQuery's `date_trunc(placed, MONTH)` is parsed as the unit `placed` of the col
 from sqlglot import exp
 
 from mcp_server.domain.failures import Failure
-from mcp_server.domain.failures.functions import ArgumentsOfAnotherDialect, DateWithModifiers, UnknownTimeUnit
+from mcp_server.domain.failures.functions import (
+    ArgumentsOfAnotherDialect,
+    DateWithModifiers,
+    TruncatedTime,
+    UnknownTimeUnit,
+)
 from mcp_server.sql.gate.checks import Check
 from mcp_server.sql.positions import position_of
 
@@ -24,7 +29,7 @@ _UNITS = frozenset(
     for word in words.split()
 )
 """DuckDB's names of units, `DatePartSpecifier`."""
-_ARGUMENTS = {"date_add": 2, "date_sub": 3}
+_ARGUMENTS = {"date_add": 2, "date_sub": 3, "decode": 1, "to_timestamp": 1}
 
 
 def _unit(node: exp.Expr, text: str) -> None:
@@ -39,6 +44,12 @@ def _number_of_arguments(node: exp.Expr, text: str) -> None:
         raise Failure(ArgumentsOfAnotherDialect(node.name.lower(), wanted), position=position_of(text, node))
 
 
+def _truncated(node: exp.Expr, text: str) -> None:
+    digits = node.args.get("decimals")
+    if isinstance(digits, exp.Literal) and digits.is_string:
+        raise Failure(TruncatedTime(), position=position_of(text, node))
+
+
 def _modifiers(node: exp.Expr, text: str) -> None:
     if node.args.get("zone") is not None:
         # Of another code: other dialects would leave SQLite's modifiers out, `date(x, '-30 days')`.
@@ -49,5 +60,6 @@ TIME_CHECKS: tuple[Check, ...] = (
     *((kind, _unit) for kind in _WITH_UNIT),
     (exp.Anonymous, _number_of_arguments),
     (exp.Date, _modifiers),
+    (exp.Trunc, _truncated),
 )
-"""What refuses units that do not exist, and calls of date, date_add and date_sub of another database."""
+"""What refuses units that do not exist, and calls that have the arguments of another database's function."""

@@ -19,6 +19,8 @@ _ADVICE = {
     Unsupported.LOCK: "Leave FOR UPDATE out; statements only read.",
     Unsupported.INTO: "Leave INTO out; statements only read.",
     Unsupported.HISTORY: "Reading a table as of another time is not supported.",
+    Unsupported.LIMIT_BY: "Use QUALIFY row_number() OVER (PARTITION BY a ORDER BY b) <= n for n rows of each group.",
+    Unsupported.QUANTIFIER: "Compare something with it: x = ANY(list), x > ALL(list); any_value(x) is an aggregate.",
 }
 
 

@@ -5,7 +5,7 @@ they look like. Its arguments stay as they are written.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from mcp_server.sql.gate.foreign.formats import has_time_of_day
 from mcp_server.sql.gate.foreign.pieces import Argument, Edit, Piece, calls, edited, pieces
@@ -114,7 +114,7 @@ zeroifnull(x)               coalesce({1}, 0)
 """A call, and what does the same: `{1}` is its first argument, `{2:word}` its second if that is such a one."""
 
 _OURS_AS_WELL = frozenset(("element_at",))
-"""DuckDB has it with other arguments, which look the same."""
+"""What is only written otherwise where DuckDB has refused it."""
 _PLACE = re.compile(r"\{(\d)(?:\|(\d))?(?::(\w+))?\}")
 _STYLES = {
     "23": "%Y-%m-%d", "101": "%m/%d/%Y", "102": "%Y.%m.%d", "103": "%d/%m/%Y", "104": "%d.%m.%Y", "105": "%d-%m-%Y",
@@ -129,15 +129,15 @@ _TYPES = {
 """Types of SQL Server's and MySQL's CONVERT."""
 
 
-def with_our_functions(text: str, *, failed: bool = False) -> str:
+def with_our_functions(text: str, *, also: Collection[str] = ()) -> str:
     """The statement with those calls written otherwise of which it is certain what they mean.
 
-    `failed` tells that DuckDB has refused to run it, which makes it certain of functions that DuckDB has as well.
+    `also` are functions that DuckDB has as well, with other arguments which look the same.
     """
     found = pieces(text)
     edits: list[Edit] = []
     for call in calls(found):
-        if call.name not in _FORMS or (call.name in _OURS_AS_WELL and not failed):
+        if call.name not in _FORMS or (call.name in _OURS_AS_WELL and call.name not in also):
             continue
         ours = _written(call.name, [_argument(text, edits, part) for part in call.arguments])
         if ours is not None:

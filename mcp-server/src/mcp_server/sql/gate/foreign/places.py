@@ -6,7 +6,7 @@ from collections.abc import Callable
 from mcp_server.sql.gate.foreign import formats
 from mcp_server.sql.gate.foreign.pieces import Argument, closing, outside_brackets
 
-_UNITS = frozenset(("year", "quarter", "month", "day", "hour", "minute", "second"))
+UNITS = frozenset(("year", "quarter", "month", "day", "hour", "minute", "second"))
 """Units that all databases count alike; their weeks begin on different days."""
 _EXACT = frozenset(("day", "hour", "minute", "second"))
 """Units that are always equally long."""
@@ -39,7 +39,7 @@ def _interval(argument: Argument) -> str | None:
     return argument.text if argument.pieces[0].is_word("interval") else None
 
 
-def _word(argument: Argument, units: frozenset[str] = _UNITS) -> str | None:
+def _word(argument: Argument, units: frozenset[str] = UNITS) -> str | None:
     """A unit without quotes; DuckDB has them as texts."""
     one = argument.only
     unit = one.text.lower() if one is not None and one.kind == "word" else ""
@@ -54,7 +54,7 @@ def _step(argument: Argument) -> str | None:
     """The function that makes an interval of a number, as of a unit with or without quotes."""
     one = argument.only
     unit = one.text.strip("'").lower() if one is not None and one.kind in ("word", "text") else ""
-    return f"to_{unit}s" if unit in (*_UNITS, "week") else None
+    return f"to_{unit}s" if unit in (*UNITS, "week") else None
 
 
 def _oracle(argument: Argument) -> str | None:
