@@ -184,6 +184,23 @@ async def test_place_0_of_a_list_is_warned_of(service: Service, sql: str, lists:
 
 
 @pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("split(pk, '#')[0]", 'split("pk", …)'),
+        ("(string_split(lower(pk), '#'))[0]", 'split(lower("pk"), …)'),
+        ("split(pk, '#')[1], split_part(pk, '#', 0), split(pk, scores[1]::VARCHAR)[1]", None),
+    ],
+)
+async def test_place_0_of_the_parts_of_a_text_is_warned_of(
+    service: Service, expression: str, shown: str | None
+) -> None:
+    result = await service.run(f"SELECT {expression} FROM nst_orders")
+    warnings = [one for one in result.warnings if "count from 1" in one]
+    assert len(warnings) == (shown is not None)
+    assert all(f" place 0 of {shown} " in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
     ("late", "type_", "value"),
     [
         (m(city=s("Rome"), zip=s("1")), "STRUCT(city VARCHAR, zip VARCHAR)", {"city": "Rome", "zip": "1"}),

@@ -14,22 +14,35 @@ _ACCESSES = (exp.Dot, exp.Bracket, exp.StructExtract, exp.TryCast)
 _ZERO = exp.Literal.number(0)
 
 
+_OF_TEXTS = (exp.Paren, exp.Lower, exp.Upper, exp.Trim, exp.Split)
+"""What may stand around a text until it is a list of its parts."""
+
+
 def lists_from_zero(sources: Sources, references: Sequence[Reference]) -> tuple[str, ...]:
-    """These lists as people see them (`tags`, `order.lines`), each once."""
+    """These lists as people see them (`tags`, `order.lines`, `split("pk", …)`), each once."""
     found: dict[str, None] = {}
-    asked = [(subscript, block) for column, block, _ in sources.columns for subscript in _zeros(column) if block]
+    asked = [(one, block) for column, block, _ in sources.columns for one in _listed(column) if block]
     provenance = Provenance(sources, references) if asked else None
-    for subscript, block in asked:
-        listed = subscript.this.this if isinstance(subscript.this, exp.TryCast) else subscript.this
-        places = provenance.of(listed, block) if provenance is not None else None
-        if places and all(place.part.type.kind is not TypeKind.STRUCT for place in places):
+    for listed, block in asked:
+        text = _split(listed)
+        places = provenance.of(text or listed, block) if provenance is not None else None
+        if places and text is not None:
+            found[f"split({places[0].shown}, …)"] = None
+        elif places and all(place.part.type.kind is not TypeKind.STRUCT for place in places):
             found[places[0].shown] = None
     return tuple(found)
 
 
-def _zeros(column: exp.Column) -> Iterator[exp.Bracket]:
+def _listed(column: exp.Column) -> Iterator[exp.Expr]:
+    """What has a list of the column, or of its texts, of which place 0 is asked for."""
     node: exp.Expr = column
-    while isinstance(node.parent, _ACCESSES) and node.parent.this is node:
+    while isinstance(node.parent, _ACCESSES + _OF_TEXTS) and node.parent.this is node:
         node = node.parent
         if isinstance(node, exp.Bracket) and node.expressions == [_ZERO]:
-            yield node
+            yield node.this.this if isinstance(node.this, exp.TryCast) else node.this
+
+
+def _split(listed: exp.Expr) -> exp.Expr | None:
+    """The text whose parts a list has."""
+    call = listed.unnest()
+    return call.this if isinstance(call, exp.Split) else None
