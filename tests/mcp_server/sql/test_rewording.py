@@ -326,6 +326,24 @@ def test_a_name_that_is_no_column_is_explained(tables: PlainTables, statement: s
     assert advice in worded(caught.value).next_action
 
 
+@pytest.mark.parametrize(
+    ("statement", "meant"),
+    [
+        ("SELECT lowr(status) || 'lowr(x)' FROM orders", "SELECT lower(status) || 'lowr(x)' FROM orders"),
+        ("SELECT Coutn(*) FROM orders", "SELECT count(*) FROM orders"),
+        ("SELECT uper(status), UPER(status) FROM orders", "SELECT upper(status), upper(status) FROM orders"),
+        ("SELECT subsrting(status, 1) FROM orders", "SELECT substring(status, 1) FROM orders"),
+        ("SELECT log3(id) FROM orders", None),
+        ("SELECT json_objects('a', id) FROM orders", "SELECT json_object('a', id) FROM orders"),
+        ("SELECT lowr(status), nosuchfunction(1) FROM orders", None),
+    ],
+)
+def test_a_misspelt_function_is_refused_together_with_the_statement_that_is_meant(
+    statement: str, meant: str | None
+) -> None:
+    assert _statement(_refusal(statement)) == meant
+
+
 def test_what_cannot_be_reworded_keeps_its_own_advice() -> None:
     assert _advice("SELECT nosuchfunction(1)") == "Use another function."
     assert _advice("SELECT coutn(*) FROM orders") == "Did you mean count or cot?"

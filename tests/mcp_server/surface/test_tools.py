@@ -355,3 +355,24 @@ async def test_what_cannot_be_run_fails_with_a_code_and_leaves_the_server_well(
         assert failure["next_action"]
         assert failure["request_id"]
         assert (await call(client, "run_sql", sql="SELECT 1 AS one"))["rows"] == [[1]]
+
+
+async def test_a_failed_call_names_no_tool_that_the_token_does_not_cover(service: Service) -> None:
+    tools = ("list_schemas", "list_tables", "describe_table")
+    for sql in ("SHOW TABLES", "SELECT * FROM zzz", "SELECT zzz FROM information_schema.tables"):
+        async with service.client("2026-07-28", scopes=("query",)) as client:
+            failure = await call(client, "run_sql", sql=sql)
+        assert "sign in again and grant schemas:read" in failure["next_action"]
+        assert "next_call" not in failure
+        async with service.client("2026-07-28") as client:
+            failure = await call(client, "run_sql", sql=sql)
+        assert any(tool in failure["next_action"] for tool in tools)
+        assert failure["next_call"]["tool"] in tools
+
+
+async def test_a_misspelt_argument_comes_back_put_right(service: Service) -> None:
+    async with service.client("2026-07-28") as client:
+        failure = await call(client, "run_sql", sql="SELECT 1 AS one", maxrows=5)
+        right = {"sql": "SELECT 1 AS one", "max_rows": 5}
+        assert failure["next_call"] == {"tool": "run_sql", "arguments": right}
+        assert (await call(client, "run_sql", **right))["rows"] == [[1]]

@@ -99,7 +99,8 @@ class Calls:
             except Failure as failure:
                 line.outcome = failure.code.value
                 following = self._following(failure, call, params)
-                return reply.failure(failure, call.request_id, following, mark=self._offer.mark)
+                withheld = self._withheld(call)
+                return reply.failure(failure, call.request_id, following, mark=self._offer.mark, withheld=withheld)
             except MCPError:
                 raise
             except Exception:
@@ -157,6 +158,10 @@ class Calls:
         following = next_call(failure, params.name, params.arguments or {})
         tool = self._tools.get(following.tool) if following is not None else None
         return following if tool is not None and tool.scopes <= call.principal.scopes else None
+
+    def _withheld(self, call: Call) -> dict[str, frozenset[str]]:
+        """The tools that the caller may not call, with the scopes that they need."""
+        return {name: tool.scopes for name, tool in self._tools.items() if not tool.scopes <= call.principal.scopes}
 
     def _reading(self, uri: str, call: Call) -> Callable[[], Awaitable[Read]] | None:
         resource = self._offer.resource(uri)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.surface.marked import Mark
 from mcp_server.surface.wording.failures import worded
 from mcp_server.surface.wording.next_call import NextCall
+from mcp_server.surface.wording.withheld import without_tools
 
 
 class Written(dict[str, Any]):
@@ -30,13 +32,24 @@ class Written(dict[str, Any]):
         super().__init__(content=content, structuredContent=msgspec.Raw(written))
 
 
-def failure(failed: Failure, request_id: str, following: NextCall | None = None, *, mark: Mark = dict) -> Written:
-    """The CallToolResult of a failed call, in words that a model can act on; `following` is the call that helps."""
+def failure(
+    failed: Failure,
+    request_id: str,
+    following: NextCall | None = None,
+    *,
+    mark: Mark = dict,
+    withheld: Mapping[str, frozenset[str]] = MappingProxyType({}),
+) -> Written:
+    """The CallToolResult of a failed call, in words that a model can act on; `following` is the call that helps.
+
+    `withheld` are the tools that the caller may not call, with the scopes that they need.
+    """
     words = worded(failed)
+    advice = words.next_action if failed.meant is not None else without_tools(words.next_action, withheld)
     document: dict[str, Any] = {
         "code": failed.code.value,
         "message": words.message,
-        "next_action": words.next_action,
+        "next_action": advice,
         "request_id": request_id,
     }
     if following is not None:

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from mcp_server.domain.failures import Failure, Meant
+from mcp_server.domain.failures.access import DisabledSchemaDenied, SchemaDenied, TableDenied
+from mcp_server.domain.failures.arguments import UnknownArgument
 from mcp_server.domain.failures.availability import Defect
 from mcp_server.domain.failures.budgets import HourSpent
 from mcp_server.domain.failures.columns import UnknownColumn, UnknownField
@@ -13,7 +15,7 @@ from mcp_server.domain.failures.limits import OutOfMemory, Overdue, ServerFull
 from mcp_server.domain.failures.scans import LargeScan
 from mcp_server.domain.failures.schemas import SelfDescription, UnknownSchema
 from mcp_server.domain.failures.syntax import NotAQuery, Wish
-from mcp_server.domain.failures.tables import UnknownTable
+from mcp_server.domain.failures.tables import TableGone, TableNotGiven, UnknownTable
 from mcp_server.domain.failures.texts import NotANumber
 from mcp_server.surface.wording.next_call import LONGEST, NextCall, next_call
 from tests.mcp_server.surface.wording.every_fact import WORDS
@@ -53,6 +55,11 @@ UNKNOWN = UnknownColumn("x", None, "shop.t")
         (Failure(NotAQuery("use", Wish.DEFAULT_SCHEMA)), None),
         (Failure(SelfDescription("pg_catalog")), NextCall("list_tables")),
         (Failure(UnknownSchema("x", ())), NextCall("list_schemas")),
+        (Failure(TableGone("t")), NextCall("list_tables")),
+        (Failure(TableNotGiven("t")), NextCall("list_tables")),
+        (Failure(TableDenied("shop", "t")), NextCall("list_tables", {"schema_name": "shop"})),
+        (Failure(SchemaDenied("shop")), NextCall("list_schemas")),
+        (Failure(DisabledSchemaDenied("shop")), NextCall("list_schemas")),
         *(
             (Failure(fact), NextCall("explain_sql", STATEMENT))
             for fact in (LargeScan(()), HourSpent(2.0, 0.0, 1.0), Overdue(30.0), OutOfMemory())
@@ -72,6 +79,17 @@ def test_nothing_is_allowed_that_a_person_has_to_agree_to() -> None:
     for fact, _, _ in WORDS:
         call = next_call(Failure(fact), "run_sql", {"sql": "SELECT 1"})
         assert call is None or "allow_full_scan" not in call.arguments
+
+
+@pytest.mark.parametrize(
+    ("near", "renamed"),
+    [("max_rows", {"sql": "SELECT 1", "max_rows": 5}), ("sql", None), ("allow_full_scan", None), (None, None)],
+)
+def test_a_misspelt_argument_is_put_right(near: str | None, renamed: dict[str, Any] | None) -> None:
+    """Unless it is there as well, or is one by which a person agrees to something."""
+    call = next_call(Failure(UnknownArgument("x", near, ("sql",))), "run_sql", {"sql": "SELECT 1", "x": 5})
+    assert call == (NextCall("run_sql", renamed) if renamed is not None else None)
+    assert next_call(Failure(UnknownArgument("x.y", near, ("sql",))), "run_sql", {"x": {"y": 1}}) is None
 
 
 def test_a_plan_that_fails_does_not_lead_to_itself() -> None:

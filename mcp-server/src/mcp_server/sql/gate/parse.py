@@ -10,6 +10,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from mcp_server.domain.failures import Failure, FailureCode, Meant, Position
+from mcp_server.domain.failures.functions import UnknownFunction
 from mcp_server.domain.failures.syntax import NotAQuery, NotOneQuery, Wish
 from mcp_server.domain.failures.texts import (
     ControlCharacter,
@@ -28,7 +29,7 @@ from mcp_server.sql.gate.allow_list import check
 from mcp_server.sql.gate.escape_strings import decode_escape_strings
 from mcp_server.sql.gate.foreign.failed import with_our_names, with_our_operators
 from mcp_server.sql.gate.parameters import JsonValue, Parameters, mark_parameters, substitute
-from mcp_server.sql.gate.rewording import MAX_LENGTH, nearest_keyword, rewording
+from mcp_server.sql.gate.rewording import MAX_LENGTH, nearest_keyword, rewording, with_function
 from mcp_server.sql.gate.rewrites import rewrite
 from mcp_server.sql.gate.sizes import bound_sequences
 from mcp_server.sql.positions import position_at
@@ -89,6 +90,8 @@ def parse(text: str, parameters: Parameters) -> Statement:
     except Failure as failure:
         is_parsed = not isinstance(failure.fact, NoTokens | Unparsable)
         meant = rewording(text, _accepted, is_parsed=is_parsed) if failure.code in _REWORDABLE else None
+        if meant is None and isinstance(failure.fact, UnknownFunction):
+            meant = with_function(text, failure.fact.name, failure.fact.near, _accepted)
         if meant is None:
             raise
         raise Failure(failure.fact, position=failure.position, meant=meant) from None

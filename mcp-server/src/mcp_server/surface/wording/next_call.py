@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_server.domain.failures import Fact, Failure, FailureCode
+from mcp_server.domain.failures.access import DisabledSchemaDenied, SchemaDenied, TableDenied
+from mcp_server.domain.failures.arguments import UnknownArgument
 from mcp_server.domain.failures.columns import UnknownColumn, UnknownField
 from mcp_server.domain.failures.schemas import SelfDescription
 from mcp_server.domain.failures.syntax import NotAQuery, Wish
-from mcp_server.domain.failures.tables import UnknownTable
+from mcp_server.domain.failures.tables import TableGone, TableNotGiven, UnknownTable
 from mcp_server.domain.names import quoted
 
 LONGEST = 4_000
@@ -25,6 +27,8 @@ _EXPLAINED = frozenset(
 )
 """What a cheaper statement avoids: explain_sql says which."""
 _FROM_THE_START = frozenset({FailureCode.CURSOR_INVALID, FailureCode.CURSOR_EXPIRED})
+_AGREED = frozenset({"allow_full_scan", "max_read_units"})
+"""Arguments by which a person agrees to something; no name is put right into one of them."""
 _STATEMENT = ("sql", "schema_name", "parameters")
 
 
@@ -45,6 +49,9 @@ def next_call(failure: Failure, tool: str, arguments: Mapping[str, Any]) -> Next
         return None
     if failure.meant is not None:
         return NextCall(tool, {**_without(arguments, "cursor"), "sql": failure.meant.statement})
+    renamed = _renamed(failure.fact, arguments)
+    if renamed is not None:
+        return NextCall(tool, renamed)
     looking = call_of(failure.fact)
     if looking is not None:
         return looking
@@ -62,14 +69,26 @@ def call_of(fact: Fact) -> NextCall | None:
     match fact:
         case NotAQuery():
             return _wished(fact)
-        case SelfDescription():
+        case SelfDescription() | TableGone() | TableNotGiven():
             return NextCall("list_tables")
+        case SchemaDenied() | DisabledSchemaDenied():
+            return NextCall("list_schemas")
+        case TableDenied(schema=schema):
+            return NextCall("list_tables", {"schema_name": schema})
         case UnknownTable(schema=schema, near=(nearest, *_)):
             return _description(f"{quoted(schema)}.{quoted(nearest)}")
         case UnknownTable():
             return NextCall("list_tables", {"schema_name": fact.schema})
         case UnknownColumn(table=str(table)) | UnknownField(table=str(table)):
             return _description(table)
+    return None
+
+
+def _renamed(fact: Fact, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The arguments with one under the name that is meant, if it is of the call itself and not given as well."""
+    match fact:
+        case UnknownArgument(name=name, near=str(near)) if name in arguments and near not in {*arguments, *_AGREED}:
+            return {near if key == name else key: value for key, value in arguments.items()}
     return None
 
 
