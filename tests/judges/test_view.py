@@ -264,6 +264,78 @@ def test_a_failure_says_what_to_do(browser: Browser) -> None:
     shown(browser, {"isError": True, "content": [{"type": "text", "text": json.dumps(failure)}]}, look)
 
 
+Branch = tuple[str, list["Branch"]]
+"""A line of a tree, and the lines below it."""
+
+LEVELS = """tree => {
+  const level = (list) => [...list.children].map((item) => {
+    const below = [...item.children].find((one) => one.nodeName === "UL");
+    const own = [...item.childNodes].filter((one) => one !== below).map((one) => one.textContent).join("");
+    return [own.trim(), below ? level(below) : []];
+  });
+  return level(tree);
+}"""
+
+
+def tree_of(frame: FrameLocator) -> list[Branch]:
+    """The plan that is shown, level by level."""
+
+    def branch(line: str, below: list[Any]) -> Branch:
+        return line, [branch(*one) for one in below]
+
+    return [branch(*one) for one in frame.locator(".tree").evaluate(LEVELS)]
+
+
+def estimate(items: int, read_units: float) -> dict[str, Any]:
+    """What a read is expected to take."""
+    return {"items": items, "read_units": read_units, "confidence": "estimated"}
+
+
+PLAN: dict[str, Any] = {
+    "plan": "a text",
+    "scans": [
+        {
+            "table": "shop.orders",
+            "access": "Query",
+            "index": "by_customer",
+            "key_condition": "customer = 'c1'",
+            "pushed_filters": ["total > 5", "status = 'open'"],
+            "residual_filters": [],
+            "rejected_indexes": [{"name": "by_day", "reason": "it is sparse", "read_units": 1234567.5}],
+            "estimate": estimate(1200, 12.5),
+        },
+        {"table": "shop.people", "access": "Scan", "estimate": estimate(30, 0.5)},
+    ],
+    "cost": estimate(1230, 13.0),
+    "verdict": "It may run as it is.",
+}
+
+
+def test_a_plan_is_a_tree_of_its_reads_and_their_sum(browser: Browser) -> None:
+    def taken(items: str, read_units: str) -> list[Branch]:
+        return [(f"items: {items}", []), (f"read units: {read_units}", []), ("confidence: estimated", [])]
+
+    def look(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("heading", name="Plan").wait_for()
+        assert frame.locator(".facts").inner_text() == "It may run as it is."
+        rejected: list[Branch] = [("name: by_day", []), ("reason: it is sparse", []), ("read units: 1,234,570", [])]
+        orders: list[Branch] = [
+            ("index: by_customer", []),
+            ("key condition: customer = 'c1'", []),
+            ("pushed filters:", [("total > 5", []), ("status = 'open'", [])]),
+            ("rejected indexes:", [("", rejected)]),
+            ("estimate:", taken("1,200", "12.5")),
+        ]
+        assert tree_of(frame) == [
+            ("shop.orders Query", orders),
+            ("shop.people Scan", [("estimate:", taken("30", "0.5"))]),
+            ("in all:", taken("1,230", "13")),
+        ]
+        assert frame.locator(".tree .scan").all_inner_texts() == ["Scan"], "what is dear is marked"
+
+    shown(browser, {"content": [], "structuredContent": PLAN}, look)
+
+
 def test_what_the_server_answers_is_shown(
     browser: Browser, auth_server: AuthServer, mcp_server: McpServer, demo_tables: DemoTables
 ) -> None:
@@ -273,14 +345,28 @@ def test_what_the_server_answers_is_shown(
     [contents] = wire.result("resources/read", {"uri": URI})["contents"]
     assert contents["text"] == view.page()
     assert contents["mimeType"] == "text/html;profile=mcp-app"
-    sql = "SELECT n_name, n_regionkey FROM nation WHERE n_nationkey IN ('1', '2') ORDER BY 1"
-    for tool, text in (("run_sql", "ARGENTINA"), ("explain_sql", "nation")):
-        result = wire.result("tools/call", {"name": tool, "arguments": {"sql": sql.replace("'", "")}})
+    sql = "SELECT n_name, n_regionkey FROM nation WHERE n_nationkey IN (1, 2) ORDER BY 1"
 
-        def look(_page: Page, frame: FrameLocator, text: str = text) -> None:
-            frame.get_by_text(text).first.wait_for()
+    def rows_shown(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_text("ARGENTINA").first.wait_for()
 
-        shown(browser, result, look)
+    shown(browser, wire.result("tools/call", {"name": "run_sql", "arguments": {"sql": sql}}), rows_shown)
+    sql = f"SELECT count(*) FROM ({sql}) n JOIN region r ON r.r_regionkey = n.n_regionkey"
+    plan = wire.result("tools/call", {"name": "explain_sql", "arguments": {"sql": sql}})
+    document = plan["structuredContent"]
+    units = sum(scan["estimate"]["read_units"] for scan in document["scans"])
+
+    def plan_shown(_page: Page, frame: FrameLocator) -> None:
+        frame.get_by_role("heading", name="Plan").wait_for()
+        *reads, in_all = tree_of(frame)
+        assert [line for line, _ in reads] == [f"{scan['table']} {scan['access']}" for scan in document["scans"]]
+        assert {line.split(".")[1].split()[0] for line, _ in reads} == {"nation", "region"}
+        assert all("estimate:" in dict(below) for _, below in reads)
+        assert in_all[0] == "in all:"
+        assert (f"read units: {units:g}", []) in in_all[1]
+        assert frame.locator(".facts").inner_text() == document["verdict"]
+
+    shown(browser, plan, plan_shown)
 
 
 @pytest.mark.parametrize("era", ERAS)
