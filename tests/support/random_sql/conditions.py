@@ -72,6 +72,8 @@ class Conditions:
             f"({name} {operator} {first}) is not true",
             f"({name} = {first}) = ({name} <> {second})",
         ]
+        if column.kind in ("text", "mixed", "iso", "number", "date"):
+            forms += self._put_together(name, first, second, operator)
         if column.kind != "struct":  # whether DuckDB takes that depends on the rows
             forms.append(f"{name} between {first} and {second}")
         if column.kind == "number":
@@ -98,6 +100,22 @@ class Conditions:
         if column.kind in MOMENTS:
             forms += moments(self.dice, name, column.kind, operator) * 2
         return forms
+
+    def _put_together(self, name: str, first: str, second: str, operator: str) -> list[str]:
+        """Constants that are spelt otherwise; texts rather in parts."""
+        texts = first.startswith("'")
+        part = self.dice.randint(0, 3)
+        other = first[1:-1].replace("''", "")
+        return [
+            f"{name} {operator} coalesce(null, {first})",
+            f"{name} in (case when 1 = 1 then {first} else {second} end, if('a' = 'b', {first}, {second}))",
+            *([f"{name} = '{other[:part]}' || '{other[part:]}'", f"{name} {operator} {first} || {part}"] * texts),
+            *(
+                [f"{name} = replace({first}, '!', {second})", f"{name} in (trim({first}), format('{{}}', {second}))"]
+                * texts
+            ),
+            *([f"{name} = {first} + {part}"] * (not texts and first.isdecimal())),
+        ]
 
     def _beginnings(self, name: str, first: str, second: str, operator: str) -> list[str]:
         length = self.dice.randint(1, 3)

@@ -4,17 +4,19 @@ What is not certain to give DuckDB's value is NOT_CONSTANT: a condition is then 
 """
 
 import calendar
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from sqlglot import exp
 
 from mcp_server.domain.dates import iso_date
+from mcp_server.sql.constant_calls import CALLS, LARGEST_WRITTEN, Call
 from mcp_server.sql.moments import formatted, milliseconds, moment_of, truncated, written
 
 _EXACT = Context(prec=76, traps=[InvalidOperation])
@@ -46,6 +48,16 @@ Constant = str | int | Decimal | float | bool | bytes | date | datetime | Span |
 """A value of SQL, None for NULL."""
 
 _KNOWN_PARTS = frozenset({"this", "expression", "is_string", "to", "unit", "safe", "format", "scale"})
+_HOLDS: dict[type[exp.Expr], Callable[[Any, Any], bool]] = {
+    exp.EQ: operator.eq,
+    exp.NEQ: operator.ne,
+    exp.LT: operator.lt,
+    exp.LTE: operator.le,
+    exp.GT: operator.gt,
+    exp.GTE: operator.ge,
+}
+_CHOSEN = (str, int, bool, date)
+"""Types of values that stay as they are beside others of their type, where one of them is chosen."""
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 _DAYS = {"DAY": 1, "WEEK": 7}
 _MICROS = {"HOUR": 3_600_000_000, "MINUTE": 60_000_000, "SECOND": 1_000_000, "MILLISECOND": 1_000}
@@ -53,8 +65,12 @@ _MICROS = {"HOUR": 3_600_000_000, "MINUTE": 60_000_000, "SECOND": 1_000_000, "MI
 
 def constant(node: exp.Expr) -> Constant:
     """The value of an expression without columns, or NOT_CONSTANT."""
-    if isinstance(node, exp.Concat):
-        return _joined(node.expressions)
+    call = CALLS.get(type(node))
+    if call is not None:
+        return _called(call, node)
+    read = _READERS.get(type(node))
+    if read is not None:
+        return read(node)
     if any(value for part, value in node.args.items() if part not in _KNOWN_PARTS):
         return NOT_CONSTANT
     match node:
@@ -73,11 +89,20 @@ def constant(node: exp.Expr) -> Constant:
             return _cast(constant(node.this), node.to, zoned=_has_zone(node.this))
         case exp.Interval():
             return _interval(node)
-        case exp.DPipe():
-            return _concatenated(constant(node.this), constant(node.expression))
-        case exp.Add() | exp.Sub() | exp.Mul():
-            return _arithmetic(node, constant(node.this), constant(node.expression))
     return _of_moment(node)
+
+
+def _called(call: Call, node: exp.Expr) -> Constant:
+    """What a function that is NULL of NULL makes of its arguments."""
+    if any(value for part, value in node.args.items() if part not in call.arguments and part not in call.options):
+        return NOT_CONSTANT
+    parts = [part for name in call.arguments if (part := node.args.get(name)) is not None]
+    arguments = [constant(one) for part in parts for one in (part if isinstance(part, list) else [part])]
+    if NOT_CONSTANT in arguments:
+        return NOT_CONSTANT
+    if None in arguments:
+        return None
+    return _or_not_constant(call.result(*arguments, **{name: node.args.get(name) for name in call.options}))
 
 
 def _of_moment(node: exp.Expr) -> Constant:
@@ -129,7 +154,7 @@ def _cast(value: Constant, to: exp.DataType, *, zoned: bool = False) -> Constant
     if to.this == exp.DType.TIMESTAMPTZ and not to.expressions:
         return _or_not_constant(instant(value)) if isinstance(value, str) else _cast(value, _TIMESTAMP)
     if to.this in (exp.DType.VARCHAR, exp.DType.TEXT) and not to.expressions:
-        return value if isinstance(value, str) else _or_not_constant(written(value, zoned=zoned))
+        return _as_text(value, zoned=zoned)
     if to.this in (exp.DType.INT, exp.DType.BIGINT, exp.DType.SMALLINT, exp.DType.TINYINT):
         if isinstance(value, str) and _INTEGER.fullmatch(value) and len(value) <= 18:
             return int(value)
@@ -172,18 +197,104 @@ def _interval(node: exp.Interval) -> Constant:
     return NOT_CONSTANT
 
 
-def _concatenated(left: Constant, right: Constant) -> Constant:
-    return left + right if isinstance(left, str) and isinstance(right, str) else NOT_CONSTANT
+def _text(node: exp.Expr) -> str | _NotConstant | None:
+    """A constant as the text that joins others, None for NULL."""
+    return _as_text(constant(node), zoned=_has_zone(node))
 
 
-def _joined(parts: Sequence[exp.Expr]) -> Constant:
-    """What `concat` makes of texts; it leaves NULLs out."""
-    found = [constant(part) for part in parts]
-    texts = [part for part in found if isinstance(part, str)]
-    return "".join(texts) if len(texts) + found.count(None) == len(found) and texts else NOT_CONSTANT
+def _as_text(value: Constant, *, zoned: bool) -> str | _NotConstant | None:
+    """A value as its cast to VARCHAR writes it. Of decimal numbers that depends on how the statement writes them."""
+    match value:
+        case str() | None:
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() if abs(value) < LARGEST_WRITTEN:
+            return str(value)
+    text = written(value, zoned=zoned)
+    return NOT_CONSTANT if text is None else text
 
 
-def _arithmetic(node: exp.Expr, left: Constant, right: Constant) -> Constant:
+def _concatenation(node: exp.Expr) -> Constant:
+    left, right = _text(node.this), _text(node.expression)
+    if left is NOT_CONSTANT or right is NOT_CONSTANT:
+        return NOT_CONSTANT
+    return left + right if left is not None and right is not None else None
+
+
+def _concat(node: exp.Expr) -> Constant:
+    return _joined("", [_text(part) for part in node.expressions])
+
+
+def _concat_ws(node: exp.Expr) -> Constant:
+    separator, *parts = (_text(part) for part in node.expressions)
+    return _joined(separator, parts) if isinstance(separator, str) else NOT_CONSTANT
+
+
+def _joined(separator: str, parts: Sequence[str | _NotConstant | None]) -> Constant:
+    """What `concat` and `concat_ws` make of texts; they leave NULLs out."""
+    texts = [part for part in parts if isinstance(part, str)]
+    return separator.join(texts) if len(texts) + parts.count(None) == len(parts) and texts else NOT_CONSTANT
+
+
+def _case(node: exp.Expr) -> Constant:
+    return _branch(node.this, node.args["ifs"], node.args.get("default"))
+
+
+def _if(node: exp.Expr) -> Constant:
+    return _branch(None, [node], node.args.get("false"))
+
+
+def _branch(operand: exp.Expr | None, branches: Sequence[exp.Expr], otherwise: exp.Expr | None) -> Constant:
+    """The value of the first branch whose condition holds, or that is for the operand's value."""
+    given = _of_one_type([*(branch.args["true"] for branch in branches), otherwise or exp.Null()])
+    if given is None:
+        return NOT_CONSTANT
+    for branch, value in zip(branches, given, strict=False):
+        condition = constant(branch.this)
+        holds = condition if operand is None else _holds(exp.EQ, constant(operand), condition)
+        if holds is not None and not isinstance(holds, bool):
+            return NOT_CONSTANT
+        if holds:
+            return value
+    return given[-1]
+
+
+def _coalesce(node: exp.Expr) -> Constant:
+    values = _of_one_type([node.this, *node.expressions])
+    return NOT_CONSTANT if values is None else next((value for value in values if value is not None), None)
+
+
+def _nullif(node: exp.Expr) -> Constant:
+    values = _of_one_type([node.this, node.expression])
+    equal = _holds(exp.EQ, *values) if values is not None else NOT_CONSTANT
+    return NOT_CONSTANT if values is None or equal is NOT_CONSTANT else None if equal else values[0]
+
+
+def _comparison(node: exp.Expr) -> Constant:
+    return _holds(type(node), constant(node.this), constant(node.expression))
+
+
+def _of_one_type(parts: Sequence[exp.Expr]) -> Sequence[Constant] | None:
+    """The values of which DuckDB chooses one without converting it; None where that is not certain.
+
+    A NULL has any type only where it is written so.
+    """
+    values = [constant(part) for part in parts]
+    types = {type(value) for part, value in zip(parts, values, strict=True) if not isinstance(part.unnest(), exp.Null)}
+    return values if len(types) <= 1 and types <= {*_CHOSEN} else None
+
+
+def _holds(comparison: type[exp.Expr], left: Constant, right: Constant) -> bool | _NotConstant | None:
+    """Whether a comparison of two texts, or of two exact numbers, is true."""
+    if (left is None and right is not NOT_CONSTANT) or (right is None and left is not NOT_CONSTANT):
+        return None
+    exact = {type(left), type(right)}
+    return _HOLDS[comparison](left, right) if exact == {str} or exact <= {int, Decimal} else NOT_CONSTANT
+
+
+def _arithmetic(node: exp.Expr) -> Constant:
+    left, right = constant(node.this), constant(node.expression)
     subtract = isinstance(node, exp.Sub)
     if isinstance(left, date) and isinstance(right, Span) and not isinstance(node, exp.Mul):
         return _shifted(left, Span(-right.months, -right.days, -right.micros) if subtract else right)
@@ -231,3 +342,16 @@ def _days_later(start: date, days: int) -> Constant:
         return start + timedelta(days=days)
     except OverflowError:
         return NOT_CONSTANT
+
+
+_READERS: dict[type[exp.Expr], Callable[[exp.Expr], Constant]] = {
+    **dict.fromkeys((exp.Add, exp.Sub, exp.Mul), _arithmetic),
+    exp.DPipe: _concatenation,
+    exp.Concat: _concat,
+    exp.ConcatWs: _concat_ws,
+    exp.Case: _case,
+    exp.If: _if,
+    exp.Coalesce: _coalesce,
+    exp.Nullif: _nullif,
+    **dict.fromkeys(_HOLDS, _comparison),
+}
