@@ -107,6 +107,30 @@ ONE = "edges e join family f on e.n = f.id where e.k = 'k4'"
         ("select * from edges e, family f, family g where e.n = f.id and f.parent = g.id and e.k = 'k4'",
          {"r1": "GetItem", "r2": "GetItem"}),
         ("select * from family where id in (select n from edges where false)", {"r0": "GetItem"}),
+        ("select * from family where id = any (select n from edges where k = 'k4')", {"r0": "GetItem"}),
+        ("select * from keyed where (s, n) in (select s, n from edges where k in ('k2', 'k3'))", {"r0": "GetItem"}),
+        ("select * from keyed where (n, d, s) in (select n, d + 0, s from edges where k in ('k2', 'k3'))",
+         {"r0": "GetItem"}),
+        ("select * from keyed where (s, n) in (select s, max(n) from edges where k in ('k2', 'k3') group by s)",
+         {"r0": "Query"}),
+        ("select * from keyed where (s, n) in (select a.s, b.n from edges a, edges b where a.k = 'k1' and b.k = 'k2')",
+         {"r0": "Query"}),
+        ("select * from keyed where (k, day) in (select k, day from edges where k > 'k2')", {}),
+        ("select * from keyed where (s, n) not in (select s, n from edges where k in ('k2', 'k3'))", {}),
+        ("select * from keyed f where exists (select 1 from edges e where e.s = f.s and e.n = f.n and e.k = 'k2')",
+         {"r0": "GetItem"}),
+        ("select f.d from keyed f join (select s as x, n as y from edges where k in ('k2', 'k3')) q on f.s = q.x"
+         " and f.n = q.y", {"r0": "GetItem"}),
+        ("with q as (select distinct s, n from (select * from edges where k in ('k2', 'k3')) e) select f.d from q"
+         " join keyed f using (s, n)", {"r0": "GetItem"}),
+        ("with q as (select s, n from edges where k in ('k2', 'k3')) select f.d from q join q as r on q.n > r.n"
+         " join keyed f on f.s = q.s and f.n = r.n", {"r0": "Query"}),
+        ("select f.d from keyed f join (select s, max(n) as n from edges where k in ('k2', 'k3') group by s) q"
+         " on f.s = q.s and f.n = q.n", {"r0": "Query"}),
+        ("select f.d from keyed f join (select s, n from edges where k in ('k2', 'k3')) q(x, y) on f.s = q.x"
+         " and f.n = q.y", {"r0": "GetItem"}),
+        ("with q(x, y) as (select s, n from edges where k in ('k2', 'k3')) select f.d from keyed f, q r(z)"
+         " where f.s = r.z and f.n = r.y", {"r0": "GetItem"}),
         ("select * from family where id not in (select n from edges where k = 'k4')", {}),
         ("select * from family where id in (select n from edges where k = 'k4') or id = 3", {}),
         ("select * from edges e full join family f on e.n = f.id where e.k = 'k4' or f.id = 3", {}),
@@ -247,7 +271,33 @@ class _Joins:
     def sizes(self) -> dict[str, int]:
         return {name: self._dice.choice((SMALL, LARGE, LARGE)) for name in TABLES}
 
+    def _of_rows(self) -> str:
+        """Both parts of a key, of one row or of two."""
+        few, more = self._some("a", "edges"), self._maybe("b", "keyed")
+        way = self._dice.choice(("", "", "not "))
+        ends = self._dice.choice(("s, n", "s, n", "s, n", "s, max(n) as n", "s, d", "max(s) as s, min(n) as n"))
+        grouped = self._dice.choice((" group by 1", " group by 1, 2", " group by s")) if "max" in ends else ""
+        rows = f"select {ends} from edges a where {few}{grouped}"
+        kind = self._dice.choice(("join", "join", "left join", "right join", "full join", "semi join", "anti join"))
+        shown = "b.id, b.d" if kind == "right join" else "q.s"
+        return self._dice.choice(
+            [
+                f"select id, d from keyed b where (s, n) {way}in ({rows}) and {more}",
+                f"select id, d from keyed b where (n, s) {way}in (select n, s from ({rows})) or {more}",
+                f"select id, d from keyed b where (k, day) {way}in (select k, day from edges a where {few})",
+                f"select id, d from keyed b where {way}exists (select 1 from ({rows}) a where a.s = b.s and a.n = b.n)",
+                f"select {shown} from ({rows}) q {kind} keyed b on b.s = q.s and b.n = q.n and {more}",
+                f"with q as ({rows}) select {shown} from q {kind} keyed b on b.s = q.s and b.n = q.n",
+                f"with q as ({rows}) select b.id from q join q as r on q.n = r.n {kind} keyed b"
+                " on b.s = q.s and b.n = r.n",
+                f"select b.id from ({rows}) q(x, y) {kind} keyed b on b.s = q.x and b.n = q.y",
+                f"select b.id from keyed b where s = any (select s from ({rows})) and {more}",
+            ]
+        )
+
     def next(self) -> str:
+        if self._dice.random() < 0.2:
+            return self._of_rows()
         source, column, target, key = self._dice.choice(self._EQUAL)
         few, more = self._some("a", source), self._maybe("b", target)
         on = f"a.{column} = b.{key}"

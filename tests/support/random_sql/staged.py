@@ -103,6 +103,12 @@ class Staged(Sources):
         name, like = self._pair(left, right)
         names = f"select {one}.{link.column.name}, {like} from {link.table.name} {one} where {few}"
         columns = {f"{two}.{column.name}": column for column in link.target.columns}
+        if self.dice.random() < 0.5:
+            kind = self.dice.choice(["join", "join", "left join", "right join"])
+            return (
+                f"select {self._projections(columns)} from ({names}) q(x, y) {kind} {link.target.name} {two}"
+                f" on q.x = {two}.{link.key} and q.y = {name}"
+            )
         within = f"({two}.{link.key}, {name}) {self.dice.choice(['', '', 'not '])}in ({names})"
         return f"select {self._projections(columns)} from {link.target.name} {two} where {within}"
 

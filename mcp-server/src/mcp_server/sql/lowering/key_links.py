@@ -6,7 +6,7 @@ NULLs equal nothing, so they name no key. Both columns have one SQL type in whic
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -15,7 +15,7 @@ from mcp_server.planning.plan import KeyLink
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of
 from mcp_server.sql.lowering.equalities import EqualityClass, TypeOf, equality_classes, is_exact
-from mcp_server.sql.lowering.output_types import body_of, output_names
+from mcp_server.sql.lowering.output_types import output_names, query_of
 from mcp_server.sql.sources import Block, Sources
 
 MAX_LINKS = 50
@@ -31,13 +31,18 @@ OriginOf = Callable[[ColumnName], "Origin | None"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A column of a table, by the number of the reference to it; `direct` when no query stands between."""
+    """A column of a table, by the number of the reference to it.
+
+    `row` tells of which row: values that came the same way, through the same sources, are of one row. It is None where
+    an aggregate chose the value. A column of the table's own key is `present` in every row.
+    """
 
     number: int
     column: str
     type: str
     is_key: bool
-    direct: bool = True
+    row: tuple[int, ...] | None
+    present: bool
 
 
 class Origins:
@@ -62,18 +67,21 @@ class Origins:
             known = reference.table.column(name) if name is not None and name in reference.columns else None
             if known is None:
                 return None
-            return Origin(number, known.name, known.type.sql, known.name in self._keys[number])
-        body = body_of(source, self._sources)
+            present = known.name in {key.name for key in reference.table.key}
+            return Origin(number, known.name, known.type.sql, known.name in self._keys[number], (id(source),), present)
+        body, renamed = query_of(source, self._sources)
         if body is None or id(source) in self._visited:
             return None
         names = output_names(body)
+        names = [*renamed, *names[len(renamed) :]]
         if names.count(column.name) != 1:
             return None
         self._visited.add(id(source))
         try:
-            return self.of_output(body, names.index(column.name))
+            inner = self.of_output(body, names.index(column.name))
         finally:
             self._visited.discard(id(source))
+        return replace(inner, row=(id(source), *inner.row)) if inner is not None and inner.row is not None else inner
 
     def of_output(self, body: exp.Expr, place: int) -> Origin | None:
         """The origin of a query's output column: itself one, or the largest or least of it."""
@@ -83,12 +91,13 @@ class Origins:
         if block is None or place >= len(block.select.expressions):
             return None
         node = block.select.expressions[place].unalias().unnest()
-        if isinstance(node, _ENDS) and not any(value for part, value in node.args.items() if part != "this"):
+        is_end = isinstance(node, _ENDS) and not any(value for part, value in node.args.items() if part != "this")
+        if is_end:
             node = node.this.unnest()
         if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
             return None
         found = self.of(block, ColumnName(node.table, node.name))
-        return Origin(found.number, found.column, found.type, found.is_key, direct=False) if found is not None else None
+        return replace(found, row=None) if found is not None and is_end else found
 
     def of_rows(self, block: Block, select: exp.Select) -> Iterator[tuple[ColumnName, Origin]]:
         """For `EXISTS (SELECT … WHERE own = outer)`: the outer columns, with the origins of what they equal."""
@@ -114,8 +123,7 @@ def crossing(
     classes: Iterable[EqualityClass], left: frozenset[str], right: frozenset[str], origin_of: OriginOf
 ) -> list[Condition]:
     """The links that equalities between two sides make, in both directions."""
-    made: list[Condition] = []
-    pairs: dict[tuple[str, int], list[tuple[ColumnName, Origin]]] = {}
+    named: list[tuple[ColumnName, Origin]] = []
     for one in classes:
         origins = {column: origin_of(column) for column in one.columns if column.source in left | right}
         for column, key in origins.items():
@@ -124,14 +132,8 @@ def crossing(
             for other, origin in origins.items():
                 if origin is None or origin.number == key.number or (other.source in left) == (column.source in left):
                     continue
-                made.append(_link([column], [origin]))
-                if origin.direct:
-                    pairs.setdefault((column.source, origin.number), []).append((column, origin))
-    for several in pairs.values():
-        columns = dict(several)
-        if len(columns) > 1:  # all of one row
-            made.append(_link(list(columns), list(columns.values())))
-    return made[:MAX_LINKS]
+                named.append((column, origin))
+    return _links(named)
 
 
 def from_around(
@@ -149,32 +151,55 @@ def from_around(
         classes = equality_classes(correlated, type_of)
         made += [one for one in crossing(classes, aliases, outer, origin_of) if one.sources <= aliases]
     for one in filters:
-        node = one.expression
-        for column, origin in _from_subquery(block, node, origins):
+        named: list[tuple[ColumnName, Origin]] = []
+        is_row = isinstance(one.expression, exp.In) and isinstance(one.expression.this.unnest(), exp.Tuple)
+        for column, origin in _from_subquery(block, one.expression, origins):
             key = origins.of(block, column) if column.source in aliases else None
             if key is None or not key.is_key or key.number == origin.number:
                 continue
-            if key.type == origin.type and is_exact(key.type):
-                made.append(_link([column], [origin]))
+            # DuckDB takes NULLs in rows for equal, so that a row without a key might be found by one without values.
+            if key.type == origin.type and is_exact(key.type) and (key.present or not is_row):
+                named.append((column, origin))
+        made += _links(named)
+    return made[:MAX_LINKS]
+
+
+def _links(named: Sequence[tuple[ColumnName, Origin]]) -> list[Condition]:
+    """A link of each column, and one of those whose values are all of one row."""
+    made = [_link([column], [origin]) for column, origin in named]
+    rows: dict[tuple[str, tuple[int, ...]], dict[ColumnName, Origin]] = {}
+    for column, origin in named:
+        if origin.row is not None:
+            rows.setdefault((column.source, origin.row), {})[column] = origin
+    made += [_link(list(columns), list(columns.values())) for columns in rows.values() if len(columns) > 1]
     return made[:MAX_LINKS]
 
 
 def _from_subquery(block: Block, node: exp.Expr, origins: Origins) -> Iterable[tuple[ColumnName, Origin]]:
-    """The columns that a condition compares with a query's output, with the origins of that."""
+    """The columns that a condition compares with a query's outputs, with the origins of those."""
     if isinstance(node, exp.Exists) and isinstance(node.this, exp.Select):
         return list(origins.of_rows(block, node.this))
     sides: list[tuple[exp.Expr, exp.Expr | None]] = []
     if isinstance(node, exp.In):
         sides = [(node.this, node.args.get("query"))]
     elif isinstance(node, exp.EQ):
-        sides = [(node.this, node.expression), (node.expression, node.this)]
+        sides = [(node.this, _compared(node.expression)), (node.expression, _compared(node.this))]
     for side, query in sides:
-        column, body = side.unnest(), query
-        if isinstance(column, exp.Column) and isinstance(body, exp.Subquery | exp.Select):
-            origin = origins.of_output(body, 0)
-            if origin is not None:
-                return [(ColumnName(column.table, column.name), origin)]
+        operand = side.unnest()
+        columns = operand.expressions if isinstance(operand, exp.Tuple) else [operand]
+        if isinstance(query, exp.Subquery | exp.Select) and len(output_names(query)) == len(columns):
+            found = [(column, origins.of_output(query, place)) for place, column in enumerate(columns)]
+            return [
+                (ColumnName(column.table, column.name), origin)
+                for column, origin in found
+                if isinstance(column, exp.Column) and origin is not None
+            ]
     return []
+
+
+def _compared(node: exp.Expr) -> exp.Expr:
+    """The query behind an operand: `= ANY (SELECT …)` is `IN (SELECT …)`."""
+    return node.this.unnest() if isinstance(node, exp.Any) and isinstance(node.this, exp.Expr) else node
 
 
 def _link(columns: Sequence[ColumnName], origins: Sequence[Origin]) -> Condition:

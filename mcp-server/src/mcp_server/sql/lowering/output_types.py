@@ -49,10 +49,11 @@ class OutputTypes:
         if found is not None and not source.args.get("pivots"):
             typed = {column.name: column.type.sql for column in found.table.columns}
             return {spelling: typed.get(name) for spelling, name in found.spelt.items()}
-        body = body_of(source, self._sources)
+        body, renamed = query_of(source, self._sources)
         if body is None:
             return {}
         names = output_names(body)
+        names = [*renamed, *names[len(renamed) :]]
         types = self.outputs(body)
         return dict(zip(names, types, strict=True)) if len(set(names)) == len(names) == len(types) else {}
 
