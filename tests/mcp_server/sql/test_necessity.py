@@ -9,7 +9,7 @@ from itertools import count
 import duckdb
 import pytest
 
-from mcp_server.planning.predicate import Between, Comparison, Predicate
+from mcp_server.planning.predicate import Between, Comparison, OneOf, Predicate
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
 
 _TABLES = {"a": "orders", "b": "customers", "c": "parts", "d": "items"}
@@ -41,6 +41,10 @@ class _Queries:
             column = f"{alias}.{pick(_NUMBERS[alias])}"
             forms = [
                 *("{} = 1", "{} > 2", "{} <> 3", "{} IS NULL", "{} IS NOT NULL", "{} IN (1, 2, 5)", "NOT ({} = 2)"),
+                *("{} IN (VALUES (1), (NULL), (5))", "{} NOT IN (VALUES (1), (3))", "{} = ANY([1, 2, NULL])"),
+                *("list_contains([1, 3, 9], {})", "{} IN (SELECT unnest([5, 1]))", "NOT list_contains([1, 3], {})"),
+                *("{} IN (SELECT 1 UNION SELECT 3)", "{} = (SELECT 2)", "NOT ({} = ANY([2, 3]))"),
+                *("({}, 1) IN (VALUES (1, 1), (3, 2), (NULL, 1))", "{} IN (SELECT 1 EXCEPT SELECT 1.5)"),
                 *("coalesce({}, 1) = 1", "({0} = 1 OR {0} IS NULL)", "{} IS DISTINCT FROM 2", "{} BETWEEN 1 AND 3"),
                 f"({{}} = 1 OR {pick(aliases)}.id > 2)",
             ]
@@ -67,7 +71,28 @@ class _Queries:
             f"SELECT id, {grouped} FROM {table} GROUP BY id",
             f"SELECT {names} FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM {table}) WHERE n < 5",
         ]
+        if self._random.random() < 0.15:
+            return f"({self._constants(alias)}) {alias}"
         return f"{table} {alias}" if self._random.random() < 0.6 else f"({self._random.choice(forms)}) {alias}"
+
+    def _constants(self, alias: str) -> str:
+        """A source without a table, whose rows name rows of the others."""
+        names = ["id", *_COLUMNS[alias][1:]]
+        one, two = (
+            [
+                pick(["1", "2", "3", "NULL"]) if name in _NUMBERS[alias] else pick(["'open'", "'AT'", "NULL"])
+                for name in names
+            ]
+            for pick in [self._random.choice] * 2
+        )
+        aliased = ", ".join(f"{value} AS {name}" for value, name in zip(one, names, strict=True))
+        forms = [
+            f"SELECT * FROM (VALUES ({', '.join(one)}), ({', '.join(two)})) v({', '.join(names)})",
+            f"SELECT {aliased} UNION ALL SELECT {', '.join(two)}",
+            f"SELECT {aliased.replace(one[0], f'unnest([{one[0]}, 4, 5])', 1)}",
+            f"SELECT {', '.join(f'{name}' for name in names)} FROM (SELECT {aliased}), unnest([1, 2]) u(x) WHERE x < 2",
+        ]
+        return self._random.choice(forms)
 
     def query(self) -> str:
         aliases = self._random.sample(list(_TABLES), self._random.randint(1, 4))
@@ -158,6 +183,30 @@ def _conditions(tables: PlainTables, sql: str) -> dict[str, list[str]]:
         ("SELECT * FROM orders o ASOF JOIN prices p ON o.placed >= p.since WHERE p.grade = 'a' AND o.id = 1",
          {"orders": ["id = 1"], "prices": []}),
         ("SELECT * FROM orders o POSITIONAL JOIN items i WHERE o.id = 1", {"orders": [], "items": []}),
+        ("SELECT * FROM parts WHERE id IN (SELECT unnest([4, NULL, 2, 4]))", {"parts": ["id IN (4, 2)"]}),
+        ("SELECT * FROM parts WHERE id IN (SELECT x FROM unnest([4, 2]) u(x) WHERE x > 3)",
+         {"parts": ["id IN (4, 2)"]}),
+        ("SELECT * FROM parts WHERE id = ANY (VALUES (4), (2))", {"parts": ["id IN (4, 2)"]}),
+        ("SELECT * FROM parts WHERE id IN (SELECT 4 UNION SELECT 2)", {"parts": ["id IN (4, 2)"]}),
+        ("SELECT * FROM parts WHERE id IN (SELECT 4 UNION SELECT 2.5)", {"parts": []}),
+        ("SELECT * FROM parts WHERE id = (SELECT max(x) FROM (VALUES (4), (2)) v(x))", {"parts": ["id IN (4, 2)"]}),
+        ("SELECT * FROM parts WHERE EXISTS (SELECT 1 FROM (VALUES (4)) v(x) WHERE x = id)", {"parts": ["id IN (4)"]}),
+        ("SELECT * FROM parts WHERE id NOT IN (SELECT unnest([4, 2]))", {"parts": []}),
+        ("SELECT * FROM parts WHERE id IN (SELECT unnest([4, 2])) OR parent = 1", {"parts": []}),
+        ("SELECT * FROM parts WHERE parent IN (SELECT unnest([4, 2]))", {"parts": []}),
+        ("SELECT * FROM parts p JOIN (VALUES (4), (2), (NULL)) v(x) ON p.id = v.x", {"parts": ["id IN (4, 2)"]}),
+        ("SELECT * FROM parts p JOIN (VALUES (4), (2.5)) v(x) ON p.id = v.x", {"parts": []}),
+        ("SELECT * FROM items i JOIN (VALUES (4)) v(x) ON i.label = v.x", {"items": []}),
+        ("SELECT * FROM (VALUES (4), (2)) v LEFT JOIN parts p ON p.id = v.col0", {"parts": ["id IN (4, 2)"]}),
+        ("SELECT * FROM parts p LEFT JOIN (VALUES (4), (2)) v(x) ON p.id = v.x", {"parts": []}),
+        ("SELECT * FROM parts p ANTI JOIN (VALUES (4), (2)) v(x) ON p.id = v.x", {"parts": []}),
+        ("WITH v(x) AS (VALUES (4), (2)) SELECT * FROM parts, v WHERE id = x", {"parts": ["id IN (4, 2)"]}),
+        ("WITH v AS (SELECT unnest([4, 2]) AS x) SELECT * FROM v JOIN parts p ON p.id = x JOIN orders o ON o.id = x",
+         {"parts": ["id IN (4, 2)"], "orders": ["id IN (4, 2)"]}),
+        ("WITH v AS (SELECT 4 AS x UNION ALL SELECT 2) SELECT * FROM parts p, unnest([3, 2]) u(y), v"
+         " WHERE p.id = u.y AND p.id = v.x", {"parts": ["id IN (4, 2)", "id IN (3, 2)"]}),
+        ("WITH RECURSIVE v(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM v WHERE x < 3)"
+         " SELECT * FROM parts, v WHERE id = x", {"parts": []}),
         ("SELECT * FROM customers WHERE id NOT IN (SELECT customer FROM orders WHERE total > 5)",
          {"customers": [], "orders": ["total > 5"]}),
         ("WITH o AS (SELECT * FROM orders) SELECT * FROM o WHERE id = 1", {"orders": ["id = 1"]}),
@@ -190,6 +239,15 @@ def test_which_conditions_reach_a_table(tables: PlainTables, sql: str, expected:
         ("id = -(3)", Comparison("id", "=", -3)),
         ("status = 'a' || 'b'", Comparison("status", "=", "ab")),
         ("CAST(placed AS TIMESTAMP) > TIMESTAMP '2024-01-01 10:00:00'", Comparison("placed", ">", date(2024, 1, 1))),
+        ("id = ANY([3, NULL, 4])", OneOf("id", (3, 4))),
+        ("list_contains([3, 4], id)", OneOf("id", (3, 4))),
+        ("contains(['a', 'b'], status)", OneOf("status", ("a", "b"))),
+        ("placed = ANY([DATE '2024-01-01'])", OneOf("placed", (date(2024, 1, 1),))),
+        ("id = ANY([3, 4.5])", None),
+        ("id <> ANY([3])", None),
+        ("NOT (id = ANY([3, 4]))", None),
+        ("NOT list_contains([3, 4], id)", None),
+        ("total = ANY([3, 4])", None),
         ("id = 5e0", None),
         ("id = '5'", Comparison("id", "=", 5)),
         ("id = '5.0'", None),

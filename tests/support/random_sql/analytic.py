@@ -62,14 +62,42 @@ class Analytic(Sources):
         return text
 
     def _constants(self, table: Table, columns: Mapping[str, Column]) -> str:
-        """A table of constants that names keys."""
+        """Rows of constants that name keys."""
         partition, other = self.dice.choice(table.keys)
         by_name = {column.name: column for column in table.columns}
-        rows = ", ".join(f"({self._literal(by_name[partition])}, {place})" for place in range(self.dice.randint(1, 3)))
-        kind = self.dice.choice(["join", "left join", "right join", "semi join", "anti join"])
+        count = self.dice.randint(1, 3)
+        first, second = ([self._literal(by_name[name]) for _ in range(count)] for name in (partition, other))
+        first[0] = first[0] if self.dice.random() < 0.8 else "null"
+        rows = ", ".join(f"({one}, {two}, {place})" for place, (one, two) in enumerate(zip(first, second, strict=True)))
+        kind = self.dice.choice(["join", "join", "left join", "right join", "semi join", "anti join"])
         names = "v.k, v.p" if kind in ("semi join", "anti join") else f"v.p, a.{partition}, a.{other}"
         rest = f" and {self._condition(columns, 1)}" if self.dice.random() < 0.4 else ""
-        return f"select {names} from (values {rows}) v(k, p) {kind} {table.name} a on a.{partition} = v.k{rest}"
+        both = self.dice.choice(["", f" and a.{other} = v.o"])
+        listed, not_ = f"[{', '.join(first)}]", self.dice.choice(["", "", "not "])
+        single = ", ".join(f"({one})" for one in first)
+        within = [
+            f"a.{partition} {not_}in (values {single})",
+            f"{not_}list_contains({listed}, a.{partition})",
+            f"a.{partition} = any({listed})",
+            f"a.{partition} {not_}in (select unnest({listed}))",
+            f"a.{partition} {not_}in (select {first[0]} union all select {first[-1]})",
+            f"(a.{partition}, a.{other}) {not_}in (select k, o from (values {rows}) v(k, o, p))",
+            f"{not_}exists (select 1 from (values {rows}) v(k, o, p) where a.{partition} = v.k{both})",
+        ]
+        sources = [
+            f"(values {rows}) v(k, o, p)",
+            f"(select * from (values {rows}) w(k, o, p) where p >= 0) v",
+            f"(select {first[0]} as k, {second[0]} as o, 0 as p union all select {first[-1]}, {second[-1]}, 1) v",
+        ]
+        return self.dice.choice(
+            [
+                f"select {names} from {self.dice.choice(sources)} {kind} {table.name} a"
+                f" on a.{partition} = v.k{both}{rest}",
+                f"with v(k, o, p) as (values {rows}) select {names} from v {kind} {table.name} a"
+                f" on a.{partition} = v.k{both}{rest}",
+                f"select a.{partition} from {table.name} a where {self.dice.choice(within)}{rest}",
+            ]
+        )
 
     def _correlated(self, table: Table, columns: Mapping[str, Column], where: str) -> str:
         """A value for each row, of the rows of another table that its columns name."""

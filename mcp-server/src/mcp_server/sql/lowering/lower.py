@@ -11,8 +11,9 @@ from mcp_server.planning.predicate import AllOf
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
 from mcp_server.sql.lowering.conditions import Condition, is_never_true
-from mcp_server.sql.lowering.key_links import Origins, is_link
+from mcp_server.sql.lowering.key_links import is_link
 from mcp_server.sql.lowering.necessity import necessity
+from mcp_server.sql.lowering.origins import Origins
 from mcp_server.sql.lowering.output_types import OutputTypes
 from mcp_server.sql.lowering.predicates import read_condition
 from mcp_server.sql.sources import Sources

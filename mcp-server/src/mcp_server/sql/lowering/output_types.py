@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.conditions import ColumnName
+from mcp_server.sql.lowering.constant_columns import columns_of, projected
 from mcp_server.sql.sources import Block, Sources
 
 _TYPES = {
@@ -49,6 +50,9 @@ class OutputTypes:
         if found is not None and not source.args.get("pivots"):
             typed = {column.name: column.type.sql for column in found.table.columns}
             return {spelling: typed.get(name) for spelling, name in found.spelt.items()}
+        given = columns_of(source)
+        if given:
+            return {name: column.type if column is not None else None for name, column in given.items()}
         body, renamed = query_of(source, self._sources)
         if body is None:
             return {}
@@ -78,7 +82,8 @@ class OutputTypes:
             return self.column(block, ColumnName(projection.table, projection.name))
         if isinstance(projection, exp.Cast):
             return _type(projection.to)
-        return None
+        found = projected(projection)
+        return found.type if found is not None else None
 
 
 def body_of(source: exp.Expr, sources: Sources) -> exp.Expr | None:

@@ -24,6 +24,7 @@ from mcp_server.planning.predicate import (
 )
 from mcp_server.sql.constants import constant
 from mcp_server.sql.fields import ColumnOf
+from mcp_server.sql.lowering.constant_columns import elements
 from mcp_server.sql.lowering.operands import OperandOf, Reading, all_of, any_of, plain_target, target, value_of
 from mcp_server.sql.lowering.parts import Operands
 from mcp_server.sql.lowering.patterns import pattern_pieces
@@ -77,6 +78,8 @@ def _truth(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | Non
 
 def _comparison(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
     operator = _OPERATORS[type(node)]
+    if isinstance(node.expression, exp.Any) and operator == "=" and not negated:
+        return _among(node.this, node.expression.this, column_of)
     if isinstance(node.expression, exp.Any | exp.All):
         return None
     if isinstance(node.this, exp.Tuple):
@@ -202,7 +205,24 @@ def _like_reading(column: Column, pattern: str, escape: str, negated: bool) -> R
     return Reading(Contains(column.name, longest) if longest else IsNotNull(column.name), False)
 
 
+def _contains(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
+    """`list_contains(['a', 'b'], c)`."""
+    return _among(node.expression, node.this, column_of) if not negated else None
+
+
+def _among(operand: exp.Expr, listed: exp.Expr, column_of: OperandOf) -> Reading | None:
+    """A column among the elements of a list, which are of its own type: others might have it converted."""
+    column, found = target(operand, column_of), elements(listed)
+    if column is None or found is None or column.type.sql != found.type:
+        return None
+    values = [value_of(part, column) for part in found.values if part is not None]
+    told = tuple(value for value in values if value is not None)
+    return Reading(OneOf(column.name, told), True) if len(told) == len(values) else None
+
+
 def _part(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
+    if isinstance(node.this.unnest(), exp.Array):
+        return _contains(node, column_of, negated)
     column = target(node.this, column_of)
     part = constant(node.expression)
     if column is None or column.type.kind is not TypeKind.VARCHAR or not isinstance(part, str):
@@ -225,4 +245,5 @@ _READERS: dict[type[exp.Expr], _Reader] = {
     exp.Escape: _like,
     exp.StartsWith: _part,
     exp.Contains: _part,
+    exp.ArrayContains: _contains,
 }

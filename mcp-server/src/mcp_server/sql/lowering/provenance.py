@@ -1,6 +1,6 @@
 """Which columns of tables, or parts of them, the values of an expression come from: through subqueries, CTEs, unions.
 
-Unlike an origin of `key_links`, which is one column, this follows both sides of a set operation, fields of maps, and
+Unlike an origin of `origins`, which is one column, this follows both sides of a set operation, fields of maps, and
 `lower` and `upper`. It is for what people are told, and decides nothing.
 """
 

@@ -1,0 +1,131 @@
+"""Where the values of a column come from: a table's column, or constants, whatever rows are left out on the way."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from mcp_server.domain.schema import Table
+from mcp_server.sql.binding.references import Reference
+from mcp_server.sql.lowering.conditions import ColumnName, conjuncts_of
+from mcp_server.sql.lowering.constant_columns import Constants, columns_of, of_values, projected
+from mcp_server.sql.lowering.output_types import output_names, query_of
+from mcp_server.sql.sources import Block, Sources
+
+_ENDS = (exp.Max, exp.Min, exp.AnyValue)
+_PLAIN = frozenset({"expressions", "from_", "joins", "laterals", "where", "distinct", "order", "with_"})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A column of a table, by the number of the reference to it.
+
+    `row` tells of which row: values that came the same way, through the same sources, are of one row. It is None where
+    an aggregate chose the value. A column of the table's own key is `present` in every row.
+    """
+
+    number: int
+    column: str
+    type: str
+    is_key: bool
+    row: tuple[int, ...] | None
+    present: bool
+
+
+class Origins:
+    """Finds the columns of tables that columns of queries take their values from, whatever rows they leave out."""
+
+    def __init__(self, sources: Sources, references: Sequence[Reference]) -> None:
+        self._sources = sources
+        self._references = {id(reference.node): (number, reference) for number, reference in enumerate(references)}
+        self._blocks = {id(block.select): block for block in sources.blocks}
+        self._keys = [_key_names(reference.table) for reference in references]
+        self._visited: set[int] = set()
+
+    def of(self, block: Block, column: ColumnName) -> Origin | Constants | None:
+        """The origin of a column that a query sees; None where it is computed, or of more than one column."""
+        source = block.source(column.source)
+        if source is None or source.args.get("pivots"):
+            return None
+        found = self._references.get(id(source))
+        if found is not None:
+            number, reference = found
+            name = reference.spelt.get(column.name)
+            known = reference.table.column(name) if name is not None and name in reference.columns else None
+            if known is None:
+                return None
+            present = known.name in {key.name for key in reference.table.key}
+            return Origin(number, known.name, known.type.sql, known.name in self._keys[number], (id(source),), present)
+        given = columns_of(source)
+        if given:
+            return given.get(column.name)
+        body, renamed = query_of(source, self._sources)
+        if body is None or id(source) in self._visited:
+            return None
+        names = output_names(body)
+        names = [*renamed, *names[len(renamed) :]]
+        if names.count(column.name) != 1:
+            return None
+        self._visited.add(id(source))
+        try:
+            inner = self.of_output(body, names.index(column.name))
+        finally:
+            self._visited.discard(id(source))
+        return replace(inner, row=(id(source), *inner.row)) if inner is not None and inner.row is not None else inner
+
+    def of_output(self, body: exp.Expr, place: int) -> Origin | Constants | None:
+        """The origin of a query's output column: itself one, or the largest or least of it."""
+        while isinstance(body, exp.Subquery):
+            body = body.this
+        if isinstance(body, exp.Values):
+            return of_values(body, place)
+        if isinstance(body, exp.SetOperation):
+            return self._of_sides(body, place)
+        block = self._blocks.get(id(body))
+        if block is None or place >= len(block.select.expressions):
+            return None
+        node = block.select.expressions[place].unalias().unnest()
+        is_end = isinstance(node, _ENDS) and not any(value for part, value in node.args.items() if part != "this")
+        if is_end:
+            node = node.this.unnest()
+        if not isinstance(node, exp.Column):
+            return projected(node, None if is_end or block.sources else (id(body),))
+        if isinstance(node.this, exp.Star):
+            return None
+        found = self.of(block, ColumnName(node.table, node.name))
+        return replace(found, row=None) if found is not None and is_end else found
+
+    def _of_sides(self, body: exp.SetOperation, place: int) -> Constants | None:
+        """The constants of both sides of a UNION."""
+        if not isinstance(body, exp.Union) or body.args.get("by_name"):
+            return None
+        left, right = self.of_output(body.this, place), self.of_output(body.expression, place)
+        if not isinstance(left, Constants) or not isinstance(right, Constants) or left.type != right.type:
+            return None
+        row = (*left.row, *right.row) if left.row is not None and right.row is not None else None
+        return Constants((*left.values, *right.values), left.type, row)
+
+    def of_rows(self, block: Block, select: exp.Select) -> Iterator[tuple[ColumnName, Origin | Constants]]:
+        """For `EXISTS (SELECT … WHERE own = outer)`: the outer columns, with the origins of what they equal."""
+        inner = self._blocks.get(id(select))
+        if inner is None or any(value for part, value in select.args.items() if part not in _PLAIN):
+            return
+        if any(projection.find(exp.AggFunc, exp.Anonymous) is not None for projection in select.expressions):
+            return  # without a GROUP BY, it has a row in any case
+        where = select.args.get("where")
+        for one in conjuncts_of(where.this if where is not None else None):
+            node = one.expression
+            if not isinstance(node, exp.EQ):
+                continue
+            for own, outer in ((node.this, node.expression), (node.expression, node.this)):
+                if not isinstance(own, exp.Column) or not isinstance(outer, exp.Column):
+                    continue
+                if own.table in inner.sources and outer.table in block.sources and outer.table not in inner.sources:
+                    found = self.of(inner, ColumnName(own.table, own.name))
+                    if found is not None:
+                        yield ColumnName(outer.table, outer.name), found
+
+
+def _key_names(table: Table) -> frozenset[str]:
+    keys = [*table.key, *(key for index in table.indexes for key in (*index.hash_keys, *index.range_keys))]
+    return frozenset(key.name for key in keys)
