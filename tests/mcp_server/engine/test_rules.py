@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.cursors import SeenOtherwise
+from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.engine.results import QueryResult
+from mcp_server.engine.schemas import Schemas
 from mcp_server.surface.wording.failures import worded
 from mcp_server.surface.wording.scans import verdict
 from tests.mcp_server.engine.conftest import ANN, Service
@@ -277,6 +280,48 @@ async def test_what_a_restricted_read_learns_is_learnt_of_the_whole_table(servic
         assert named.rows == [["5"]]
     finally:
         await service.tables.delete("rul_people", {"pk": {"S": "late"}})
+
+
+@pytest.mark.parametrize("order", ["", " ORDER BY pk"], ids=["read on", "kept"])
+@pytest.mark.parametrize("sql", ["SELECT email, card FROM rul_people", "SELECT pk FROM rul_people"])
+async def test_a_cursor_is_for_who_still_sees_the_same(service: Service, sql: str, order: str) -> None:
+    sql += order
+    cursor = (await service.run(sql, ADMIN, max_rows=5)).next_cursor
+    demoted, promoted = replace(ADMIN, roles=frozenset({"member"})), replace(ADMIN, roles=ADMIN.roles | {"owner"})
+    with pytest.raises(Failure) as caught:
+        await service.run(sql, demoted, max_rows=5, cursor=cursor)
+    assert isinstance(caught.value.fact, SeenOtherwise)
+    # A role that no rule of the table names changes nothing.
+    assert len((await service.run(sql, promoted, max_rows=5, cursor=cursor)).rows) == 5
+
+
+async def test_a_cursor_over_tables_without_rules_outlives_a_role(service: Service) -> None:
+    await service.create("rul_free", [{"pk": {"S": f"f{number}"}} for number in range(9)])
+    for sql in ("SELECT pk FROM rul_free", "SELECT pk FROM rul_free ORDER BY pk"):
+        cursor = (await service.run(sql, ADMIN, max_rows=5)).next_cursor
+        demoted = replace(ADMIN, roles=frozenset[str]())
+        assert len((await service.run(sql, demoted, max_rows=5, cursor=cursor)).rows) == 4
+
+
+@pytest.mark.parametrize("change", ["rule", "closed"])
+@pytest.mark.parametrize("order", ["", " ORDER BY pk"], ids=["read on", "kept"])
+async def test_a_cursor_ends_where_its_tables_are_shown_otherwise_since(
+    service: Service, order: str, change: str
+) -> None:
+    """As when replicas start anew with another schemas file, and share the results that wait for their next page."""
+    sql = f"SELECT pk, name FROM shop.rul_people{order}"
+    cursor = (await service.run(sql, ADMIN, max_rows=5)).next_cursor
+    (shop, *others), before = service.schemas.by_name.values(), service.schemas
+    rules = {**shop.rules, "rul_people": (*shop.rules["rul_people"], Rule("rul_people", masks=(("name", Mask.NULL),)))}
+    after = replace(shop, rules=rules) if change == "rule" else replace(shop, tables=frozenset({"rul_keyed"}))
+    service.schemas = Schemas((after, *others))
+    try:
+        with pytest.raises(Failure) as caught:
+            await service.run(sql, ADMIN, max_rows=5, cursor=cursor)
+    finally:
+        service.schemas = before
+    expected = FailureCode.CURSOR_EXPIRED if change == "rule" else FailureCode.ACCESS_DENIED
+    assert caught.value.code is expected
 
 
 @pytest.mark.parametrize("max_rows", [1, 2])

@@ -263,12 +263,12 @@ class Requests:
 def look_through(words: Words, tables: Sequence[str]) -> Iterator[Request]:
     """What somebody asks who looks at all that a table holds."""
     for table in tables:
-        yield _tool("describe_table", table_name=table)
+        yield call_of("describe_table", table_name=table)
         for statement in (f"select * from {table}", f"select _doc from {table}", f"select count(*) from {table}"):
-            yield _tool("run_sql", sql=statement, allow_full_scan=True)
+            yield call_of("run_sql", sql=statement, allow_full_scan=True)
         for column in words.tables[table].split():
             for made in (column, f"cast({column} as integer)"):
-                yield _tool("run_sql", sql=f"select {made} from {table} order by 1", allow_full_scan=True)
+                yield call_of("run_sql", sql=f"select {made} from {table} order by 1", allow_full_scan=True)
 
 
 def guess_at(words: Words, tables: Sequence[str]) -> Iterator[Request]:
@@ -280,26 +280,26 @@ def guess_at(words: Words, tables: Sequence[str]) -> Iterator[Request]:
             value = f"{guess}@example.com" if what.endswith("address") else guess
             key, column = columns[0], columns[number % len(columns)]
             wanted = [key, key, column, "email"][number % 4] if "key" not in what else key
-            yield _tool("run_sql", sql=f"select * from {table} where {wanted} = '{value}'", allow_full_scan=True)
+            yield call_of("run_sql", sql=f"select * from {table} where {wanted} = '{value}'", allow_full_scan=True)
             if is_name(what):
-                yield _tool("explain_sql", sql=f"select {guess} from {table} where {column} > '{value}'")
+                yield call_of("explain_sql", sql=f"select {guess} from {table} where {column} > '{value}'")
     for guess in (guess for what, guess in guesses.items() if is_name(what)):
         yield from _name(guess)
     for tool in ("list_schemas", "list_tables", "usage"):
-        yield _tool(tool)
-    yield _tool("list_tables", details="columns")
+        yield call_of(tool)
+    yield call_of("list_tables", details="columns")
 
 
 def _name(guess: str) -> Iterator[Request]:
     """What somebody asks who takes a guess for the name of a schema, or of a table."""
     for name in (guess, guess[:-1], guess.upper(), f"{SHOP}.{guess}", f"{guess}.{guess}", f"{guess}.{ORDERS}"):
-        yield _tool("describe_table", table_name=name)
-        yield _tool("run_sql", sql=f"select * from {name}")
-        yield _tool("explain_sql", sql=f"select {name}.pk from {ORDERS}")
+        yield call_of("describe_table", table_name=name)
+        yield call_of("run_sql", sql=f"select * from {name}")
+        yield call_of("explain_sql", sql=f"select {name}.pk from {ORDERS}")
     for schema in (guess, guess[:-1], guess.upper()):
-        yield _tool("list_tables", schema_name=schema)
-        yield _tool("describe_table", table_name=ORDERS, schema_name=schema)
-        yield _tool("run_sql", sql=f"select * from {ORDERS}", schema_name=schema)
+        yield call_of("list_tables", schema_name=schema)
+        yield call_of("describe_table", table_name=ORDERS, schema_name=schema)
+        yield call_of("run_sql", sql=f"select * from {ORDERS}", schema_name=schema)
         yield Request(MODERN, "resources/read", {"uri": f"dynamosql://schemas/{schema}/tables/{ORDERS}"})
         for prompt in ("explore_data", "write_query", "optimize_query"):
             arguments = {"schema": schema, "table": ORDERS, "question": "Who?", "sql": f"select * from {ORDERS}"}
@@ -316,5 +316,6 @@ def _name(guess: str) -> Iterator[Request]:
         yield Request(MODERN, "completion/complete", asked)
 
 
-def _tool(name: str, **arguments: Any) -> Request:
+def call_of(name: str, **arguments: Any) -> Request:
+    """A call of a tool."""
     return Request(MODERN, "tools/call", {"name": name, "arguments": arguments})

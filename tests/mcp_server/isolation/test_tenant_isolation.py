@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.mcp_server.isolation.callers import WHO, Callers
-from tests.mcp_server.isolation.requests import Request, Requests, guess_at, look_through, words_of_ours
+from tests.mcp_server.isolation.requests import Request, Requests, call_of, guess_at, look_through, words_of_ours
 from tests.mcp_server.isolation.served import callers_in_memory
 from tests.mcp_server.isolation.world import CUSTOMERS, PARTS, PEOPLE, SHARED, World
 
@@ -67,3 +67,16 @@ async def test_no_guess_at_what_another_has_is_told_from_one_at_nothing(tmp_path
         one, other = [(await served.answered(who, request)).comparable for served in both]
         if who not in INFORMED[differing]:
             assert one == other, (who, request)
+
+
+@pytest.mark.parametrize("order", ["", " order by pk"], ids=["read on", "kept"])
+@pytest.mark.parametrize("columns", ["*", "pk, email, salary", "pk"])
+async def test_no_cursor_of_an_admin_shows_what_is_kept_from_a_member(tmp_path: Path, columns: str, order: str) -> None:
+    """Also where it is the same person, who is no admin any more."""
+    served = callers_in_memory(World(2), tmp_path)
+    arguments = {"sql": f"select {columns} from {PEOPLE}{order}", "max_rows": 2}
+    assert (await served.answered("boss", call_of("run_sql", **arguments))).code == "ok"
+    later = call_of("run_sql", **arguments, cursor="@boss")
+    assert (await served.answered("demoted", later)).code == "cursor_expired"
+    assert (await served.answered("ann", later)).code == "cursor_invalid"
+    assert (await served.answered("boss", later)).code == "ok"

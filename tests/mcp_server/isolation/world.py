@@ -103,13 +103,17 @@ class World:
         return by_kind({**self.theirs.entries, **self.kept.entries})
 
     def principals(self) -> dict[str, Principal]:
-        """Who calls: a member, an admin and a program of ours, two of theirs, and one of a company without a schema."""
+        """Who calls: a member, an admin and a program of ours, two of theirs, and one of a company without a schema.
+
+        `demoted` is the admin, as a member.
+        """
         all_scopes = frozenset(scope.RESOURCE_SCOPES)
         ann = Principal(ACME, ANN, "cli", all_scopes, "gid", frozenset({"member"}))
         bob = replace(ann, tenant=self.their_tenant, subject=self.bob)
         return {
             "ann": ann,
             "boss": replace(ann, subject="usr_boss", roles=frozenset({"admin"})),
+            "demoted": replace(ann, subject="usr_boss"),
             "bot": replace(ann, subject="client:cli", roles=frozenset()),
             "bob": bob,
             "queen": replace(bob, subject=self.queen, roles=frozenset({"owner", "admin"})),
@@ -129,6 +133,7 @@ class World:
             "ann": (self.theirs, self.kept),
             "bot": (self.theirs, self.kept),
             "boss": (self.theirs,),
+            "demoted": (self.theirs, self.kept),
             "bob": (self.ours, self.kept),
             "queen": (self.ours, self.kept),
             "cy": (self.ours, self.kept, self.theirs),

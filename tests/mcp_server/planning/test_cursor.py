@@ -11,7 +11,12 @@ from mcp_server.planning.cursor import CursorState, Reading, Spooled, digest, op
 from mcp_server.planning.streaming import Key, Position
 
 KEY = b"k" * 32
-STATE = CursorState(Spooled("spool-1", 100), digest("SELECT 1", "[]"), digest("default", "usr_1"), expires_at=1_000)
+STATE = CursorState(
+    *(Spooled("spool-1", 100), digest("SELECT 1", "[]"), digest("default", "usr_1")),
+    expires_at=1_000,
+    tables=(("shop", "orders"), ("shop", "people"), ("annex", "orders")),
+    sight="sight",
+)
 AT: Key = {"pk": {"B": "AQI="}, "n": {"N": "12345678901234567890.5"}}
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
 READING = Reading("route", 3, Position(((0, AT), (2, None)), 3), consistent=True, full_scan=False, instant=NOW)

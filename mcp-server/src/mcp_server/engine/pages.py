@@ -1,18 +1,23 @@
 """Cuts results into pages: the first from a run, later ones from the spooled result that a cursor names."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from mcp_server.access.footprint import Footprint, TableAccess
+from mcp_server.access.policy import Deny, decide
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.availability import ResultsUnavailable
-from mcp_server.domain.failures.cursors import ResultNotKept
+from mcp_server.domain.failures.cursors import ResultNotKept, SeenOtherwise
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.execution import Run, StreamedPage
 from mcp_server.engine.first_rows import first_rows
 from mcp_server.engine.limits import BUSY_SECONDS, Limits
 from mcp_server.engine.results import QueryResult, Statistics, StopReason
+from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.unseen import never_equal, unseen_texts
+from mcp_server.engine.views import sight
 from mcp_server.planning import cursor as cursors
 from mcp_server.planning.cursor import CursorState, Reading, Spooled
 from mcp_server.planning.expectations import expected
@@ -22,12 +27,23 @@ from shared_kernel.clock import Clock
 
 
 class Pages:
-    """Makes pages and the cursors between them. A cursor only works for its principal and its query."""
+    """Makes pages and the cursors between them.
+
+    A cursor only works for its principal and its query, and only while that principal sees the same of its tables: rows
+    that were kept, or are read on, are those of the first page's caller.
+    """
 
     def __init__(
-        self, *, spool: Spool, cursor_key: bytes, clock: Clock, limits: Limits, tally: Tally = UNTALLIED
+        self,
+        *,
+        schemas: Schemas,
+        spool: Spool,
+        cursor_key: bytes,
+        clock: Clock,
+        limits: Limits,
+        tally: Tally = UNTALLIED,
     ) -> None:
-        self._spool, self._cursor_key = spool, cursor_key
+        self._schemas, self._spool, self._cursor_key = schemas, spool, cursor_key
         self._clock, self._limits, self._tally = clock, limits, tally
 
     async def first(
@@ -50,9 +66,7 @@ class Pages:
                 stop_reason = "result_limit"
             else:
                 stop_reason = "row_limit"
-                expires_at = self._clock.now() + self._limits.cursor_seconds
-                place = Spooled(spool_id, len(rows))
-                next_cursor = self._seal(principal, place, query_digest, expires_at)
+                next_cursor = self._begun(principal, run, Spooled(spool_id, len(rows)), query_digest)
         if not result.complete:
             warnings = (*warnings, messages.cut(result.table.num_rows))
         statistics = self._statistics(run, started_at)
@@ -66,8 +80,7 @@ class Pages:
         stop_reason: StopReason = "complete"
         if streamed.place is not None:
             stop_reason = "row_limit"
-            expires_at = self._clock.now() + self._limits.cursor_seconds
-            next_cursor = self._seal(principal, streamed.place, query_digest, expires_at)
+            next_cursor = self._begun(principal, run, streamed.place, query_digest)
         page, warnings = streamed.page, _warnings(run, streamed.page.rows)
         return QueryResult(
             page.columns, page.rows, next_cursor, stop_reason, self._statistics(run, started_at), warnings
@@ -84,18 +97,23 @@ class Pages:
         )
 
     def opened(self, principal: Principal, cursor: str, *, query_digest: str) -> CursorState:
-        """What a cursor stands for. Raises Failure."""
-        return cursors.open_(
+        """What a cursor stands for. The policy is asked again. Raises Failure."""
+        state = cursors.open_(
             self._cursor_key,
             cursor,
             now=self._clock.now(),
             query_digest=query_digest,
             principal_digest=_owner(principal),
         )
+        footprint = Footprint(tuple(TableAccess(schema, name, frozenset()) for schema, name in state.tables))
+        decision = decide(principal, footprint, self._schemas.by_name)
+        if isinstance(decision, Deny):
+            raise Failure(decision.fact)
+        if state.sight != sight(principal, self._schemas.by_name, state.tables):
+            raise Failure(SeenOtherwise())
+        return state
 
-    async def later(
-        self, principal: Principal, state: CursorState, place: Spooled, *, query_digest: str, max_rows: int
-    ) -> QueryResult:
+    async def later(self, principal: Principal, state: CursorState, place: Spooled, *, max_rows: int) -> QueryResult:
         """The rows of a kept result from a place on. Raises Failure."""
         started_at = self._clock.monotonic()
         try:
@@ -112,15 +130,23 @@ class Pages:
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         if end < part.total_rows:
             stop_reason = "row_limit"
-            next_cursor = self._seal(principal, Spooled(place.spool_id, end), query_digest, state.expires_at)
+            next_state = replace(state, place=Spooled(place.spool_id, end))
+            next_cursor = cursors.seal(self._cursor_key, next_state)
         exec_ms = round((self._clock.monotonic() - started_at) * 1000, 1)
         statistics = Statistics(plan_ms=0.0, exec_ms=exec_ms, items_read=0, pages_read=0, read_units=0.0)
         warnings = () if result.complete else (messages.cut(part.total_rows),)
         return QueryResult(result.columns, rows, next_cursor, stop_reason, statistics, warnings)
 
-    def _seal(self, principal: Principal, place: Spooled | Reading, query_digest: str, expires_at: float) -> str:
+    def _begun(self, principal: Principal, run: Run, place: Spooled | Reading, query_digest: str) -> str:
+        """The cursor after a page that was run for."""
+        tables = tuple((table.schema, table.name) for table in run.plan.query.footprint.tables)
         state = CursorState(
-            place=place, query_digest=query_digest, principal_digest=_owner(principal), expires_at=int(expires_at)
+            place=place,
+            query_digest=query_digest,
+            principal_digest=_owner(principal),
+            expires_at=int(self._clock.now() + self._limits.cursor_seconds),
+            tables=tables,
+            sight=sight(principal, self._schemas.by_name, tables),
         )
         return cursors.seal(self._cursor_key, state)
 

@@ -86,7 +86,9 @@ class QueryService:
             limits=limits,
             prices=self.prices,
         )
-        self._pages = Pages(spool=spool, cursor_key=cursor_key, clock=clock, limits=limits, tally=tally)
+        self._pages = Pages(
+            schemas=schemas, spool=spool, cursor_key=cursor_key, clock=clock, limits=limits, tally=tally
+        )
 
     async def run_sql(
         self,
@@ -120,9 +122,7 @@ class QueryService:
         if cursor is not None:
             state = self._pages.opened(principal, cursor, query_digest=query_digest)
             if isinstance(state.place, Spooled):
-                return await self._pages.later(
-                    principal, state, state.place, query_digest=query_digest, max_rows=max_rows
-                )
+                return await self._pages.later(principal, state, state.place, max_rows=max_rows)
             resume = state.place
             options = replace(
                 options,

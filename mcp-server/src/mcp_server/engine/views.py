@@ -1,5 +1,9 @@
 """Tables as principals may see them."""
 
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
 import structlog
 
 from mcp_server.access.policy import Deny
@@ -58,6 +62,28 @@ class Views:
         unseen = tuple(sorted((kept.hidden | kept.masked | {rule.attribute for rule in kept.rows}) - seen))
         if unseen:
             _log.warning("rule_names_unseen_columns", schema=schema.name, table=table.name, columns=unseen)
+
+
+def sight(principal: Principal, schemas: Mapping[str, Schema], tables: Iterable[tuple[str, str]]) -> str:
+    """What a principal may see of tables, as a short text that any change of it changes; empty for all of them.
+
+    A role that no rule of these tables names makes no difference.
+    """
+    restrictions = {
+        f"{schema}.{name}": kept
+        for schema, name in tables
+        if schema in schemas and (kept := _kept(principal, schemas[schema], name)) is not None
+    }
+    if not restrictions:
+        return ""
+    said = [[table, _written(restrictions[table])] for table in sorted(restrictions)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
+
+def _written(kept: Restriction) -> list[object]:
+    """A restriction, written alike by every process."""
+    rows = sorted([one.attribute, sorted(one.texts)] for one in kept.rows)
+    return [sorted(kept.hidden), sorted(kept.masks), rows]
 
 
 def _kept(principal: Principal, schema: Schema, name: str) -> Restriction | None:

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.cursors import CursorTooOld, ForeignCursor
 from mcp_server.planning.streaming import Position
 
-_VERSION = 3
+_VERSION = 4
 _PREFIX = "cur2_"
 MAX_LENGTH = 98_304
 """Eight segments' keys of the largest size, of a table and of an index, fit."""
@@ -47,13 +48,16 @@ class CursorState:
     """What a cursor stands for.
 
     `query_digest` binds the cursor to statement and parameters, `principal_digest` to its owner (see `digest`).
-    `expires_at` is in seconds since the epoch.
+    `expires_at` is in seconds since the epoch. `tables` are those that the statement names, as `(schema, name)`, and
+    `sight` says what its owner saw of them: later pages are only for an owner who still sees the same.
     """
 
     place: Spooled | Reading
     query_digest: str
     principal_digest: str
     expires_at: int
+    tables: tuple[tuple[str, str], ...]
+    sight: str
 
 
 def digest(*parts: str) -> str:
@@ -63,7 +67,8 @@ def digest(*parts: str) -> str:
 
 def seal(key: bytes, state: CursorState) -> str:
     """The cursor as the client sees it."""
-    fields = [_VERSION, state.query_digest, state.principal_digest, state.expires_at, *_written(state.place)]
+    bound = [state.query_digest, state.principal_digest, state.expires_at, _by_schema(state.tables), state.sight]
+    fields = [_VERSION, *bound, *_written(state.place)]
     body = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
     return _PREFIX + base64.urlsafe_b64encode(_tag(key, body) + body).rstrip(b"=").decode()
 
@@ -93,10 +98,20 @@ def _authentic(key: bytes, cursor: str) -> CursorState:
     # Nothing of the body is looked at before its tag is known to be ours.
     if not hmac.compare_digest(tag, _tag(key, body)):
         raise Failure(ForeignCursor())
-    version, query_digest, principal_digest, expires_at, *place = json.loads(body)
+    version, *fields = json.loads(body)
     if version != _VERSION:
         raise Failure(ForeignCursor())
-    return CursorState(_read(*place), query_digest, principal_digest, expires_at)
+    query_digest, principal_digest, expires_at, by_schema, sight, *place = fields
+    tables = tuple((schema, name) for schema, names in by_schema.items() for name in names)
+    return CursorState(_read(*place), query_digest, principal_digest, expires_at, tables, sight)
+
+
+def _by_schema(tables: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The names of tables under that of their schema, which is said once."""
+    found: dict[str, list[str]] = {}
+    for schema, name in tables:
+        found.setdefault(schema, []).append(name)
+    return found
 
 
 def _written(place: Spooled | Reading) -> list[Any]:

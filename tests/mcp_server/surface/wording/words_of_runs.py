@@ -154,6 +154,11 @@ RUNS: list[tuple[Fact, str, str]] = [
         FROM_THE_START,
     ),
     (
+        cursors.SeenOtherwise(),
+        "What you may see of these tables has changed since the cursor was made.",
+        FROM_THE_START,
+    ),
+    (
         cursors.ForeignCursor(),
         "The cursor does not belong to this statement, its parameters and this caller.",
         "Pass `next_cursor` unchanged, with the same statement and parameters; or leave the cursor out.",

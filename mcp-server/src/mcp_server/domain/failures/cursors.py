@@ -34,4 +34,11 @@ class ReadOtherwise:
     code: ClassVar[FailureCode] = FailureCode.CURSOR_EXPIRED
 
 
-CursorFact = ForeignCursor | CursorTooOld | ResultNotKept | ReadOtherwise
+@dataclass(frozen=True, slots=True)
+class SeenOtherwise:
+    """Its owner, or everybody, may see more or less of the tables than when it was made."""
+
+    code: ClassVar[FailureCode] = FailureCode.CURSOR_EXPIRED
+
+
+CursorFact = ForeignCursor | CursorTooOld | ResultNotKept | ReadOtherwise | SeenOtherwise

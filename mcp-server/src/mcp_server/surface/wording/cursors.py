@@ -25,5 +25,7 @@ def words(fact: facts.CursorFact) -> Words:
                 "What is known of the table has changed, so that the cursor no longer says where the next page starts.",
                 _AGAIN,
             )
+        case facts.SeenOtherwise():
+            return Words("What you may see of these tables has changed since the cursor was made.", _AGAIN)
         case _:
             assert_never(fact)
