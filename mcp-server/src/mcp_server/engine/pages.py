@@ -11,6 +11,7 @@ from mcp_server.domain.failures.availability import ResultsUnavailable
 from mcp_server.domain.failures.cursors import ResultNotKept, SeenOtherwise
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
+from mcp_server.engine.cursors import Cursors
 from mcp_server.engine.execution import Run, StreamedPage
 from mcp_server.engine.first_rows import first_rows
 from mcp_server.engine.limits import BUSY_SECONDS, Limits
@@ -18,8 +19,7 @@ from mcp_server.engine.results import QueryResult, Statistics, StopReason
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.unseen import never_equal, unseen_texts
 from mcp_server.engine.views import sight
-from mcp_server.planning import cursor as cursors
-from mcp_server.planning.cursor import CursorState, Reading, Spooled
+from mcp_server.planning.cursor import Binding, CursorState, Reading, Spooled, digest
 from mcp_server.planning.expectations import expected
 from mcp_server.ports.spool import Spool, SpoolUnavailable
 from mcp_server.ports.tally import UNTALLIED, Tally
@@ -43,7 +43,7 @@ class Pages:
         limits: Limits,
         tally: Tally = UNTALLIED,
     ) -> None:
-        self._schemas, self._spool, self._cursor_key = schemas, spool, cursor_key
+        self._schemas, self._spool, self._cursors = schemas, spool, Cursors(cursor_key)
         self._clock, self._limits, self._tally = clock, limits, tally
 
     async def first(
@@ -98,13 +98,7 @@ class Pages:
 
     def opened(self, principal: Principal, cursor: str, *, query_digest: str) -> CursorState:
         """What a cursor stands for. The policy is asked again. Raises Failure."""
-        state = cursors.open_(
-            self._cursor_key,
-            cursor,
-            now=self._clock.now(),
-            query_digest=query_digest,
-            principal_digest=_owner(principal),
-        )
+        state = self._cursors.open(cursor, _binding(principal, query_digest), now=self._clock.now())
         footprint = Footprint(tuple(TableAccess(schema, name, frozenset()) for schema, name in state.tables))
         decision = decide(principal, footprint, self._schemas.by_name)
         if isinstance(decision, Deny):
@@ -113,7 +107,9 @@ class Pages:
             raise Failure(SeenOtherwise())
         return state
 
-    async def later(self, principal: Principal, state: CursorState, place: Spooled, *, max_rows: int) -> QueryResult:
+    async def later(
+        self, principal: Principal, state: CursorState, place: Spooled, *, query_digest: str, max_rows: int
+    ) -> QueryResult:
         """The rows of a kept result from a place on. Raises Failure."""
         started_at = self._clock.monotonic()
         try:
@@ -131,7 +127,7 @@ class Pages:
         if end < part.total_rows:
             stop_reason = "row_limit"
             next_state = replace(state, place=Spooled(place.spool_id, end))
-            next_cursor = cursors.seal(self._cursor_key, next_state)
+            next_cursor = self._cursors.seal(next_state, _binding(principal, query_digest))
         exec_ms = round((self._clock.monotonic() - started_at) * 1000, 1)
         statistics = Statistics(plan_ms=0.0, exec_ms=exec_ms, items_read=0, pages_read=0, read_units=0.0)
         warnings = () if result.complete else (messages.cut(part.total_rows),)
@@ -142,17 +138,15 @@ class Pages:
         tables = tuple((table.schema, table.name) for table in run.plan.query.footprint.tables)
         state = CursorState(
             place=place,
-            query_digest=query_digest,
-            principal_digest=_owner(principal),
             expires_at=int(self._clock.now() + self._limits.cursor_seconds),
             tables=tables,
             sight=sight(principal, self._schemas.by_name, tables),
         )
-        return cursors.seal(self._cursor_key, state)
+        return self._cursors.seal(state, _binding(principal, query_digest))
 
 
-def _owner(principal: Principal) -> str:
-    return cursors.digest(principal.tenant, principal.subject, principal.client_id)
+def _binding(principal: Principal, query_digest: str) -> Binding:
+    return Binding(query_digest, digest(principal.tenant, principal.subject, principal.client_id))
 
 
 def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:

@@ -21,8 +21,7 @@ from mcp_server.engine.planner import Planner
 from mcp_server.engine.results import Explanation, QueryResult
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.spending import Spending
-from mcp_server.planning import cursor as cursors
-from mcp_server.planning.cursor import Spooled
+from mcp_server.planning.cursor import Spooled, digest
 from mcp_server.planning.explain import render_plan
 from mcp_server.ports import call_notes
 from mcp_server.ports.catalog import Catalog
@@ -113,7 +112,7 @@ class QueryService:
         if max_read_units is not None and not max_read_units > 0:
             raise Failure(ArgumentNotPositive("max_read_units"))
         schema = self._schemas.find(principal, schema_name)
-        query_digest = cursors.digest(schema.name, sql, json.dumps(parameters, sort_keys=True))
+        query_digest = digest(schema.name, sql, json.dumps(parameters, sort_keys=True))
         options = Options(
             *(consistent_read, allow_full_scan, max_read_units, confirmed_read_units, budget_agrees),
             max_rows=max_rows,
@@ -122,7 +121,9 @@ class QueryService:
         if cursor is not None:
             state = self._pages.opened(principal, cursor, query_digest=query_digest)
             if isinstance(state.place, Spooled):
-                return await self._pages.later(principal, state, state.place, max_rows=max_rows)
+                return await self._pages.later(
+                    principal, state, state.place, query_digest=query_digest, max_rows=max_rows
+                )
             resume = state.place
             options = replace(
                 options,

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from mcp_server.domain.failures import Failure
+from mcp_server.engine.cursors import MAX_LENGTH
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.queries import PAGE_ROWS, QueryService
 from mcp_server.engine.results import Explanation, QueryResult, StopReason
-from mcp_server.planning.cursor import MAX_LENGTH
 from mcp_server.surface import text_table
 from mcp_server.surface.call import Call
 from mcp_server.surface.resources import view
