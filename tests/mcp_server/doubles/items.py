@@ -75,6 +75,8 @@ class HeldItems:
             raise Failure(TableGone(table.physical_name))
         if tuple((attribute.name, attribute.type.value) for attribute in table.key) != held.key:
             raise TableChanged(table, Failure(SourceRefused()))
+        if read.index is not None and read.index not in {index.name for index in held.indexes}:
+            raise TableChanged(table, Failure(SourceRefused()))
         return held
 
     def _parts(

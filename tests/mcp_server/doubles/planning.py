@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mcp_server.adapters.planning import worker
 from mcp_server.domain.schema import Table
-from mcp_server.planning.plan import Read
+from mcp_server.planning.plan import Pin, Read
 from mcp_server.sql.binding.bind import Query
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import TableName
@@ -28,6 +28,7 @@ class InProcessPlanning:
         *,
         consistent: bool,
         allow_full_scan: bool = False,
+        pin: Pin | None = None,
     ) -> tuple[Query, tuple[Read, ...]]:
-        arguments = (text, parameters, instant, default_schema, tables, consistent, allow_full_scan)
+        arguments = (text, parameters, instant, default_schema, tables, consistent, allow_full_scan, pin)
         return await asyncio.to_thread(worker.planned, *arguments)

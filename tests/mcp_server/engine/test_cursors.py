@@ -9,6 +9,8 @@ import pytest
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.engine.cursors import Cursors
 from mcp_server.planning.cursor import Binding, CursorState, Reading, Spooled, digest
+from mcp_server.planning.pinned import LONGEST_COLUMNS
+from mcp_server.planning.plan import Pin
 from mcp_server.planning.streaming import Key, Position
 
 KEY = b"k" * 32
@@ -17,7 +19,8 @@ TABLES = (("shop", "orders"), ("shop", "people"), ("annex", "orders"))
 STATE = CursorState(Spooled("spool-1", 100), expires_at=1_000, tables=TABLES, sight="sight")
 AT: Key = {"pk": {"B": "AQI="}, "n": {"N": "12345678901234567890.5"}}
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
-READING = Reading("route", 3, Position(((0, AT), (2, None)), 3), consistent=True, full_scan=False, instant=NOW)
+PIN = Pin("Query", "by_day", "digest", ("pk", "n", "\N{GREEK SMALL LETTER ALPHA}"))
+READING = Reading(PIN, "route", 3, Position(((0, AT), (2, None)), 3), consistent=True, full_scan=False, instant=NOW)
 
 
 LARGEST = {"pk": 2048, "sk": 1024, "gpk": 2048, "gsk": 1024}
@@ -36,7 +39,9 @@ def _bytes(cursor: str) -> bytes:
     return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
 
 
-@pytest.mark.parametrize("state", [STATE, replace(STATE, place=READING)], ids=["spooled", "reading"])
+@pytest.mark.parametrize(
+    "state", [STATE, replace(STATE, place=READING), replace(STATE, place=replace(READING, pin=Pin("Scan", None, "")))]
+)
 def test_a_sealed_cursor_opens(state: CursorState) -> None:
     assert _opened(_sealed(state)) == state
 
@@ -44,7 +49,8 @@ def test_a_sealed_cursor_opens(state: CursorState) -> None:
 def test_the_longest_keys_of_eight_segments_fit() -> None:
     """API reference: 2,048 bytes of a partition key and 1,024 of a sort key, of a table and of an index."""
     at: Key = {name: {"S": "\N{GREEK SMALL LETTER ALPHA}" * (size // 2)} for name, size in LARGEST.items()}
-    place = replace(READING, requests=8, position=Position(tuple((number, at) for number in range(8)), 8))
+    pin = replace(PIN, index="i" * 255, columns=("c" * LONGEST_COLUMNS,))
+    place = replace(READING, pin=pin, requests=8, position=Position(tuple((number, at) for number in range(8)), 8))
     state = replace(STATE, place=place)
     assert _opened(_sealed(state)) == state
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +14,7 @@ from mcp_server.domain.failures.cursors import ReadOtherwise
 from mcp_server.domain.failures.values import NotEvaluated, UnexpectedTypes
 from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
-from mcp_server.domain.schema import Schema, as_document
+from mcp_server.domain.schema import Schema, Table, as_document
 from mcp_server.engine import direct
 from mcp_server.engine.allowance import Allowance, expected_reads, sure_to_take
 from mcp_server.engine.limits import Limits
@@ -30,6 +30,7 @@ from mcp_server.engine.stages import Intake, Intakes
 from mcp_server.engine.streaming import PageOfRows, Streaming
 from mcp_server.planning.advice import large_scan
 from mcp_server.planning.cursor import Reading
+from mcp_server.planning.pinned import pin_of
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Stream, route
 from mcp_server.ports import call_notes
@@ -221,13 +222,15 @@ class Execution:
                     *(principal, schema, parsed),
                     consistent=options.consistent,
                     allow_full_scan=options.planned_full_scan,
+                    pin=options.resume.pin if options.resume is not None else None,
                     prober=course.meter.prober,
                 )
             finally:
                 planned_at = self._clock.monotonic()
                 course.planning_seconds += planned_at - started_at
             course.plans.append(plan)
-            if plan.large_scans and not options.allow_full_scan:
+            # What goes on was allowed when it began, however large the table has become; what it scans is counted.
+            if options.resume is None and plan.large_scans and not options.allow_full_scan:
                 raise Failure(large_scan(plan.large_scans))
             course.meter.lessons = self._observations.lessons(principal, plan.reads)
             course.meter.begin(sure_to_take(plan))
@@ -269,8 +272,8 @@ class Execution:
     async def _page(
         self, plan: Plan, parsed: Parsed, read: Read, stream: Stream, meter: Meter, options: Options
     ) -> StreamedPage:
-        way, resume = route(read, stream), options.resume
-        if resume is not None and resume.route != way:
+        resume = options.resume
+        if resume is not None and resume.route != route(read, stream):
             raise Failure(ReadOtherwise())
         schema = self._schemas.by_name[read.relation.table.schema]
         position = resume.position if resume is not None else None
@@ -282,9 +285,10 @@ class Execution:
             raise await _told(error, stream.statement, plan, parsed) from error
         if page.after is None:
             return StreamedPage(page, None)
+        if resume is not None:
+            return StreamedPage(page, replace(resume, position=page.after))
         asked = (options.consistent, options.planned_full_scan, parsed.instant)
-        place = Reading(way, len(read.requests), page.after, *asked)
-        return StreamedPage(page, place)
+        return StreamedPage(page, Reading(pin_of(read), route(read, stream), len(read.requests), page.after, *asked))
 
     async def _learn(self, conflict: SchemaConflict, before: set["_ConflictingColumn"]) -> set["_ConflictingColumn"]:
         """Learns of wider columns. A shape that was not the last one, either, is given up: the column is JSON then."""
@@ -294,7 +298,7 @@ class Execution:
         schema = self._schemas.by_name[table.schema]
         sampled = await self._catalog.describe(schema, table.name, "skip", table.rows)
         # The planner may have put sizes that were observed in place of the catalogue's, which all callers share.
-        await self._catalog.learn(table if sampled is None else replace(sampled.table, columns=table.columns))
+        await self._catalog.learn(table if sampled is None else _with_wider(sampled.table, table, conflict.columns))
         wider = {(table.schema, table.name, name, name in again) for name in conflict.columns}
         shapeless = {name for name in again if table.column(name) == conflict.table.column(name)}
         if shapeless or wider & before or len(before) >= MAX_CONFLICTS:
@@ -359,6 +363,13 @@ async def _told(error: EvaluationError, executed: str, plan: Plan, parsed: Parse
     """The failure to evaluate a statement in the caller's own terms, with the statement that may be meant."""
     position, meant = await _place(error, executed, parsed), meant_instead(parsed.text, error.fact.told)
     return Failure(_in_own_names(error.fact, plan.reads), position=position, meant=meant)
+
+
+def _with_wider(known: Table, met: Table, names: Collection[str]) -> Table:
+    """A table with some columns as they were met. It may know of others since, which a page that goes on leaves out."""
+    wider = {column.name: column for column in met.columns if column.name in names}
+    columns = [wider.pop(column.name, column) for column in known.columns]
+    return replace(known, columns=(*columns, *wider.values()))
 
 
 async def _place(error: EvaluationError, executed: str, parsed: Parsed) -> Position | None:

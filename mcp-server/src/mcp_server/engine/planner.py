@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from mcp_server.access.policy import Deny, decide
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.cursors import PathClosed
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.plan_cache import (
@@ -30,7 +31,8 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.slot_values import by_name, marked, ranks
 from mcp_server.engine.table_sizes import TableSizes
 from mcp_server.engine.tables import find_tables
-from mcp_server.planning.plan import Terms
+from mcp_server.planning.pinned import with_pinned_columns
+from mcp_server.planning.plan import Pin, Terms
 from mcp_server.ports.catalog import Catalog, Refresh
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.tally import UNTALLIED, Tally
@@ -152,11 +154,13 @@ class Planner:
         *,
         consistent: bool,
         allow_full_scan: bool = False,
+        pin: Pin | None = None,
         prober: Prober,
         estimated: bool = False,
     ) -> Plan:
         """How a statement would be run; `schema` is the one of unqualified names. Raises Failure.
 
+        `pin` says how a read that goes on was begun.
         `prober` hears of what it takes to look for columns that no sample shows. `estimated` wants the estimates of
         these very values, which a plan with slots does not have.
         """
@@ -164,7 +168,7 @@ class Planner:
             parsed = replace(parsed, key=sent(parsed.key.text, parsed.parameters))
         probing = Probing(self._schemas, self._catalog, prober)
         with span("plan", {}):
-            plan = await self._bound(principal, schema, parsed, probing, Terms(consistent, allow_full_scan))
+            plan = await self._bound(principal, schema, parsed, probing, Terms(consistent, allow_full_scan, pin))
         decision = decide(principal, plan.query.footprint, self._schemas.by_name)
         if isinstance(decision, Deny):
             raise Failure(decision.fact)
@@ -180,7 +184,7 @@ class Planner:
             try:
                 return await self._bind(parsed, schema.name, tables, terms)
             except Failure as failure:
-                if failure.code is not FailureCode.UNKNOWN_COLUMN:
+                if failure.code is not FailureCode.UNKNOWN_COLUMN and not isinstance(failure.fact, PathClosed):
                     raise
                 now = self._clock.now()
                 oldest = min((table.refreshed_at for table in tables.values()), default=now)
@@ -194,8 +198,10 @@ class Planner:
 
     async def _bind(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
         tables = self._sizes.sized(tables)
+        if terms.pin is not None:
+            tables = {name: with_pinned_columns(table, terms.pin) for name, table in tables.items()}
         key = parsed.key
-        while key is not None and key.slots:
+        while key is not None and key.slots and terms.pin is None:  # whose conditions on keys have values
             question = asked(key, schema_name, tables, terms)
             known = self._cache.plan(question, tables)
             if isinstance(known, Template):
@@ -209,6 +215,8 @@ class Planner:
                 key = sent(key.text, parsed.parameters)
             else:
                 return await self._with_template(parsed, question, tables)
+        if key is not None and key.slots:
+            key = sent(key.text, parsed.parameters)
         if key is None:
             return await self._planned(parsed, schema_name, tables, terms)
         question = asked(key, schema_name, tables, terms)
@@ -258,6 +266,7 @@ class Planner:
                 *(parsed.text, parsed.parameters, parsed.instant, schema_name, tables),
                 consistent=terms.consistent,
                 allow_full_scan=terms.allow_full_scan,
+                pin=terms.pin,
             )
             return Plan(*planned)
         work = partial(_plan, statement, schema_name, tables, terms)
@@ -266,7 +275,8 @@ class Planner:
 
 def _plan(statement: Statement, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
     query = bind(statement, schema_name, tables)
-    return Plan(query, query.reads(consistent=terms.consistent, allow_full_scan=terms.allow_full_scan))
+    reads = query.reads(consistent=terms.consistent, allow_full_scan=terms.allow_full_scan, pin=terms.pin)
+    return Plan(query, reads)
 
 
 async def light_statement(sql: str, parameters: Parameters) -> Statement:

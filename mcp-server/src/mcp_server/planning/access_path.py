@@ -139,7 +139,7 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
     one_key = primary_keys(relation.table, cases[0])
     if one_key is not None and len(one_key) == 1:
         return _get(relation, one_key, consistent)  # nothing takes less
-    scan = _scan(relation, consistent)
+    scan = scan_way(relation, consistent)
     rather_by_key = dearer == math.inf
     dearest = scan.estimate.read_units * (dearer if rather_by_key or _is_large(relation.table) else 1.0)
     found: list[Way] = []
@@ -150,7 +150,7 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         if keys is not None:
             found.append(_get(relation, keys, consistent))
         paths, lacking = query_paths(relation, said, one, consistent)
-        ways = [(path, _query(relation, path, consistent)) for path in paths if _is_known(path)]
+        ways = [(path, query_way(relation, path, consistent)) for path in paths if _is_known(path)]
         # Keys are looked up one by one, so that an index of them alone may take more than the whole table.
         kept = [(path, way) for path, way in ways if not path.lookup or way.estimate.read_units < dearest]
         found += [way for _, way in kept]
@@ -230,7 +230,8 @@ def _get_read(
     )
 
 
-def _query(relation: Relation, path: Path, consistent: bool) -> Way:
+def query_way(relation: Relation, path: Path, consistent: bool) -> Way:
+    """The way by Query that a path is."""
     estimate = path_estimate(relation, path, consistent=consistent)
     index = path.index.name if path.index is not None else None
     read = partial(_query_read, relation, path, estimate, consistent)
@@ -293,7 +294,8 @@ def _exact_filters_of(
     return exact_filters(conjuncts, table, enforced=enforced, without=without, there=keys)
 
 
-def _scan(relation: Relation, consistent: bool) -> Way:
+def scan_way(relation: Relation, consistent: bool) -> Way:
+    """The way by Scan."""
     goal = relation.goal if relation.goal is not None and relation.goal.order is None else None
     enough = goal.rows if goal is not None and not relation.conjuncts else None
     if goal is not None and enough is None:

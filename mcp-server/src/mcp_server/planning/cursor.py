@@ -4,10 +4,13 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mcp_server.planning.plan import Pin
 from mcp_server.planning.streaming import Position
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +23,13 @@ class Spooled:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A place in a read that goes on: by which route (see `streaming.route`), in how many requests, how far.
+    """A place in a read that goes on: how it was begun, by which route (see `streaming.route`), how far.
 
-    `consistent` and `full_scan` are what the first page was asked with, `instant` the time of UTC that it was made at.
+    It was begun in so many `requests`; `consistent` and `full_scan` are what the first page was asked with, `instant`
+    the time of UTC that it was made at.
     """
 
+    pin: Pin
     route: str
     requests: int
     position: Position
@@ -85,13 +90,15 @@ def _written(place: Spooled | Reading) -> list[Any]:
     if isinstance(place, Spooled):
         return ["spooled", place.spool_id, place.offset]
     at = place.position
-    asked = [place.consistent, place.full_scan, place.instant.isoformat()]
-    return ["reading", place.route, place.requests, at.begun, at.rest, *asked]
+    asked = [place.consistent, place.full_scan, (place.instant - _EPOCH) // _MICROSECOND]
+    pin = [place.pin.access, place.pin.index, place.pin.keys, place.pin.columns]
+    return ["reading", *pin, place.route, place.requests, at.begun, at.rest, *asked]
 
 
 def _read(kind: str, *fields: Any) -> Spooled | Reading:
     if kind == "spooled":
         return Spooled(*fields)
-    route, requests, begun, rest, consistent, full_scan, instant = fields
+    access, index, keys, columns, route, requests, begun, rest, consistent, full_scan, instant = fields
+    pin = Pin(access, index, keys, tuple(columns) if columns is not None else None)
     position = Position(tuple((number, key) for number, key in begun), rest)
-    return Reading(route, requests, position, consistent, full_scan, datetime.fromisoformat(instant))
+    return Reading(pin, route, requests, position, consistent, full_scan, _EPOCH + instant * _MICROSECOND)

@@ -121,11 +121,29 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """How a read that goes on was begun: by which access, through which index, with which conditions on keys.
+
+    `keys` is a digest of these. `columns` are the names of all that `*` stood for, None where there is none, or they
+    are too long.
+    """
+
+    access: Access
+    index: str | None
+    keys: str
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms a statement is read: strongly consistent, and with scans even of large tables allowed."""
+    """On what terms a statement is read: strongly consistent, and with scans even of large tables allowed.
+
+    With a `pin` its one table is read as that says, whatever another way would take.
+    """
 
     consistent: bool = False
     allow_full_scan: bool = False
+    pin: Pin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from mcp_server.domain.schema import ColumnType, TypeKind
 from mcp_server.planning.attribute_values import natural_type
 from mcp_server.planning.expressions import fits
+from mcp_server.planning.pinned import keys_of
 from mcp_server.planning.plan import Read, Request
 
 Key = Mapping[str, Mapping[str, Any]]
@@ -70,12 +71,12 @@ def resumable(read: Read, stream: Stream, *, requests: int | None = None) -> Rea
 
 
 def route(read: Read, stream: Stream) -> str:
-    """A digest of what a position in a read depends on: table, index, conditions and the names of columns.
+    """A digest of what a position in a read depends on: table, index, conditions on keys and the names of columns.
 
     Also the types of columns of which something is made: a later page would make something else of another type.
     """
     table = read.relation.table
-    requests = [{name: one for name, one in each.arguments.items() if name not in _PAGING} for each in read.requests]
+    requests = [keys_of([one]) for one in read.requests]  # no position depends on filters
     said = [
         *(table.schema, table.physical_name, [key.name for key in table.key], read.access, read.index),
         *([column.name for column in read.relation.columns], stream.order, stream.descending),
@@ -83,7 +84,8 @@ def route(read: Read, stream: Stream) -> str:
         [_family(column.type) for column in read.relation.columns if column.name in stream.calculated],
         requests[:1] if read.access == "Scan" else requests,
     ]
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=repr).encode()).hexdigest()[:32]
+    said.append(list(key_names(read)))
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=repr).encode()).hexdigest()[:16]
 
 
 def _family(type_: ColumnType) -> str:

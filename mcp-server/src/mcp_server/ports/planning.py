@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from mcp_server.domain.schema import Table
-from mcp_server.planning.plan import Read
+from mcp_server.planning.plan import Pin, Read
 from mcp_server.sql.binding.bind import Query
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import TableName
@@ -32,6 +32,7 @@ class HeavyPlanning(Protocol):
         *,
         consistent: bool,
         allow_full_scan: bool = False,
+        pin: Pin | None = None,
     ) -> tuple[Query, tuple[Read, ...]]:
         """The bound query of a statement as it is at an instant, and how each of its relations is read."""
         ...

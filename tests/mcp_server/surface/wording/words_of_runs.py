@@ -159,6 +159,17 @@ RUNS: list[tuple[Fact, str, str]] = [
         FROM_THE_START,
     ),
     (
+        cursors.PathClosed("by_day", None),
+        'The index "by_day", through which the pages so far were read, is not there any more.',
+        FROM_THE_START,
+    ),
+    (
+        cursors.PathClosed("by_day", "it is still being built"),
+        'The index "by_day", through which the pages so far were read, cannot be read any more: '
+        "it is still being built.",
+        FROM_THE_START,
+    ),
+    (
         cursors.ForeignCursor(),
         "The cursor does not belong to this statement, its parameters and this caller.",
         "Pass `next_cursor` unchanged, with the same statement and parameters; or leave the cursor out.",

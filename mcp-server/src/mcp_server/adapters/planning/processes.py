@@ -16,7 +16,7 @@ from mcp_server.adapters.planning import worker
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.limits import PlanningOverdue, PlanningTooLarge
 from mcp_server.domain.schema import Table
-from mcp_server.planning.plan import Read
+from mcp_server.planning.plan import Pin, Read
 from mcp_server.ports import call_notes
 from mcp_server.sql.binding.bind import Query
 from mcp_server.sql.gate.parameters import Parameters
@@ -60,9 +60,10 @@ class PlanningProcesses:
         *,
         consistent: bool,
         allow_full_scan: bool = False,
+        pin: Pin | None = None,
     ) -> tuple[Query, tuple[Read, ...]]:
         """See HeavyPlanning."""
-        arguments = (text, parameters, instant, default_schema, dict(tables), consistent, allow_full_scan)
+        arguments = (text, parameters, instant, default_schema, dict(tables), consistent, allow_full_scan, pin)
         return await self._run(worker.planned, *arguments)
 
     async def _run(self, function: Callable[..., _Answer], *arguments: Any) -> _Answer:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.schema import Table
-from mcp_server.planning.plan import Read
+from mcp_server.planning.plan import Pin, Read
 from mcp_server.sql.binding.bind import Query, bind
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import TableName, parse
@@ -40,10 +40,11 @@ def planned(
     tables: Mapping[TableName, Table],
     consistent: bool,
     allow_full_scan: bool,
+    pin: Pin | None,
 ) -> tuple[Query, tuple[Read, ...]]:
     """The bound query of a statement and its reads. Raises Failure."""
     query = bind(at_instant(parse(text, parameters), instant), default_schema, tables)
-    return query, query.reads(consistent=consistent, allow_full_scan=allow_full_scan)
+    return query, query.reads(consistent=consistent, allow_full_scan=allow_full_scan, pin=pin)
 
 
 def answer(request: bytes) -> bytes:

@@ -41,4 +41,13 @@ class SeenOtherwise:
     code: ClassVar[FailureCode] = FailureCode.CURSOR_EXPIRED
 
 
-CursorFact = ForeignCursor | CursorTooOld | ResultNotKept | ReadOtherwise | SeenOtherwise
+@dataclass(frozen=True, slots=True)
+class PathClosed:
+    """The index that it was read through cannot be read any more, for that reason; None where it is gone."""
+
+    code: ClassVar[FailureCode] = FailureCode.CURSOR_EXPIRED
+    index: str
+    reason: str | None
+
+
+CursorFact = ForeignCursor | CursorTooOld | ResultNotKept | ReadOtherwise | SeenOtherwise | PathClosed

@@ -18,7 +18,8 @@ from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
 from mcp_server.planning.access_path import DEARER, plan_read, read_nothing
 from mcp_server.planning.direct import Direct
-from mcp_server.planning.plan import Read, Relation
+from mcp_server.planning.pinned import pinned_read
+from mcp_server.planning.plan import Pin, Read, Relation
 from mcp_server.planning.stages import staged
 from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.direct import direct_of
@@ -83,8 +84,13 @@ class Query:
     _mark: str
     _normalized: str | None = None
 
-    def reads(self, *, consistent: bool, allow_full_scan: bool = False) -> tuple[Read, ...]:
-        """How each relation is read; where large tables may be scanned, that is weighed like any other way."""
+    def reads(self, *, consistent: bool, allow_full_scan: bool = False, pin: Pin | None = None) -> tuple[Read, ...]:
+        """How each relation is read; where large tables may be scanned, that is weighed like any other way.
+
+        With a `pin`, which a statement of one relation may have, nothing is weighed. Raises Failure: cursor_expired.
+        """
+        if pin is not None and len(self.relations) == 1:
+            return (pinned_read(self.relations[0], pin, consistent=consistent),)
         if self._wants_no_rows:
             reason = "LIMIT 0 asks for no rows, so nothing is read."
             return tuple(read_nothing(relation, reason, consistent=consistent) for relation in self.relations)

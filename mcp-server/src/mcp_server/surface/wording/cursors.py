@@ -27,5 +27,8 @@ def words(fact: facts.CursorFact) -> Words:
             )
         case facts.SeenOtherwise():
             return Words("What you may see of these tables has changed since the cursor was made.", _AGAIN)
+        case facts.PathClosed():
+            why = f"cannot be read any more: {fact.reason}" if fact.reason is not None else "is not there any more"
+            return Words(f'The index "{fact.index}", through which the pages so far were read, {why}.', _AGAIN)
         case _:
             assert_never(fact)
