@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mcp_server.adapters.decoding.column_types import Sample, column, wider_of
+from mcp_server.adapters.decoding.column_types import Sample, column, widened, wider_of
 from mcp_server.domain.schema import AttributeType, ColumnType, TypeKind
 from tests.mcp_server.adapters.relations import N, S, of
 from tests.mcp_server.adapters.relations import column as known
@@ -49,8 +49,16 @@ def test_keys_of_the_table_stay_text() -> None:
 
 def test_what_else_a_column_holds_is_noted() -> None:
     found = column("a", sample(*[{"S": "x"}] * 97, *[{"N": "1"}] * 3, {"NULL": True}), 202)
-    compared = "compared with a number, those that are no numbers do not match"
-    assert found.notes == (f"mostly S, also holds N in 3% of sampled values; read as text; {compared}",)
+    rest = (
+        "read as text; compared with a number, those that are no numbers do not match; ORDER BY, max() and min() order "
+        "texts, and sum() fails: TRY_CAST(a AS DOUBLE) has the numbers"
+    )
+    assert found.notes == (f"mostly S, also holds N in 3% of sampled values; {rest}",)
+    late = widened(column("a", sample({"N": "1"}), 1), sample({"S": "x"}, {"BOOL": True}))
+    assert late.notes == (f"also holds BOOL, S; {rest}",)
+    assert widened(late, sample({"B": "eA=="})).notes == (*late.notes, "also holds B")
+    texts = widened(column("a", sample({"S": "x"}), 1), sample({"BOOL": True}))
+    assert texts.notes == ("also holds BOOL; read as text",)
     assert found.attribute_types == {S, N}
     assert found.presence == 0.5
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures.values import NotEvaluated
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
 from mcp_server.engine.no_numbers import no_numbers
 from tests.mcp_server.adapters.relations import relation
@@ -323,6 +324,37 @@ async def test_one_late_text_does_not_break_everybodys_filter(service: Service) 
     result = await service.run("SELECT pk FROM mix_late WHERE n >= 3 OR pk = 'late' ORDER BY pk")
     assert result.rows == [["late"], ["p3"], ["p4"]]
     assert any("also holds S" in warning for warning in result.warnings)
+
+
+async def test_after_a_late_text_it_is_told_how_to_compute(service: Service) -> None:
+    numbers = [{"pk": {"S": f"p{n}"}, "n": {"N": f"{n}.5"}, "other": {"S": "x"}} for n in range(4)]
+    await service.create("mix_sums", numbers)
+    assert await service.rows("SELECT sum(n), max(n) FROM mix_sums") == [["8.0", "3.5"]]
+    await service.put("mix_sums", [{"pk": {"S": "late"}, "n": {"S": "n/a"}, "other": {"S": "y"}}])
+
+    for computed, meant in (
+        ("sum(n)", "sum(TRY_CAST(n AS DOUBLE))"),
+        ("sum( s.N )+avg(n)", "sum( TRY_CAST(s.N AS DOUBLE) )+avg(TRY_CAST(n AS DOUBLE))"),
+        ("max(n * 2)", "max(TRY_CAST(n AS DOUBLE) * 2)"),
+        ("max(round(n))", "max(round(TRY_CAST(n AS DOUBLE)))"),
+        ("max(sinh(n))", "max(sinh(TRY_CAST(n AS DOUBLE)))"),
+        ("sum(CAST(n AS DECIMAL(38, 1)))", "sum(CAST(TRY_CAST(n AS DOUBLE) AS DECIMAL(38, 1)))"),
+        ("sum(n::DOUBLE), count(n)", "sum(TRY_CAST(n AS DOUBLE)::DOUBLE), count(n)"),
+    ):
+        with pytest.raises(Failure) as failed:
+            await service.run(f"SELECT {computed} FROM mix_sums s WHERE pk <> $1", parameters=["x"])
+        assert isinstance(failed.value.fact, NotEvaluated)
+        assert failed.value.fact.texts == ("n",)
+        assert failed.value.meant is not None
+        assert failed.value.meant.statement == f"SELECT {meant} FROM mix_sums s WHERE pk <> $1"
+        assert (await service.run(failed.value.meant.statement, parameters=["x"])).rows
+    for told in ("sum(other)", "upper(n) + 1 + other", "sum(a.x) FROM (SELECT n AS x FROM mix_sums) a --"):
+        with pytest.raises(Failure) as failed:
+            await service.run(f"SELECT {told} FROM mix_sums")
+        assert failed.value.meant is None
+    result = await service.run("SELECT max(n) FROM mix_sums")
+    assert result.rows == [["n/a"]]
+    assert any("TRY_CAST(n AS DOUBLE) has the numbers" in warning for warning in result.warnings)
 
 
 @pytest.mark.parametrize("parameter", [2705, 2705.0, "2705"])

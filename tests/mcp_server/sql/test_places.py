@@ -7,8 +7,9 @@ import duckdb
 import pytest
 
 from mcp_server.domain.failures import Position
-from mcp_server.sql.gate.parse import parse
-from mcp_server.sql.places import place_of
+from mcp_server.sql.gate.parse import Statement, parse
+from mcp_server.sql.places import part_at
+from mcp_server.sql.positions import position_of
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
 
 
@@ -37,7 +38,12 @@ def test_an_error_is_placed_where_it_was_written(tables: PlainTables, sql: str, 
     offset = sql.index(blamed)
     before = sql[:offset]
     expected = Position(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
-    assert place_of(statement, *blame(tables, sql)) == expected
+    assert place(statement, *blame(tables, sql)) == expected
+
+
+def place(statement: Statement, executed: str, offset: int, length: int) -> Position | None:
+    found = part_at(statement, executed, offset, length)
+    return position_of(statement.text, found) if found is not None else None
 
 
 def blame(tables: PlainTables, sql: str) -> tuple[str, int, int]:
@@ -58,11 +64,11 @@ def blame(tables: PlainTables, sql: str) -> tuple[str, int, int]:
 def test_what_is_not_found_for_sure_has_no_place(part: str) -> None:
     """A wrong place would mislead more than none."""
     statement = parse("SELECT id + 1, name + 2, 'x' FROM customers", None)
-    assert place_of(statement, part, 0, len(part)) is None
+    assert place(statement, part, 0, len(part)) is None
 
 
 def test_the_same_expression_over_another_source_is_not_blamed() -> None:
     """Of two casts, the one of the table that the error is about."""
     statement = parse("SELECT a.name::INT, b.name::INT FROM customers a, customers b", None)
     part = 'CAST("b§2"."name" AS INT)'
-    assert place_of(statement, part, 0, len(part)) == Position(1, 21)
+    assert place(statement, part, 0, len(part)) == Position(1, 21)

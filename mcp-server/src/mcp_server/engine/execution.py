@@ -1,22 +1,22 @@
 """Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
 
 import hashlib
-import re
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from mcp_server.domain.failures import Failure, Position
+from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.availability import EvaluatorLost
 from mcp_server.domain.failures.cursors import ReadOtherwise
-from mcp_server.domain.failures.values import NotEvaluated, UnexpectedTypes
+from mcp_server.domain.failures.values import UnexpectedTypes
 from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table, as_document
 from mcp_server.engine import direct
 from mcp_server.engine.allowance import Allowance, expected_reads, sure_to_take
+from mcp_server.engine.evaluation_failures import failure_of
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
@@ -47,11 +47,8 @@ from mcp_server.ports.relational import (
     View,
 )
 from mcp_server.ports.usage import Usage, UsageLog
-from mcp_server.sql.gate.parse import meant_instead
-from mcp_server.sql.places import place_of
 from shared_kernel.clock import Clock
 
-_INTERNAL_NAME = re.compile(r"(\w)§[0-9]+\b")
 MAX_CONFLICTS = 8
 """How many wider columns one call may learn of, and start again."""
 
@@ -282,7 +279,7 @@ class Execution:
                 schema, read, plan.query, stream, position, max_rows=options.max_rows, meter=meter
             )
         except EvaluationError as error:
-            raise await _told(error, stream.statement, plan, parsed) from error
+            raise failure_of(error, stream.statement, plan.reads, await parsed.again()) from error
         if page.after is None:
             return StreamedPage(page, None)
         if resume is not None:
@@ -333,7 +330,7 @@ class Execution:
                 byte_limit=self._limits.result_bytes,
             )
         except EvaluationError as error:
-            raise await _told(error, plan.query.statement, plan, parsed) from error
+            raise failure_of(error, plan.query.statement, plan.reads, await parsed.again()) from error
 
     def _input(self, intake: Intake, *, materialise: bool) -> Input:
         source = intake.source
@@ -359,37 +356,11 @@ class Execution:
             meter.lessons.ended(read, rows)
 
 
-async def _told(error: EvaluationError, executed: str, plan: Plan, parsed: Parsed) -> Failure:
-    """The failure to evaluate a statement in the caller's own terms, with the statement that may be meant."""
-    position, meant = await _place(error, executed, parsed), meant_instead(parsed.text, error.fact.told)
-    return Failure(_in_own_names(error.fact, plan.reads), position=position, meant=meant)
-
-
 def _with_wider(known: Table, met: Table, names: Collection[str]) -> Table:
     """A table with some columns as they were met. It may know of others since, which a page that goes on leaves out."""
     wider = {column.name: column for column in met.columns if column.name in names}
     columns = [wider.pop(column.name, column) for column in known.columns]
     return replace(known, columns=(*columns, *wider.values()))
-
-
-async def _place(error: EvaluationError, executed: str, parsed: Parsed) -> Position | None:
-    """Where the caller's own text has what the error blames; a long text is not searched."""
-    if error.place is None:
-        return None
-    statement = await parsed.again()
-    if statement is None:
-        return None
-    return place_of(statement, executed, error.place.offset, error.place.length)
-
-
-def _in_own_names(fact: NotEvaluated, reads: Sequence[Read]) -> NotEvaluated:
-    """What DuckDB told in terms of the statement: with the names of its tables and aliases."""
-    names = {read.relation.name: read.relation.table.name for read in reads}
-    told = _INTERNAL_NAME.sub(r"\1", fact.told)
-    if names:
-        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
-        told = pattern.sub(lambda match: names[match.group()], told)
-    return replace(fact, told=told)
 
 
 def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float | None) -> Usage:

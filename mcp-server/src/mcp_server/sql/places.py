@@ -3,10 +3,8 @@
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from mcp_server.domain.failures import Position
 from mcp_server.sql.dialect import Dialect
 from mcp_server.sql.gate.parse import Statement
-from mcp_server.sql.positions import position_of
 
 _LONGEST_PART = 2_000
 _OPERATORS: dict[str, type[exp.Binary]] = {
@@ -27,8 +25,8 @@ _OPERATORS: dict[str, type[exp.Binary]] = {
 _NAMES_END = "§"  # internal names of sources continue after it with a number
 
 
-def place_of(statement: Statement, executed: str, offset: int, length: int) -> Position | None:
-    """Where the statement says what a part of the executed one says; None where that is not sure.
+def part_at(statement: Statement, executed: str, offset: int, length: int) -> exp.Expr | None:
+    """What of the statement says what a part of the executed one says; None where that is not sure.
 
     The part is an expression, or, with length 0, an operator, which the statement must have once. Of several
     expressions that are the same the first counts, for the error holds for each.
@@ -37,14 +35,14 @@ def place_of(statement: Statement, executed: str, offset: int, length: int) -> P
     operator = _OPERATORS.get(part)
     if operator is not None:
         found = [node for node in statement.expression.find_all(operator) if type(node) is operator]
-        return position_of(statement.text, found[0]) if len(found) == 1 else None
+        return found[0] if len(found) == 1 else None
     wanted = _expression(part)
     if wanted is None:
         return None
     shape = _shape(wanted)
     for node in statement.expression.walk(bfs=False):
         if type(node) is type(wanted) and _sources_agree(node, wanted) and _shape(node) == shape:
-            return position_of(statement.text, node)
+            return node
     return None
 
 

@@ -7,6 +7,18 @@ DECLARE = "Ask the operator to correct the column's declaration in the schemas f
 COMPUTE_LESS = "Run the statement again; if it fails again, make it read or compute less."
 
 VALUES: list[tuple[Fact, str, str]] = [
+    (
+        values.NotEvaluated("No.", Trouble.TYPES, ("my amount",)),
+        "No.",
+        '"my amount" holds texts among the numbers, so it is read as text. TRY_CAST("my amount" AS DOUBLE) gives the '
+        "numbers, and NULL for what is none; AS DECIMAL(38, 4) keeps decimal places exactly.",
+    ),
+    (
+        values.NotEvaluated("No.", Trouble.CONVERSION, ("a", "b")),
+        "No.",
+        '"a", "b" hold texts among the numbers, so they are read as text. TRY_CAST(a AS DOUBLE) gives the '
+        "numbers, and NULL for what is none; AS DECIMAL(38, 4) keeps decimal places exactly.",
+    ),
     *(
         (values.NotEvaluated("No.", trouble), "No.", advice)
         for trouble, advice in (

@@ -1,6 +1,7 @@
 """From the values seen in an attribute to the type of its column. Deterministic, and only ever widening."""
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
@@ -10,6 +11,7 @@ from mcp_server.adapters.decoding.examples import FewValues, Seen
 from mcp_server.adapters.decoding.nested_types import VARCHAR, Shape, both
 from mcp_server.domain.dates import iso_date
 from mcp_server.domain.distribution import MOST_CHARACTERS, Distribution, distribution
+from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Examples, PartExamples, TypeKind
 
 NESTED = frozenset({AttributeType.MAP, AttributeType.LIST})
@@ -24,7 +26,6 @@ _SIMPLE = {
     AttributeType.BINARY_SET: ColumnType(TypeKind.LIST, element=ColumnType(TypeKind.BLOB)),
 }
 _WIDTH = {TypeKind.BIGINT: 0, TypeKind.DECIMAL: 1, TypeKind.DOUBLE: 2, TypeKind.DATE: 0, TypeKind.VARCHAR: 1}
-_NO_NUMBERS = "those that are no numbers do not match"
 _DOUBLE_NOTE = "some numbers have more digits than DECIMAL(38) carries; values are rounded to DOUBLE"
 
 
@@ -102,7 +103,7 @@ def column(name: str, sample: Sample, items: int, *, may_be_date: bool = True, w
         if found == VARCHAR and sample.dates and may_be_date and AttributeType.STRING in types:
             found = ColumnType(TypeKind.DATE)
     elif types:
-        notes = _mixed_notes(sample)
+        notes = _mixed_notes(name, sample)
     if TypeKind.DOUBLE in (found.kind, found.element.kind if found.element else None):
         notes = (*notes, _DOUBLE_NOTE)
     examples = sample.examples(whole=whole)
@@ -113,9 +114,11 @@ def widened(known: Column, sample: Sample) -> Column:
     """A column that carries both what it carried and the sample."""
     types = known.attribute_types | sample.types
     if len(types) != 1:
-        notes = tuple(f"also holds {kind.value}" for kind in sorted(sample.types - known.attribute_types))
+        others = ", ".join(kind.value for kind in sorted(sample.types - known.attribute_types))
+        read = _read_as_text(known.name, types) if len(known.attribute_types) == 1 else ""
         kept = tuple(note for note in known.notes if note != _DOUBLE_NOTE)
-        return replace(known, type=VARCHAR, attribute_types=types, notes=tuple(dict.fromkeys((*kept, *notes))))
+        more = [f"also holds {others}{read}"] if others else []
+        return replace(known, type=VARCHAR, attribute_types=types, notes=tuple(dict.fromkeys([*kept, *more])))
     descriptor = next(iter(types))
     if not known.attribute_types:  # nothing but NULL was seen before
         return replace(known, type=column(known.name, sample, 0).type, attribute_types=types)
@@ -171,13 +174,23 @@ def _wider(known: ColumnType, digits: Digits) -> ColumnType:
     return ColumnType(TypeKind.DOUBLE)
 
 
-def _mixed_notes(sample: Sample) -> tuple[str, ...]:
+def _mixed_notes(name: str, sample: Sample) -> tuple[str, ...]:
     counts = Counter({kind: count for kind, count in sample.descriptors.items() if kind is not AttributeType.NULL})
     total = sum(counts.values())
     (first, _), *others = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     rest = ", ".join(f"{kind.value} in {_percent(count / total)}" for kind, count in others)
-    compared = f"; compared with a number, {_NO_NUMBERS}" if AttributeType.NUMBER in counts else ""
-    return (f"mostly {first.value}, also holds {rest} of sampled values; read as text{compared}",)
+    read = _read_as_text(name, sample.types)
+    return (f"mostly {first.value}, also holds {rest} of sampled values{read}",)
+
+
+def _read_as_text(name: str, types: Container[AttributeType]) -> str:
+    """What follows for who uses a column of several types."""
+    if AttributeType.NUMBER not in types:
+        return "; read as text"
+    return (
+        "; read as text; compared with a number, those that are no numbers do not match; ORDER BY, max() and min() "
+        f"order texts, and sum() fails: TRY_CAST({quoted(name)} AS DOUBLE) has the numbers"
+    )
 
 
 def _percent(share: float) -> str:

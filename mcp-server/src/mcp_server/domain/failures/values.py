@@ -38,11 +38,15 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NotEvaluated:
-    """DuckDB could not evaluate the statement; `told` is a sentence or two of its own."""
+    """DuckDB could not evaluate the statement; `told` is a sentence or two of its own.
+
+    `texts` are columns that it computes with, which hold texts among their numbers.
+    """
 
     code: ClassVar[FailureCode] = FailureCode.EVALUATION_ERROR
     told: str
     trouble: Trouble
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """The words for values."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from mcp_server.domain.failures import values as facts
 from mcp_server.domain.failures.values import Trouble
+from mcp_server.domain.names import quoted
 from mcp_server.surface.wording.words import Words, listed
 
 _REMEDIES = {
@@ -38,7 +40,7 @@ def words(fact: facts.ValueFact) -> Words:
     """The words of a fact."""
     match fact:
         case facts.NotEvaluated():
-            return Words(fact.told, _REMEDIES[fact.trouble])
+            return Words(fact.told, _among_numbers(fact.texts) if fact.texts else _REMEDIES[fact.trouble])
         case facts.ParameterNotUnicode():
             return Words(
                 "The statement or a parameter holds half of a surrogate pair, which is not valid Unicode.",
@@ -64,6 +66,15 @@ def words(fact: facts.ValueFact) -> Words:
             return Words(_declared(fact.table, fact.column, "NOT NULL", "an item without it"), _DECLARE)
         case _:
             assert_never(fact)
+
+
+def _among_numbers(columns: Sequence[str]) -> str:
+    held, read = ("holds", "it is") if len(columns) == 1 else ("hold", "they are")
+    return (
+        f"{listed(columns)} {held} texts among the numbers, so {read} read as text. "
+        f"TRY_CAST({quoted(columns[0])} AS DOUBLE) gives the numbers, and NULL for what is none; "
+        "AS DECIMAL(38, 4) keeps decimal places exactly."
+    )
 
 
 def _declared(table: str, column: str, declared: str, found: str) -> str:

@@ -1,0 +1,49 @@
+"""What the relational engine reports, in terms of the statement that was sent: where it is, and what may be meant."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mcp_server.domain.failures import Failure, Meant
+from mcp_server.domain.failures.values import NotEvaluated, Trouble
+from mcp_server.domain.schema import AttributeType, TypeKind
+from mcp_server.planning.plan import Read
+from mcp_server.ports.relational import EvaluationError
+from mcp_server.sql.gate.parse import Statement, meant_instead
+from mcp_server.sql.places import part_at
+from mcp_server.sql.positions import position_of
+from mcp_server.sql.tried_casts import blamed_columns, with_tried_casts
+
+_INTERNAL_NAME = re.compile(r"(\w)§[0-9]+\b")
+_OF_TYPES = (Trouble.TYPES, Trouble.CONVERSION)
+
+
+def failure_of(error: EvaluationError, executed: str, reads: Sequence[Read], statement: Statement | None) -> Failure:
+    """The failure; a long text, of which `statement` is None, is not searched for what the error blames."""
+    fact = _in_own_names(error.fact, reads)
+    if statement is None:
+        return Failure(fact)
+    place = error.place
+    blamed = part_at(statement, executed, place.offset, place.length) if place is not None else None
+    position = position_of(statement.text, blamed) if blamed is not None else None
+    texts = blamed_columns(blamed, _texts_among_numbers(reads)) if fact.trouble in _OF_TYPES else ()
+    meant = with_tried_casts(statement, texts, blamed)
+    if meant is None:
+        return Failure(fact, position=position, meant=meant_instead(statement.text, fact.told))
+    return Failure(replace(fact, texts=texts), position=position, meant=Meant(meant))
+
+
+def _texts_among_numbers(reads: Sequence[Read]) -> tuple[str, ...]:
+    """The columns of a plan that are text, and hold numbers, too."""
+    found = [column for read in reads for column in read.relation.columns if column.type.kind is TypeKind.VARCHAR]
+    return tuple(dict.fromkeys(column.name for column in found if AttributeType.NUMBER in column.attribute_types))
+
+
+def _in_own_names(fact: NotEvaluated, reads: Sequence[Read]) -> NotEvaluated:
+    """What DuckDB told in terms of the statement: with the names of its tables and aliases."""
+    names = {read.relation.name: read.relation.table.name for read in reads}
+    told = _INTERNAL_NAME.sub(r"\1", fact.told)
+    if names:
+        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+        told = pattern.sub(lambda match: names[match.group()], told)
+    return replace(fact, told=told)
