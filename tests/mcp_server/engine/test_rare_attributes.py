@@ -230,6 +230,13 @@ NOTE = 'Items of "{}" have attributes that * does not show, as no sample had the
         "SELECT * FROM rar_star a JOIN rar_star b USING (pk, n)",
         "SELECT * EXCLUDE (x) FROM rar_star ORDER BY n LIMIT 3",
         "SELECT s.*, count(*) OVER () FROM rar_star s",
+        "SELECT * FROM (SELECT * FROM rar_star)",
+        "SELECT q.* FROM (SELECT s.* FROM rar_star AS s WHERE n < 9) AS q JOIN (SELECT 1 AS one) ON true",
+        "WITH q AS (SELECT * FROM rar_star) SELECT * FROM q ORDER BY n",
+        "WITH q AS (SELECT * FROM rar_star), r AS (SELECT * EXCLUDE (x) FROM q) (SELECT r.* FROM r)",
+        "SELECT * FROM rar_star UNION ALL SELECT * FROM rar_star",
+        "SELECT * FROM (SELECT * FROM rar_star WHERE n = 1 UNION SELECT * FROM rar_star) WHERE pk = 'a'",
+        "SELECT * FROM rar_star EXCEPT SELECT pk, 9, x FROM rar_star",
     ],
 )
 async def test_a_star_says_what_it_does_not_show(service: Service, sql: str) -> None:
@@ -255,7 +262,13 @@ async def test_what_was_named_is_shown_from_then_on(service: Service) -> None:
 async def test_columns_that_are_named_are_read_alone_and_in_silence(service: Service) -> None:
     await filled(service, "rar_alone", {"gift": {"BOOL": True}})
 
-    for sql in ("SELECT pk, n, x FROM rar_alone", "SELECT count(*) FROM (SELECT * FROM rar_alone WHERE n < 9)"):
+    for sql in (
+        "SELECT pk, n, x FROM rar_alone",
+        "SELECT count(*) FROM (SELECT * FROM rar_alone WHERE n < 9)",
+        "SELECT pk FROM (SELECT * FROM rar_alone)",
+        "SELECT * FROM (SELECT pk, x FROM rar_alone)",
+        "SELECT 'a' AS pk, 7 AS n, 'x' AS x EXCEPT SELECT * FROM rar_alone",
+    ):
         assert (await service.run(sql)).warnings == ()
 
 

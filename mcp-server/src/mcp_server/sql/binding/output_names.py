@@ -90,16 +90,37 @@ def star_renames(stars: Iterable[exp.Star]) -> dict[str, str]:
 
 
 def starred_sources(query: exp.Query) -> frozenset[str]:
-    """The aliases of the sources whose columns are in the result by a `*`, which is not expanded yet."""
-    if not isinstance(query, exp.Select):
-        return frozenset()
+    """The aliases of the sources whose columns are in the result by a `*`, which is not expanded yet.
+
+    Also of those that a subquery, a CTE or the sides of a UNION hand on by one.
+    """
+    named: dict[str, exp.Expr] = {cte.alias: cte.this for cte in query.find_all(exp.CTE)}
     found = set[str]()
-    for projection in query.expressions:
-        if isinstance(projection, exp.Star):
-            found |= {source.alias_or_name for source in from_items(query)}
-        elif isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star):
-            found.add(projection.table)
-    return frozenset(found - {""})
+    handing_on: list[exp.Expr] = [query]
+    while handing_on:
+        one = handing_on.pop().unnest()
+        match one:
+            case exp.Union():
+                handing_on += [one.this, one.expression]
+            case exp.SetOperation():
+                handing_on.append(one.this)
+            case exp.Select():
+                for source in _starred(one):
+                    name = source.alias_or_name
+                    if name in found:  # of a CTE that reads itself
+                        continue
+                    found |= {name} - {""}
+                    inner = named.get(source.name) if isinstance(source, exp.Table) else source.this
+                    if isinstance(inner, exp.Query) and not source.args.get("pivots"):
+                        handing_on.append(inner)
+    return frozenset(found)
+
+
+def _starred(select: exp.Select) -> list[exp.Expr]:
+    """The sources of a SELECT that one of its stars stands for."""
+    stars = [one for one in select.expressions if isinstance(one, exp.Star)]
+    of_one = [one.table for one in select.expressions if isinstance(one, exp.Column) and isinstance(one.this, exp.Star)]
+    return [source for source in from_items(select) if stars or source.alias_or_name in of_one]
 
 
 def restore_names(
