@@ -116,6 +116,18 @@ def statements() -> Iterator[str]:
     for table in ("orders", "customer", "part", "partsupp", "supplier", "nation", "region"):
         yield f"SELECT count(*) FROM {table}"
         yield f"SELECT * FROM {table} LIMIT 10"
+    for month in range(1, 4):
+        events = f"FROM app_data WHERE pk = 'EVENTS#2026-{month:02d}'"
+        yield f"SELECT * {events} ORDER BY sk DESC LIMIT 5"
+        yield f"SELECT max(sk) {events}"
+        customer = chance.randrange(1, 1_500)
+        yield f"SELECT min(o_orderdate) FROM orders WHERE o_custkey = {customer}"
+    yield "SELECT l_orderkey FROM lineitem WHERE l_quantity = 49 LIMIT 10"
+    yield "SELECT * FROM orders WHERE o_totalprice > 300000 LIMIT 20"
+    yield "SELECT * FROM customer WHERE c_acctbal < 0 LIMIT 3"
+    yield "SELECT * FROM part WHERE p_size = 15 AND p_brand = 'Brand#23' LIMIT 5"
+    yield "SELECT EXISTS (SELECT 1 FROM orders WHERE o_totalprice > 300000)"
+    yield "SELECT EXISTS (SELECT 1 FROM customer WHERE c_acctbal < 0)"
     yield "SELECT o_orderkey FROM orders WHERE o_comment LIKE '%express%'"
     yield "SELECT l_orderkey FROM lineitem WHERE l_quantity = 49"
 

@@ -94,3 +94,24 @@ async def test_a_query_that_is_expected_to_outlast_the_deadline_is_told_so(servi
         "after 30 s."
     )
     assert {verdict(soon), verdict(by_page)} == {"It may run as it is."}
+
+
+async def test_a_scan_that_ends_early_is_told_so_and_confirmed_by_all_that_it_may_take(service: Service) -> None:
+    """Only rows that are selected as they are end it for sure: DuckDB reads ahead as far as it has room."""
+    items = [{"pk": {"S": f"k{number}"}, "n": {"N": str(number % 2)}, "t": {"S": "x" * 400}} for number in range(1_500)]
+    await service.create("cost_many", items)
+    sql = "SELECT n FROM cost_many WHERE n = 1 LIMIT 10"
+    queries = service.queries(confirm_read_units=50.0)
+    whole, early, ahead = [
+        await queries.explain_sql(ANN, sql=one)
+        for one in (sql.replace(" LIMIT 10", ""), sql, sql.replace("n FROM", "n + 1 FROM"))
+    ]
+
+    [read] = early.reads
+    assert read.estimate.items == 300
+    assert read.at_most == whole.reads[0].estimate == ahead.reads[0].estimate
+    assert early.cost.read_units == read.estimate.read_units < 25 < 75 < whole.cost.read_units
+    assert f"at most: 1500 items, {whole.cost.read_units:g} read units" in early.plan
+    assert early.unconfirmed is not None
+    assert early.unconfirmed.read_units == whole.cost.read_units
+    assert (await service.run(sql)).statistics.read_units <= early.cost.read_units

@@ -1,11 +1,18 @@
 """What a stage is expected to take follows from the rows that its source is expected to leave."""
 
 from dataclasses import replace
+from decimal import Decimal
 
+import pytest
+
+from mcp_server.domain.distribution import Distribution
+from mcp_server.domain.schema import Column, ColumnType, TypeKind
 from mcp_server.planning.access_path import DEARER, plan_read
-from mcp_server.planning.expectations import expected
+from mcp_server.planning.expectations import expected, stopping
 from mcp_server.planning.plan import Estimate, KeyLink, Read, Stage
-from tests.mcp_server.adapters.relations import relation
+from mcp_server.sql.binding.bind import bind
+from mcp_server.sql.gate.parse import parse
+from tests.mcp_server.adapters.relations import N, S, relation, table
 
 ALONE = Estimate(items=60_000, pages=10, read_units=2000.0, seconds=1.0)
 
@@ -34,6 +41,57 @@ def test_more_rows_than_pay_are_read_otherwise() -> None:
 def test_other_reads_stay_as_they_are() -> None:
     alone = read(ALONE)
     assert expected([alone], {"a": alone}) == (alone,)
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows", "looked_at"),
+    [
+        ("n < 50", 10, 300),  # 20 items have them: in the first page, and one is asked for ahead
+        ("n < 50", 90, 700),  # 180 items: the second page is twice as large
+        ("n < 5", 10, 700),  # 200 items
+        ("n < 5", 40, 3_100),  # 800 items: the fourth page, and none is asked for beyond the fifth
+        ("n % 7 < 5", 10, 300),  # nobody knows, so 0.3 are taken to meet it
+    ],
+)
+def test_a_scan_that_ends_with_few_rows_is_told_with_what_it_looks_at_until_then(
+    condition: str, rows: int, looked_at: int
+) -> None:
+    whole = scan(f"SELECT pk FROM things WHERE {condition} LIMIT {rows}")
+    told = stopping(whole)
+
+    assert (whole.estimate.items, told.at_most) == (10_000, whole.estimate)
+    assert told.estimate.items == looked_at
+    assert told.estimate.read_units == pytest.approx(looked_at * 400 / 4096 / 2, abs=0.5)
+    assert told.estimate.confidence == ("guessed" if "%" in condition else "estimated")
+    assert replace(told, estimate=whole.estimate, at_most=None) == whole
+
+
+@pytest.mark.parametrize(
+    ("sql", "items"),
+    [
+        ("SELECT pk FROM things WHERE n = 77 LIMIT 900", 10_000),  # there are not so many
+        ("SELECT pk FROM things WHERE n < 50 LIMIT 2000", 10_000),  # which are not looked for page by page
+        ("SELECT pk FROM things WHERE n < 50 ORDER BY n LIMIT 10", 10_000),
+        ("SELECT pk FROM things WHERE n < 50", 10_000),
+        ("SELECT pk FROM things LIMIT 10", 10_000),
+        ("SELECT pk FROM things WHERE n < 50 LIMIT 10", 1_000_000),  # it has to be asked for, with all that it may take
+    ],
+)
+def test_any_other_read_is_told_as_it_is(sql: str, items: int) -> None:
+    whole = scan(sql, items)
+
+    assert stopping(whole) == whole
+
+
+def scan(sql: str, items: int = 10_000) -> Read:
+    """A scan of a table whose `n` goes evenly from 0 to 100."""
+    spread = Distribution(tuple(map(Decimal, range(101))), sampled=1_000, distinct=101)
+    n = Column("n", ColumnType(TypeKind.BIGINT), frozenset({N}), spread=spread)
+    pk = Column("pk", ColumnType(TypeKind.VARCHAR), frozenset({S}), nullable=False)
+    things = table((pk, n), item_count=items, size_bytes=400 * items)
+    statement = parse(sql, None)
+    [found] = bind(statement, "demo", dict.fromkeys(statement.tables, things)).reads(consistent=False)
+    return found
 
 
 def read(estimate: Estimate, stage: Stage | None = None) -> Read:

@@ -7,7 +7,7 @@ query: it is asked for before, with what the whole query costs. A query whose bu
 needs nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mcp_server.domain.failures import Failure
@@ -18,7 +18,7 @@ from mcp_server.engine.limits import Limits
 from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.sharing import sources
 from mcp_server.planning.estimates import read_units
-from mcp_server.planning.expectations import Observed, expected
+from mcp_server.planning.expectations import Observed, expected, stopping
 from mcp_server.planning.plan import Read
 
 MARGIN = 1.25
@@ -98,6 +98,11 @@ def expected_reads(plan: Plan, observed: Observed) -> tuple[Read, ...]:
     made = sources(plan.reads)
     by_relation = {relation.name: source.read for source in made for relation in source.relations}
     return expected([source.read for source in made], by_relation, observed)
+
+
+def likely_reads(plan: Plan, reads: Sequence[Read]) -> tuple[Read, ...]:
+    """The reads that are expected, with what is likely where reading ends early: to be told, not to decide by."""
+    return tuple(map(stopping, reads)) if plan.ends_early else tuple(reads)
 
 
 def sure_to_take(plan: Plan) -> float:

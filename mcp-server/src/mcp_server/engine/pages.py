@@ -11,6 +11,7 @@ from mcp_server.domain.failures.availability import ResultsUnavailable
 from mcp_server.domain.failures.cursors import ResultNotKept, SeenOtherwise
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
+from mcp_server.engine.allowance import likely_reads
 from mcp_server.engine.cursors import Cursors
 from mcp_server.engine.execution import Run, StreamedPage
 from mcp_server.engine.first_rows import first_rows
@@ -151,14 +152,14 @@ def _binding(principal: Principal, query_digest: str) -> Binding:
 
 def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
     """What a reader of a run's rows should know."""
-    query, reads, meter = run.plan.query, run.plan.reads, run.meter
-    expected_reads = expected(reads, {read.relation.name: read for read in reads})
+    query, meter = run.plan.query, run.meter
+    reads = expected(run.plan.reads, {read.relation.name: read for read in run.plan.reads})
     has_rows = bool(rows) and list(rows[0]) != [0]
     return (
         *unseen_texts(query.sought, has_rows=has_rows),
         *never_equal(query.unequal, has_rows=has_rows),
         *messages.from_zero(query.from_zero),
-        *messages.warnings(expected_reads),
+        *messages.warnings(likely_reads(run.plan, reads)),
         *messages.no_numbers(meter.no_numbers),
         *messages.unshown(meter.unshown),
     )

@@ -10,7 +10,7 @@ from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.admission import Admission
-from mcp_server.engine.allowance import Allowance, expected_reads
+from mcp_server.engine.allowance import Allowance, expected_reads, likely_reads
 from mcp_server.engine.costs import cost_in_words, costs_of, paced
 from mcp_server.engine.execution import Execution, Options, statement_digest
 from mcp_server.engine.limits import Limits
@@ -158,8 +158,9 @@ class QueryService:
         async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
             plan = await self._execution.plan(principal, schema, statement, consistent=consistent_read)
-        reads = paced(expected_reads(plan, self._observations.of(principal, plan.reads)), self._schemas.by_name)
+        reads = expected_reads(plan, self._observations.of(principal, plan.reads))
         unconfirmed = Allowance(self._limits, self.prices, self._schemas.by_name).refusal(plan, reads, PAGE_ROWS)
+        reads = paced(likely_reads(plan, reads), self._schemas.by_name)
         dollars, cost = costs_of(reads, self._schemas.by_name, self.prices)
         lines = [render_plan(reads), cost_in_words(cost)]
         by_page, deadline = plan.resumable() is not None, self._limits.deadline_seconds

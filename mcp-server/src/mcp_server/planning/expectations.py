@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mcp_server.domain.rejected_index import that_save
-from mcp_server.planning.plan import Estimate, Read
+from mcp_server.planning.access_path import full_scan_of
+from mcp_server.planning.estimates import first_estimate
+from mcp_server.planning.plan import Confidence, Estimate, Read
 from mcp_server.planning.shares import LEFT_BY_A_CONDITION, share_left
 
 _LEAST = 0.01
@@ -25,6 +27,32 @@ def expected(
 ) -> tuple[Read, ...]:
     """The reads with what they are expected to take; `by_relation` has the read that yields a relation's rows."""
     return tuple(_with(read, _estimate(read, by_relation, observed)) for read in reads)
+
+
+def stopping(read: Read) -> Read:
+    """A read that ends with the first rows that meet its conditions, with what it is expected to look at until then.
+
+    That is no more than likely, so it decides nothing: `at_most` keeps what it takes where too few rows meet them. A
+    scan that has to be asked for is told with all that it may take.
+    """
+    goal, first = read.relation.goal, read.requests[0].arguments.get("Limit") if read.requests else None
+    if read.access != "Scan" or goal is None or first is None or read.enough is not None or full_scan_of(read):
+        return read
+    share, guessed = _share_of_rows(read)
+    needed = goal.rows / share if share else math.inf
+    if needed >= read.estimate.items:
+        return read
+    # Each page is twice as large as the one before, and one is asked for ahead.
+    pages = math.ceil(math.log2(needed / (first * len(read.requests)) + 1)) + 1
+    items = first * len(read.requests) * (2**pages - 1)
+    if items >= read.estimate.items:
+        return read
+    table, whole = read.relation.table, read.estimate
+    one_page = first_estimate(table, items, whole, consistent=read.consistent)
+    confidence: Confidence = "guessed" if guessed or whole.confidence == "guessed" else "estimated"
+    seconds = round(one_page.seconds * pages, 3)
+    estimate = replace(one_page, pages=pages * len(read.requests), seconds=seconds, confidence=confidence)
+    return replace(_with(read, estimate), at_most=whole)
 
 
 def _with(read: Read, estimate: Estimate) -> Read:
@@ -57,7 +85,12 @@ def _estimate(read: Read, by_relation: Mapping[str, Read], observed: Observed) -
 
 def _rows(read: Read, by_relation: Mapping[str, Read], observed: Observed) -> int:
     """How many rows a read is expected to leave of the items that it looks at."""
-    looked_at = _estimate(read, by_relation, observed).items
+    share, _ = _share_of_rows(read)
+    return math.ceil(_estimate(read, by_relation, observed).items * share)
+
+
+def _share_of_rows(read: Read) -> tuple[float, bool]:
+    """Which share of the items that it looks at a read is expected to leave, and whether that is only guessed."""
     # Conditions in DynamoDB and here may be the same one.
     conditions = {*read.pushed_filters, *read.residual_filters}
     known, guesses = 1.0, 0
@@ -68,4 +101,4 @@ def _rows(read: Read, by_relation: Mapping[str, Read], observed: Observed) -> in
         share = share_left(predicate, read.relation.table) if predicate is not None else None
         known *= 1.0 if share is None else share
         guesses += share is None or conjunct is None or not conjunct.faithful
-    return math.ceil(looked_at * known * max(_LEAST, LEFT_BY_A_CONDITION**guesses))
+    return known * max(_LEAST, LEFT_BY_A_CONDITION**guesses), guesses > 0

@@ -37,6 +37,9 @@ def _lines(read: Read) -> Iterator[str]:
         yield f"columns: {', '.join(column.name for column in read.relation.columns)}"
     estimate = read.estimate
     yield f"estimate: {estimate.items} items, {estimate.pages} pages, {estimate.read_units:g} read units"
+    if read.at_most is not None:
+        most = read.at_most
+        yield f"at most: {most.items} items, {most.read_units:g} read units, where few items meet the conditions"
     if read.enough is not None:
         yield f"stops after: {read.enough} items"
     for other in read.alternatives:

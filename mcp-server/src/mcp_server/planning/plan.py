@@ -170,7 +170,8 @@ class Read:
     `enough` rows reading stops; the requests, one after the other, then yield exactly rows that meet all conditions.
     With `lookup` they yield keys alone, by which the items are fetched: it has BatchGetItem's arguments but the keys.
     A read with `stage` has no requests until the values of its keys are known. One that `counts` yields no items: the
-    number of those that its requests find is exactly the number of the query's rows.
+    number of those that its requests find is exactly the number of the query's rows. `at_most` is what it takes where
+    it is told with less, since it is expected to end early.
     """
 
     relation: Relation
@@ -189,3 +190,4 @@ class Read:
     lookup: Mapping[str, Any] | None = None
     stage: Stage | None = None
     counts: bool = False
+    at_most: Estimate | None = None

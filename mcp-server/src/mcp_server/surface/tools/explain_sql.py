@@ -32,6 +32,9 @@ class EstimateEntry(TypedDict):
     read_units: float
     seconds: float
     confidence: Confidence
+    at_most_read_units: NotRequired[
+        Annotated[float, Field(description="Where it is expected to end early: what it takes if few items match.")]
+    ]
     on_demand_usd: float
     provisioned_usd: float
 
@@ -182,6 +185,8 @@ def _scan(read: Read, dollars: Dollars) -> ScanEntry:
             "provisioned_usd": dollars.provisioned,
         },
     }
+    if read.at_most is not None:
+        entry["estimate"]["at_most_read_units"] = read.at_most.read_units
     if read.index is not None:
         entry["index"] = read.index
     if read.key_condition is not None:
