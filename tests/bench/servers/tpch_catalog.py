@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Schema, Table
-from mcp_server.ports.catalog import Described, Listing, Refresh
+from mcp_server.ports.catalog import Described, Listing, Refresh, Summaries
 from mcp_server.ports.items import Observer
 from tests.mcp_server.sql.test_tpch_plans import TABLES
 
@@ -19,8 +19,8 @@ class TpchCatalog:
     async def list_tables(self, _schema: Schema, _refresh: Refresh) -> Listing:
         return Listing(tuple(BY_NAME), False, 0.0)
 
-    async def summaries(self, _schema: Schema, names: Sequence[str], _refresh: Refresh) -> tuple[Table, ...]:
-        return tuple(BY_NAME[name] for name in names if name in BY_NAME)
+    async def summaries(self, _schema: Schema, names: Sequence[str], _refresh: Refresh) -> Summaries:
+        return Summaries(tuple(BY_NAME[name] for name in names if name in BY_NAME))
 
     async def describe(
         self, _schema: Schema, physical_name: str, _refresh: Refresh, _rows: Rows = ()

@@ -284,7 +284,7 @@ async def test_only_allowed_tables_can_be_seen(place: Place) -> None:
     assert await place.catalog.describe(narrow, "cat_hidden", "force") is None
     assert await place.catalog.describe(narrow, "cat_missing", "force") is None
     shown = await place.catalog.summaries(narrow, ["cat_allowed", "cat_hidden", "cat_missing"], "if_stale")
-    assert [one.name for one in shown] == ["cat_allowed"]
+    assert [one.name for one in shown.tables] == ["cat_allowed"]
     names = (await place.catalog.list_tables(place.schema, "force")).names
     assert {"cat_allowed", "cat_hidden"} <= set(names)
 

@@ -11,7 +11,7 @@ from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.restriction import Restriction, Rows
 from mcp_server.domain.schema import Column, Schema, Table
-from mcp_server.ports.catalog import Described, Listing, Refresh
+from mcp_server.ports.catalog import Described, Listing, Refresh, Summaries
 from mcp_server.ports.items import Consumption, Observer
 from shared_kernel.clock import Clock
 from tests.mcp_server.doubles.tables import HeldTables
@@ -36,13 +36,13 @@ class HeldCatalog:
         found, at, refreshed = self._get(("list", schema.name), refresh, lambda: names)
         return Listing(found, refreshed, at)
 
-    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> Summaries:
         found = [
             self._get(("summary", schema.name, name), refresh, partial(self._described, schema, name))[0]
             for name in names
             if schema.shows(name)
         ]
-        return tuple(table for table in found if table is not None)
+        return Summaries(tuple(table for table in found if table is not None))
 
     async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
         key = ("table", schema.name, name, rows)

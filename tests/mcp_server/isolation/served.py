@@ -23,7 +23,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.usage import UsageService
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Key
-from mcp_server.ports.catalog import Described, Listing, Refresh
+from mcp_server.ports.catalog import Described, Listing, Refresh, Summaries
 from mcp_server.ports.items import Observer, Stretch
 from mcp_server.surface.tools.confirmation import Confirmations
 from shared_kernel.entropy import SystemEntropy
@@ -61,7 +61,7 @@ class RegionsInMemory:
         """See Catalog."""
         return await self._catalogs[schema.region].list_tables(schema, refresh)
 
-    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> Summaries:
         """See Catalog."""
         return await self._catalogs[schema.region].summaries(schema, names, refresh)
 

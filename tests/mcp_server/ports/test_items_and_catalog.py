@@ -16,7 +16,7 @@ from mcp_server.domain.failures.budgets import BudgetSpent
 from mcp_server.domain.restriction import AllowedValues, Rows
 from mcp_server.domain.schema import ColumnType, Override, Schema, Table, TypeKind
 from mcp_server.planning.plan import Read
-from mcp_server.ports.catalog import Catalog, Refresh
+from mcp_server.ports.catalog import Catalog, Refresh, Summaries
 from mcp_server.ports.items import Consumption, ItemSource, Part, SchemaConflict, TableChanged
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
@@ -109,7 +109,9 @@ async def test_a_table_is_described_by_its_items(world: World, orders: Table) ->
         ("total", "DECIMAL(38,2)", True),
     ]
     assert (orders.item_count, orders.refreshed_at) == (12, world.clock.now())
-    [summary] = await world.catalog.summaries(world.schema, ["ctr_orders", "ctr_nosuch"], "force")
+    summaries = await world.catalog.summaries(world.schema, ["ctr_orders", "ctr_nosuch"], "force")
+    [summary] = summaries.tables
+    assert not summaries.failures
     assert [column.name for column in summary.columns] == ["pk", "n"]
     assert await world.catalog.describe(world.schema, "ctr_nosuch", "if_stale") is None
 
@@ -138,7 +140,7 @@ async def test_an_allow_list_hides_all_other_tables(world: World, orders: Table)
     narrow = replace(world.schema, name="narrow", tables=frozenset({"ctr_hidden"}))
     assert (await world.catalog.list_tables(narrow, "if_stale")).names == ("ctr_hidden",)
     assert await world.catalog.describe(narrow, "ctr_orders", "if_stale") is None
-    assert await world.catalog.summaries(narrow, ["ctr_orders"], "if_stale") == ()
+    assert await world.catalog.summaries(narrow, ["ctr_orders"], "if_stale") == Summaries(())
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,10 @@ from mcp_server.adapters.dynamodb.responses import UnreadableResponse, asked_unt
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.adapters.partition_sizes import with_partition_sizes
 from mcp_server.adapters.sampling import looks, samples_of
+from mcp_server.domain.failures import Failure
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Column, Schema, Table
-from mcp_server.ports.catalog import Described, Listing, Refresh
+from mcp_server.ports.catalog import Described, Listing, Refresh, Summaries
 from mcp_server.ports.items import Observer
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
@@ -91,16 +92,21 @@ class DynamoDbCatalog:
         names, at, refreshed = await self._get(key, refresh, lambda: self._list(schema))
         return Listing(names, refreshed, at)
 
-    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
+    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> Summaries:
         """See Catalog.summaries."""
 
-        async def summary(name: str) -> Table | None:
+        async def summary(name: str) -> Table | Failure | None:
             key = ("summary", schema.name, name)
-            table, _at, _refreshed = await self._get(key, refresh, lambda: self._describe(schema, name))
+            try:
+                table, _at, _refreshed = await self._get(key, refresh, lambda: self._describe(schema, name))
+            except Failure as failure:
+                return failure
             return cast("Table | None", table)
 
-        tables = await all_of(summary(name) for name in names if schema.shows(name))
-        return tuple(table for table in tables if table is not None)
+        shown = [name for name in names if schema.shows(name)]
+        found = await all_of(map(summary, shown))
+        failures = {name: one for name, one in zip(shown, found, strict=True) if isinstance(one, Failure)}
+        return Summaries(tuple(one for one in found if isinstance(one, Table)), failures)
 
     async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
         """See Catalog.describe."""

@@ -12,10 +12,10 @@ from mcp_server.domain.names import Found, find_name, read_table_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.limits import Limits
-from mcp_server.engine.results import TableListing
+from mcp_server.engine.results import TableListing, UndescribedTable
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import find_table, table_names
-from mcp_server.ports.catalog import Catalog, Described, Refresh
+from mcp_server.ports.catalog import Catalog, Described, Refresh, Summaries
 
 _SAMPLED_AT_ONCE = 4
 _NONE: frozenset[str] = frozenset()
@@ -56,18 +56,28 @@ class BrowsingService:
         refresh: Refresh = "if_stale",
         sampled: bool = False,
     ) -> TableListing:
-        """The tables of a schema, at most 200 with no columns but the keys, or 25 `sampled` ones. Raises Failure."""
+        """The tables of a schema, at most 200 with no columns but the keys, or 25 `sampled` ones.
+
+        Those that cannot be described stand apart. Raises Failure, also where that is so of all of them.
+        """
         schema = self._schemas.find(principal, schema_name)
         listing = await self._catalog.list_tables(schema, refresh)
         shown = listing.names[: self._limits.sampled_tables if sampled else self._limits.listed_tables]
         if sampled:
-            tables = await self._sampled(principal, schema, shown, refresh)
+            found = await self._sampled(principal, schema, shown, refresh)
         else:
-            tables = await self._catalog.summaries(schema, shown, refresh)
-        views = [self._view(principal, table) for table in tables]
+            found = await self._catalog.summaries(schema, shown, refresh)
+        if found.failures and not found.tables:
+            raise next(iter(found.failures.values()))
+        views = [self._view(principal, table) for table in found.tables]
         return TableListing(
             schema_name=schema.name,
             tables=tuple(view for view in views if isinstance(view, Table)),
+            undescribed=tuple(
+                UndescribedTable(name, failure)
+                for name, failure in found.failures.items()
+                if self._may_see(principal, schema, name)
+            ),
             truncated=len(listing.names) > len(shown),
             refreshed=listing.refreshed,
             refreshed_at=listing.refreshed_at,
@@ -107,25 +117,32 @@ class BrowsingService:
             raise Failure(decision.fact)
         return described
 
-    async def _sampled(
-        self, principal: Principal, schema: Schema, names: Sequence[str], refresh: Refresh
-    ) -> tuple[Table, ...]:
+    async def _sampled(self, principal: Principal, schema: Schema, names: Sequence[str], refresh: Refresh) -> Summaries:
         """Those of the tables that exist, sampled a few at a time."""
         turns = anyio.Semaphore(_SAMPLED_AT_ONCE)
 
-        async def sample(name: str) -> Described | None:
+        async def sample(name: str) -> Described | Failure | None:
             async with turns:
                 rows = self._schemas.views.rows(principal, schema, name)
-                return await self._catalog.describe(schema, name, refresh, rows)
+                try:
+                    return await self._catalog.describe(schema, name, refresh, rows)
+                except Failure as failure:
+                    return failure
 
         found = await asyncio.gather(*map(sample, names))
-        return tuple(described.table for described in found if described is not None)
+        failures = {name: one for name, one in zip(names, found, strict=True) if isinstance(one, Failure)}
+        return Summaries(tuple(one.table for one in found if isinstance(one, Described)), failures)
 
     def _view(self, principal: Principal, table: Table) -> Table | Deny:
         decision = self._decision(principal, _access(table))
         if isinstance(decision, Deny):
             return decision
         return self._schemas.views.of(principal, self._schemas.by_name[table.schema], table)
+
+    def _may_see(self, principal: Principal, schema: Schema, name: str) -> bool:
+        """Whether a table that cannot be described is there for a principal, whatever its key is."""
+        closed = self._schemas.views.may_close(principal, schema, name)
+        return not closed and self._may_read(principal, TableAccess(schema.name, name, _NONE))
 
     def _may_read(self, principal: Principal, access: TableAccess) -> bool:
         return not isinstance(self._decision(principal, access), Deny)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.confirmations import CostUnconfirmed
 from mcp_server.domain.prices import Dollars
 from mcp_server.domain.schema import Table
@@ -70,11 +71,20 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class UndescribedTable:
+    """A table that is there, and why nothing more can be told of it."""
+
+    name: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class TableListing:
     """The tables of one schema; `truncated` when there are more than are listed. Times are seconds since the epoch."""
 
     schema_name: str
     tables: tuple[Table, ...]
+    undescribed: tuple[UndescribedTable, ...]
     truncated: bool
     refreshed: bool
     refreshed_at: float

@@ -50,8 +50,12 @@ async def table_names(catalog: Catalog, schemas: Schemas, principal: Principal, 
     """The names of a schema's tables, as far as they are there for a principal. Raises Failure."""
     names = (await catalog.list_tables(schema, "if_stale")).names
     doubtful = [name for name in names if schemas.views.may_close(principal, schema, name)]
-    tables = await catalog.summaries(schema, doubtful, "if_stale") if doubtful else ()
-    closed = {table.name for table in tables if isinstance(schemas.views.of(principal, schema, table), Deny)}
+    if not doubtful:
+        return names
+    found = await catalog.summaries(schema, doubtful, "if_stale")
+    # Of one that cannot be described nobody knows whether it is there for them.
+    closed = {*found.failures}
+    closed |= {table.name for table in found.tables if isinstance(schemas.views.of(principal, schema, table), Deny)}
     return tuple(name for name in names if name not in closed)
 
 

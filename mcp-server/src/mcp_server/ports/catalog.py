@@ -1,9 +1,10 @@
 """Which tables there are, and what is known of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from mcp_server.domain.failures import Failure
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.ports.items import Observer
@@ -28,6 +29,14 @@ class Described:
     refreshed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Summaries:
+    """What DescribeTable tells of some tables, and by their names why it tells nothing of others."""
+
+    tables: tuple[Table, ...]
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+
+
 class Catalog(Protocol):
     """Knows tables and their columns; caches them. Raises Failure (throttled, source_unavailable).
 
@@ -41,8 +50,11 @@ class Catalog(Protocol):
         """The names of the tables that the schema shows."""
         ...
 
-    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> tuple[Table, ...]:
-        """DescribeTable's facts of those tables that exist and are usable, without sampling: columns are only keys."""
+    async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> Summaries:
+        """DescribeTable's facts of those tables that exist and are usable, without sampling: columns are only keys.
+
+        Raises no Failure: one table that cannot be described does not take the others away.
+        """
         ...
 
     async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:

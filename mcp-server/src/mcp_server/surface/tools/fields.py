@@ -41,7 +41,7 @@ class TableNames(TypedDict):
 
     name: str
     qualified_name: Annotated[str, Field(description="schema.table, quoted where SQL needs it.")]
-    physical_table_name: str
+    physical_table_name: NotRequired[str]
 
 
 class Freshness(TypedDict):
@@ -56,9 +56,14 @@ def names(table: Table) -> TableNames:
     """What a table is called."""
     return {
         "name": table.name,
-        "qualified_name": f"{quoted(table.schema)}.{quoted(table.name)}",
+        "qualified_name": qualified_name(table.schema, table.name),
         "physical_table_name": table.physical_name,
     }
+
+
+def qualified_name(schema: str, table: str) -> str:
+    """A table's name as any statement may write it."""
+    return f"{quoted(schema)}.{quoted(table)}"
 
 
 def size(table: Table) -> Size:

@@ -7,10 +7,12 @@ from pydantic import Field
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import Table
 from mcp_server.engine.browsing import BrowsingService
+from mcp_server.engine.results import UndescribedTable
 from mcp_server.surface import reply
 from mcp_server.surface.call import Call
 from mcp_server.surface.tools import fields, structure
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
+from mcp_server.surface.wording.failures import worded
 from shared_kernel import scope
 
 _DESCRIPTION = (
@@ -31,9 +33,10 @@ class ListTables(Arguments):
 
 
 class TableEntry(fields.TableNames, fields.Size):
-    """One table."""
+    """One table; of one with an `error` only that is told, beside its name."""
 
-    refreshed_at: str
+    refreshed_at: NotRequired[str]
+    error: NotRequired[str]
     keys: NotRequired[list[str]]
     columns: NotRequired[list[str]]
 
@@ -63,7 +66,10 @@ def list_tables(browsing: BrowsingService) -> ServedTool:
         )
         return {
             "schema_name": listing.schema_name,
-            "tables": [_entry(table, arguments) for table in listing.tables],
+            "tables": [
+                *(_entry(table, arguments) for table in listing.tables),
+                *(_undescribed(listing.schema_name, table) for table in listing.undescribed),
+            ],
             "truncated": listing.truncated,
             **freshness,
         }
@@ -94,6 +100,11 @@ def _entry(table: Table, arguments: ListTables) -> TableEntry:
     if arguments.details == "columns":
         entry["columns"] = [f"{quoted(column.name)} {column.type.sql}" for column in table.columns]
     return entry
+
+
+def _undescribed(schema_name: str, table: UndescribedTable) -> TableEntry:
+    reason = f"{table.failure.code.value}: {worded(table.failure).message}"
+    return {"name": table.name, "qualified_name": fields.qualified_name(schema_name, table.name), "error": reason}
 
 
 def _key(index: structure.IndexEntry) -> str:
