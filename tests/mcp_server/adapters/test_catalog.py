@@ -429,6 +429,26 @@ async def test_a_sample_that_nobody_waits_for_any_more_is_not_read(monkeypatch: 
         assert await made.describe(schema, "things", "if_stale") is not None
 
 
+async def test_descriptions_that_hang_hold_up_neither_other_schemas_nor_statements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A listing has many of them under way, and each may take as long as a load."""
+
+    def script(operation: str, request: Body) -> Answer | None:
+        return usual(operation, request) if request["TableName"] == "things" else None
+
+    many = [f"slow{number}" for number in range(8 * catalog.PARALLEL_DESCRIPTIONS)]
+    async with scripted(monkeypatch, script) as (at, made, schema):
+        listing = asyncio.create_task(made.summaries(schema, many, "if_stale"))
+        await at.wait_until(lambda: len(at.requests) == catalog.PARALLEL_DESCRIPTIONS)
+        async with asyncio.timeout(catalog.LOAD_SECONDS / 2):
+            for each in (replace(schema, name="other", tenant="another"), schema):
+                assert await made.describe(each, "things", "if_stale") is not None
+        hanging = [request for operation, request in at.requests if request["TableName"] != "things"]
+        assert len(hanging) == catalog.PARALLEL_DESCRIPTIONS
+        listing.cancel()
+
+
 async def test_a_search_for_an_attribute_that_is_cut_short_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two look for it at once; the first gives up, and the second finds it."""
     found = {"Items": [{"pk": {"S": "a"}, "gift": {"S": "x"}}], "Count": 1, "ScannedCount": 1}

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import anyio
 import anyio.to_thread
@@ -37,9 +37,13 @@ PROBES = 20
 MOST_SAMPLES_OF_ROWS = 1000
 """How many samples are kept of tables that some see only in part, of all tables together."""
 PARALLEL_DESCRIPTIONS = 8
+"""Of one schema; its listings, of up to 200 tables, have as many again, so that no statement waits behind them."""
 MAX_LISTED = 5000
 LOAD_SECONDS = 20.0
 """Most time that one load may take; everybody who waits for it is told, and the next caller starts another."""
+
+_Wanted = Literal["summary", "table"]
+"""What a description is for: a line of a listing, or a table to sample."""
 
 _Key = tuple[Any, ...]
 """What is known: a word for what it is, a schema, a table, and the rows that it was sampled of, if not of all."""
@@ -84,7 +88,8 @@ class DynamoDbCatalog:
         self._probed: dict[_Key, dict[tuple[str, ...], float]] = {}
         """When attributes, and fields of their maps, that were not found were looked for, on the monotonic clock."""
         self._probing: dict[_Key, asyncio.Event] = {}
-        self._describing = anyio.CapacityLimiter(PARALLEL_DESCRIPTIONS)
+        self._describing: dict[tuple[str, _Wanted], anyio.CapacityLimiter] = {}
+        """Each schema has its own: what hangs in one must not hold up another tenant's."""
 
     async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
         """See Catalog.list_tables."""
@@ -98,7 +103,7 @@ class DynamoDbCatalog:
         async def summary(name: str) -> Table | Failure | None:
             key = ("summary", schema.name, name)
             try:
-                table, _at, _refreshed = await self._get(key, refresh, lambda: self._describe(schema, name))
+                table, _at, _refreshed = await self._get(key, refresh, lambda: self._describe(schema, name, "summary"))
             except Failure as failure:
                 return failure
             return cast("Table | None", table)
@@ -184,7 +189,7 @@ class DynamoDbCatalog:
 
     async def some_items(self, schema: Schema, name: str) -> tuple[Table, list[Item]] | None:
         """A table and a sample of its items as they are stored; None if there is no such table. Raises Failure."""
-        table = await self._describe_real(schema, name)
+        table = await self._describe_real(schema, name, "table")
         if table is None:
             return None
         found = await looks(self._clients.of(schema), schema, table, limit=ITEMS_PER_SEGMENT_OF_MANY_KINDS)
@@ -272,18 +277,22 @@ class DynamoDbCatalog:
                 break
         return tuple(sorted({*names, *schema.virtual_tables}))
 
-    async def _describe(self, schema: Schema, name: str) -> Table | None:
+    async def _describe(self, schema: Schema, name: str, wanted: _Wanted) -> Table | None:
         virtual = schema.virtual_tables.get(name)
         if virtual is not None:
-            source = await self._describe_real(schema, virtual.source)
+            source = await self._describe_real(schema, virtual.source, wanted)
             return None if source is None else description.as_virtual(source, virtual)
-        return await self._describe_real(schema, name)
+        return await self._describe_real(schema, name, wanted)
 
-    async def _describe_real(self, schema: Schema, name: str) -> Table | None:
+    async def _describe_real(self, schema: Schema, name: str, wanted: _Wanted) -> Table | None:
         client = self._clients.of(schema)
+        place = schema.name, wanted
+        limiter = self._describing.get(place)
+        if limiter is None:
+            limiter = self._describing[place] = anyio.CapacityLimiter(PARALLEL_DESCRIPTIONS)
         with failures_of(schema, name):
             try:
-                async with self._describing:
+                async with limiter:
                     with request_span("DescribeTable", schema, name):
                         answer = await asked_until_readable(partial(_description, client, name))
             except botocore.exceptions.ClientError as error:
@@ -295,7 +304,7 @@ class DynamoDbCatalog:
         return description.table_of(schema, answer, self._clock.now())
 
     async def _sample(self, schema: Schema, name: str, rows: Rows, refresh: Refresh) -> Table | None:
-        table = await self._describe(schema, name)
+        table = await self._describe(schema, name, "table")
         if table is None:
             return None
         # Of several kinds of items one may be rare.
