@@ -84,7 +84,8 @@ class Settings(ServiceSettings):
         default="memory:",
         description="Where results wait for their next page, and what may be used once, what was read and how many "
         "queries run is noted: `memory:`, or `redis://host:port/database`, `rediss://` for TLS, so that every replica "
-        "has every page and knows every use.",
+        "has every page and knows every use. In memory a result may take 64 MiB to be kept, in Redis 16 MiB, "
+        "compressed; of a larger one there is only the first page.",
         examples=["redis://redis:6379/1"],
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")

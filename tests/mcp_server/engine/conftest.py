@@ -63,7 +63,7 @@ class Service:
         self.ports, self.clock = ports, clock
         self.schemas = Schemas(schemas)
         self.catalog, self.tables = ports.catalog, ports.tables
-        self.spool = MemorySpool(clock=self.clock, entropy=SystemEntropy(), lifetime_seconds=900)
+        self.spool = self._spool()
         self.usage = UsageInMemory(clock)
         self.limits = Limits()
         self.tally = MeteredTally()
@@ -71,6 +71,13 @@ class Service:
     def queries(self, **limits: Any) -> QueryService:
         """A query service whose limits differ as told."""
         return self._queries(self.spool, replace(self.limits, **limits))
+
+    def keeping(self, result_bytes: int, **limits: Any) -> QueryService:
+        """One that keeps no larger result between pages."""
+        return self._queries(self._spool(result_bytes=result_bytes), replace(self.limits, **limits))
+
+    def _spool(self, **sizes: int) -> MemorySpool:
+        return MemorySpool(clock=self.clock, entropy=SystemEntropy(), lifetime_seconds=900, **sizes)
 
     def _queries(self, spool: MemorySpool, limits: Limits) -> QueryService:
         return QueryService(
@@ -89,8 +96,7 @@ class Service:
 
     def replica(self) -> QueryService:
         """Another replica's query service: it shares the key and the tables, and nothing else."""
-        spool = MemorySpool(clock=self.clock, entropy=SystemEntropy(), lifetime_seconds=900)
-        return self._queries(spool, self.limits)
+        return self._queries(self._spool(), self.limits)
 
     def browsing(self, **limits: Any) -> BrowsingService:
         """A browsing service whose limits differ as told."""

@@ -166,6 +166,20 @@ async def test_lookups_of_kept_results_are_counted(service: Service, tables: Non
     assert growth(before, lookups(service.tally, "results")) == [1, 1]
 
 
+@pytest.mark.parametrize(("limits", "of"), [({}, ""), ({"result_rows": 7}, "at least ")])
+async def test_a_result_that_is_too_large_to_keep_says_how_much_is_left_out(
+    service: Service, tables: None, limits: dict[str, int], of: str
+) -> None:
+    """As one may be that Redis has to keep, which takes less than memory."""
+    queries = service.keeping(100, **limits)
+    result = await queries.run_sql(ANN, sql="SELECT pk, n FROM eng_orders ORDER BY pk, n", max_rows=5)
+    assert (len(result.rows), result.next_cursor, result.stop_reason) == (5, None, "result_limit")
+    total = 7 if limits else 12
+    [warning] = [one for one in result.warnings if "left out" in one]
+    assert f"Only the first 5 of {of}{total} rows are here, and {of}{total - 5} are left out" in warning
+    assert "Select fewer columns, aggregate, or read them in parts" in warning
+
+
 async def test_a_result_of_any_size_ends_somewhere(service: Service, tables: None) -> None:
     queries = service.queries(result_rows=7)
     sql = "SELECT pk, n FROM eng_orders ORDER BY pk, n"

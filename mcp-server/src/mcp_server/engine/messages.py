@@ -17,6 +17,16 @@ def no_later_pages() -> str:
     )
 
 
+def not_kept(shown: int, rows: int, *, complete: bool) -> str:
+    """The warning of a first page after which none can come, since the result is too large to be kept."""
+    of = "" if complete else "at least "
+    return (
+        f"Only the first {shown:,} of {of}{rows:,} rows are here, and {of}{rows - shown:,} are left out: all together "
+        "they are larger than a result that is kept between pages. Select fewer columns, aggregate, or read them in "
+        "parts, with a condition or LIMIT on each."
+    )
+
+
 def warnings(reads: Sequence[Read]) -> tuple[str, ...]:
     """What a reader of the rows should know: columns read as text or rounded, indexes that would have helped."""
     found: dict[str, None] = {}

@@ -63,6 +63,10 @@ class Pages:
                 spool_id = await self._spool.put(principal, result)
             except SpoolUnavailable:
                 spool_id, warnings = None, (*warnings, messages.no_later_pages())
+            else:
+                if spool_id is None:
+                    total = result.table.num_rows
+                    warnings = (*warnings, messages.not_kept(len(rows), total, complete=result.complete))
             if spool_id is None:
                 stop_reason = "result_limit"
             else:
