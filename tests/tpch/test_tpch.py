@@ -28,22 +28,25 @@ def oracle(tpch_files: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def wire(auth_server: AuthServer, mcp_server: McpServer) -> Wire:
-    """The MCP endpoint with automation's token."""
+    """The MCP endpoint with a token of its own: one lives ten minutes, which all queries may take on a busy machine."""
     return Wire(mcp_server.resource, auth_server.token())
 
 
 @pytest.fixture(scope="session")
-def other_wire(
-    auth_server: AuthServer,
-    addresses: Addresses,
-    demo_tables_elsewhere: Emulator,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Wire]:
-    """The same over a DynamoDB of other authors."""
+def other_server(
+    addresses: Addresses, demo_tables_elsewhere: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[McpServer]:
+    """The service over a DynamoDB of other authors."""
     with mcp_replica(addresses, tmp_path_factory.mktemp("elsewhere"), demo_tables_elsewhere.endpoint_url) as server:
-        yield Wire(server.resource, auth_server.token())
+        yield server
+
+
+@pytest.fixture
+def other_wire(auth_server: AuthServer, other_server: McpServer) -> Wire:
+    """The same over that."""
+    return Wire(other_server.resource, auth_server.token())
 
 
 def test_all_22_queries_are_here() -> None:
