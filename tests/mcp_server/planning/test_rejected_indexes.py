@@ -167,3 +167,10 @@ def test_an_index_that_lacks_items_and_columns_counts_with_the_items_to_fetch() 
     by_keys = read_of("SELECT * FROM orders WHERE status = 'open'", replace(ORDERS, indexes=(keys_only,)))
 
     assert by_keys.rejected[0].read_units > all_of_them.rejected[0].read_units + 10
+
+
+def test_no_index_is_told_for_a_join_with_a_table_that_is_scanned_in_any_case() -> None:
+    reads = reads_of(f"{JOIN}, (SELECT count(total) AS n FROM orders) p")
+
+    assert [(read.access, read.rejected) for read in reads if read.relation.table is ORDERS] == [("Scan", ())] * 2
+    assert read_of(JOIN).rejected

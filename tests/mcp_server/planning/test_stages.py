@@ -12,7 +12,7 @@ import pytest
 from mcp_server.domain.schema import Table
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read
-from mcp_server.planning.stages import read_after
+from mcp_server.planning.stages import read_after, with_conditions
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.planning.filter_language import received_by
@@ -236,7 +236,7 @@ def test_conditions_are_told_where_they_are_applied(
     conditions: str, access: str, key: str, pushed: tuple[str, ...], residual: tuple[str, ...]
 ) -> None:
     _, reads = planned(f"select * from edges e left join keyed f on e.s = f.s {conditions} where e.k = 'k1'", sized())
-    read = reads[1]
+    read = with_conditions(reads)[1]
 
     assert (read.stage is not None, read.access) == (True, access)
     assert (read.key_condition, read.pushed_filters, read.residual_filters) == (key, pushed, residual)

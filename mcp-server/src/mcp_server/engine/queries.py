@@ -23,6 +23,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.spending import Spending
 from mcp_server.planning.cursor import Spooled, digest
 from mcp_server.planning.explain import render_plan
+from mcp_server.planning.stages import with_conditions
 from mcp_server.ports import call_notes
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource
@@ -158,6 +159,7 @@ class QueryService:
         async with self.admission.admitted(principal):
             statement = await self._planner.parse(sql, parameters)
             plan = await self._execution.plan(principal, schema, statement, consistent=consistent_read)
+        plan = replace(plan, reads=with_conditions(plan.reads))
         reads = expected_reads(plan, self._observations.of(principal, plan.reads))
         unconfirmed = Allowance(self._limits, self.prices, self._schemas.by_name).refusal(plan, reads, PAGE_ROWS)
         reads = paced(likely_reads(plan, reads), self._schemas.by_name)

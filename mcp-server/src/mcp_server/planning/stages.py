@@ -5,6 +5,7 @@ values are there, from their number.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -55,8 +56,14 @@ def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]
         plans[found.relation.name] = found
         links = [one for one in links if one[0] != found.relation.name]
     _without_free_scans(plans)
+    scanned = Counter(map(shared_scan_of, plans.values()))
     planned = (plans[read.relation.name] for read in reads)
-    return tuple(_with_rejected(plans, read, probe) if read.relation.table.indexes else read for read in planned)
+    return tuple(
+        _with_rejected(plans, read, probe)
+        if read.relation.table.indexes and (scanned[shared_scan_of(read)] == 1 or shared_scan_of(read) is None)
+        else read
+        for read in planned
+    )
 
 
 def read_after(read: Read, keys: Iterable[Key]) -> Read:
@@ -71,6 +78,32 @@ def read_after(read: Read, keys: Iterable[Key]) -> Read:
     by_key = plan_read(relation, consistent=read.consistent, dearer=stage.dearer)
     dear = by_key.estimate.read_units > stage.otherwise.estimate.read_units
     return stage.otherwise if by_key.access == "Scan" or (dear and stage.dearer < math.inf) else by_key
+
+
+def with_conditions(reads: Sequence[Read]) -> tuple[Read, ...]:
+    """All reads of a statement; those that wait for others have their conditions where they are applied.
+
+    Only people are told that, so it is found out when they ask: until then all but the key is left for here.
+    """
+    tables = {read.relation.name: read.relation.table.name for read in reads}
+    return tuple(
+        read if read.stage is None else _with_conditions(read, read.stage, tables[read.stage.link.source])
+        for read in reads
+    )
+
+
+def _with_conditions(read: Read, stage: Stage, source: str) -> Read:
+    """By the read of one key, which leaves out conditions that this key might not meet."""
+    way = _probe(read, stage.link, source, stage.dearer)
+    if way is None or (way.access, way.index) != (read.access, read.index):
+        return read
+    probed = way.read()
+    texts = [one.text for one in read.relation.conjuncts]
+    there = {one.text for one in probed.relation.conjuncts}
+    pushed = tuple(text for text in texts if text in probed.pushed_filters)
+    residual = tuple(text for text in texts if text in probed.residual_filters or text not in there)
+    by_key = [_named(stage.link, source), *(text for text in texts if text not in (*pushed, *residual))]
+    return replace(read, key_condition=" AND ".join(by_key), pushed_filters=pushed, residual_filters=residual)
 
 
 def _conjunct(link: KeyLink, keys: Sequence[Key]) -> Conjunct:
@@ -113,8 +146,6 @@ def _staged(
         return None
     way = f"{'primary keys' if probe.access == 'GetItem' else 'partitions'} to read"
     table = source.relation.table.name
-    named = _named(link, table)
-    key_condition, pushed, residual = _conditions(read, probe.read(), named)
     estimate = _times(probe.estimate, max(1, min(names, most)), read.estimate)
     return replace(
         read,
@@ -123,9 +154,9 @@ def _staged(
         reason=f'The rows read of "{table}" name the {way}. Should they name more than {most:,}, it is a '
         f"{read.access}{f' through {read.index}' if read.index is not None else ''} instead.",
         requests=(),
-        key_condition=key_condition,
-        pushed_filters=pushed,
-        residual_filters=residual,
+        key_condition=_named(link, table),
+        pushed_filters=(),
+        residual_filters=tuple(one.text for one in read.relation.conjuncts),
         estimate=estimate,
         rejected=that_save(read.rejected, estimate.read_units),
         enough=None,
@@ -176,18 +207,6 @@ def _with_rejected(plans: Mapping[str, Read], read: Read, probe_of: Callable[[st
 def _named(link: KeyLink, source: str) -> str:
     """The condition that a stage waits for, as SQL for people."""
     return f"{_listed(link.columns)} IN (the values of {_listed(link.source_columns)} in {source})"
-
-
-def _conditions(read: Read, probed: Read, named: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """What bounds a read by the keys that `named` tells, what DynamoDB filters, and what is left for here.
-
-    `probed` is the read by one such key, which leaves out conditions that this key might not meet.
-    """
-    texts = [one.text for one in read.relation.conjuncts]
-    there = {one.text for one in probed.relation.conjuncts}
-    pushed = tuple(text for text in texts if text in probed.pushed_filters)
-    residual = tuple(text for text in texts if text in probed.residual_filters or text not in there)
-    return " AND ".join([named, *(text for text in texts if text not in (*pushed, *residual))]), pushed, residual
 
 
 def _probe(read: Read, link: KeyLink, source: str, dearer: float) -> Way | None:
