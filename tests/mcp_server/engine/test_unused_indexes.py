@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.mcp_server.doubles.tables import HeldIndex
-from tests.mcp_server.engine.conftest import Service
+from tests.mcp_server.engine.conftest import ANN, Service
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +55,12 @@ async def test_a_warning_of_a_read_by_keys_that_rows_name_is_of_what_it_takes(se
     """An index saves something beside the scan of the table, and nothing beside five items."""
     join = "FROM unu_wanted w JOIN unu_orders o ON o.customer = w.customer AND o.day = '2024-01-00'"
 
-    result = await service.run(f"SELECT o.day {join} WHERE o.status = 'open1'")
+    sql = f"SELECT o.day {join} WHERE o.status = 'open1'"
+    [_, orders] = (await service.queries().explain_sql(ANN, sql=sql)).reads
+    result = await service.run(sql)
+
+    assert orders.key_condition == "customer IN (the values of customer in unu_wanted) AND day = '2024-01-00'"
+    assert (orders.access, orders.residual_filters) == ("GetItem", ("status = 'open1'",))
 
     assert (len(result.rows), result.statistics.items_read) == (1, 6)
     assert result.warnings == ()
