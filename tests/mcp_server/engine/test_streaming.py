@@ -356,3 +356,56 @@ async def test_conditions_on_what_a_subquery_computes_are_met(service: Service, 
     sql = "SELECT m FROM (SELECT n * 2 AS m FROM str_lines WHERE pk = 'a') x WHERE m > 20"
     assert [float(m) for (m,) in await service.rows(f"{sql} LIMIT 2")] == [22, 24]
     assert [float(m) for (m,) in rows(await pages(service, sql, 4))] == list(range(22, 80, 2))
+
+
+@pytest.fixture(scope="module")
+async def long(service: Service) -> None:
+    """str_long: 1,500 small items in one partition."""
+    items = [
+        {"pk": {"S": "a"}, "n": {"N": str(number)}, "flag": {"S": "yes" if number % 4 else "no"}}
+        for number in range(1500)
+    ]
+    await service.create("str_long", items, range_key="n")
+
+
+@pytest.mark.parametrize(
+    ("sql", "count", "most"),
+    [
+        ("SELECT n FROM str_long WHERE pk = 'a' AND n % 3 = 1 ORDER BY n DESC LIMIT 3", 3, 100),
+        ("SELECT n FROM str_long WHERE pk = 'a' AND flag = 'yes' ORDER BY n LIMIT 3", 3, 100),
+        ("SELECT n + 1 AS m FROM (SELECT * FROM str_long WHERE pk = 'a' AND flag = 'yes') x LIMIT 60", 60, 600),
+        ("SELECT n FROM str_long WHERE upper(flag) = 'YES' LIMIT 5", 5, 100),
+        ("SELECT n FROM str_long WHERE pk = 'a' AND n % 700 = 699 LIMIT 2", 2, 2000),
+        ("SELECT n FROM str_long WHERE pk = 'a' AND n < 0.5 AND n % 2 = 1 LIMIT 2", 0, 2000),
+    ],
+)
+async def test_limit_beside_conditions_reads_as_far_as_it_needs(
+    service: Service, long: None, sql: str, count: int, most: int
+) -> None:
+    """Which items meet the conditions no request can tell: they are looked at a few at a time."""
+    result = await service.run(sql, max_rows=1000)
+    everything = (await service.run(sql.partition(" LIMIT ")[0], max_rows=1000)).rows
+    assert (len(result.rows), result.stop_reason, result.next_cursor) == (count, "complete", None)
+    assert result.rows == everything[:count]
+    assert result.statistics.items_read <= most
+
+
+async def test_the_pages_of_a_limited_result_end_at_its_limit(service: Service, long: None) -> None:
+    sql = "SELECT n FROM str_long WHERE pk = 'a' AND n % 3 = 1 ORDER BY n DESC LIMIT 25"
+    found = await pages(service, sql, 10)
+    assert [int(row[0]) for row in rows(found)] == [n for n in range(1499, -1, -1) if n % 3 == 1][:25]
+    assert [len(page.rows) for page in found] == [10, 10, 5]
+
+
+async def test_a_limited_result_is_cut_where_its_bytes_end(service: Service, tables: None) -> None:
+    result = await service.queries(result_bytes=200_000).run_sql(
+        ANN, sql="SELECT n, t FROM str_wide WHERE n % 2 = 0 LIMIT 300", max_rows=1000
+    )
+    assert 0 < len(result.rows) < 300
+    assert result.stop_reason != "complete"
+
+
+async def test_a_value_that_cannot_be_computed_ends_a_limited_read(service: Service, long: None) -> None:
+    with pytest.raises(Failure) as caught:
+        await service.run("SELECT CAST(flag AS INT) FROM str_long WHERE pk = 'a' AND n % 2 = 0 LIMIT 3")
+    assert caught.value.code is FailureCode.EVALUATION_ERROR

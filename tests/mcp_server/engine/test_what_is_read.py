@@ -77,6 +77,7 @@ def line(number: int) -> dict[str, Any]:
         ("SELECT n FROM lines WHERE pk = 'p1' ORDER BY n DESC LIMIT 3", 3, 1.5),
         ("SELECT n FROM lines WHERE pk = 'p1' AND n < 100 ORDER BY n DESC LIMIT 2", 2, 1.0),
         ("SELECT n FROM lines WHERE state = 's1' AND n IS NOT NULL ORDER BY n DESC LIMIT 3", 3, 1.5),
+        ("SELECT text FROM lines WHERE pk = 'p1' AND n % 2 = 1 ORDER BY n DESC LIMIT 3", 100, 48.5),
         ("SELECT max(n) FROM lines WHERE pk = 'p1'", 1, 0.5),
         ("SELECT min(n) FROM lines WHERE pk = 'p1' AND n > 17", 1, 0.5),
         ("SELECT max(n) FROM lines WHERE state = 's1'", 1, 0.5),

@@ -305,6 +305,8 @@ class Execution:
     async def _compute(self, plan: Plan, parsed: Parsed, meter: Meter, *, materialise: bool) -> Result:
         if plan.query.number is not None and plan.reads[0].counts:
             return await self._counted(plan.query.number, plan.reads[0], meter)
+        if (first := plan.first_rows()) is not None:
+            return await self._first(plan, parsed, *first, meter)
         async with Intakes(sources(plan.reads), lambda read: self._batches(read, meter), meter) as intakes:
             inputs = [self._input(one, materialise=materialise) for one in await intakes.opened()]
             selected = plan.query.direct
@@ -314,6 +316,13 @@ class Execution:
             async with aclosing(only.batches):
                 found = await direct.answer(selected, plan.reads[0].relation, only, self._limits)
                 return found if isinstance(found, Result) else await self._evaluated(plan, parsed, [found])
+
+    async def _first(self, plan: Plan, parsed: Parsed, read: Read, stream: Stream, rows: int, meter: Meter) -> Result:
+        schema = self._schemas.by_name[read.relation.table.schema]
+        try:
+            return await self._streaming.first(schema, read, plan.query, stream, rows, meter=meter)
+        except EvaluationError as error:
+            raise failure_of(error, stream.statement, plan.reads, await parsed.again()) from error
 
     async def _counted(self, name: str, read: Read, meter: Meter) -> Result:
         schema = self._schemas.by_name[read.relation.table.schema]

@@ -21,6 +21,7 @@ from mcp_server.engine.slot_values import by_name, kind_of, ranks
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.estimates import NOTHING
 from mcp_server.planning.plan import Read, Terms
+from mcp_server.planning.requests import LARGEST_SMALL_PAGE
 from mcp_server.planning.streaming import Stream, resumable
 from mcp_server.sql.binding.bind import Query
 from mcp_server.sql.gate.parameters import Parameters
@@ -72,10 +73,19 @@ class Plan:
 
         A read that goes on has as many `requests` as it was begun with.
         """
-        if self.query.stream is None:
+        stream = self.query.stream
+        if stream is None or stream.limit is not None:
             return None
-        read = resumable(self.reads[0], self.query.stream, requests=requests)
-        return None if read is None else (read, self.query.stream)
+        read = resumable(self.reads[0], stream, requests=requests)
+        return None if read is None else (read, stream)
+
+    def first_rows(self) -> tuple[Read, Stream, int] | None:
+        """The one read, what is made of its items, and after how many rows it stops; None where all is read."""
+        stream = self.query.stream
+        if stream is None or stream.limit is None or stream.limit > LARGEST_SMALL_PAGE:
+            return None
+        read = resumable(self.reads[0], stream)
+        return None if read is None else (read, stream, stream.limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Pages of statements that make a row of each item: reading stops when a page is full, and goes on from there.
 
+So do those of which only the first rows are wanted, where no request can tell how many items make them.
+
 Every response is evaluated by itself, and each row tells which item it is of. Responses are small at first: they grow,
 and several requests are read at once, when few of the items make rows.
 """
@@ -69,11 +71,41 @@ class Streaming:
         started = position or START
         exact = not read.pushed_filters and not read.residual_filters
         filling = _Filling(started, requests=len(read.requests), max_rows=max_rows, exact=exact)
+        columns, pieces = await self._filled(schema, read, query, stream, filling, meter, self._limits.page_bytes)
+        found = [piece.rows for piece in pieces if piece.rows is not None]
+        rows: list[list[Any]] = []
+        if found:
+            rows = await first_rows(Result(columns, pa.concat_tables(found), True), max_rows, self._limits.page_bytes)
+        return PageOfRows(columns, rows, _after(started, pieces, len(rows), len(read.requests)))
+
+    async def first(
+        self, schema: Schema, read: Read, query: Query, stream: Stream, rows: int, *, meter: Meter
+    ) -> Result:
+        """So many of the first rows, or all that there are. Raises what its ports raise."""
+        filling = _Filling(START, requests=len(read.requests), max_rows=rows, exact=False)
+        columns, pieces = await self._filled(schema, read, query, stream, filling, meter, self._limits.result_bytes)
+        found = [piece.rows for piece in pieces if piece.rows is not None]
+        if not found:
+            empty = await self._evaluated(read, query, stream, None)
+            found = [empty.table.remove_column(len(columns))]
+        return Result(columns, pa.concat_tables(found).slice(0, rows), complete=not filling.turn())
+
+    async def _filled(
+        self,
+        schema: Schema,
+        read: Read,
+        query: Query,
+        stream: Stream,
+        filling: "_Filling",
+        meter: Meter,
+        most_bytes: int,
+    ) -> tuple[tuple[ResultColumn, ...], list[_Piece]]:
+        """The columns, and what responses made, until there are enough rows, or so many bytes of them."""
         observe = meter.observer(read)
         columns: tuple[ResultColumn, ...] = ()
         pieces: list[_Piece] = []
         size = 0
-        while size <= self._limits.page_bytes and (turn := filling.turn()):
+        while size <= most_bytes and (turn := filling.turn()):
             stretches = await _all(
                 [self._items.stretch(schema, read, number, after, filling.limit, observe) for number, after in turn]
             )
@@ -91,12 +123,7 @@ class Streaming:
             pieces += made
         if not columns:
             columns = (await self._evaluated(read, query, stream, None)).columns
-        found = [piece.rows for piece in pieces if piece.rows is not None]
-        rows: list[list[Any]] = []
-        if found:
-            result = Result(columns[:-1], pa.concat_tables(found), complete=True)
-            rows = await first_rows(result, max_rows, self._limits.page_bytes)
-        return PageOfRows(columns[:-1], rows, _after(started, pieces, len(rows), len(read.requests)))
+        return columns[:-1], pieces
 
     async def _evaluated(self, read: Read, query: Query, stream: Stream, items: pa.RecordBatch | None) -> Result:
         few = items is None or (

@@ -29,7 +29,8 @@ class Stream:
 
     `statement` yields the rows in the order of the items, the number of a row's item in its last column. `order` is the
     column, if any, by which the items have to come. `computed` are the columns of which something is made, or asked,
-    that depends on their types; of `calculated` ones it is the same for all types of numbers.
+    that depends on their types; of `calculated` ones it is the same for all types of numbers. Of the rows, the first
+    `limit` ones are wanted, if that is said.
     """
 
     statement: str
@@ -37,6 +38,7 @@ class Stream:
     descending: bool = False
     computed: frozenset[str] = frozenset()
     calculated: frozenset[str] = frozenset()
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

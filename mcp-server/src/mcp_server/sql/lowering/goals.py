@@ -45,7 +45,7 @@ def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
     end = _end_of_column(select, reference)
     if end is not None:
         return end
-    rows = _rows(select)
+    rows = rows_wanted(select)
     if rows is None or not _is_one_for_one(select):
         return None
     order = select.args.get("order")
@@ -119,8 +119,8 @@ def _end_of_column(query: exp.Select, reference: Reference) -> Goal | None:
     return Goal(1, column, descending=isinstance(found, exp.Max), present=True) if column is not None else None
 
 
-def _rows(query: exp.Select) -> int | None:
-    """LIMIT and OFFSET together."""
+def rows_wanted(query: exp.Select) -> int | None:
+    """LIMIT and OFFSET together, where both are numbers and some rows are wanted."""
     limit, offset = query.args.get("limit"), query.args.get("offset")
     if not isinstance(limit, exp.Limit) or any(value for part, value in limit.args.items() if part != "expression"):
         return None

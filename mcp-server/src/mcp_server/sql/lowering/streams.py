@@ -8,12 +8,13 @@ from sqlglot import exp
 from mcp_server.planning.streaming import Stream
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
+from mcp_server.sql.lowering.goals import rows_wanted
 from mcp_server.sql.lowering.merging import passing_blocks
 from mcp_server.sql.lowering.plain import plain_select
 from mcp_server.sql.lowering.rowwise import is_of_one_row
 from mcp_server.sql.trees import nodes, parts
 
-_CLAUSES = frozenset({"expressions", "from_", "where", "order"})
+_CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit"})
 _CALCULATIONS = frozenset(
     {
         *(exp.Alias, exp.Paren, exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between, exp.NullSafeEQ, exp.NullSafeNEQ),
@@ -33,13 +34,16 @@ def stream_of(query: exp.Query, reference: Reference) -> Stream | None:
     values = [*select.expressions, *([where.this] if where is not None else [])]
     if not all(is_of_one_row(node) for value in values for node in nodes(value)):
         return None
+    limit = rows_wanted(select)
+    if limit is None and select.args.get("limit") is not None:
+        return None
     computed, calculated = _used(values, reference)
     order = select.args.get("order")
     if order is None:
-        return Stream("", computed=computed, calculated=calculated)
+        return Stream("", computed=computed, calculated=calculated, limit=limit)
     column = _ordering(order, select, reference)
     descending = bool(order.expressions[0].args.get("desc"))
-    return Stream("", column, descending, computed, calculated) if column is not None else None
+    return Stream("", column, descending, computed, calculated, limit) if column is not None else None
 
 
 def _used(values: Iterable[exp.Expr], reference: Reference) -> tuple[frozenset[str], frozenset[str]]:
@@ -81,12 +85,13 @@ def _ordering(order: exp.Order, query: exp.Select, reference: Reference) -> str 
 def with_statement(stream: Stream | None, query: exp.Query) -> Stream | None:
     """The stream with its text: that of the bound statement, of relations by their own names and columns.
 
-    It has no order, and one column more, as its relation has: the items' numbers.
+    It has neither order nor limit, and one column more, as its relation has: the items' numbers.
     """
     if stream is None:
         return None
     numbered = query.copy()
     numbered.set("order", None)
+    numbered.set("limit", None)
     taken = " ".join(node.name for node in numbered.find_all(exp.Identifier))
     number = "item§"
     while number in taken:
