@@ -6,7 +6,7 @@ import pytest
 
 from mcp_server.access.rules import restricted
 from mcp_server.domain.restriction import Mask, Restriction
-from mcp_server.domain.schema import AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
+from mcp_server.domain.schema import DOCUMENT, AttributeType, Column, ColumnType, KeyAttribute, Table, TypeKind
 from mcp_server.planning.access_path import plan_read
 from mcp_server.planning.pinned import LONGEST_COLUMNS, pin_of, pinned_read, with_pinned_columns
 from mcp_server.planning.plan import Conjunct, Pin, Relation
@@ -75,10 +75,16 @@ def test_of_a_restricted_table_hidden_columns_stay_known_and_masked_ones_texts()
 )
 def test_columns_are_remembered_of_a_star_alone_and_within_a_length(starred: bool, length: int, kept: bool) -> None:
     table = replace(TABLE, columns=(*TABLE.columns, column("c" * length)))
-    relation = Relation("r0", table, table.columns, (), starred=starred)
+    relation = Relation("r0", table, table.columns[1:], (), starred=starred)
     begun = pin_of(plan_read(relation, consistent=False))
     assert (begun.access, begun.index, begun.keys) == ("Scan", None, "")
     assert begun.columns == (tuple(names(table)) if kept else None)
+
+
+def test_columns_are_remembered_where_all_are_used() -> None:
+    """As by `SELECT * FROM (SELECT * FROM people)`, whose own star is another's."""
+    begun = pin_of(plan_read(Relation("r0", TABLE, (*TABLE.columns, DOCUMENT), ()), consistent=False))
+    assert begun.columns == tuple(names(TABLE))
 
 
 def test_keys_are_told_apart_by_their_values_and_not_by_filters() -> None:

@@ -30,8 +30,11 @@ _PLACEHOLDER = re.compile(r"[#:]\w+")
 
 def pin_of(read: Read) -> Pin:
     """How a read was begun."""
-    names = tuple(column.name for column in read.relation.table.columns)
-    short = read.relation.starred and sum(len(name.encode()) for name in names) <= LONGEST_COLUMNS
+    relation = read.relation
+    names = tuple(column.name for column in relation.table.columns)
+    # Where all columns are used, a `*` of a subquery may stand for them.
+    every = relation.starred or {*names} <= {column.name for column in relation.columns}
+    short = every and sum(len(name.encode()) for name in names) <= LONGEST_COLUMNS
     return Pin(read.access, read.index, keys_of(read.requests), names if short else None)
 
 
