@@ -15,7 +15,7 @@ from mcp_server.engine.meter import Meter
 from mcp_server.engine.sharing import sources
 from mcp_server.engine.stages import HELD_BYTES, Intakes
 from mcp_server.planning.access_path import plan_read
-from mcp_server.planning.plan import Conjunct, KeyLink, Read, Relation
+from mcp_server.planning.plan import Conjunct, KeyLink, KeySource, Read, Relation
 from mcp_server.planning.predicate import Comparison
 from mcp_server.planning.stages import staged
 from tests.mcp_server.adapters.relations import S, column, of, table
@@ -68,6 +68,22 @@ async def test_a_subquery_names_keys(shop: Service) -> None:
     assert result.statistics.items_read == 2 + 2
 
 
+async def test_rows_of_several_reads_name_keys(shop: Service) -> None:
+    orders = "SELECT customer FROM stg_orders WHERE pk = 'o1' AND n"
+    result = await shop.run(f"SELECT name FROM stg_customers WHERE pk IN ({orders} < 2 UNION {orders} IN (6, 7, 21))")
+
+    assert sorted(result.rows) == [["name 0"], ["name 1"], ["name 2"]]
+    assert result.statistics.items_read == 2 + 3 + 3
+
+
+async def test_a_table_is_scanned_where_rows_of_one_read_name_most_of_its_keys(shop: Service) -> None:
+    orders = "SELECT customer FROM stg_orders WHERE pk"
+    result = await shop.run(f"SELECT count(*) FROM stg_customers WHERE pk IN ({orders} = 'o1' UNION {orders} = 'all')")
+
+    assert result.rows == [[CUSTOMERS]]
+    assert result.statistics.items_read == 22 + 2 * CUSTOMERS
+
+
 async def test_nothing_is_read_where_no_row_names_a_key(shop: Service) -> None:
     result = await shop.run(f"SELECT c.name {JOIN} AND o.n = 20")
 
@@ -90,6 +106,18 @@ async def test_explain_says_what_names_the_keys(shop: Service) -> None:
     assert customers.key_condition == "pk IN (the values of customer in stg_orders)"
 
 
+async def test_explain_names_all_reads_whose_rows_name_keys(shop: Service) -> None:
+    orders = "SELECT customer FROM stg_orders WHERE pk = 'o1' AND n"
+    sql = (
+        f"SELECT name FROM stg_customers WHERE pk IN ({orders} < 2 UNION SELECT name FROM stg_customers WHERE pk = 'x')"
+    )
+    explained = await shop.queries().explain_sql(ANN, sql=sql)
+
+    waiting = next(read for read in explained.reads if read.stage is not None)
+    assert waiting.reason.startswith('The rows read of "stg_orders" and "stg_customers" name the primary keys to read.')
+    assert waiting.key_condition == "pk IN (the values of customer in stg_orders and name in stg_customers)"
+
+
 async def test_the_budget_is_asked_again_between_stages(shop: Service) -> None:
     with pytest.raises(Failure) as raised:
         await shop.run(f"SELECT c.name {JOIN}", max_read_units=2.0)
@@ -106,7 +134,7 @@ TARGET = replace(table((PK,), name="target", physical_name="target"), item_count
 def waiting() -> tuple[Read, ...]:
     narrow = (Conjunct("pk = 'a'", Comparison("pk", "=", "a"), True),)
     source = Relation("r0", SOURCE, (PK, X), narrow)
-    target = Relation("r1", TARGET, (PK,), (), links=(KeyLink(("pk",), "r0", ("x",)),))
+    target = Relation("r1", TARGET, (PK,), (), links=(KeyLink(("pk",), (KeySource("r0", ("x",)),)),))
     return staged([plan_read(one, consistent=False) for one in (source, target)])
 
 

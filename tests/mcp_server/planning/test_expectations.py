@@ -9,7 +9,7 @@ from mcp_server.domain.distribution import Distribution
 from mcp_server.domain.schema import Column, ColumnType, TypeKind
 from mcp_server.planning.access_path import DEARER, plan_read
 from mcp_server.planning.expectations import expected, stopping
-from mcp_server.planning.plan import Estimate, KeyLink, Read, Stage
+from mcp_server.planning.plan import Estimate, KeyLink, KeySource, Read, Stage
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.adapters.relations import N, S, relation, table
@@ -99,4 +99,4 @@ def read(estimate: Estimate, stage: Stage | None = None) -> Read:
 
 
 def link() -> KeyLink:
-    return KeyLink(("k",), "a", ("k",))
+    return KeyLink(("k",), (KeySource("a", ("k",)),))

@@ -9,7 +9,7 @@ from mcp_server.domain.distribution import distribution
 from mcp_server.domain.schema import Column, Index, Table
 from mcp_server.planning.access_path import DEARER, plan_read
 from mcp_server.planning.expectations import expected
-from mcp_server.planning.plan import Estimate, KeyLink, Read, Stage
+from mcp_server.planning.plan import Estimate, KeyLink, KeySource, Read, Stage
 from mcp_server.planning.shares import LEFT_BY_A_CONDITION, share_left
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
@@ -110,7 +110,7 @@ def test_a_stage_is_expected_to_get_the_keys_of_the_rows_that_are_left() -> None
     source = replace(read_of("total > 300 AND note = 'x'"), estimate=Estimate(1000, 1, 10.0, 0.1))
     alone = Estimate(items=60_000, pages=10, read_units=2000.0, seconds=1.0)
     other = replace(source, estimate=alone)
-    link = KeyLink(("pk",), "a", ("pk",))
+    link = KeyLink(("pk",), (KeySource("a", ("pk",)),))
     staged = replace(source, estimate=Estimate(100, 1, 50.0, 0.1), stage=Stage(link, 100, other, DEARER))
     [_, stage] = expected([source, staged], {"a": source, "b": staged})
     assert stage.estimate.read_units == pytest.approx(1000 * 0.25 * 0.3 / 100 * 50.0, rel=0.1)

@@ -12,7 +12,7 @@ import pytest
 from mcp_server.domain.schema import Table
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.plan import Read
-from mcp_server.planning.stages import read_after, with_conditions
+from mcp_server.planning.stages import Key, read_after, with_conditions
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.planning.filter_language import received_by
@@ -54,13 +54,15 @@ def delivered(reads: tuple[Read, ...]) -> dict[str, tuple[Read, pa.Table]]:
     while len(found) < len(reads):
         for read in reads:
             name, stage = read.relation.name, read.stage
-            if name in found or (stage is not None and stage.link.source not in found):
+            if name in found or (stage is not None and any(one.relation not in found for one in stage.link.sources)):
                 continue
             made = read
             if stage is not None:
-                source = found[stage.link.source][1]
-                columns = [source.column(column).to_pylist() for column in stage.link.source_columns]
-                made = read_after(read, {key for key in zip(*columns, strict=True) if None not in key})
+                keys: set[Key] = set()
+                for source in stage.link.sources:
+                    columns = [found[source.relation][1].column(column).to_pylist() for column in source.columns]
+                    keys |= {key for key in zip(*columns, strict=True) if None not in key}
+                made = read_after(read, keys)
             if made.access == "Scan":  # of which each segment yields a part
                 made = replace(made, requests=made.requests[:1])
             items = received_by(made, ITEMS[read.relation.table.name])
@@ -131,6 +133,23 @@ ONE = "edges e join family f on e.n = f.id where e.k = 'k4'"
          " and f.n = q.y", {"r0": "GetItem"}),
         ("with q(x, y) as (select s, n from edges where k in ('k2', 'k3')) select f.d from keyed f, q r(z)"
          " where f.s = r.z and f.n = r.y", {"r0": "GetItem"}),
+        ("select * from family where id in (select n from edges where k = 'k4' union select n from edges"
+         " where k = 'k3')", {"r0": "GetItem"}),
+        ("select * from keyed where (s, n) in (select s, n from edges where k = 'k2' union all"
+         " (select s, parent from family where id = 3))", {"r0": "GetItem"}),
+        ("select f.d from keyed f join (select s, n from edges where k = 'k2' union all select s, n from family"
+         " where id = 3) q on f.s = q.s and f.n = q.n", {"r0": "GetItem"}),
+        ("with q as (select n as x from edges where k = 'k2' union select id from family where id in (3, 4))"
+         " select * from q join family f on q.x = f.id", {"r0": "GetItem"}),
+        ("select * from family where id in (select n from edges where k = 'k4' except select n from edges"
+         " where k = 'k3')", {"r0": "GetItem"}),
+        ("with recursive q(x) as (select s from edges where k = 'k2' union select e.s from edges e join q on e.k = q.x)"
+         " select f.id from q join keyed f on f.s = q.x", {}),
+        ("with recursive q(x) as (select n from edges where k = 'k2' union select e.n from edges e join q on e.k = 'k3'"
+         " and e.n > q.x) select f.d from q join family f on f.id = q.x", {"r0": "GetItem"}),
+        ("select * from family where id in (select n from edges where k = 'k4' union select d from edges"
+         " where k = 'k3')", {}),
+        ("select * from family where id in (select n from edges where k = 'k4' union select n from keyed)", {}),
         ("select * from family where id not in (select n from edges where k = 'k4')", {}),
         ("select * from family where id in (select n from edges where k = 'k4') or id = 3", {}),
         ("select * from edges e full join family f on e.n = f.id where e.k = 'k4' or f.id = 3", {}),
@@ -278,6 +297,10 @@ class _Joins:
         ends = self._dice.choice(("s, n", "s, n", "s, n", "s, max(n) as n", "s, d", "max(s) as s, min(n) as n"))
         grouped = self._dice.choice((" group by 1", " group by 1, 2", " group by s")) if "max" in ends else ""
         rows = f"select {ends} from edges a where {few}{grouped}"
+        if self._dice.random() < 0.4:
+            other = self._dice.choice(("edges", "keyed"))
+            operator = self._dice.choice(("union", "union all", "union all", "except", "intersect"))
+            rows += f" {operator} (select {ends} from {other} a where {self._some('a', other)}{grouped})"
         kind = self._dice.choice(("join", "join", "left join", "right join", "full join", "semi join", "anti join"))
         shown = "b.id, b.d" if kind == "right join" else "q.s"
         return self._dice.choice(
@@ -329,6 +352,8 @@ class _Joins:
                 f" select a.c from a {kind} {target} b on a.{column} = b.{key}",
                 f"with a as ({inner}), q as (select distinct * from a) select (select count(*) from a), {right}"
                 f" from q join {target} b on q.{column} = b.{key}",
+                f"with recursive q(x) as ({inner} union select c.{last} from {other} c join q on c.{third} = q.x)"
+                f" select q.x, {right} from q {kind if plain else 'join'} {target} b on q.x = b.{key}",
                 f"select c.{third}, {right} from {other} c join {source} a on c.{third} = a.{last}"
                 f" left join {target} b on {on} where {self._some('c', other)}",
                 f"select count(*), count(b.{key}) from {other} c left join {source} a on c.{third} = a.{last}"

@@ -39,6 +39,9 @@ class Staged(Sources):
         more += f" and {self._also(link, one, two)}" if self.dice.random() < 0.3 else ""
         rest = f" and {self._condition(kept, 1)}" if self.dice.random() < 0.5 else ""
         names = f"select {named} from {source} where {few}"
+        if self.dice.random() < 0.3:
+            operator = self.dice.choice(["union", "union all", "union all", "except", "intersect"])
+            names += f" {operator} select {named} from {source} where {self._few(link.table, f'{one}.')}"
         inner = f"select {link.column.name} as k, count(*) as n from {source} where {few} group by 1"
         not_ = self.dice.choice(["", "", "not "])
         end = self.dice.choice(["min", "max"])
@@ -81,6 +84,10 @@ class Staged(Sources):
             lambda: f"with q as ({inner}) select q.n, {self._projections(large)} from q join {target} on q.k = {key}",
             lambda: f"with q as ({inner}) select q.k, {key} from {target} left join q on q.k = {key} where {where}",
             lambda: f"select q.k, (select count(*) from {target} where {key} = q.k and {where}) from ({inner}) q",
+            lambda: (
+                f"select q.k, {self._projections(large)} from ({names}) q(k) {self.dice.choice(['join', 'left join'])}"
+                f" {target} on q.k = {key}"
+            ),
             lambda: self._pairs(link, few, one, two),
             lambda: self._chain(link, few, one, two),
         ]

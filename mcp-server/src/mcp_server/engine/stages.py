@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.sharing import Source
-from mcp_server.planning.plan import Read, Stage
+from mcp_server.planning.plan import KeySource, Read, Stage
 from mcp_server.planning.stages import Key, read_after
 
 HELD_BYTES = 16_000_000
@@ -44,16 +44,16 @@ class Intake:
             async for batch in self._rest:
                 yield batch
 
-    async def keys(self, stage: Stage) -> set[Key] | None:
-        """The different values that the link's source columns have; None where they, or the rows, are too many."""
-        relation = next(one for one in self.source.relations if one.name == stage.link.source)
+    async def keys(self, source: KeySource, most: int) -> set[Key] | None:
+        """The different values of the key source's columns; None where they, or the rows, are too many."""
+        relation = next(one for one in self.source.relations if one.name == source.relation)
         positions = self.source.positions(relation)
         names = [column.name for column in relation.columns]
-        places = [positions[names.index(name)] for name in stage.link.source_columns]
+        places = [positions[names.index(name)] for name in source.columns]
         found: set[Key] = set()
         for batch in self._held:
             found |= _keys(batch, places)
-        while not self._ended and len(found) <= stage.most and self._size <= HELD_BYTES:
+        while not self._ended and len(found) <= most and self._size <= HELD_BYTES:
             batch = await anext(self._rest, None)
             if batch is None:
                 self._ended = True
@@ -61,7 +61,7 @@ class Intake:
                 self._held.append(batch)
                 self._size += batch.nbytes
                 found |= _keys(batch, places)
-        return found if self._ended and len(found) <= stage.most else None
+        return found if self._ended and len(found) <= most else None
 
     async def aclose(self) -> None:
         """Stops the reading."""
@@ -95,14 +95,24 @@ class Intakes:
         if name not in self._intakes:
             read = source.read
             if read.stage is not None:
-                waited_for = await self._opened(self._of_relation[read.stage.link.source])
-                keys = await waited_for.keys(read.stage)
+                keys = await self._keys(read.stage)
                 read = read.stage.otherwise if keys is None else read_after(read, keys)
                 self._meter.ask(read)
             intake = Intake(source, self._open(read))
             self._closing.push_async_callback(intake.aclose)
             self._intakes[name] = intake
         return self._intakes[name]
+
+    async def _keys(self, stage: Stage) -> set[Key] | None:
+        """The different keys that the rows of all sources name; None where one of them has too many."""
+        found: set[Key] = set()
+        for source in stage.link.sources:
+            waited_for = await self._opened(self._of_relation[source.relation])
+            keys = await waited_for.keys(source, stage.most)
+            if keys is None:
+                return None
+            found |= keys
+        return found
 
 
 def _keys(batch: pa.RecordBatch, places: Sequence[int]) -> set[Key]:

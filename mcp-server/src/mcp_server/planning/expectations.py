@@ -64,13 +64,14 @@ def _estimate(read: Read, by_relation: Mapping[str, Read], observed: Observed) -
     if took is not None:
         return took
     stage = read.stage
-    source = by_relation.get(stage.link.source) if stage is not None else None
-    if stage is None or source is None:
+    sources = [by_relation.get(source.relation) for source in stage.link.sources] if stage is not None else []
+    known = [source for source in sources if source is not None]
+    if stage is None or len(known) < len(sources):
         return read.estimate
-    rows = _rows(source, by_relation, observed)
+    rows = sum(_rows(source, by_relation, observed) for source in known)
     if rows > stage.most:
         return replace(stage.otherwise.estimate, confidence="guessed")
-    planned = max(1, min(source.estimate.items, stage.most))
+    planned = max(1, min(sum(source.estimate.items for source in known), stage.most))
     share, one = max(1, rows) / planned, read.estimate
     scaled = Estimate(
         items=math.ceil(one.items * share),

@@ -123,8 +123,10 @@ def _described(relation: Relation, read: Read, sources: Mapping[str, tuple[Relat
     if read.stage is None:
         return said
     link = read.stage.link
-    source, its_read = sources[link.source]
-    return (*said, link.columns, link.source_columns, *_described(source, its_read, sources))
+    named = (
+        part for source in link.sources for part in (source.columns, *_described(*sources[source.relation], sources))
+    )
+    return (*said, link.columns, *named)
 
 
 def observed(read: Read, known: Known, sources: Mapping[str, tuple[Relation, Read]]) -> Estimate | None:

@@ -37,12 +37,19 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySource:
+    """A relation whose rows name keys of another, and the columns that do."""
+
+    relation: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KeyLink:
-    """Columns of a relation whose values, in every useful row, are those of columns of a row of another relation."""
+    """Columns of a relation whose values, in every useful row, are those of a row of one of the sources."""
 
     columns: tuple[str, ...]
-    source: str
-    source_columns: tuple[str, ...]
+    sources: tuple[KeySource, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +155,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A read that waits for the rows of the link's source: their values are its keys.
+    """A read that waits for the rows of the link's sources: their values are its keys.
 
-    With more than `most` different values, or where the source turns out to be large, it is read `otherwise`; where
+    With more than `most` different values, or where a source turns out to be large, it is read `otherwise`; where
     that takes less, too, unless `dearer` (see `plan_read`) is infinite.
     """
 

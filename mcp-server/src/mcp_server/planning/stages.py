@@ -43,12 +43,13 @@ def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]
 
     @cache
     def probe(name: str, link: KeyLink) -> Way | None:
-        source = plans[link.source].relation.table.name
-        return _probe(plans[name], link, source, dearer)  # which stays what it is while it has links to look at
+        return _probe(
+            plans[name], link, _tables(plans, link), dearer
+        )  # which stays what it is while it has links to look at
 
     while links:
-        # The smallest source first; of the links to one source, the one that names most of the key.
-        links.sort(key=lambda one: (plans[one[1].source].estimate.read_units, -len(one[1].columns)))
+        # The smallest sources first; of the links to the same, the one that names most of the key.
+        links.sort(key=lambda one: (_units(_sources(plans, one[1])), -len(one[1].columns)))
         stages = (_staged(plans, name, link, probe, dearer) for name, link in links)
         found = next((stage for stage in stages if stage is not None), None)
         if found is None:
@@ -85,16 +86,16 @@ def with_conditions(reads: Sequence[Read]) -> tuple[Read, ...]:
 
     Only people are told that, so it is found out when they ask: until then all but the key is left for here.
     """
-    tables = {read.relation.name: read.relation.table.name for read in reads}
+    plans = {read.relation.name: read for read in reads}
     return tuple(
-        read if read.stage is None else _with_conditions(read, read.stage, tables[read.stage.link.source])
+        read if read.stage is None else _with_conditions(read, read.stage, _tables(plans, read.stage.link))
         for read in reads
     )
 
 
-def _with_conditions(read: Read, stage: Stage, source: str) -> Read:
+def _with_conditions(read: Read, stage: Stage, tables: Sequence[str]) -> Read:
     """By the read of one key, which leaves out conditions that this key might not meet."""
-    way = _probe(read, stage.link, source, stage.dearer)
+    way = _probe(read, stage.link, tables, stage.dearer)
     if way is None or (way.access, way.index) != (read.access, read.index):
         return read
     probed = way.read()
@@ -102,12 +103,13 @@ def _with_conditions(read: Read, stage: Stage, source: str) -> Read:
     there = {one.text for one in probed.relation.conjuncts}
     pushed = tuple(text for text in texts if text in probed.pushed_filters)
     residual = tuple(text for text in texts if text in probed.residual_filters or text not in there)
-    by_key = [_named(stage.link, source), *(text for text in texts if text not in (*pushed, *residual))]
+    by_key = [_named(stage.link, tables), *(text for text in texts if text not in (*pushed, *residual))]
     return replace(read, key_condition=" AND ".join(by_key), pushed_filters=pushed, residual_filters=residual)
 
 
 def _conjunct(link: KeyLink, keys: Sequence[Key]) -> Conjunct:
-    text = f"{_listed(link.columns)} IN ({len(keys)} values of {_listed(link.source_columns)} in {link.source})"
+    named = " and ".join(f"{_listed(source.columns)} in {source.relation}" for source in link.sources)
+    text = f"{_listed(link.columns)} IN ({len(keys)} values of {named})"
     return Conjunct(text, _predicate(link, keys), False, never=not keys)
 
 
@@ -127,8 +129,8 @@ def _equal(column: str, value: Value) -> Comparison:
 def _staged(
     plans: Mapping[str, Read], name: str, link: KeyLink, probe_of: Callable[[str, KeyLink], Way | None], dearer: float
 ) -> Read | None:
-    """The read after the link's source; None where it does not pay, or the source waits for it."""
-    read, source = plans[name], plans[link.source]
+    """The read after the link's sources; None where it does not pay, or one of them waits for it."""
+    read, sources = plans[name], _sources(plans, link)
     alone = read.estimate.read_units
     if not _may_wait(plans, name, link):
         return None
@@ -141,20 +143,21 @@ def _staged(
     rather_by_key = full_scan_of(read) and dearer > 1
     if rather_by_key:
         most = MAX_KEYS if probe.access == "GetItem" else MAX_QUERIES
-    names = _names(read, source)
-    if most < 1 or (names > most and not _is_narrowed(source)):
+    names = _names(read, sources)
+    if most < 1 or min(_certain(sources), names) > most:
         return None
     way = f"{'primary keys' if probe.access == 'GetItem' else 'partitions'} to read"
-    table = source.relation.table.name
+    tables = _tables(plans, link)
+    quoted = " and ".join(f'"{table}"' for table in dict.fromkeys(tables))
     estimate = _times(probe.estimate, max(1, min(names, most)), read.estimate)
     return replace(
         read,
         access=probe.access,
         index=probe.index,
-        reason=f'The rows read of "{table}" name the {way}. Should they name more than {most:,}, it is a '
+        reason=f"The rows read of {quoted} name the {way}. Should they name more than {most:,}, it is a "
         f"{read.access}{f' through {read.index}' if read.index is not None else ''} instead.",
         requests=(),
-        key_condition=_named(link, table),
+        key_condition=_named(link, tables),
         pushed_filters=(),
         residual_filters=tuple(one.text for one in read.relation.conjuncts),
         estimate=estimate,
@@ -166,21 +169,35 @@ def _staged(
 
 
 def _may_wait(plans: Mapping[str, Read], name: str, link: KeyLink) -> bool:
-    """Whether a read may pay after the link's source, whatever a key takes."""
+    """Whether a read may pay after the link's sources, whatever a key takes; none of them may wait for it."""
     alone = plans[name].estimate.read_units
-    if alone < LEAST_UNITS or plans[link.source].estimate.read_units > alone:
+    if alone < LEAST_UNITS or _units(_sources(plans, link)) > alone:
         return False
-    return not _waits_for(plans, link.source, name)
+    return not any(_waits_for(plans, source.relation, name) for source in link.sources)
 
 
-def _names(read: Read, source: Read) -> int:
-    """How many keys of a read the rows of a source name at most."""
-    return min(source.estimate.items, read.relation.table.item_count or source.estimate.items)
+def _sources(plans: Mapping[str, Read], link: KeyLink) -> list[Read]:
+    return [plans[source.relation] for source in link.sources]
 
 
-def _is_narrowed(source: Read) -> bool:
-    """Whether fewer rows may be left of a source than it reads."""
-    return bool(source.pushed_filters) or source.stage is not None
+def _tables(plans: Mapping[str, Read], link: KeyLink) -> tuple[str, ...]:
+    """What the tables of a link's sources are called."""
+    return tuple(source.relation.table.name for source in _sources(plans, link))
+
+
+def _units(reads: Iterable[Read]) -> float:
+    return sum(read.estimate.read_units for read in reads)
+
+
+def _names(read: Read, sources: Iterable[Read]) -> int:
+    """How many keys of a read the rows of its sources name at most."""
+    found = sum(source.estimate.items for source in sources)
+    return min(found, read.relation.table.item_count or found)
+
+
+def _certain(sources: Iterable[Read]) -> int:
+    """How many rows are sure to be left of sources: fewer than they read where something narrows them."""
+    return sum(source.estimate.items for source in sources if not source.pushed_filters and source.stage is None)
 
 
 def _with_rejected(plans: Mapping[str, Read], read: Read, probe_of: Callable[[str, KeyLink], Way | None]) -> Read:
@@ -191,9 +208,9 @@ def _with_rejected(plans: Mapping[str, Read], read: Read, probe_of: Callable[[st
     for link in relation.links:
         if not any(keys & set(link.columns) for keys in hash_keys) or not _may_wait(plans, relation.name, link):
             continue
-        source = plans[link.source]
-        probe, names = probe_of(relation.name, link), _names(read, source)
-        if probe is None or (names > MAX_QUERIES and not _is_narrowed(source)):
+        sources = _sources(plans, link)
+        probe, names = probe_of(relation.name, link), _names(read, sources)
+        if probe is None or min(_certain(sources), names) > MAX_QUERIES:
             continue
         keys = max(1, min(names, MAX_QUERIES))
         units = read.estimate.read_units
@@ -204,12 +221,15 @@ def _with_rejected(plans: Mapping[str, Read], read: Read, probe_of: Callable[[st
     return read if rejected == read.rejected else replace(read, rejected=rejected)
 
 
-def _named(link: KeyLink, source: str) -> str:
+def _named(link: KeyLink, tables: Sequence[str]) -> str:
     """The condition that a stage waits for, as SQL for people."""
-    return f"{_listed(link.columns)} IN (the values of {_listed(link.source_columns)} in {source})"
+    values = " and ".join(
+        f"{_listed(source.columns)} in {table}" for source, table in zip(link.sources, tables, strict=True)
+    )
+    return f"{_listed(link.columns)} IN (the values of {values})"
 
 
-def _probe(read: Read, link: KeyLink, source: str, dearer: float) -> Way | None:
+def _probe(read: Read, link: KeyLink, tables: Sequence[str], dearer: float) -> Way | None:
     """How a single key is read; None where no value stands for one."""
     relation = read.relation
     columns = [relation.table.column(name) for name in link.columns]
@@ -217,7 +237,7 @@ def _probe(read: Read, link: KeyLink, source: str, dearer: float) -> Way | None:
     key = tuple(value for value in values if value is not None)
     if len(key) < len(values):
         return None
-    conjunct = Conjunct(_named(link, source), _predicate(link, [key]), False)
+    conjunct = Conjunct(_named(link, tables), _predicate(link, [key]), False)
     return cheapest_way(_about_others(relation, link, conjunct), consistent=read.consistent, dearer=dearer)
 
 
@@ -233,12 +253,10 @@ def _about_others(relation: Relation, link: KeyLink, one_key: Conjunct) -> Relat
 
 def _waits_for(plans: Mapping[str, Read], name: str, other: str) -> bool:
     """Whether a read waits for another, be it through others, or is it."""
-    while name != other:
-        stage = plans[name].stage
-        if stage is None:
-            return False
-        name = stage.link.source
-    return True
+    stage = plans[name].stage
+    if name == other or stage is None:
+        return name == other
+    return any(_waits_for(plans, source.relation, other) for source in stage.link.sources)
 
 
 def _without_free_scans(plans: dict[str, Read]) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sqlglot import exp
 
-from mcp_server.planning.plan import KeyLink
+from mcp_server.planning.plan import KeyLink, KeySource
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.constants import constant
 from mcp_server.sql.lowering.conditions import ColumnName, Condition, condition
 from mcp_server.sql.lowering.constant_columns import MAX_VALUES, Constants
 from mcp_server.sql.lowering.equalities import EqualityClass, TypeOf, equality_classes, is_exact
-from mcp_server.sql.lowering.origins import Origin, Origins
+from mcp_server.sql.lowering.origins import AnyOrigin, Either, Origin, Origins, tables_of
 from mcp_server.sql.lowering.output_types import output_names
 from mcp_server.sql.sources import Block
 from mcp_server.sql.trees import copied
@@ -26,10 +26,10 @@ MAX_LINKS = 50
 
 _VALUES_OF = "values of"
 
-OriginOf = Callable[[ColumnName], Origin | Constants | None]
+OriginOf = Callable[[ColumnName], AnyOrigin | None]
 """Where a column that some query sees takes its values from."""
 
-_Named = tuple[ColumnName, Origin | Constants]
+_Named = tuple[ColumnName, AnyOrigin]
 """A key, and where its values are named."""
 
 
@@ -60,7 +60,7 @@ def from_around(
     outer = frozenset(source for one in correlated for source in one.sources - aliases)
     if outer:
 
-        def origin_of(column: ColumnName) -> Origin | Constants | None:
+        def origin_of(column: ColumnName) -> AnyOrigin | None:
             return origins.of(block, column)
 
         classes = equality_classes(correlated, type_of)
@@ -79,18 +79,18 @@ def from_around(
     return made[:MAX_LINKS]
 
 
-def _names(origin: Origin | Constants, key: Origin) -> bool:
+def _names(origin: AnyOrigin, key: Origin) -> bool:
     """Whether values come from elsewhere than the rows whose key they name."""
-    return not isinstance(origin, Origin) or origin.number != key.number
+    return isinstance(origin, Constants) or all(one.number != key.number for one in tables_of(origin))
 
 
 def _links(named: Sequence[_Named]) -> list[Condition]:
     """A link of each column, and one of those whose values are all of one row."""
     made: list[Condition] = []
-    rows: dict[tuple[str, tuple[int, ...]], dict[ColumnName, Origin]] = {}
+    rows: dict[tuple[str, tuple[int, ...]], dict[ColumnName, Origin | Either]] = {}
     given: dict[tuple[str, tuple[int, ...]], dict[ColumnName, Constants]] = {}
     for column, origin in named:
-        if isinstance(origin, Origin):
+        if not isinstance(origin, Constants):
             made.append(_link([column], [origin]))
             if origin.row is not None:
                 rows.setdefault((column.source, origin.row), {})[column] = origin
@@ -156,16 +156,16 @@ def _compared(node: exp.Expr) -> exp.Expr:
     return node.this.unnest() if isinstance(node, exp.Any) and isinstance(node.this, exp.Expr) else node
 
 
-def _link(columns: Sequence[ColumnName], origins: Sequence[Origin]) -> Condition:
+def _link(columns: Sequence[ColumnName], origins: Sequence[Origin | Either]) -> Condition:
     """The link as a condition: `column IN (a marker)`, which goes where conditions of one source go."""
     nodes = [_column(one) for one in columns]
-    names = tuple(origin.column for origin in origins)
-    marker = exp.Placeholder(this=f"{origins[0].number}{names!r}")
-    marker.meta[_VALUES_OF] = (origins[0].number, names)
+    rows = zip(*map(tables_of, origins), strict=True)  # values of one row come from the same tables
+    sources_named = tuple((row[0].number, tuple(one.column for one in row)) for row in rows)
+    marker = exp.Placeholder(this=repr(sources_named))
+    marker.meta[_VALUES_OF] = sources_named
     node = exp.In(this=nodes[0] if len(nodes) == 1 else exp.Tuple(expressions=nodes), expressions=[marker])
     sources = frozenset(one.source for one in columns)
-    says = (origins[0].number, names)
-    return Condition(node, frozenset(columns), sources, of_one_row=True, repeatable=True, says=says)
+    return Condition(node, frozenset(columns), sources, of_one_row=True, repeatable=True, says=sources_named)
 
 
 def is_link(one: Condition) -> bool:
@@ -175,16 +175,15 @@ def is_link(one: Condition) -> bool:
 
 
 def links_of(number: int, reference: Reference, conditions: Iterable[Condition]) -> tuple[KeyLink, ...]:
-    """The links among the conditions on a reference, itself of that number; of those to one source, the widest."""
-    found: dict[tuple[str, tuple[str, ...]], KeyLink] = {}
+    """The links among the conditions on a reference, itself of that number."""
+    found: dict[KeyLink, None] = {}
     for one in conditions:
         node = one.expression
         if not is_link(one):
             continue
-        source, names = node.expressions[0].meta[_VALUES_OF]
+        named = node.expressions[0].meta[_VALUES_OF]
         nodes = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
         columns = tuple(reference.spelt[column.name] for column in nodes if column.name in reference.spelt)
-        if source != number and len(columns) == len(nodes):
-            link = KeyLink(columns, f"r{source}", names)
-            found[link.source, link.columns + names] = link
-    return tuple(found.values())
+        if all(source != number for source, _ in named) and len(columns) == len(nodes):
+            found[KeyLink(columns, tuple(KeySource(f"r{source}", names) for source, names in named))] = None
+    return tuple(found)

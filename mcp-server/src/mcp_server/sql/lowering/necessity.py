@@ -13,11 +13,10 @@ from functools import cache, partial
 from sqlglot import exp
 
 from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of, is_never_true, rejects_nulls
-from mcp_server.sql.lowering.constant_columns import Constants
 from mcp_server.sql.lowering.equalities import derived, equality_classes
 from mcp_server.sql.lowering.join_tree import Join, Kind, Leaf, Tree, join_tree
 from mcp_server.sql.lowering.key_links import crossing, from_around
-from mcp_server.sql.lowering.origins import Origin, Origins
+from mcp_server.sql.lowering.origins import AnyOrigin, Origins
 from mcp_server.sql.lowering.output_types import OutputTypes, body_of
 from mcp_server.sql.lowering.outputs import handed_down
 from mcp_server.sql.sources import Block, Sources
@@ -63,7 +62,7 @@ class _Columns:
     """What is known of the columns that one query sees."""
 
     type_of: Callable[[ColumnName], str | None]
-    origin_of: Callable[[ColumnName], Origin | Constants | None]
+    origin_of: Callable[[ColumnName], AnyOrigin | None]
 
 
 class _Search:

@@ -12,6 +12,9 @@ from mcp_server.sql.lowering.constant_columns import Constants, columns_of, of_v
 from mcp_server.sql.lowering.output_types import output_names, query_of
 from mcp_server.sql.sources import Block, Sources
 
+MOST_TABLES = 8
+"""Tables that the values of one column may come from; of more, nothing is told."""
+
 _ENDS = (exp.Max, exp.Min, exp.AnyValue)
 _PLAIN = frozenset({"expressions", "from_", "joins", "laterals", "where", "distinct", "order", "with_"})
 
@@ -32,6 +35,18 @@ class Origin:
     present: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Either:
+    """The columns of several tables, from any of which a value may come: both sides of a UNION, of one SQL type."""
+
+    origins: tuple[Origin, ...]
+    type: str
+    row: tuple[int, ...] | None
+
+
+AnyOrigin = Origin | Either | Constants
+
+
 class Origins:
     """Finds the columns of tables that columns of queries take their values from, whatever rows they leave out."""
 
@@ -42,8 +57,8 @@ class Origins:
         self._keys = [_key_names(reference.table) for reference in references]
         self._visited: set[int] = set()
 
-    def of(self, block: Block, column: ColumnName) -> Origin | Constants | None:
-        """The origin of a column that a query sees; None where it is computed, or of more than one column."""
+    def of(self, block: Block, column: ColumnName) -> AnyOrigin | None:
+        """The origin of a column that a query sees; None where it is computed."""
         source = block.source(column.source)
         if source is None or source.args.get("pivots"):
             return None
@@ -73,7 +88,7 @@ class Origins:
             self._visited.discard(id(source))
         return replace(inner, row=(id(source), *inner.row)) if inner is not None and inner.row is not None else inner
 
-    def of_output(self, body: exp.Expr, place: int) -> Origin | Constants | None:
+    def of_output(self, body: exp.Expr, place: int) -> AnyOrigin | None:
         """The origin of a query's output column: itself one, or the largest or least of it."""
         while isinstance(body, exp.Subquery):
             body = body.this
@@ -95,17 +110,24 @@ class Origins:
         found = self.of(block, ColumnName(node.table, node.name))
         return replace(found, row=None) if found is not None and is_end else found
 
-    def _of_sides(self, body: exp.SetOperation, place: int) -> Constants | None:
-        """The constants of both sides of a UNION."""
-        if not isinstance(body, exp.Union) or body.args.get("by_name"):
+    def _of_sides(self, body: exp.SetOperation, place: int) -> AnyOrigin | None:
+        """What both sides have, if nothing has to be converted; only a UNION has rows of its second side."""
+        if body.args.get("by_name"):
             return None
         left, right = self.of_output(body.this, place), self.of_output(body.expression, place)
-        if not isinstance(left, Constants) or not isinstance(right, Constants) or left.type != right.type:
+        if left is None or right is None or left.type != right.type:
             return None
+        if not isinstance(body, exp.Union):
+            return left
         row = (*left.row, *right.row) if left.row is not None and right.row is not None else None
-        return Constants((*left.values, *right.values), left.type, row)
+        if isinstance(left, Constants) and isinstance(right, Constants):
+            return Constants((*left.values, *right.values), left.type, row)
+        if isinstance(left, Constants) or isinstance(right, Constants):
+            return None
+        several = (*tables_of(left), *tables_of(right))
+        return Either(several, left.type, row) if len(several) <= MOST_TABLES else None
 
-    def of_rows(self, block: Block, select: exp.Select) -> Iterator[tuple[ColumnName, Origin | Constants]]:
+    def of_rows(self, block: Block, select: exp.Select) -> Iterator[tuple[ColumnName, AnyOrigin]]:
         """For `EXISTS (SELECT … WHERE own = outer)`: the outer columns, with the origins of what they equal."""
         inner = self._blocks.get(id(select))
         if inner is None or any(value for part, value in select.args.items() if part not in _PLAIN):
@@ -124,6 +146,11 @@ class Origins:
                     found = self.of(inner, ColumnName(own.table, own.name))
                     if found is not None:
                         yield ColumnName(outer.table, outer.name), found
+
+
+def tables_of(origin: Origin | Either) -> tuple[Origin, ...]:
+    """The columns that a value may come from."""
+    return origin.origins if isinstance(origin, Either) else (origin,)
 
 
 def _key_names(table: Table) -> frozenset[str]:
