@@ -214,7 +214,7 @@ class TestFailures:
             ("SELECT other.orders.id FROM orders", "unknown_table", "alias.column", Position(1, 8)),
             ("SELECT * FROM orders, orders", "ambiguous_name", "alias", Position(1, 23)),
             ("SELECT orders FROM orders", "syntax_not_supported", "_doc", Position(1, 8)),
-            ("SELECT id FROM orders ORDER BY 7", "unknown_column", "number", None),
+            ("SELECT id FROM orders ORDER BY 7", "unknown_column", "number", Position(1, 32)),
             ("SELECT id FROM orders JOIN items USING (nope)", "unknown_column", "Describe", Position(1, 41)),
             ("WITH x AS (SELECT id FROM orders) SELECT total FROM x", "unknown_column", "aliases", Position(1, 42)),
             ("SELECT * FROM parts, items b JOIN orders USING (id)", "syntax_not_supported", "ON", Position(1, 35)),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mcp_server.domain.failures import Failure, Meant
+from mcp_server.domain.failures import Failure, Meant, Position
 from mcp_server.domain.failures.values import NotEvaluated, Trouble
 from mcp_server.domain.schema import AttributeType, TypeKind
 from mcp_server.planning.plan import Read
@@ -13,8 +13,10 @@ from mcp_server.sql.gate.parse import Statement, meant_instead
 from mcp_server.sql.places import part_at
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.tried_casts import blamed_columns, with_tried_casts
+from mcp_server.sql.word_places import place_of_set_operation, place_of_window
 
 _INTERNAL_NAME = re.compile(r"(\w)§[0-9]+\b")
+_NO_WINDOW = re.compile(r'window "(.+)" does not exist')
 _OF_TYPES = (Trouble.TYPES, Trouble.CONVERSION)
 
 
@@ -25,12 +27,20 @@ def failure_of(error: EvaluationError, executed: str, reads: Sequence[Read], sta
         return Failure(fact)
     place = error.place
     blamed = part_at(statement, executed, place.offset, place.length) if place is not None else None
-    position = position_of(statement.text, blamed) if blamed is not None else None
+    position = position_of(statement.text, blamed) if blamed is not None else _place_of_word(fact, statement)
     texts = blamed_columns(blamed, _texts_among_numbers(reads)) if fact.trouble in _OF_TYPES else ()
     meant = with_tried_casts(statement, texts, blamed)
     if meant is None:
         return Failure(fact, position=position, meant=meant_instead(statement.text, fact.told))
     return Failure(replace(fact, texts=texts), position=position, meant=Meant(meant))
+
+
+def _place_of_word(fact: NotEvaluated, statement: Statement) -> Position | None:
+    """The place of what the engine blames by its name, or by what is wrong with it."""
+    if fact.trouble is Trouble.SET_OPERATION:
+        return place_of_set_operation(statement.text, statement.expression)
+    window = _NO_WINDOW.search(fact.told)
+    return place_of_window(statement.text, statement.expression, window[1]) if window is not None else None
 
 
 def _texts_among_numbers(reads: Sequence[Read]) -> tuple[str, ...]:

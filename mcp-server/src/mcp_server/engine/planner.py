@@ -30,7 +30,7 @@ from mcp_server.engine.probing import Prober, Probing
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.slot_values import by_name, marked, ranks
 from mcp_server.engine.table_sizes import TableSizes
-from mcp_server.engine.tables import find_tables
+from mcp_server.engine.tables import find_tables, place_of_name
 from mcp_server.planning.pinned import with_pinned_columns
 from mcp_server.planning.plan import Pin, Terms
 from mcp_server.ports.catalog import Catalog, Refresh
@@ -178,7 +178,7 @@ class Planner:
         self, principal: Principal, schema: Schema, parsed: Parsed, probing: Probing, terms: Terms
     ) -> Plan:
         """The plan; a column that is not known is looked for first in newer samples, then in more of the items."""
-        tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables)
+        tables = await self._tables(principal, schema, parsed, "if_stale")
         refresh: Refresh = "force"
         while True:
             try:
@@ -193,8 +193,23 @@ class Planner:
                     if not await probing.finds(failure.fact, tables.values()):
                         raise
                     refresh = "skip"
-            tables = await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, refresh)
+            tables = await self._tables(principal, schema, parsed, refresh)
             refresh = "skip"
+
+    async def _tables(
+        self, principal: Principal, schema: Schema, parsed: Parsed, refresh: Refresh
+    ) -> dict[TableName, Table]:
+        """The tables of a statement. Raises Failure, with its place where a name is not one."""
+        try:
+            return await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, refresh)
+        except Failure as failure:
+            if failure.code not in (FailureCode.UNKNOWN_TABLE, FailureCode.UNKNOWN_SCHEMA):
+                raise
+            statement = await parsed.again()
+            if statement is None:
+                raise
+            position = place_of_name(failure.fact, statement, schema.name)
+            raise Failure(failure.fact, position=position, meant=failure.meant) from failure
 
     async def _bind(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
         tables = self._sizes.sized(tables)

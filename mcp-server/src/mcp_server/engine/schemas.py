@@ -45,7 +45,7 @@ class Schemas:
                 case Ambiguous(candidates):
                     raise Failure(AmbiguousSchema(name, candidates))
                 case _:
-                    raise Failure(UnknownSchema(name, names))
+                    raise Failure(UnknownSchema(name, tuple(one for one in names if self.by_name[one].active)))
         if not schema.active:
             raise Failure(DisabledSchema(schema.name))
         return schema

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mcp_server.access.policy import Deny
-from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures import Fact, Failure, Position
+from mcp_server.domain.failures.schemas import DisabledSchema, UnknownSchema
 from mcp_server.domain.failures.tables import AmbiguousTable, UnknownTable
 from mcp_server.domain.names import Ambiguous, Found, find_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.schemas import Schemas
 from mcp_server.ports.catalog import Catalog, Described, Refresh
-from mcp_server.sql.gate.parse import TableName
+from mcp_server.sql.gate.parse import Statement, TableName
+from mcp_server.sql.tables import place_of_schema, place_of_table
 
 
 async def find_table(
@@ -57,6 +59,16 @@ async def table_names(catalog: Catalog, schemas: Schemas, principal: Principal, 
     closed = {*found.failures}
     closed |= {table.name for table in found.tables if isinstance(schemas.views.of(principal, schema, table), Deny)}
     return tuple(name for name in names if name not in closed)
+
+
+def place_of_name(fact: Fact, statement: Statement, default: str) -> Position | None:
+    """Where a statement has the name of a table or schema that is not one; `default` is the schema of bare names."""
+    match fact:
+        case UnknownTable(name=name, schema=schema):
+            return place_of_table(statement.nodes, schema, name, statement.text, default)
+        case UnknownSchema(name=name) | DisabledSchema(name=name):
+            return place_of_schema(statement.nodes, name, statement.text)
+    return None
 
 
 async def find_tables(

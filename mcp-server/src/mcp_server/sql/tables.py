@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from mcp_server.domain.failures import Failure
+from mcp_server.domain.failures import Failure, Position
 from mcp_server.domain.failures.schemas import SelfDescription
 from mcp_server.domain.failures.tables import NameOfThreeParts
 from mcp_server.domain.names import fold
@@ -59,6 +59,17 @@ def cte_of(table: exp.Table) -> exp.CTE | None:
                 return cte
         below, above = above, above.parent
     return None
+
+
+def place_of_schema(found: Iterable[exp.Expr], schema: str, text: str) -> Position | None:
+    """Where a table of that schema is named first among all nodes of a query."""
+    return next((position_of(text, one) for one in real_tables(found) if fold(one.db) == fold(schema)), None)
+
+
+def place_of_table(found: Iterable[exp.Expr], schema: str, name: str, text: str, default: str) -> Position | None:
+    """Where that table is named first among all nodes of a query; without its schema in the default one."""
+    tables = [one for one in real_tables(found) if fold(one.db or default) == fold(schema)]
+    return next((position_of(text, one) for one in tables if one.name == name), None)
 
 
 def table_names(found: Iterable[exp.Expr], text: str) -> frozenset[TableName]:

@@ -15,7 +15,7 @@ class NoSchema:
 
 @dataclass(frozen=True, slots=True)
 class UnknownSchema:
-    """The caller's tenant has none of that name, but those of `names`."""
+    """The caller's tenant has none of that name, but those of `names`, which are not disabled."""
 
     code: ClassVar[FailureCode] = FailureCode.UNKNOWN_SCHEMA
     name: str

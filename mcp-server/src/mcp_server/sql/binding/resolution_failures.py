@@ -27,6 +27,7 @@ from mcp_server.sql.gate.foreign.places import UNITS
 from mcp_server.sql.gate.parse import meant_instead
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import from_items
+from mcp_server.sql.word_places import place_of_ordinal
 
 _UNKNOWN = re.compile(r"(?:Unknown column: |Column '|Cannot automatically join: )([^'\n]*)")
 _AMBIGUOUS = re.compile(r"Ambiguous column '([^']*)'")
@@ -40,7 +41,7 @@ _PSEUDOCOLUMNS = frozenset(Pseudocolumn)
 def resolution_failure(message: str, query: exp.Query, text: str, tables: Mapping[str, Table]) -> Failure:
     """The failure behind a message of the resolver; `tables` are those of the query under their internal names."""
     if match := _NO_OUTPUT.search(message):
-        return Failure(NoOutput(int(match[1])))
+        return Failure(NoOutput(int(match[1])), position=place_of_ordinal(text, int(match[1])))
     if match := _NO_TABLE.search(message):
         return _unknown_table(match[1], match[1], query, text)
     if match := _AMBIGUOUS.search(message) or _UNKNOWN.search(message):

@@ -19,6 +19,7 @@ from mcp_server.sql.gate.sizes import SIZE_CHECKS
 from mcp_server.sql.gate.time_arguments import TIME_CHECKS
 from mcp_server.sql.positions import position_at, position_of
 from mcp_server.sql.trees import LEAVES
+from mcp_server.sql.word_places import place_of_lock
 
 MAX_DEPTH = 300
 """Levels of a syntax tree; DuckDB's own bound on expressions is 1,000."""
@@ -148,7 +149,8 @@ _UNCHECKED = _BEFORE.unchecked(_SIZES.unchecked(ALLOWED_NODES))
 
 
 def _not_supported(node: exp.Expr, text: str) -> Failure:
-    return Failure(UnsupportedSyntax(_excerpt(node), UNSUPPORTED.get(type(node))), position=position_of(text, node))
+    position = place_of_lock(text) if isinstance(node, exp.Lock) else position_of(text, node)
+    return Failure(UnsupportedSyntax(_excerpt(node), UNSUPPORTED.get(type(node))), position=position)
 
 
 def _check_function(node: exp.Func, text: str) -> None:

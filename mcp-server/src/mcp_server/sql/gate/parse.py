@@ -11,6 +11,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from mcp_server.domain.failures import Failure, FailureCode, Meant, Position
 from mcp_server.domain.failures.functions import UnknownFunction
+from mcp_server.domain.failures.parameters import MissingParameters, UnfitParameter
 from mcp_server.domain.failures.syntax import NotAQuery, NotOneQuery, Wish
 from mcp_server.domain.failures.texts import (
     ControlCharacter,
@@ -36,6 +37,7 @@ from mcp_server.sql.positions import position_at
 from mcp_server.sql.tables import TableName, table_names
 from mcp_server.sql.tokens import plain_tokens
 from mcp_server.sql.trees import nodes
+from mcp_server.sql.word_places import place_of_parameter
 
 MAX_BYTES = 64 * 1024
 """Length of a statement in UTF-8."""
@@ -143,15 +145,26 @@ def _parsed(text: str, parameters: Parameters) -> exp.Query:
     try:
         tokens = decode_escape_strings(tokens, text)
         with_parameters = bool(parameters) or _PLACE.search(text) is not None
-        statements = dialect.parser().parse(mark_parameters(tokens, text) if with_parameters else tokens, text)
+        tokens = mark_parameters(tokens, text) if with_parameters else tokens
+        statements = dialect.parser().parse(tokens, text)
     except ParseError as error:
         raise _syntax_error(error, text) from None
     if len(statements) != 1 or statements[0] is None:
         raise Failure(NotOneQuery())
-    expression = substitute(statements[0], parameters) if with_parameters else statements[0]
+    expression = _substituted(statements[0], parameters, tokens, text) if with_parameters else statements[0]
     if isinstance(expression, exp.Values):
         expression = exp.select("*").from_(expression)
     return check(rewrite(expression, text), text)
+
+
+def _substituted(expression: exp.Expr, parameters: Parameters, tokens: list[Token], text: str) -> exp.Expr:
+    try:
+        return substitute(expression, parameters)
+    except Failure as failure:
+        match failure.fact:
+            case MissingParameters(names=(name, *_)) | UnfitParameter(name=name):
+                raise Failure(failure.fact, position=place_of_parameter(tokens, name, text)) from None
+        raise
 
 
 def _tokens(dialect: Dialect, text: str) -> list[Token]:
