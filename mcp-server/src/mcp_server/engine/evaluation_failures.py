@@ -10,13 +10,15 @@ from mcp_server.domain.schema import AttributeType, TypeKind
 from mcp_server.planning.plan import Read
 from mcp_server.ports.relational import EvaluationError
 from mcp_server.sql.gate.parse import Statement, meant_instead
+from mcp_server.sql.meant_casts import blamed_columns, with_moments, with_numbers
 from mcp_server.sql.places import part_at
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.tried_casts import blamed_columns, with_tried_casts
 from mcp_server.sql.word_places import place_of_set_operation, place_of_window
 
 _INTERNAL_NAME = re.compile(r"(\w)§[0-9]+\b")
 _NO_WINDOW = re.compile(r'window "(.+)" does not exist')
+_MOMENTS = (("date, ", "DATE"), ("time, ", "TIMESTAMPTZ"))
+"""How the forms of samples begin, and the type of what is so written."""
 _OF_TYPES = (Trouble.TYPES, Trouble.CONVERSION)
 
 
@@ -29,10 +31,15 @@ def failure_of(error: EvaluationError, executed: str, reads: Sequence[Read], sta
     blamed = part_at(statement, executed, place.offset, place.length) if place is not None else None
     position = position_of(statement.text, blamed) if blamed is not None else _place_of_word(fact, statement)
     texts = blamed_columns(blamed, _texts_among_numbers(reads)) if fact.trouble in _OF_TYPES else ()
-    meant = with_tried_casts(statement, texts, blamed)
-    if meant is None:
-        return Failure(fact, position=position, meant=meant_instead(statement.text, fact.told))
-    return Failure(replace(fact, texts=texts), position=position, meant=Meant(meant))
+    meant = with_numbers(statement, texts, blamed)
+    if meant is not None:
+        return Failure(replace(fact, texts=texts), position=position, meant=Meant(meant))
+    types = _moments_as_texts(reads) if fact.trouble is Trouble.TYPES and blamed is not None else {}
+    moments = {name: types[name] for name in blamed_columns(blamed, types)}
+    meant = with_moments(statement, types, blamed) if moments and blamed is not None else None
+    if meant is not None:
+        return Failure(replace(fact, moments=tuple(moments.items())), position=position, meant=Meant(meant))
+    return Failure(fact, position=position, meant=meant_instead(statement.text, fact.told))
 
 
 def _place_of_word(fact: NotEvaluated, statement: Statement) -> Position | None:
@@ -47,6 +54,17 @@ def _texts_among_numbers(reads: Sequence[Read]) -> tuple[str, ...]:
     """The columns of a plan that are text, and hold numbers, too."""
     found = [column for read in reads for column in read.relation.columns if column.type.kind is TypeKind.VARCHAR]
     return tuple(dict.fromkeys(column.name for column in found if AttributeType.NUMBER in column.attribute_types))
+
+
+def _moments_as_texts(reads: Sequence[Read]) -> dict[str, str]:
+    """The columns of a plan that are text and hold days or times, as samples tell, with the types of these."""
+    types: dict[str, str] = {}
+    for column in (column for read in reads for column in read.relation.columns):
+        told = column.examples.form if column.examples is not None and column.type.kind is TypeKind.VARCHAR else None
+        type_ = next((type_ for form, type_ in _MOMENTS if (told or "").startswith(form)), None)
+        if type_ is not None:
+            types[column.name] = type_
+    return types
 
 
 def _in_own_names(fact: NotEvaluated, reads: Sequence[Read]) -> NotEvaluated:

@@ -14,6 +14,20 @@ VALUES: list[tuple[Fact, str, str]] = [
         "numbers, and NULL for what is none; AS DECIMAL(38, 4) keeps decimal places exactly.",
     ),
     (
+        values.NotEvaluated("No.", Trouble.TYPES, moments=(("day", "DATE"),)),
+        "No.",
+        '"day" holds days as texts. Compare it with texts, which is a range of a key, too: '
+        "day >= '2026-01-01' AND day < '2027-01-01'. Or compute with CAST(day AS DATE). "
+        "The operator can declare the column DATE in the schemas file.",
+    ),
+    (
+        values.NotEvaluated("No.", Trouble.TYPES, moments=(("at 1", "TIMESTAMPTZ"),)),
+        "No.",
+        '"at 1" holds times as texts. Compare it with texts, which is a range of a key, too: '
+        """"at 1" >= '2026-01-01' AND "at 1" < '2027-01-01'. Or compute with CAST("at 1" AS TIMESTAMPTZ). """
+        "The operator can declare the column TIMESTAMPTZ in the schemas file.",
+    ),
+    (
         values.NotEvaluated("No.", Trouble.CONVERSION, ("a", "b")),
         "No.",
         '"a", "b" hold texts among the numbers, so they are read as text. TRY_CAST(a AS DOUBLE) gives the '

@@ -40,13 +40,15 @@ class Trouble(StrEnum):
 class NotEvaluated:
     """DuckDB could not evaluate the statement; `told` is a sentence or two of its own.
 
-    `texts` are columns that it computes with, which hold texts among their numbers.
+    `texts` are columns that it computes with, which hold texts among their numbers; `moments` are columns that it takes
+    for days or times, which are texts that hold such, and the types of these.
     """
 
     code: ClassVar[FailureCode] = FailureCode.EVALUATION_ERROR
     told: str
     trouble: Trouble
     texts: tuple[str, ...] = ()
+    moments: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def words(fact: facts.ValueFact) -> Words:
     """The words of a fact."""
     match fact:
         case facts.NotEvaluated():
-            return Words(fact.told, _among_numbers(fact.texts) if fact.texts else _REMEDIES[fact.trouble])
+            return Words(fact.told, _remedy(fact))
         case facts.ParameterNotUnicode():
             return Words(
                 "The statement or a parameter holds half of a surrogate pair, which is not valid Unicode.",
@@ -66,6 +66,21 @@ def words(fact: facts.ValueFact) -> Words:
             return Words(_declared(fact.table, fact.column, "NOT NULL", "an item without it"), _DECLARE)
         case _:
             assert_never(fact)
+
+
+def _remedy(fact: facts.NotEvaluated) -> str:
+    if fact.texts:
+        return _among_numbers(fact.texts)
+    return _as_texts(*fact.moments[0]) if fact.moments else _REMEDIES[fact.trouble]
+
+
+def _as_texts(column: str, type_: str) -> str:
+    name, held = quoted(column), "days" if type_ == "DATE" else "times"
+    return (
+        f'"{column}" holds {held} as texts. Compare it with texts, which is a range of a key, too: '
+        f"{name} >= '2026-01-01' AND {name} < '2027-01-01'. Or compute with CAST({name} AS {type_}). "
+        f"The operator can declare the column {type_} in the schemas file."
+    )
 
 
 def _among_numbers(columns: Sequence[str]) -> str:
