@@ -326,6 +326,25 @@ async def test_one_late_text_does_not_break_everybodys_filter(service: Service) 
     assert any("also holds S" in warning for warning in result.warnings)
 
 
+@pytest.mark.parametrize(
+    ("statement", "counted"),
+    [
+        ("SELECT pk, place.city FROM mix_within", 1),
+        ("SELECT count(*) FROM mix_within WHERE place.city IS NULL", 1),
+        ("SELECT count(*) FROM (SELECT place AS p FROM mix_within) q WHERE q.p['geo'].name = 'x'", 1),
+        ("SELECT count(*) FROM mix_within a JOIN mix_within b USING (pk) WHERE a.place.floor > 3", 1),
+        ("SELECT place.city FROM mix_within WHERE pk = '0'", 0),
+        ("SELECT place FROM mix_within", 0),
+        ("SELECT place->>'city' FROM mix_within", 0),
+    ],
+)
+async def test_what_is_no_map_is_counted_where_a_field_is_read(service: Service, statement: str, counted: int) -> None:
+    """Never a silent NULL: 'nowhere' has no city."""
+    warnings = (await service.run(statement)).warnings
+    told = 'Of the values of "place" of "mix_within" that were read, 1 is no map: its fields are NULL.'
+    assert [warning for warning in warnings if "no map" in warning] == [told] * counted
+
+
 async def test_after_a_late_text_it_is_told_how_to_compute(service: Service) -> None:
     numbers = [{"pk": {"S": f"p{n}"}, "n": {"N": f"{n}.5"}, "other": {"S": "x"}} for n in range(4)]
     await service.create("mix_sums", numbers)

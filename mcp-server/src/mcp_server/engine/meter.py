@@ -11,6 +11,7 @@ from mcp_server.domain.failures.scans import ScanForKeys, ScanWentOn
 from mcp_server.domain.schema import Table
 from mcp_server.engine.allowance import Allowance
 from mcp_server.engine.limits import Limits
+from mcp_server.engine.no_maps import no_maps
 from mcp_server.engine.no_numbers import no_numbers
 from mcp_server.engine.observations import Lessons
 from mcp_server.engine.spending import Account
@@ -48,6 +49,8 @@ class Meter:
         """What came from each table, by its schema and name; of its items those that the caller may see."""
         self.no_numbers: dict[tuple[str, str, str], int] = {}
         """By the schema and name of a table, and a part of it: values that were compared with a number and are none."""
+        self.no_maps: dict[tuple[str, str, str], int] = {}
+        """By the schema and name of a table, and a column: values of which a field was read and that are no maps."""
         self.unshown: dict[tuple[str, str], set[str]] = {}
         """By the schema and name of a table, attributes met that `*` does not show."""
         self.lessons: Lessons | None = None
@@ -91,11 +94,17 @@ class Meter:
         return observe
 
     def look(self, relation: Relation, page: pa.RecordBatch) -> None:
-        """Counts what is compared with a number and is none; `page` has the relation's columns in their order."""
-        if relation.as_numbers:
-            for name, found in no_numbers(relation, page).items():
+        """Counts what is compared with a number, or read as a map, and is none.
+
+        `page` has the relation's columns in their order.
+        """
+        for asked, count, counts in (
+            (relation.as_numbers, no_numbers, self.no_numbers),
+            (relation.as_maps, no_maps, self.no_maps),
+        ):
+            for name, found in (count(relation, page) if asked else {}).items():
                 key = relation.table.schema, relation.table.name, name
-                self.no_numbers[key] = self.no_numbers.get(key, 0) + found
+                counts[key] = counts.get(key, 0) + found
 
     def saw(self, read: Read, items: int) -> None:
         """Takes note of the items of a read that are there for the caller."""

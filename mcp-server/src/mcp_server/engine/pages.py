@@ -165,5 +165,6 @@ def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
         *messages.from_zero(query.from_zero),
         *messages.warnings(likely_reads(run.plan, reads)),
         *messages.no_numbers(meter.no_numbers),
+        *messages.no_maps(meter.no_maps),
         *messages.unshown(meter.unshown),
     )

@@ -62,8 +62,9 @@ class Relation:
     every row may count; `links` tell which keys the rows of other relations name. `only_number` tells that the query
     wants to know no more than how many rows meet all of `conjuncts`, which are all of its conditions. `starred` tells
     that its columns are wanted as the `*` of the result, so that whole items are read, to tell what else they have.
-    `as_numbers` are columns of numbers and texts, or parts of columns, that are compared with numbers. `order` is the
-    column, if any, by which rows that are read page by page have to come.
+    `as_numbers` are columns of numbers and texts, or parts of columns, that are compared with numbers; `as_maps` are
+    columns of maps and texts of which fields are read. `order` is the column, if any, by which rows that are read page
+    by page have to come.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Relation:
     only_number: bool = False
     starred: bool = False
     as_numbers: frozenset[tuple[str, Path]] = frozenset()
+    as_maps: frozenset[str] = frozenset()
     order: str | None = None
 
 

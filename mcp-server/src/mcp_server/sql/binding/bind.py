@@ -35,6 +35,7 @@ from mcp_server.sql.binding.resolution_failures import resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
 from mcp_server.sql.binding.struct_stars import spread_structs
+from mcp_server.sql.binding.table_columns import TableColumn
 from mcp_server.sql.binding.unshaped_fields import JsonValues, read_fields_as_texts
 from mcp_server.sql.binding.unshaped_lists import read_as_lists
 from mcp_server.sql.binding.unshaped_maps import read_as_maps
@@ -158,7 +159,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     read_nested_as_json(query, internal, spelling)
     json = JsonValues(query, internal, spelling, with_document=with_document)
     numbers = compare_numbers(query, internal, spelling, json)
-    read_as_maps(query, internal, spelling)
+    maps = read_as_maps(query, internal, spelling)
     read_fields_as_texts(query, json)
     read_as_lists(query, internal, spelling)
     sources = sources_of(query)
@@ -169,7 +170,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     from_zero = lists_from_zero(sources, found)
     conditions = necessary_conditions(query, sources, found)
     relations = tuple(
-        _relation(number, reference, conditions.get(id(reference.node), ()), starred, numbers)
+        _relation(number, reference, conditions.get(id(reference.node), ()), starred, numbers, maps)
         for number, reference in enumerate(found)
     )
     relations = tuple(map(with_goal, relations, map(goal_of_exists, found)))
@@ -260,7 +261,9 @@ def _relation(
     conditions: Sequence[Condition],
     starred: Collection[str],
     numbers: Collection[ComparedNumber],
+    maps: Collection[TableColumn],
 ) -> Relation:
+    alias = reference.node.alias_or_name
     columns = tuple(
         column if (type_ := reference.columns[column.name]) is column.type else replace(column, type=type_)
         for column in (*reference.table.columns, DOCUMENT)
@@ -276,8 +279,9 @@ def _relation(
         conjuncts(reference, conditions),
         reference.materialise,
         links=links_of(number, reference, conditions),
-        starred=reference.node.alias_or_name in starred,
-        as_numbers=frozenset((one.column, one.path) for one in numbers if one.source == reference.node.alias_or_name),
+        starred=alias in starred,
+        as_numbers=frozenset((one.column, one.path) for one in numbers if one.source == alias),
+        as_maps=frozenset(one.column.name for one in maps if one.source == alias),
     )
 
 

@@ -9,29 +9,36 @@ from sqlglot import exp
 
 from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
-from mcp_server.sql.binding.table_columns import columns_that
+from mcp_server.sql.binding.table_columns import TableColumn, columns_that
 
 _JSON = exp.DataType.build("JSON", dialect="duckdb")
 _NESTED = frozenset({AttributeType.MAP, AttributeType.LIST})
 _FIELDS = (exp.Dot, exp.Bracket, exp.StructExtract)
 
 
-def read_as_maps(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> None:
+def read_as_maps(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> frozenset[TableColumn]:
     """Puts what reads JSON as a text in the place of fields of such columns, and TRY_CAST where JSON is asked for.
 
-    Columns have their sources. A number is its text, as everywhere in a column of several types.
+    Columns have their sources. A number is its text, as everywhere in a column of several types. Tells of which
+    columns fields are read.
     """
     mixed = columns_that(may_hold_maps, query, internal, spelling)
     if mixed is None:
-        return
-    for column in [one for one in query.find_all(exp.Column) if mixed(one) is not None]:
+        return frozenset()
+    read = set[TableColumn]()
+    for column in list(query.find_all(exp.Column)):
+        origin = mixed(column)
+        if origin is None:
+            continue
         as_json = exp.TryCast(this=column.copy(), to=_JSON.copy())
         node, path = _field(column)
         if path is not None:
+            read.add(origin)
             literal = exp.Literal.string(path)
             node.replace(exp.Paren(this=exp.JSONExtractScalar(this=as_json, expression=literal)))
         elif _reads_json(column):
             column.replace(as_json)
+    return frozenset(read)
 
 
 def may_hold_maps(column: Column) -> bool:
