@@ -94,7 +94,7 @@ FOLLOWED = [
     ('select count(*) from nation where n_name = "GERMANY"', ["run_sql"]),
     ("select top 3 n_name from nation", ["run_sql"]),
     ("selct n_name from nation", ["run_sql"]),
-    ("select n_name from natoin", ["describe_table"]),
+    ("select n_name from natoin", ["run_sql"]),
     ("select n_name from something_else", ["list_tables"]),
     ("select nothing_like_it from nation", ["describe_table"]),
     ("select n_name from nowhere.nation", ["list_schemas"]),

@@ -207,7 +207,7 @@ class TestFailures:
             ("SELECT totl FROM orders", "unknown_column", '"total"', Position(1, 8)),
             ("SELECT id\nFROM orders o\nWHERE o.statsu = 'x'", "unknown_column", '"status"', Position(3, 9)),
             ("SELECT name FROM orders", "unknown_column", "Describe", Position(1, 8)),
-            ("SELECT id FROM orders a JOIN items b ON a.id = b.id", "ambiguous_name", "alias.column", Position(1, 8)),
+            ("SELECT id FROM orders a JOIN items b ON a.id = b.id", "ambiguous_name", "a.id or b.id", Position(1, 8)),
             ("SELECT x.id FROM orders o", "unknown_table", "aliases", Position(1, 8)),
             ("SELECT x.* FROM orders o", "unknown_table", "aliases", Position(1, 8)),
             ("SELECT itms.id FROM items", "unknown_table", '"items"', Position(1, 8)),

@@ -243,6 +243,46 @@ def test_what_duckdb_refuses_of_another_dialect_is_written_otherwise(statement: 
     assert (found.statement if found is not None else None) == meant
 
 
+@pytest.mark.parametrize(
+    ("statement", "meant"),
+    [
+        (
+            "SELECT status, count(*) AS cnt FROM orders GROUP BY status HAVING cntt > 1",
+            "SELECT status, count(*) AS cnt FROM orders GROUP BY status HAVING cnt > 1",
+        ),
+        (
+            "SELECT status FROM orders GROUP BY status HAVING max(totl) > 1",
+            "SELECT status FROM orders GROUP BY status HAVING max(total) > 1",
+        ),
+        ("SELECT status, count(*) AS n FROM orders GROUP BY status HAVING zzzz > 1", None),
+    ],
+)
+def test_a_name_in_having_that_nothing_has_is_unknown(tables: PlainTables, statement: str, meant: str | None) -> None:
+    with pytest.raises(Failure) as caught:
+        tables.bind(statement)
+    assert caught.value.code is FailureCode.UNKNOWN_COLUMN
+    assert _statement(caught.value) == meant
+    if meant is not None:
+        tables.run(tables.bind(meant), narrowed=False).fetchall()
+
+
+@pytest.mark.parametrize(
+    "having", ["N > 1", "max(total) > 1", "status = 'open'", "count(*) > (SELECT min(id) FROM items WHERE id > 1)"]
+)
+def test_what_having_may_name_is_let_through(tables: PlainTables, having: str) -> None:
+    tables.bind(f"SELECT status, count(*) AS n FROM orders GROUP BY status HAVING {having}")
+
+
+def test_having_may_name_a_merged_column(tables: PlainTables) -> None:
+    tables.bind("SELECT max(id) FROM parts JOIN items USING (id) GROUP BY parent HAVING max(id) > 0")
+
+
+def test_an_ambiguous_column_comes_with_the_names_it_may_have(tables: PlainTables) -> None:
+    with pytest.raises(Failure) as caught:
+        tables.bind('SELECT ID FROM orders JOIN items AS "my items" ON true')
+    assert worded(caught.value).next_action == 'Write it as "my items".ID or orders.ID.'
+
+
 @pytest.mark.parametrize("written", ["a-b", "[a-b]", "A-B"])
 def test_a_name_with_a_hyphen_is_told_whole(tables: PlainTables, written: str) -> None:
     """`a-b` is a difference; neither its first half nor another column is meant."""

@@ -4,7 +4,7 @@ Exact spelling comes first, then any case if that is unique, else near names.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from string import ascii_lowercase, ascii_uppercase
@@ -74,3 +74,20 @@ def find_name(wanted: str, names: Iterable[str]) -> Found | Ambiguous | NotFound
         return Ambiguous(alike)
     by_folded = {fold(name): name for name in candidates}
     return NotFound(tuple(by_folded[near] for near in get_close_matches(folded, by_folded, n=3, cutoff=0.6)))
+
+
+def likeliest(wanted: str, near: Sequence[str]) -> str | None:
+    """The one that is meant by a name: the only one near, or the only one that it is but for a slip."""
+    alike = [one for one in near if len(near) == 1 or is_slip(fold(wanted), fold(one))]
+    return alike[0] if len(alike) == 1 else None
+
+
+def is_slip(written: str, meant: str) -> bool:
+    """Whether one letter is missing, added or another one, or two changed places; digits tell names apart."""
+    first = next((place for place, pair in enumerate(zip(written, meant, strict=False)) if pair[0] != pair[1]), None)
+    first = min(len(written), len(meant)) if first is None else first
+    wrong, right = written[first:], meant[first:]
+    while wrong and right and wrong[-1] == right[-1]:
+        wrong, right = wrong[:-1], right[:-1]
+    is_slip = max(len(wrong), len(right)) <= 1 or (len(wrong) == 2 and wrong == right[::-1])
+    return is_slip and not any(letter.isdigit() for letter in wrong + right)

@@ -30,7 +30,8 @@ from mcp_server.engine.probing import Prober, Probing
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.slot_values import by_name, marked, ranks
 from mcp_server.engine.table_sizes import TableSizes
-from mcp_server.engine.tables import find_tables, place_of_name
+from mcp_server.engine.tables import find_table, find_tables
+from mcp_server.engine.unknown_names import with_what_is_meant
 from mcp_server.planning.pinned import with_pinned_columns
 from mcp_server.planning.plan import Pin, Terms
 from mcp_server.ports.catalog import Catalog, Refresh
@@ -199,7 +200,14 @@ class Planner:
     async def _tables(
         self, principal: Principal, schema: Schema, parsed: Parsed, refresh: Refresh
     ) -> dict[TableName, Table]:
-        """The tables of a statement. Raises Failure, with its place where a name is not one."""
+        """The tables of a statement. Raises Failure, with its place and what is meant where a name is not one."""
+
+        async def named(name: str) -> Table | None:
+            try:
+                return (await find_table(self._catalog, self._schemas, principal, schema, name, "if_stale")).table
+            except Failure:
+                return None
+
         try:
             return await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, refresh)
         except Failure as failure:
@@ -208,8 +216,7 @@ class Planner:
             statement = await parsed.again()
             if statement is None:
                 raise
-            position = place_of_name(failure.fact, statement, schema.name)
-            raise Failure(failure.fact, position=position, meant=failure.meant) from failure
+            raise await with_what_is_meant(failure, statement, schema.name, named) from failure
 
     async def _bind(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
         tables = self._sizes.sized(tables)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.schemas import AmbiguousSchema, DisabledSchema, NoSchema, UnknownSchema
-from mcp_server.domain.names import Ambiguous, Found, find_name
+from mcp_server.domain.names import Ambiguous, Found, NotFound, find_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 from mcp_server.engine.views import Views
@@ -44,8 +44,9 @@ class Schemas:
                     schema = self.by_name[found]
                 case Ambiguous(candidates):
                     raise Failure(AmbiguousSchema(name, candidates))
-                case _:
-                    raise Failure(UnknownSchema(name, tuple(one for one in names if self.by_name[one].active)))
+                case NotFound(near):
+                    active = tuple(one for one in names if self.by_name[one].active)
+                    raise Failure(UnknownSchema(name, active, tuple(one for one in near if one in active)))
         if not schema.active:
             raise Failure(DisabledSchema(schema.name))
         return schema

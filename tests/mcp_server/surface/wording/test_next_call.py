@@ -55,6 +55,11 @@ UNKNOWN = UnknownColumn("x", None, "shop.t")
         (Failure(NotAQuery("use", Wish.DEFAULT_SCHEMA)), None),
         (Failure(SelfDescription("pg_catalog")), NextCall("list_tables")),
         (Failure(UnknownSchema("x", ())), NextCall("list_schemas")),
+        (
+            Failure(UnknownSchema("shop", ("chop",), ("chop",))),
+            NextCall("run_sql", {**ARGUMENTS, "schema_name": "chop"}),
+        ),
+        (Failure(UnknownSchema("shp", ("shop",), ("shop",))), NextCall("list_schemas")),
         (Failure(TableGone("t")), NextCall("list_tables")),
         (Failure(TableNotGiven("t")), NextCall("list_tables")),
         (Failure(TableDenied("shop", "t")), NextCall("list_tables", {"schema_name": "shop"})),

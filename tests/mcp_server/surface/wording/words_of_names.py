@@ -12,6 +12,12 @@ NAMES: list[tuple[Fact, str, str]] = [
         "Ask the operator of this server to configure a schema for your tenant.",
     ),
     (schemas.UnknownSchema("x", ("a", "b")), 'There is no schema "x".', "Use one of: a, b."),
+    (schemas.UnknownSchema("x", ("a", "b", "y"), ("y",)), 'There is no schema "x".', "Did you mean y?"),
+    (
+        schemas.IndexAsTable("orders", "gsi1"),
+        'There is no schema "orders": that is a table, and "gsi1" an index of it.',
+        "Read from the table alone; an index is used where the conditions name its key.",
+    ),
     (schemas.UnknownSchema("x", ()), 'There is no schema "x".', "Call list_schemas."),
     (
         schemas.AmbiguousSchema("x", ("X", "x")),
@@ -138,6 +144,7 @@ NAMES: list[tuple[Fact, str, str]] = [
         "In ORDER BY and GROUP BY, number the columns of the SELECT list from 1.",
     ),
     (columns.AmbiguousColumn("x"), 'Column "x" is ambiguous.', "Write it as `alias.column`."),
+    (columns.AmbiguousColumn("x", ("a.x", "b.x")), 'Column "x" is ambiguous.', "Write it as a.x or b.x."),
     (
         columns.AmbiguousSpelling("x", ("X", "x")),
         'Column "x" may be any of "X", "x".',

@@ -92,10 +92,11 @@ class NoOutput:
 
 @dataclass(frozen=True, slots=True)
 class AmbiguousColumn:
-    """Several sources have that column."""
+    """Several sources have that column; `choices` are its names with theirs, as SQL writes them."""
 
     code: ClassVar[FailureCode] = FailureCode.AMBIGUOUS_NAME
     name: str
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

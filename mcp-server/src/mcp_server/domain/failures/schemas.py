@@ -15,11 +15,21 @@ class NoSchema:
 
 @dataclass(frozen=True, slots=True)
 class UnknownSchema:
-    """The caller's tenant has none of that name, but those of `names`, which are not disabled."""
+    """The caller's tenant has none of that name, but those of `names`, none of them disabled; `near` are the likeliest."""
 
     code: ClassVar[FailureCode] = FailureCode.UNKNOWN_SCHEMA
     name: str
     names: tuple[str, ...]
+    near: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAsTable:
+    """What stands for a schema is a table, and what stands for its table is an index of it, as PartiQL has it."""
+
+    code: ClassVar[FailureCode] = FailureCode.UNKNOWN_SCHEMA
+    table: str
+    index: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +57,4 @@ class SelfDescription:
     name: str
 
 
-SchemaFact = NoSchema | UnknownSchema | AmbiguousSchema | DisabledSchema | SelfDescription
+SchemaFact = NoSchema | UnknownSchema | IndexAsTable | AmbiguousSchema | DisabledSchema | SelfDescription

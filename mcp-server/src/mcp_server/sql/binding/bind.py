@@ -31,7 +31,7 @@ from mcp_server.sql.binding.nested_values import read_nested_as_json
 from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames, starred_sources
 from mcp_server.sql.binding.references import Reference, references
 from mcp_server.sql.binding.resolution import resolve
-from mcp_server.sql.binding.resolution_failures import resolution_failure
+from mcp_server.sql.binding.resolution_failures import check_groups, resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
 from mcp_server.sql.binding.struct_stars import spread_structs
@@ -231,9 +231,11 @@ def _qualified(
     try:
         if not all(map(_is_plain, nodes(query))):
             query = qualify_tables(query, dialect=Dialect)
-        return validate_qualify_columns(qualify_columns(query, schema=schema))
+        query = validate_qualify_columns(qualify_columns(query, schema=schema))
     except (SqlglotError, AssertionError) as error:
         raise resolution_failure(str(error), query, text, internal) from None
+    check_groups(query, text, internal)
+    return query
 
 
 def _is_plain(node: exp.Expr) -> bool:

@@ -48,12 +48,28 @@ def resolution_failure(message: str, query: exp.Query, text: str, tables: Mappin
         name, source = match[1], _TABLE.search(message)
         if source and source[1] and source[1] not in _aliases(query):
             return _unknown_table(source[1], name, query, text)
-        if not (source and source[1]) and _holders(name, query, tables) > 1:
-            return _ambiguous(name, query, text)
+        holders = _holders(name, query, tables) if not (source and source[1]) else []
+        if len(holders) > 1:
+            return _ambiguous(name, holders, query, text)
         if not (source and source[1]) and any(fold(one) == fold(name) for one in _written_aliases(query)):
             return Failure(WholeRow(_written(name, query)), position=_place(name, query, text))
         return _unknown(name, query, text, tables.values())
     return Failure(Unresolved())
+
+
+def check_groups(query: exp.Query, text: str, tables: Mapping[str, Table]) -> None:
+    """Refuses a name in HAVING that no source and no output has: the resolver leaves it as it is. Raises Failure."""
+    for having in query.find_all(exp.Having):
+        select = having.parent
+        if not isinstance(select, exp.Select) or any(one.name not in tables for one in from_items(select)):
+            continue
+        known = {fold(one.alias_or_name) for one in select.expressions}
+        known |= {fold(held.name) for one in from_items(select) for held in tables[one.name].columns}
+        for column in having.find_all(exp.Column):
+            is_own = not column.table and column.find_ancestor(exp.Select) is select
+            if is_own and fold(column.name) not in known:
+                also = {one.alias for one in select.expressions if one.alias}
+                raise _unknown(column.name, query, text, tables.values(), also)
 
 
 def _aliases(query: exp.Query) -> set[str]:
@@ -63,19 +79,22 @@ def _aliases(query: exp.Query) -> set[str]:
 def _written_aliases(query: exp.Query) -> set[str]:
     """The aliases as the statement spells them; those that it leaves to us are tables' names."""
     found = (alias.this for alias in query.find_all(exp.TableAlias))
-    return {identifier.meta.get(SPELLING, identifier.name) for identifier in found if identifier is not None}
+    return {_spelt(identifier) for identifier in found if identifier is not None}
 
 
-def _holders(name: str, query: exp.Query, tables: Mapping[str, Table]) -> int:
-    """How many sources of the query that an unqualified column stands in have a column of that name."""
+def _spelt(identifier: exp.Expr) -> str:
+    """A name as the statement spells it; that of a table without an alias is the table's."""
+    return str(identifier.meta.get(SPELLING, identifier.name))
+
+
+def _holders(name: str, query: exp.Query, tables: Mapping[str, Table]) -> list[exp.Table]:
+    """The sources of the query that an unqualified column stands in which have a column of that name."""
     for column in query.find_all(exp.Column):
         select = column.find_ancestor(exp.Select)
         if column.name == name and not column.table and select is not None:
-            found = [
-                tables[one.name] for one in from_items(select) if isinstance(one, exp.Table) and one.name in tables
-            ]
-            return sum(any(fold(held.name) == fold(name) for held in table.columns) for table in found)
-    return 0
+            found = [one for one in from_items(select) if isinstance(one, exp.Table) and one.name in tables]
+            return [one for one in found if any(fold(held.name) == fold(name) for held in tables[one.name].columns)]
+    return []
 
 
 def _unknown_table(table: str, name: str, query: exp.Query, text: str) -> Failure:
@@ -88,15 +107,18 @@ def _unknown_table(table: str, name: str, query: exp.Query, text: str) -> Failur
     )
 
 
-def _ambiguous(name: str, query: exp.Query, text: str) -> Failure:
-    return Failure(AmbiguousColumn(_written(name, query)), position=_place(name, query, text))
+def _ambiguous(name: str, holders: Iterable[exp.Table], query: exp.Query, text: str) -> Failure:
+    written = _written(name, query)
+    aliases = (_spelt(one.args["alias"].this) for one in holders)
+    choices = tuple(f"{quoted(alias)}.{quoted(written)}" for alias in sorted(aliases))
+    return Failure(AmbiguousColumn(written, choices), position=_place(name, query, text))
 
 
-def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table]) -> Failure:
+def _unknown(name: str, query: exp.Query, text: str, tables: Collection[Table], also: Collection[str] = ()) -> Failure:
     written = _written(name, query)
     hint: Hint | None = None
     meant: Meant | None = None
-    names = {column.name for table in tables for column in table.columns}
+    names = {column.name for table in tables for column in table.columns} | {*also}
     fields = sorted(_fields(written, tables))
     match find_name(written, sorted(names)):
         case Ambiguous(alike):

@@ -13,6 +13,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from mcp_server.domain.failures import Meant
+from mcp_server.domain.names import is_slip
 from mcp_server.sql.dialect import Dialect
 from mcp_server.sql.gate.foreign.functions import with_our_functions
 from mcp_server.sql.gate.foreign.pieces import calls, edited, pieces
@@ -82,7 +83,7 @@ def nearest_keyword(word: str) -> str | None:
 
 def with_function(text: str, name: str, near: Iterable[str], accepted: Callable[[str], bool]) -> Meant | None:
     """The statement with the only function that a name is but for one letter, or for two that changed places."""
-    alike = [one for one in near if _is_slip(name, one)]
+    alike = [one for one in near if is_slip(name, one)]
     found = pieces(text)
     edits = [
         (piece.start, piece.end, alike[0])
@@ -91,17 +92,6 @@ def with_function(text: str, name: str, near: Iterable[str], accepted: Callable[
     ]
     ours = edited(text, edits) if len(text) <= MAX_LENGTH else text
     return Meant(ours) if ours != text and accepted(ours) else None
-
-
-def _is_slip(written: str, meant: str) -> bool:
-    """Whether one letter is missing, added or another one, or two changed places; digits tell functions apart."""
-    first = next((place for place, pair in enumerate(zip(written, meant, strict=False)) if pair[0] != pair[1]), None)
-    first = min(len(written), len(meant)) if first is None else first
-    wrong, right = written[first:], meant[first:]
-    while wrong and right and wrong[-1] == right[-1]:
-        wrong, right = wrong[:-1], right[:-1]
-    is_slip = max(len(wrong), len(right)) <= 1 or (len(wrong) == 2 and wrong == right[::-1])
-    return is_slip and not any(letter.isdigit() for letter in wrong + right)
 
 
 def _with_keywords(text: str, accepted: Callable[[str], bool]) -> str | None:

@@ -31,7 +31,8 @@ def words(fact: facts.ColumnFact) -> Words:
                 "In ORDER BY and GROUP BY, number the columns of the SELECT list from 1.",
             )
         case facts.AmbiguousColumn():
-            return Words(f'Column "{fact.name}" is ambiguous.', "Write it as `alias.column`.")
+            choices = " or ".join(fact.choices) or "`alias.column`"
+            return Words(f'Column "{fact.name}" is ambiguous.', f"Write it as {choices}.")
         case facts.AmbiguousSpelling():
             return Words(
                 f'Column "{fact.name}" may be any of {listed(fact.candidates)}.', "Spell it exactly as one of them."

@@ -8,10 +8,10 @@ from mcp_server.domain.failures import Fact, Failure, FailureCode
 from mcp_server.domain.failures.access import DisabledSchemaDenied, SchemaDenied, TableDenied
 from mcp_server.domain.failures.arguments import UnknownArgument
 from mcp_server.domain.failures.columns import UnknownColumn, UnknownField
-from mcp_server.domain.failures.schemas import SelfDescription
+from mcp_server.domain.failures.schemas import SelfDescription, UnknownSchema
 from mcp_server.domain.failures.syntax import NotAQuery, Wish
 from mcp_server.domain.failures.tables import TableGone, TableNotGiven, UnknownTable
-from mcp_server.domain.names import quoted
+from mcp_server.domain.names import likeliest, quoted
 
 LONGEST = 4_000
 """Characters of a statement that is repeated; longer ones are the caller's own, and it still has them."""
@@ -85,10 +85,13 @@ def call_of(fact: Fact) -> NextCall | None:
 
 
 def _renamed(fact: Fact, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The arguments with one under the name that is meant, if it is of the call itself and not given as well."""
+    """The arguments with a name put right: of an argument that is not given as well, or of the schema."""
     match fact:
         case UnknownArgument(name=name, near=str(near)) if name in arguments and near not in {*arguments, *_AGREED}:
             return {near if key == name else key: value for key, value in arguments.items()}
+        case UnknownSchema(name=name, near=likely) if arguments.get("schema_name") == name:
+            meant = likeliest(name, likely)
+            return {**arguments, "schema_name": meant} if meant is not None else None
     return None
 
 

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from mcp_server.domain.failures import schemas as facts
-from mcp_server.surface.wording.words import Words
+from mcp_server.surface.wording.words import Words, did_you_mean
 
 
 def words(fact: facts.SchemaFact) -> Words:
@@ -14,9 +14,11 @@ def words(fact: facts.SchemaFact) -> Words:
                 "There is no schema for you.", "Ask the operator of this server to configure a schema for your tenant."
             )
         case facts.UnknownSchema():
+            return Words(f'There is no schema "{fact.name}".', _instead(fact))
+        case facts.IndexAsTable():
             return Words(
-                f'There is no schema "{fact.name}".',
-                f"Use one of: {', '.join(fact.names)}." if fact.names else "Call list_schemas.",
+                f'There is no schema "{fact.table}": that is a table, and "{fact.index}" an index of it.',
+                "Read from the table alone; an index is used where the conditions name its key.",
             )
         case facts.AmbiguousSchema():
             return Words(
@@ -32,3 +34,9 @@ def words(fact: facts.SchemaFact) -> Words:
             )
         case _:
             assert_never(fact)
+
+
+def _instead(fact: facts.UnknownSchema) -> str:
+    if fact.near:
+        return did_you_mean(fact.near)
+    return f"Use one of: {', '.join(fact.names)}." if fact.names else "Call list_schemas."
