@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
-from mcp_server.domain.failures.budgets import BudgetTooSmallForRead
+from mcp_server.domain.failures.budgets import BudgetSpent, BudgetTooSmallForRead, Counted
+from mcp_server.domain.failures.scans import LargeTable, ScanWentOn
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.planning.plan import Estimate, Read
@@ -93,3 +94,20 @@ def test_a_mean_refuses_only_what_exceeds_the_budget_by_far(access: str, units: 
     with pytest.raises(Failure) as raised:
         meter.ask(read(access, units))
     assert isinstance(raised.value.fact, BudgetTooSmallForRead)
+
+
+@pytest.mark.parametrize(
+    ("unit", "units", "expected"), [("read units", 241.0, 241.0), ("read units", 30.0, 0.0), ("pages", 241.0, 0.0)]
+)
+def test_a_spent_budget_tells_what_it_would_have_to_be_and_what_is_scanned(
+    unit: Counted, units: float, expected: float
+) -> None:
+    """Unless more than that was read already."""
+    meter = Meter(LIMITS, max_read_units=None, allow_full_scan=True)
+    meter.observer(read())(Consumption(0, 0, 0, 40.0))
+    told = meter.all_told(Failure(BudgetSpent(1.0, 0.5, unit, 60.0)), [read("Scan", units)]).fact
+    assert isinstance(told, BudgetSpent)
+    assert told.expected == expected
+    assert [table.name for table in told.scanned] == [read().relation.table.name]
+    other = Failure(ScanWentOn(LargeTable("t"), 1))
+    assert meter.all_told(other, [read("Scan", units)]) is other

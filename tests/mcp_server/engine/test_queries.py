@@ -321,6 +321,23 @@ async def test_what_cannot_be_run_says_why(
         assert internal not in told.replace(sql, "")
 
 
+@pytest.mark.parametrize(
+    ("limits", "arguments"),
+    [
+        ({}, {"max_read_units": 10.0}),
+        ({"read_pages": 1}, {"allow_full_scan": True}),
+        ({"confirm_read_units": 1.0}, {"allow_full_scan": True}),
+        ({"full_scan_items": 1}, {}),
+    ],
+)
+async def test_a_scan_that_takes_too_much_comes_with_the_conditions_that_avoid_it(
+    service: Service, tables: None, limits: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(Failure) as caught:
+        await service.queries(**limits).run_sql(ANN, sql="SELECT max(t) FROM eng_big", **arguments)
+    assert worded(caught.value).next_action.startswith('Filter "eng_big" by pk = ? (explain_sql tells what that takes)')
+
+
 async def test_an_error_of_the_evaluation_has_a_place_and_a_remedy(service: Service, tables: None) -> None:
     """In the caller's own text, though DuckDB sees another."""
     with pytest.raises(Failure) as caught:

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_server.domain.schema import AttributeType, Index, Table
 from mcp_server.planning.access_path import plan_read
-from mcp_server.planning.advice import Advice, advice, large_scan
+from mcp_server.planning.advice import Advice, advice, scanned
 from mcp_server.planning.key_paths import UNKNOWN_PARTITIONS
 from mcp_server.planning.plan import Read
 from mcp_server.sql.binding.bind import bind
@@ -61,7 +61,7 @@ def test_an_index_without_all_columns_is_looked_up_through() -> None:
     table = replace(ORDERS, indexes=(known,))
     assert advice(table, known) == Advice("status = ?", lookup=True)
     assert access(table, "status = ?", "total") == ("Query", "keys_alone")
-    (told,) = large_scan([read_of(table, "total = 7")]).tables
+    (told,) = scanned([read_of(table, "total = 7")])
     assert "status = ?" in told.queries
 
 
@@ -70,12 +70,12 @@ def test_an_index_of_which_nobody_knows_how_many_items_to_fetch_is_advised_for_i
     assert advice(table, KEYS_ALONE) == Advice("status = ?", unknown=True)
     assert access(table, "status = ?") == ("Query", "keys_alone")
     assert access(table, "status = ?", "total") == ("Scan", None)
-    (told,) = large_scan([read_of(table, "total = 7")]).tables
+    (told,) = scanned([read_of(table, "total = 7")])
     assert told.queries == ("pk = ?",)
 
 
 def test_a_scan_that_has_to_be_allowed_names_the_keys_and_the_index_that_was_nearly_read() -> None:
-    (told,) = large_scan([read_of(ORDERS, "customer = 7")] * 2).tables
+    (told,) = scanned([read_of(ORDERS, "customer = 7")] * 2)
     given = [advice(ORDERS, index) for index in (None, *ORDERS.indexes)]
     assert told.queries == tuple(one.condition for one in given if not one.unknown)
     (rejected,) = told.rejected
@@ -87,7 +87,7 @@ def test_a_scan_that_has_to_be_allowed_names_the_keys_and_the_index_that_was_nea
 
 def test_no_key_is_named_that_is_not_seen() -> None:
     table = replace(ORDERS, columns=tuple(one for one in ORDERS.columns if one.name not in ("pk", "status")))
-    (told,) = large_scan([read_of(table, "total = 7", "total")]).tables
+    (told,) = scanned([read_of(table, "total = 7", "total")])
     assert "customer = ?" in told.queries[0]
     assert not any("pk" in condition or "status" in condition for condition in told.queries)
 

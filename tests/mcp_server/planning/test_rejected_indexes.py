@@ -6,7 +6,7 @@ import pytest
 
 from mcp_server.domain.rejected_index import RejectedIndex, that_save
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Index, KeyAttribute, Table, TypeKind
-from mcp_server.planning.advice import large_scan
+from mcp_server.planning.advice import scanned
 from mcp_server.planning.expectations import expected
 from mcp_server.planning.plan import Read
 from mcp_server.sql.binding.bind import bind
@@ -126,7 +126,7 @@ def test_the_index_by_which_rows_could_name_partitions_is_told_with_its_remedy(s
 
 
 def test_a_scan_that_is_refused_names_the_index_for_a_join() -> None:
-    (table,) = large_scan([read_of(JOIN, LARGE)]).tables
+    (table,) = scanned([read_of(JOIN, LARGE)])
 
     assert [one.name for one in table.rejected] == ["by_status"]
 

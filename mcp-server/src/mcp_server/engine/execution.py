@@ -10,6 +10,7 @@ import pyarrow as pa
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.availability import EvaluatorLost
 from mcp_server.domain.failures.cursors import ReadOtherwise
+from mcp_server.domain.failures.scans import LargeScan
 from mcp_server.domain.failures.values import UnexpectedTypes
 from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
@@ -28,7 +29,7 @@ from mcp_server.engine.sharing import sources
 from mcp_server.engine.spending import Spending
 from mcp_server.engine.stages import Intake, Intakes
 from mcp_server.engine.streaming import PageOfRows, Streaming
-from mcp_server.planning.advice import large_scan
+from mcp_server.planning.advice import scanned
 from mcp_server.planning.cursor import Reading
 from mcp_server.planning.pinned import pin_of
 from mcp_server.planning.plan import Read
@@ -109,6 +110,8 @@ class _Course:
 
     meter: Meter
     plans: list[Plan] = field(default_factory=list)
+    reads: Sequence[Read] = ()
+    """Those of the last plan, with what they are expected to take."""
     planning_seconds: float = 0.0
     rows: int = 0
 
@@ -172,7 +175,7 @@ class Execution:
             return run
         except Failure as failure:
             await self._rest.heard(meter)
-            if (all_told := meter.all_told(failure)) is failure:
+            if (all_told := meter.all_told(failure, course.reads)) is failure:
                 raise
             raise all_told from failure
         finally:
@@ -228,11 +231,13 @@ class Execution:
             course.plans.append(plan)
             # What goes on was allowed when it began, however large the table has become; what it scans is counted.
             if options.resume is None and plan.large_scans and not options.allow_full_scan:
-                raise Failure(large_scan(plan.large_scans))
+                raise Failure(LargeScan(scanned(plan.large_scans)))
             course.meter.lessons = self._observations.lessons(principal, plan.reads)
+            course.reads = plan.reads
             course.meter.begin(sure_to_take(plan))
             if options.resume is None:  # else the first page was confirmed, and what it was sealed with is still so
                 reads = expected_reads(plan, self._observations.of(principal, plan.reads))
+                course.reads = reads
                 allowance.check(plan, reads, options.max_rows)
             try:
                 result = await self._computed(plan, parsed, course.meter, options, materialise=materialise)

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.budgets import BudgetSpent, BudgetTooSmall, BudgetTooSmallForRead, Counted
+from mcp_server.domain.failures.confirmations import CostUnconfirmed
 from mcp_server.domain.failures.scans import ScanForKeys, ScanWentOn
 from mcp_server.domain.schema import Table
 from mcp_server.engine.allowance import Allowance
@@ -16,6 +17,7 @@ from mcp_server.engine.no_numbers import no_numbers
 from mcp_server.engine.observations import Lessons
 from mcp_server.engine.spending import Account
 from mcp_server.planning.access_path import full_scan_of
+from mcp_server.planning.advice import large_table, scanned
 from mcp_server.planning.plan import Read, Relation
 from mcp_server.ports.items import Consumption, Observer
 from mcp_server.ports.usage import TableUsage
@@ -75,7 +77,7 @@ class Meter:
                 self.unshown.setdefault(_key(table), set()).update(consumption.unshown)
             scanned += consumption.scanned
             if read.access == "Scan" and not self._allow_full_scan and scanned > self._limits.full_scan_items:
-                raise Failure(ScanWentOn(read.relation.table.name, self._limits.full_scan_items))
+                raise Failure(ScanWentOn(large_table(read), self._limits.full_scan_items))
             self._check()
             if learn is not None:
                 learn(consumption)
@@ -127,7 +129,7 @@ class Meter:
         case.
         """
         if full_scan_of(read) and not self._allow_full_scan:
-            raise Failure(ScanForKeys(read.relation.table.name))
+            raise Failure(ScanForKeys(large_table(read)))
         expected = self.read_units + read.estimate.read_units
         least = self.read_units + read.estimate.read_units / (BY_FAR if read.access == "Query" else 1.0)
         if least > self._read_units_limit:
@@ -138,13 +140,21 @@ class Meter:
                 units[usage.schema] = units.get(usage.schema, 0.0) + usage.read_units
             self._allowance.check_more(self.items_seen + read.estimate.items, units, least=least)
 
-    def all_told(self, failure: Failure) -> Failure:
-        """A failure of the run, with all that was read by now where it tells what a budget was spent on."""
+    def all_told(self, failure: Failure, reads: Sequence[Read]) -> Failure:
+        """A failure of the run of these reads, with what they scan where it is about what they take.
+
+        Where it tells what a budget was spent on, with all that was read by now, and what they were expected to take.
+        """
         fact = failure.fact
-        if not isinstance(fact, BudgetSpent):
+        if not isinstance(fact, BudgetSpent | BudgetTooSmall | BudgetTooSmallForRead | CostUnconfirmed):
             return failure
-        spent = {unit: spent for spent, _, unit, _ in self._budgets()}
-        return Failure(replace(fact, spent=spent[fact.unit]))
+        fact = replace(fact, scanned=scanned(reads))
+        if isinstance(fact, BudgetSpent):
+            spent = {unit: spent for spent, _, unit, _ in self._budgets()}[fact.unit]
+            expected = sum(read.estimate.read_units for read in reads)
+            is_known = fact.unit == "read units" and expected > max(spent, fact.budget)
+            fact = replace(fact, spent=spent, expected=expected if is_known else 0.0)
+        return Failure(fact)
 
     def _take(self, table: Table, consumption: Consumption, seen: int) -> None:
         self.items += consumption.items

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mcp_server.domain.failures.scans import LargeScan, LargeTable
+from mcp_server.domain.failures.scans import LargeTable
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import Index, KeyAttribute, Table
 from mcp_server.planning.key_paths import obstacle
@@ -47,13 +47,14 @@ def advice(table: Table, index: Index | None) -> Advice:
     return Advice(" AND ".join(texts), lookup=partial and not unknown, unknown=partial and unknown)
 
 
-def large_scan(scans: Iterable[Read]) -> LargeScan:
-    """What is to be said of scans that have to be asked for: how their tables are read by key instead."""
-    tables: dict[LargeTable, None] = {}
-    for read in scans:
-        table = read.relation.table
-        tables[LargeTable(table.name, tuple(_queries(table)), read.rejected)] = None
-    return LargeScan(tuple(tables))
+def large_table(read: Read) -> LargeTable:
+    """What is to be said of a scan: how its table is read by key instead."""
+    return LargeTable(read.relation.table.name, tuple(_queries(read.relation.table)), read.rejected)
+
+
+def scanned(reads: Iterable[Read]) -> tuple[LargeTable, ...]:
+    """The tables of those of the reads that are scans, each once."""
+    return tuple(dict.fromkeys(large_table(read) for read in reads if read.access == "Scan"))
 
 
 def _queries(table: Table) -> Iterator[str]:

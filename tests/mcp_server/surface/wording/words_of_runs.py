@@ -44,12 +44,12 @@ RUNS: list[tuple[Fact, str, str]] = [
         ALLOW,
     ),
     (
-        scans.ScanForKeys("t"),
+        scans.ScanForKeys(scans.LargeTable("t")),
         'The query needs a full scan of "t": other tables\' rows name too many of its keys to read it by them.',
         ALLOW,
     ),
     (
-        scans.ScanWentOn("t", 100000),
+        scans.ScanWentOn(scans.LargeTable("t"), 100000),
         'The query needs a full scan of "t": more than 100,000 items were scanned.',
         ALLOW,
     ),
@@ -71,6 +71,22 @@ RUNS: list[tuple[Fact, str, str]] = [
         "result, once it has taken 12,000.",
         "Filter by key or by an index (see explain_sql), or ask the person who pays for it and repeat it with "
         "max_read_units 50000.",
+    ),
+    (
+        scans.ScanWentOn(scans.LargeTable("t", ("a = ?",)), 100000),
+        'The query needs a full scan of "t": more than 100,000 items were scanned.',
+        'Filter "t" by a = ? (explain_sql tells what that takes), or repeat it with allow_full_scan if that is wanted.',
+    ),
+    (
+        budgets.BudgetTooSmall(1234.5, 1000.0, 50000.0, (scans.LargeTable("t", ("a = ?",)), scans.LargeTable("u"))),
+        "The query was stopped before it read anything, since it takes about 1,234 read units; its budget is 1,000. "
+        f"{STOPPED}",
+        'Filter "t" by a = ? (explain_sql tells what that takes), or allow it with max_read_units 1544.',
+    ),
+    (
+        budgets.BudgetSpent(501, 500, "read units", 10000, 1234.5),
+        f"The query was stopped after 501 read units; its budget is 500. {STOPPED}",
+        f"{NARROW}, or allow it with max_read_units 1544.",
     ),
     (
         budgets.BudgetTooSmall(1234.5, 1000.0, 50000.0),

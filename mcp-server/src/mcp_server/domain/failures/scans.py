@@ -29,7 +29,7 @@ class ScanForKeys:
     """The rows of other tables name too many of its keys to read a table by them."""
 
     code: ClassVar[FailureCode] = FailureCode.FULL_SCAN_REFUSED
-    table: str
+    table: LargeTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ScanWentOn:
     """More items were scanned than may be, though the table seemed small."""
 
     code: ClassVar[FailureCode] = FailureCode.FULL_SCAN_REFUSED
-    table: str
+    table: LargeTable
     most: int
 
 

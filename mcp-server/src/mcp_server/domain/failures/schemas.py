@@ -15,7 +15,7 @@ class NoSchema:
 
 @dataclass(frozen=True, slots=True)
 class UnknownSchema:
-    """The caller's tenant has none of that name, but those of `names`, none of them disabled; `near` are the likeliest."""
+    """The caller's tenant has none of that name, but those of `names`, none disabled; `near` are the likeliest."""
 
     code: ClassVar[FailureCode] = FailureCode.UNKNOWN_SCHEMA
     name: str

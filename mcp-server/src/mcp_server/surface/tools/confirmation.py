@@ -51,7 +51,7 @@ def question(fact: Fact, explanation: Explanation) -> Question:
     """What to ask so that a call goes on which failed for that fact; the explanation is that of its statement."""
     if isinstance(fact, ConfirmationFact):
         return Question(confirmations.question(fact), full_scan=False, read_units=fact.read_units)
-    tables = () if not isinstance(fact, ScanFact) or isinstance(fact, LargeScan) else (fact.table,)
+    tables = () if not isinstance(fact, ScanFact) or isinstance(fact, LargeScan) else (fact.table.name,)
     message = scans.question(tables, explanation.reads, explanation.cost)
     return Question(message, full_scan=True, read_units=explanation.cost.read_units)
 

@@ -5,7 +5,10 @@ from typing import assert_never
 
 from mcp_server.domain.failures import budgets as facts
 from mcp_server.engine.allowance import MARGIN
+from mcp_server.surface.wording.ways import BY_KEY, filtering
 from mcp_server.surface.wording.words import Words
+
+_Stopped = facts.BudgetTooSmall | facts.BudgetTooSmallForRead | facts.BudgetSpent
 
 
 def words(fact: facts.BudgetFact) -> Words:
@@ -13,12 +16,12 @@ def words(fact: facts.BudgetFact) -> Words:
     match fact:
         case facts.BudgetTooSmall():
             takes = f"since it takes about {fact.expected:,.0f} read units"
-            return _stopped(f"before it read anything, {takes}", fact.budget, fact.most, fact.expected)
+            return _stopped(f"before it read anything, {takes}", fact, fact.expected)
         case facts.BudgetTooSmallForRead():
             when = f"before a read that would make it about {fact.expected:,.0f} read units"
-            return _stopped(when, fact.budget, fact.most, fact.expected)
+            return _stopped(when, fact, fact.expected)
         case facts.BudgetSpent():
-            return _stopped(f"after {fact.spent:,.0f} {fact.unit}", fact.budget, fact.most)
+            return _stopped(f"after {fact.spent:,.0f} {fact.unit}", fact, fact.expected)
         case facts.HourSpent():
             expected = f", and this one is expected to read {fact.expected:,.0f}" if fact.expected else ""
             return Words(
@@ -31,11 +34,11 @@ def words(fact: facts.BudgetFact) -> Words:
             assert_never(fact)
 
 
-def _stopped(when: str, budget: float, most: float, expected: float = 0.0) -> Words:
+def _stopped(when: str, fact: _Stopped, expected: float) -> Words:
     return Words(
-        f"The query was stopped {when}; its budget is {budget:,.0f}. It has no result, "
+        f"The query was stopped {when}; its budget is {fact.budget:,.0f}. It has no result, "
         "since one from a part of the data would be wrong.",
-        f"Filter by key or by an index (see explain_sql){_allowing(budget, most, expected)}.",
+        f"{filtering(fact.scanned, BY_KEY)}{_allowing(fact.budget, fact.most, expected)}.",
     )
 
 

@@ -5,6 +5,7 @@ import math
 from mcp_server.domain.failures.confirmations import CostUnconfirmed
 from mcp_server.domain.prices import in_words
 from mcp_server.engine.allowance import MARGIN
+from mcp_server.surface.wording.ways import BY_KEY, filtering
 from mcp_server.surface.wording.words import Words
 
 
@@ -13,7 +14,7 @@ def words(fact: CostUnconfirmed) -> Words:
     return Words(
         f"The query is expected to read {takes(fact)}. More than {fact.unasked:,.0f} read units need a confirmation."
         f"{_stopped(fact)}",
-        f"Filter by key or by an index (see explain_sql), or ask the person who pays for it and repeat it with "
+        f"{filtering(fact.scanned, BY_KEY)}, or ask the person who pays for it and repeat it with "
         f"max_read_units {allowing(fact)}.",
     )
 

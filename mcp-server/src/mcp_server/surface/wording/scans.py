@@ -9,10 +9,8 @@ from mcp_server.domain.rejected_index import RejectedIndex
 from mcp_server.engine.results import Cost, Explanation
 from mcp_server.planning.plan import Read
 from mcp_server.surface.wording import confirmations
+from mcp_server.surface.wording.ways import filtering
 from mcp_server.surface.wording.words import Words, listed
-
-_NAMED = 4
-"""Conditions of a table that are named: describe_table has them all."""
 
 
 def words(fact: facts.ScanFact) -> Words:
@@ -61,9 +59,9 @@ def _message(fact: facts.ScanFact) -> str:
             needed = _needed([table.name for table in fact.tables], "that is more than may be scanned unasked")
             return " ".join([needed, *(_rejected(index) for table in fact.tables for index in table.rejected)])
         case facts.ScanForKeys():
-            return _needed([fact.table], "other tables' rows name too many of its keys to read it by them")
+            return _needed([fact.table.name], "other tables' rows name too many of its keys to read it by them")
         case facts.ScanWentOn():
-            return _needed([fact.table], f"more than {fact.most:,} items were scanned")
+            return _needed([fact.table.name], f"more than {fact.most:,} items were scanned")
         case _:
             assert_never(fact)
 
@@ -73,11 +71,8 @@ def _rejected(index: RejectedIndex) -> str:
 
 
 def _instead(fact: facts.ScanFact) -> str:
-    tables = fact.tables if isinstance(fact, facts.LargeScan) else ()
-    ways = [f'"{table.name}" by {" or by ".join(table.queries[:_NAMED])}' for table in tables if table.queries]
-    if not ways:
-        return "Filter by a key (see explain_sql and describe_table)"
-    return f"Filter {', and '.join(ways)} (explain_sql tells what that takes)"
+    tables = fact.tables if isinstance(fact, facts.LargeScan) else (fact.table,)
+    return filtering(tables, "Filter by a key (see explain_sql and describe_table)")
 
 
 def _needed(tables: Sequence[str], why: str) -> str:
