@@ -125,6 +125,36 @@ ANYWHERE = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("sql", "warning"),
+    [
+        ("SELECT pk FROM uns_people WHERE status = (SELECT 'open')", OPEN),
+        ("SELECT pk FROM uns_people WHERE status IN (SELECT 'open')", OPEN),
+        ("SELECT pk FROM uns_people WHERE status IN (SELECT 'O' UNION ALL SELECT 'open')", OPEN),
+        ("WITH x AS (SELECT 'open' AS s) SELECT pk FROM uns_people WHERE status = (SELECT s FROM x)", OPEN),
+        ("WITH x AS (SELECT 'open' AS s) SELECT pk FROM uns_people, x WHERE s = status", OPEN),
+        (
+            "WITH x(s) AS (SELECT 'open'), y AS (SELECT s AS z FROM x) SELECT pk FROM uns_people, y WHERE z = status",
+            OPEN,
+        ),
+        ("SELECT pk FROM uns_people JOIN (VALUES ('open'), ('O')) v(s) ON status = s", OPEN),
+        ("SELECT pk FROM uns_people JOIN (VALUES (1, 'open')) v(n, s) ON status = v.s AND code = n", OPEN),
+        ("SELECT pk FROM uns_people JOIN (SELECT 'open' AS s) v ON lower(status) = v.s", LOWER_OPEN),
+        ("SELECT pk FROM uns_people WHERE status = (SELECT 'O')", None),
+        ("SELECT pk FROM uns_people JOIN (VALUES ('F'), ('O')) v(s) ON status = s", None),
+        ("SELECT pk FROM uns_people WHERE status = (SELECT max(status) FROM uns_masked)", None),
+        ("SELECT p.pk FROM uns_people p JOIN uns_masked q ON p.status = q.status", None),
+        (
+            "WITH RECURSIVE x AS (SELECT 'open' s UNION SELECT s FROM x) SELECT 1 FROM uns_people JOIN x ON s = status",
+            None,
+        ),
+    ],
+)
+async def test_a_text_may_come_from_a_relation_of_constants(service: Service, sql: str, warning: str | None) -> None:
+    result = await service.run(sql)
+    assert told(result.warnings) == ([f'No sampled item of "uns_people" {warning}'] if warning else [])
+
+
 @pytest.mark.parametrize(("select", "right", "warning"), ANYWHERE)
 async def test_wherever_a_text_is_looked_for(service: Service, select: str, right: str, warning: str | None) -> None:
     """The same comparison with a text that is there tells nothing."""

@@ -14,6 +14,7 @@ from sqlglot import exp
 from mcp_server.domain.schema import TypeKind
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.constants import constant
+from mcp_server.sql.lowering.constant_relations import ConstantRelations
 from mcp_server.sql.lowering.provenance import AROUND, Place, Provenance, case_of, elements_of, inside
 from mcp_server.sql.sought_texts import SoughtText, Way, in_case
 from mcp_server.sql.sources import Block, Sources
@@ -59,14 +60,13 @@ def sought_texts(
 ) -> tuple[SoughtText, ...]:
     """The texts that match no value of a sample, or no value that there could be; those of the first comparisons."""
     found: list[SoughtText] = []
-    provenance = Provenance(sources, references)
+    provenance, relations = Provenance(sources, references), ConstantRelations(sources)
     try:
         for column, block, _ in sources.columns:
             around = column.parent
-            if type(around) is exp.EQ and type(around.this) is type(around.expression) is exp.Column:
-                continue  # a join
-            if block is not None and type(around) not in _UNCOMPARED:
-                found += islice(_sought(column, block, provenance, query), most)
+            if block is None or type(around) in _UNCOMPARED or _is_joined(column, block, relations):
+                continue
+            found += islice(_sought(column, block, provenance, relations, query), most)
             if len(found) >= most:
                 break
     except RecursionError:  # the statement can be run; only nobody is warned
@@ -74,7 +74,17 @@ def sought_texts(
     return tuple(found[:most])
 
 
-def _sought(column: exp.Column, block: Block, provenance: Provenance, query: exp.Query) -> Iterator[SoughtText]:
+def _is_joined(column: exp.Column, block: Block, relations: ConstantRelations) -> bool:
+    """Whether a column is compared with one of a stored table."""
+    around = column.parent
+    if type(around) is not exp.EQ or not type(around.this) is type(around.expression) is exp.Column:
+        return False
+    return relations.is_read(around.expression if around.this is column else around.this, block)
+
+
+def _sought(
+    column: exp.Column, block: Block, provenance: Provenance, relations: ConstantRelations, query: exp.Query
+) -> Iterator[SoughtText]:
     operand = operand_of(column)
     in_json = _json(operand)
     if in_json is not None:
@@ -84,6 +94,7 @@ def _sought(column: exp.Column, block: Block, provenance: Provenance, query: exp
     compared = _compared(operand.parent if length is not None and operand.parent is not None else operand)
     if compared is None or (length is not None and compared.way != "equals"):
         return
+    compared = compared._replace(others=[one for other in compared.others for one in relations.of(other, block)])
     defaults = _defaults(column, operand)
     texts = [text for other in compared.others if (text := _text(other)) and len(text) <= LONGEST]
     texts = [text for text in texts if text not in defaults and (length is None or len(text) == length)]
@@ -194,6 +205,8 @@ def _compared(operand: exp.Expr) -> _Compared | None:
             return _ordered(operand, around)
         case exp.In() if around.this is operand and around.expressions:
             others = around.expressions
+        case exp.In(args={"query": exp.Query() as subquery}) if around.this is operand:
+            others = [subquery]
         case exp.Case() if around.this is operand:
             others = [branch.this for branch in around.args["ifs"]]
         case exp.Like() | exp.ILike() | exp.StartsWith() | exp.EndsWith() | exp.Contains() | exp.Anonymous():
