@@ -65,6 +65,9 @@ VIEWS = """WITH customers AS (
         "SELECT order_id FROM orders WHERE customer_id = '03' AND placed_on = '2026-02-10' AND order_id = '31'",
         "SELECT order_id FROM orders WHERE customer_id = '03' AND placed_on >= '2026-02' ORDER BY ALL",
         "SELECT order_id FROM orders WHERE customer_id = '03' AND placed_on LIKE '2026-0%' ORDER BY ALL",
+        "SELECT order_id FROM orders WHERE customer_id = '03' AND placed_on <= '2026-02-10' ORDER BY ALL",
+        "SELECT order_id FROM orders WHERE customer_id = '03' AND placed_on < '2026-02-10' ORDER BY ALL",
+        "SELECT max(order_id) FROM orders WHERE customer_id = '03' AND placed_on BETWEEN '2026-02' AND '2026-03-10'",
         "SELECT order_id FROM orders WHERE customer_id = '03' AND placed_on = '2026-09-09' AND order_id > 'a'",
         "SELECT order_id FROM orders WHERE order_id = '31' OR placed_on = '2026-03-10' ORDER BY ALL",
         "SELECT order_id FROM orders WHERE NOT order_id = '31' AND customer_id < '08' ORDER BY ALL",
@@ -91,6 +94,13 @@ async def test_rows_are_those_of_the_view_written_by_hand(service: Service, sql:
         ("customer_id = '03' AND placed_on = '2026-02-10'", "Query", {"CUSTOMER#03", "ORDER#2026-02-10#"}),
         ("customer_id = '03' AND placed_on = '2026-02-10' AND order_id = '31'", "GetItem", {"CUSTOMER#03"}),
         ("customer_id = '03' AND placed_on = '2026-02-10' AND order_id >= '4'", "Query", {"ORDER#2026-02-10#4"}),
+        ("customer_id = '03' AND placed_on >= '2026-02'", "Query", {"ORDER#2026-02", "BETWEEN"}),
+        ("customer_id = '03' AND placed_on LIKE '2026-02%'", "Query", {"ORDER#2026-02", "begins_with"}),
+        (
+            "customer_id = '03' AND placed_on BETWEEN '2026-02' AND '2026-03'",
+            "Query",
+            {"ORDER#2026-02", "ORDER#2026-03$"},
+        ),
         ("order_id = '31'", "Scan", {"CUSTOMER#", "ORDER#"}),
     ],
 )

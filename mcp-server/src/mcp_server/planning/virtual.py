@@ -9,9 +9,12 @@ from datetime import date
 from mcp_server.domain.names import quoted
 from mcp_server.domain.virtual_table import Template, VirtualTable
 from mcp_server.planning.plan import Conjunct, Relation
-from mcp_server.planning.predicate import Between, Comparison, OneOf, Predicate, StartsWith, Value, columns_of
+from mcp_server.planning.predicate import Between, Comparison, OneOf, Operator, Predicate, StartsWith, Value, columns_of
+from mcp_server.planning.pushdown import following_prefix
 
 _MOST_VALUES = 100
+_MOST_CHARACTERS = 1024
+"""Of a value for which an upper bound is looked for; no key is longer."""
 
 
 def as_virtual(relation: Relation) -> Relation:
@@ -57,17 +60,32 @@ def _narrowed(
     """The beginning, and a range within it: of texts that begin alike, the rest decides the order."""
     if beginning:
         yield StartsWith(attribute, beginning)
-    if place + 1 < len(template.slots) or template.pieces[-1]:
-        return
-    slot = template.slots[place]
+    slot, following = template.slots[place], template.pieces[place + 1]
     for predicate in said:
         match predicate:
             case Comparison(column, operator, str(value)) if column == slot and operator not in ("=", "<>"):
-                yield Comparison(attribute, operator, beginning + value)
-            case Between(column, str(low), str(high)) if column == slot:
+                yield from _compared(attribute, operator, beginning, value, following)
+            case Between(column, str(low), str(high)) if column == slot and not following:
                 yield Between(attribute, beginning + low, beginning + high)
+            case Between(column, str(low), str(high)) if column == slot:
+                yield from _compared(attribute, ">=", beginning, low, following)
+                yield from _compared(attribute, "<=", beginning, high, following)
             case StartsWith(column, prefix) if column == slot:
                 yield StartsWith(attribute, beginning + prefix)
+
+
+def _compared(attribute: str, operator: Operator, beginning: str, value: str, following: str) -> Iterator[Comparison]:
+    """What is true of every text whose slot compares so with the value; `following` is the piece behind the slot."""
+    if operator.startswith(">") or not following:
+        yield Comparison(attribute, operator, beginning + value)
+    elif len(value) <= _MOST_CHARACTERS:
+        # Of less than the value are also the texts that it begins with. They go on with the piece behind the slot,
+        # which may be greater than what the value goes on with: with a slot before `-`, "a-…" comes after "a#".
+        ends = len(value) + (operator == "<=")
+        within = [following_prefix(beginning + value[:end] + following) for end in range(1, ends)]
+        known = [text for text in within if text is not None]
+        if len(known) == len(within):
+            yield Comparison(attribute, "<", max([beginning + value, *known]))
 
 
 def _values(slot: str, said: Iterable[Predicate]) -> tuple[str, ...] | None:
