@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_server.domain.schema import AttributeType, Index, Table
+from mcp_server.adapters.table_description import as_virtual
+from mcp_server.domain.schema import AttributeType, Index, KeyAttribute, Table
+from mcp_server.domain.virtual_table import Template, VirtualTable
 from mcp_server.planning.access_path import plan_read
 from mcp_server.planning.advice import Advice, advice, scanned
 from mcp_server.planning.key_paths import UNKNOWN_PARTITIONS
@@ -72,6 +74,41 @@ def test_an_index_of_which_nobody_knows_how_many_items_to_fetch_is_advised_for_i
     assert access(table, "status = ?", "total") == ("Scan", None)
     (told,) = scanned([read_of(table, "total = 7")])
     assert told.queries == ("pk = ?",)
+
+
+@pytest.mark.parametrize(
+    ("forms", "conditions"),
+    [
+        ({"pk": "C#{customer_id}"}, ["customer_id = ?", "status = ?", "customer_id = ? AND placed >= ?"]),
+        (
+            {"pk": "C#{area}#{customer_id}", "status": "S#{state}", "placed": "P#{day}#{number}"},
+            ["area = ? AND customer_id = ?", "state = ?", "area = ? AND customer_id = ? AND day >= ?"],
+        ),
+        ({"pk": "EVENTS"}, ["sk = ?", "status = ?", "placed >= ?"]),
+        ({"pk": "EVENTS", "placed": "P#{day}#"}, ["sk = ?", "status = ?", "day >= ?"]),
+    ],
+    ids=["one part", "several parts", "one partition", "parts of one partition"],
+)
+def test_a_virtual_table_is_queried_by_the_parts_of_its_keys(forms: dict[str, str], conditions: list[str]) -> None:
+    virtual = VirtualTable("orders", "all", tuple((name, Template.parse(form)) for name, form in forms.items()))
+    placed = [column for column in ORDERS.columns if column.name == "note"]
+    columns = tuple(replace(placed[0], name=one.name) if one.name == "placed" else one for one in ORDERS.columns)
+    table = as_virtual(replace(ORDERS, columns=columns), virtual)
+    indexes = {"by_status": replace(BY_STATUS, projected=None), "by_placed": ORDERS.indexes[2]}
+    table = replace(table, indexes=tuple(replace(one, name=name) for name, one in indexes.items()))
+    given = [advice(table, index).condition for index in (None, *table.indexes)]
+    assert given == conditions
+    assert {access(table, condition)[0] for condition in conditions} <= {"Query", "GetItem"}
+
+
+def test_a_sort_key_that_every_item_of_a_virtual_table_has_need_not_be_asked_for() -> None:
+    index = replace(BY_STATUS, range_keys=(KeyAttribute("note", AttributeType.STRING),), projected=None)
+    virtual = VirtualTable(
+        "orders", "all", (("status", Template.parse("S#{state}")), ("note", Template.parse("N#{n}")))
+    )
+    table = as_virtual(replace(ORDERS, indexes=(index,)), virtual)
+    assert advice(table, index).condition == "state = ?"
+    assert access(table, "state = ?") == ("Query", "by_status")
 
 
 def test_a_scan_that_has_to_be_allowed_names_the_keys_and_the_index_that_was_nearly_read() -> None:
