@@ -84,12 +84,16 @@ async def test_only_whole_tables_have_a_number_of_items() -> None:
         return cast("dict[str, Any]", result["structuredContent"])
 
     expected = {"anns": None, "orders": 2, "people": None}
+    physical = {"anns": None, "orders": "orders", "people": "people"}
     for details in ("names", "keys", "columns"):
         listed = (await call("list_tables", details=details))["tables"]
         assert {table["name"]: table.get("item_count") for table in listed} == expected
+        # What is behind a virtual table may not be there for the caller, by the schema's `tables` or by their rights.
+        assert {table["name"]: table.get("physical_table_name") for table in listed} == physical
     for name, count in expected.items():
         described = await call("describe_table", table_name=name)
         assert described.get("item_count") == count
+        assert described.get("physical_table_name") == physical[name]
         assert described["columns"]
 
 

@@ -53,12 +53,11 @@ class Freshness(TypedDict):
 
 
 def names(table: Table) -> TableNames:
-    """What a table is called."""
-    return {
-        "name": table.name,
-        "qualified_name": qualified_name(table.schema, table.name),
-        "physical_table_name": table.physical_name,
-    }
+    """What a table is called; the one behind a virtual table may not be there for the caller."""
+    names: TableNames = {"name": table.name, "qualified_name": qualified_name(table.schema, table.name)}
+    if table.virtual is None:
+        names["physical_table_name"] = table.physical_name
+    return names
 
 
 def qualified_name(schema: str, table: str) -> str:

@@ -90,9 +90,10 @@ def _entry(table: Table, arguments: ListTables) -> TableEntry:
     entry: TableEntry = {
         "name": names["name"],
         "qualified_name": names["qualified_name"],
-        "physical_table_name": names["physical_table_name"],
         "refreshed_at": reply.timestamp(table.refreshed_at),
     }
+    if "physical_table_name" in names:
+        entry["physical_table_name"] = names["physical_table_name"]
     if not table.is_partial:
         entry["item_count"] = table.item_count
     if arguments.details != "names":
