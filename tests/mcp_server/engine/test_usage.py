@@ -10,8 +10,9 @@ from mcp_server.adapters.usage_days import UsageInMemory
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
+from mcp_server.domain.restriction import Rule
 from mcp_server.engine.schemas import Schemas
-from mcp_server.engine.usage import LINES, NAMED_PEOPLE, UsageReport, UsageService, Whose
+from mcp_server.engine.usage import LINES, NAMED_PEOPLE, WITHHELD, UsageReport, UsageService, Whose
 from mcp_server.ports.usage import DAYS_KEPT, TableDay, TableUsage, Total, Usage, UsageUnavailable
 from tests.mcp_server.engine.conftest import ANN, EVE, Service, schemas_at
 from tests.support.clock import SettableClock
@@ -171,6 +172,27 @@ async def test_long_reports_are_cut_and_their_sums_are_not() -> None:
     assert report.people is not None
     assert len(report.people) == NAMED_PEOPLE
     assert report.basis.startswith("list price of us-east-1"), "that of a schema which is gone"
+
+
+async def test_tables_of_which_a_rule_keeps_something_are_told_together() -> None:
+    """One that is closed to an owner has no name for them, nor has one of which others see other rows a number."""
+    clock = SettableClock()
+    records = UsageInMemory(clock)
+    (shop, *others) = schemas_at("eu-central-1", None)
+    rules = {
+        "vault": (Rule("vault", frozenset({"admin"}), hidden=frozenset({"pk"})),),
+        "people": (Rule("people", frozenset({"admin"}), rows=(("owner", frozenset({"$subject"})),)),),
+    }
+    schemas = Schemas((replace(shop, rules=rules), *others))
+    for table, units in (("orders", 1.0), ("vault", 2.0), ("people", 4.0)):
+        recorded(records, table, units)
+    usage = UsageService(records=records, schemas=schemas, prices=PRICES, clock=clock)
+    report = await usage.report(OWNER, whose="workspace")
+    assert by_table(report) == {WITHHELD: (2, 2, 6.0), "orders": (1, 1, 1.0)}
+    assert (report.read_units, report.usd) == (7.0, 14.0)
+    admin = await usage.report(replace(OWNER, roles=frozenset({"admin"})), whose="workspace")
+    assert set(by_table(admin)) == {"orders", "vault", "people"}
+    assert (await usage.report(ANN)).lines == admin.lines, "what one read oneself"
 
 
 class Away:

@@ -12,7 +12,7 @@ from tests.mcp_server.isolation.requests import Request, Words, words_of_ours, w
 from tests.mcp_server.isolation.world import World
 from tests.support.mcp_wire import message
 
-WHO = ("ann", "ann", "ann", "bot", "boss", "bob", "bob", "queen", "cy")
+WHO = ("ann", "ann", "ann", "bot", "boss", "olga", "bob", "bob", "queen", "cy")
 """Who calls, as often as they stand here."""
 _BY_CHANCE = re.compile(r'\\?"(next_cursor|request_id|requestState|plan_ms|exec_ms)\\?": ?(\\?"[^"\\]+\\?"|[0-9.e-]+)')
 

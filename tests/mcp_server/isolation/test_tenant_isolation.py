@@ -15,7 +15,7 @@ import pytest
 from tests.mcp_server.isolation.callers import WHO, Callers
 from tests.mcp_server.isolation.requests import Request, Requests, call_of, guess_at, look_through, words_of_ours
 from tests.mcp_server.isolation.served import callers_in_memory
-from tests.mcp_server.isolation.world import CUSTOMERS, PARTS, PEOPLE, SHARED, World
+from tests.mcp_server.isolation.world import CUSTOMERS, ORDERS, PARTS, PEOPLE, SHARED, SHOP, World
 
 pytestmark = pytest.mark.anyio
 
@@ -80,3 +80,16 @@ async def test_no_cursor_of_an_admin_shows_what_is_kept_from_a_member(tmp_path: 
     assert (await served.answered("demoted", later)).code == "cursor_expired"
     assert (await served.answered("ann", later)).code == "cursor_invalid"
     assert (await served.answered("boss", later)).code == "ok"
+
+
+@pytest.mark.parametrize("who", ["boss", "olga"])
+async def test_usage_of_a_workspace_names_no_table_that_is_closed_to_its_reader(tmp_path: Path, who: str) -> None:
+    world = World(3)
+    served = callers_in_memory(world, tmp_path)
+    for sql in (f"select count(*) from {ORDERS}", f"select * from {world.vault}", f"select * from {PEOPLE}"):
+        await served.answered("boss", call_of("run_sql", sql=sql))
+    told = await served.answered(who, call_of("usage", whose="workspace"))
+    assert told.code == "ok"
+    assert f"{SHOP}.{ORDERS}" in told.text
+    assert (world.vault in told.text, f"{SHOP}.{PEOPLE}" in told.text) == (who == "boss", who == "boss")
+    assert (f"{SHOP}.*" in told.text) == (who != "boss")

@@ -103,9 +103,10 @@ class World:
         return by_kind({**self.theirs.entries, **self.kept.entries})
 
     def principals(self) -> dict[str, Principal]:
-        """Who calls: a member, an admin and a program of ours, two of theirs, and one of a company without a schema.
+        """Who calls: a member, an owner, an admin and a program of ours, two of theirs, and one of a third company.
 
-        `demoted` is the admin, as a member.
+        `demoted` is the admin, as a member. Rules except admins only, so the owner sees no more than the member. The
+        third company has no schema.
         """
         all_scopes = frozenset(scope.RESOURCE_SCOPES)
         ann = Principal(ACME, ANN, "cli", all_scopes, "gid", frozenset({"member"}))
@@ -114,6 +115,7 @@ class World:
             "ann": ann,
             "boss": replace(ann, subject="usr_boss", roles=frozenset({"admin"})),
             "demoted": replace(ann, subject="usr_boss"),
+            "olga": replace(ann, subject="usr_olga", roles=frozenset({"owner"})),
             "bot": replace(ann, subject="client:cli", roles=frozenset()),
             "bob": bob,
             "queen": replace(bob, subject=self.queen, roles=frozenset({"owner", "admin"})),
@@ -134,6 +136,7 @@ class World:
             "bot": (self.theirs, self.kept),
             "boss": (self.theirs,),
             "demoted": (self.theirs, self.kept),
+            "olga": (self.theirs, self.kept),
             "bob": (self.ours, self.kept),
             "queen": (self.ours, self.kept),
             "cy": (self.ours, self.kept, self.theirs),

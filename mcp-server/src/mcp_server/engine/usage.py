@@ -22,6 +22,8 @@ NAMED_PEOPLE = 50
 """Of a workspace's people those are named who read most."""
 LINES = 500
 """Most tables and days that a report tells apart; those of the latest days, which read most."""
+WITHHELD = "*"
+"""Stands for all tables of a schema of which a rule keeps something from the reader; no table has that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,29 @@ class UsageService:
         try:
             people: Mapping[str, Total] | None = None
             if whose == "workspace":
-                found, people = await self._records.of_tenant(principal.tenant, wanted)
+                everything, people = await self._records.of_tenant(principal.tenant, wanted)
+                found = self._withheld_together(principal, everything)
             else:
                 found = await self._records.of_person(principal.tenant, principal.subject, wanted)
         except UsageUnavailable as error:
             raise Failure(UsageNotTold(), retry_after_seconds=BUSY_SECONDS) from error
         return self._report(wanted, found, _most(people) if people is not None else None)
+
+    def _withheld_together(self, principal: Principal, found: Sequence[TableDay]) -> Sequence[TableDay]:
+        """The same, with one line per day and schema for all tables of which a rule keeps something from a principal.
+
+        Their names may be unknown to it, and so may the numbers of items that others see there.
+        """
+        told: list[TableDay] = []
+        withheld: dict[tuple[date, str], Total] = {}
+        for read in found:
+            schema = self._schemas.by_name.get(read.schema)
+            if schema is None or not self._schemas.views.restricts(principal, schema, read.table):
+                told.append(read)
+            else:
+                place = read.day, read.schema
+                withheld[place] = withheld.get(place, Total()) + read.total
+        return [*told, *(TableDay(day, schema, WITHHELD, total) for (day, schema), total in withheld.items())]
 
     def _report(
         self, days: Sequence[date], found: Sequence[TableDay], people: Mapping[str, Total] | None

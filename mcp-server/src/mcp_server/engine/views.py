@@ -30,6 +30,10 @@ class Views:
         kept = _kept(principal, schema, name)
         return kept.rows if kept is not None else ()
 
+    def restricts(self, principal: Principal, schema: Schema, name: str) -> bool:
+        """Whether a rule keeps anything of a real or virtual table from a principal."""
+        return _kept(principal, schema, name) is not None
+
     def may_close(self, principal: Principal, schema: Schema, name: str) -> bool:
         """Whether a table of that name may not be there at all: that depends on its key."""
         kept = _kept(principal, schema, name)

@@ -6,7 +6,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from mcp_server.domain.names import quoted
-from mcp_server.engine.usage import UsageLine, UsageReport, UsageService, Whose
+from mcp_server.engine.usage import WITHHELD, UsageLine, UsageReport, UsageService, Whose
 from mcp_server.ports.usage import DAYS_KEPT, Total
 from mcp_server.surface.call import Call
 from mcp_server.surface.tools.served_tool import Arguments, ServedTool, serve
@@ -36,7 +36,7 @@ class Taken(TypedDict):
 
 
 class UsageEntry(Taken):
-    """One table on one day."""
+    """One table on one day; `shop.*` for all tables of which a rule keeps something from the reader."""
 
     day: str
     table: str
@@ -96,7 +96,8 @@ def usage(service: UsageService) -> ServedTool:
 
 
 def _entry(line: UsageLine) -> UsageEntry:
-    table = f"{quoted(line.read.schema)}.{quoted(line.read.table)}"
+    name = WITHHELD if line.read.table == WITHHELD else quoted(line.read.table)
+    table = f"{quoted(line.read.schema)}.{name}"
     return {"day": line.read.day.isoformat(), "table": table, **_taken(line.read.total), "usd": line.usd}
 
 
