@@ -114,4 +114,4 @@ async def test_a_scan_that_ends_early_is_told_so_and_confirmed_by_all_that_it_ma
     assert f"at most: 1500 items, {whole.cost.read_units:g} read units" in early.plan
     assert early.unconfirmed is not None
     assert early.unconfirmed.read_units == whole.cost.read_units
-    assert (await service.run(sql)).statistics.read_units <= early.cost.read_units
+    assert (await service.run(sql)).statistics.read_units <= early.cost.read_units + 0.5  # each page is rounded up

@@ -62,9 +62,11 @@ class Analytic(Sources):
         return text
 
     def _constants(self, table: Table, columns: Mapping[str, Column]) -> str:
-        """Rows of constants that name keys."""
+        """Rows of constants that name keys, or values of any column."""
         partition, other = self.dice.choice(table.keys)
         by_name = {column.name: column for column in table.columns}
+        if self.dice.random() < 0.3:
+            partition = self.dice.choice(list(by_name))
         count = self.dice.randint(1, 3)
         first, second = ([self._literal(by_name[name]) for _ in range(count)] for name in (partition, other))
         first[0] = first[0] if self.dice.random() < 0.8 else "null"

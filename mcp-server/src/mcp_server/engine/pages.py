@@ -1,6 +1,7 @@
 """Cuts results into pages: the first from a run, later ones from the spooled result that a cursor names."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -59,16 +60,12 @@ class Pages:
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
         if len(rows) < result.table.num_rows:
-            try:
+            spool_id, lost = None, messages.no_later_pages()
+            with suppress(SpoolUnavailable):
                 spool_id = await self._spool.put(principal, result)
-            except SpoolUnavailable:
-                spool_id, warnings = None, (*warnings, messages.no_later_pages())
-            else:
-                if spool_id is None:
-                    total = result.table.num_rows
-                    warnings = (*warnings, messages.not_kept(len(rows), total, complete=result.complete))
+                lost = messages.not_kept(len(rows), result.table.num_rows, complete=result.complete)
             if spool_id is None:
-                stop_reason = "result_limit"
+                stop_reason, warnings = "result_limit", (*warnings, lost)
             else:
                 stop_reason = "row_limit"
                 next_cursor = self._begun(principal, run, Spooled(spool_id, len(rows)), query_digest)

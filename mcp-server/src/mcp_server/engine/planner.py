@@ -161,9 +161,8 @@ class Planner:
     ) -> Plan:
         """How a statement would be run; `schema` is the one of unqualified names. Raises Failure.
 
-        `pin` says how a read that goes on was begun.
         `prober` hears of what it takes to look for columns that no sample shows. `estimated` wants the estimates of
-        these very values, which a plan with slots does not have.
+        these very values, which a plan with slots does not have. `pin` says how a read that goes on was begun.
         """
         if estimated and parsed.key is not None and parsed.key.slots:
             parsed = replace(parsed, key=sent(parsed.key.text, parsed.parameters))

@@ -121,6 +121,8 @@ class Streaming:
                 made.append(piece)
             filling.add(made)
             pieces += made
+        if filling.read_all and meter.lessons is not None:
+            meter.lessons.ended(read, sum(piece.stretch.items.num_rows for piece in pieces if piece.stretch.items))
         if not columns:
             columns = (await self._evaluated(read, query, stream, None)).columns
         return columns[:-1], pieces
@@ -151,6 +153,7 @@ class _Filling:
     def __init__(self, position: Position, *, requests: int, max_rows: int, exact: bool) -> None:
         self._begun: dict[int, Key | None] = dict(position.begun)
         self._rest, self._requests = position.rest, requests
+        self._from_start = position == START
         # One row more than fits: where every item makes a row, that tells whether another page follows.
         self._wanted, self._exact = max_rows + 1, exact
         self._full_at = max_rows + 1 if exact else max_rows
@@ -164,6 +167,11 @@ class _Filling:
         begun = sorted(self._begun.items(), key=lambda one: one[0])
         fresh: list[tuple[int, Key | None]] = [(number, None) for number in range(self._rest, self._requests)]
         return [*begun, *fresh][: self._width]
+
+    @property
+    def read_all(self) -> bool:
+        """Whether all of the read was made here, from its start to its end."""
+        return self._from_start and not self._begun and self._rest >= self._requests
 
     def add(self, pieces: Sequence[_Piece]) -> None:
         """Takes note of what a turn brought."""

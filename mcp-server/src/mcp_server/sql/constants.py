@@ -65,10 +65,15 @@ _MICROS = {"HOUR": 3_600_000_000, "MINUTE": 60_000_000, "SECOND": 1_000_000, "MI
 
 def constant(node: exp.Expr) -> Constant:
     """The value of an expression without columns, or NOT_CONSTANT."""
-    call = CALLS.get(type(node))
+    kind = type(node)
+    if kind is exp.Column:  # which most are that are asked about
+        return NOT_CONSTANT
+    if kind is exp.Literal:
+        return str(node.this) if node.is_string else _number(str(node.this))
+    call = CALLS.get(kind)
     if call is not None:
         return _called(call, node)
-    read = _READERS.get(type(node))
+    read = _READERS.get(kind)
     if read is not None:
         return read(node)
     if any(value for part, value in node.args.items() if part not in _KNOWN_PARTS):
@@ -80,8 +85,6 @@ def constant(node: exp.Expr) -> Constant:
             return None
         case exp.Boolean():
             return bool(node.this)
-        case exp.Literal():
-            return str(node.this) if node.is_string else _number(str(node.this))
         case exp.Neg():
             value = constant(node.this)
             return -value if isinstance(value, int | Decimal | float) and not isinstance(value, bool) else NOT_CONSTANT

@@ -18,6 +18,8 @@ from mcp_server.sql.binding.unshaped_fields import key_of
 from mcp_server.sql.binding.value_places import FIELDS, Places
 from mcp_server.sql.positions import position_of
 
+_NESTED = (TypeKind.STRUCT, TypeKind.LIST)
+
 
 def check_fields(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling, text: str) -> None:
     """Raises Failure (unknown_column) of the first such field. Columns have their sources."""
@@ -36,6 +38,8 @@ def check_fields(query: exp.Query, internal: Mapping[str, Table], spelling: Spel
 
 def _has_fields(column: Column) -> bool:
     type_ = column.type
+    if type_.kind not in _NESTED:  # as of nearly all
+        return False
     while type_.element is not None:
         type_ = type_.element
     return bool(type_.fields)

@@ -9,6 +9,7 @@ from mcp_server.domain.names import fold
 from mcp_server.sql.binding.spelling import SPELLING, Spelling
 from mcp_server.sql.dialect import CALLED, TIME_WORDS, Dialect
 from mcp_server.sql.sources import from_items
+from mcp_server.sql.tables import cte_of
 from mcp_server.sql.trees import copied
 
 _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Dot)
@@ -94,7 +95,6 @@ def starred_sources(query: exp.Query) -> frozenset[str]:
 
     Also of those that a subquery, a CTE or the sides of a UNION hand on by one.
     """
-    named: dict[str, exp.Expr] = {cte.alias: cte.this for cte in query.find_all(exp.CTE)}
     found = set[str]()
     handing_on: list[exp.Expr] = [query]
     while handing_on:
@@ -110,7 +110,8 @@ def starred_sources(query: exp.Query) -> frozenset[str]:
                     if name in found:  # of a CTE that reads itself
                         continue
                     found |= {name} - {""}
-                    inner = named.get(source.name) if isinstance(source, exp.Table) else source.this
+                    cte = cte_of(source) if isinstance(source, exp.Table) else None
+                    inner = cte.this if cte is not None else source.this
                     if isinstance(inner, exp.Query) and not source.args.get("pivots"):
                         handing_on.append(inner)
     return frozenset(found)
