@@ -11,13 +11,14 @@ import pytest
 from mcp_server.adapters import catalog
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
+from mcp_server.adapters.dynamodb.pace import Pace, Paces
 from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.adapters.sampling import SEGMENTS
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.restriction import AllowedValues
 from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
 from mcp_server.ports.items import Consumption
-from tests.mcp_server.adapters.endpoint import Answer, Body, Endpoint, endpoint
+from tests.mcp_server.adapters.endpoint import Answer, Body, Endpoint, endpoint, error
 from tests.mcp_server.adapters.relations import N, S, of
 from tests.mcp_server.doubles.catalog import unpaid
 from tests.support.clock import SettableClock
@@ -399,13 +400,13 @@ def usual(operation: str, _request: Body | None = None) -> Answer:
 
 @asynccontextmanager
 async def scripted(
-    monkeypatch: pytest.MonkeyPatch, script: Callable[[str, Body], Answer | None]
+    monkeypatch: pytest.MonkeyPatch, script: Callable[[str, Body], Answer | None], **more: Any
 ) -> AsyncIterator[tuple[Endpoint, DynamoDbCatalog, Schema]]:
     """A catalogue over a scripted endpoint."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     async with endpoint(script) as at:
-        schema = Schema("demo", "default", "eu-west-1", endpoint_url=at.url)
+        schema = Schema("demo", "default", "eu-west-1", endpoint_url=at.url, **more)
         async with DynamoDbClients((schema,)) as clients, aclosing(DynamoDbCatalog(clients, SettableClock())) as made:
             yield at, made, schema
 
@@ -427,6 +428,55 @@ async def test_a_sample_that_nobody_waits_for_any_more_is_not_read(monkeypatch: 
             await at.wait_until(lambda: at.dropped == SEGMENTS)
         at.script = usual
         assert await made.describe(schema, "things", "if_stale") is not None
+
+
+async def test_samples_and_searches_are_read_at_the_pace_of_their_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    time, slept = [100.0], list[float]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        time[0] += seconds
+
+    def script(operation: str, request: Body) -> Answer:
+        found_none = {"Items": [], "Count": 0, "ScannedCount": 1}
+        return Answer(found_none) if "FilterExpression" in request else usual(operation)
+
+    async with scripted(monkeypatch, script, read_units_per_second=2.0) as (_at, made, schema):
+        pace = Pace(schema.read_units_per_second, clock=lambda: time[0], sleep=sleep)
+        monkeypatch.setattr(Paces, "of", lambda *_: pace)
+        await made.describe(schema, "things", "if_stale")
+        assert not slept  # eight places at once, for half a unit each
+        await made.probe(schema, "things", "gift", unpaid)
+        assert sum(slept) == pytest.approx(SEGMENTS * 0.5 / 2.0)
+        await made.describe(schema, "things", "force")
+        assert sum(slept) == pytest.approx(2 * SEGMENTS * 0.5 / 2.0)
+
+
+async def test_a_throttled_sample_slows_its_table_down_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = iter([error("ProvisionedThroughputExceededException")] * SEGMENTS)
+
+    def script(operation: str, _request: Body) -> Answer:
+        return next(refused, usual(operation)) if operation == "scan" else usual(operation)
+
+    pace = Pace()
+    monkeypatch.setattr(Paces, "of", lambda *_: pace)
+    async with scripted(monkeypatch, script) as (_at, made, schema):
+        assert await made.describe(schema, "things", "if_stale") is not None
+        assert pace.at_once < SEGMENTS
+
+
+@pytest.mark.parametrize(("rate", "limit"), [(None, 100), (1000.0, 100), (16.0, 20), (0.1, 1)])
+async def test_a_sample_takes_up_a_table_for_seconds_at_most(
+    rate: float | None, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = FACTS | {"ItemCount": 1000, "TableSizeBytes": 4_096_000}
+
+    def script(operation: str, _request: Body) -> Answer:
+        return Answer({"Table": facts}) if operation == "describetable" else usual(operation)
+
+    async with scripted(monkeypatch, script, read_units_per_second=rate) as (at, made, schema):
+        await made.describe(schema, "things", "if_stale")
+        assert [request["Limit"] for operation, request in at.requests if operation == "scan"] == [limit] * SEGMENTS
 
 
 async def test_descriptions_that_hang_hold_up_neither_other_schemas_nor_statements(

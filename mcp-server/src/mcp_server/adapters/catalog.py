@@ -176,8 +176,8 @@ class DynamoDbCatalog:
         there = f"({'.'.join(names)})"
         condition = f"attribute_exists{there}" + f" AND attribute_not_exists{there}" * hidden
         has = {"FilterExpression": condition, "ExpressionAttributeNames": names}
-        client, limit = self._clients.of(schema), ITEMS_PER_SEGMENT_PROBED
-        found = await looks(client, schema, table, limit=limit, rows=rows, conditions=has, observe=observe)
+        limit = ITEMS_PER_SEGMENT_PROBED
+        found = await looks(self._clients, schema, table, limit=limit, rows=rows, conditions=has, observe=observe)
         values = [item[attribute] for look in found for item in look.items]
         if not values:
             probed[path] = self._clock.monotonic()
@@ -192,7 +192,7 @@ class DynamoDbCatalog:
         table = await self._describe_real(schema, name, "table")
         if table is None:
             return None
-        found = await looks(self._clients.of(schema), schema, table, limit=ITEMS_PER_SEGMENT_OF_MANY_KINDS)
+        found = await looks(self._clients, schema, table, limit=ITEMS_PER_SEGMENT_OF_MANY_KINDS)
         return table, [item for look in found for item in look.items]
 
     async def aclose(self) -> None:
@@ -310,7 +310,7 @@ class DynamoDbCatalog:
         # Of several kinds of items one may be rare.
         of_many = table.virtual is not None or rows
         limit = ITEMS_PER_SEGMENT_OF_MANY_KINDS if of_many else ITEMS_PER_SEGMENT
-        found = await looks(self._clients.of(schema), schema, table, limit=limit, rows=rows)
+        found = await looks(self._clients, schema, table, limit=limit, rows=rows)
         places = [look.items for look in found]
         samples = await anyio.to_thread.run_sync(samples_of, *places, abandon_on_cancel=True)
         overrides = schema.overrides.get(name, {})

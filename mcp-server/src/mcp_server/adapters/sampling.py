@@ -5,7 +5,9 @@ only is shown what those hold: where they lie in a few partitions, of the table 
 these are looked at, since few of a large table's other items may be among them.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import anyio.to_thread
@@ -15,17 +17,20 @@ from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.attribute_values import Item
 from mcp_server.adapters.decoding.restricted_items import restricted_items
 from mcp_server.adapters.decoding.virtual_items import of_virtual_table
-from mcp_server.adapters.dynamodb.clients import failures_of
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of
 from mcp_server.adapters.dynamodb.consumption import of_look
 from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.restriction import AllowedValues, Restriction, Rows
 from mcp_server.domain.schema import AttributeType, KeyAttribute, Schema, Table
+from mcp_server.planning.estimates import UNIT_BYTES, read_units
 from mcp_server.ports.items import Observer
 
 SEGMENTS = 8
 """How many places of a table are looked at, and the most partitions that are."""
+SECONDS_OF_A_LOOK = 5
+"""For how long a table whose read units per second are bounded may be taken up by all of its looks together."""
 
 _ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
 
@@ -40,7 +45,7 @@ class Look(NamedTuple):
 
 
 async def looks(
-    client: Any,
+    clients: DynamoDbClients,
     schema: Schema,
     table: Table,
     *,
@@ -57,11 +62,19 @@ async def looks(
     """
     places = list(_partitions(table, rows))
     requests = places or [{"Segment": segment, "TotalSegments": SEGMENTS} for segment in range(SEGMENTS)]
-    each = limit * SEGMENTS // len(requests)
+    each = max(1, min(limit * SEGMENTS, _affordable(schema, table)) // len(requests))
     found = await all_of(
-        _look(client, schema, table, {**_both(place, conditions or {}), "Limit": each}, observe) for place in requests
+        _look(clients, schema, table, {**_both(place, conditions or {}), "Limit": each}, observe) for place in requests
     )
     return [look._replace(items=_own(look.items, table, rows)) for look in found]
+
+
+def _affordable(schema: Schema, table: Table) -> int:
+    """How many items are looked at in a table whose read units are bounded: its statements wait for what is over."""
+    if schema.read_units_per_second is None or not table.item_count or not table.size_bytes:
+        return sys.maxsize
+    units = schema.read_units_per_second * SECONDS_OF_A_LOOK
+    return int(units / read_units(UNIT_BYTES, consistent=False) * UNIT_BYTES * table.item_count / table.size_bytes)
 
 
 def _own(items: list[Item], table: Table, rows: Rows) -> list[Item]:
@@ -102,23 +115,26 @@ def _both(place: Mapping[str, Any], conditions: Mapping[str, Any]) -> dict[str, 
 
 
 async def _look(
-    client: Any, schema: Schema, table: Table, arguments: Mapping[str, Any], observe: Observer | None
+    clients: DynamoDbClients, schema: Schema, table: Table, arguments: Mapping[str, Any], observe: Observer | None
 ) -> Look:
     operation = "Scan" if "Segment" in arguments else "Query"
+    client, pace = clients.of(schema), clients.paces.of(schema, table.physical_name)
     send = client.scan if operation == "Scan" else client.query
 
     async def ask() -> Look:
         with request_span(operation, schema, table.physical_name):
             response = await send(TableName=table.physical_name, ReturnConsumedCapacity="TOTAL", **arguments)
+        taken = of_look(schema, table, response)
+        pace.spent(taken.read_units)
         if observe is not None:
-            observe(of_look(schema, table, response))
+            observe(taken)
         raw: RawItems = response[RAW]
         # Who is cancelled does not wait for the thread.
         items = await anyio.to_thread.run_sync(_items, raw, abandon_on_cancel=True)
         return Look(items, raw.ScannedCount, not raw.LastEvaluatedKey)
 
     with failures_of(schema, table.physical_name):
-        return await asked_until_readable(ask)
+        return await pace.run(partial(asked_until_readable, ask))
 
 
 def _items(raw: RawItems) -> list[Item]:

@@ -216,7 +216,11 @@ class SchemaEntry(_Part):
         default=False, description="Whether unqualified names of the tenant mean this schema rather than its first one."
     )
     read_units_per_second: Annotated[float | int, Field(gt=0)] | None = Field(
-        default=None, description="How many read units each of its tables is read with per second at most."
+        default=None,
+        description=(
+            "How many read units each of its tables is read with per second at most. A sample of a table counts, and "
+            "has fewer items where it would take more than five seconds."
+        ),
     )
     columns: dict[str, dict[str, ColumnEntry]] = Field(
         default={}, description="Declarations by table and column, as below."

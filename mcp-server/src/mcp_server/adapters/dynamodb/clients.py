@@ -18,7 +18,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import get_session
 
 from mcp_server.adapters.decoding.attribute_values import MalformedValue, binary
-from mcp_server.adapters.dynamodb.pace import THROTTLING, Throttled, leave_throttling_to_pace
+from mcp_server.adapters.dynamodb.pace import THROTTLING, Paces, Throttled, leave_throttling_to_pace
 from mcp_server.adapters.dynamodb.responses import ATTEMPTS, ParserFactory, UnreadableResponse
 from mcp_server.adapters.dynamodb.roles import OPERATION, Lent
 from mcp_server.adapters.dynamodb.sending import Sender
@@ -80,6 +80,8 @@ class DynamoDbClients:
         self._senders: dict[_Place, Sender] = {}
         self._tally = tally
         self._stack = AsyncExitStack()
+        self.paces = Paces()
+        """At which tables are read, be it for statements or for samples."""
 
     async def __aenter__(self) -> Self:
         own, lenders = aioboto3.Session(), dict[str, Any]()

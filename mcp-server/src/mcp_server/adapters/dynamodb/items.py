@@ -20,7 +20,6 @@ from mcp_server.adapters.dynamodb import consumption
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, RequestRefused, failures_of
 from mcp_server.adapters.dynamodb.given_up import GivenUp
 from mcp_server.adapters.dynamodb.lost import Lost
-from mcp_server.adapters.dynamodb.pace import Paces
 from mcp_server.adapters.dynamodb.responses import (
     RAW,
     RawItems,
@@ -56,7 +55,6 @@ class DynamoDbItems:
 
     def __init__(self, clients: DynamoDbClients) -> None:
         self._clients = clients
-        self._paces = Paces()
         self._given_up = GivenUp()
         self._decoding = anyio.CapacityLimiter(DECODING_THREADS)
 
@@ -125,12 +123,12 @@ class DynamoDbItems:
 
     async def _asked(self, schema: Schema, table: Table, ask: Callable[[], Awaitable[_Taken]]) -> _Taken:
         """What `ask` answers, at the table's pace."""
-        return await self._paces.of(schema, table.physical_name).run(partial(asked_until_readable, ask))
+        return await self._clients.paces.of(schema, table.physical_name).run(partial(asked_until_readable, ask))
 
     def _tell(self, schema: Schema, read: Read, taken: Consumption, observe: Observer) -> None:
         """Tells what a response took: the table's pace, where that is bounded, and the observer."""
         if schema.read_units_per_second is not None:
-            self._paces.of(schema, read.relation.table.physical_name).spent(taken.read_units)
+            self._clients.paces.of(schema, read.relation.table.physical_name).spent(taken.read_units)
         observe(taken)
 
     def _one_after_the_other(
@@ -315,7 +313,7 @@ class DynamoDbItems:
             # we strongly recommend that you use an exponential backoff algorithm." (BatchGetItem)
             with failures_of(schema, name):
                 wanted["Keys"] = [dynamodb.from_wire(key) for key in unprocessed.Keys]
-            self._paces.of(schema, name).slower()
+            self._clients.paces.of(schema, name).slower()
             await asyncio.sleep(pause)
         raise dynamodb.throttled(schema)
 
