@@ -1,5 +1,6 @@
 """What is told of a column's values is true of every value of the sample, and tells no more than it should."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -7,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.adapters.decoding.column_types import MOST_PARTS, Sample, column
+from mcp_server.adapters.decoding.column_types import MOST_PARTS, MOST_RARE_PARTS, Sample, column
 from mcp_server.adapters.decoding.examples import LONGEST, MOST_VALUES
 from mcp_server.adapters.table_description import Samples, sampled
-from mcp_server.domain.schema import Examples, PartExamples
+from mcp_server.domain.schema import Examples, PartExamples, RarePart
 from tests.mcp_server.adapters.relations import table
 
 
@@ -131,6 +132,29 @@ def test_texts_that_name_the_lists_they_are_in_are_not_told() -> None:
 def test_of_parts_without_one_shape_nothing_is_told(values: list[dict[str, Any]]) -> None:
     found = told(values)
     assert found is None or not found.parts
+
+
+def test_fields_that_few_maps_have_are_told_with_their_share() -> None:
+    maps_of_40 = [{"M": {"city": {"S": f"c{number}"}, "geo": {"M": {}}}} for number in range(40)]
+    maps_of_40[7]["M"] |= {"rare": {"N": "1"}, "gift": {"M": {"of": {"S": "x"}}}}
+    maps_of_40[8]["M"] |= {"rare": {"N": "1"}, "geo": {"M": {"lat": {"N": "1"}}}}
+    rare = (RarePart(("geo", "lat"), 1 / 40), RarePart(("gift",), 1 / 40), RarePart(("rare",), 2 / 40))
+    assert told(maps_of_40) == Examples(rare=rare)
+    in_lists = tuple(replace(part, path=(None, *part.path)) for part in rare)
+    assert told([{"L": [one]} for one in maps_of_40]) == Examples(rare=in_lists)
+    assert (
+        told([{"M": {"a": {"S": f"{number}"}} | ({"b": {"N": "1"}} if number < 10 else {})} for number in range(40)])
+        is None
+    )
+
+
+def test_of_the_fields_that_few_maps_have_the_rarest_are_told() -> None:
+    values = [
+        {"M": {"id": {"S": f"{item}"}} | {f"f{n}": {"N": "1"} for n in range(9) if item <= n}} for item in range(90)
+    ]
+    found = told(values)
+    assert found is not None
+    assert [part.path for part in found.rare] == [(f"f{number}",) for number in range(MOST_RARE_PARTS)]
 
 
 def test_parts_of_a_table_that_are_told_are_few() -> None:

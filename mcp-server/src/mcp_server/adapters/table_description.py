@@ -138,7 +138,7 @@ def _with_few_parts(columns: Iterable[Column]) -> Iterator[Column]:
             continue
         parts = examples.parts[:left]
         left -= len(parts)
-        yield replace(column, examples=replace(examples, parts=parts) if parts else None)
+        yield replace(column, examples=replace(examples, parts=parts) if parts or examples.rare else None)
 
 
 def _without_values(column: Column) -> Column:

@@ -88,11 +88,20 @@ class PartExamples:
 
 
 @dataclass(frozen=True, slots=True)
+class RarePart:
+    """A field that few of the sampled maps have in which it may be, and the share of them that do."""
+
+    path: Path
+    presence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Examples:
     """What a sample held in a column: its different values if they are few, the least and the greatest, their form.
 
-    Of maps and lists there is only what some of their `parts` hold. Of texts, `shape` is how all are written that are
-    written alike (domain/text_shape.py), `one_case` the case of all letters where they have but one.
+    Of maps and lists there is only what some of their `parts` hold, and which are `rare`. Of texts, `shape` is how all
+    are written that are written alike (domain/text_shape.py), `one_case` the case of all letters where they have but
+    one.
     """
 
     values: tuple[str, ...] = ()
@@ -100,6 +109,7 @@ class Examples:
     high: str | None = None
     form: str | None = None
     parts: tuple[PartExamples, ...] = ()
+    rare: tuple[RarePart, ...] = ()
     shape: str | None = None
     one_case: Literal["lower", "upper"] | None = None
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from heapq import nsmallest
 from itertools import islice
 
 from mcp_server.adapters.decoding.attribute_values import PRECISION, AttributeValue, Digits, number, tagged
@@ -17,6 +18,8 @@ from mcp_server.domain.schema import AttributeType, Column, ColumnType, Examples
 NESTED = frozenset({AttributeType.MAP, AttributeType.LIST})
 MOST_PARTS = 24
 """Parts of one table's columns whose values are told."""
+MOST_RARE_PARTS = 8
+"""Parts of one column that are told to be rare."""
 _SCALES = (2, 4, 6, 9, 12, 18)
 _SIMPLE = {
     AttributeType.STRING: VARCHAR,
@@ -83,7 +86,8 @@ class Sample:
         if not self.types or not self.types <= NESTED:
             return self.seen.examples(self.types, whole=whole)
         parts = tuple(islice(self.shape.examples(whole=whole), MOST_PARTS))
-        return Examples(parts=parts) if parts else None
+        rare = tuple(nsmallest(MOST_RARE_PARTS, self.shape.rare(), key=lambda part: part.presence))
+        return Examples(parts=parts, rare=rare) if parts or rare else None
 
     def spread(self, presence: float, items: int, most: int) -> Distribution[str] | Distribution[Decimal] | None:
         """How the values of so many items are spread, of which that share has one; None of values of several types."""

@@ -11,11 +11,13 @@ from typing import Any
 from mcp_server.adapters.decoding.attribute_values import AttributeValue, Digits, MalformedValue, tagged
 from mcp_server.adapters.decoding.examples import FewValues
 from mcp_server.domain.names import fold
-from mcp_server.domain.schema import AttributeType, ColumnType, PartExamples, Path, TypeKind
+from mcp_server.domain.schema import AttributeType, ColumnType, PartExamples, Path, RarePart, TypeKind
 
 MOST_FIELDS, DEEPEST = 64, 6
 _DICTIONARY_FIELDS, _DICTIONARY_MAPS, _DICTIONARY_SHARE = 16, 10, 0.3
 """More fields than this, in as many maps, that are there in less than this share of them on average, are data."""
+_RARE_SHARE = 0.2
+"""Fields that less than this share of their maps have are rare."""
 
 JSON, VARCHAR = ColumnType(TypeKind.JSON), ColumnType(TypeKind.VARCHAR)
 _SCALARS = {AttributeType.STRING: VARCHAR, AttributeType.BOOLEAN: ColumnType(TypeKind.BOOLEAN)}
@@ -90,6 +92,17 @@ class Shape:
         elif self.types == {AttributeType.LIST} and self.members is not None:
             least = self.seen if lists is None else min(self.seen, lists)
             yield from self.members.examples(whole=whole, path=(*path, None), lists=least)
+
+    def rare(self, path: Path = ()) -> Iterator[RarePart]:
+        """The fields that few of their maps have; what is within such a field is as rare."""
+        if self.types == {AttributeType.MAP} and len(self.fields) <= MOST_FIELDS and not self._holds_data():
+            for name, one in sorted(self.fields.items()):
+                if one.seen < _RARE_SHARE * self.maps:
+                    yield RarePart((*path, name), one.seen / self.maps)
+                else:
+                    yield from one.rare((*path, name))
+        elif self.types == {AttributeType.LIST} and self.members is not None:
+            yield from self.members.rare((*path, None))
 
     def _holds_data(self) -> bool:
         """Whether the keys of the maps look like data rather than names."""

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from mcp_server.domain.instants import EpochUnit, instant_of_number
 from mcp_server.domain.names import quoted
-from mcp_server.domain.schema import Column, Examples, Index, KeyAttribute, Table, TypeKind, written
+from mcp_server.domain.schema import Column, Examples, Index, KeyAttribute, Path, Table, TypeKind, written
 from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.temporal import timestamp_text
 from mcp_server.planning.advice import advice
@@ -27,6 +27,9 @@ _HELD: dict[EpochUnit | None, str] = {
 }
 """What items hold for an instant, by the unit that is declared of its column."""
 
+_LEAST_PRESENCE = 0.001
+"""Of what is there at all."""
+
 _NUMBER = re.compile(r"-?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 
 
@@ -34,7 +37,8 @@ class PartEntry(TypedDict):
     """A part of maps or lists in a column: `address.city`, `lines[].sku` for any place of the list."""
 
     path: str
-    values: list[str]
+    values: NotRequired[list[str]]
+    presence: NotRequired[float]
 
 
 class ColumnEntry(TypedDict):
@@ -50,7 +54,10 @@ class ColumnEntry(TypedDict):
     values: NotRequired[Annotated[list[str], Field(description="All values that the sample held, if they are few.")]]
     range: NotRequired[Annotated[list[str], Field(description="The least and the greatest value of the sample.")]]
     parts: NotRequired[
-        Annotated[list[PartEntry], Field(description="The few texts that the sample held in parts of maps and lists.")]
+        Annotated[
+            list[PartEntry],
+            Field(description="The few texts that the sample held in parts of maps and lists, and which are rare."),
+        ]
     ]
     format: NotRequired[Annotated[str, Field(description="What all sampled values look like, or how they begin.")]]
 
@@ -126,11 +133,14 @@ def _show(name: str, examples: Examples, entry: ColumnEntry) -> None:
         entry["values"] = list(examples.values)
     elif examples.low is not None and examples.high is not None:
         entry["range"] = [examples.low, examples.high]
-    if examples.parts:
-        parts: list[PartEntry] = [
-            {"path": quoted(name) + written(part.path), "values": list(part.values)} for part in examples.parts
-        ]
-        entry["parts"] = parts
+    parts: dict[Path, PartEntry] = {
+        part.path: {"path": quoted(name) + written(part.path), "values": list(part.values)} for part in examples.parts
+    }
+    for rare in examples.rare:
+        part = parts.setdefault(rare.path, {"path": quoted(name) + written(rare.path)})
+        part["presence"] = max(round(rare.presence, 3), _LEAST_PRESENCE)
+    if parts:
+        entry["parts"] = list(parts.values())
     if examples.form is not None:
         entry["format"] = examples.form
 
