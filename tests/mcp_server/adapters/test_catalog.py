@@ -452,6 +452,18 @@ async def test_samples_and_searches_are_read_at_the_pace_of_their_table(monkeypa
         assert sum(slept) == pytest.approx(2 * SEGMENTS * 0.5 / 2.0)
 
 
+async def test_a_search_pays_for_answers_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB has charged for them as for those that come in their place."""
+    async with scripted(monkeypatch, usual) as (at, made, schema):
+        await made.describe(schema, "things", "if_stale")
+        damaged = iter([Answer({}), error("InternalServerError", 500)] * (SEGMENTS // 2))
+        found = {"Items": [{"pk": {"S": "a"}, "gift": {"S": "x"}}], "Count": 1, "ScannedCount": 1}
+        at.script = lambda *_: next(damaged, Answer(found))
+        took: list[Consumption] = []
+        assert await made.probe(schema, "things", "gift", took.append)
+        assert sum(one.read_units for one in took) == 2 * SEGMENTS * 0.5
+
+
 async def test_a_throttled_sample_slows_its_table_down_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = iter([error("ProvisionedThroughputExceededException")] * SEGMENTS)
 

@@ -19,6 +19,7 @@ from mcp_server.adapters.decoding.restricted_items import restricted_items
 from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of
 from mcp_server.adapters.dynamodb.consumption import of_look
+from mcp_server.adapters.dynamodb.lost import Lost
 from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.adapters.table_description import Samples
@@ -120,10 +121,12 @@ async def _look(
     operation = "Scan" if "Segment" in arguments else "Query"
     client, pace = clients.of(schema), clients.paces.of(schema, table.physical_name)
     send = client.scan if operation == "Scan" else client.query
+    lost = Lost()
 
     async def ask() -> Look:
         with request_span(operation, schema, table.physical_name):
-            response = await send(TableName=table.physical_name, ReturnConsumedCapacity="TOTAL", **arguments)
+            asked = send(TableName=table.physical_name, ReturnConsumedCapacity="TOTAL", **arguments)
+            response = await lost.before(asked)
         taken = of_look(schema, table, response)
         pace.spent(taken.read_units)
         if observe is not None:
