@@ -5,7 +5,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from mcp_server.access.policy import Deny
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.cursors import SeenOtherwise
 from mcp_server.domain.restriction import Mask, Rule
@@ -51,6 +53,7 @@ KEPT = ("kept", "770", "usr_bob", "Name 4", "card")
 async def tables(service: Service) -> None:
     await service.create("rul_people", PEOPLE)
     await service.create("rul_keyed", [{"pk": {"S": "kept"}}])
+    await service.create("rul_closed", [{"pk": {"S": "kept"}}])
     await service.create("rul_parts", [{"pk": {"S": name}, "v": {"N": "1"}} for name in ("acme", "globex")])
 
 
@@ -149,22 +152,24 @@ async def test_rows_by_key_are_read_by_key(service: Service) -> None:
     assert [read.access for read in plan.reads] == ["None"]
 
 
-async def test_a_rule_that_hides_the_key_closes_the_table(service: Service) -> None:
-    for sql in ("SELECT count(*) FROM rul_keyed", "SELECT * FROM rul_keyed"):
+@pytest.mark.parametrize("table", ["rul_keyed", "rul_closed"])
+async def test_a_rule_that_hides_the_key_or_says_so_closes_the_table(service: Service, table: str) -> None:
+    for sql in (f"SELECT count(*) FROM {table}", f"SELECT * FROM {table}"):
         with pytest.raises(Failure) as refused:
             await service.run(sql, MEMBER)
         assert refused.value.code is FailureCode.UNKNOWN_TABLE
     browsing = service.browsing()
     with pytest.raises(Failure):
-        await browsing.describe_table(MEMBER, table_name="rul_keyed")
-    assert "rul_keyed" not in await browsing.table_names(MEMBER)
-    assert (await service.run("SELECT * FROM rul_keyed", ADMIN)).rows == [["kept"]]
-    assert "rul_keyed" in await browsing.table_names(ADMIN)
+        await browsing.describe_table(MEMBER, table_name=table)
+    assert table not in await browsing.table_names(MEMBER)
+    assert (await service.run(f"SELECT * FROM {table}", ADMIN)).rows == [["kept"]]
+    assert table in await browsing.table_names(ADMIN)
 
 
-async def test_a_table_that_rules_close_is_spoken_of_like_one_that_nobody_has(service: Service) -> None:
+@pytest.mark.parametrize("table", ["rul_keyed", "rul_closed"])
+async def test_a_table_that_rules_close_is_spoken_of_like_one_that_nobody_has(service: Service, table: str) -> None:
     said = []
-    for name in ("rul_keyed", "rul_nosuch", "RUL_KEYED", "rul_keye", "rul_kexed"):
+    for name in (table, "rul_nosuch", table.upper(), table[:-1], table.replace("e", "x")):
         for ask in (
             service.run(f'SELECT 1 FROM "{name}"', MEMBER),
             service.browsing().describe_table(MEMBER, table_name=name),
@@ -172,8 +177,27 @@ async def test_a_table_that_rules_close_is_spoken_of_like_one_that_nobody_has(se
             with pytest.raises(Failure) as refused:
                 await ask
             words = worded(refused.value)
-            said.append((refused.value.code, words.message.replace(name, "?"), "rul_keyed" in words.next_action))
+            said.append((refused.value.code, words.message.replace(name, "?"), table in words.next_action))
     assert set(said) == {(FailureCode.UNKNOWN_TABLE, 'There is no table "?" in schema "shop".', False)}
+
+
+async def test_only_a_rule_that_closes_a_table_by_its_key_is_logged_and_only_once(service: Service) -> None:
+    schemas = Schemas((service.schemas.by_name["shop"],))
+    with capture_logs() as logged:
+        for table in ("rul_keyed", "rul_closed", "rul_keyed"):
+            shop = schemas.by_name["shop"]
+            found = await service.ports.catalog.describe(shop, table, "force")
+            assert found is not None
+            assert isinstance(schemas.views.of(MEMBER, shop, found.table), Deny)
+    assert [(line["event"], line["table"]) for line in logged] == [("rule_hides_key", "rul_keyed")]
+
+
+async def test_a_listing_takes_nothing_to_leave_out_what_is_closed(service: Service) -> None:
+    names = (await service.catalog.list_tables(service.schemas.by_name["shop"], "force")).names
+    assert "rul_closed" in names[:-1]
+    listing = await service.browsing(listed_tables=len(names) - 1).list_tables(MEMBER)
+    assert not listing.truncated
+    assert "rul_closed" not in {*(table.name for table in listing.tables), *(one.name for one in listing.undescribed)}
 
 
 SEEN_ITEM = {"pk": {"S": "s"}, "owner": {"S": "usr_ann"}, "v": {"N": "1"}, "m": {"M": {"town": {"S": "Rome"}}}}
@@ -266,7 +290,7 @@ async def test_browsing_shows_what_is_left(service: Service) -> None:
     assert "card" in {column.name for column in everything.table.columns}
     names = [table.name for table in (await service.browsing(listed_tables=5000).list_tables(MEMBER)).tables]
     assert "rul_people" in names
-    assert "rul_keyed" not in names
+    assert not {"rul_keyed", "rul_closed"} & set(names)
 
 
 async def test_what_a_restricted_read_learns_is_learnt_of_the_whole_table(service: Service) -> None:

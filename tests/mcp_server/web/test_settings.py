@@ -149,6 +149,10 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
         [[schema.rules]]
         table = "orders"
         rows = { region = ["EU", 7] }
+        [[schema.rules]]
+        table = "line-items"
+        except_roles = ["owner"]
+        closed = true
         """,
     )
     assert file.defaults == {"default": "demo"}
@@ -181,7 +185,8 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
                 "orders": (
                     Rule("orders", frozenset({"admin"}), frozenset({"card"}), (("email", Mask.LAST4),)),
                     Rule("orders", rows=(("region", frozenset({"EU", "7"})),)),
-                )
+                ),
+                "line-items": (Rule("line-items", frozenset({"owner"}), closed=True),),
             },
         ),
     )
@@ -247,7 +252,12 @@ _BASE = '[[schema]]\nname = "a"\ntenant = "t"\nregion = "r"\n'
         (_BASE + "external_id = 'x1'", 'schema "a": has an external_id without a role_arn'),
         (_BASE + "role_arn = 'arn:aws:iam::1:user/x'", 'schema "a".role_arn: string should match pattern'),
         (_BASE + "[[schema.rules]]\nhidden = ['x']", 'schema "a".rules.0.table: field required'),
-        (_BASE + "[[schema.rules]]\ntable = 'orders'", 'schema "a".rules.0: must set hidden, masked or rows'),
+        (
+            _BASE + "[[schema.rules]]\ntable = 'orders'\nclosed = true\nhidden = ['x']",
+            'schema "a".rules.0: closes the table, which leaves nothing',
+        ),
+        (_BASE + "[[schema.rules]]\ntable = 'orders'\nclosed = false", "must set closed, hidden, masked or rows"),
+        (_BASE + "[[schema.rules]]\ntable = 'orders'", 'schema "a".rules.0: must set closed, hidden, masked or rows'),
         (
             _BASE + "[[schema.rules]]\ntable = 'orders'\nmasked = {x = 'hash'}",
             "rules.0.masked.x: input should be 'null'",

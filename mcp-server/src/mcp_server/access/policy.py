@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mcp_server.access.footprint import Footprint
+from mcp_server.access.rules import closes
 from mcp_server.domain.failures.access import DeniedRead, DisabledSchemaDenied, SchemaDenied, TableDenied
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
@@ -32,7 +33,8 @@ def sees_all_usage(principal: Principal) -> bool:
 def decide(principal: Principal, footprint: Footprint, schemas: Mapping[str, Schema]) -> Allow | Deny:
     """Every table of the footprint must lie in an active schema of the principal's tenant, within its allow-list.
 
-    A schema of another tenant is denied as one that does not exist.
+    A schema of another tenant is denied as one that does not exist, a table that a rule closes as one outside the
+    allow-list.
     """
     for table in footprint.tables:
         schema = schemas.get(table.schema)
@@ -40,6 +42,6 @@ def decide(principal: Principal, footprint: Footprint, schemas: Mapping[str, Sch
             return Deny(SchemaDenied(table.schema))
         if not schema.active:
             return Deny(DisabledSchemaDenied(table.schema))
-        if not schema.shows(table.name):
+        if not schema.shows(table.name) or closes(principal, schema, table.name):
             return Deny(TableDenied(table.schema, table.name))
     return Allow()

@@ -5,13 +5,13 @@ takes would tell what is there.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import CLIENT, SUBJECT, TENANT, AllowedValues, Mask, Restriction, Rule
-from mcp_server.domain.schema import AttributeType, Column, ColumnType, Index, Table, TypeKind
+from mcp_server.domain.schema import AttributeType, Column, ColumnType, Index, Schema, Table, TypeKind
 
 _TEXT = ColumnType(TypeKind.VARCHAR)
 _NOTE = "masked"
@@ -20,12 +20,21 @@ _STRICTEST_FIRST = tuple(Mask)
 
 
 class KeyKeptBack(Exception):
-    """A rule hides or masks an attribute of the primary key, by which everything else would be found."""
+    """A rule hides or masks `attributes` of the primary key, by which everything else would be found."""
+
+    def __init__(self, attributes: frozenset[str]) -> None:
+        super().__init__(attributes)
+        self.attributes = attributes
 
 
-def restriction(principal: Principal, rules: Iterable[Rule]) -> Restriction | None:
-    """All that the rules of a table keep from a principal; None if that is nothing."""
-    applying = [rule for rule in rules if not rule.except_roles & principal.roles]
+def closes(principal: Principal, schema: Schema, name: str) -> bool:
+    """Whether a rule closes the real or virtual table of that name to a principal."""
+    return any(rule.closed for rule in _applying(principal, schema, name))
+
+
+def restriction(principal: Principal, schema: Schema, name: str) -> Restriction | None:
+    """All that rules keep from a principal of the real or virtual table of that name; None if that is nothing."""
+    applying = _applying(principal, schema, name)
     if not applying:
         return None
     masks: dict[str, Mask] = {}
@@ -38,15 +47,23 @@ def restriction(principal: Principal, rules: Iterable[Rule]) -> Restriction | No
         for name, values in rule.rows
         for texts in [frozenset(own.get(value, value) for value in values)]
     )
-    return Restriction(frozenset().union(*(rule.hidden for rule in applying)), tuple(sorted(masks.items())), rows)
+    hidden = frozenset[str]().union(*(rule.hidden for rule in applying))
+    return Restriction(hidden, tuple(sorted(masks.items())), rows, closed=any(rule.closed for rule in applying))
+
+
+def _applying(principal: Principal, schema: Schema, name: str) -> Sequence[Rule]:
+    """The rules that hold for a principal; those of the table behind a virtual one hold for that too."""
+    virtual = schema.virtual_tables.get(name)
+    rules = schema.rules.get(name if virtual is None else virtual.source, ())
+    return [rule for rule in rules if not rule.except_roles & principal.roles]
 
 
 def restricted(table: Table, kept: Restriction) -> Table:
     """The table that is left. Raises KeyKeptBack."""
     closed = kept.hidden | kept.masked
     seen = table.columns if table.rows == kept.rows else _structure(table)
-    if closed & {key.name for key in table.key}:
-        raise KeyKeptBack
+    if keys := closed & {key.name for key in table.key}:
+        raise KeyKeptBack(keys)
     virtual = table.virtual.templates if table.virtual is not None else ()
     parts = {slot for attribute, template in virtual if attribute in closed for slot in template.slots}
     columns = tuple(

@@ -137,6 +137,7 @@ class RuleEntry(_Part):
     except_roles: list[_Text] = Field(
         default=[], description="Whose roles exempt from it: `owner`, `admin` or `member`. Programs have no role."
     )
+    closed: bool = Field(default=False, description="Whether the table is not there at all.")
     hidden: list[_Text] = Field(default=[], description="Columns that are not there.")
     masked: dict[_Text, Literal["null", "redacted", "last4"]] = Field(
         default={},
@@ -151,8 +152,11 @@ class RuleEntry(_Part):
 
     @model_validator(mode="after")
     def _says_something(self) -> "RuleEntry":
-        if not (self.hidden or self.masked or self.rows):
-            raise PydanticCustomError("empty", "must set hidden, masked or rows")
+        parts = self.hidden or self.masked or self.rows
+        if not (parts or self.closed):
+            raise PydanticCustomError("empty", "must set closed, hidden, masked or rows")
+        if parts and self.closed:
+            raise PydanticCustomError("closed", "closes the table, which leaves nothing for hidden, masked or rows")
         return self
 
     def declared(self) -> Rule:
@@ -160,6 +164,7 @@ class RuleEntry(_Part):
         return Rule(
             table=self.table,
             except_roles=frozenset(self.except_roles),
+            closed=self.closed,
             hidden=frozenset(self.hidden),
             masks=tuple((name, Mask(mask)) for name, mask in self.masked.items()),
             rows=tuple((name, frozenset(map(str, values))) for name, values in self.rows.items()),

@@ -32,11 +32,15 @@ Rows = tuple[AllowedValues, ...]
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """What is kept from somebody. An attribute is named as DynamoDB does, with all that is in it."""
+    """What is kept from somebody. An attribute is named as DynamoDB does, with all that is in it.
+
+    Of a `closed` table everything is.
+    """
 
     hidden: frozenset[str] = frozenset()
     masks: tuple[tuple[str, Mask], ...] = ()
     rows: Rows = ()
+    closed: bool = False
 
     @property
     def masked(self) -> frozenset[str]:
@@ -50,10 +54,14 @@ SUBJECT, TENANT, CLIENT = "$subject", "$tenant", "$client_id"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A restriction of a table, by its physical name, for everybody but people with one of `except_roles`."""
+    """A restriction of a table, by its physical name, for everybody but people with one of `except_roles`.
+
+    A `closed` table is not there for them at all.
+    """
 
     table: str
     except_roles: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     masks: tuple[tuple[str, Mask], ...] = ()
     rows: tuple[tuple[str, frozenset[str]], ...] = ()
+    closed: bool = False

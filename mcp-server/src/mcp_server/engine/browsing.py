@@ -62,7 +62,8 @@ class BrowsingService:
         """
         schema = self._schemas.find(principal, schema_name)
         listing = await self._catalog.list_tables(schema, refresh)
-        shown = listing.names[: self._limits.sampled_tables if sampled else self._limits.listed_tables]
+        names = [name for name in listing.names if self._may_read(principal, TableAccess(schema.name, name, _NONE))]
+        shown = names[: self._limits.sampled_tables if sampled else self._limits.listed_tables]
         if sampled:
             found = await self._sampled(principal, schema, shown, refresh)
         else:
@@ -78,7 +79,7 @@ class BrowsingService:
                 for name, failure in found.failures.items()
                 if self._may_see(principal, schema, name)
             ),
-            truncated=len(listing.names) > len(shown),
+            truncated=len(names) > len(shown),
             refreshed=listing.refreshed,
             refreshed_at=listing.refreshed_at,
             stale_after_seconds=self._catalog.stale_after_seconds,

@@ -26,6 +26,8 @@ async def find_table(
     """
 
     async def seen(name: str) -> Described | None:
+        if schemas.views.closes(principal, schema, name):
+            return None
         found = await catalog.describe(schema, name, refresh, schemas.views.rows(principal, schema, name))
         view = schemas.views.of(principal, schema, found.table) if found is not None else None
         if found is None or not isinstance(view, Table):
@@ -50,7 +52,8 @@ async def find_table(
 
 async def table_names(catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema) -> tuple[str, ...]:
     """The names of a schema's tables, as far as they are there for a principal. Raises Failure."""
-    names = (await catalog.list_tables(schema, "if_stale")).names
+    listed = (await catalog.list_tables(schema, "if_stale")).names
+    names = tuple(name for name in listed if not schemas.views.closes(principal, schema, name))
     doubtful = [name for name in names if schemas.views.may_close(principal, schema, name)]
     if not doubtful:
         return names

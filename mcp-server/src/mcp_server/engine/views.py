@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import structlog
 
 from mcp_server.access.policy import Deny
-from mcp_server.access.rules import KeyKeptBack, restricted, restriction
+from mcp_server.access.rules import KeyKeptBack, closes, restricted, restriction
 from mcp_server.domain.failures.access import TableDenied
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Restriction, Rows
@@ -24,34 +24,44 @@ class Views:
 
     def __init__(self) -> None:
         self._known: Bounded[tuple[int, Restriction], Table] = Bounded(entries=_REMEMBERED, weight=_REMEMBERED)
+        self._hide_keys: set[tuple[str, str, frozenset[str]]] = set()
 
     def rows(self, principal: Principal, schema: Schema, name: str) -> Rows:
         """Which of the rows of a real or virtual table are there for a principal; empty for all of them."""
-        kept = _kept(principal, schema, name)
+        kept = restriction(principal, schema, name)
         return kept.rows if kept is not None else ()
 
     def restricts(self, principal: Principal, schema: Schema, name: str) -> bool:
         """Whether a rule keeps anything of a real or virtual table from a principal."""
-        return _kept(principal, schema, name) is not None
+        return restriction(principal, schema, name) is not None
+
+    def closes(self, principal: Principal, schema: Schema, name: str) -> bool:
+        """Whether the table of that name is not there for a principal, whatever it is."""
+        return closes(principal, schema, name)
 
     def may_close(self, principal: Principal, schema: Schema, name: str) -> bool:
-        """Whether a table of that name may not be there at all: that depends on its key."""
-        kept = _kept(principal, schema, name)
+        """Whether a table of that name may not be there at all, since its key may be kept back."""
+        kept = restriction(principal, schema, name)
         return kept is not None and bool(kept.hidden or kept.masks)
 
     def of(self, principal: Principal, schema: Schema, table: Table) -> Table | Deny:
         """What there is of a table for a principal, sampled of the `rows`; no rule, no difference."""
-        kept = _kept(principal, schema, table.name)
+        kept = restriction(principal, schema, table.name)
         if kept is None:
             return table
+        if kept.closed:
+            return Deny(TableDenied(schema.name, table.name))
         key = (id(table), kept)
         known = self._known.get(key)
         if known is not None:
             return known
         try:
             view = restricted(table, kept)
-        except KeyKeptBack:
-            _log.error("rule_hides_key", schema=schema.name, table=table.name)
+        except KeyKeptBack as rule:
+            hides = schema.name, table.name, rule.attributes
+            if hides not in self._hide_keys:
+                self._hide_keys.add(hides)
+                _log.error("rule_hides_key", schema=schema.name, table=table.name)
             return Deny(TableDenied(schema.name, table.name))
         self._warn(schema, table, kept)
         self._known.put(key, view, 1)  # it holds the table, whose id therefore stays its own
@@ -76,7 +86,7 @@ def sight(principal: Principal, schemas: Mapping[str, Schema], tables: Iterable[
     restrictions = {
         f"{schema}.{name}": kept
         for schema, name in tables
-        if schema in schemas and (kept := _kept(principal, schemas[schema], name)) is not None
+        if schema in schemas and (kept := restriction(principal, schemas[schema], name)) is not None
     }
     if not restrictions:
         return ""
@@ -87,11 +97,4 @@ def sight(principal: Principal, schemas: Mapping[str, Schema], tables: Iterable[
 def _written(kept: Restriction) -> list[object]:
     """A restriction, written alike by every process."""
     rows = sorted([one.attribute, sorted(one.texts)] for one in kept.rows)
-    return [sorted(kept.hidden), sorted(kept.masks), rows]
-
-
-def _kept(principal: Principal, schema: Schema, name: str) -> Restriction | None:
-    """What is kept from a principal of a table of that name; rules are of the one behind a virtual table."""
-    virtual = schema.virtual_tables.get(name)
-    rules = schema.rules.get(name if virtual is None else virtual.source)
-    return restriction(principal, rules) if rules else None
+    return [sorted(kept.hidden), sorted(kept.masks), rows, kept.closed]
