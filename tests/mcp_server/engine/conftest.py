@@ -156,6 +156,7 @@ def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
             ),
         ),
         "rul_keyed": (Rule("rul_keyed", except_roles=staff, masks=(("pk", Mask.NULL),)),),
+        "rul_own": (Rule("rul_own", except_roles=staff, rows=(("pk", frozenset({"USER#$subject", "$$all"})),)),),
         "rul_closed": (Rule("rul_closed", except_roles=staff, closed=True),),
         "uns_masked": (
             Rule("uns_masked", except_roles=staff, masks=(("nation", Mask.LAST4),), hidden=frozenset({"address"})),

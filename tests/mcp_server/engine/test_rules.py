@@ -54,6 +54,10 @@ async def tables(service: Service) -> None:
     await service.create("rul_people", PEOPLE)
     await service.create("rul_keyed", [{"pk": {"S": "kept"}}])
     await service.create("rul_closed", [{"pk": {"S": "kept"}}])
+    await service.tables.create("rul_own", (("pk", "S"), ("sk", "S")))
+    own = [("usr_ann", "1"), ("usr_ann", "2"), ("usr_bob", "1"), ("usr_ann#ORDER", "1"), ("$subject", "1")]
+    keys = [("$all", "1"), *((f"USER#{subject}", sk) for subject, sk in own)]
+    await service.put("rul_own", [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys])
     await service.create("rul_parts", [{"pk": {"S": name}, "v": {"N": "1"}} for name in ("acme", "globex")])
 
 
@@ -149,6 +153,22 @@ async def test_rows_by_key_are_read_by_key(service: Service) -> None:
     assert result.rows == [["acme", 1]]
     assert result.statistics.items_read == 1
     plan = await service.queries().explain_sql(MEMBER, sql="SELECT * FROM rul_parts WHERE pk = 'globex'")
+    assert [read.access for read in plan.reads] == ["None"]
+
+
+async def test_rows_of_a_single_table_are_told_by_a_text_with_the_caller_in_it(service: Service) -> None:
+    """And are read by key, as no others are there."""
+    for subject, seen in (
+        ("usr_ann", ["$all", "USER#usr_ann", "USER#usr_ann"]),
+        ("usr_bob", ["$all", "USER#usr_bob"]),
+        ("usr_ann#ORDER", ["$all"]),
+        ("usr_nobody", ["$all"]),
+    ):
+        result = await service.run("SELECT pk FROM rul_own ORDER BY pk", replace(MEMBER, subject=subject))
+        assert [pk for (pk,) in result.rows] == seen
+        assert result.statistics.items_read == len(seen)
+    assert (await service.run("SELECT count(*) FROM rul_own", ADMIN)).rows == [[6]]
+    plan = await service.queries().explain_sql(MEMBER, sql="SELECT * FROM rul_own WHERE pk = 'USER#usr_bob'")
     assert [read.access for read in plan.reads] == ["None"]
 
 

@@ -148,7 +148,7 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
         masked = { email = "last4" }
         [[schema.rules]]
         table = "orders"
-        rows = { region = ["EU", 7] }
+        rows = { region = ["EU", 7, "USER#$subject", "$$5"] }
         [[schema.rules]]
         table = "line-items"
         except_roles = ["owner"]
@@ -184,7 +184,7 @@ def test_a_schemas_file_becomes_schemas(tmp_path: Path) -> None:
             rules={
                 "orders": (
                     Rule("orders", frozenset({"admin"}), frozenset({"card"}), (("email", Mask.LAST4),)),
-                    Rule("orders", rows=(("region", frozenset({"EU", "7"})),)),
+                    Rule("orders", rows=(("region", frozenset({"EU", "7", "USER#$subject", "$$5"})),)),
                 ),
                 "line-items": (Rule("line-items", frozenset({"owner"}), closed=True),),
             },
@@ -261,6 +261,14 @@ _BASE = '[[schema]]\nname = "a"\ntenant = "t"\nregion = "r"\n'
         (
             _BASE + "[[schema.rules]]\ntable = 'orders'\nmasked = {x = 'hash'}",
             "rules.0.masked.x: input should be 'null'",
+        ),
+        (
+            _BASE + "[[schema.rules]]\ntable = 'orders'\nrows = {x = ['USER#$user']}",
+            "rules.0.rows.x.0: has $user, which is none of $subject, $tenant, $client_id; write $$ for a dollar sign",
+        ),
+        (
+            _BASE + "[[schema.rules]]\ntable = 'orders'\nrows = {x = ['USER$subject']}",
+            "rules.0.rows.x.0: has $subject beside something else without a separator such as #",
         ),
         (_BASE + "[[schema.rules]]\ntable = 'orders'\nrows = {x = []}", "rules.0.rows.x: list should have at least 1"),
         (_BASE + "[[schema.rules]]\ntable = 'orders'\nrows = {x = [true]}", "rules.0.rows.x.0"),

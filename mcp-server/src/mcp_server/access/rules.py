@@ -5,12 +5,13 @@ takes would tell what is there.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from mcp_server.domain.principal import Principal
-from mcp_server.domain.restriction import CLIENT, SUBJECT, TENANT, AllowedValues, Mask, Restriction, Rule
+from mcp_server.domain.restriction import AllowedValues, Mask, Restriction, Rule
+from mcp_server.domain.row_values import CLIENT, SUBJECT, TENANT, row_value
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Index, Schema, Table, TypeKind
 
 _TEXT = ColumnType(TypeKind.VARCHAR)
@@ -41,14 +42,16 @@ def restriction(principal: Principal, schema: Schema, name: str) -> Restriction 
     for name, mask in (each for rule in applying for each in rule.masks):
         masks[name] = min(mask, masks.get(name, mask), key=_STRICTEST_FIRST.index)
     own = {SUBJECT: principal.subject, TENANT: principal.tenant, CLIENT: principal.client_id}
-    rows = tuple(
-        AllowedValues(name, texts, frozenset(Decimal(text) for text in texts if _NUMBER.fullmatch(text)))
-        for rule in applying
-        for name, values in rule.rows
-        for texts in [frozenset(own.get(value, value) for value in values)]
-    )
+    rows = tuple(_allowed(name, values, own) for rule in applying for name, values in rule.rows)
     hidden = frozenset[str]().union(*(rule.hidden for rule in applying))
     return Restriction(hidden, tuple(sorted(masks.items())), rows, closed=any(rule.closed for rule in applying))
+
+
+def _allowed(attribute: str, values: Iterable[str], own: Mapping[str, str]) -> AllowedValues:
+    """What a rule of rows allows a caller with these texts of its own."""
+    texts = [row_value(value).of_caller(own) for value in values]
+    known = frozenset(text for text in texts if text is not None)
+    return AllowedValues(attribute, known, frozenset(Decimal(text) for text in known if _NUMBER.fullmatch(text)))
 
 
 def _applying(principal: Principal, schema: Schema, name: str) -> Sequence[Rule]:

@@ -22,6 +22,7 @@ from mcp_server.adapters.toml_file import UnreadableFile, read_toml
 from mcp_server.domain.instants import EpochUnit
 from mcp_server.domain.names import fold
 from mcp_server.domain.restriction import Mask, Rule
+from mcp_server.domain.row_values import BadRowValue, row_value
 from mcp_server.domain.schema import ColumnType, Override, Role, Schema, TypeKind
 from mcp_server.domain.virtual_table import BadTemplate, Template, VirtualTable
 from shared_kernel import resource
@@ -85,6 +86,14 @@ def _template(text: object) -> Template:
         raise PydanticCustomError("template", str(problem)) from None
 
 
+def _row_value(value: str | int) -> str | int:
+    try:
+        row_value(str(value))
+    except BadRowValue as problem:
+        raise PydanticCustomError("row", str(problem)) from None
+    return value
+
+
 _Text = Annotated[str, StringConstraints(pattern=r"\S")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 _TableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{3,255}$")]  # API reference, TableName
@@ -144,10 +153,10 @@ class RuleEntry(_Part):
         description='Columns that show something else: nothing ("null"), `***` ("redacted"), or `***` and the last '
         'four characters ("last4").',
     )
-    rows: dict[_Text, Annotated[list[_Text | int], Field(min_length=1)]] = Field(
+    rows: dict[_Text, Annotated[list[Annotated[_Text | int, AfterValidator(_row_value)]], Field(min_length=1)]] = Field(
         default={},
-        description="Columns that decide which rows are there: those with one of the values, which may be `$subject`, "
-        "`$tenant` or `$client_id` for the caller's own.",
+        description="Columns that decide which rows are there: those with one of the values, in which `$subject`, "
+        "`$tenant` and `$client_id` stand for the caller's own.",
     )
 
     @model_validator(mode="after")

@@ -48,15 +48,11 @@ class Restriction:
         return frozenset(name for name, _ in self.masks)
 
 
-SUBJECT, TENANT, CLIENT = "$subject", "$tenant", "$client_id"
-"""Values of a rule that stand for the caller's own."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A restriction of a table, by its physical name, for everybody but people with one of `except_roles`.
 
-    A `closed` table is not there for them at all.
+    A `closed` table is not there for them at all. What `rows` allow is written as `row_value` reads it.
     """
 
     table: str

@@ -34,7 +34,7 @@ def _rows(table: Table, rule: AllowedValues) -> Conjunct:
     predicate = _predicate(table, rule)
     # Of a key every item has the attribute, in the type that it is declared with.
     exact = predicate is not None and rule.attribute in {key.name for key in table.key}
-    return Conjunct(ROWS_TEXT, predicate, faithful=exact)
+    return Conjunct(ROWS_TEXT, predicate, faithful=exact, never=not (rule.texts or rule.numbers))
 
 
 def _predicate(table: Table, rule: AllowedValues) -> Predicate | None:
