@@ -116,7 +116,7 @@ async def test_a_call_that_asks_first_is_one_line_per_request(logs: list[Mutable
     assert (line["outcome"], line["tables"], line["read_units"]) == ("input_required", ("shop.big",), 0.5)
 
 
-async def test_a_later_page_names_its_statement_and_reads_nothing(
+async def test_a_later_page_names_its_statement_and_tables_and_reads_nothing(
     statements: Statements, logs: list[MutableMapping[str, Any]]
 ) -> None:
     ordered = "SELECT n FROM big ORDER BY n"
@@ -124,5 +124,6 @@ async def test_a_later_page_names_its_statement_and_reads_nothing(
     logs.clear()
     await statements.call(ordered, max_rows=10, cursor=first["structuredContent"]["next_cursor"])
     (line,) = logs
-    expected = {"outcome": "ok", "statement": statement_digest(ordered), "rows": 10, "plan_ms": None, **NOTHING_READ}
+    expected = {"outcome": "ok", "statement": statement_digest(ordered), "tables": ("shop.big",), "rows": 10}
+    expected |= {"plan_ms": None, **NOTHING_READ}
     assert {name: line[name] for name in expected} == expected

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from mcp_server.adapters.usage_days import UsageInMemory
 from mcp_server.app.serving import product
@@ -62,6 +63,31 @@ async def read(served: Exchanges, uri: str, era: Era = MODERN, principal: Princi
     [contents] = result["contents"]
     assert contents["uri"]
     return str(contents["text"])
+
+
+BROWSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
+    "tool": ("tools/call", {"name": "describe_table", "arguments": {"table_name": "ORDERS"}}, ["shop.orders"]),
+    "list": (
+        "tools/call",
+        {"name": "list_tables", "arguments": {"details": "columns"}},
+        ["shop.order items", "shop.orders", "shop.people"],
+    ),
+    "resource": ("resources/read", {"uri": "dynamosql://schemas/shop/tables/people"}, ["shop.people"]),
+    "prompt": ("prompts/get", {"name": "explore_data", "arguments": {"table": "people"}}, ["shop.people"]),
+    "unknown": ("tools/call", {"name": "describe_table", "arguments": {"table_name": "secrets"}}, []),
+    "none": ("tools/call", {"name": "list_schemas", "arguments": {}}, []),
+}
+"""What shows tables without a statement: the method, its parameters, and the tables."""
+
+
+@pytest.mark.parametrize("way", BROWSED)
+async def test_the_line_of_a_call_names_the_tables_that_it_shows(way: str, served: Exchanges) -> None:
+    method, params, tables = BROWSED[way]
+    with capture_logs() as logs:
+        await served.result(MODERN, method, params, ANN)
+    (line,) = (line for line in logs if "outcome" in line)
+    assert list(line.get("tables", ())) == tables
+    assert not {"statement", "rows"} & set(line)
 
 
 async def test_only_whole_tables_have_a_number_of_items() -> None:

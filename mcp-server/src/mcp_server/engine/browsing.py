@@ -15,6 +15,7 @@ from mcp_server.engine.limits import Limits
 from mcp_server.engine.results import TableListing, UndescribedTable
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import find_table, table_names
+from mcp_server.ports import call_notes
 from mcp_server.ports.catalog import Catalog, Described, Refresh, Summaries
 
 _SAMPLED_AT_ONCE = 4
@@ -71,9 +72,11 @@ class BrowsingService:
         if found.failures and not found.tables:
             raise next(iter(found.failures.values()))
         views = [self._view(principal, table) for table in found.tables]
+        tables = tuple(view for view in views if isinstance(view, Table))
+        _note(*tables)
         return TableListing(
             schema_name=schema.name,
-            tables=tuple(view for view in views if isinstance(view, Table)),
+            tables=tables,
             undescribed=tuple(
                 UndescribedTable(name, failure)
                 for name, failure in found.failures.items()
@@ -116,6 +119,7 @@ class BrowsingService:
         decision = self._decision(principal, _access(described.table))
         if isinstance(decision, Deny):
             raise Failure(decision.fact)
+        _note(described.table)
         return described
 
     async def _sampled(self, principal: Principal, schema: Schema, names: Sequence[str], refresh: Refresh) -> Summaries:
@@ -154,3 +158,8 @@ class BrowsingService:
 
 def _access(table: Table) -> TableAccess:
     return TableAccess(table.schema, table.name, frozenset(column.name for column in table.columns))
+
+
+def _note(*tables: Table) -> None:
+    """The line of the call names what it shows."""
+    call_notes.current().names(f"{table.schema}.{table.name}" for table in tables)

@@ -23,6 +23,7 @@ from mcp_server.engine.unseen import never_equal, unseen_texts
 from mcp_server.engine.views import sight
 from mcp_server.planning.cursor import Binding, CursorState, Reading, Spooled, digest
 from mcp_server.planning.expectations import expected
+from mcp_server.ports import call_notes
 from mcp_server.ports.spool import Spool, SpoolUnavailable
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
@@ -113,6 +114,7 @@ class Pages:
         self, principal: Principal, state: CursorState, place: Spooled, *, query_digest: str, max_rows: int
     ) -> QueryResult:
         """The rows of a kept result from a place on. Raises Failure."""
+        call_notes.current().names(f"{schema}.{table}" for schema, table in state.tables)
         started_at = self._clock.monotonic()
         try:
             part = await self._spool.get(principal, place.spool_id, place.offset, max_rows)

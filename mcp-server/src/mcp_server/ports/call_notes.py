@@ -4,6 +4,7 @@ The surface opens notes around a call and writes its line. The engine and its ad
 they find the request's id; work that no call asked for finds none.
 """
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ _ALIVE = frozenset({KEPT, INTERRUPTED})
 class CallNotes:
     """Of the statements of one call: the digest of the text, what they read, and what became of the child processes.
 
+    `tables` are those of the statements, and those whose description the call shows, as `schema.table`.
     `child` is what became of the query process that was lent last, or of one that ended; None where none was lent. Of
     one that ended, `child_end` has the signal or the exit code, and the most memory that it held, in MiB.
     """
@@ -39,7 +41,7 @@ class CallNotes:
 
     def take(self, usage: Usage) -> None:
         """Adds what a statement took. A call that has to ask first plans its statement a second time."""
-        self.tables = tuple(sorted({*self.tables, *usage.tables})) if self.tables else usage.tables
+        self.names(usage.tables)
         self.items += usage.items
         self.pages += usage.pages
         self.bytes += usage.bytes
@@ -47,6 +49,10 @@ class CallNotes:
         self.planning_seconds = (self.planning_seconds or 0.0) + usage.planning_seconds
         if usage.running_seconds is not None:
             self.running_seconds = (self.running_seconds or 0.0) + usage.running_seconds
+
+    def names(self, tables: Iterable[str]) -> None:
+        """Adds tables that the call is about."""
+        self.tables = tuple(sorted({*self.tables, *tables}))
 
     def child_became(self, what: str) -> None:
         """Takes note of a query process; what the next one did does not hide that one has ended."""
@@ -58,9 +64,9 @@ class CallNotes:
         self.child_end = signal, exit_code, peak_mib
 
     def fields(self) -> dict[str, Any]:
-        """The fields of the line; none for a call without a statement."""
+        """The fields of the line; for a call without a statement its tables, if there are any."""
         if self.statement is None:
-            return {}
+            return {"tables": self.tables} if self.tables else {}
         fields: dict[str, Any] = {
             "statement": self.statement,
             "tables": self.tables,

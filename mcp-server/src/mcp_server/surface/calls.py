@@ -57,7 +57,7 @@ class _Line:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         NOTES.reset(self._token)
         principal, facts = self._call.principal, self._notes.fields()
-        if facts:
+        if self._notes.statement is not None:
             facts["rows"] = self.rows
         if isinstance(error, asyncio.CancelledError):
             facts["cancelled_by"] = self._call.cancelled_by
