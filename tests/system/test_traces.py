@@ -19,6 +19,11 @@ from tests.support.services import Addresses, AuthServer, McpServer, auth_servin
 pytestmark = pytest.mark.slow
 
 SQL = "select r_name from region where r_regionkey = '1'"
+GROUPED = [
+    ("select n_regionkey, count(*) from nation group by 1", "DynamoDB.Scan", "nation", 5),
+    ("select l_linenumber, count(*) from lineitem where l_orderkey = 1 group by 1", "DynamoDB.Query", "lineitem", 6),
+]
+"""Statements that DuckDB evaluates: what is asked for of which table, and how many groups there are."""
 PROMPT = {"OTEL_BSP_SCHEDULE_DELAY": "100"}
 EXPORTED_WITHIN_SECONDS = 30
 
@@ -96,6 +101,24 @@ def test_a_call_is_one_trace_from_the_clients_span_to_dynamodb(traced: Traced, e
     assert not any(span.failed for span in spans.values())
     line = next(line for line in map(json.loads, traced.mcp.log.read_text().splitlines()) if trace_id in line.values())
     assert line["trace_id"] == trace_id
+
+
+@pytest.mark.parametrize(("sql", "request_name", "table", "groups"), GROUPED)
+def test_the_requests_that_feed_an_evaluation_are_inside_its_span(
+    sql: str, request_name: str, table: str, groups: int, traced: Traced
+) -> None:
+    trace_id = secrets.token_hex(16)
+    called(Wire(traced.mcp.resource, traced.auth.token()), sql, {"traceparent": traceparent(trace_id)})
+    spans = traced.spans(trace_id, is_whole)
+    (call,) = (span for span in spans if span.name == "tools/call run_sql")
+    (evaluation,) = (span for span in spans if span.name == "duckdb")
+    assert (evaluation.parent, evaluation.failed) == (call.span_id, False)
+    assert evaluation.attributes["db.system.name"] == "duckdb"
+    assert evaluation.attributes["db.response.returned_rows"] == groups
+    inside = [span for span in spans if span.parent == evaluation.span_id]
+    assert {span.name for span in inside} == {request_name}
+    assert {tuple(span.attributes["aws.dynamodb.table_names"]) for span in inside} == {(table,)}
+    assert evaluation.nanoseconds >= max(span.nanoseconds for span in inside)
 
 
 def test_a_failed_call_says_so_without_a_text(traced: Traced) -> None:
