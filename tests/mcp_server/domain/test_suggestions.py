@@ -1,5 +1,6 @@
 """Virtual tables that are proposed hold the items that they were proposed for."""
 
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -33,6 +34,13 @@ def test_the_kinds_of_a_single_table() -> None:
         ([{"pk": "NEWS"}], [("news", {"pk": "NEWS"})]),
         ([{"pk": "A#{x}"}], [("as", {"pk": "A#{a_id}"})]),
         ([{"pk": "A#1", "sk": "x"}] * 2 + [{"pk": "B#1"}], [("as", {"pk": "A#{a_id}"}), ("bs", {"pk": "B#{b_id}"})]),
+        ([{"pk": "user#1"}, {"pk": "order#2"}], []),
+        ([{"pk": "#PROFILE#3"}], [("profiles", {"pk": "#PROFILE#{profile_id}"})]),
+        ([{"pk": "ORDER##3#"}], [("orders", {"pk": "ORDER##{order_id}#"})]),
+        ([{"pk": "CATEGORY#1"}], [("categories", {"pk": "CATEGORY#{category_id}"})]),
+        ([{"pk": "DAY#1"}], [("days", {"pk": "DAY#{day_id}"})]),
+        ([{"pk": "ADDRESS#1"}], [("addresses", {"pk": "ADDRESS#{address_id}"})]),
+        ([{"pk": "BOX#1"}], [("boxes", {"pk": "BOX#{box_id}"})]),
     ],
 )
 def test_forms_and_names(keys: list[Mapping[str, str]], expected: list[tuple[str, dict[str, str]]]) -> None:
@@ -53,4 +61,13 @@ def test_every_form_is_a_template_that_some_item_has(keys: list[Mapping[str, str
         templates = {attribute: Template.parse(form) for attribute, form in one.forms}
         slots = [slot for template in templates.values() for slot in template.slots]
         assert len(set(slots)) == len(slots)
-        assert one.items <= len(keys)
+        fitting = [
+            key for key in keys if all(templates[name].read(key.get(name, "")) is not None for name in templates)
+        ]
+        assert 0 < one.items == len(fitting) - one.others
+        assert any(re.search("[A-Z]", "".join(template.pieces)) for template in templates.values())
+
+
+def test_items_of_another_form_that_a_proposal_also_fits_are_told() -> None:
+    keys = [{"pk": "ORG#1"}, {"pk": "ORG#1#USER#2"}, {"pk": "ORG#1#USER#3"}]
+    assert [(one.name, one.items, one.others) for one in suggestions(keys)] == [("users", 2, 0), ("orgs", 1, 2)]

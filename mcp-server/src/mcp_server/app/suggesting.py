@@ -99,8 +99,9 @@ def _values(items: Iterable[Item]) -> dict[str, list[str | Decimal | None]]:
 
 def _virtual_table(suggestion: Suggestion, table: str) -> str:
     attributes = ", ".join(f"{_quoted(name)} = {_quoted(form)}" for name, form in suggestion.forms)
+    others = f"; also fits {suggestion.others} others" if suggestion.others else ""
     return (
-        f"[[schema.virtual_tables]]  # {suggestion.items} of the items looked at\n"
+        f"[[schema.virtual_tables]]  # {suggestion.items} of the items looked at{others}\n"
         f"name = {_quoted(suggestion.name)}\nsource = {_quoted(table)}\nattributes = {{ {attributes} }}\n"
     )
 
