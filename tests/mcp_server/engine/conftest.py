@@ -174,6 +174,8 @@ def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
             "vir_guarded": {"pk": "GUARDED#{customer_id}"},
         }.items()
     }
+    sales = (("pk", Template.parse("CUSTOMER#{customer_id}")), ("sk", Template.parse("ORDER#{order_id}")))
+    virtual["vir_sales"] = VirtualTable("vir_sales", "vir_large", sales)
     rules["vir_all"] = (Rule("vir_all", masks=(("secret", Mask.REDACTED),), rows=(("visible", frozenset({"yes"})),)),)
     shop = Schema("shop", "acme", region, endpoint_url, overrides=overrides, rules=rules, virtual_tables=virtual)
     return (

@@ -44,6 +44,18 @@ async def tables(service: Service) -> None:
     await service.tables.create("vir_all", (("pk", "S"), ("sk", "S")))
     await service.put("vir_all", items())
 
+    await service.tables.create("vir_large", (("pk", "S"), ("sk", "S")))
+    await service.put(
+        "vir_large",
+        [
+            {"pk": {"S": f"CUSTOMER#{customer}"}, "sk": {"S": f"ORDER#{order}"}, "note": {"S": "x" * 2000}}
+            for customer in range(300)
+            for order in range(3)
+        ],
+    )
+    calls = [{"pk": {"S": f"k{n}"}, "cust": {"S": str(n)}, "ord": {"S": str(n % 3)}} for n in range(300)]
+    await service.create("vir_calls", [*calls, {"pk": {"S": "none"}}])
+
 
 VIEWS = """WITH customers AS (
   SELECT *, substr(pk, 10) AS customer_id FROM vir_all
@@ -215,3 +227,51 @@ async def test_parts_of_keys_are_described_by_what_they_hold_but_not_to_those_fr
     assert placed is not None
     assert placed.examples is not None
     assert "2026-01-11" not in placed.examples.values  # it is of the item that is not there
+
+
+LARGE = """(SELECT substr(pk, 10) AS customer_id, substr(sk, 7) AS order_id, note FROM vir_large)"""
+
+
+@pytest.mark.parametrize(
+    ("sql", "items"),
+    [
+        ("SELECT o.order_id FROM vir_calls k JOIN vir_sales o ON o.customer_id = k.cust WHERE k.pk = 'k3'", 1 + 3),
+        ("SELECT order_id FROM vir_sales o WHERE customer_id IN (SELECT cust FROM vir_calls WHERE pk = 'k3')", 1 + 3),
+        (
+            "SELECT o.note FROM vir_calls k JOIN vir_sales o ON o.customer_id = k.cust AND o.order_id = k.ord "
+            "WHERE k.pk IN ('k3', 'k4')",
+            2 + 2,
+        ),
+        (
+            "SELECT k.pk, o.order_id FROM vir_calls k LEFT JOIN vir_sales o ON o.customer_id = k.cust "
+            "WHERE k.pk = 'none'",
+            1,
+        ),
+        ("SELECT note FROM vir_sales o WHERE (customer_id, order_id) IN (('1', '2'), ('7', '0'), ('7', '9'))", 2),
+        (
+            "SELECT note FROM vir_sales o "
+            "WHERE customer_id = '1' AND order_id = '2' OR customer_id = '7' AND order_id = '0'",
+            2,
+        ),
+        ("SELECT order_id FROM vir_sales o WHERE customer_id = '1' OR customer_id = '7' AND note <> 'y'", 3 + 3),
+        ("SELECT note FROM vir_sales o WHERE (customer_id = '1' OR customer_id = '2') AND order_id = '2'", 2),
+    ],
+)
+async def test_keys_are_named_by_other_rows_and_by_alternatives(service: Service, sql: str, items: int) -> None:
+    result = await service.run(sql)
+    assert sorted(result.rows, key=repr) == sorted(
+        await service.rows(sql.replace("vir_sales", LARGE), allow_full_scan=True), key=repr
+    )
+    assert result.statistics.items_read == items
+
+
+async def test_as_many_keys_may_be_named_as_of_a_table(service: Service) -> None:
+    named = "SELECT count(*) FROM vir_calls k JOIN vir_sales o ON o.customer_id = k.cust AND o.order_id = k.ord"
+    result = await service.run(f"{named} WHERE k.cust >= '10' AND k.cust < '2'")
+    assert result.rows == [[110]]
+    assert result.statistics.items_read == 110 + 110
+
+
+async def test_alternatives_that_name_no_key_leave_nothing_out(service: Service) -> None:
+    sql = "SELECT count(*) FROM vir_sales o WHERE customer_id = '1' OR note = 'y' OR order_id = '2'"
+    assert await service.rows(sql, allow_full_scan=True) == [[302]]

@@ -242,11 +242,15 @@ def _probe(read: Read, link: KeyLink, tables: Sequence[str], dearer: float) -> W
 
 
 def _about_others(relation: Relation, link: KeyLink, one_key: Conjunct) -> Relation:
-    """The relation with one key, without conditions that this very key might not meet."""
+    """The relation with one key, without conditions that this very key might not meet.
+
+    In a virtual table these are also those on attributes of which the link's columns are parts.
+    """
+    templates = relation.table.virtual.templates if relation.table.virtual is not None else ()
+    parted = {attribute for attribute, template in templates if not set(link.columns).isdisjoint(template.slots)}
+    about = parted.union(link.columns)
     kept = [
-        one
-        for one in relation.conjuncts
-        if one.predicate is not None and not columns_of(one.predicate) & set(link.columns)
+        one for one in relation.conjuncts if one.predicate is not None and columns_of(one.predicate).isdisjoint(about)
     ]
     return replace(relation, conjuncts=(one_key, *kept))
 

@@ -2,39 +2,75 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
 from mcp_server.domain.names import quoted
 from mcp_server.domain.virtual_table import Template, VirtualTable
+from mcp_server.planning.key_conditions import leaves
+from mcp_server.planning.key_paths import MAX_KEYS
 from mcp_server.planning.plan import Conjunct, Relation
-from mcp_server.planning.predicate import Between, Comparison, OneOf, Operator, Predicate, StartsWith, Value, columns_of
+from mcp_server.planning.predicate import (
+    AllOf,
+    AnyOf,
+    Between,
+    Comparison,
+    OneOf,
+    Operator,
+    Predicate,
+    StartsWith,
+    Value,
+    columns_of,
+)
 from mcp_server.planning.pushdown import following_prefix
 
-_MOST_VALUES = 100
 _MOST_CHARACTERS = 1024
 """Of a value for which an upper bound is looked for; no key is longer."""
 
 
 def as_virtual(relation: Relation) -> Relation:
-    """The relation without predicates on columns that no item has, and with what follows from them for those it has."""
+    """The relation without predicates on columns that no item has, and with what follows from them for those it has.
+
+    So does of each part of a disjunction: `(customer_id, order_id) IN (('7', '5'), …)` names keys.
+    """
     table = relation.table.virtual
     if table is None:
         return relation
-    said = [conjunct.predicate for conjunct in relation.conjuncts if conjunct.predicate is not None]
+    said = leaves(conjunct.predicate for conjunct in relation.conjuncts if conjunct.predicate is not None)
+    real = (_real(one, table, said) for one in relation.conjuncts)
     derived = (
         Conjunct(_text(predicate), predicate, faithful=True)
         for attribute, template in table.templates
         for predicate in _derived(attribute, template, said)
     )
-    return replace(relation, conjuncts=(*(_real(one, table) for one in relation.conjuncts), *derived))
+    added = (one for one in derived if one not in relation.conjuncts)  # a read that waits for others has them already
+    return replace(relation, conjuncts=(*real, *added))
 
 
-def _real(conjunct: Conjunct, table: VirtualTable) -> Conjunct:
+def _real(conjunct: Conjunct, table: VirtualTable, said: Sequence[Predicate]) -> Conjunct:
+    """The conjunct, which says less where it speaks of columns that no item has."""
     if conjunct.predicate is None or columns_of(conjunct.predicate).isdisjoint(table.slots):
         return conjunct
-    return replace(conjunct, predicate=None, faithful=False)
+    met = (_met(leaf, table, said) for leaf in leaves([conjunct.predicate]))
+    narrowed = tuple(predicate for predicate in met if predicate is not None)
+    return replace(conjunct, predicate=AllOf(narrowed) if narrowed else None, faithful=False)
+
+
+def _met(leaf: Predicate, table: VirtualTable, said: Sequence[Predicate]) -> Predicate | None:
+    """What an item's attributes meet where a row meets the leaf, and all else that is said; None if that is unknown."""
+    if columns_of(leaf).isdisjoint(table.slots):
+        return leaf
+    cases = tuple(_case(part, table, said) for part in leaf.parts) if isinstance(leaf, AnyOf) else ()
+    return AnyOf(cases) if cases and all(case.parts for case in cases) else None
+
+
+def _case(part: Predicate, table: VirtualTable, said: Sequence[Predicate]) -> AllOf:
+    """What the items meet that meet one part of a disjunction."""
+    of_part = leaves([part])
+    kept = (leaf for leaf in of_part if columns_of(leaf).isdisjoint(table.slots))
+    derived = (_derived(attribute, template, [*of_part, *said]) for attribute, template in table.templates)
+    return AllOf((*kept, *itertools.chain.from_iterable(derived)))
 
 
 def _derived(attribute: str, template: Template, said: list[Predicate]) -> Iterator[Predicate]:
@@ -42,7 +78,7 @@ def _derived(attribute: str, template: Template, said: list[Predicate]) -> Itera
     known: list[tuple[str, ...]] = []
     for slot in template.slots:
         values = _values(slot, said)
-        if values is None or math.prod(len(one) for one in (*known, values)) > _MOST_VALUES:
+        if values is None or math.prod(len(one) for one in (*known, values)) > MAX_KEYS:
             break
         known.append(values)
     texts = tuple(sorted(template.beginning(values) for values in itertools.product(*known)))

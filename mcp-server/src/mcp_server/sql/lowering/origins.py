@@ -24,7 +24,8 @@ class Origin:
     """A column of a table, by the number of the reference to it.
 
     `row` tells of which row: values that came the same way, through the same sources, are of one row. It is None where
-    an aggregate chose the value. A column of the table's own key is `present` in every row.
+    an aggregate chose the value. A column of the table's own key is `present` in every row, as is a part
+    of an attribute.
     """
 
     number: int
@@ -69,7 +70,9 @@ class Origins:
             known = reference.table.column(name) if name is not None and name in reference.columns else None
             if known is None:
                 return None
-            present = known.name in {key.name for key in reference.table.key}
+            virtual = reference.table.virtual
+            parts = virtual.slots if virtual is not None else ()
+            present = known.name in {*(key.name for key in reference.table.key), *parts}
             return Origin(number, known.name, known.type.sql, known.name in self._keys[number], (id(source),), present)
         given = columns_of(source)
         if given:
@@ -154,5 +157,8 @@ def tables_of(origin: Origin | Either) -> tuple[Origin, ...]:
 
 
 def _key_names(table: Table) -> frozenset[str]:
+    """The columns that are keys, of the table or of an index, or parts of one in a virtual table."""
     keys = [*table.key, *(key for index in table.indexes for key in (*index.hash_keys, *index.range_keys))]
-    return frozenset(key.name for key in keys)
+    names = frozenset(key.name for key in keys)
+    templates = table.virtual.templates if table.virtual is not None else ()
+    return names.union(*(template.slots for attribute, template in templates if attribute in names))
