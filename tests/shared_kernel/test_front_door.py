@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from shared_kernel.asgi import Message, Receive, Scope, Send, read_body, send_json
+from shared_kernel.asgi import WHOLE_BODY, Message, Receive, Scope, Send, WholeBody, body_at_once, read_body, send_json
 from shared_kernel.front_door import FrontDoor, host_names
 
 pytestmark = pytest.mark.anyio
@@ -54,10 +54,11 @@ async def ask(
     receive: Receive = whole_request,
     send: Callable[[Message], Any] | None = None,
     state: dict[str, Any] | None = None,
+    whole_body: WholeBody | None = None,
 ) -> Answer:
     """One request through the door."""
     answer = Answer()
-    scope = {
+    scope: Scope = {
         "type": "http",
         "http_version": "1.1",
         "method": "POST",
@@ -66,6 +67,8 @@ async def ask(
         "headers": [(b"host", host) for host in hosts],
         "state": state or {},
     }
+    if whole_body is not None:
+        scope["extensions"] = {WHOLE_BODY: whole_body}
     await door(scope, receive, send or answer.send)
     return answer
 
@@ -154,9 +157,49 @@ async def test_i22_one_request_too_many_is_answered_at_once_and_probes_always() 
             refused = await ask(door)
             assert (refused.status, refused.document["error"]) == (503, "temporarily_unavailable")
             assert refused.headers["retry-after"] == "1"
+            assert door.working == 2
             assert (await ask(door, b"/livez")).status == 200
             app.finish.set()
         assert (await ask(door)).status == 200
+        assert door.working == 0
+
+
+async def test_i22_a_request_whose_body_came_at_once_counts_while_it_is_worked_on() -> None:
+    """Who then awaits the end of the connection beside the work awaits nothing of the client."""
+    watching, finish = 0, anyio.Event()
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal watching
+
+        async def await_its_end() -> None:
+            await receive()
+
+        assert body_at_once(scope) == b"{}"
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(await_its_end)
+            await anyio.lowlevel.checkpoint()
+            watching += 1
+            await finish.wait()
+            tasks.cancel_scope.cancel()
+        await send_json(send, 200, {})
+
+    async def never() -> Message:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def ask_at_once() -> None:
+        answers.append((await ask(door, receive=never, whole_body=lambda: b"{}")).status)
+
+    door, answers = FrontDoor(watched, hosts=HOSTS, limit=1), list[int]()
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask_at_once)
+            await turn_until(lambda: watching == 1)
+            assert door.working == 1
+            await ask_at_once()
+            assert answers == [503]
+            finish.set()
+    assert (answers, door.working) == ([503, 200], 0)
 
 
 async def test_i03_slow_clients_do_not_count_against_the_limit() -> None:

@@ -3,7 +3,19 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from shared_kernel.asgi import App, Message, Prepared, Receive, Scope, Send, at_once_of, header_values, send_json
+from shared_kernel.asgi import (
+    WHOLE_BODY,
+    App,
+    Message,
+    Prepared,
+    Receive,
+    Scope,
+    Send,
+    WholeBody,
+    at_once_of,
+    header_values,
+    send_json,
+)
 from shared_kernel.http_connection import STOPPING
 
 PROBES = frozenset({"/livez", "/readyz"})
@@ -38,6 +50,11 @@ class FrontDoor:
         self._app, self._hosts, self._limit = app, hosts | _LOOPBACK, limit
         self._at_once = at_once_of(app)
         self._working = 0
+
+    @property
+    def working(self) -> int:
+        """How many requests are being worked on."""
+        return self._working
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection scope."""
@@ -97,6 +114,18 @@ class FrontDoor:
                 await send(message)
             finally:
                 self._working += 1
+
+        extensions = scope.get("extensions", {})
+        whole_body: WholeBody | None = extensions.get(WHOLE_BODY)
+        if whole_body is not None:
+
+            def whole_body_arrived() -> bytes | None:
+                nonlocal arriving
+                body = whole_body()
+                arriving = arriving and body is None
+                return body
+
+            extensions[WHOLE_BODY] = whole_body_arrived
 
         self._working += 1
         try:
