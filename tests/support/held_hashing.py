@@ -25,5 +25,5 @@ class HeldHasher(PasswordHasher):
 async def until_waiting(passwords: Argon2Passwords, count: int) -> None:
     """Returns once so many verifications are under way."""
     with anyio.fail_after(30):
-        while passwords._waiting.total() != count:
+        while passwords.in_flight != count:
             await anyio.lowlevel.checkpoint()

@@ -21,6 +21,7 @@ from tests.support.demo_data import DemoTables
 from tests.support.descendants import descendants, kill, processor_seconds
 from tests.support.dynamodb_faults import CUT, THROTTLED, FaultyDynamoDb, faulty
 from tests.support.grants import REDIRECT_URI, new_code, public_client
+from tests.support.held_calls import send_call
 from tests.support.mcp_wire import ToolFailed, Wire
 from tests.support.metrics import summed
 from tests.support.processes import wait_for
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.slow
 TOKEN = "scrape-me-with-this-token"
 POINT_READ = "select n_name from nation where n_nationkey = 7"
 ENDLESS = "select count(*) from customer a, customer b, customer c where a.c_comment || b.c_comment < c.c_comment"
+REQUESTS = 4
+"""As many may be worked on: two that run, and two that wait for their turn."""
 WELL, ALL = "all is well", "everything"
 FIRING = 'ALERTS{alertstate="firing"}'
 
@@ -130,9 +133,19 @@ def trouble_of_mcp_server(site: Site) -> None:
         wait_for(lambda: site.count("mcp_duckdb_children_busy") == 2, 120, "two queries at work")
         with site.observing("McpBusy", per_minute=10):
             assert fails(lambda: wire.rows(POINT_READ)) == "busy"
+        assert site.count("mcp_http_requests_in_flight") == 2
+        with site.observing("McpOverloaded", per_minute=10):
+            assert b"HTTP/1.1 503" in statuses(wire, 2 * REQUESTS)
         with site.observing("McpErrors"):
             wait_for(lambda: _ended(site, running), 120, "each query loses two processes")
     assert [each.result() for each in running] == ["internal_error", "internal_error"]
+
+
+def statuses(wire: Wire, count: int) -> list[bytes]:
+    """How the answers to small queries begin that are sent all at once."""
+    with ExitStack() as stack:
+        sent = [stack.enter_context(send_call(wire.resource, wire.token, POINT_READ)) for _ in range(count)]
+        return [connection.recv(len("HTTP/1.1 503")) for connection in sent]
 
 
 def _ended(site: Site, running: Sequence["Future[str]"]) -> bool:
@@ -161,7 +174,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory, demo_tables: DemoTables) -> M
             redis = stack.enter_context(redis_serving(directory / "redis"))
             of_auth = {"AUTH_METRICS_TOKEN_FILE": str(token_file), "AUTH_STORE_URL": redis.url}
             auth = stack.enter_context(auth_serving(pair, directory, **of_auth))
-            of_mcp = {"MCP_METRICS_TOKEN_FILE": str(token_file), "MCP_QUEUE_SECONDS": "1"}
+            of_mcp = {
+                "MCP_METRICS_TOKEN_FILE": str(token_file),
+                "MCP_QUEUE_SECONDS": "1",
+                "MCP_MAX_CONCURRENT_REQUESTS": str(REQUESTS),
+            }
             mcp = stack.enter_context(mcp_serving(pair, directory, dynamodb.endpoint_url, **of_mcp))
             site = Site(auth, mcp, redis, dynamodb, seen)
             first = site.scrape()
@@ -198,6 +215,10 @@ def takes(seconds: str, name: str, label: str = "") -> Change:
 CHANGED: dict[str, Change] = {
     "AuthTokenSlow": takes("0.5", "auth_http_request_seconds", 'path="/token"'),
     "AuthAuditLost": becomes("auth_audit_lost_total", 3),
+    "AuthStoreFaults": becomes("auth_store_faults_total", 1),
+    "McpRedisAway": becomes("mcp_redis_away", 1),
+    "McpKeysFail": becomes("mcp_jwks_failures_total", 1),
+    "McpPlanningChildrenLost": becomes("mcp_planning_children_lost_total", 1),
     "McpRevocationsSilent": becomes("mcp_revocations_silent", 1),
     "McpQueueSlow": takes("1.0", "mcp_queue_wait_seconds"),
     "McpDynamoDbSlow": takes("1.0", "mcp_dynamodb_request_seconds", 'operation="BatchGetItem"'),
@@ -206,21 +227,26 @@ CHANGED: dict[str, Change] = {
 FIRE: dict[str, Sequence[tuple[str, Mapping[str, str]]]] = {
     "AuthTheftOrReuse": [("page", {"reason": "code_reused"})],
     "AuthStoreAway": [("page", {"instance": "auth-1:9000"})],
+    "AuthStoreFaults": [("page", {})],
     "AuthErrors": [("page", {})],
     "AuthTokenSlow": [("ticket", {})],
     "AuthSignInsFail": [("ticket", {})],
     "AuthAuditLost": [("page", {"instance": "auth-1:9000", "job": "dynamosql"})],
     "McpErrors": [("page", {})],
+    "McpOverloaded": [("ticket", {})],
+    "McpRedisAway": [("page", {"instance": "mcp-1:8000"})],
+    "McpKeysFail": [("ticket", {"instance": "mcp-1:8000"})],
     "McpRevocationsSilent": [("page", {"instance": "mcp-1:8000"})],
     "McpBusy": [("ticket", {})],
     "McpQueueSlow": [("ticket", {})],
     "McpChildrenLost": [("ticket", {})],
+    "McpPlanningChildrenLost": [("ticket", {})],
     "McpDynamoDbFails": [("ticket", {"outcome": "dynamodb_unavailable"})],
     "McpDynamoDbThrottles": [("ticket", {})],
     "McpDynamoDbSlow": [("ticket", {})],
 }
 """How loud each alert is, and the labels that say where the trouble is."""
-TOGETHER = {"AuthStoreAway": ["AuthErrors"], "McpErrors": ["McpChildrenLost"]}
+TOGETHER = {"AuthStoreAway": ["AuthErrors"], "McpErrors": ["McpChildrenLost"], "McpOverloaded": ["McpBusy"]}
 """What else fires in the same trouble."""
 
 

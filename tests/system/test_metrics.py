@@ -111,6 +111,7 @@ def test_auth_server_counts_what_it_does_not_log(metered_auth: AuthServer) -> No
         assert secret not in text
     assert "tokens_issued" not in metered_auth.log.read_text()
     assert value(origin, "process_resident_memory_bytes", {}) > 0
+    assert (value(origin, "auth_http_requests_in_flight", {}), value(origin, "auth_passwords_in_flight", {})) == (0, 0)
 
 
 def test_mcp_server_counts_calls_and_what_they_read(metered_auth: AuthServer, metered_mcp: McpServer) -> None:

@@ -115,6 +115,6 @@ async def test_who_gives_up_is_not_hashed() -> None:
                 giving_up.start_soon(passwords.verify, None, "pw", HERE)
             await until_waiting(passwords, MAX_CONCURRENT + 3)
             giving_up.cancel_scope.cancel()
-        assert passwords._waiting.total() == MAX_CONCURRENT
+        assert passwords.in_flight == MAX_CONCURRENT
         held.go.set()
     assert held.verified == MAX_CONCURRENT

@@ -49,7 +49,7 @@ async def test_a_browser_that_goes_away_is_not_waited_for(seed: Seed, tmp_path: 
                 others.start_soon(passwords.verify, None, "guess", "198.51.100.1")
             await until_waiting(passwords, MAX_CONCURRENT)
             await _submit_and_leave(site, main_form(page).fields, passwords)
-            assert passwords._waiting.total() == MAX_CONCURRENT
+            assert passwords.in_flight == MAX_CONCURRENT
             held.go.set()
         assert held.verified == MAX_CONCURRENT
         assert site.rows("sessions") == 0

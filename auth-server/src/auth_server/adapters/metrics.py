@@ -1,9 +1,9 @@
 """What auth-server counts of the events that docs/logs.md lists; docs/metrics.md says what each metric is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from auth_server.domain.failures import ALARMS
-from shared_kernel.metrics import Counted, Definition, PathNames, Switched, Timed, method
+from shared_kernel.metrics import Counted, Definition, Gauge, PathNames, Switched, Timed, method
 
 
 def definitions(paths: PathNames) -> Sequence[Definition]:
@@ -68,6 +68,14 @@ def definitions(paths: PathNames) -> Sequence[Definition]:
         ),
         Counted("auth_signing_key_rotations", "Rotations of the signing key by its age.", ["signing_key_rotated"]),
         Counted("auth_audit_lost", "Events that the audit trail lost.", ["audit_gap"], amount="count"),
+    )
+
+
+def gauges(working: Callable[[], float], passwords: Callable[[], float]) -> Sequence[Gauge]:
+    """What is looked at when it is asked for."""
+    return (
+        Gauge("auth_http_requests_in_flight", "HTTP requests that are being worked on.", working),
+        Gauge("auth_passwords_in_flight", "Passwords that are being verified, or wait for that.", passwords),
     )
 
 

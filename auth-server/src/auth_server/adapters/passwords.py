@@ -27,6 +27,11 @@ class Argon2Passwords:
         self._argon2, self._nobodys_hash, self._limiter = argon2, nobodys_hash, limiter
         self._waiting: Counter[str] = Counter()
 
+    @property
+    def in_flight(self) -> int:
+        """How many verifications are under way, waiting ones included."""
+        return self._waiting.total()
+
     async def hash(self, password: str) -> str:
         """See PasswordHasher."""
         return await anyio.to_thread.run_sync(self._argon2.hash, password, limiter=self._limiter)

@@ -15,8 +15,8 @@ from auth_server.adapters.attempt_limits import StoreAttemptLimiter
 from auth_server.adapters.audit_trail import StoreAuditTrail
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
-from auth_server.adapters.metrics import definitions
-from auth_server.adapters.passwords import open_passwords
+from auth_server.adapters.metrics import definitions, gauges
+from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.app.store import backend, open_keys, open_store
 from auth_server.domain.audit import EventName
@@ -24,7 +24,6 @@ from auth_server.domain.deployment import Deployment, Upstream
 from auth_server.flows.flows import compose
 from auth_server.ports.audit import AuditTrail
 from auth_server.ports.keys import KeyRing
-from auth_server.ports.people import PasswordHasher
 from auth_server.ports.store import Store
 from auth_server.settings import Settings
 from auth_server.web.service import Service
@@ -53,13 +52,13 @@ async def service(
     *,
     clock: Clock | None = None,
     entropy: Entropy | None = None,
-    passwords: PasswordHasher | None = None,
+    passwords: Argon2Passwords | None = None,
     metering: Metering | None = None,
     tracing: Tracing | None = None,
 ) -> AsyncIterator[App]:
     """The ASGI application, over an open store. Raises CannotStart, UnusableKeyFile."""
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
-    passwords = passwords or await open_passwords()
+    hasher = passwords or await open_passwords()
     master_key = read_key_file(settings.master_key_file)
     async with open_store(settings.store_url, verify=True) as store:
         keys = await open_keys(store, master_key, clock, entropy, outage=settings.outage_seconds)
@@ -76,7 +75,7 @@ async def service(
             documents=documents,
             upstream=documents,
             keys=keys,
-            passwords=passwords,
+            passwords=hasher,
             limiter=StoreAttemptLimiter(store, clock),
             nonces=Nonces(master_key, "auth-server"),
             trail=trail,
@@ -101,6 +100,7 @@ async def service(
                 app = tracing.of(app, site.paths)
             if metering is not None:
                 metering.paths.learn(site.paths)
+                metering.metrics.add(gauges(lambda: door.working, lambda: hasher.in_flight))
                 app = MetricsPage(app, metering)
             yield behind_proxies(app, settings.trusted_proxies)
             housekeeping.cancel_scope.cancel()

@@ -3,7 +3,7 @@
 docs/metrics.md says what each metric is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from mcp_server.ports.tally import Cache, Share
@@ -11,6 +11,7 @@ from shared_kernel.metrics import (
     Counted,
     Counter,
     Definition,
+    Gauge,
     Histogram,
     Instrument,
     PathNames,
@@ -75,6 +76,11 @@ def definitions(paths: PathNames) -> Sequence[Definition]:
 
 
 _REASON = {"reason": "reason"}
+
+
+def gauges(working: Callable[[], float]) -> Sequence[Gauge]:
+    """What is looked at of the HTTP requests when it is asked for."""
+    return (Gauge("mcp_http_requests_in_flight", "HTTP requests that are being worked on.", working),)
 
 
 class MeteredTally:

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import Route
 
+from mcp_server.adapters.metrics import gauges
 from mcp_server.domain.principal import Principal
 from mcp_server.ports.keys import KeySet
 from mcp_server.ports.relay import Relay
@@ -138,6 +139,7 @@ def http_app(
         app = tracing.of(app, [route.path for route in routes])
     if metering is not None:
         metering.paths.learn(route.path for route in routes)
+        metering.metrics.add(gauges(lambda: door.working))
         app = MetricsPage(app, metering)
     return behind_proxies(app, settings.trusted_proxies)
 
