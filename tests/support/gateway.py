@@ -51,7 +51,8 @@ class Balancer:
 class ProbingBalancer(Balancer):
     """Gives each request to the next of the origins that said within PROBE_SECONDS that they are ready.
 
-    One that takes no connection is left out, and the next has its request; what was sent is not sent again: 502.
+    One that takes no connection is left out, and the next has its request; what was sent is not sent again: 502. One
+    that breaks off is left out as well: a process that was killed may take connections until all of it has ended.
     """
 
     PROBE_SECONDS = 0.2
@@ -69,10 +70,10 @@ class ProbingBalancer(Balancer):
             chosen = ready[self._requests % len(ready)]
             try:
                 exchange = await _forward(chosen, scope, body)
-            except httpx2.ConnectError:
+            except httpx2.HTTPError as error:
                 self._probed[chosen] = (time.monotonic(), False)
-            except httpx2.HTTPError:
-                break
+                if not isinstance(error, httpx2.ConnectError):
+                    break
             else:
                 await exchange.send(send)
                 return
