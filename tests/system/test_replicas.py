@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,16 @@ DEAR = f"select max(length(text)) from {LARGE} where pk in (1, 2, 3)"
 """It takes 143 read units."""
 NATIONS = 25
 CALLERS = 6
+LASTING_SECONDS = 12
+"""Longer than anything else that a server which stops waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """Two mcp-servers, each with its wire, over one Redis."""
+    """Two mcp-servers or more, each with its wire, over one Redis."""
 
-    servers: tuple[McpServer, McpServer]
-    wires: tuple[Wire, Wire]
+    servers: tuple[McpServer, ...]
+    wires: tuple[Wire, ...]
     redis: RedisServer
 
 
@@ -75,23 +77,19 @@ def asking(auth_server: AuthServer, addresses: Addresses, emulator: Emulator, tm
 
 @contextmanager
 def sharing(
-    auth_server: AuthServer, addresses: Addresses, endpoint: str, tmp_path: Path, **settings: str
+    auth_server: AuthServer, addresses: Addresses, endpoint: str, tmp_path: Path, *, count: int = 2, **settings: str
 ) -> Iterator[Replicas]:
-    """Two that share the key of cursors and the Redis."""
-    one, two = tmp_path / "one", tmp_path / "two"
-    with redis_serving(tmp_path / "redis") as redis:
-        key_file = str(tmp_path / "one" / "cursor.key")
+    """So many that share the key of cursors and the Redis."""
+    directories = [tmp_path / f"replica-{number}" for number in range(count)]
+    with redis_serving(tmp_path / "redis") as redis, ExitStack() as stack:
+        key_file = str(directories[0] / "cursor.key")
         more = {"MCP_STORE_URL": f"{redis.url}/1", "MCP_CURSOR_KEY_FILE": key_file, **settings}
-        for directory in (one, two):
+        for directory in directories:
             directory.mkdir()
-        with (
-            mcp_replica(addresses, one, endpoint, **more) as first,
-            mcp_replica(addresses, two, endpoint, **more) as second,
-        ):
-            token = auth_server.token()
-            yield Replicas(
-                (first, second), (Wire(first.resource, token, ERAS[0]), Wire(second.resource, token, ERAS[1])), redis
-            )
+        servers = [stack.enter_context(mcp_replica(addresses, each, endpoint, **more)) for each in directories]
+        token = auth_server.token()
+        wires = [Wire(each.resource, token, ERAS[number % 2]) for number, each in enumerate(servers)]
+        yield Replicas(tuple(servers), tuple(wires), redis)
 
 
 def test_every_replica_has_every_page(replicas: Replicas) -> None:
@@ -272,12 +270,20 @@ class Load:
 
 @contextmanager
 def loaded(
-    auth_server: AuthServer, addresses: Addresses, demo_tables: DemoTables, tmp_path: Path
+    auth_server: AuthServer,
+    addresses: Addresses,
+    demo_tables: DemoTables,
+    tmp_path: Path,
+    *,
+    count: int = 2,
+    **settings: str,
 ) -> Iterator[tuple[Replicas, Load]]:
-    """Two replicas under load, behind one address."""
+    """Replicas under load, behind one address."""
     port, endpoint = free_port(), demo_tables.emulator.endpoint_url
     with (
-        sharing(auth_server, addresses, endpoint, tmp_path, MCP_SHUTDOWN_DELAY_SECONDS="1") as replicas,
+        sharing(
+            auth_server, addresses, endpoint, tmp_path, count=count, MCP_SHUTDOWN_DELAY_SECONDS="1", **settings
+        ) as replicas,
         balancing_by_probes(port, [server.origin for server in replicas.servers]),
         ThreadPoolExecutor(CALLERS) as pool,
     ):
@@ -296,14 +302,33 @@ def loaded(
 def test_a_rolling_restart_costs_no_call(
     auth_server: AuthServer, addresses: Addresses, demo_tables: DemoTables, tmp_path: Path
 ) -> None:
-    """Each replica says that it is no longer ready, serves on for a second, finishes its calls, and comes back."""
-    with loaded(auth_server, addresses, demo_tables, tmp_path) as (replicas, load):
-        first, second = replicas.servers
-        for replica in (first, second, first):
+    """Each of three says that it is no longer ready, serves on for a second, finishes its calls, and comes back.
+
+    The first also has a call that computes until its deadline, and is told so.
+    """
+    patient = auth_server.token(client=auth_server.create_client("--confidential", "--name", "Patient"))
+    settings = {"MCP_DEADLINE_SECONDS": str(LASTING_SECONDS)}
+    with (
+        loaded(auth_server, addresses, demo_tables, tmp_path, count=3, **settings) as (replicas, load),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        first = replicas.servers[0]
+        idle = worked(first)
+        lasting = pool.submit(outcome, Wire(first.resource, patient), ENDLESS)
+        wait_for(lambda: worked(first) > idle + 1, 60, "the first replica to compute")
+        for replica in (*replicas.servers, first):
             assert replica.server.stop() == 0
             replica.restart()
             load.go_on()
+        assert lasting.result() == "deadline_exceeded"
     assert sum(load.lost) == 0
+
+
+def outcome(wire: Wire, sql: str) -> str:
+    """The code with which a query fails."""
+    with pytest.raises(ToolFailed) as failed:
+        wire.call("run_sql", sql=sql)
+    return failed.value.code
 
 
 def test_a_replica_that_is_killed_costs_the_calls_that_it_held(
