@@ -499,16 +499,26 @@ async def test_descriptions_that_hang_hold_up_neither_other_schemas_nor_statemen
     def script(operation: str, request: Body) -> Answer | None:
         return usual(operation, request) if request["TableName"] == "things" else None
 
-    many = [f"slow{number}" for number in range(8 * catalog.PARALLEL_DESCRIPTIONS)]
+    places = catalog.PARALLEL_DESCRIPTIONS
+    many = [f"slow{number}" for number in range(8 * places)]
     async with scripted(monkeypatch, script) as (at, made, schema):
         listing = asyncio.create_task(made.summaries(schema, many, "if_stale"))
-        await at.wait_until(lambda: len(at.requests) == catalog.PARALLEL_DESCRIPTIONS)
+        await at.wait_until(lambda: len(at.requests) == places)
         async with asyncio.timeout(catalog.LOAD_SECONDS / 2):
-            for each in (replace(schema, name="other", tenant="another"), schema):
-                assert await made.describe(each, "things", "if_stale") is not None
-        hanging = [request for operation, request in at.requests if request["TableName"] != "things"]
-        assert len(hanging) == catalog.PARALLEL_DESCRIPTIONS
-        listing.cancel()
+            assert await made.describe(schema, "things", "if_stale") is not None
+            statements = [asyncio.create_task(made.describe(schema, name, "if_stale")) for name in many]
+            await at.wait_until(lambda: hanging(at) == 2 * places)
+            other = replace(schema, name="other", tenant="another")
+            assert await made.describe(other, "things", "if_stale") is not None
+            assert len((await made.summaries(other, ["things"], "if_stale")).tables) == 1
+        assert hanging(at) == 2 * places
+        for task in (listing, *statements):
+            task.cancel()
+
+
+def hanging(at: Endpoint) -> int:
+    """How many requests are about the tables that do not answer."""
+    return sum(request["TableName"] != "things" for _operation, request in at.requests)
 
 
 async def test_a_search_for_an_attribute_that_is_cut_short_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
