@@ -8,13 +8,14 @@ statements alone.
 """
 
 import asyncio
+import functools
 import itertools
 import json
 import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -54,6 +55,11 @@ COUNTS = {
     "count-items": "SELECT count(*) + 0 FROM items WHERE status = 'PAID'",
 }
 """The number of items with a status: as DynamoDB tells it, and from the items themselves."""
+WHOLE_ITEMS = (
+    "SELECT status, count(*), sum(amount), sum(quantity), max(pk), max(sk), max(batch), max(created_at), "
+    "count(*) FILTER (WHERE gift), max(address.city), sum(address.zip) FROM items GROUP BY status"
+)
+"""Uses every attribute of an item, the map's too."""
 WHERE = {
     "scan": "",
     "filtered-scan": f"WHERE amount > {THRESHOLD}",
@@ -80,6 +86,30 @@ def totals(work: str, count: int, repeats: int = 1) -> Totals:
             number, total = found[each["status"]["S"]]
             found[each["status"]["S"]] = (number + repeats, total + repeats * Decimal(each["amount"]["N"]))
     return dict(found)
+
+
+def whole_totals(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """What WHOLE_ITEMS makes of deserialised items, by status."""
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        held = found.setdefault(row["status"], [0, Decimal(0), Decimal(0), "", "", "", "", 0, "", Decimal(0)])
+        address = row["address"]
+        held[0] += 1
+        held[1] += row["amount"]
+        held[2] += row["quantity"]
+        for place, name in enumerate(("pk", "sk", "batch", "created_at"), 3):
+            held[place] = max(held[place], row[name])
+        held[7] += row["gift"]
+        held[8] = max(held[8], address["city"])
+        held[9] += address["zip"]
+    return found
+
+
+@functools.cache  # the first pass, which is thrown away, works it out
+def whole_totals_of(count: int) -> dict[str, list[Any]]:
+    """What WHOLE_ITEMS must give."""
+    value = TypeDeserializer().deserialize
+    return whole_totals({name: value(each) for name, each in item(place).items()} for place in range(count))
 
 
 def batch(number: int) -> str:
@@ -139,7 +169,14 @@ async def engine(count: int) -> AsyncIterator[Mapping[str, Work]]:
 
         return run
 
-    works = {"point-read": point_read, "index-query": index_query} | {work: scan(work) for work in WHERE}
+    async def whole_scan() -> None:
+        result = await queries.run_sql(SOMEBODY, sql=WHOLE_ITEMS)
+        sums = (2, 3, 10)
+        rows = [[Decimal(str(value)) if n in sums else value for n, value in enumerate(row)] for row in result.rows]
+        expect({row[0]: row[1:] for row in rows}, whole_totals_of(count))
+
+    works: dict[str, Work] = {"point-read": point_read, "index-query": index_query, "whole-scan": whole_scan}
+    works |= {work: scan(work) for work in WHERE}
     async with composed.running():
         yield works | {work: number(work) for work in COUNTS}
 
@@ -177,12 +214,15 @@ async def bare(count: int) -> AsyncIterator[Mapping[str, Work]]:
             rows = [{name: value(each) for name, each in found.items()} for found in answer["Items"]]
             expect([row["sk"] for row in rows], sort_keys(number))
 
-        def scan(work: str) -> Work:
+        def scan(work: str, *, projected: bool = False) -> Work:
             expected = totals(work, count)
             arguments: dict[str, Any] = {"TableName": TABLE}
+            if projected:
+                arguments["ProjectionExpression"] = "#s, #a"
+                arguments["ExpressionAttributeNames"] = {"#s": "status", "#a": "amount"}
             if work == "filtered-scan":
                 arguments["FilterExpression"] = "#a > :v"
-                arguments["ExpressionAttributeNames"] = {"#a": "amount"}
+                arguments.setdefault("ExpressionAttributeNames", {"#a": "amount"})
                 arguments["ExpressionAttributeValues"] = {":v": {"N": str(THRESHOLD)}}
             elif work == "map-scan":
                 arguments["FilterExpression"] = "#a.#c = :v"
@@ -200,7 +240,15 @@ async def bare(count: int) -> AsyncIterator[Mapping[str, Work]]:
 
             return run
 
-        yield {"point-read": point_read, "index-query": index_query} | {work: scan(work) for work in WHERE}
+        async def whole_scan() -> None:
+            rows: list[dict[str, Any]] = []
+            async for page in client.get_paginator("scan").paginate(TableName=TABLE):
+                rows += ({name: value(attribute) for name, attribute in each.items()} for each in page["Items"])
+            expect(whole_totals(rows), whole_totals_of(count))
+
+        works: dict[str, Work] = {"point-read": point_read, "index-query": index_query, "whole-scan": whole_scan}
+        works |= {work: scan(work) for work in WHERE}
+        yield works | {f"{work}, projected": scan(work, projected=True) for work in ("scan", "filtered-scan")}
 
 
 @asynccontextmanager
