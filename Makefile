@@ -45,7 +45,7 @@ random: .venv/.installed ## Ask the SQL engine random statements that no test as
 bench: .venv/.installed tests/bench/node_modules/.installed tests/emulators/node_modules/.installed programs ## Measure both services beside their peers (ROWS=token,soak · QUICK=1 · RECORD=1)
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" $(if $(QUICK),--quick) $(if $(RECORD),--record)
 	@$(if $(ROWS),,$(BIN)/python -m tests.bench.estimates)
-	@$(if $(ROWS)$(QUICK),,$(BIN)/python -m tests.bench.large)
+	@$(if $(ROWS)$(QUICK),,$(BIN)/python -m tests.bench.large $(if $(RECORD),--record))
 
 format: .venv/.installed ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix-only --quiet .

@@ -111,7 +111,8 @@ def record(reports: Mapping[str, str]) -> None:
     document = RECORD.read_text("utf-8")
     for name, text in reports.items():
         place = rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)"
-        document = re.sub(place, lambda _old, text=text: text, document, flags=re.S)  # type: ignore[misc]
+        # Once: after an empty place, it would find one more, up to the end of the next report.
+        document = re.sub(place, lambda _old, text=text: text, document, count=1, flags=re.S)  # type: ignore[misc]
     RECORD.write_text(document)
 
 
