@@ -135,6 +135,10 @@ def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
             ["ins_events", "ins_by_ms", "ins_by_iso", *(f"ins_late{number}" for number in range(8))], declared_times
         ),
     }
+    for column in ("created", "expires"):
+        units = {"created": Override(type=times["ms"]), "expires": Override(type=times["s"])}
+        overrides[f"unit_by_{column}"] = units
+        overrides[f"iso_by_{column}"] = dict.fromkeys(units, Override(type=times["iso"]))
     staff = frozenset({"admin"})
     rules = {
         "rul_people": (
