@@ -11,7 +11,7 @@ from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.restriction import Restriction, Rows
 from mcp_server.domain.schema import Column, Schema, Table
-from mcp_server.ports.catalog import Described, Listing, Refresh, Summaries
+from mcp_server.ports.catalog import RECENT_SECONDS, Described, Listing, Refresh, Resample, Summaries
 from mcp_server.ports.items import Consumption, Observer
 from shared_kernel.clock import Clock
 from tests.mcp_server.doubles.tables import HeldTables
@@ -44,8 +44,11 @@ class HeldCatalog:
         ]
         return Summaries(tuple(table for table in found if table is not None))
 
-    async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
+    async def describe(self, schema: Schema, name: str, refresh: Resample, rows: Rows = ()) -> Described | None:
         key = ("table", schema.name, name, rows)
+        if refresh == "recent":
+            recent = key in self._known and self._clock.monotonic() - self._known[key][2] < RECENT_SECONDS
+            refresh = "skip" if recent else "force"
         if refresh == "force":
             self._learnt.pop(key, None)
         if not schema.shows(name):

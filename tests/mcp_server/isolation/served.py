@@ -23,7 +23,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.usage import UsageService
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Key
-from mcp_server.ports.catalog import Described, Listing, Refresh, Summaries
+from mcp_server.ports.catalog import Described, Listing, Refresh, Resample, Summaries
 from mcp_server.ports.items import Observer, Stretch
 from mcp_server.surface.tools.confirmation import Confirmations
 from shared_kernel.entropy import SystemEntropy
@@ -65,7 +65,7 @@ class RegionsInMemory:
         """See Catalog."""
         return await self._catalogs[schema.region].summaries(schema, names, refresh)
 
-    async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
+    async def describe(self, schema: Schema, name: str, refresh: Resample, rows: Rows = ()) -> Described | None:
         """See Catalog."""
         return await self._catalogs[schema.region].describe(schema, name, refresh, rows)
 

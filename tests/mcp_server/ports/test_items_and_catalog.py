@@ -16,7 +16,7 @@ from mcp_server.domain.failures.budgets import BudgetSpent
 from mcp_server.domain.restriction import AllowedValues, Rows
 from mcp_server.domain.schema import ColumnType, Override, Schema, Table, TypeKind
 from mcp_server.planning.plan import Read
-from mcp_server.ports.catalog import Catalog, Refresh, Summaries
+from mcp_server.ports.catalog import RECENT_SECONDS, Catalog, Refresh, Resample, Summaries
 from mcp_server.ports.items import Consumption, ItemSource, Part, SchemaConflict, TableChanged
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
@@ -98,6 +98,25 @@ async def orders(world: World) -> Table:
         ],
     )
     return await world.table("ctr_orders")
+
+
+async def test_a_recent_sample_does_for_whoever_asks_for_a_new_one(world: World) -> None:
+    await world.tables.create("ctr_recent", (("pk", "S"),))
+    await world.tables.put("ctr_recent", [{"pk": {"S": "a"}}])
+
+    async def columns(refresh: Resample) -> tuple[list[str], bool]:
+        described = await world.catalog.describe(world.schema, "ctr_recent", refresh)
+        assert described is not None
+        return [column.name for column in described.table.columns], described.refreshed
+
+    assert await columns("recent") == (["pk"], True)
+    await world.tables.put("ctr_recent", [{"pk": {"S": "b"}, "new": {"S": "x"}}])
+    world.clock.time += RECENT_SECONDS - 1
+    assert await columns("recent") == (["pk"], False)
+    world.clock.time += 1
+    assert await columns("recent") == (["pk", "new"], True)
+    await world.tables.put("ctr_recent", [{"pk": {"S": "c"}, "newer": {"S": "x"}}])
+    assert await columns("force") == (["pk", "new", "newer"], True)
 
 
 async def test_a_table_is_described_by_its_items(world: World, orders: Table) -> None:

@@ -5,6 +5,7 @@ table is, or 8 × 500 where many of them may be of another kind, or not be there
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +26,7 @@ from mcp_server.adapters.sampling import looks, samples_of
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Column, Schema, Table
-from mcp_server.ports.catalog import Described, Listing, Refresh, Summaries
+from mcp_server.ports.catalog import RECENT_SECONDS, Described, Listing, Refresh, Resample, Summaries
 from mcp_server.ports.items import Observer
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
@@ -113,11 +114,13 @@ class DynamoDbCatalog:
         failures = {name: one for name, one in zip(shown, found, strict=True) if isinstance(one, Failure)}
         return Summaries(tuple(one for one in found if isinstance(one, Table)), failures)
 
-    async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
+    async def describe(self, schema: Schema, name: str, refresh: Resample, rows: Rows = ()) -> Described | None:
         """See Catalog.describe."""
         if not schema.shows(name):
             return None
         key = _table(schema.name, name, rows)
+        if refresh == "recent":
+            refresh = "skip" if self._age(key) < RECENT_SECONDS else "force"
         if refresh == "force":
             self._learnt.pop(key, None)
         table, _at, refreshed = await self._get(key, refresh, lambda: self._sample(schema, name, rows, refresh))
@@ -228,6 +231,11 @@ class DynamoDbCatalog:
         finally:
             loading.waiting -= 1
         return value, at, True
+
+    def _age(self, key: _Key) -> float:
+        """Seconds since what is known under a key was loaded."""
+        known = self._known.get(key)
+        return self._clock.monotonic() - known.loaded if known is not None else math.inf
 
     def _stale(self, known: _Known) -> bool:
         return self._clock.monotonic() - known.loaded >= self.stale_after_seconds

@@ -16,7 +16,7 @@ from mcp_server.engine.results import TableListing, UndescribedTable
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.tables import find_table, table_names
 from mcp_server.ports import call_notes
-from mcp_server.ports.catalog import Catalog, Described, Refresh, Summaries
+from mcp_server.ports.catalog import Catalog, Described, Refresh, Resample, Summaries
 
 _SAMPLED_AT_ONCE = 4
 _NONE: frozenset[str] = frozenset()
@@ -115,7 +115,7 @@ class BrowsingService:
         return meanings
 
     async def _described(self, principal: Principal, schema: Schema, name: str, refresh: Refresh) -> Described:
-        described = await find_table(self._catalog, self._schemas, principal, schema, name, refresh)
+        described = await find_table(self._catalog, self._schemas, principal, schema, name, _resample(refresh))
         decision = self._decision(principal, _access(described.table))
         if isinstance(decision, Deny):
             raise Failure(decision.fact)
@@ -130,7 +130,7 @@ class BrowsingService:
             async with turns:
                 rows = self._schemas.views.rows(principal, schema, name)
                 try:
-                    return await self._catalog.describe(schema, name, refresh, rows)
+                    return await self._catalog.describe(schema, name, _resample(refresh), rows)
                 except Failure as failure:
                     return failure
 
@@ -158,6 +158,11 @@ class BrowsingService:
 
 def _access(table: Table) -> TableAccess:
     return TableAccess(table.schema, table.name, frozenset(column.name for column in table.columns))
+
+
+def _resample(refresh: Refresh) -> Resample:
+    """Nobody's budget pays for samples, so a caller who goes on asking for new ones gets the same for a while."""
+    return "recent" if refresh == "force" else refresh
 
 
 def _note(*tables: Table) -> None:

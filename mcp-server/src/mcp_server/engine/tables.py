@@ -12,13 +12,13 @@ from mcp_server.domain.names import Ambiguous, Found, find_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.schemas import Schemas
-from mcp_server.ports.catalog import Catalog, Described, Refresh
+from mcp_server.ports.catalog import Catalog, Described, Refresh, Resample
 from mcp_server.sql.gate.parse import Statement, TableName
 from mcp_server.sql.tables import place_of_schema, place_of_table
 
 
 async def find_table(
-    catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema, name: str, refresh: Refresh
+    catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema, name: str, refresh: Resample
 ) -> Described:
     """What a principal may see of the table of that name: exact spelling first, then any case if that is unique.
 

@@ -10,6 +10,9 @@ from mcp_server.domain.schema import Schema, Table
 from mcp_server.ports.items import Observer
 
 Refresh = Literal["if_stale", "force", "skip"]
+Resample = Literal["if_stale", "force", "skip", "recent"]
+"""When a table is sampled anew: one that is `recent`, younger than RECENT_SECONDS, does for who asks for a new one."""
+RECENT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Catalog(Protocol):
         """
         ...
 
-    async def describe(self, schema: Schema, name: str, refresh: Refresh, rows: Rows = ()) -> Described | None:
+    async def describe(self, schema: Schema, name: str, refresh: Resample, rows: Rows = ()) -> Described | None:
         """The table, sampled when it is not known or stale; None if there is none of that name to be seen."""
         ...
 
