@@ -1,4 +1,4 @@
-"""What a computation with texts that are days or times is answered with."""
+"""What a computation with texts that are days or times is answered with, and what takes days and numbers for texts."""
 
 import pytest
 
@@ -37,4 +37,25 @@ async def test_days_and_times_in_texts_are_cast(service: Service) -> None:
     for written in ("year(other) = 2024", "pk LIKE '2024%' AND sum(1)", "CAST(pk AS BIGINT) = 7"):
         with pytest.raises(Failure) as failed:
             await service.run(f"SELECT pk FROM evf_days WHERE {written}")
+        assert failed.value.meant is None
+
+
+async def test_days_and_numbers_that_are_taken_for_texts_are_cast(service: Service) -> None:
+    item = {"pk": {"S": "a"}, "day": {"S": "2024-03-05"}, "n": {"N": "71"}, "tags": {"L": [{"S": "x"}]}}
+    await service.create("evf_texts", [item])
+    for written, meant in (
+        ("day LIKE '2024-03%'", "CAST(day AS VARCHAR) LIKE '2024-03%'"),
+        ("left(t.day, 7) = '2024-03'", "left(CAST(t.day AS VARCHAR), 7) = '2024-03'"),
+        ("n ILIKE '7%' AND starts_with((day), '2024')",
+         "CAST(n AS VARCHAR) ILIKE '7%' AND starts_with((CAST(day AS VARCHAR)), '2024')"),
+        ("len(tags) = 1 AND NOT n LIKE '9%'", "len(tags) = 1 AND NOT CAST(n AS VARCHAR) LIKE '9%'"),
+    ):  # fmt: skip
+        with pytest.raises(Failure) as failed:
+            await service.run(f"SELECT pk FROM evf_texts t WHERE {written}")
+        assert failed.value.meant is not None
+        assert failed.value.meant.statement == f"SELECT pk FROM evf_texts t WHERE {meant}"
+        assert (await service.run(failed.value.meant.statement)).rows == [["a"]]
+    for written in ("upper(tags) = 'X'", "pk LIKE 7"):
+        with pytest.raises(Failure) as failed:
+            await service.run(f"SELECT pk FROM evf_texts WHERE {written}")
         assert failed.value.meant is None

@@ -10,7 +10,7 @@ from mcp_server.domain.schema import AttributeType, TypeKind
 from mcp_server.planning.plan import Read
 from mcp_server.ports.relational import EvaluationError
 from mcp_server.sql.gate.parse import Statement, meant_instead
-from mcp_server.sql.meant_casts import blamed_columns, with_moments, with_numbers
+from mcp_server.sql.meant_casts import blamed_columns, with_moments, with_numbers, with_texts
 from mcp_server.sql.places import part_at
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.word_places import place_of_set_operation, place_of_window
@@ -20,6 +20,9 @@ _NO_WINDOW = re.compile(r'window "(.+)" does not exist')
 _MOMENTS = (("date, ", "DATE"), ("time, ", "TIMESTAMPTZ"))
 """How the forms of samples begin, and the type of what is so written."""
 _OF_TYPES = (Trouble.TYPES, Trouble.CONVERSION)
+_WITHOUT_PARTS = frozenset(
+    {TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE, TypeKind.BOOLEAN, TypeKind.DATE, TypeKind.TIMESTAMPTZ}
+)
 
 
 def failure_of(error: EvaluationError, executed: str, reads: Sequence[Read], statement: Statement | None) -> Failure:
@@ -39,6 +42,9 @@ def failure_of(error: EvaluationError, executed: str, reads: Sequence[Read], sta
     meant = with_moments(statement, types, blamed) if moments and blamed is not None else None
     if meant is not None:
         return Failure(replace(fact, moments=tuple(moments.items())), position=position, meant=Meant(meant))
+    meant = with_texts(statement, _without_texts(reads)) if fact.trouble is Trouble.TYPES else None
+    if meant is not None:
+        return Failure(fact, position=position, meant=Meant(meant))
     return Failure(fact, position=position, meant=meant_instead(statement.text, fact.told))
 
 
@@ -54,6 +60,13 @@ def _texts_among_numbers(reads: Sequence[Read]) -> tuple[str, ...]:
     """The columns of a plan that are text, and hold numbers, too."""
     found = [column for read in reads for column in read.relation.columns if column.type.kind is TypeKind.VARCHAR]
     return tuple(dict.fromkeys(column.name for column in found if AttributeType.NUMBER in column.attribute_types))
+
+
+def _without_texts(reads: Sequence[Read]) -> tuple[str, ...]:
+    """The columns of a plan that hold neither texts nor anything with parts; none that is text in another table."""
+    columns = [column for read in reads for column in read.relation.columns]
+    texts = {column.name for column in columns if column.type.kind not in _WITHOUT_PARTS}
+    return tuple(dict.fromkeys(column.name for column in columns if column.name not in texts))
 
 
 def _moments_as_texts(reads: Sequence[Read]) -> dict[str, str]:

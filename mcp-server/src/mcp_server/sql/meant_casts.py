@@ -1,8 +1,8 @@
-"""The statement with casts around columns of texts that it takes for numbers, days or times.
+"""The statement with casts around columns of texts that it takes for numbers, days or times, or the other way round.
 
 `sum(TRY_CAST(amount AS DOUBLE))` computes with the numbers of a column that holds texts, too, and
 `year(CAST(day AS DATE))` with days that are texts, as those in keys are. DuckDB refuses to compute with texts, or fails
-at the first one that is no number.
+at the first one that is no number. Nor does it take days for texts: `CAST(placed AS VARCHAR) LIKE '2024-03%'`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +20,12 @@ _OF_NUMBERS = (
 _OF_MOMENTS = (
     *(exp.Year, exp.Quarter, exp.Month, exp.Week, exp.Day, exp.DayOfMonth, exp.DayOfWeek, exp.DayOfYear),
     *(exp.Extract, exp.DateTrunc, exp.TimestampTrunc, exp.DateDiff),
+)
+
+_OF_TEXTS = (
+    *(exp.Like, exp.ILike, exp.Glob, exp.SimilarTo, exp.RegexpLike, exp.RegexpFullMatch, exp.RegexpExtract),
+    *(exp.StartsWith, exp.EndsWith, exp.Contains, exp.StrPosition, exp.Left, exp.Right, exp.Substring),
+    *(exp.Upper, exp.Lower, exp.Trim, exp.Length, exp.Split, exp.Replace, exp.RegexpReplace),
 )
 
 
@@ -56,6 +62,20 @@ def with_moments(statement: Statement, types: Mapping[str, str], blamed: exp.Exp
         one for one in _columns(statement, types) if _around(one) is blamed or isinstance(_around(one), _OF_MOMENTS)
     ]
     return _with_casts(statement.text, [(one, casts[fold(one.name)]) for one in found])
+
+
+def with_texts(statement: Statement, names: Collection[str]) -> str | None:
+    """The text with CAST to VARCHAR around columns, none of which holds texts, that are taken apart as texts.
+
+    None where that is nowhere, or where a column does not stand in the text.
+    """
+    found = [one for one in _columns(statement, names) if _is_taken_for_text(one)]
+    return _with_casts(statement.text, [(one, "CAST({} AS VARCHAR)") for one in found])
+
+
+def _is_taken_for_text(column: exp.Column) -> bool:
+    around = _around(column)
+    return isinstance(around, _OF_TEXTS) and around.this.unnest() is column
 
 
 def _columns(statement: Statement, names: Collection[str]) -> list[exp.Column]:
