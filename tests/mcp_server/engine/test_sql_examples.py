@@ -23,6 +23,15 @@ ROWS: list[tuple[str, str]] = re.findall(r"^\| `((?:SEL|WITH |DEL)[^`]+)` \| (.+
 _PROSE = "\n".join(line for line in TEXT.splitlines() if not line.startswith("| "))
 WITHIN_PROSE = [(found[1], found[2]) for found in re.finditer(r"`((?:SELECT|WITH) [^`]+)`(?=((?s:.{0,200})))", _PROSE)]
 """Statements within the text, each with what follows it."""
+_MIXED_AND_NESTED = "".join(
+    re.findall(r"^A column of numbers and texts.*?^###|^### Within maps.*?^## ", TEXT, re.MULTILINE | re.DOTALL)
+)
+EXPRESSIONS = [
+    code
+    for code in dict.fromkeys(re.findall(r"`([^`]+)`", _MIXED_AND_NESTED))
+    if re.search(r"\b(postcode|address|lines)\b", code)
+]
+"""What is written of columns of the examples' tables where the text is on numbers and texts, and on maps and lists."""
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +51,7 @@ def test_the_document_holds_what_is_looked_for() -> None:
     fenced = "".join(re.findall(r"^```sql\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
     assert not fenced, "write statements as rows of the table of examples"
     assert len(WITHIN_PROSE) >= 3
+    assert len(EXPRESSIONS) >= 22
 
 
 @only_doubles
@@ -72,6 +82,15 @@ async def test_the_statements_within_the_text_run(shop: Service, statement: str,
         assert result.statistics.items_read == int(read[1])
     explained = await shop.queries().explain_sql(ANN, sql=statement)
     assert any(one.counts for one in explained.reads) == ("Select=COUNT" in after)
+
+
+@only_doubles
+@pytest.mark.parametrize("code", EXPRESSIONS)
+async def test_expressions_within_the_text_run(shop: Service, code: str) -> None:
+    """In a SELECT list; `…` and a column of another table stand for what the examples do not have."""
+    table = "customers" if "postcode" in code else "orders"
+    written = code.replace("number …", "150 FROM customers").replace("max(number) …", "max(150) FROM customers")
+    await shop.rows(f"SELECT {written.replace('o.number', '150')} FROM {table}")
 
 
 def _examples() -> str:
