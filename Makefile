@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check coverage random demo bench lock pin-images install format
+.PHONY: help run test check coverage random matrix demo bench lock pin-images install format
 
 export UV_PYTHON_DOWNLOADS := never
 # Where the system keeps certificate authorities, its list counts: it knows a company's own, uv's built-in one does not.
@@ -41,6 +41,9 @@ test: .venv/.installed .venv-emulator/.installed $(NODE_PACKAGES) programs lint 
 random: .venv/.installed ## Ask the SQL engine random statements that no test asks (STATEMENTS=10000 · SEED=1000)
 	@$(BIN)/python -m tests.mcp_server.engine.random_run --statements $(or $(STATEMENTS),10000) \
 	    --first-seed $(or $(SEED),1000)
+
+matrix: .venv/.installed .venv-emulator/.installed tests/emulators/node_modules/.installed ## Read each query of TPC-H under every setting, over both emulators
+	TPCH_MATRIX=1 $(BIN)/pytest -q tests/tpch/test_matrix.py
 
 bench: .venv/.installed tests/bench/node_modules/.installed tests/emulators/node_modules/.installed programs ## Measure both services beside their peers (ROWS=token,soak · QUICK=1 · RECORD=1)
 	@$(BIN)/python -m tests.bench --rows "$(ROWS)" $(if $(QUICK),--quick) $(if $(RECORD),--record)
