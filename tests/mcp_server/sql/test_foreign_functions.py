@@ -29,6 +29,10 @@ ANSWERS: list[tuple[str, Any]] = [
     ("tags[safe_ordinal(3)]", "c"),
     ("SPLIT(pk, '#')[OFFSET(0)]", "USER"),
     ("SPLIT(pk, '#')[OFFSET(1)] || tags[1]", "1a"),
+    # types
+    ("SAFE_CAST(digits AS FLOAT64) / 2", 3.5),
+    ("CAST(CAST(stamp AS datetime2) AS DATE)", "2024-01-31"),
+    ("(SELECT TRY_CAST(digits AS UNSIGNED) AS money)", 7),
     # formats
     ("TO_CHAR(placed, 'YYYY-MM-DD HH24:MI:SS')", "2024-01-31 14:05:09"),
     ("TO_CHAR(stamp, 'yyyymmdd')", "20240131"),

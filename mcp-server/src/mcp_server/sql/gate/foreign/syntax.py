@@ -8,11 +8,18 @@ from mcp_server.sql.gate.foreign.pieces import Edit, Piece, closing, edited, out
 _SET_OPERATIONS = ("union", "except", "intersect", "minus")
 _FROM_ZERO = ("offset", "safe_offset")
 _FROM_ONE = ("ordinal", "safe_ordinal")
+_CASTS = ("cast", "try_cast", "safe_cast")
+_TYPES = {
+    "binary_double": "DOUBLE", "bytes": "BLOB", "datetime2": "TIMESTAMP", "datetimeoffset": "TIMESTAMPTZ",
+    "float64": "DOUBLE", "money": "DECIMAL(19, 4)", "smalldatetime": "TIMESTAMP", "timestamp_tz": "TIMESTAMPTZ",
+    "unsigned": "UBIGINT",
+}  # fmt: skip
+"""Types that only other databases know by that name."""
 
 
 def with_our_syntax(text: str) -> str:
     """The statement without those spellings that only other databases have."""
-    for edits in (_quotes, _subscripts, _separators, _table_hints, _minus, _missing, _top):
+    for edits in (_quotes, _subscripts, _separators, _table_hints, _minus, _missing, _top, _types):
         text = edited(text, edits(pieces(text)))
     return text
 
@@ -103,6 +110,19 @@ def _top(found: Sequence[Piece]) -> Iterator[Edit]:
             continue
         yield piece.start, rest[0].start, ""
         yield query[-1].end, query[-1].end, f" LIMIT {number[0].text}"
+
+
+def _types(found: Sequence[Piece]) -> Iterator[Edit]:
+    """`SAFE_CAST(x AS FLOAT64)` is `TRY_CAST(x AS DOUBLE)`."""
+    for place, piece in enumerate(found[:-1]):
+        end = closing(found, place + 1) if piece.is_word(*_CASTS) and found[place + 1].text == "(" else None
+        if end is None:
+            continue
+        if piece.is_word("safe_cast"):
+            yield piece.start, piece.end, "TRY_CAST"
+        type_ = found[end - 1]
+        if found[end - 2].is_word("as") and type_.kind == "word" and type_.text.lower() in _TYPES:
+            yield type_.start, type_.end, _TYPES[type_.text.lower()]
 
 
 def _same_query(rest: Sequence[Piece]) -> Iterator[Piece]:
