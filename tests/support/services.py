@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from deploy.local.demo_data import schemas_file
 from shared_kernel.entropy import SystemEntropy
 from shared_kernel.key_file import KEY_BYTES, write_key_file
 from tests.support.emulator import CREDENTIALS, REGION
@@ -209,6 +210,15 @@ def mcp_replica(addresses: Addresses, directory: Path, endpoint_url: str, **more
     environment = mcp_environment(addresses, directory, endpoint_url, MCP_PORT=str(port), **more)
     with _mcp_running(environment, directory) as server:
         yield McpServer(f"http://localhost:{port}/mcp", server)
+
+
+@contextmanager
+def demo_replica(addresses: Addresses, directory: Path, endpoint_url: str, **more: str) -> Iterator[McpServer]:
+    """The same with the schemas of `make run`."""
+    schemas = directory / "demo.toml"
+    schemas.write_text(schemas_file(endpoint_url))
+    with mcp_replica(addresses, directory, endpoint_url, MCP_SCHEMAS_FILE=str(schemas), **more) as server:
+        yield server
 
 
 @contextmanager

@@ -13,11 +13,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from deploy.local.demo_data import schemas_file
 from tests.support import demo_data
 from tests.support.demo_data import DemoTables
 from tests.support.mcp_wire import ToolFailed, Wire
-from tests.support.services import Addresses, AuthServer, mcp_replica
+from tests.support.services import Addresses, AuthServer, demo_replica
 
 pytestmark = pytest.mark.slow
 
@@ -135,10 +134,8 @@ def wire(
 ) -> Iterator[Wire]:
     """The endpoint of a server with the schemas of `make run`, and a low bound of what is read unasked."""
     directory, endpoint_url = tmp_path_factory.mktemp("recovery"), demo_tables.emulator.endpoint_url
-    schemas = directory / "demo.toml"
-    schemas.write_text(schemas_file(endpoint_url))
-    settings = {"MCP_SCHEMAS_FILE": str(schemas), "MCP_CONFIRM_READ_UNITS": str(CONFIRMED_READ_UNITS)}
-    with mcp_replica(addresses, directory, endpoint_url, **settings) as server:
+    settings = {"MCP_CONFIRM_READ_UNITS": str(CONFIRMED_READ_UNITS)}
+    with demo_replica(addresses, directory, endpoint_url, **settings) as server:
         yield Wire(server.resource, auth_server.token())
 
 

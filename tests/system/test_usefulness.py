@@ -15,11 +15,10 @@ import duckdb
 import pytest
 
 from deploy.local import single_table
-from deploy.local.demo_data import schemas_file
 from tests.support import demo_data
 from tests.support.demo_data import DemoTables
 from tests.support.mcp_wire import ToolFailed, Wire
-from tests.support.services import Addresses, AuthServer, mcp_replica
+from tests.support.services import Addresses, AuthServer, demo_replica
 
 pytestmark = pytest.mark.slow
 
@@ -311,9 +310,7 @@ def wire(
 ) -> Iterator[Wire]:
     """The endpoint of a server with the schemas of `make run`."""
     directory, endpoint_url = tmp_path_factory.mktemp("usefulness"), demo_tables.emulator.endpoint_url
-    schemas = directory / "demo.toml"
-    schemas.write_text(schemas_file(endpoint_url))
-    with mcp_replica(addresses, directory, endpoint_url, MCP_SCHEMAS_FILE=str(schemas)) as server:
+    with demo_replica(addresses, directory, endpoint_url) as server:
         yield Wire(server.resource, auth_server.token())
 
 

@@ -23,6 +23,7 @@ from mcp_server.engine.unseen import never_equal, unseen_texts
 from mcp_server.engine.views import sight
 from mcp_server.planning.cursor import Binding, CursorState, Reading, Spooled, digest
 from mcp_server.planning.expectations import expected
+from mcp_server.planning.plan import Read
 from mcp_server.ports import call_notes
 from mcp_server.ports.spool import Spool, SpoolUnavailable
 from mcp_server.ports.tally import UNTALLIED, Tally
@@ -156,13 +157,15 @@ def _binding(principal: Principal, query_digest: str) -> Binding:
 def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
     """What a reader of a run's rows should know."""
     query, meter = run.plan.query, run.meter
-    reads = expected(run.plan.reads, {read.relation.name: read for read in run.plan.reads})
+    reads: Sequence[Read] = run.plan.reads
+    if any(read.rejected for read in reads):  # their savings are told against what is expected
+        reads = likely_reads(run.plan, expected(reads, {read.relation.name: read for read in reads}))
     has_rows = bool(rows) and list(rows[0]) != [0]
     return (
         *unseen_texts(query.sought, has_rows=has_rows),
         *never_equal(query.unequal, has_rows=has_rows),
         *messages.from_zero(query.from_zero),
-        *messages.warnings(likely_reads(run.plan, reads)),
+        *messages.warnings(reads),
         *messages.no_numbers(meter.no_numbers),
         *messages.no_maps(meter.no_maps),
         *messages.unshown(meter.unshown),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mcp_server.access.policy import Deny
+from mcp_server.access.rules import closes
 from mcp_server.domain.failures import Fact, Failure, Position
 from mcp_server.domain.failures.schemas import DisabledSchema, UnknownSchema
 from mcp_server.domain.failures.tables import AmbiguousTable, UnknownTable
@@ -26,7 +27,7 @@ async def find_table(
     """
 
     async def seen(name: str) -> Described | None:
-        if schemas.views.closes(principal, schema, name):
+        if closes(principal, schema, name):
             return None
         found = await catalog.describe(schema, name, refresh, schemas.views.rows(principal, schema, name))
         view = schemas.views.of(principal, schema, found.table) if found is not None else None
@@ -53,7 +54,7 @@ async def find_table(
 async def table_names(catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema) -> tuple[str, ...]:
     """The names of a schema's tables, as far as they are there for a principal. Raises Failure."""
     listed = (await catalog.list_tables(schema, "if_stale")).names
-    names = tuple(name for name in listed if not schemas.views.closes(principal, schema, name))
+    names = tuple(name for name in listed if not closes(principal, schema, name))
     doubtful = [name for name in names if schemas.views.may_close(principal, schema, name)]
     if not doubtful:
         return names

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import structlog
 
 from mcp_server.access.policy import Deny
-from mcp_server.access.rules import KeyKeptBack, closes, restricted, restriction
+from mcp_server.access.rules import KeyKeptBack, restricted, restriction
 from mcp_server.domain.failures.access import TableDenied
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Restriction, Rows
@@ -34,10 +34,6 @@ class Views:
     def restricts(self, principal: Principal, schema: Schema, name: str) -> bool:
         """Whether a rule keeps anything of a real or virtual table from a principal."""
         return restriction(principal, schema, name) is not None
-
-    def closes(self, principal: Principal, schema: Schema, name: str) -> bool:
-        """Whether the table of that name is not there for a principal, whatever it is."""
-        return closes(principal, schema, name)
 
     def may_close(self, principal: Principal, schema: Schema, name: str) -> bool:
         """Whether a table of that name may not be there at all, since its key may be kept back."""

@@ -43,9 +43,8 @@ def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]
 
     @cache
     def probe(name: str, link: KeyLink) -> Way | None:
-        return _probe(
-            plans[name], link, _tables(plans, link), dearer
-        )  # which stays what it is while it has links to look at
+        # The read stays what it is while it has links to look at.
+        return _probe(plans[name], link, _tables(plans, link), dearer)
 
     while links:
         # The smallest sources first; of the links to the same, the one that names most of the key.

@@ -48,7 +48,7 @@ Constant = str | int | Decimal | float | bool | bytes | date | datetime | Span |
 """A value of SQL, None for NULL."""
 
 _KNOWN_PARTS = frozenset({"this", "expression", "is_string", "to", "unit", "safe", "format", "scale"})
-_HOLDS: dict[type[exp.Expr], Callable[[Any, Any], bool]] = {
+HOLDS: dict[type[exp.Expr], Callable[[Any, Any], bool]] = {
     exp.EQ: operator.eq,
     exp.NEQ: operator.ne,
     exp.LT: operator.lt,
@@ -56,6 +56,7 @@ _HOLDS: dict[type[exp.Expr], Callable[[Any, Any], bool]] = {
     exp.GT: operator.gt,
     exp.GTE: operator.ge,
 }
+"""The comparisons, with what they are of two values of one kind."""
 _CHOSEN = (str, int, bool, date)
 """Types of values that stay as they are beside others of their type, where one of them is chosen."""
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
@@ -293,7 +294,7 @@ def _holds(comparison: type[exp.Expr], left: Constant, right: Constant) -> bool 
     if (left is None and right is not NOT_CONSTANT) or (right is None and left is not NOT_CONSTANT):
         return None
     exact = {type(left), type(right)}
-    return _HOLDS[comparison](left, right) if exact == {str} or exact <= {int, Decimal} else NOT_CONSTANT
+    return HOLDS[comparison](left, right) if exact == {str} or exact <= {int, Decimal} else NOT_CONSTANT
 
 
 def _arithmetic(node: exp.Expr) -> Constant:
@@ -356,5 +357,5 @@ _READERS: dict[type[exp.Expr], Callable[[exp.Expr], Constant]] = {
     exp.If: _if,
     exp.Coalesce: _coalesce,
     exp.Nullif: _nullif,
-    **dict.fromkeys(_HOLDS, _comparison),
+    **dict.fromkeys(HOLDS, _comparison),
 }

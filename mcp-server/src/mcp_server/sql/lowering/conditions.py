@@ -1,24 +1,15 @@
 """Conditions of a qualified statement, and what can be told of each by its shape."""
 
-import operator
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlglot import exp
 
-from mcp_server.sql.constants import constant
+from mcp_server.sql.constants import HOLDS, constant
 from mcp_server.sql.trees import nodes
 
-_HOLDS: dict[type[exp.Expr], Callable[[int, int], bool]] = {
-    exp.EQ: operator.eq,
-    exp.NEQ: operator.ne,
-    exp.LT: operator.lt,
-    exp.LTE: operator.le,
-    exp.GT: operator.gt,
-    exp.GTE: operator.ge,
-}
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Like)
+_COMPARISONS = (*HOLDS, exp.Like)
 _STRICT = (exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Paren, exp.Cast)
 _NOT_OF_ONE_ROW = (exp.Query, exp.Exists, exp.AggFunc, exp.Window, exp.Unnest, exp.Explode)
 _NOT_REPEATABLE = (exp.Rand, exp.Uuid, exp.Anonymous)
@@ -98,7 +89,7 @@ def is_never_true(node: exp.Expr) -> bool:
             left, right = constant(node.this), constant(node.expression)
             if left is None or right is None:
                 return not isinstance(node.expression, exp.Any | exp.All)
-            return type(left) is int and type(right) is int and not _HOLDS[type(node)](left, right)
+            return type(left) is int and type(right) is int and not HOLDS[type(node)](left, right)
     return False
 
 

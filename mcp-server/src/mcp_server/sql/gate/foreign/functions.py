@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from mcp_server.sql.gate.foreign.formats import has_time_of_day
 from mcp_server.sql.gate.foreign.pieces import Argument, Edit, Piece, calls, edited, pieces
 from mcp_server.sql.gate.foreign.places import PLACES
+from mcp_server.sql.gate.foreign.types import FOREIGN_TYPES
 
 _Form = Callable[[list[Argument]], str | None]
 """What writes a call of some arguments, or gives None where it is none of its."""
@@ -122,9 +123,10 @@ _STYLES = {
 }  # fmt: skip
 """SQL Server's numbers of formats."""
 _TYPES = {
+    **FOREIGN_TYPES,
     "bigint": "BIGINT", "bit": "BOOLEAN", "char": "VARCHAR", "date": "DATE", "datetime": "TIMESTAMP",
-    "datetime2": "TIMESTAMP", "float": "DOUBLE", "int": "INTEGER", "nchar": "VARCHAR", "nvarchar": "VARCHAR",
-    "signed": "BIGINT", "varchar": "VARCHAR",
+    "float": "DOUBLE", "int": "INTEGER", "nchar": "VARCHAR", "nvarchar": "VARCHAR", "signed": "BIGINT",
+    "varchar": "VARCHAR",
 }  # fmt: skip
 """Types of SQL Server's and MySQL's CONVERT."""
 

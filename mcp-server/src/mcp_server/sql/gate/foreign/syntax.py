@@ -4,17 +4,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from mcp_server.sql.gate.foreign.pieces import Edit, Piece, closing, edited, outside_brackets, pieces
+from mcp_server.sql.gate.foreign.types import FOREIGN_TYPES
 
 _SET_OPERATIONS = ("union", "except", "intersect", "minus")
 _FROM_ZERO = ("offset", "safe_offset")
 _FROM_ONE = ("ordinal", "safe_ordinal")
 _CASTS = ("cast", "try_cast", "safe_cast")
-_TYPES = {
-    "binary_double": "DOUBLE", "bytes": "BLOB", "datetime2": "TIMESTAMP", "datetimeoffset": "TIMESTAMPTZ",
-    "float64": "DOUBLE", "money": "DECIMAL(19, 4)", "smalldatetime": "TIMESTAMP", "timestamp_tz": "TIMESTAMPTZ",
-    "unsigned": "UBIGINT",
-}  # fmt: skip
-"""Types that only other databases know by that name."""
 
 
 def with_our_syntax(text: str) -> str:
@@ -121,8 +116,9 @@ def _types(found: Sequence[Piece]) -> Iterator[Edit]:
         if piece.is_word("safe_cast"):
             yield piece.start, piece.end, "TRY_CAST"
         type_ = found[end - 1]
-        if found[end - 2].is_word("as") and type_.kind == "word" and type_.text.lower() in _TYPES:
-            yield type_.start, type_.end, _TYPES[type_.text.lower()]
+        ours = FOREIGN_TYPES.get(type_.text.lower()) if type_.kind == "word" else None
+        if ours is not None and found[end - 2].is_word("as"):
+            yield type_.start, type_.end, ours
 
 
 def _same_query(rest: Sequence[Piece]) -> Iterator[Piece]:
