@@ -7,6 +7,7 @@ own CPU share, which shows whether that held.
 
 import asyncio
 import itertools
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -58,12 +59,18 @@ class Window:
 
 @dataclass(slots=True)
 class _Run:
-    """What the connections of one run share."""
+    """What the connections of one run share; it is done at the latest with `enough` measured answers."""
 
     done: asyncio.Event = field(default_factory=asyncio.Event)
     latencies: list[float] = field(default_factory=list)
+    enough: int = sys.maxsize
     stopping: bool = False
     failure: Exception | None = None
+
+    def count(self, latency: float) -> None:
+        self.latencies.append(latency)
+        if len(self.latencies) >= self.enough:
+            self.done.set()
 
     def fail(self, failure: Exception) -> None:
         self.failure = self.failure or failure
@@ -89,7 +96,7 @@ class _Connection(asyncio.Protocol):
                 return
             self._buffer = b""
             if self._counts:
-                self._run.latencies.append(time.perf_counter() - self._sent)
+                self._run.count(time.perf_counter() - self._sent)
             self._caller.check(answer)
             if self._pause:
                 asyncio.get_running_loop().call_later(self._pause, self._send)
@@ -182,8 +189,8 @@ class Load:
 def drive(load: Load, *, warm_up: float, seconds: float, mark: Callable[[], Usage]) -> Window:
     """Drives a server for `warm_up` unmeasured and `seconds` measured.
 
-    The window ends early when a caller has nothing left to ask. `mark` is read at both of its ends, for the server's
-    CPU time. Raises WrongAnswer, OSError, TimeoutError.
+    The window ends early when a caller has nothing left to ask, and late when no answer has come by then: with the
+    first one. `mark` is read at both of its ends, for the server's CPU time. Raises WrongAnswer, OSError, TimeoutError.
     """
     return uvloop.run(_drive(load, warm_up, seconds, mark))
 
@@ -197,6 +204,9 @@ async def _drive(load: Load, warm_up: float, seconds: float, mark: Callable[[], 
     await _pass(run, warm_up)
     first, at, generator, before = len(run.latencies), time.perf_counter(), time.process_time(), mark()
     await _pass(run, seconds)
+    if len(run.latencies) == first:
+        run.enough = first + 1
+        await _pass(run, ANSWER_SECONDS)
     after, elapsed, generator = mark(), time.perf_counter() - at, time.process_time() - generator
     latencies = tuple(run.latencies[first:])
     run.stopping = True

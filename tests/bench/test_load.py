@@ -21,12 +21,17 @@ def nothing() -> Usage:
 
 
 @contextmanager
-def answering(answer: bytes, connections: int = 1) -> Iterator[int]:
-    """A server that gives every request the same answer, or hangs up where that is empty; its port."""
+def answering(answer: bytes, connections: int = 1, *, thinking: float = 0.0) -> Iterator[int]:
+    """A server that gives every request the same answer, or hangs up where that is empty; its port.
+
+    It thinks for so many seconds before it answers.
+    """
+    closed = threading.Event()
 
     def serve(connection: socket.socket) -> None:
         with connection:
             while connection.recv(65536) and answer:
+                closed.wait(thinking)
                 connection.sendall(answer)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -34,6 +39,7 @@ def answering(answer: bytes, connections: int = 1) -> Iterator[int]:
         for thread in threads:
             thread.start()
         yield listener.getsockname()[1]
+        closed.set()
         for thread in threads:
             thread.join(10)
 
@@ -58,6 +64,14 @@ def test_every_answer_in_the_window_counts_once() -> None:
         window = drive(Load([port], callers), warm_up=0.01, seconds=0.1, mark=nothing)
     assert len(window.latencies) > 10
     assert all(latency > 0 for latency in window.latencies)
+
+
+def test_a_window_without_an_answer_goes_on_to_the_first_one() -> None:
+    """There would be nothing to say of it: a slow server, or a slow machine."""
+    with answering(PLAIN, thinking=0.3) as port:
+        window = drive(Load([port], [Repeat(get(port, "/"), b"hello")]), warm_up=0.0, seconds=0.01, mark=nothing)
+    assert len(window.latencies) == 1
+    assert window.seconds > 0.2
 
 
 def test_connections_go_to_the_ports_in_turn() -> None:
