@@ -16,6 +16,7 @@ from sqlglot import exp
 from mcp_server.domain.names import fold
 from mcp_server.sql.gate.parse import Statement
 from mcp_server.sql.lowering.conditions import conjuncts_of
+from mcp_server.sql.trees import nodes, nodes_of
 
 _COMPARISONS = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
@@ -35,8 +36,8 @@ def slots(statement: Statement, marks: Mapping[str, str]) -> tuple[ColumnSlots, 
         return ()
     where = query.args.get("where")
     conditions = [one.expression for one in conjuncts_of(where.this if where is not None else None)]
-    literals = Counter(str(node.this) for node in query.find_all(exp.Literal))
-    columns = Counter(fold(node.name) for one in conditions for node in one.find_all(exp.Column))
+    literals = Counter(str(node.this) for node in nodes_of(query, exp.Literal))
+    columns = Counter(fold(node.name) for one in conditions for node in nodes_of(one, exp.Column))
     compared: dict[str, list[exp.Expr]] = defaultdict(list)
     values: dict[str, list[str]] = defaultdict(list)
     for one in conditions:
@@ -86,4 +87,4 @@ def _plain(query: exp.Select) -> bool:
     from_ = query.args.get("from_")
     if from_ is None or not isinstance(from_.this, exp.Table):
         return False
-    return sum(isinstance(node, exp.Query | exp.Table | exp.Lateral | exp.Unnest) for node in query.walk()) == 2
+    return sum(isinstance(node, exp.Query | exp.Table | exp.Lateral | exp.Unnest) for node in nodes(query)) == 2

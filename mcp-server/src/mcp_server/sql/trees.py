@@ -50,6 +50,16 @@ def nodes(tree: exp.Expr) -> list[exp.Expr]:
     return found
 
 
+def nodes_of(tree: exp.Expr, *kinds: type[_Node]) -> list[_Node]:
+    """Its nodes of these kinds, as `tree.find_all(*kinds)` gives them."""
+    return [node for node in nodes(tree) if isinstance(node, kinds)]
+
+
+def holds(tree: exp.Expr, *kinds: type[exp.Expr]) -> bool:
+    """Whether a node of one of these kinds is in a tree, at its top too."""
+    return any(isinstance(node, kinds) for node in nodes(tree))
+
+
 def copied(tree: _Node) -> _Node:
     """A tree of its own, with what its nodes hold in `meta`; without comments and types."""
     copy = type(tree)()

@@ -56,7 +56,7 @@ from mcp_server.sql.positions import position_of
 from mcp_server.sql.sought_texts import SoughtText
 from mcp_server.sql.sources import sources_of
 from mcp_server.sql.tables import TableName
-from mcp_server.sql.trees import copied, nodes
+from mcp_server.sql.trees import copied, nodes, nodes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Query:
             return self._normalized
         tables = {relation.name: relation.table for relation in self.relations}
         tree = self._tree.copy()
-        for node in list(tree.find_all(exp.Table)):
+        for node in nodes_of(tree, exp.Table):
             table = tables.get(node.name)
             if table is not None:
                 node.set("this", exp.to_identifier(table.name))

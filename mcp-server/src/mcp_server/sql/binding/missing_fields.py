@@ -17,6 +17,7 @@ from mcp_server.sql.binding.table_columns import columns_that
 from mcp_server.sql.binding.unshaped_fields import key_of
 from mcp_server.sql.binding.value_places import FIELDS, Places
 from mcp_server.sql.positions import position_of
+from mcp_server.sql.trees import nodes_of
 
 _NESTED = (TypeKind.STRUCT, TypeKind.LIST)
 
@@ -27,7 +28,7 @@ def check_fields(query: exp.Query, internal: Mapping[str, Table], spelling: Spel
     if known is None:
         return
     places = Places(known, query, internal)
-    for node in query.find_all(*FIELDS):
+    for node in nodes_of(query, *FIELDS):
         name = key_of(node)
         whole = places.of(node.this) if name is not None else None
         if name is None or whole is None or whole.type.kind is not TypeKind.STRUCT:

@@ -17,6 +17,7 @@ from mcp_server.sql.binding.unshaped_fields import JsonValues
 from mcp_server.sql.binding.unshaped_maps import may_hold_maps
 from mcp_server.sql.binding.value_places import FIELDS, KnownColumn, Places
 from mcp_server.sql.fields import part_of
+from mcp_server.sql.trees import holds, nodes_of
 
 _EXACT, _ORDERED = exp.DataType.build("DECIMAL(38, 18)"), exp.DataType.build("DOUBLE")
 _LARGER = [exp.DataType.build(f"DECIMAL(38, {scale})") for scale in (9, 0)]
@@ -59,7 +60,7 @@ def compare_numbers(
         return frozenset()
     texts = _Texts(Places(known or (lambda _: None), query, internal), json)
     numbers = Numbers(query, internal, spelling)
-    changes = [change for node in query.find_all(*_COMPARISONS) for change in _changes(node, texts, numbers)]
+    changes = [change for node in nodes_of(query, *_COMPARISONS) for change in _changes(node, texts, numbers)]
     for change in reversed(changes):  # what is within others comes first
         value = _value_of(change.operand)
         value.replace(change.as_number(_as_text(value, change.text)))
@@ -159,7 +160,7 @@ class _Texts:
         """The text that some expressions are together, among literals."""
         found = [self.of(node, within) for node in nodes if not _is_text(node)]
         known = [one for one in found if one is not None and not one.is_json]
-        if not known or len(known) < len(found) or any(node.find(exp.Query) for node in nodes):
+        if not known or len(known) < len(found) or any(holds(node, exp.Query) for node in nodes):
             return None
         return _Text(tuple(one for text in known for one in text.compared))
 
@@ -207,8 +208,8 @@ def _may_change(operand: exp.Expr) -> bool:
     while isinstance(value, exp.Subquery):
         value = value.this.unnest()
     if not isinstance(value, exp.Query):
-        return value.find(*_ROWS) is None
-    if not isinstance(value, exp.Select) or len(value.expressions) != 1 or _value_of(value).find(*_ROWS):
+        return not holds(value, *_ROWS)
+    if not isinstance(value, exp.Select) or len(value.expressions) != 1 or holds(_value_of(value), *_ROWS):
         return False
     if value.args.get("distinct") and value.args.get("order"):
         return False
@@ -217,7 +218,7 @@ def _may_change(operand: exp.Expr) -> bool:
     return not any(
         (isinstance(one, exp.Column) and not one.table) or (isinstance(one, exp.Literal) and not one.is_string)
         for key in keys
-        for one in key.find_all(exp.Column, exp.Literal)
+        for one in nodes_of(key, exp.Column, exp.Literal)
     )
 
 

@@ -8,6 +8,7 @@ from mcp_server.domain.schema import Column, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import columns_that
 from mcp_server.sql.fields import text_field
+from mcp_server.sql.trees import nodes_of
 
 _OPERATORS = (exp.JSONExtract, exp.JSONExtractScalar)
 _NESTED = frozenset({TypeKind.STRUCT, TypeKind.LIST})
@@ -26,7 +27,7 @@ def read_nested_as_json(query: exp.Query, internal: Mapping[str, Table], spellin
         found = nested(node)
         return found.column if found is not None else None
 
-    for node in list(query.find_all(*_OPERATORS, exp.Anonymous)):
+    for node in nodes_of(query, *_OPERATORS, exp.Anonymous):
         operand = _operand(node)
         root = operand
         while isinstance(root, exp.Dot | exp.Bracket):

@@ -27,6 +27,7 @@ from mcp_server.sql.gate.foreign.places import UNITS
 from mcp_server.sql.gate.parse import meant_instead
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import from_items
+from mcp_server.sql.trees import nodes_of
 from mcp_server.sql.word_places import place_of_ordinal
 
 _UNKNOWN = re.compile(r"(?:Unknown column: |Column '|Cannot automatically join: )([^'\n]*)")
@@ -59,13 +60,13 @@ def resolution_failure(message: str, query: exp.Query, text: str, tables: Mappin
 
 def check_groups(query: exp.Query, text: str, tables: Mapping[str, Table]) -> None:
     """Refuses a name in HAVING that no source and no output has: the resolver leaves it as it is. Raises Failure."""
-    for having in query.find_all(exp.Having):
+    for having in nodes_of(query, exp.Having):
         select = having.parent
         if not isinstance(select, exp.Select) or any(one.name not in tables for one in from_items(select)):
             continue
         known = {fold(one.alias_or_name) for one in select.expressions}
         known |= {fold(held.name) for one in from_items(select) for held in tables[one.name].columns}
-        for column in having.find_all(exp.Column):
+        for column in nodes_of(having, exp.Column):
             is_own = not column.table and column.find_ancestor(exp.Select) is select
             if is_own and fold(column.name) not in known:
                 also = {one.alias for one in select.expressions if one.alias}

@@ -8,6 +8,7 @@ from sqlglot import exp
 from mcp_server.domain.names import fold
 from mcp_server.domain.schema import Column, Table
 from mcp_server.sql.binding.spelling import Spelling
+from mcp_server.sql.trees import nodes_of
 
 
 class TableColumn(NamedTuple):
@@ -46,12 +47,13 @@ class Names:
     """What the names of columns stand for; `tables` are the names of tables by what the statement calls them."""
 
     def __init__(self, query: exp.Query, internal: Mapping[str, Table]) -> None:
-        named = {cte.alias: cte.this for cte in query.find_all(exp.CTE)}
-        self._queries = {one.alias: one.this for one in query.find_all(exp.Subquery) if one.alias}
-        self._queries |= {one.alias: one.this.this for one in query.find_all(exp.Lateral) if _is_query(one)}
-        self._lists = {one.alias: one for one in query.find_all(exp.Unnest) if one.alias}
+        found = nodes_of(query, exp.CTE, exp.Subquery, exp.Lateral, exp.Unnest, exp.Table)
+        named = {one.alias: one.this for one in found if isinstance(one, exp.CTE)}
+        self._queries = {one.alias: one.this for one in found if isinstance(one, exp.Subquery) and one.alias}
+        self._queries |= {one.alias: one.this.this for one in found if isinstance(one, exp.Lateral) and _is_query(one)}
+        self._lists = {one.alias: one for one in found if isinstance(one, exp.Unnest) and one.alias}
         self.tables = dict[str, str]()
-        for table in query.find_all(exp.Table):
+        for table in (one for one in found if isinstance(one, exp.Table)):
             if table.name in internal:
                 self.tables[table.alias_or_name] = table.name
             elif table.name in named:

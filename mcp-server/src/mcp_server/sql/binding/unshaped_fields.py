@@ -14,6 +14,7 @@ from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, AttributeType, C
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import Names, TableColumn, columns_that
 from mcp_server.sql.fields import part_of
+from mcp_server.sql.trees import nodes_of
 
 _LISTS = frozenset(
     {
@@ -47,7 +48,7 @@ class JsonValues:
     ) -> None:
         self._unshaped = columns_that(_may_hold_json, query, internal, spelling)
         self.any = self._unshaped is not None or (
-            with_document and any(one.name == DOCUMENT_COLUMN for one in query.find_all(exp.Column))
+            with_document and any(one.name == DOCUMENT_COLUMN for one in nodes_of(query, exp.Column))
         )
         """Whether a table of the statement has such values."""
         self._names = Names(query, internal) if self.any else None
@@ -115,7 +116,7 @@ def read_fields_as_texts(query: exp.Query, values: JsonValues) -> None:
     """
     if not values.any:
         return
-    found = [(node, json) for node in query.find_all(*_FIELDS) if (json := _field(node, values)) is not None]
+    found = [(node, json) for node in nodes_of(query, *_FIELDS) if (json := _field(node, values)) is not None]
     for node, (base, path) in found:
         text = exp.Paren(this=exp.JSONExtractScalar(this=base.copy(), expression=exp.Literal.string(path)))
         length = _length_of(node)

@@ -12,6 +12,7 @@ from mcp_server.domain.schema import AttributeType, Column, ColumnType, Table, T
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import columns_that
 from mcp_server.sql.fields import part_of
+from mcp_server.sql.trees import nodes_of
 
 _LIST = exp.DataType.build("JSON[]", dialect="duckdb")
 _NESTED = frozenset(
@@ -50,7 +51,7 @@ def read_as_lists(query: exp.Query, internal: Mapping[str, Table], spelling: Spe
         part = part_of(node, column_of)
         return part.type.kind is TypeKind.JSON if part is not None else may_be_list(node.this)
 
-    asked = list(query.find_all(exp.Bracket, exp.Length, exp.ArraySize, exp.Explode, exp.Unnest))
+    asked = nodes_of(query, exp.Bracket, exp.Length, exp.ArraySize, exp.Explode, exp.Unnest)
     wanted = [node for node in asked if _wants_list(node) and may_be_list(_operand(node))]
     for node in reversed(wanted):  # what is within others comes first
         operand = _operand(node)

@@ -10,6 +10,7 @@ from sqlglot import exp
 from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import TableColumn, columns_that
+from mcp_server.sql.trees import nodes_of
 
 _JSON = exp.DataType.build("JSON", dialect="duckdb")
 _NESTED = frozenset({AttributeType.MAP, AttributeType.LIST})
@@ -26,7 +27,7 @@ def read_as_maps(query: exp.Query, internal: Mapping[str, Table], spelling: Spel
     if mixed is None:
         return frozenset()
     read = set[TableColumn]()
-    for column in list(query.find_all(exp.Column)):
+    for column in nodes_of(query, exp.Column):
         origin = mixed(column)
         if origin is None:
             continue

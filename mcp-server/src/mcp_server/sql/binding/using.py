@@ -16,6 +16,7 @@ from mcp_server.domain.failures.sources import UncertainMerge
 from mcp_server.sql.binding.spelling import SPELLING
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import is_comma
+from mcp_server.sql.trees import nodes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def merge_columns(queries: Sequence[Merging], text: str) -> None:
                 _replace(join.args["on"], merged)
         _replace(merging.select, merged)
         having = merging.select.args.get("having")
-        for column in list(having.find_all(exp.Column)) if having is not None else ():
+        for column in nodes_of(having, exp.Column) if having is not None else ():
             if not column.table and column.name in merged:
                 column.replace(merged[column.name].expression(column.name))
 
@@ -118,7 +119,7 @@ def _comparisons(on: exp.Expr | None) -> Iterator[exp.EQ]:
 
 
 def _replace(within: exp.Expr, merged: dict[str, _Merged]) -> None:
-    for node in list(within.find_all(exp.Coalesce)):
+    for node in nodes_of(within, exp.Coalesce):
         first = node.this
         if isinstance(first, exp.Column) and first.this.meta_get(SPELLING) is None and first.name in merged:
             found = merged[first.name]

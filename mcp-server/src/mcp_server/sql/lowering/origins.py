@@ -11,6 +11,7 @@ from mcp_server.sql.lowering.conditions import ColumnName, conjuncts_of
 from mcp_server.sql.lowering.constant_columns import Constants, columns_of, of_values, projected
 from mcp_server.sql.lowering.output_types import output_names, query_of
 from mcp_server.sql.sources import Block, Sources
+from mcp_server.sql.trees import holds
 
 MOST_TABLES = 8
 """Tables that the values of one column may come from; of more, nothing is told."""
@@ -135,7 +136,7 @@ class Origins:
         inner = self._blocks.get(id(select))
         if inner is None or any(value for part, value in select.args.items() if part not in _PLAIN):
             return
-        if any(projection.find(exp.AggFunc, exp.Anonymous) is not None for projection in select.expressions):
+        if any(holds(projection, exp.AggFunc, exp.Anonymous) for projection in select.expressions):
             return  # without a GROUP BY, it has a row in any case
         where = select.args.get("where")
         for one in conjuncts_of(where.this if where is not None else None):

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from mcp_server.sql.lowering.conditions import Condition, condition
 from mcp_server.sql.lowering.output_types import OutputTypes, output_names
-from mcp_server.sql.trees import copied, nodes
+from mcp_server.sql.trees import copied, holds, nodes
 
 MAX_HANDED_DOWN = 50
 
@@ -68,10 +68,10 @@ def _passing_outputs(select: exp.Select, names: Sequence[str]) -> Mapping[str, e
         if isinstance(inner, exp.Column):
             if not isinstance(inner.this, exp.Star):
                 outputs[name] = inner
-        elif inner.find(exp.Window) is not None:
+        elif holds(inner, exp.Window):
             return {}
         else:
-            aggregates = aggregates or inner.find(*_AGGREGATES) is not None
+            aggregates = aggregates or holds(inner, *_AGGREGATES)
     if group is not None:
         return {name: inner for name, inner in outputs.items() if inner in group.expressions}
     return {} if aggregates else outputs

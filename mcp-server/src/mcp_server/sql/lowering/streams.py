@@ -12,7 +12,7 @@ from mcp_server.sql.lowering.goals import rows_wanted
 from mcp_server.sql.lowering.merging import passing_blocks
 from mcp_server.sql.lowering.plain import plain_select
 from mcp_server.sql.lowering.rowwise import is_of_one_row
-from mcp_server.sql.trees import nodes, parts
+from mcp_server.sql.trees import nodes, nodes_of, parts
 
 _CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit"})
 _CALCULATIONS = frozenset(
@@ -92,7 +92,7 @@ def with_statement(stream: Stream | None, query: exp.Query) -> Stream | None:
     numbered = query.copy()
     numbered.set("order", None)
     numbered.set("limit", None)
-    taken = " ".join(node.name for node in numbered.find_all(exp.Identifier))
+    taken = " ".join(node.name for node in nodes_of(numbered, exp.Identifier))
     number = "item§"
     while number in taken:
         number += "§"

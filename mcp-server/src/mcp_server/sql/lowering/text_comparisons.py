@@ -18,6 +18,7 @@ from mcp_server.sql.lowering.constant_relations import ConstantRelations
 from mcp_server.sql.lowering.provenance import AROUND, Place, Provenance, case_of, elements_of, inside
 from mcp_server.sql.sought_texts import SoughtText, Way, in_case
 from mcp_server.sql.sources import Block, Sources
+from mcp_server.sql.trees import holds
 
 LONGEST = 60
 """Characters of a text that is looked at."""
@@ -320,4 +321,4 @@ def _filters(comparison: exp.Expr, query: exp.Query) -> bool:
     if [type(one.unalias()) for one in query.expressions] == [exp.Count]:
         return query.args.get("having") is None
     having = query.args.get("having")
-    return having is None and all(one.find(*_AGGREGATES) is None for one in query.expressions)
+    return having is None and not any(holds(one, *_AGGREGATES) for one in query.expressions)

@@ -15,6 +15,7 @@ from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.provenance import Place, Provenance, path_of
 from mcp_server.sql.lowering.text_comparisons import operand_of
 from mcp_server.sql.sources import Block, Sources
+from mcp_server.sql.trees import holds
 
 MOST = 5
 """Pairs of one statement of which anything is told."""
@@ -144,6 +145,6 @@ def _filters(equality: exp.Expr, query: exp.Query) -> bool:
         return False
     if [type(one.unalias()) for one in query.expressions] == [exp.Count]:
         return True
-    return query.args.get("group") is not None or all(
-        one.find(exp.AggFunc, exp.Anonymous) is None for one in query.expressions
+    return query.args.get("group") is not None or not any(
+        holds(one, exp.AggFunc, exp.Anonymous) for one in query.expressions
     )
