@@ -1,6 +1,7 @@
 """Whatever maps and lists hold comes out of a page as it is in DynamoDB, once its column is wide enough."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_server.adapters.decoding import attribute_values as av
-from mcp_server.adapters.decoding import column_types
+from mcp_server.adapters.decoding import column_types, item_decoding
 from mcp_server.adapters.decoding.arrow_values import fast_array, fast_struct
 from mcp_server.adapters.decoding.column_types import Sample
 from mcp_server.adapters.decoding.item_decoding import FEW, PageDecoder
-from mcp_server.adapters.decoding.nested_types import JSON, Shape, both, list_of, struct
+from mcp_server.adapters.decoding.nested_types import JSON, VARCHAR, Shape, both, list_of, struct
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, TypeKind
 from mcp_server.ports.items import SchemaConflict
 from tests.mcp_server.adapters.relations import page, relation, table
@@ -168,3 +169,58 @@ def test_maps_and_lists_of_one_shape_are_read_by_arrow(type_: ColumnType, data: 
     (array,) = decoder.decode(page(*({} if value is None else {"v": value} for value in items)), len(items)).columns
     array.validate(full=True)
     assert array.to_pylist() == wanted
+
+
+_GEO = struct({"lat": ColumnType(TypeKind.BIGINT), "lon": ColumnType(TypeKind.BIGINT)})
+_PLACE = struct({"city": VARCHAR, "geo": _GEO, "n": ColumnType(TypeKind.BIGINT)})
+_LATE: dict[str, dict[str, Any]] = {
+    "a text": {"S": "nowhere"},
+    "a text within": {"M": {"city": {"S": "Oslo"}, "geo": {"S": "north"}}},
+    "another type": {"M": {"city": {"S": "Oslo"}, "n": {"S": "many"}}},
+    "a field": {"M": {"city": {"S": "Oslo"}, "late": {"S": "x"}}},
+    "a field within": {"M": {"city": {"S": "Oslo"}, "geo": {"M": {"alt": {"N": "1"}}}}},
+}
+
+
+@pytest.mark.parametrize("times", [1, FEW + 1])
+@pytest.mark.parametrize(
+    ("wanted", "disturbing"),
+    [
+        ({"city": VARCHAR}, ["a text"]),
+        ({"n": ColumnType(TypeKind.BIGINT)}, ["a text", "another type"]),
+        ({"geo": struct({"lat": ColumnType(TypeKind.BIGINT)})}, ["a text", "a text within"]),
+        ({"geo": _GEO}, ["a text", "a text within", "a field within"]),
+        (dict(_PLACE.fields), list(_LATE)),
+    ],
+)
+def test_of_the_fields_that_are_wanted_nothing_is_passed_over(
+    wanted: dict[str, ColumnType], disturbing: list[str], times: int
+) -> None:
+    """What else a map holds disturbs nothing; what is no map is found, also where only one field of it is wanted."""
+    place = Column("v", _PLACE, frozenset({AttributeType.MAP}))
+    part = replace(place, type=struct(wanted))
+    decoder = PageDecoder(relation([part], of_table=table([place])), {})
+    for name, late in _LATE.items():
+        body = page(*[{"v": late}] * times)
+        if name in disturbing:
+            with pytest.raises(SchemaConflict):
+                decoder.decode(body, times)
+        else:
+            (array,) = decoder.decode(body, times).columns
+            content = late["M"]
+            assert [one.keys() for one in array.to_pylist()] == [wanted.keys()] * times
+            if "city" in wanted:
+                assert array.to_pylist() == [{"city": content["city"]["S"]}] * times
+
+
+def test_some_fields_of_a_map_are_read_by_arrow_beside_a_map_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Column("w", _PLACE, frozenset({AttributeType.MAP}))
+    place = replace(whole, name="v")
+    value = {"M": {"city": {"S": "Oslo"}, "geo": {"M": {"lat": {"N": "1"}, "lon": {"N": "2"}}}, "n": {"N": "3"}}}
+    monkeypatch.setattr(item_decoding, "slow_array", None)
+    for fields in ({"n": ColumnType(TypeKind.BIGINT)}, {"geo": struct({"lon": ColumnType(TypeKind.BIGINT)})}):
+        part = replace(place, type=struct(fields))
+        for columns in ([part], [part, whole]):
+            decoder = PageDecoder(relation(columns, of_table=table([place, whole])), {})
+            batch = decoder.decode(page(*[{"v": value, "w": value}] * (FEW + 1)), FEW + 1)
+            assert batch.column(0).to_pylist() == [{"n": 3} if "n" in fields else {"geo": {"lon": 2}}] * (FEW + 1)

@@ -345,6 +345,38 @@ async def test_what_is_no_map_is_counted_where_a_field_is_read(service: Service,
     assert [warning for warning in warnings if "no map" in warning] == [told] * counted
 
 
+@pytest.mark.parametrize("late", [{"S": "nowhere"}, {"L": [{"N": "1"}]}])
+@pytest.mark.parametrize(
+    ("statement", "rows"),
+    [
+        ("SELECT pk, m.zip FROM {} WHERE pk >= 'p8' OR pk < 'm'", [["late", None], ["p8", "8"], ["p9", "9"]]),
+        ("SELECT count(*) FROM {} WHERE m.zip > 5", [[4]]),
+        ("SELECT count(*) FROM {} WHERE m.zip IS NULL", [[1]]),
+        ("SELECT count(m.zip), count(m.geo.lat) FROM {}", [[10, 10]]),
+        ("SELECT count(*) FROM {} a JOIN {} b ON a.m.zip = b.m.zip", [[10]]),
+    ],
+)
+async def test_what_is_late_and_no_map_is_counted_at_once(
+    service: Service, statement: str, rows: list[list[Any]], late: dict[str, Any]
+) -> None:
+    """Of a field alone DynamoDB would return nothing for it, as if the map were missing: a silent NULL."""
+    name = "mix_no_map"
+    sql = statement.replace("{}", name) + " ORDER BY 1"
+    maps: list[dict[str, Any]] = [
+        {"M": {"zip": {"N": f"{n}"}, "geo": {"M": {"lat": {"N": "1"}}}, "other": {"S": "x"}}} for n in range(10)
+    ]
+    await service.create(name, [{"pk": {"S": f"p{n}"}, "m": one} for n, one in enumerate(maps)])
+    assert not any("no map" in warning for warning in (await service.run(sql)).warnings)
+    await service.put(name, [{"pk": {"S": "late"}, "m": late}])
+    counted = f'Of the values of "m" of "{name}" that were read, 1 is no map: its fields are NULL.'
+    for _ in range(2):  # the second time it is known
+        result = await service.run(sql)
+        assert result.rows == rows
+        assert counted in result.warnings
+    await service.tables.drop(name)
+    await service.catalog.describe(service.schemas.by_name["shop"], name, "force")
+
+
 async def test_after_a_late_text_it_is_told_how_to_compute(service: Service) -> None:
     numbers = [{"pk": {"S": f"p{n}"}, "n": {"N": f"{n}.5"}, "other": {"S": "x"}} for n in range(4)]
     await service.create("mix_sums", numbers)

@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
 from mcp_server.planning.attribute_values import ScalarValue
-from mcp_server.planning.attributes import DocumentPath, document_paths
+from mcp_server.planning.attributes import attributes_of
 from mcp_server.planning.counting import render_exactly
 from mcp_server.planning.expressions import Placeholders, fits
 from mcp_server.planning.plan import Goal, Relation, Request
@@ -67,7 +67,7 @@ def get_requests(relation: Relation, keys: Sequence[Mapping[str, ScalarValue]], 
 def lookup_arguments(relation: Relation, *, consistent: bool) -> dict[str, Any]:
     """The arguments of BatchGetItem, without the keys."""
     placeholders = Placeholders()
-    projection = _projection(_paths(relation), relation.table, placeholders)
+    projection = _projection(_attributes(relation), relation.table, placeholders)
     return projection | placeholders.arguments(projection.values()) | _consistency(consistent)
 
 
@@ -173,22 +173,23 @@ def _expressions(
     if said:
         arguments["FilterExpression"] = " AND ".join(said)
     table = relation.table
-    paths = [(key.name,) for key in table.key] if only_keys else _paths(relation)
-    arguments |= _projection(paths, table, placeholders)
+    names = [key.name for key in table.key] if only_keys else _attributes(relation)
+    arguments |= _projection(names, table, placeholders)
     return arguments | placeholders.arguments(arguments.values())
 
 
-def _paths(relation: Relation) -> Sequence[DocumentPath]:
+def _attributes(relation: Relation) -> Sequence[str]:
     """What is needed of an item."""
-    return [(DOCUMENT_COLUMN,)] if relation.starred else document_paths(relation.table, relation.columns)
+    if relation.starred:
+        return [DOCUMENT_COLUMN]
+    return attributes_of(relation.table, [column.name for column in relation.columns])
 
 
-def _projection(paths: Sequence[DocumentPath], table: Table, placeholders: Placeholders) -> dict[str, Any]:
+def _projection(names: Sequence[str], table: Table, placeholders: Placeholders) -> dict[str, Any]:
     """Only what is needed; nothing where that is the whole document, or too much to say."""
-    if (DOCUMENT_COLUMN,) in paths:
+    if DOCUMENT_COLUMN in names:
         return {}
-    paths = paths or [(table.hash_key.name,)]
-    expression = ", ".join(".".join(map(placeholders.name, path)) for path in paths)
+    expression = ", ".join(map(placeholders.name, names or [table.hash_key.name]))
     return {"ProjectionExpression": expression} if fits(expression) else {}
 
 

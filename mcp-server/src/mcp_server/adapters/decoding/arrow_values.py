@@ -105,7 +105,12 @@ def _contents(values: pa.StructArray) -> Sequence[pa.Array]:
 def _nested(values: pa.StructArray, type_: ColumnType) -> pa.Array:
     if type_.kind is TypeKind.STRUCT:
         (maps,) = _contents(values)
-        children = [_nested(pc.struct_field(maps, [place]), field) for place, (_, field) in enumerate(type_.fields)]
+        # Some fields may be wanted of those that were read.
+        places = [maps.type.get_field_index(name) for name, _ in type_.fields]
+        children = [
+            _nested(pc.struct_field(maps, [place]), field)
+            for place, (_, field) in zip(places, type_.fields, strict=True)
+        ]
         fields = [pa.field(name, child.type) for (name, _), child in zip(type_.fields, children, strict=True)]
         return pa.StructArray.from_arrays(children, fields=fields, mask=maps.is_null())
     if type_.kind is TypeKind.LIST and type_.element is not None:

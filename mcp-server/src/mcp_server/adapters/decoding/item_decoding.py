@@ -22,6 +22,7 @@ from mcp_server.adapters.decoding import column_types
 from mcp_server.adapters.decoding.arrow_values import fast_array, fast_struct, is_nested, passed_over
 from mcp_server.adapters.decoding.column_types import Sample
 from mcp_server.adapters.decoding.column_values import arrow_type, slow_array
+from mcp_server.adapters.decoding.nested_arrays import takes_every_field
 from mcp_server.adapters.decoding.restricted_items import restricted_item
 from mcp_server.adapters.decoding.virtual_items import as_item_of
 from mcp_server.domain.failures import Failure
@@ -33,6 +34,7 @@ from mcp_server.ports.items import SchemaConflict
 _ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
 _ANYTHING = frozenset({TypeKind.VARCHAR, TypeKind.JSON})
 _Forms = Mapping[int, pa.DataType]
+_Unknown = Literal["error", "ignore"]
 _NO_COLUMN = pa.schema([pa.field("c0", pa.bool_())])
 
 
@@ -71,8 +73,8 @@ class PageDecoder:
         return {i: form for i, form in self._forms.items() if not is_nested(self._relation.columns[i])}
 
     @cached_property
-    def _whole_forms(self) -> _Forms | None:
-        """How it is to read all columns, and nothing but them; None where there is nothing to gain, or no way."""
+    def _all_forms(self) -> _Forms | None:
+        """How it is to read all columns in one go; None where there is nothing to gain, or no way."""
         if len(self._flat_forms) == len(self._forms):
             return None
         forms = {i: self._forms.get(i) or passed_over(column) for i, column in enumerate(self._relation.columns)}
@@ -81,8 +83,15 @@ class PageDecoder:
 
     @cached_property
     def _forms(self) -> _Forms:
-        forms = {i: fast_struct(column) for i, column in enumerate(self._relation.columns)}
+        whole = self._relation.table.column if self._takes_every_field else lambda _: None
+        forms = {i: fast_struct(whole(column.name) or column) for i, column in enumerate(self._relation.columns)}
         return {i: form for i, form in forms.items() if form is not None}
+
+    @cached_property
+    def _takes_every_field(self) -> bool:
+        """Whether all fields of a map are wanted, so that one which is not known must not be passed over."""
+        known = self._relation.table.column
+        return any(takes_every_field(one.type, (known(one.name) or one).type) for one in self._relation.columns)
 
     def decode(self, items: bytes, count: int) -> pa.RecordBatch:
         """A JSON array of `count` items as a batch. Raises SchemaConflict, Failure (type_conflict), MalformedPage."""
@@ -130,20 +139,20 @@ class PageDecoder:
         if not items.isascii():
             items.decode()  # Arrow does not look, and DuckDB is not to get texts that are not UTF-8
         structs, known = None, self._forms
-        if self._whole_forms is not None:
-            # A field of a map that is not known must not be passed over.
+        if self._all_forms is not None:
             with suppress(pa.ArrowInvalid):
-                structs = self._parse(items, self._whole_forms, unknown="error")
+                unknown: _Unknown = "error" if self._takes_every_field else "ignore"
+                structs = self._parse(items, self._all_forms, unknown)
         if structs is None:
             known = self._flat_forms
             if not known and self._relation.columns:
                 return {}
-            structs = self._parse(items, known, unknown="ignore")
+            structs = self._parse(items, known, "ignore")
         _check_count(len(structs), count)
         columns = self._relation.columns
         return {i: fast_array(columns[i], structs.field(columns[i].name)) for i in known}
 
-    def _parse(self, items: bytes, forms: _Forms, unknown: Literal["error", "ignore"]) -> pa.StructArray:
+    def _parse(self, items: bytes, forms: _Forms, unknown: _Unknown) -> pa.StructArray:
         """The items as structs. What is not in `forms` is ignored, or an ArrowInvalid."""
         item = pa.struct([pa.field(self._relation.columns[i].name, form) for i, form in forms.items()])
         body = b'{"Items":' + items + b"}"

@@ -37,6 +37,16 @@ def part(value: av.AttributeValue | None, type_: ColumnType, whole: ColumnType) 
     return {kind: kept}
 
 
+def takes_every_field(type_: ColumnType, whole: ColumnType) -> bool:
+    """Whether the type has all fields of some map that the column as a whole holds."""
+    if type_.kind is TypeKind.LIST and type_.element is not None:
+        return takes_every_field(type_.element, type_.element)
+    fields = dict(whole.fields)
+    return type_.kind is TypeKind.STRUCT and (
+        type_ == whole or any(takes_every_field(field, fields[name]) for name, field in type_.fields)
+    )
+
+
 def _structs(values: Sequence[av.AttributeValue | None], type_: ColumnType, scalars: Scalars) -> pa.Array:
     maps = [_content(value, AttributeType.MAP, dict) for value in values]
     names = [name for name, _ in type_.fields]
