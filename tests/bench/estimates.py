@@ -23,7 +23,7 @@ import pyarrow as pa
 import structlog
 
 from deploy.local.demo_data import REGION, load_demo_data
-from mcp_server.adapters.audit_log import AuditedUsage
+from mcp_server.adapters.audit_log import AuditedDisclosures, AuditedUsage
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
@@ -161,6 +161,7 @@ async def cases(endpoint_url: str) -> tuple[list[Case], list[Case]]:
             relational=InProcessDuckDb(),
             spool=MemorySpool(clock=clock, entropy=SystemEntropy(), lifetime_seconds=900),
             usage=AuditedUsage(),
+            disclosures=AuditedDisclosures(),
             cursor_key=b"k" * 32,
             clock=clock,
             limits=limits,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from mcp_server.adapters.audit_log import AuditedUsage
+from mcp_server.adapters.audit_log import AuditedDisclosures, AuditedUsage
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
@@ -113,6 +113,7 @@ async def serving(
             relational=relational or InProcessDuckDb(),
             spool=MemorySpool(clock=clock, entropy=SystemEntropy(), lifetime_seconds=900),
             usage=AuditedUsage(),
+            disclosures=AuditedDisclosures(),
             cursor_key=b"k" * 32,
             clock=clock,
             limits=limits,

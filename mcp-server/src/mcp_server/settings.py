@@ -127,8 +127,9 @@ class Settings(ServiceSettings):
     read_units_per_hour: float = Field(
         default=1_000_000,
         gt=0,
-        description="Most read units that the queries of one principal may consume in an hour, on all replicas that "
-        "share a Redis (`MCP_STORE_URL`), otherwise on each process.",
+        description="Most read units that the queries of one principal, and the samples of tables that their calls "
+        "need, may consume in an hour, on all replicas that share a Redis (`MCP_STORE_URL`), otherwise on each "
+        "process.",
     )
     read_price_usd: float | None = Field(
         default=None,

@@ -35,7 +35,7 @@ from shared_kernel.clock import SystemClock
 from shared_kernel.entropy import SystemEntropy
 from tests.bench.servers.replay_dynamodb import CITIES, IN_BATCH, INDEX, TABLE, item
 from tests.bench.servers.tpch_catalog import TpchCatalog
-from tests.mcp_server.doubles.catalog import unpaid
+from tests.mcp_server.doubles.catalog import ServicePays, unpaid
 from tests.mcp_server.doubles.planning import InProcessPlanning
 from tests.mcp_server.sql.test_tpch_plans import QUERIES
 from tests.support.emulator import REGION
@@ -264,7 +264,9 @@ async def planner(_count: int) -> AsyncIterator[Mapping[str, Work]]:
 
     async def plan(by: Planner) -> None:
         parsed = await by.parse(next(statements), None)
-        planned = await by.plan(SOMEBODY, schema, parsed, consistent=False, prober=lambda _: unpaid)
+        planned = await by.plan(
+            SOMEBODY, schema, parsed, consistent=False, prober=lambda _: unpaid, payer=ServicePays()
+        )
         expect(len(planned.reads) > 0, True)
 
     known = new()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Schema, Table
-from mcp_server.ports.catalog import Described, Listing, Refresh, Resample, Summaries
+from mcp_server.ports.catalog import Described, Listing, Payer, Refresh, Resample, Summaries
 from mcp_server.ports.items import Observer
 from tests.mcp_server.sql.test_tpch_plans import TABLES
 
@@ -23,7 +23,7 @@ class TpchCatalog:
         return Summaries(tuple(BY_NAME[name] for name in names if name in BY_NAME))
 
     async def describe(
-        self, _schema: Schema, physical_name: str, _refresh: Resample, _rows: Rows = ()
+        self, _schema: Schema, physical_name: str, _refresh: Resample, _rows: Rows = (), *, payer: Payer | None = None
     ) -> Described | None:
         return Described(BY_NAME[physical_name], False) if physical_name in BY_NAME else None
 

@@ -15,15 +15,18 @@ from mcp_server.adapters.dynamodb.pace import Pace, Paces
 from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.adapters.sampling import SEGMENTS
 from mcp_server.domain.failures import Failure, FailureCode
+from mcp_server.domain.failures.budgets import HourSpent
 from mcp_server.domain.restriction import AllowedValues
 from mcp_server.domain.schema import Column, Override, Schema, Table, TypeKind
-from mcp_server.ports.items import Consumption
+from mcp_server.ports.catalog import Described
+from mcp_server.ports.items import Consumption, Observer
+from mcp_server.ports.tally import UNTALLIED, Tally
 from tests.mcp_server.adapters.endpoint import Answer, Body, Endpoint, endpoint, error
 from tests.mcp_server.adapters.relations import N, S, of
 from tests.mcp_server.doubles.catalog import unpaid
 from tests.support.clock import SettableClock
 from tests.support.emulator import CREDENTIALS, Emulator
-from tests.support.metrics import lookups
+from tests.support.metrics import lookups, tallied
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -400,14 +403,17 @@ def usual(operation: str, _request: Body | None = None) -> Answer:
 
 @asynccontextmanager
 async def scripted(
-    monkeypatch: pytest.MonkeyPatch, script: Callable[[str, Body], Answer | None], **more: Any
+    monkeypatch: pytest.MonkeyPatch, script: Callable[[str, Body], Answer | None], tally: Tally = UNTALLIED, **more: Any
 ) -> AsyncIterator[tuple[Endpoint, DynamoDbCatalog, Schema]]:
     """A catalogue over a scripted endpoint."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     async with endpoint(script) as at:
         schema = Schema("demo", "default", "eu-west-1", endpoint_url=at.url, **more)
-        async with DynamoDbClients((schema,)) as clients, aclosing(DynamoDbCatalog(clients, SettableClock())) as made:
+        async with (
+            DynamoDbClients((schema,)) as clients,
+            aclosing(DynamoDbCatalog(clients, SettableClock(), tally=tally)) as made,
+        ):
             yield at, made, schema
 
 
@@ -428,6 +434,72 @@ async def test_a_sample_that_nobody_waits_for_any_more_is_not_read(monkeypatch: 
             await at.wait_until(lambda: at.dropped == SEGMENTS)
         at.script = usual
         assert await made.describe(schema, "things", "if_stale") is not None
+
+
+class Charged:
+    """A Payer who may have a sample, or not, and keeps what each response took."""
+
+    def __init__(self, refused: Failure | None = None) -> None:
+        self.refused, self.took = refused, list[Consumption]()
+
+    def check(self) -> None:
+        if self.refused is not None:
+            raise self.refused
+
+    def observer(self, table: Table) -> Observer | None:
+        return self.took.append if table.name == "things" else None
+
+
+async def test_of_those_who_want_the_same_sample_the_first_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scripted(monkeypatch, usual) as (at, made, schema):
+        payers = [Charged() for _ in range(3)]
+        wanted = [made.describe(schema, "things", "if_stale", payer=payer) for payer in payers]
+        assert all(await asyncio.gather(*wanted))
+        assert [len(payer.took) for payer in payers] == [SEGMENTS, 0, 0]
+        assert sum(one.read_units for one in payers[0].took) == SEGMENTS * 0.5
+        assert len(at.requests) == 1 + SEGMENTS
+
+
+async def test_who_may_have_no_sample_takes_none_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither where it is the first to want it, nor where somebody else pays for it."""
+    refused = Failure(HourSpent(spent=2.0, expected=0.0, most=1.0))
+    async with scripted(monkeypatch, usual) as (at, made, schema):
+        poor, rich = Charged(refused), Charged()
+        first, second, third = await asyncio.gather(
+            *(made.describe(schema, "things", "if_stale", payer=payer) for payer in (poor, rich, poor)),
+            return_exceptions=True,
+        )
+        assert first is refused
+        assert isinstance(second, Described)
+        assert isinstance(third, Described), "it waits with the other"
+        sent = len(at.requests)
+        with pytest.raises(Failure):
+            await made.describe(schema, "things", "force", payer=poor)
+        assert len(at.requests) == sent
+        assert await made.describe(schema, "things", "skip", payer=poor) is not None
+        assert (len(poor.took), len(rich.took)) == (0, SEGMENTS)
+
+
+async def test_the_caller_of_a_sample_of_rows_pays_for_that_of_the_whole_table_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = (AllowedValues("owner", frozenset({"ann"}), frozenset()),)
+    async with scripted(monkeypatch, usual) as (_at, made, schema):
+        payer = Charged()
+        assert await made.describe(schema, "things", "if_stale", rows, payer=payer) is not None
+        assert len(payer.took) == 2 * SEGMENTS
+
+
+async def test_samples_are_counted_by_who_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    tally = MeteredTally()
+    async with scripted(monkeypatch, usual, tally) as (_at, made, schema):
+        await made.describe(schema, "things", "if_stale", payer=Charged())
+        for _ in range(2):
+            await made.describe(schema, "things", "force")
+    for payer, taken in (("caller", SEGMENTS), ("service", 2 * SEGMENTS)):
+        assert tallied(tally, "mcp_sample_responses_total", payer=payer) == taken
+        assert tallied(tally, "mcp_sample_items_total", payer=payer) == taken * ITEMS["Count"]
+        assert tallied(tally, "mcp_sample_read_units_total", payer=payer) == taken * 0.5
 
 
 async def test_samples_and_searches_are_read_at_the_pace_of_their_table(monkeypatch: pytest.MonkeyPatch) -> None:

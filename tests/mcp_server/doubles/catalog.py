@@ -11,14 +11,27 @@ from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.restriction import Restriction, Rows
 from mcp_server.domain.schema import Column, Schema, Table
-from mcp_server.ports.catalog import RECENT_SECONDS, Described, Listing, Refresh, Resample, Summaries
+from mcp_server.ports.catalog import RECENT_SECONDS, Described, Listing, Payer, Refresh, Resample, Summaries
 from mcp_server.ports.items import Consumption, Observer
 from shared_kernel.clock import Clock
 from tests.mcp_server.doubles.tables import HeldTables
 
+SAMPLE_READ_UNITS = 0.5
+"""Of each sample."""
+
 
 def unpaid(_consumption: Consumption) -> None:
     """Hears what a search for a column takes, and charges nobody."""
+
+
+class ServicePays:
+    """A Payer of samples that no caller is charged for."""
+
+    def check(self) -> None:
+        return
+
+    def observer(self, table: Table) -> None:
+        return
 
 
 class HeldCatalog:
@@ -44,7 +57,9 @@ class HeldCatalog:
         ]
         return Summaries(tuple(table for table in found if table is not None))
 
-    async def describe(self, schema: Schema, name: str, refresh: Resample, rows: Rows = ()) -> Described | None:
+    async def describe(
+        self, schema: Schema, name: str, refresh: Resample, rows: Rows = (), *, payer: Payer | None = None
+    ) -> Described | None:
         key = ("table", schema.name, name, rows)
         if refresh == "recent":
             recent = key in self._known and self._clock.monotonic() - self._known[key][2] < RECENT_SECONDS
@@ -53,7 +68,7 @@ class HeldCatalog:
             self._learnt.pop(key, None)
         if not schema.shows(name):
             return None
-        table, _at, refreshed = self._get(key, refresh, partial(self._sampled, schema, name, rows))
+        table, _at, refreshed = self._get(key, refresh, partial(self._paid_for, schema, name, rows, payer))
         return None if table is None else Described(table, refreshed)
 
     async def probe(
@@ -76,7 +91,7 @@ class HeldCatalog:
         items = self._items(table, rows)
         values = [item[attribute] for item in items if _has(item, (attribute, *fields)) and not hidden]
         scanned = len(self._tables[table.physical_name].items)
-        observe(Consumption(items=len(values), scanned=scanned, bytes=2, read_units=0.5))
+        observe(Consumption(items=len(values), scanned=scanned, bytes=2, read_units=SAMPLE_READ_UNITS))
         if values:
             await self.learn(description.with_found(table, attribute, values, len(items)))
         return bool(values)
@@ -99,8 +114,8 @@ class HeldCatalog:
             fresh = self._clock.monotonic() - loaded < self.stale_after_seconds
             if refresh == "skip" or (refresh == "if_stale" and fresh):
                 return value, at, False
-            del self._known[key]
         now = look()
+        self._known.pop(key, None)
         if now is not None:
             self._known[key] = (now, self._clock.now(), self._clock.monotonic())
         return now, self._clock.now(), True
@@ -112,6 +127,17 @@ class HeldCatalog:
             return None
         table = description.table_of(schema, held.description(), self._clock.now())
         return table if virtual is None else description.as_virtual(table, virtual)
+
+    def _paid_for(self, schema: Schema, name: str, rows: Rows, payer: Payer | None) -> Table | None:
+        """A sample, in one response that takes as much of every table."""
+        if payer is not None:
+            payer.check()
+        table = self._sampled(schema, name, rows)
+        observe = payer.observer(table) if payer is not None and table is not None else None
+        if observe is not None and table is not None:
+            items = len(self._tables[table.physical_name].items)
+            observe(Consumption(items=items, scanned=items, bytes=2, read_units=SAMPLE_READ_UNITS))
+        return table
 
     def _sampled(self, schema: Schema, name: str, rows: Rows) -> Table | None:
         table = self._described(schema, name)

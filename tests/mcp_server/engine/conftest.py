@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mcp_server.adapters.audit_log import AuditedUsage, UsageOnBoth
+from mcp_server.adapters.audit_log import AuditedDisclosures, AuditedUsage, UsageOnBoth
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
@@ -28,10 +28,12 @@ from mcp_server.engine.limits import Limits
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import QueryResult
 from mcp_server.engine.schemas import Schemas
+from mcp_server.engine.spending import Spending
 from mcp_server.ports.catalog import Catalog
 from mcp_server.ports.items import ItemSource
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.relational import RelationalEngine
+from mcp_server.ports.usage import UsageLog
 from shared_kernel.entropy import SystemEntropy
 from tests.mcp_server.doubles.catalog import HeldCatalog
 from tests.mcp_server.doubles.items import HeldItems
@@ -88,6 +90,7 @@ class Service:
             relational=self.ports.relational,
             spool=spool,
             usage=UsageOnBoth(AuditedUsage(), self.usage),
+            disclosures=AuditedDisclosures(),
             cursor_key=b"k" * 32,
             clock=self.clock,
             limits=limits,
@@ -100,7 +103,9 @@ class Service:
 
     def browsing(self, **limits: Any) -> BrowsingService:
         """A browsing service whose limits differ as told."""
-        return BrowsingService(schemas=self.schemas, catalog=self.catalog, limits=replace(self.limits, **limits))
+        return browsing_over(
+            self.schemas, self.catalog, self.clock, limits=replace(self.limits, **limits), usage=self.usage
+        )
 
     async def run(self, sql: str, principal: Principal = ANN, **arguments: Any) -> QueryResult:
         """run_sql under the default limits."""
@@ -115,9 +120,34 @@ class Service:
         await self.tables.create(name, (("pk", "S"), *([(range_key, "N")] if range_key else [])))
         await self.put(name, items)
 
+    async def sample(self, *names: str) -> None:
+        """Has tables of `shop` sampled, so that no statement is the first to need it."""
+        for name in names:
+            await self.catalog.describe(self.schemas.by_name["shop"], name, "if_stale")
+
     async def put(self, name: str, items: list[dict[str, Any]]) -> None:
         """Writes items."""
         await self.tables.put(name, items)
+
+
+def browsing_over(
+    schemas: Schemas,
+    catalog: Catalog,
+    clock: SettableClock,
+    *,
+    limits: Limits | None = None,
+    usage: UsageLog | None = None,
+) -> BrowsingService:
+    """A browsing service with accounts of its own."""
+    limits = limits or Limits()
+    return BrowsingService(
+        schemas=schemas,
+        catalog=catalog,
+        spending=Spending(clock, limits.read_units_per_hour),
+        usage=UsageOnBoth(AuditedUsage(), usage or UsageInMemory(clock)),
+        disclosures=AuditedDisclosures(),
+        limits=limits,
+    )
 
 
 def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:

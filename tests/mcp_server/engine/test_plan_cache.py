@@ -16,7 +16,7 @@ from mcp_server.engine.plan_slots import sql_of
 from mcp_server.engine.planner import Planner
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate import parse as gate
-from tests.mcp_server.doubles.catalog import unpaid
+from tests.mcp_server.doubles.catalog import ServicePays, unpaid
 from tests.mcp_server.doubles.planning import InProcessPlanning
 from tests.mcp_server.engine.conftest import ANN, EVE, Service, only_doubles
 from tests.support.metrics import lookups
@@ -119,7 +119,9 @@ async def planned(planner: Planner, service: Service, sql: str, values: Any, **m
     try:
         parsed = await planner.parse(sql, values)
         consistent = more.pop("consistent", False)
-        return await planner.plan(principal, schema, parsed, consistent=consistent, prober=lambda _: unpaid, **more)
+        return await planner.plan(
+            principal, schema, parsed, consistent=consistent, prober=lambda _: unpaid, payer=ServicePays(), **more
+        )
     except Failure as failure:
         return failure.code
 

@@ -7,10 +7,9 @@ import pytest
 
 from mcp_server.domain.restriction import Mask, Rule
 from mcp_server.domain.schema import Examples
-from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.schemas import Schemas
 from mcp_server.surface.tools import structure
-from tests.mcp_server.engine.conftest import ANN, Service
+from tests.mcp_server.engine.conftest import ANN, Service, browsing_over
 
 pytestmark = pytest.mark.anyio
 
@@ -310,7 +309,7 @@ async def test_what_a_rule_keeps_back_is_told_neither_here_nor_there(service: Se
 async def test_only_what_may_be_seen_was_looked_at(service: Service) -> None:
     rule = Rule("uns_people", rows=(("status", frozenset({"O"})), ("nation", frozenset({"PERU", "FRANCE"}))))
     schemas = Schemas((replace(service.schemas.by_name["shop"], name="unseen", rules={"uns_people": (rule,)}),))
-    browsing = BrowsingService(schemas=schemas, catalog=service.catalog, limits=service.limits)
+    browsing = browsing_over(schemas, service.catalog, service.clock)
     table = (await browsing.describe_table(ANN, table_name="uns_people")).table
     values = {column.name: column.examples.values for column in table.columns if column.examples is not None}
     assert (values["nation"], values["status"]) == (("FRANCE", "PERU"), ("O",))

@@ -32,6 +32,7 @@ async def tables(service: Service) -> None:
     ]
     await service.create("usg_orders", orders)
     await service.create("usg_people", [{"pk": {"S": f"c{number}"}, "name": {"S": "n"}} for number in range(3)])
+    await service.sample("usg_orders", "usg_people")
 
 
 @pytest.fixture
@@ -199,6 +200,9 @@ class Away:
     """UsageRecords whose keeper does not answer."""
 
     def record(self, principal: Principal, usage: Usage) -> None:
+        """Takes it."""
+
+    def record_sample(self, principal: Principal, taken: TableUsage) -> None:
         """Takes it."""
 
     async def of_person(self, tenant: str, subject: str, days: Sequence[date]) -> Sequence[TableDay]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from mcp_server.adapters import schemas_file
-from mcp_server.adapters.audit_log import AuditedUsage, UsageOnBoth
+from mcp_server.adapters.audit_log import AuditedDisclosures, AuditedUsage, UsageOnBoth
 from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.adapters.spool import MemorySpool
 from mcp_server.adapters.usage_days import UsageInMemory
@@ -23,7 +23,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.usage import UsageService
 from mcp_server.planning.plan import Read
 from mcp_server.planning.streaming import Key
-from mcp_server.ports.catalog import Described, Listing, Refresh, Resample, Summaries
+from mcp_server.ports.catalog import Described, Listing, Payer, Refresh, Resample, Summaries
 from mcp_server.ports.items import Observer, Stretch
 from mcp_server.surface.tools.confirmation import Confirmations
 from shared_kernel.entropy import SystemEntropy
@@ -65,9 +65,11 @@ class RegionsInMemory:
         """See Catalog."""
         return await self._catalogs[schema.region].summaries(schema, names, refresh)
 
-    async def describe(self, schema: Schema, name: str, refresh: Resample, rows: Rows = ()) -> Described | None:
+    async def describe(
+        self, schema: Schema, name: str, refresh: Resample, rows: Rows = (), *, payer: Payer | None = None
+    ) -> Described | None:
         """See Catalog."""
-        return await self._catalogs[schema.region].describe(schema, name, refresh, rows)
+        return await self._catalogs[schema.region].describe(schema, name, refresh, rows, payer=payer)
 
     async def probe(
         self,
@@ -122,7 +124,8 @@ def engine_over(world: World, directory: Path, clock: SettableClock) -> Engine:
     read = schemas_file.read(file)
     regions, limits = RegionsInMemory(world, clock, read.schemas), Limits(full_scan_items=FULL_SCAN_ITEMS)
     schemas = Schemas(read.schemas, read.defaults)
-    records, prices = UsageInMemory(clock), Prices()
+    records, prices, disclosures = UsageInMemory(clock), Prices(), AuditedDisclosures()
+    usage_log = UsageOnBoth(AuditedUsage(), records)
     queries = QueryService(
         schemas=schemas,
         catalog=regions,
@@ -130,13 +133,21 @@ def engine_over(world: World, directory: Path, clock: SettableClock) -> Engine:
         heavy_planning=InProcessPlanning(),
         relational=InProcessDuckDb(databases=1),
         spool=MemorySpool(clock=clock, entropy=SystemEntropy(), lifetime_seconds=900),
-        usage=UsageOnBoth(AuditedUsage(), records),
+        usage=usage_log,
+        disclosures=disclosures,
         cursor_key=b"k" * 32,
         clock=clock,
         limits=limits,
         prices=prices,
     )
-    browsing = BrowsingService(schemas=schemas, catalog=regions, limits=limits)
+    browsing = BrowsingService(
+        schemas=schemas,
+        catalog=regions,
+        spending=queries.spending,
+        usage=usage_log,
+        disclosures=disclosures,
+        limits=limits,
+    )
     usage = UsageService(records=records, schemas=schemas, prices=prices, clock=clock)
     return Engine(cast("Any", None), browsing, queries, usage, limits, cast("Any", None), lambda: True, ())
 

@@ -105,6 +105,19 @@ async def test_requests_and_rows_are_added_up(records: tuple[UsageRecords, Setta
     assert own.total == people["usr_ann"]
 
 
+async def test_samples_are_added_up_and_are_no_statements(records: tuple[UsageRecords, SettableClock]) -> None:
+    kept, _ = records
+    kept.record(ANN, of_requests(3, 10))
+    for _ in range(2):
+        kept.record_sample(ANN, TableUsage("shop", "orders", 100, 12.5, 1))
+    kept.record_sample(BOB, TableUsage("shop", "orders", 0, 0.5, 1))
+    found, people = await kept.of_tenant("acme", [TODAY])
+    assert [one.total for one in found] == [Total(1, 202, 26.5, requests=6, rows=10)]
+    assert people == {"usr_ann": Total(1, 202, 26.0, requests=5, rows=10), "usr_bob": Total(0, 0, 0.5, requests=1)}
+    (own,) = await kept.of_person("acme", "usr_ann", [TODAY])
+    assert own.total == people["usr_ann"]
+
+
 async def test_tenants_are_apart_even_where_subjects_are_called_alike(
     records: tuple[UsageRecords, SettableClock],
 ) -> None:

@@ -27,6 +27,7 @@ class Statements:
     """The tools, called message by message."""
 
     exchanges: Exchanges
+    service: Service
 
     async def call(
         self,
@@ -57,6 +58,7 @@ async def statements_over(relational: RelationalEngine, **limits: Any) -> Statem
     ports = Ports(tables, HeldCatalog(tables.held, clock), HeldItems(tables.held), relational, InProcessPlanning())
     service = Service(ports, clock, schemas_at("eu-central-1", None))
     await service.create("big", [{"pk": {"S": str(number)}, "n": {"N": str(number)}} for number in range(30)])
+    await service.sample("big")
     confirmations = Confirmations(SingleUseInMemory(clock), SystemEntropy(), lifetime_seconds=600)
     queries = service.queries(**limits)
-    return Statements(Exchanges(Offer(tools=(run_sql(queries, confirmations), explain_sql(queries)))))
+    return Statements(Exchanges(Offer(tools=(run_sql(queries, confirmations), explain_sql(queries)))), service)

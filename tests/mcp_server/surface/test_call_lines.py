@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from mcp_server.engine.execution import statement_digest
+from mcp_server.engine.course import statement_digest
 from tests.mcp_server.doubles.relational import InProcessDuckDb
 from tests.mcp_server.surface.statement_service import Statements, statements_over
 
@@ -85,6 +85,29 @@ async def test_a_statement_that_fails_before_it_reads_has_the_same_line(
     expected = {"outcome": outcome, "statement": statement_digest(sql), "tables": tables, "rows": None, **NOTHING_READ}
     assert {name: line[name] for name in expected} == expected
     assert not [line for line in logs if line["event"] == "tables_read"]
+
+
+async def test_a_statement_that_needed_a_sample_says_so_apart_from_what_it_read(
+    statements: Statements, logs: list[MutableMapping[str, Any]]
+) -> None:
+    statements.service.clock.time += statements.service.catalog.stale_after_seconds
+    await statements.call(COUNT)
+    _audited, line = logs
+    assert (line["pages_read"], line["read_units"]) == (1, 0.5)
+    assert (line["sample_requests"], line["sample_items"], line["sample_read_units"]) == (1, 30, 0.5)
+
+
+async def test_a_warning_that_quotes_a_sample_is_on_record(
+    statements: Statements, logs: list[MutableMapping[str, Any]]
+) -> None:
+    """Also where the statement reads nothing, of which there would be no record at all."""
+    await statements.call("SELECT pk FROM big WHERE false")
+    assert [line["event"] for line in logs] == ["tool_call"]
+    logs.clear()
+    result = await statements.call("SELECT count(*) FILTER (WHERE pk = '007') FROM big WHERE false")
+    assert "there are" in result["structuredContent"]["warnings"][0]
+    shown, _line = logs
+    assert shown == {"event": "values_shown", "log_level": "info", "tables": ("shop.big",), **WHO}
 
 
 async def test_what_a_failed_statement_read_is_in_its_line(logs: list[MutableMapping[str, Any]]) -> None:

@@ -11,12 +11,13 @@ import pytest
 from mcp_server.app.serving import product
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Rule
-from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.schemas import Schemas
 from tests.mcp_server.adapters.endpoint import Answer, Body, error
 from tests.mcp_server.adapters.test_catalog import FACTS, ITEMS, scripted
+from tests.mcp_server.engine.conftest import browsing_over
 from tests.mcp_server.surface.exchanges import Exchanges
+from tests.support.clock import SettableClock
 from tests.support.mcp_wire import MODERN
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +45,7 @@ async def listing_tools(
         shop = replace(
             schema, name="shop", tenant="acme", tables=frozenset(tables.split()), rules={"odd": rules} if rules else {}
         )
-        browsing = BrowsingService(schemas=Schemas((shop,)), catalog=catalog, limits=Limits())
+        browsing = browsing_over(Schemas((shop,)), catalog, SettableClock())
         engine = SimpleNamespace(browsing=browsing, queries=None, usage=None, limits=Limits())
         served = Exchanges(product(cast("Any", engine), cast("Any", None)))
 

@@ -15,7 +15,6 @@ from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Rule
 from mcp_server.domain.schema import Schema
 from mcp_server.domain.virtual_table import Template, VirtualTable
-from mcp_server.engine.browsing import BrowsingService
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.usage import UsageService
@@ -23,9 +22,10 @@ from mcp_server.ports.usage import TableUsage, Usage
 from mcp_server.sql.gate.allowed_functions import PUBLIC_FUNCTIONS
 from tests.mcp_server.doubles.catalog import HeldCatalog
 from tests.mcp_server.doubles.stores import TablesInMemory
+from tests.mcp_server.engine.conftest import browsing_over
 from tests.mcp_server.surface.exchanges import Exchanges
 from tests.support.clock import SettableClock
-from tests.support.mcp_wire import ERAS, MODERN, Era
+from tests.support.mcp_wire import ERAS, MODERN, Era, message
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ async def served() -> Exchanges:
         replace(shop, name="rival", tenant="globex", tables=frozenset({"secrets"})),
     )
     clock, known = SettableClock(), Schemas(schemas)
-    browsing = BrowsingService(schemas=known, catalog=HeldCatalog(tables.held, clock), limits=Limits())
+    browsing = browsing_over(known, HeldCatalog(tables.held, clock), clock)
     records = UsageInMemory(clock)
     for principal in (ANN, replace(ANN, subject="usr_eve")):
         reads = (TableUsage("shop", "orders", 5, 1000.0, 2),)
@@ -90,6 +90,48 @@ async def test_the_line_of_a_call_names_the_tables_that_it_shows(way: str, serve
     assert not {"statement", "rows"} & set(line)
 
 
+@pytest.mark.parametrize("way", BROWSED)
+async def test_whoever_is_shown_sampled_values_is_on_record(way: str, served: Exchanges) -> None:
+    """A listing shows names and types of columns; without the scope to query nothing shows what columns hold."""
+    method, params, tables = BROWSED[way]
+    shows = way not in ("list", "unknown", "none")
+    for principal in (ANN, replace(ANN, scopes=frozenset({"schemas:read"}))):
+        with capture_logs() as logs:
+            await served.post(*message(MODERN, 1, method, params), principal=principal)
+        recorded = [line for line in logs if line["event"] == "values_shown"]
+        if not shows or principal is not ANN:
+            assert recorded == []
+            continue
+        assert recorded == [
+            {
+                "event": "values_shown",
+                "log_level": "info",
+                "tables": tuple(tables),
+                "tenant": "acme",
+                "user_id": ANN.subject,
+                "client_id": ANN.client_id,
+                "grant": ANN.grant,
+            }
+        ]
+
+
+async def test_the_line_of_the_call_that_needed_a_sample_says_what_it_took() -> None:
+    tables, clock, lines = TablesInMemory(), SettableClock(), []
+    await tables.create("people", (("pk", "S"),))
+    await tables.put("people", [{"pk": {"S": "a"}}])
+    shop = Schema("shop", "acme", "eu-central-1", None)
+    browsing = browsing_over(Schemas((shop,)), HeldCatalog(tables.held, clock), clock)
+    engine = SimpleNamespace(browsing=browsing, queries=None, usage=None, limits=Limits())
+    served = Exchanges(product(cast("Any", engine), cast("Any", None)))
+    for _ in range(2):
+        with capture_logs() as logs:
+            arguments = {"table_name": "people", "refresh": "force"}
+            await served.result(MODERN, "tools/call", {"name": "describe_table", "arguments": arguments}, ANN)
+        lines += [line for line in logs if line["event"] == "tool_call"]
+    told = ("sample_requests", "sample_items", "sample_read_units")
+    assert [[line.get(name) for name in told] for line in lines] == [[1, 1, 0.5], [None] * 3]
+
+
 async def test_only_whole_tables_have_a_number_of_items() -> None:
     """That of a physical table is wrong for a part of it, and tells how much there is beside."""
     tables = TablesInMemory()
@@ -99,9 +141,8 @@ async def test_only_whole_tables_have_a_number_of_items() -> None:
     virtual = VirtualTable("anns", "orders", (("pk", Template.parse("ann#{number}")),))
     rules = {"people": (Rule("people", rows=(("of", frozenset({"ann"})),)),)}
     shop = Schema("shop", "acme", "eu-central-1", None, rules=rules, virtual_tables={"anns": virtual})
-    browsing = BrowsingService(
-        schemas=Schemas((shop,)), catalog=HeldCatalog(tables.held, SettableClock()), limits=Limits()
-    )
+    clock = SettableClock()
+    browsing = browsing_over(Schemas((shop,)), HeldCatalog(tables.held, clock), clock)
     engine = SimpleNamespace(browsing=browsing, queries=None, usage=None, limits=Limits())
     served = Exchanges(product(cast("Any", engine), cast("Any", None)))
 

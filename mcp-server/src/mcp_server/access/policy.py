@@ -8,6 +8,7 @@ from mcp_server.access.rules import closes
 from mcp_server.domain.failures.access import DeniedRead, DisabledSchemaDenied, SchemaDenied, TableDenied
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
+from shared_kernel import scope
 
 _SEE_ALL_USAGE = frozenset({"owner", "admin"})
 """Roles whose people see what everybody of their workspace reads."""
@@ -28,6 +29,11 @@ class Deny:
 def sees_all_usage(principal: Principal) -> bool:
     """Whether a principal may see what others of its tenant read; what it reads itself, everybody may see."""
     return not _SEE_ALL_USAGE.isdisjoint(principal.roles)
+
+
+def sees_values(principal: Principal) -> bool:
+    """Whether a principal is shown what samples of tables hold, of what rules leave: whoever may query may."""
+    return scope.QUERY in principal.scopes
 
 
 def decide(principal: Principal, footprint: Footprint, schemas: Mapping[str, Schema]) -> Allow | Deny:

@@ -61,12 +61,17 @@ def _applying(principal: Principal, schema: Schema, name: str) -> Sequence[Rule]
     return [rule for rule in rules if not rule.except_roles & principal.roles]
 
 
+def keys_kept_back(table: Table, kept: Restriction) -> frozenset[str]:
+    """The attributes of a table's primary key that are hidden or masked."""
+    return (kept.hidden | kept.masked) & {key.name for key in table.key}
+
+
 def restricted(table: Table, kept: Restriction) -> Table:
     """The table that is left. Raises KeyKeptBack."""
+    if keys := keys_kept_back(table, kept):
+        raise KeyKeptBack(keys)
     closed = kept.hidden | kept.masked
     seen = table.columns if table.rows == kept.rows else _structure(table)
-    if keys := closed & {key.name for key in table.key}:
-        raise KeyKeptBack(keys)
     virtual = table.virtual.templates if table.virtual is not None else ()
     parts = {slot for attribute, template in virtual if attribute in closed for slot in template.slots}
     columns = tuple(

@@ -1,9 +1,11 @@
-"""The audit record: who read which tables, and when."""
+"""The audit record: who read which tables, who was shown what samples of them hold, and when."""
+
+from collections.abc import Iterable
 
 import structlog
 
 from mcp_server.domain.principal import Principal
-from mcp_server.ports.usage import Usage, UsageLog
+from mcp_server.ports.usage import TableUsage, Usage, UsageLog
 
 _log = structlog.get_logger("audit")
 
@@ -19,11 +21,28 @@ class AuditedUsage:
             "tables_read",
             tables=tuple([f"{read.schema}.{read.table}" for read in usage.reads]),
             statement=usage.statement,
-            tenant=principal.tenant,
-            user_id=principal.subject,
-            client_id=principal.client_id,
-            grant=principal.grant,
+            **_whom(principal),
         )
+
+    def record_sample(self, principal: Principal, taken: TableUsage) -> None:
+        """See UsageLog. Nobody was shown anything yet: AuditedDisclosures hears of whoever is."""
+
+
+class AuditedDisclosures:
+    """Disclosures: one line per call that shows sampled values, by the same logger."""
+
+    def values_shown(self, principal: Principal, tables: Iterable[str]) -> None:
+        """See Disclosures."""
+        _log.info("values_shown", tables=tuple(sorted(tables)), **_whom(principal))
+
+
+def _whom(principal: Principal) -> dict[str, str]:
+    return {
+        "tenant": principal.tenant,
+        "user_id": principal.subject,
+        "client_id": principal.client_id,
+        "grant": principal.grant,
+    }
 
 
 class UsageOnBoth:
@@ -36,3 +55,8 @@ class UsageOnBoth:
         """See UsageLog."""
         for log in self._logs:
             log.record(principal, usage)
+
+    def record_sample(self, principal: Principal, taken: TableUsage) -> None:
+        """See UsageLog."""
+        for log in self._logs:
+            log.record_sample(principal, taken)

@@ -26,8 +26,8 @@ from mcp_server.adapters.sampling import looks, samples_of
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Column, Schema, Table
-from mcp_server.ports.catalog import RECENT_SECONDS, Described, Listing, Refresh, Resample, Summaries
-from mcp_server.ports.items import Observer
+from mcp_server.ports.catalog import RECENT_SECONDS, Described, Listing, Payer, Refresh, Resample, Summaries
+from mcp_server.ports.items import Consumption, Observer
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
 
@@ -114,17 +114,16 @@ class DynamoDbCatalog:
         failures = {name: one for name, one in zip(shown, found, strict=True) if isinstance(one, Failure)}
         return Summaries(tuple(one for one in found if isinstance(one, Table)), failures)
 
-    async def describe(self, schema: Schema, name: str, refresh: Resample, rows: Rows = ()) -> Described | None:
+    async def describe(
+        self, schema: Schema, name: str, refresh: Resample, rows: Rows = (), *, payer: Payer | None = None
+    ) -> Described | None:
         """See Catalog.describe."""
         if not schema.shows(name):
             return None
         key = _table(schema.name, name, rows)
         if refresh == "recent":
             refresh = "skip" if self._age(key) < RECENT_SECONDS else "force"
-        if refresh == "force":
-            self._learnt.pop(key, None)
-        table, _at, refreshed = await self._get(key, refresh, lambda: self._sample(schema, name, rows, refresh))
-        return Described(table, refreshed) if table is not None else None
+        return await self._described(schema, name, rows, refresh, payer, payer.check if payer is not None else _allow)
 
     async def learn(self, table: Table) -> None:
         """See Catalog.learn. Later samples do not forget it; a forced refresh does."""
@@ -206,9 +205,16 @@ class DynamoDbCatalog:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _get(
-        self, key: _Key, refresh: Refresh, load: Callable[[], Coroutine[Any, Any, Any]]
+        self,
+        key: _Key,
+        refresh: Refresh,
+        load: Callable[[], Coroutine[Any, Any, Any]],
+        begin: Callable[[], None] | None = None,
     ) -> tuple[Any, float, bool]:
-        """What is known under a key, when it was loaded, and whether that was now. Only what exists is remembered."""
+        """What is known under a key, when it was loaded, and whether that was now. Only what exists is remembered.
+
+        `begin` is called before a load, and what it raises keeps that from beginning.
+        """
         known = self._known.get(key)
         hit = known is not None and (refresh == "skip" or (refresh == "if_stale" and not self._stale(known)))
         if refresh != "force":  # which does not ask what is known
@@ -217,6 +223,8 @@ class DynamoDbCatalog:
             return known.value, known.at, False
         loading = self._loading.get(key)
         if loading is None:
+            if begin is not None:
+                begin()
             loading = self._loading[key] = _Loading(asyncio.create_task(self._load(key, load)))
             loading.task.add_done_callback(partial(self._loaded, key, loading))
         loading.waiting += 1
@@ -311,14 +319,38 @@ class DynamoDbCatalog:
             return None
         return description.table_of(schema, answer, self._clock.now())
 
-    async def _sample(self, schema: Schema, name: str, rows: Rows, refresh: Refresh) -> Table | None:
+    async def _described(
+        self,
+        schema: Schema,
+        name: str,
+        rows: Rows,
+        refresh: Refresh,
+        payer: Payer | None,
+        check: Callable[[], None],
+    ) -> Described | None:
+        """The table, for whose sample `check` is asked. It raises here, and not to others who wait for the load."""
+        key = _table(schema.name, name, rows)
+
+        def begin() -> None:
+            check()
+            if refresh == "force":
+                self._learnt.pop(key, None)
+
+        load = partial(self._sample, schema, name, rows, refresh, payer)
+        table, _at, refreshed = await self._get(key, refresh, load, begin)
+        return Described(table, refreshed) if table is not None else None
+
+    async def _sample(
+        self, schema: Schema, name: str, rows: Rows, refresh: Refresh, payer: Payer | None
+    ) -> Table | None:
         table = await self._describe(schema, name, "table")
         if table is None:
             return None
         # Of several kinds of items one may be rare.
         of_many = table.virtual is not None or rows
         limit = ITEMS_PER_SEGMENT_OF_MANY_KINDS if of_many else ITEMS_PER_SEGMENT
-        found = await looks(self._clients, schema, table, limit=limit, rows=rows)
+        observe = self._observer(payer.observer(table) if payer is not None else None)
+        found = await looks(self._clients, schema, table, limit=limit, rows=rows, observe=observe)
         places = [look.items for look in found]
         samples = await anyio.to_thread.run_sync(samples_of, *places, abandon_on_cancel=True)
         overrides = schema.overrides.get(name, {})
@@ -330,10 +362,24 @@ class DynamoDbCatalog:
         if not rows:
             seen = await anyio.to_thread.run_sync(with_partition_sizes, seen, places, abandon_on_cancel=True)
             return replace(seen, refreshed_at=self._clock.now())
-        described = await self.describe(schema, name, refresh)
+        described = await self._described(schema, name, (), refresh, payer, _allow)
         if described is None:
             return None
         return replace(described.table, columns=seen.columns, rows=rows, refreshed_at=self._clock.now())
+
+    def _observer(self, paying: Observer | None) -> Observer:
+        """What hears of a sample: whoever pays, and the metrics."""
+
+        def observe(taken: Consumption) -> None:
+            self._tally.sampled("service" if paying is None else "caller", taken.items, taken.read_units)
+            if paying is not None:
+                paying(taken)
+
+        return observe
+
+
+def _allow() -> None:
+    """Lets a sample begin that belongs to one which was allowed, or that the service pays."""
 
 
 def _table(schema: str, name: str, rows: Rows) -> _Key:

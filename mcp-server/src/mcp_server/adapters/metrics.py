@@ -6,7 +6,7 @@ docs/metrics.md says what each metric is.
 from collections.abc import Callable, Sequence
 from typing import get_args
 
-from mcp_server.ports.tally import Cache, Share
+from mcp_server.ports.tally import Cache, SamplePayer, Share
 from shared_kernel.metrics import (
     Counted,
     Counter,
@@ -101,6 +101,13 @@ class MeteredTally:
             "mcp_role_request_seconds", "Time from a request to STS for a role's credentials to the end of its answer."
         )
         self._cut = Counter("mcp_dynamodb_batches_cut", "Answers of DynamoDB that left out keys of a batch.")
+        self._sample_responses = Counter(
+            "mcp_sample_responses", "Responses of DynamoDB to samples of tables.", ("payer",)
+        )
+        self._sample_items = Counter("mcp_sample_items", "Items that samples of tables returned.", ("payer",))
+        self._sample_read_units = Counter(
+            "mcp_sample_read_units", "Read units that samples of tables took.", ("payer",)
+        )
         self._admitted = Histogram("mcp_queue_wait_seconds", "Time that a query waited for its turn before it ran.")
         self._refused = Counter(
             "mcp_queries_refused", "Queries that did not get a turn, by whose share was used up.", ("share",)
@@ -108,6 +115,9 @@ class MeteredTally:
         self._lent = Histogram("mcp_duckdb_child_wait_seconds", "Time that a statement waited for a query process.")
         self._asked = Counter("mcp_cache_lookups", "Lookups in a cache.", ("cache", "result"))
         # There with 0 from the start: a rate misses the step from nothing to 1.
+        for payer in get_args(SamplePayer):
+            for counter in (self._sample_responses, self._sample_items, self._sample_read_units):
+                counter.add(payer, amount=0)
         for share in get_args(Share):
             self._refused.add(share, amount=0)
         for cache in get_args(Cache):
@@ -124,6 +134,9 @@ class MeteredTally:
             self._cut,
             self._sought,
             self._lending,
+            self._sample_responses,
+            self._sample_items,
+            self._sample_read_units,
             self._admitted,
             self._refused,
             self._lent,
@@ -153,6 +166,12 @@ class MeteredTally:
     def batch_cut(self) -> None:
         """See Tally."""
         self._cut.add()
+
+    def sampled(self, payer: SamplePayer, items: int, read_units: float) -> None:
+        """See Tally."""
+        self._sample_responses.add(payer)
+        self._sample_items.add(payer, amount=items)
+        self._sample_read_units.add(payer, amount=read_units)
 
     def query_admitted(self, waited_seconds: float) -> None:
         """See Tally."""

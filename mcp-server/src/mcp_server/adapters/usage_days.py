@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from mcp_server.domain.principal import Principal
-from mcp_server.ports.usage import DAYS_KEPT, TableDay, Total, Usage
+from mcp_server.ports.usage import DAYS_KEPT, TableDay, TableUsage, Total, Usage
 from shared_kernel.clock import Clock
 
 PEOPLE = 10_000
@@ -26,18 +26,24 @@ class UsageDay:
 
     def add(self, subject: str, usage: Usage) -> None:
         """Adds what one statement took."""
+        self._add(subject, usage.reads, statements=0 if usage.rest else 1, rows=usage.rows)
+
+    def add_sample(self, subject: str, taken: TableUsage) -> None:
+        """Adds what one response to a sample took."""
+        self._add(subject, (taken,), statements=0, rows=0)
+
+    def _add(self, subject: str, reads: Sequence[TableUsage], *, statements: int, rows: int) -> None:
         if subject not in self.people and len(self.people) >= PEOPLE:
             subject = NOBODY
-        statements = 0 if usage.rest else 1
         own = self.tables_of.setdefault(subject, {}) if subject != NOBODY else None
-        for read in usage.reads:
+        for read in reads:
             key = read.schema, read.table
-            taken = Total(statements, read.items, read.read_units, read.requests, usage.rows)
+            taken = Total(statements, read.items, read.read_units, read.requests, rows)
             self.tables[key] = self.tables.get(key, Total()) + taken
             if own is not None:
                 own[key] = own.get(key, Total()) + taken
-        items, requests = (sum(read.items for read in usage.reads), sum(read.requests for read in usage.reads))
-        taken = Total(statements, items, usage.read_units, requests, usage.rows)
+        items, requests = sum(read.items for read in reads), sum(read.requests for read in reads)
+        taken = Total(statements, items, sum(read.read_units for read in reads), requests, rows)
         self.people[subject] = self.people.get(subject, Total()) + taken
 
 
@@ -55,14 +61,20 @@ class UsageInMemory:
 
     def record(self, principal: Principal, usage: Usage) -> None:
         """See UsageLog."""
-        if not usage.reads:
-            return
-        key = principal.tenant, today(self._clock)
+        if usage.reads:
+            self._today(principal.tenant).add(principal.subject, usage)
+
+    def record_sample(self, principal: Principal, taken: TableUsage) -> None:
+        """See UsageLog."""
+        self._today(principal.tenant).add_sample(principal.subject, taken)
+
+    def _today(self, tenant: str) -> UsageDay:
+        key = tenant, today(self._clock)
         if key not in self._days:
             for other in [old for old in self._days if (key[1] - old[1]).days >= DAYS_KEPT]:
                 del self._days[other]
             self._days[key] = UsageDay()
-        self._days[key].add(principal.subject, usage)
+        return self._days[key]
 
     async def of_person(self, tenant: str, subject: str, days: Sequence[date]) -> Sequence[TableDay]:
         """See UsageRecords."""

@@ -8,7 +8,7 @@ import anyio
 import structlog
 
 from mcp_server.adapters import issuers_file, schemas_file
-from mcp_server.adapters.audit_log import AuditedUsage, UsageOnBoth
+from mcp_server.adapters.audit_log import AuditedDisclosures, AuditedUsage, UsageOnBoth
 from mcp_server.adapters.catalog import DynamoDbCatalog
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
@@ -111,7 +111,7 @@ def create_engine(
         records = UsageInRedis(redis, clock, entropy)
     schemas = Schemas(configuration.schemas.schemas, configuration.schemas.defaults)
     prices = Prices(settings.read_price_usd)
-    browsing = BrowsingService(schemas=schemas, catalog=catalog, limits=limits)
+    usage_log, disclosures = UsageOnBoth(AuditedUsage(), records), AuditedDisclosures()
     queries = QueryService(
         schemas=schemas,
         catalog=catalog,
@@ -119,13 +119,22 @@ def create_engine(
         heavy_planning=heavy_planning,
         relational=relational,
         spool=spool,
-        usage=UsageOnBoth(AuditedUsage(), records),
+        usage=usage_log,
+        disclosures=disclosures,
         cursor_key=configuration.cursor_key,
         clock=clock,
         limits=limits,
         prices=prices,
         ledger=LedgerInRedis(redis, clock, entropy) if redis is not None else None,
         tally=tally,
+    )
+    browsing = BrowsingService(
+        schemas=schemas,
+        catalog=catalog,
+        spending=queries.spending,
+        usage=usage_log,
+        disclosures=disclosures,
+        limits=limits,
     )
     usage = UsageService(records=records, schemas=schemas, prices=prices, clock=clock)
     warm = anyio.Event()

@@ -6,17 +6,21 @@ from collections.abc import Sequence
 import anyio
 
 from mcp_server.access.footprint import Footprint, TableAccess
-from mcp_server.access.policy import Allow, Deny, decide
+from mcp_server.access.policy import Allow, Deny, decide, sees_values
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.names import Found, find_name, read_table_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.limits import Limits
+from mcp_server.engine.payers import PayingCaller
 from mcp_server.engine.results import TableListing, UndescribedTable
 from mcp_server.engine.schemas import Schemas
+from mcp_server.engine.spending import Spending
 from mcp_server.engine.tables import find_table, table_names
 from mcp_server.ports import call_notes
 from mcp_server.ports.catalog import Catalog, Described, Refresh, Resample, Summaries
+from mcp_server.ports.disclosures import Disclosures
+from mcp_server.ports.usage import UsageLog
 
 _SAMPLED_AT_ONCE = 4
 _NONE: frozenset[str] = frozenset()
@@ -25,10 +29,18 @@ _NONE: frozenset[str] = frozenset()
 class BrowsingService:
     """Shows principals the schemas, tables and columns of their tenant."""
 
-    def __init__(self, *, schemas: Schemas, catalog: Catalog, limits: Limits) -> None:
-        self._schemas = schemas
-        self._catalog = catalog
-        self._limits = limits
+    def __init__(
+        self,
+        *,
+        schemas: Schemas,
+        catalog: Catalog,
+        spending: Spending,
+        usage: UsageLog,
+        disclosures: Disclosures,
+        limits: Limits,
+    ) -> None:
+        self._schemas, self._catalog, self._limits = schemas, catalog, limits
+        self._spending, self._usage, self._disclosures = spending, usage, disclosures
 
     @property
     def stale_after_seconds(self) -> int:
@@ -59,7 +71,8 @@ class BrowsingService:
     ) -> TableListing:
         """The tables of a schema, at most 200 with no columns but the keys, or 25 `sampled` ones.
 
-        Those that cannot be described stand apart. Raises Failure, also where that is so of all of them.
+        Those that cannot be described stand apart, among them those for whose sample the caller's budget has nothing
+        left. Raises Failure, also where that is so of all of them.
         """
         schema = self._schemas.find(principal, schema_name)
         listing = await self._catalog.list_tables(schema, refresh)
@@ -91,7 +104,10 @@ class BrowsingService:
     async def describe_table(
         self, principal: Principal, *, table_name: str, schema_name: str | None = None, refresh: Refresh = "if_stale"
     ) -> Described:
-        """A table with its sampled columns and its indexes; its name may be as SQL writes it. Raises Failure."""
+        """A table with its sampled columns and its indexes; its name may be as SQL writes it. Raises Failure.
+
+        The caller is expected to show it, with the values of the sample if they may see them.
+        """
         *first, last = self._meanings(principal, schema_name, table_name)
         for schema, name in first:
             try:
@@ -115,22 +131,29 @@ class BrowsingService:
         return meanings
 
     async def _described(self, principal: Principal, schema: Schema, name: str, refresh: Refresh) -> Described:
-        described = await find_table(self._catalog, self._schemas, principal, schema, name, _resample(refresh))
+        payer = await self._payer(principal)
+        described = await find_table(self._catalog, self._schemas, principal, schema, name, _resample(refresh), payer)
         decision = self._decision(principal, _access(described.table))
         if isinstance(decision, Deny):
             raise Failure(decision.fact)
         _note(described.table)
+        if sees_values(principal):
+            self._disclosures.values_shown(principal, (_written(described.table),))
         return described
+
+    async def _payer(self, principal: Principal) -> PayingCaller:
+        account = await self._spending.current(principal)
+        return PayingCaller(principal, account, self._schemas, self._usage)
 
     async def _sampled(self, principal: Principal, schema: Schema, names: Sequence[str], refresh: Refresh) -> Summaries:
         """Those of the tables that exist, sampled a few at a time."""
-        turns = anyio.Semaphore(_SAMPLED_AT_ONCE)
+        turns, payer = anyio.Semaphore(_SAMPLED_AT_ONCE), await self._payer(principal)
 
         async def sample(name: str) -> Described | Failure | None:
             async with turns:
                 rows = self._schemas.views.rows(principal, schema, name)
                 try:
-                    return await self._catalog.describe(schema, name, _resample(refresh), rows)
+                    return await self._catalog.describe(schema, name, _resample(refresh), rows, payer=payer)
                 except Failure as failure:
                     return failure
 
@@ -161,10 +184,14 @@ def _access(table: Table) -> TableAccess:
 
 
 def _resample(refresh: Refresh) -> Resample:
-    """Nobody's budget pays for samples, so a caller who goes on asking for new ones gets the same for a while."""
+    """A caller who goes on asking for new samples gets the same for a while: the table serves others too."""
     return "recent" if refresh == "force" else refresh
 
 
 def _note(*tables: Table) -> None:
     """The line of the call names what it shows."""
-    call_notes.current().names(f"{table.schema}.{table.name}" for table in tables)
+    call_notes.current().names(map(_written, tables))
+
+
+def _written(table: Table) -> str:
+    return f"{table.schema}.{table.name}"

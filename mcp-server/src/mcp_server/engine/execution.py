@@ -1,9 +1,8 @@
 """Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
 
-import hashlib
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -17,10 +16,12 @@ from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table, as_document
 from mcp_server.engine import direct
 from mcp_server.engine.allowance import Allowance, expected_reads, sure_to_take
+from mcp_server.engine.course import Course
 from mcp_server.engine.evaluation_failures import failure_of
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
+from mcp_server.engine.payers import PayingCaller
 from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.planner import Parsed, Planner
 from mcp_server.engine.rest import RestOfReads
@@ -47,7 +48,7 @@ from mcp_server.ports.relational import (
     StreamReadTwice,
     View,
 )
-from mcp_server.ports.usage import Usage, UsageLog
+from mcp_server.ports.usage import UsageLog
 from shared_kernel.clock import Clock
 
 MAX_CONFLICTS = 8
@@ -104,23 +105,6 @@ _ConflictingColumn = tuple[str, str, str, bool]
 """Schema, table and column, and whether it was made a document."""
 
 
-@dataclass(slots=True)
-class _Course:
-    """How far a run has come, whatever becomes of it."""
-
-    meter: Meter
-    plans: list[Plan] = field(default_factory=list)
-    reads: Sequence[Read] = ()
-    """Those of the last plan, with what they are expected to take."""
-    planning_seconds: float = 0.0
-    rows: int = 0
-
-
-def statement_digest(text: str) -> str:
-    """By which lines about one statement are found, without its text."""
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
-
-
 class Execution:
     """Plans and runs a statement, and starts again when the data contradicts the plan."""
 
@@ -157,16 +141,17 @@ class Execution:
             confirmed=options.confirmed_read_units,
             budget_agrees=options.budget_agrees,
         )
+        account = await self._spending.current(principal)
         meter = Meter(
             self._limits,
             max_read_units=options.max_read_units,
             allow_full_scan=options.allow_full_scan,
-            account=await self._spending.current(principal),
+            account=account,
             allowance=allowance,
         )
         if options.watch is not None:
             options.watch(meter)
-        course = _Course(meter)
+        course = Course(meter, PayingCaller(principal, account, self._schemas, self._usage))
         started_at = self._clock.monotonic()
         try:
             run = await self._run(principal, schema, parsed, options, course, allowance)
@@ -180,26 +165,31 @@ class Execution:
             raise all_told from failure
         finally:
             seconds = self._clock.monotonic() - started_at
-            usage = _usage(schema, parsed, course, seconds)
+            usage = course.usage(schema, parsed, seconds)
             self._usage.record(principal, usage)
             call_notes.current().take(usage)
-            self._rest.record(principal, usage, meter, lambda: _usage(schema, parsed, course, seconds))
+            self._rest.record(principal, usage, meter, lambda: course.usage(schema, parsed, seconds))
 
     async def plan(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool = False) -> Plan:
         """How the statement would be run. Raises Failure. What was read to find its columns is recorded."""
         account = await self._spending.current(principal)
-        course = _Course(Meter(self._limits, max_read_units=None, allow_full_scan=False, account=account))
+        meter = Meter(self._limits, max_read_units=None, allow_full_scan=False, account=account)
+        course = Course(meter, PayingCaller(principal, account, self._schemas, self._usage))
         started_at = self._clock.monotonic()
         try:
             plan = await self._planner.plan(
-                principal, schema, parsed, consistent=consistent, prober=course.meter.prober, estimated=True
+                *(principal, schema, parsed),
+                consistent=consistent,
+                prober=meter.prober,
+                payer=course.payer,
+                estimated=True,
             )
             course.plans.append(plan)
             return plan
         finally:
             course.planning_seconds = self._clock.monotonic() - started_at
-            usage = _usage(schema, parsed, course, None)
-            if course.meter.pages:
+            usage = course.usage(schema, parsed, None)
+            if meter.pages:
                 self._usage.record(principal, usage)
             call_notes.current().take(usage)
 
@@ -209,7 +199,7 @@ class Execution:
         schema: Schema,
         parsed: Parsed,
         options: Options,
-        course: _Course,
+        course: Course,
         allowance: Allowance,
     ) -> Run:
         materialise = lost = False
@@ -224,6 +214,7 @@ class Execution:
                     allow_full_scan=options.planned_full_scan,
                     pin=options.resume.pin if options.resume is not None else None,
                     prober=course.meter.prober,
+                    payer=course.payer,
                 )
             finally:
                 planned_at = self._clock.monotonic()
@@ -255,9 +246,10 @@ class Execution:
                 changed.add(change.table.name)
                 table = change.table
                 self._observations.forget(table)
-                await self._catalog.describe(self._schemas.by_name[table.schema], table.name, "force", table.rows)
+                place = self._schemas.by_name[table.schema], table.name
+                await self._catalog.describe(*place, "force", table.rows, payer=course.payer)
             except SchemaConflict as conflict:
-                conflicts = await self._learn(conflict, conflicts)
+                conflicts = await self._learn(conflict, conflicts, course.payer)
             else:
                 return Run(plan, result, course.meter, planned_at)
 
@@ -292,13 +284,15 @@ class Execution:
         asked = (options.consistent, options.planned_full_scan, parsed.instant)
         return StreamedPage(page, Reading(pin_of(read), route(read, stream), len(read.requests), page.after, *asked))
 
-    async def _learn(self, conflict: SchemaConflict, before: set["_ConflictingColumn"]) -> set["_ConflictingColumn"]:
+    async def _learn(
+        self, conflict: SchemaConflict, before: set["_ConflictingColumn"], payer: PayingCaller
+    ) -> set["_ConflictingColumn"]:
         """Learns of wider columns. A shape that was not the last one, either, is given up: the column is JSON then."""
         table = conflict.table
         again = {name for name in conflict.columns if (table.schema, table.name, name, False) in before}
         table = replace(table, columns=tuple(as_document(one) if one.name in again else one for one in table.columns))
         schema = self._schemas.by_name[table.schema]
-        sampled = await self._catalog.describe(schema, table.name, "skip", table.rows)
+        sampled = await self._catalog.describe(schema, table.name, "skip", table.rows, payer=payer)
         # The planner may have put sizes that were observed in place of the catalogue's, which all callers share.
         await self._catalog.learn(table if sampled is None else _with_wider(sampled.table, table, conflict.columns))
         wider = {(table.schema, table.name, name, name in again) for name in conflict.columns}
@@ -375,23 +369,3 @@ def _with_wider(known: Table, met: Table, names: Collection[str]) -> Table:
     wider = {column.name: column for column in met.columns if column.name in names}
     columns = [wider.pop(column.name, column) for column in known.columns]
     return replace(known, columns=(*columns, *wider.values()))
-
-
-def _usage(schema: Schema, parsed: Parsed, course: _Course, seconds: float | None) -> Usage:
-    """What a course took, and how long all of it took; None when it ended with the plan."""
-    reads = [read.relation.table for plan in course.plans for read in plan.reads]
-    planned = {f"{table.schema}.{table.name}" for table in reads}
-    tables = planned or {f"{name.schema or schema.name}.{name.name}" for name in parsed.tables}
-    meter = course.meter
-    return Usage(
-        statement=statement_digest(parsed.text),
-        tables=tuple(sorted(tables)),
-        items=meter.items,
-        pages=meter.pages,
-        bytes=meter.bytes,
-        read_units=meter.read_units,
-        planning_seconds=course.planning_seconds,
-        running_seconds=None if seconds is None else seconds - course.planning_seconds,
-        reads=tuple(meter.reads.values()),
-        rows=course.rows,
-    )

@@ -25,6 +25,7 @@ from mcp_server.planning.cursor import Binding, CursorState, Reading, Spooled, d
 from mcp_server.planning.expectations import expected
 from mcp_server.planning.plan import Read
 from mcp_server.ports import call_notes
+from mcp_server.ports.disclosures import Disclosures
 from mcp_server.ports.spool import Spool, SpoolUnavailable
 from mcp_server.ports.tally import UNTALLIED, Tally
 from shared_kernel.clock import Clock
@@ -42,13 +43,14 @@ class Pages:
         *,
         schemas: Schemas,
         spool: Spool,
+        disclosures: Disclosures,
         cursor_key: bytes,
         clock: Clock,
         limits: Limits,
         tally: Tally = UNTALLIED,
     ) -> None:
         self._schemas, self._spool, self._cursors = schemas, spool, Cursors(cursor_key)
-        self._clock, self._limits, self._tally = clock, limits, tally
+        self._disclosures, self._clock, self._limits, self._tally = disclosures, clock, limits, tally
 
     async def first(
         self, principal: Principal, run: Run, *, started_at: float, query_digest: str, max_rows: int
@@ -58,7 +60,7 @@ class Pages:
             return self._streamed(principal, run, run.result, started_at=started_at, query_digest=query_digest)
         result = run.result
         rows = await first_rows(result, max_rows, self._limits.page_bytes)
-        warnings = _warnings(run, rows)
+        warnings = self._warnings(principal, run, rows)
         stop_reason: StopReason = "complete" if result.complete else "result_limit"
         next_cursor = None
         if len(rows) < result.table.num_rows:
@@ -85,10 +87,20 @@ class Pages:
         if streamed.place is not None:
             stop_reason = "row_limit"
             next_cursor = self._begun(principal, run, streamed.place, query_digest)
-        page, warnings = streamed.page, _warnings(run, streamed.page.rows)
+        page, warnings = streamed.page, self._warnings(principal, run, streamed.page.rows)
         return QueryResult(
             page.columns, page.rows, next_cursor, stop_reason, self._statistics(run, started_at), warnings
         )
+
+    def _warnings(self, principal: Principal, run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
+        """What a reader of a run's rows should know; what of it quotes samples is noted as shown."""
+        query = run.plan.query
+        has_rows = bool(rows) and list(rows[0]) != [0]
+        of_samples = (*unseen_texts(query.sought, has_rows=has_rows), *never_equal(query.unequal, has_rows=has_rows))
+        if of_samples:
+            tables = {f"{table.schema}.{table.name}" for table in query.footprint.tables}
+            self._disclosures.values_shown(principal, tables)
+        return (*of_samples, *_warnings(run))
 
     def _statistics(self, run: Run, started_at: float) -> Statistics:
         ended_at = self._clock.monotonic()
@@ -154,16 +166,13 @@ def _binding(principal: Principal, query_digest: str) -> Binding:
     return Binding(query_digest, digest(principal.tenant, principal.subject, principal.client_id))
 
 
-def _warnings(run: Run, rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
-    """What a reader of a run's rows should know."""
+def _warnings(run: Run) -> tuple[str, ...]:
+    """What the plan of a run tells, and the values that were met."""
     query, meter = run.plan.query, run.meter
     reads: Sequence[Read] = run.plan.reads
     if any(read.rejected for read in reads):  # their savings are told against what is expected
         reads = likely_reads(run.plan, expected(reads, {read.relation.name: read for read in reads}))
-    has_rows = bool(rows) and list(rows[0]) != [0]
     return (
-        *unseen_texts(query.sought, has_rows=has_rows),
-        *never_equal(query.unequal, has_rows=has_rows),
         *messages.from_zero(query.from_zero),
         *messages.warnings(reads),
         *messages.no_numbers(meter.no_numbers),

@@ -34,7 +34,7 @@ from mcp_server.engine.tables import find_table, find_tables
 from mcp_server.engine.unknown_names import with_what_is_meant
 from mcp_server.planning.pinned import with_pinned_columns
 from mcp_server.planning.plan import Pin, Terms
-from mcp_server.ports.catalog import Catalog, Refresh
+from mcp_server.ports.catalog import Catalog, Payer, Refresh
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.sql.binding.bind import bind
@@ -157,28 +157,30 @@ class Planner:
         allow_full_scan: bool = False,
         pin: Pin | None = None,
         prober: Prober,
+        payer: Payer,
         estimated: bool = False,
     ) -> Plan:
         """How a statement would be run; `schema` is the one of unqualified names. Raises Failure.
 
-        `prober` hears of what it takes to look for columns that no sample shows. `estimated` wants the estimates of
-        these very values, which a plan with slots does not have. `pin` says how a read that goes on was begun.
+        `payer` pays for samples of its tables, `prober` hears of what it takes to look for columns that these lack.
+        `estimated` wants the estimates of these very values, which a plan with slots does not have. `pin` says how a
+        read that goes on was begun.
         """
         if estimated and parsed.key is not None and parsed.key.slots:
             parsed = replace(parsed, key=sent(parsed.key.text, parsed.parameters))
         probing = Probing(self._schemas, self._catalog, prober)
         with span("plan", {}):
-            plan = await self._bound(principal, schema, parsed, probing, Terms(consistent, allow_full_scan, pin))
+            plan = await self._bound(principal, schema, parsed, probing, Terms(consistent, allow_full_scan, pin), payer)
         decision = decide(principal, plan.query.footprint, self._schemas.by_name)
         if isinstance(decision, Deny):
             raise Failure(decision.fact)
         return plan
 
     async def _bound(
-        self, principal: Principal, schema: Schema, parsed: Parsed, probing: Probing, terms: Terms
+        self, principal: Principal, schema: Schema, parsed: Parsed, probing: Probing, terms: Terms, payer: Payer
     ) -> Plan:
         """The plan; a column that is not known is looked for first in newer samples, then in more of the items."""
-        tables = await self._tables(principal, schema, parsed, "if_stale")
+        tables = await self._tables(principal, schema, parsed, "if_stale", payer)
         refresh: Refresh = "force"
         while True:
             try:
@@ -193,22 +195,23 @@ class Planner:
                     if not await probing.finds(failure.fact, tables.values()):
                         raise
                     refresh = "skip"
-            tables = await self._tables(principal, schema, parsed, refresh)
+            tables = await self._tables(principal, schema, parsed, refresh, payer)
             refresh = "skip"
 
     async def _tables(
-        self, principal: Principal, schema: Schema, parsed: Parsed, refresh: Refresh
+        self, principal: Principal, schema: Schema, parsed: Parsed, refresh: Refresh, payer: Payer
     ) -> dict[TableName, Table]:
         """The tables of a statement. Raises Failure, with its place and what is meant where a name is not one."""
 
         async def named(name: str) -> Table | None:
             try:
-                return (await find_table(self._catalog, self._schemas, principal, schema, name, "if_stale")).table
+                found = await find_table(self._catalog, self._schemas, principal, schema, name, "if_stale", payer)
             except Failure:
                 return None
+            return found.table
 
         try:
-            return await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, refresh)
+            return await find_tables(self._catalog, self._schemas, principal, schema, parsed.tables, refresh, payer)
         except Failure as failure:
             if failure.code not in (FailureCode.UNKNOWN_TABLE, FailureCode.UNKNOWN_SCHEMA):
                 raise

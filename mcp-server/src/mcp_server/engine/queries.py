@@ -12,7 +12,8 @@ from mcp_server.engine import messages
 from mcp_server.engine.admission import Admission
 from mcp_server.engine.allowance import Allowance, expected_reads, likely_reads
 from mcp_server.engine.costs import cost_in_words, costs_of, paced
-from mcp_server.engine.execution import Execution, Options, statement_digest
+from mcp_server.engine.course import statement_digest
+from mcp_server.engine.execution import Execution, Options
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
@@ -26,6 +27,7 @@ from mcp_server.planning.explain import render_plan
 from mcp_server.planning.stages import with_conditions
 from mcp_server.ports import call_notes
 from mcp_server.ports.catalog import Catalog
+from mcp_server.ports.disclosures import Disclosures
 from mcp_server.ports.items import ItemSource
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.relational import RelationalEngine
@@ -53,6 +55,7 @@ class QueryService:
         relational: RelationalEngine,
         spool: Spool,
         usage: UsageLog,
+        disclosures: Disclosures,
         cursor_key: bytes,
         clock: Clock,
         limits: Limits,
@@ -87,7 +90,13 @@ class QueryService:
             prices=self.prices,
         )
         self._pages = Pages(
-            schemas=schemas, spool=spool, cursor_key=cursor_key, clock=clock, limits=limits, tally=tally
+            schemas=schemas,
+            spool=spool,
+            disclosures=disclosures,
+            cursor_key=cursor_key,
+            clock=clock,
+            limits=limits,
+            tally=tally,
         )
 
     async def run_sql(

@@ -13,23 +13,25 @@ from mcp_server.domain.names import Ambiguous, Found, find_name
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.engine.schemas import Schemas
-from mcp_server.ports.catalog import Catalog, Described, Refresh, Resample
+from mcp_server.ports.catalog import Catalog, Described, Payer, Refresh, Resample
 from mcp_server.sql.gate.parse import Statement, TableName
 from mcp_server.sql.tables import place_of_schema, place_of_table
 
 
 async def find_table(
-    catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema, name: str, refresh: Resample
+    catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema, name: str, refresh: Resample, payer: Payer
 ) -> Described:
     """What a principal may see of the table of that name: exact spelling first, then any case if that is unique.
 
-    One that is not there for the principal is reported as unknown. Raises Failure: unknown_table, ambiguous_name.
+    One that is not there for the principal is reported as unknown. Raises Failure: unknown_table, ambiguous_name,
+    budget_exceeded where it has to be sampled.
     """
 
     async def seen(name: str) -> Described | None:
         if closes(principal, schema, name):
             return None
-        found = await catalog.describe(schema, name, refresh, schemas.views.rows(principal, schema, name))
+        rows = schemas.views.rows(principal, schema, name)
+        found = await catalog.describe(schema, name, refresh, rows, payer=payer)
         view = schemas.views.of(principal, schema, found.table) if found is not None else None
         if found is None or not isinstance(view, Table):
             return None
@@ -81,13 +83,14 @@ async def find_tables(
     principal: Principal,
     default: Schema,
     names: Iterable[TableName],
-    refresh: Refresh = "if_stale",
+    refresh: Refresh,
+    payer: Payer,
 ) -> dict[TableName, Table]:
     """All tables of a statement, looked up side by side. Raises Failure."""
 
     async def find(name: TableName) -> Table:
         schema = default if name.schema is None else schemas.find(principal, name.schema)
-        return (await find_table(catalog, schemas, principal, schema, name.name, refresh)).table
+        return (await find_table(catalog, schemas, principal, schema, name.name, refresh, payer)).table
 
     wanted = sorted(names, key=str)
     if len(wanted) == 1:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import structlog
 
 from mcp_server.access.policy import Deny
-from mcp_server.access.rules import KeyKeptBack, restricted, restriction
+from mcp_server.access.rules import KeyKeptBack, keys_kept_back, restricted, restriction
 from mcp_server.domain.failures.access import TableDenied
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.restriction import Restriction, Rows
@@ -39,6 +39,11 @@ class Views:
         """Whether a table of that name may not be there at all, since its key may be kept back."""
         kept = restriction(principal, schema, name)
         return kept is not None and bool(kept.hidden or kept.masks)
+
+    def keeps_back(self, principal: Principal, schema: Schema, table: Table) -> bool:
+        """Whether a table is not there at all for a principal."""
+        kept = restriction(principal, schema, table.name)
+        return kept is not None and (kept.closed or bool(keys_kept_back(table, kept)))
 
     def of(self, principal: Principal, schema: Schema, table: Table) -> Table | Deny:
         """What there is of a table for a principal, sampled of the `rows`; no rule, no difference."""

@@ -36,6 +36,10 @@ class CallNotes:
     child: str | None = None
     child_end: tuple[str | None, int | None, int] | None = None
     planning_child: str | None = None
+    sample_requests: int = 0
+    """Responses to samples of tables that this call was the first to need."""
+    sample_items: int = 0
+    sample_read_units: float = 0.0
     asked_seconds: float | None = None
     """How long the client, and the person before it, took over questions; None where nothing was asked."""
 
@@ -49,6 +53,12 @@ class CallNotes:
         self.planning_seconds = (self.planning_seconds or 0.0) + usage.planning_seconds
         if usage.running_seconds is not None:
             self.running_seconds = (self.running_seconds or 0.0) + usage.running_seconds
+
+    def sampled(self, items: int, read_units: float) -> None:
+        """Adds what a response to a sample of a table took."""
+        self.sample_requests += 1
+        self.sample_items += items
+        self.sample_read_units += read_units
 
     def names(self, tables: Iterable[str]) -> None:
         """Adds tables that the call is about."""
@@ -64,9 +74,13 @@ class CallNotes:
         self.child_end = signal, exit_code, peak_mib
 
     def fields(self) -> dict[str, Any]:
-        """The fields of the line; for a call without a statement its tables, if there are any."""
+        """The fields of the line; for a call without a statement its tables and samples, if there are any."""
+        samples: dict[str, Any] = {}
+        if self.sample_requests:
+            samples["sample_requests"], samples["sample_items"] = self.sample_requests, self.sample_items
+            samples["sample_read_units"] = round(self.sample_read_units, 1)
         if self.statement is None:
-            return {"tables": self.tables} if self.tables else {}
+            return {"tables": self.tables, **samples} if self.tables else samples
         fields: dict[str, Any] = {
             "statement": self.statement,
             "tables": self.tables,
@@ -77,6 +91,7 @@ class CallNotes:
             "plan_ms": _milliseconds(self.planning_seconds),
             "exec_ms": _milliseconds(self.running_seconds),
             "child": self.child,
+            **samples,
         }
         if self.child_end is not None:
             fields["child_signal"], fields["child_exit_code"], fields["child_peak_mib"] = self.child_end

@@ -32,6 +32,18 @@ class Described:
     refreshed: bool
 
 
+class Payer(Protocol):
+    """Whom a sample is charged to: the caller for whose call it is taken."""
+
+    def check(self) -> None:
+        """Asked before a sample begins. Raises Failure: budget_exceeded."""
+        ...
+
+    def observer(self, table: Table) -> Observer | None:
+        """Hears of every response to the sample of a table; None where the service pays. It raises nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Summaries:
     """What DescribeTable tells of some tables, and by their names why it tells nothing of others."""
@@ -60,8 +72,14 @@ class Catalog(Protocol):
         """
         ...
 
-    async def describe(self, schema: Schema, name: str, refresh: Resample, rows: Rows = ()) -> Described | None:
-        """The table, sampled when it is not known or stale; None if there is none of that name to be seen."""
+    async def describe(
+        self, schema: Schema, name: str, refresh: Resample, rows: Rows = (), *, payer: Payer | None = None
+    ) -> Described | None:
+        """The table, sampled when it is not known or stale; None if there is none of that name to be seen.
+
+        Of several who want the same sample at once the first one pays; without a `payer` the service does. Raises
+        what the payer raises, to this caller only.
+        """
         ...
 
     async def probe(

@@ -14,6 +14,9 @@ Cache = Literal["plans", "tables", "tokens", "results"]
 Share = Literal["principal", "tenant", "server"]
 """Whose share of the running queries was used up: the caller's own, their tenant's, or the whole."""
 
+SamplePayer = Literal["caller", "service"]
+"""Whom a sample of a table is charged to: the caller who needed it, or nobody but the service itself."""
+
 
 class Tally(Protocol):
     """Counts; it never fails and never waits."""
@@ -40,6 +43,10 @@ class Tally(Protocol):
 
     def batch_cut(self) -> None:
         """DynamoDB left keys out of its answer to BatchGetItem, for want of capacity or because of the items' size."""
+        ...
+
+    def sampled(self, payer: SamplePayer, items: int, read_units: float) -> None:
+        """A response to a sample of a table."""
         ...
 
     def query_admitted(self, waited_seconds: float) -> None:
@@ -73,6 +80,8 @@ class _Untallied:
     def role_answered(self, seconds: float) -> None: ...
 
     def batch_cut(self) -> None: ...
+
+    def sampled(self, payer: SamplePayer, items: int, read_units: float) -> None: ...
 
     def query_admitted(self, waited_seconds: float) -> None: ...
 

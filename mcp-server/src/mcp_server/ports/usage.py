@@ -1,4 +1,4 @@
-"""What statements read: told for bills and for questions about slow tables, and kept by day."""
+"""What statements and samples read: told for bills and for questions about slow tables, and kept by day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,6 +51,10 @@ class UsageLog(Protocol):
 
     def record(self, principal: Principal, usage: Usage) -> None:
         """Tells what a principal's statement took."""
+        ...
+
+    def record_sample(self, principal: Principal, taken: TableUsage) -> None:
+        """Tells what a response took to a sample of a table that a principal's call needed. It is no statement."""
         ...
 
 

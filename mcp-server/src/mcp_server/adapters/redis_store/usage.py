@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from mcp_server.adapters.redis_store.connection import SharedRedis, Unanswered
 from mcp_server.adapters.usage_days import PEOPLE, TableKey, UsageDay, today
 from mcp_server.domain.principal import Principal
-from mcp_server.ports.usage import DAYS_KEPT, TableDay, Total, Usage, UsageUnavailable
+from mcp_server.ports.usage import DAYS_KEPT, TableDay, TableUsage, Total, Usage, UsageUnavailable
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -72,9 +72,16 @@ class UsageInRedis:
     def record(self, principal: Principal, usage: Usage) -> None:
         """See UsageLog."""
         if usage.reads:
-            subject = principal.subject.encode(errors="replace").decode()  # JSON can hold what Redis cannot read
-            self._fresh.setdefault((principal.tenant, today(self._clock)), UsageDay()).add(subject, usage)
+            self._today(principal.tenant).add(_subject(principal), usage)
             self._recorded.set()
+
+    def record_sample(self, principal: Principal, taken: TableUsage) -> None:
+        """See UsageLog."""
+        self._today(principal.tenant).add_sample(_subject(principal), taken)
+        self._recorded.set()
+
+    def _today(self, tenant: str) -> UsageDay:
+        return self._fresh.setdefault((tenant, today(self._clock)), UsageDay())
 
     async def keep_handing_on(self) -> None:
         """Hands on what was recorded, until it is cancelled, and then the rest."""
@@ -160,6 +167,11 @@ class UsageInRedis:
 
     def _key(self, tenant: str, day: date, kind: str) -> str:
         return f"{self._slot(tenant)}:{day.isoformat()}:{kind}"
+
+
+def _subject(principal: Principal) -> str:
+    """JSON can hold what Redis cannot read."""
+    return principal.subject.encode(errors="replace").decode()
 
 
 def _digest(name: str) -> str:

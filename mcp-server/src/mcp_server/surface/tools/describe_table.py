@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mcp_server.access.policy import sees_values
 from mcp_server.engine.browsing import BrowsingService
 from mcp_server.ports.catalog import Described
 from mcp_server.surface.call import Call
@@ -40,9 +41,8 @@ class TableDescription(fields.TableNames, fields.Freshness, fields.Size):
 
 def description(described: Described, stale_after_seconds: int, call: Call) -> TableDescription:
     """A table as the caller may see it: what is in it, only with the scope to query it."""
-    with_values = scope.QUERY in call.principal.scopes
     table = described.table
-    made = structure.structure(table, with_values=with_values)
+    made = structure.structure(table, with_values=sees_values(call.principal))
     freshness = fields.freshness(
         refreshed=described.refreshed,
         at=table.refreshed_at,
