@@ -176,7 +176,7 @@ async def test_long_reports_are_cut_and_their_sums_are_not() -> None:
 
 
 async def test_tables_of_which_a_rule_keeps_something_are_told_together() -> None:
-    """One that is closed to an owner has no name for them, nor has one of which others see other rows a number."""
+    """One that is closed to an owner has no name for them, and nobody's items of what is withheld have a number."""
     clock = SettableClock()
     records = UsageInMemory(clock)
     (shop, *others) = schemas_at("eu-central-1", None)
@@ -187,13 +187,19 @@ async def test_tables_of_which_a_rule_keeps_something_are_told_together() -> Non
     schemas = Schemas((replace(shop, rules=rules), *others))
     for table, units in (("orders", 1.0), ("vault", 2.0), ("people", 4.0)):
         recorded(records, table, units)
+    recorded(records, "orders", 8.0, subject="usr_bob")
     usage = UsageService(records=records, schemas=schemas, prices=PRICES, clock=clock)
     report = await usage.report(OWNER, whose="workspace")
-    assert by_table(report) == {WITHHELD: (2, 2, 6.0), "orders": (1, 1, 1.0)}
-    assert (report.read_units, report.usd) == (7.0, 14.0)
+    assert by_table(report) == {WITHHELD: (2, 0, 6.0), "orders": (2, 2, 9.0)}
+    assert (report.read_units, report.usd, report.withholds) == (15.0, 30.0, True)
+    assert report.people == {"usr_bob": Total(1, read_units=8.0), "usr_ann": Total(3, read_units=7.0)}
     admin = await usage.report(replace(OWNER, roles=frozenset({"admin"})), whose="workspace")
     assert set(by_table(admin)) == {"orders", "vault", "people"}
-    assert (await usage.report(ANN)).lines == admin.lines, "what one read oneself"
+    assert not admin.withholds
+    assert admin.people == {"usr_bob": Total(1, 1, 8.0), "usr_ann": Total(3, 3, 7.0)}
+    own = await usage.report(ANN)
+    assert by_table(own) == {"orders": (1, 1, 1.0), "vault": (1, 1, 2.0), "people": (1, 1, 4.0)}
+    assert not own.withholds, "what one read oneself"
 
 
 class Away:

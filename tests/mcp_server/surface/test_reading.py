@@ -20,6 +20,7 @@ from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.usage import UsageService
 from mcp_server.ports.usage import TableUsage, Usage
 from mcp_server.sql.gate.allowed_functions import PUBLIC_FUNCTIONS
+from mcp_server.surface.tools.usage import listing
 from tests.mcp_server.doubles.catalog import HeldCatalog
 from tests.mcp_server.doubles.stores import TablesInMemory
 from tests.mcp_server.engine.conftest import browsing_over
@@ -226,6 +227,23 @@ async def test_usage_tells_requests_items_rows_and_read_units(served: Exchanges)
     of_all = (await served.result(MODERN, "tools/call", called, owner))["structuredContent"]
     assert of_all["people"] == [{"subject": subject, **own} for subject in ("usr_ann", "usr_eve")]
     assert of_all["entries"][0]["rows"] == 6
+
+
+async def test_usage_has_no_numbers_of_items_that_may_be_unknown_to_its_reader() -> None:
+    clock = SettableClock()
+    records, rule = UsageInMemory(clock), Rule("vault", closed=True)
+    schemas = Schemas((Schema("shop", "acme", "eu-central-1", None, rules={"vault": (rule,)}),))
+    for table in ("orders", "vault"):
+        reads = (TableUsage("shop", table, 5, 1000.0, 2),)
+        records.record(ANN, Usage("digest", (f"shop.{table}",), 5, 2, 500, 1000.0, 0.0, 0.0, reads, rows=3))
+    service = UsageService(records=records, schemas=schemas, prices=Prices(), clock=clock)
+    owner = replace(QUERYING, subject="usr_owner", roles=frozenset({"owner"}))
+    shown = listing(await service.report(owner, whose="workspace"))
+    entries = {entry["table"]: entry for entry in shown["entries"]}
+    assert (entries["shop.orders"]["items"], entries["shop.orders"]["rows"]) == (5, 3)
+    for entry in (entries["shop.*"], *shown["people"]):
+        assert not {"items", "rows"} & entry.keys()
+    assert [person["read_units"] for person in shown["people"]] == [2000.0]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """usage: what the statements of a principal, or of its whole tenant, have read and cost."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -38,7 +38,8 @@ class UsageLine:
 class UsageReport:
     """What was read from the first day to the last (UTC), the latest first.
 
-    `people` are None in a report of one's own.
+    `people` are None in a report of one's own. It `withholds` where a rule keeps something of a table that was read
+    from the reader: the line of such tables, and people, then have no items and rows, only what they cost.
     """
 
     first: date
@@ -48,6 +49,7 @@ class UsageReport:
     usd: float
     basis: str
     people: Mapping[str, Total] | None
+    withholds: bool
     truncated: bool
 
 
@@ -74,7 +76,12 @@ class UsageService:
                 found = await self._records.of_person(principal.tenant, principal.subject, wanted)
         except UsageUnavailable as error:
             raise Failure(UsageNotTold(), retry_after_seconds=BUSY_SECONDS) from error
-        return self._report(wanted, found, _most(people) if people is not None else None)
+        withholds = any(read.table == WITHHELD for read in found)
+        if people is not None:
+            people = _most(people)
+            if withholds:
+                people = {subject: _cost(total) for subject, total in people.items()}
+        return self._report(wanted, found, people, withholds=withholds)
 
     def _withheld_together(self, principal: Principal, found: Sequence[TableDay]) -> Sequence[TableDay]:
         """The same, with one line per day and schema for all tables of which a rule keeps something from a principal.
@@ -89,11 +96,11 @@ class UsageService:
                 told.append(read)
             else:
                 place = read.day, read.schema
-                withheld[place] = withheld.get(place, Total()) + read.total
+                withheld[place] = withheld.get(place, Total()) + _cost(read.total)
         return [*told, *(TableDay(day, schema, WITHHELD, total) for (day, schema), total in withheld.items())]
 
     def _report(
-        self, days: Sequence[date], found: Sequence[TableDay], people: Mapping[str, Total] | None
+        self, days: Sequence[date], found: Sequence[TableDay], people: Mapping[str, Total] | None, *, withholds: bool
     ) -> UsageReport:
         costs = [(read, self._dollars(read)) for read in found]
         lines = [UsageLine(read, dollars.on_demand) for read, dollars in costs]
@@ -106,12 +113,18 @@ class UsageService:
             usd=sum(line.usd for line in lines),
             basis="; ".join(dict.fromkeys(dollars.basis for _, dollars in costs)) or "nothing was read",
             people=people,
+            withholds=withholds,
             truncated=len(lines) > LINES,
         )
 
     def _dollars(self, read: TableDay) -> Dollars:
         schema = self._schemas.by_name.get(read.schema)  # one that is gone costs what it would in the default region
         return self._prices.of(read.total.read_units, schema.region if schema is not None else "us-east-1")
+
+
+def _cost(total: Total) -> Total:
+    """What was read took; how many items and rows there were may be unknown to the reader."""
+    return replace(total, items=0, rows=0)
 
 
 def _most(people: Mapping[str, Total]) -> Mapping[str, Total]:

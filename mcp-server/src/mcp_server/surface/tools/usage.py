@@ -26,12 +26,12 @@ class ShowUsage(Arguments):
 
 
 class Taken(TypedDict):
-    """What some statements took."""
+    """What some statements took; no `items` and `rows` where some of them may be unknown to the reader."""
 
     statements: int
     requests: int
-    items: int
-    rows: int
+    items: NotRequired[int]
+    rows: NotRequired[int]
     read_units: float
 
 
@@ -74,7 +74,10 @@ def listing(report: UsageReport) -> UsageListing:
         "truncated": report.truncated,
     }
     if report.people is not None:
-        found["people"] = [{"subject": subject, **_taken(total)} for subject, total in report.people.items()]
+        found["people"] = [
+            {"subject": subject, **_taken(total, counted=not report.withholds)}
+            for subject, total in report.people.items()
+        ]
     return found
 
 
@@ -96,16 +99,14 @@ def usage(service: UsageService) -> ServedTool:
 
 
 def _entry(line: UsageLine) -> UsageEntry:
-    name = WITHHELD if line.read.table == WITHHELD else quoted(line.read.table)
-    table = f"{quoted(line.read.schema)}.{name}"
-    return {"day": line.read.day.isoformat(), "table": table, **_taken(line.read.total), "usd": line.usd}
+    withheld = line.read.table == WITHHELD
+    table = f"{quoted(line.read.schema)}.{WITHHELD if withheld else quoted(line.read.table)}"
+    taken = _taken(line.read.total, counted=not withheld)
+    return {"day": line.read.day.isoformat(), "table": table, **taken, "usd": line.usd}
 
 
-def _taken(total: Total) -> Taken:
-    return {
-        "statements": total.statements,
-        "requests": total.requests,
-        "items": total.items,
-        "rows": total.rows,
-        "read_units": total.read_units,
-    }
+def _taken(total: Total, *, counted: bool) -> Taken:
+    taken: Taken = {"statements": total.statements, "requests": total.requests, "read_units": total.read_units}
+    if counted:
+        taken["items"], taken["rows"] = total.items, total.rows
+    return taken
