@@ -19,7 +19,7 @@ from tests.support.promtool import alerts, panels
 
 DEFINITIONS = {"auth-server": auth_metrics.definitions, "mcp-server": mcp_metrics.definitions}
 INSTRUMENTS: dict[str, Sequence[Instrument]] = {
-    "auth-server": auth_metrics.gauges(lambda: 0, lambda: 0),
+    "auth-server": (auth_metrics.store_seconds(), *auth_metrics.gauges(lambda: 0, lambda: 0)),
     "mcp-server": (
         *mcp_metrics.MeteredTally().instruments,
         *engine.gauges(lambda: 0, lambda: 0, lambda: 0, lambda: 0, lambda: 0),

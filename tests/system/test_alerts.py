@@ -214,6 +214,7 @@ def takes(seconds: str, name: str, label: str = "") -> Change:
 
 CHANGED: dict[str, Change] = {
     "AuthTokenSlow": takes("0.5", "auth_http_request_seconds", 'path="/token"'),
+    "AuthStoreSlow": takes("0.5", "auth_store_seconds", 'outcome="answered"'),
     "AuthAuditLost": becomes("auth_audit_lost_total", 3),
     "AuthStoreFaults": becomes("auth_store_faults_total", 1),
     "McpRedisAway": becomes("mcp_redis_away", 1),
@@ -230,6 +231,7 @@ FIRE: dict[str, Sequence[tuple[str, Mapping[str, str]]]] = {
     "AuthStoreFaults": [("page", {})],
     "AuthErrors": [("page", {})],
     "AuthTokenSlow": [("ticket", {})],
+    "AuthStoreSlow": [("ticket", {"store": "redis"})],
     "AuthSignInsFail": [("ticket", {})],
     "AuthAuditLost": [("page", {"instance": "auth-1:9000", "job": "dynamosql"})],
     "McpErrors": [("page", {})],

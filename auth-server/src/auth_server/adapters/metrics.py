@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from auth_server.domain.failures import ALARMS
-from shared_kernel.metrics import Counted, Definition, Gauge, PathNames, Switched, Timed, method
+from shared_kernel.metrics import Counted, Definition, Gauge, Histogram, PathNames, Switched, Timed, method
 
 
 def definitions(paths: PathNames) -> Sequence[Definition]:
@@ -77,6 +77,11 @@ def gauges(working: Callable[[], float], passwords: Callable[[], float]) -> Sequ
         Gauge("auth_http_requests_in_flight", "HTTP requests that are being worked on.", working),
         Gauge("auth_passwords_in_flight", "Passwords that are being verified, or wait for that.", passwords),
     )
+
+
+def store_seconds() -> Histogram:
+    """What each verb of the store takes: too frequent for a line in the log."""
+    return Histogram("auth_store_seconds", "Time that a verb of the store took.", ("store", "operation", "outcome"))
 
 
 _GRANT_TYPE = {"grant_type": "grant_type"}

@@ -15,7 +15,8 @@ from auth_server.adapters.attempt_limits import StoreAttemptLimiter
 from auth_server.adapters.audit_trail import StoreAuditTrail
 from auth_server.adapters.client_documents.https_documents import HttpsDocuments
 from auth_server.adapters.client_documents.public_connections import PublicConnections
-from auth_server.adapters.metrics import definitions, gauges
+from auth_server.adapters.measured_store import measured
+from auth_server.adapters.metrics import definitions, gauges, store_seconds
 from auth_server.adapters.passwords import Argon2Passwords, open_passwords
 from auth_server.adapters.remembered_clients import RememberedClients
 from auth_server.app.store import backend, open_keys, open_store
@@ -60,11 +61,15 @@ async def service(
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     hasher = passwords or await open_passwords()
     master_key = read_key_file(settings.master_key_file)
-    async with open_store(settings.store_url, verify=True) as store:
+    kind = backend(settings.store_url)
+    async with open_store(settings.store_url, verify=True) as opened:
+        store = opened
+        if metering is not None:
+            seconds = store_seconds()
+            metering.metrics.add([seconds])
+            store = measured(opened, kind.name, seconds, clock)
         keys = await open_keys(store, master_key, clock, entropy, outage=settings.outage_seconds)
-        clients = RememberedClients(
-            store, clock, freshness=backend(settings.store_url).client_freshness, outage=settings.outage_seconds
-        )
+        clients = RememberedClients(store, clock, freshness=kind.client_freshness, outage=settings.outage_seconds)
         trail = StoreAuditTrail(store, clock, entropy, keeps=settings.audit_days > 0)
         deployment = _deployment(settings)
         documents = HttpsDocuments(PublicConnections(settings.client_document_origins))

@@ -34,12 +34,13 @@ class _Preparer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Backend:
-    """A kind of store.
+    """A kind of store, by its `name`.
 
     `client_freshness` is for how many seconds a client need not be read again. `prepare` is None where opening a store
     makes it.
     """
 
+    name: str
     open: _Opener
     client_freshness: float
     prepare: _Preparer | None = None
@@ -70,10 +71,10 @@ async def _prepare_dynamodb(url: str) -> bool:
 
 
 _BACKENDS: Mapping[str, _Backend] = {
-    "sqlite": _Backend(open_sqlite, client_freshness=0.0),
-    "redis": _Backend(_open_redis, client_freshness=2.0),
-    "rediss": _Backend(_open_redis, client_freshness=2.0),
-    "dynamodb": _Backend(_open_dynamodb, client_freshness=2.0, prepare=_prepare_dynamodb),
+    "sqlite": _Backend("sqlite", open_sqlite, client_freshness=0.0),
+    "redis": _Backend("redis", _open_redis, client_freshness=2.0),
+    "rediss": _Backend("redis", _open_redis, client_freshness=2.0),
+    "dynamodb": _Backend("dynamodb", _open_dynamodb, client_freshness=2.0, prepare=_prepare_dynamodb),
 }
 """By the scheme of AUTH_STORE_URL."""
 
