@@ -355,6 +355,23 @@ async def test_a_range_is_planned_once_for_all_its_values_and_estimated_for_each
 
 
 @only_doubles
+async def test_warnings_are_those_of_the_values(service: Service) -> None:
+    """Of a long text nothing is told, and of many those that no item has, however many others precede them."""
+    codes = [f"S{number:02}" for number in range(25)]
+    items = [{"pk": {"S": f"p{number}"}, "code": {"S": codes[number % 25]}} for number in range(100)]
+    await service.create("coded", items)
+    listed = f"SELECT pk FROM coded WHERE code IN ({', '.join('?' * 25)})"
+    calls: list[tuple[str, list[str]]] = [("SELECT pk FROM coded WHERE code = ?", [code]) for code in ("x", "y", "S01")]
+    calls += [(calls[0][0], ["x" * 70]), (calls[0][0], ["z"]), *[(listed, codes)] * 3, (listed, [*codes[:24], "x"])]
+    warm = service.queries()
+    for sql, values in calls:
+        expected = (await service.queries().run_sql(ANN, sql=sql, parameters=values)).warnings
+        assert (await warm.run_sql(ANN, sql=sql, parameters=values)).warnings == expected, values
+    assert "'x'" in expected[0]
+    await service.tables.drop("coded")
+
+
+@only_doubles
 async def test_what_a_value_decides_is_planned_for_each_value(things: Service) -> None:
     service = things.queries()
     first = "SELECT n FROM things WHERE pk = ? ORDER BY n LIMIT ?"

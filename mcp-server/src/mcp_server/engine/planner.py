@@ -42,6 +42,7 @@ from mcp_server.sql.binding.weight import MAX_WEIGHT, weight
 from mcp_server.sql.canonical_text import canonical_text, folds
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import Statement, TableName, parse
+from mcp_server.sql.lowering.text_comparisons import MOST as MOST_TEXTS
 from mcp_server.sql.now import at_instant
 from mcp_server.sql.slots import ColumnSlots, slots
 from shared_kernel.clock import Clock
@@ -274,7 +275,9 @@ class Planner:
             statement = await light_statement(parsed.text, values)
             with_marks = replace(parsed, parameters=values, statement=statement, key=None)
             model = await self._planned(with_marks, question.schema, tables, question.terms)
-            fit = carried(model.reads[0], marks, slots) if len(model.reads) == 1 else ()
+            # Of so many texts that are looked for, which are the first depends on which of them the sample has.
+            is_open = len(model.reads) == 1 and len(model.query.sought) < MOST_TEXTS
+            fit = carried(model.reads[0], marks, slots) if is_open else ()
             if fit != question.sent.slots:
                 return Unslotted(fit)
             template = Template(replace(model, query=model.query.with_normalized_sql()), marks)

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 from mcp_server.domain.names import fold
 from mcp_server.sql.lowering.provenance import Place, path_of
+from mcp_server.sql.lowering.text_comparisons import LONGEST
 from mcp_server.sql.lowering.unequal_columns import UnequalColumns
 from mcp_server.sql.sought_texts import SoughtText
 
@@ -45,6 +46,8 @@ def _an_example(place: Place) -> str:
 
 
 def _sentence(one: SoughtText) -> str | None:
+    if len(one.text) > LONGEST:  # which fills a slot
+        return None
     if one.wrong_case:
         letters, right = ("capitals", one.text.lower()) if one.case == "lower" else ("small letters", one.text.upper())
         return f"{one.shown} has no {letters}, so it never matches {_literal(one.text)}; write {_literal(right)}."
