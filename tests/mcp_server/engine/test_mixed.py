@@ -377,6 +377,69 @@ async def test_what_is_late_and_no_map_is_counted_at_once(
     await service.catalog.describe(service.schemas.by_name["shop"], name, "force")
 
 
+@pytest.mark.complaint(2)
+@pytest.mark.parametrize(
+    ("statement", "rows", "told"),
+    [
+        ("SELECT pk FROM @ WHERE m.city = 'c3'", [["p3"]], None),
+        ("SELECT pk FROM @ WHERE m['city'] LIKE '%3'", [["p3"]], None),
+        (
+            "SELECT pk FROM @ a WHERE EXISTS (SELECT 1 FROM @ b WHERE b.m.city = a.other AND a.pk < 'p1')",
+            [["p0"]],
+            None,
+        ),
+        ("SELECT m.city FROM @ WHERE pk IN ('late', 'p3') ORDER BY pk", [['{"name":"x"}'], ["c3"]], None),
+        ("SELECT m.city, count(*) FROM @ GROUP BY m.city HAVING m.city = 'c3'", [["c3", 1]], None),
+        ("SELECT c FROM (SELECT m.city AS c FROM @) WHERE c = 'c3'", [["c3"]], None),
+        ("SELECT count(c.name), max(c.name) FROM (SELECT m.city AS c FROM @)", [[1, "x"]], "10 are no map"),
+        ("SELECT max(m.city.name) FROM @", [["x"]], 'm.city of "mix_maps" that were read, 10 are no map'),
+        ("SELECT count(*) FROM @ WHERE m.zip > 5", [[4]], 'm.zip of "mix_maps" that were read, 1 is no number'),
+        ("SELECT count(*) FROM @ WHERE m.zip = 7", [[1]], 'm.zip of "mix_maps" that were read, 1 is no number'),
+        ("SELECT max(deep.a.b) FROM @", [["b9"]], 'deep.a of "mix_maps" that were read, 1 is no map'),
+        ("SELECT count(*) FROM @ WHERE deep.a.b IS NULL", [[1]], 'deep.a of "mix_maps" that were read, 1 is no map'),
+        ("SELECT max(lines[1].sku) FROM @", [["s9"]], 'lines[] of "mix_maps" that were read, 1 is no map'),
+        (
+            "SELECT max(l.sku) FROM (SELECT unnest(lines) AS l FROM @)",
+            [["s9"]],
+            'lines[] of "mix_maps" that were read, 1',
+        ),
+        ("SELECT max(geo.a.b.c) FROM @", [["c9"]], 'geo.a of "mix_maps" that were read, 1 is no map'),
+    ],
+)
+async def test_a_late_map_or_none_within_maps_breaks_no_filter_and_is_counted(
+    service: Service, statement: str, rows: list[list[Any]], told: str | None
+) -> None:
+    """A part that holds maps and texts is JSON, in which a text has quotes: that is nobody's business."""
+
+    def item(number: int) -> dict[str, Any]:
+        return {
+            "pk": {"S": f"p{number}"},
+            "other": {"S": "c3"},
+            "m": {"M": {"city": {"S": f"c{number}"}, "zip": {"N": f"{number}"}}},
+            "deep": {"M": {"a": {"M": {"b": {"S": f"b{number}"}}}}},
+            "lines": {"L": [{"M": {"sku": {"S": f"s{number}"}}}]},
+            "geo": {"M": {"a": {"M": {"b": {"M": {"c": {"S": f"c{number}"}}}}}}},
+        }
+
+    name = "mix_maps"
+    sql = statement.replace("@", name)
+    await service.create(name, [item(number) for number in range(10)])
+    await service.run(sql.replace("c.name", "c").replace("city.name", "city"))
+    late = {
+        "pk": {"S": "late"},
+        "m": {"M": {"city": {"M": {"name": {"S": "x"}}}, "zip": {"M": {"a": {"N": "1"}}}}},
+        "deep": {"M": {"a": {"S": "none"}}},
+        "lines": {"L": [{"S": "none"}]},
+        "geo": {"S": '{"a":"none"}'},
+    }
+    await service.put(name, [late])
+    result = await service.run(sql)
+    assert result.rows == rows
+    assert told is None or any(told in warning for warning in result.warnings), result.warnings
+    await service.tables.drop(name)
+    await service.catalog.describe(service.schemas.by_name["shop"], name, "force")
+
+
 async def test_after_a_late_text_it_is_told_how_to_compute(service: Service) -> None:
     numbers = [{"pk": {"S": f"p{n}"}, "n": {"N": f"{n}.5"}, "other": {"S": "x"}} for n in range(4)]
     await service.create("mix_sums", numbers)

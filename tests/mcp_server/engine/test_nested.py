@@ -124,7 +124,7 @@ async def test_types_have_the_shape_of_the_values(service: Service) -> None:
             [["1", "2", True, '["a","b"]']],
         ),
         ("SELECT leaf.v FROM nst_orders WHERE pk IN ('o1', 'o2') ORDER BY 1", [["1"], ["one"]]),
-        ("SELECT leaf.d FROM nst_orders WHERE pk IN ('o1', 'o2') ORDER BY pk", [['{"x":1}'], ['"flat"']]),
+        ("SELECT leaf.d FROM nst_orders WHERE pk IN ('o1', 'o2') ORDER BY pk", [['{"x":1}'], ["flat"]]),
         (
             "SELECT mixed, cases, empty, nones FROM nst_orders WHERE pk = 'o1'",
             [['[1,"x",{"a":1}]', '{"A":"2","a":"1"}', "{}", "[]"]],

@@ -65,9 +65,9 @@ def no_numbers(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
 
 
 def no_maps(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
-    """How many of the values read have no fields since they are no maps, by schema, table and column."""
+    """How many of the values read have no fields since they are no maps, by schema, table and part."""
     return tuple(
-        f'Of the values of "{column}" of "{table}" that were read, {count:,} {"is" if count == 1 else "are"} no map: '
+        f'Of the values of {column} of "{table}" that were read, {count:,} {"is" if count == 1 else "are"} no map: '
         f"{'its' if count == 1 else 'their'} fields are NULL."
         for (_, table, column), count in sorted(counts.items())
         if count

@@ -52,7 +52,7 @@ class Meter:
         self.no_numbers: dict[tuple[str, str, str], int] = {}
         """By the schema and name of a table, and a part of it: values that were compared with a number and are none."""
         self.no_maps: dict[tuple[str, str, str], int] = {}
-        """By the schema and name of a table, and a column: values of which a field was read and that are no maps."""
+        """By the schema and name of a table, and a part of it: values whose fields were read, and that are no maps."""
         self.unshown: dict[tuple[str, str], set[str]] = {}
         """By the schema and name of a table, attributes met that `*` does not show."""
         self.lessons: Lessons | None = None

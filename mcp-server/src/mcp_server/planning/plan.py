@@ -63,8 +63,8 @@ class Relation:
     wants to know no more than how many rows meet all of `conjuncts`, which are all of its conditions. `starred` tells
     that its columns are wanted as the `*` of the result, so that whole items are read, to tell what else they have.
     `as_numbers` are columns of numbers and texts, or parts of columns, that are compared with numbers; `as_maps` are
-    columns of maps and texts of which fields are read. `order` is the column, if any, by which rows that are read page
-    by page have to come.
+    columns of maps and texts, or parts of columns, of which fields are read as of JSON. `order` is the column, if any,
+    by which rows that are read page by page have to come.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Relation:
     only_number: bool = False
     starred: bool = False
     as_numbers: frozenset[tuple[str, Path]] = frozenset()
-    as_maps: frozenset[str] = frozenset()
+    as_maps: frozenset[tuple[str, Path]] = frozenset()
     order: str | None = None
 
 

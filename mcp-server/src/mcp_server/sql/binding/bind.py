@@ -35,8 +35,7 @@ from mcp_server.sql.binding.resolution_failures import check_groups, resolution_
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
 from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
 from mcp_server.sql.binding.struct_stars import spread_structs
-from mcp_server.sql.binding.table_columns import TableColumn
-from mcp_server.sql.binding.unshaped_fields import JsonValues, read_fields_as_texts
+from mcp_server.sql.binding.unshaped_fields import JsonPlace, JsonValues, read_fields_as_texts
 from mcp_server.sql.binding.unshaped_lists import read_as_lists
 from mcp_server.sql.binding.unshaped_maps import read_as_maps
 from mcp_server.sql.binding.using import merge_columns, merging_queries
@@ -160,7 +159,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     json = JsonValues(query, internal, spelling, with_document=with_document)
     numbers = compare_numbers(query, internal, spelling, json)
     maps = read_as_maps(query, internal, spelling)
-    read_fields_as_texts(query, json)
+    maps |= read_fields_as_texts(query, json)
     read_as_lists(query, internal, spelling)
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
@@ -263,7 +262,7 @@ def _relation(
     conditions: Sequence[Condition],
     starred: Collection[str],
     numbers: Collection[ComparedNumber],
-    maps: Collection[TableColumn],
+    maps: Collection[JsonPlace],
 ) -> Relation:
     alias = reference.node.alias_or_name
     columns = tuple(
@@ -283,7 +282,7 @@ def _relation(
         links=links_of(number, reference, conditions),
         starred=alias in starred,
         as_numbers=frozenset((one.column, one.path) for one in numbers if one.source == alias),
-        as_maps=frozenset(one.column.name for one in maps if one.source == alias),
+        as_maps=frozenset((one.origin.column.name, one.path) for one in maps if one.origin.source == alias),
     )
 
 

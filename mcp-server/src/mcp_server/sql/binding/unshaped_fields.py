@@ -26,6 +26,7 @@ _LISTS = frozenset(
 )
 _FIELDS = (exp.Dot, exp.Bracket, exp.StructExtract)
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_JSON = exp.DataType.build("JSON", dialect="duckdb")
 _LIST = exp.DataType.build("JSON[]", dialect="duckdb")
 _STAYS_JSON = (*_FIELDS, exp.JSONExtract, exp.JSONExtractScalar, exp.ArraySize, exp.Explode, exp.Unnest)
 
@@ -82,6 +83,10 @@ class JsonValues:
             return _below(self.of(node.this), key_of(node))
         return _below(self._list(node.this), None) if _is_place(node.expressions) else None
 
+    def is_handed_on(self, node: exp.Expr) -> bool:
+        """Whether a node is a column that a subquery or a CTE makes of JSON."""
+        return isinstance(node, exp.Column) and self._column(node) is None and self.of(node) is not None
+
     def _list(self, node: exp.Expr) -> JsonPlace | None:
         """Where a list comes from whose elements are JSON, or a part of such a list."""
         node = node.unnest()
@@ -109,35 +114,48 @@ class JsonValues:
         return found.column if found is not None else None
 
 
-def read_fields_as_texts(query: exp.Query, values: JsonValues) -> None:
-    """Puts `->>` in the place of fields of JSON that are not taken apart further. `values` are those of the query.
+def read_fields_as_texts(query: exp.Query, values: JsonValues) -> frozenset[JsonPlace]:
+    """Puts `->>` in the place of fields that are JSON, or of JSON, and are not taken apart further.
 
-    The length of a field is that of its text, and where the field is a list, the number of its elements.
+    `values` are those of the query. The length of a field is that of its text, and where the field is a list, the
+    number of its elements. Tells of which stored JSON, that is no whole item, fields are read.
     """
     if not values.any:
-        return
+        return frozenset()
     found = [(node, json) for node in nodes_of(query, *_FIELDS) if (json := _field(node, values)) is not None]
-    for node, (base, path) in found:
-        text = exp.Paren(this=exp.JSONExtractScalar(this=base.copy(), expression=exp.Literal.string(path)))
+    for node, (base, path, _) in found:
+        read = base.copy()
+        if values.is_handed_on(base):  # what handed it on has read it as a text
+            read = exp.TryCast(this=read, to=_JSON.copy())
+        text = exp.Paren(this=exp.JSONExtractScalar(this=read, expression=exp.Literal.string(path)))
         length = _length_of(node)
         if length is None:
             node.replace(text)
         else:
             elements = exp.Length(this=exp.TryCast(this=node.copy(), to=_LIST.copy()))
             length.replace(exp.Coalesce(this=elements, expressions=[exp.Length(this=text)]))
+    return frozenset(place for _, (_, _, maps) in found for place in maps if place.origin.column is not DOCUMENT)
 
 
-def _field(node: exp.Expr, values: JsonValues) -> tuple[exp.Expr, str] | None:
-    """The JSON that the largest expression takes a field of, and the path to that."""
+def _field(node: exp.Expr, values: JsonValues) -> tuple[exp.Expr, str, list[JsonPlace]] | None:
+    """The JSON that the largest expression takes a field of, the path to that, and the maps on the way.
+
+    Of a map with a shape, a field may be JSON itself.
+    """
     if _around(node) or (step_of(node) or "[").startswith("["):
         return None
-    found: tuple[exp.Expr, str] | None = None
+    found: tuple[exp.Expr, str] | None = (node, "$") if values.of(node) is not None else None
+    maps = list[JsonPlace]()
     base, path = node, ""
-    while isinstance(base, _FIELDS) and (step := step_of(base)) is not None and values.of(base.this) is not None:
+    while isinstance(base, _FIELDS) and (step := step_of(base)) is not None:
+        place = values.of(base.this)
+        if place is None:
+            break
         base, path = base.this.unnest(), step + path
         if not step.startswith("["):  # a list is read as one, so no path begins with a place
             found = base, f"${path}"
-    return found
+            maps.append(place)
+    return (*found, maps) if found is not None else None
 
 
 def _length_of(node: exp.Expr) -> exp.Length | None:

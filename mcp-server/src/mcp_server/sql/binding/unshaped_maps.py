@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from mcp_server.domain.schema import AttributeType, Column, Table, TypeKind
+from mcp_server.domain.schema import AttributeType, Column, Path, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
-from mcp_server.sql.binding.table_columns import TableColumn, columns_that
+from mcp_server.sql.binding.table_columns import columns_that
+from mcp_server.sql.binding.unshaped_fields import JsonPlace, key_of
 from mcp_server.sql.trees import nodes_of
 
 _JSON = exp.DataType.build("JSON", dialect="duckdb")
@@ -17,16 +18,16 @@ _NESTED = frozenset({AttributeType.MAP, AttributeType.LIST})
 _FIELDS = (exp.Dot, exp.Bracket, exp.StructExtract)
 
 
-def read_as_maps(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> frozenset[TableColumn]:
+def read_as_maps(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> frozenset[JsonPlace]:
     """Puts what reads JSON as a text in the place of fields of such columns, and TRY_CAST where JSON is asked for.
 
-    Columns have their sources. A number is its text, as everywhere in a column of several types. Tells of which
-    columns fields are read.
+    Columns have their sources. A number is its text, as everywhere in a column of several types. Tells of what
+    fields are read.
     """
     mixed = columns_that(may_hold_maps, query, internal, spelling)
     if mixed is None:
         return frozenset()
-    read = set[TableColumn]()
+    read = set[JsonPlace]()
     for column in nodes_of(query, exp.Column):
         origin = mixed(column)
         if origin is None:
@@ -34,7 +35,7 @@ def read_as_maps(query: exp.Query, internal: Mapping[str, Table], spelling: Spel
         as_json = exp.TryCast(this=column.copy(), to=_JSON.copy())
         node, path = _field(column)
         if path is not None:
-            read.add(origin)
+            read.update(JsonPlace(origin, whole) for whole in _maps_on_the_way(column, node))
             literal = exp.Literal.string(path)
             node.replace(exp.Paren(this=exp.JSONExtractScalar(this=as_json, expression=literal)))
         elif _reads_json(column):
@@ -57,6 +58,21 @@ def _field(column: exp.Column) -> tuple[exp.Expr, str | None]:
             break
         node, path = around, path + step
     return node, path if node is not column else None
+
+
+def _maps_on_the_way(column: exp.Expr, access: exp.Expr) -> list[Path]:
+    """The paths in a column to what an access around it takes fields of."""
+    found = list[Path]()
+    path: Path = ()
+    node = column
+    while node is not access:
+        assert node.parent is not None  # the access is around the column
+        node = node.parent
+        key = key_of(node)
+        if key is not None:
+            found.append(path)
+        path = (*path, key)
+    return found
 
 
 def _step(access: exp.Expr) -> str | None:
