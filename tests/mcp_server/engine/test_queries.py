@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from mcp_server.domain.failures.availability import EvaluatorLost
 from mcp_server.domain.failures.scans import LargeScan, LargeTable
 from mcp_server.domain.principal import Principal
 from mcp_server.surface.wording.failures import worded
+from mcp_server.surface.wording.scans import verdict
 from tests.mcp_server.doubles.relational import InProcessDuckDb
+from tests.mcp_server.doubles.tables import HeldIndex
 from tests.mcp_server.engine.conftest import ANN, EVE, Service, only_doubles, only_real
 from tests.support.metrics import growth, lookups
 
@@ -539,6 +542,27 @@ async def test_explaining_reads_nothing(service: Service, tables: None) -> None:
     assert caught.value.code is FailureCode.UNKNOWN_SCHEMA
 
 
+async def test_what_is_refused_is_explained_as_it_would_be_read_if_it_were_allowed(service: Service) -> None:
+    name = "qry_allowed"
+    await service.tables.create(name, (("pk", "S"),), [HeldIndex("by_status", (("status", "S"),), frozenset())])
+    items = [{"pk": {"S": f"k{n}"}, "status": {"S": "open"}, "note": {"S": "x"}} for n in range(20)]
+    await service.put(name, items)
+    table = (await service.browsing().describe_table(ANN, table_name=name)).table
+    indexes = (replace(table.indexes[0], partition_items=200_000.0),)
+    await service.catalog.learn(replace(table, item_count=1_000_000, size_bytes=400_000_000, indexes=indexes))
+    queries = service.queries()
+
+    unasked = await queries.explain_sql(ANN, sql=f"SELECT note FROM {name} WHERE status = 'open'")
+    refused = await queries.explain_sql(
+        ANN, sql=f"SELECT a.note, max(b.note) FROM {name} a, {name} b WHERE a.status = 'open' GROUP BY ALL"
+    )
+
+    # Fetching an index's items by key takes more than a scan: it is done where nobody was asked for one.
+    assert ([read.access for read in unasked.reads], unasked.large_tables) == (["Query"], ())
+    assert ([read.access for read in refused.reads], refused.large_tables) == (["Scan", "Scan"], (name,))
+    await service.catalog.describe(service.schemas.by_name["shop"], name, "force")
+
+
 @pytest.mark.complaint(6)
 async def test_large_tables_are_scanned_only_when_asked_for(service: Service, tables: None) -> None:
     table = (await service.browsing().describe_table(ANN, table_name="eng_big")).table
@@ -549,6 +573,17 @@ async def test_large_tables_are_scanned_only_when_asked_for(service: Service, ta
     assert caught.value.fact == LargeScan((LargeTable("eng_big", ("pk = ?",)),))
     explained = await service.queries().explain_sql(ANN, sql="SELECT count(*) FROM eng_big")
     assert explained.large_tables == ("eng_big",)
+    assert verdict(explained) == (
+        'The query needs a full scan of "eng_big": it is large. run_sql refuses that without allow_full_scan, or asks '
+        "its person where the client can. Allowed, it takes what scans and cost say: about "
+        f"{explained.cost.read_units:,.0f} read units."
+    )
+    assert explained.cost.read_units > 100
+    beyond = await service.queries(read_units=100).explain_sql(ANN, sql="SELECT count(*) FROM eng_big")
+    assert verdict(beyond) == (
+        f"{verdict(explained)} It is expected to take about {beyond.cost.read_units:,.0f} read units, and run_sql ends "
+        "a query, without a result, at 100, whatever is allowed."
+    )
     assert await service.rows("SELECT count(*) FROM eng_big", allow_full_scan=True) == [[1500]]
     assert await service.rows("SELECT n FROM eng_big WHERE pk = 'k7'") == [[7]]
     await service.catalog.describe(service.schemas.by_name["shop"], "eng_big", "force")

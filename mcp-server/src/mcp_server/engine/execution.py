@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -171,19 +172,16 @@ class Execution:
             self._rest.record(principal, usage, meter, lambda: course.usage(schema, parsed, seconds))
 
     async def plan(self, principal: Principal, schema: Schema, parsed: Parsed, *, consistent: bool = False) -> Plan:
-        """How the statement would be run. Raises Failure. What was read to find its columns is recorded."""
+        """How the statement would be run, if its scans are allowed. Raises Failure. Records what it read for that."""
         account = await self._spending.current(principal)
         meter = Meter(self._limits, max_read_units=None, allow_full_scan=False, account=account)
         course = Course(meter, PayingCaller(principal, account, self._schemas, self._usage))
         started_at = self._clock.monotonic()
         try:
-            plan = await self._planner.plan(
-                *(principal, schema, parsed),
-                consistent=consistent,
-                prober=meter.prober,
-                payer=course.payer,
-                estimated=True,
-            )
+            ask = partial(self._planner.plan, principal, schema, parsed, consistent=consistent, estimated=True)
+            plan = await ask(prober=meter.prober, payer=course.payer)
+            if plan.large_scans:  # refused as it is; and nobody asks what a refusal would take
+                plan = await ask(prober=meter.prober, payer=course.payer, allow_full_scan=True)
             course.plans.append(plan)
             return plan
         finally:

@@ -175,6 +175,7 @@ class QueryService:
         dollars, cost = costs_of(reads, self._schemas.by_name, self.prices)
         lines = [render_plan(reads), cost_in_words(cost)]
         by_page, deadline = plan.resumable() is not None, self._limits.deadline_seconds
+        budget = self._limits.read_units
         if by_page:
             lines.append(messages.read_by_page())
         text = "\n".join((*lines, *messages.computed_units(reads, self._schemas.by_name)))
@@ -187,4 +188,5 @@ class QueryService:
             plan.large_tables,
             unconfirmed,
             ends_after=deadline if cost.seconds > deadline and not by_page else None,
+            ends_at=budget if cost.read_units > budget and not by_page else None,
         )

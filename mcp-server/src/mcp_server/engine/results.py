@@ -57,7 +57,8 @@ class Explanation:
     """How a query would be run, without reading for it, and what it costs: by read, and in all.
 
     `large_tables` are those whose scan has to be allowed; `unconfirmed` is a cost to which somebody has to agree;
-    `ends_after` are the seconds after which it would be ended, where it is expected to take more.
+    `ends_after` are the seconds after which it would be ended, where it is expected to take more, and `ends_at` are the
+    read units.
     """
 
     plan: str
@@ -68,6 +69,7 @@ class Explanation:
     large_tables: tuple[str, ...]
     unconfirmed: CostUnconfirmed | None
     ends_after: float | None
+    ends_at: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,16 +19,25 @@ def words(fact: facts.ScanFact) -> Words:
 
 
 def verdict(explanation: Explanation) -> str:
-    """What a plan says of the large tables that it scans, of its cost and of its time; or else that it may run."""
+    """What a plan says of scans of large tables, of its cost, its time and the budget; or else that it may run."""
     told = []
     if explanation.large_tables:
         told.append(_needed(explanation.large_tables, "it is large"))
+        told.append(
+            "run_sql refuses that without allow_full_scan, or asks its person where the client can. Allowed, it takes "
+            f"what scans and cost say: about {explanation.cost.read_units:,.0f} read units."
+        )
     elif explanation.unconfirmed is not None:
         told.append(confirmations.verdict(explanation.unconfirmed))
     if explanation.ends_after is not None:
         told.append(
             f"It is expected to take about {explanation.cost.seconds:,.0f} s, and run_sql ends a query, without a "
             f"result, after {explanation.ends_after:g} s."
+        )
+    if explanation.ends_at is not None:
+        told.append(
+            f"It is expected to take about {explanation.cost.read_units:,.0f} read units, and run_sql ends a query, "
+            f"without a result, at {explanation.ends_at:,.0f}, whatever is allowed."
         )
     return " ".join(told) or "It may run as it is."
 
