@@ -58,6 +58,23 @@ async def test_a_field_of_a_map_that_no_sample_shows_is_found_when_it_is_named(s
     assert found == [[7]]
 
 
+@pytest.mark.parametrize(
+    "star", ["m.*", "m.* EXCLUDE (zip)", "m.* REPLACE (1 AS zip)", "unnest(m)", "m", "*", "* EXCLUDE (pk)"]
+)
+async def test_the_star_of_a_map_shows_fields_that_no_sample_shows(service: Service, star: str) -> None:
+    """Unlike attributes, of which only a warning tells: a map that is read shows all that it holds."""
+    await service.create("rar_stars", [{"pk": {"S": "a"}, "m": {"M": {"city": {"S": "x"}, "zip": {"N": "1"}}}}])
+    await service.rows(f"SELECT {star} FROM rar_stars")
+    await service.put("rar_stars", [{"pk": {"S": "b"}, "n": {"N": "1"}, "m": {"M": {"late": {"S": "y"}}}}])
+    for _ in range(2):
+        result = await service.run(f"SELECT {star} FROM rar_stars WHERE pk = 'b'")
+        (row,) = result.rows
+        shown = dict(zip([column.name for column in result.columns], row, strict=True))
+        assert shown.get("m", shown)["late"] == "y"
+    await service.tables.drop("rar_stars")
+    await service.catalog.describe(service.schemas.by_name["shop"], "rar_stars", "force")
+
+
 async def test_a_field_that_nothing_has_is_told_like_an_unknown_column(service: Service) -> None:
     address = {"M": {"city": {"S": "Oslo"}, "street": {"S": "1st"}}}
     lines = {"L": [{"M": {"sku": {"S": "tea"}}}]}

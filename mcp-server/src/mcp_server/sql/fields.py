@@ -13,6 +13,9 @@ ColumnOf = Callable[[exp.Column], Column | None]
 Steps = tuple[str | int, ...]
 """From a column to a part of it: names of fields as they are stored, and places in lists, from 0."""
 
+ALL_FIELDS = "all_fields"
+"""Set in the meta of a column's identifier where a star takes its fields: also those that are not known are wanted."""
+
 _TEXT, _JSON = ColumnType(TypeKind.VARCHAR), ColumnType(TypeKind.JSON)
 _OF_JSON = (exp.JSONExtract, exp.JSONExtractScalar)
 _ACCESSES = (exp.Dot, exp.Bracket, exp.StructExtract, *_OF_JSON)
@@ -103,6 +106,8 @@ def _below(type_: ColumnType, keys: Steps) -> ColumnType | None:
 def _fields_used(use: exp.Expr, type_: ColumnType) -> tuple[str, ...]:
     """The fields, one in another, that an expression around a column of that type takes of it."""
     steps: list[str] = []
+    if type_.kind is not TypeKind.STRUCT or use.this.meta_get(ALL_FIELDS):
+        return ()
     while type_.kind is TypeKind.STRUCT:
         while isinstance(use.parent, exp.Paren):
             use = use.parent

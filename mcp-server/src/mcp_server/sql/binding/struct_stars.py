@@ -11,6 +11,7 @@ from sqlglot import exp
 from mcp_server.domain.names import fold
 from mcp_server.domain.schema import Column, Table, TypeKind
 from mcp_server.sql.binding.spelling import SPELLING, Spelling
+from mcp_server.sql.fields import ALL_FIELDS
 from mcp_server.sql.sources import from_items
 from mcp_server.sql.trees import children
 
@@ -86,9 +87,9 @@ def _fields(star: exp.Expr, known: _Known, spelling: Spelling, certain: bool) ->
         if folded in left_out:
             continue
         source = exp.to_identifier(holding[0], quoted=True) if certain else None
-        value: exp.Expr = exp.Dot(
-            this=exp.column(whole.copy(), table=source), expression=exp.to_identifier(name, quoted=True)
-        )
+        column = exp.column(whole.copy(), table=source)
+        column.this.meta[ALL_FIELDS] = True
+        value: exp.Expr = exp.Dot(this=column, expression=exp.to_identifier(name, quoted=True))
         output = _written(renamed[folded]) if folded in renamed else name
         if folded in replaced:
             value, output = replaced[folded].this, _written(replaced[folded].args["alias"])
