@@ -8,6 +8,7 @@ from typing import Any
 from mcp_server.adapters import table_description as description
 from mcp_server.adapters.decoding.restricted_items import restricted_items
 from mcp_server.adapters.decoding.virtual_items import of_virtual_table
+from mcp_server.adapters.partition_sizes import with_partition_sizes
 from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.restriction import Restriction, Rows
 from mcp_server.domain.schema import Column, Schema, Table
@@ -143,13 +144,16 @@ class HeldCatalog:
         table = self._described(schema, name)
         if table is None:
             return None
-        samples = Samples()
-        samples.add(self._items(table, rows))
+        samples, items = Samples(), self._items(table, rows)
+        samples.add(items)
         found = description.sampled(table, samples, schema.overrides.get(name, {}), measured=False, whole=True)
         if table.virtual is not None:
             found = description.with_slots(found, table.virtual)
         seen = description.keep_wider(found, self._learnt.get(("table", schema.name, name, rows), {}))
-        whole = self._sampled(schema, name, ()) if rows else seen
+        if not rows:
+            # Of the table's own partitions nothing is told: they do not follow one another here.
+            return replace(seen, indexes=with_partition_sizes(seen, [items]).indexes)
+        whole = self._sampled(schema, name, ())
         return whole and replace(whole, columns=seen.columns, rows=rows)
 
 

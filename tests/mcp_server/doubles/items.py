@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator
+from typing import Any
 
 import pyarrow as pa
 
@@ -36,6 +37,8 @@ class HeldItems:
         decoder = PageDecoder(read.relation, schema.overrides.get(read.relation.table.name, {}))
         rows = 0
         held = self._held(read)
+        for page in self._united(held, read, decoder, observe):
+            yield page
         for number, request in self._numbered(held, read, observe):
             for part, scanned, items in self._parts(number, held, request):
                 body = _whole(items)
@@ -45,6 +48,21 @@ class HeldItems:
                     rows += len(items)
                     if read.enough is not None and rows >= read.enough:
                         return
+
+    def _united(self, held: HeldTable, read: Read, decoder: PageDecoder, observe: Observer) -> Iterator[pa.RecordBatch]:
+        """The items that the branches of a read yield, each once, as they are sent: with their keys."""
+        seen = set[str]()
+        for branch in read.branches:
+            self._held(branch)
+            for number, request in self._numbered(held, branch, observe):
+                for part, scanned, items in self._parts(number, held, request):
+                    observe(_consumed(branch, request, scanned, items, _whole(items), part))
+                    sent: list[dict[str, Any]] = json.loads(_sent(items, request))
+                    keys = [json.dumps([item[name] for name, _ in held.key]) for item in sent]
+                    new = [place for place, key in enumerate(keys) if key not in seen]
+                    seen.update(keys)
+                    if new:
+                        yield decoder.decode(json.dumps([sent[place] for place in new]).encode(), len(new))
 
     def _numbered(self, held: HeldTable, read: Read, observe: Observer) -> Iterator[tuple[int, Request]]:
         """The read's requests with their numbers; where they only yield keys, those of the items with these keys."""

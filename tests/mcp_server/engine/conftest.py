@@ -210,6 +210,11 @@ def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
     }
     sales = (("pk", Template.parse("CUSTOMER#{customer_id}")), ("sk", Template.parse("ORDER#{order_id}")))
     virtual["vir_sales"] = VirtualTable("vir_sales", "vir_large", sales)
+    united = {"pk": "P#{part}", "g": "G#{kind}"}
+    virtual["uni_parts"] = VirtualTable(
+        "uni_parts", "uni_kinds", tuple((k, Template.parse(f)) for k, f in united.items())
+    )
+    rules["uni_kinds"] = (Rule("uni_kinds", masks=(("note", Mask.REDACTED),), rows=(("visible", frozenset({"yes"})),)),)
     rules["vir_all"] = (Rule("vir_all", masks=(("secret", Mask.REDACTED),), rows=(("visible", frozenset({"yes"})),)),)
     shop = Schema("shop", "acme", region, endpoint_url, overrides=overrides, rules=rules, virtual_tables=virtual)
     return (

@@ -93,6 +93,8 @@ def line(number: int) -> dict[str, Any]:
         ("SELECT text FROM lines WHERE pk = 'p1' AND n >= 490 AND n < 1000", 10, 5.0),
         ("SELECT text FROM lines WHERE pk IN ('p1', 'p2') AND n < 4", 8, 4.0),
         ("SELECT text FROM lines WHERE state = 's1' AND n < 4", 4, 2.0),
+        ("SELECT text FROM lines WHERE pk = 'p1' AND n < 4 OR state = 's1' AND n IN (3, 7)", 6, 3.0),
+        ("SELECT text FROM lines WHERE pk = 'p2' AND n = 3 OR kind = 'k7' AND n < 100", 9, 3.0),
         # keys that other rows name
         ("SELECT l.text FROM one o JOIN lines l ON o.line = l.pk AND o.at = l.n", 2, 1.0),
         ("SELECT text FROM lines WHERE pk = 'p1' AND n = (SELECT at FROM one WHERE pk = 'a')", 2, 1.0),

@@ -34,6 +34,10 @@ def compile_filter(expression: str | None, names: Mapping[str, str], values: Map
 
 def received_by(read: Read, stored: Sequence[Item]) -> list[Item]:
     """What a read yields of a table's items: the first pages, where few rows are enough."""
+    if read.branches:
+        names = [key.name for key in read.relation.table.key]
+        found = (item for branch in read.branches for item in received_by(branch, stored))
+        return list({repr([item[name] for name in names]): item for item in found}.values())
     table = read.relation.table
     index = next((one for one in table.indexes if one.name == read.index), None)
     keys = index.range_keys if index is not None else [table.range_key] if table.range_key is not None else []

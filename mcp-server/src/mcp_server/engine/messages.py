@@ -46,6 +46,8 @@ def _way(read: Read) -> str:
         return "read by its primary key"
     if read.access == "Scan":
         return "scanned"
+    if read.access == "Union":
+        return "read by several keys"
     return f'read through index "{read.index}"' if read.index is not None else "read by its partition key"
 
 

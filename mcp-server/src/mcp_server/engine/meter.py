@@ -131,7 +131,7 @@ class Meter:
         if full_scan_of(read) and not self._allow_full_scan:
             raise Failure(ScanForKeys(large_table(read)))
         expected = self.read_units + read.estimate.read_units
-        least = self.read_units + read.estimate.read_units / (BY_FAR if read.access == "Query" else 1.0)
+        least = self.read_units + read.estimate.read_units / (BY_FAR if read.access in ("Query", "Union") else 1.0)
         if least > self._read_units_limit:
             raise Failure(BudgetTooSmallForRead(expected, self._read_units_limit, self._limits.read_units))
         if self._allowance is not None and not full_scan_of(read):

@@ -142,7 +142,7 @@ class Lessons:
             self._keep(read, exact, took)
             if like != exact:
                 self._keep_mean(read, like, took)
-        elif virtual or read.access == "GetItem":
+        elif virtual or read.access in ("GetItem", "Union"):
             self._keep(read, read_name(read), took)
             if read.access == "GetItem" and not virtual:
                 self._keep_mean(read, KEY, took.times(1 / keys_of(read)))
@@ -185,7 +185,7 @@ class _Reading:
         took = Took(consumption.scanned, 1, consumption.read_units / self._unit)
         self.all += took
         part = consumption.part
-        if part is None or self._read.relation.table.virtual is not None:
+        if part is None or self._read.branches or self._read.relation.table.virtual is not None:
             return
         before = NOTHING if part.begins else self._begun.pop(part.request, None)
         if before is None:

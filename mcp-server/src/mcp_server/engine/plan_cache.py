@@ -153,7 +153,7 @@ def same_plan(one: Plan, other: Plan) -> bool:
 
 
 def _as_it_runs(read: Read) -> Read:
-    return replace(read, estimate=NOTHING, alternatives=())
+    return replace(read, estimate=NOTHING, alternatives=(), branches=tuple(map(_as_it_runs, read.branches)))
 
 
 UNTRIED: Final = "untried"

@@ -31,6 +31,7 @@ from mcp_server.planning.requests import (
     scan_requests,
 )
 from mcp_server.planning.restriction import as_restricted
+from mcp_server.planning.unions import unions
 from mcp_server.planning.virtual import as_virtual
 
 SEEN_WHOLE_ITEMS = 100
@@ -44,8 +45,9 @@ DEARER = 4.0
 """By this factor an index whose items are fetched by key may take more than a scan that has to be asked for."""
 
 _FIRST: Rank = (-1.0, False, 0)
+_UNITED: Rank = (1.5, True, 0)
 _LAST: Rank = (2.0, True, 0)
-"""How a read by primary keys, and a scan, stand among Queries that take as many read units."""
+"""How a read by primary keys, one by several keys, and a scan stand among Queries that take as many read units."""
 
 _FIRST_PAGE = 100
 """Items that a scan looks at first for few rows that meet conditions."""
@@ -149,14 +151,16 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         keys = one_key if one is cases[0] else primary_keys(relation.table, one)
         if keys is not None:
             found.append(_get(relation, keys, consistent))
-        paths, lacking = query_paths(relation, said, one, consistent)
-        ways = [(path, query_way(relation, path, consistent)) for path in paths if _is_known(path)]
+        ways, lacking = _queries(relation, said, one, consistent)
         # Keys are looked up one by one, so that an index of them alone may take more than the whole table.
         kept = [(path, way) for path, way in ways if not path.lookup or way.estimate.read_units < dearest]
         found += [way for _, way in kept]
         dear += [way for _, way in ways if way not in found]
         looked_up = {way.index for path, way in kept if path.lookup}
         rejected += [one for one in lacking if one[1].name not in looked_up]
+    for union in unions(relation, said, partial(_by_some_key, consistent), consistent=consistent):
+        way = Way("Union", None, _UNITED, union.estimate, partial(replace, union))
+        (found if union.estimate.read_units < dearest else dear).append(way)
     by_key = [one for one in found if one.access == "GetItem"]
     weighed = by_key if by_key and relation.table.partition_items is None else found
     if not found or (relation.table.item_count < SEEN_WHOLE_ITEMS and not rather_by_key):
@@ -177,6 +181,28 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         )
 
     return replace(best, read=read, rejected=tuple(rejected))
+
+
+def _queries(
+    relation: Relation, said: list[Predicate], cases: Cases, consistent: bool
+) -> tuple[list[tuple[Path, Way]], list[Rejected]]:
+    """The ways by Query that may be weighed, and those through indexes that are not open."""
+    paths, rejected = query_paths(relation, said, cases, consistent)
+    return [(path, query_way(relation, path, consistent)) for path in paths if _is_known(path)], rejected
+
+
+def _by_some_key(consistent: bool, branch: Relation, said: list[Predicate]) -> Read | None:
+    """The cheapest read by a key of what a part of a disjunction leaves; None where it names none."""
+    cases = key_cases(branch.table, said)
+    if not cases:
+        return read_nothing(branch, "No row meets this part.", consistent=consistent)
+    found: list[Way] = []
+    for one in cases:
+        keys = primary_keys(branch.table, one)
+        if keys is not None:
+            found.append(_get(branch, keys, consistent))
+        found += [way for _, way in _queries(branch, said, one, consistent)[0]]
+    return min(found, key=lambda one: (one.estimate.read_units, one.rank)).read() if found else None
 
 
 def _is_known(path: Path) -> bool:

@@ -80,6 +80,18 @@ def both_estimates(keys: Estimate, items: Estimate) -> Estimate:
     )
 
 
+def united_estimate(branches: Iterable[Estimate]) -> Estimate:
+    """Several reads of one table, side by side."""
+    several = list(branches)
+    return Estimate(
+        items=sum(one.items for one in several),
+        pages=sum(one.pages for one in several),
+        read_units=sum(one.read_units for one in several),
+        seconds=max((one.seconds for one in several), default=0.0),
+        confidence=least_sure(one.confidence for one in several),
+    )
+
+
 def observed_estimate(items: int, pages: int, units: float, *, consistent: bool, parallel: int) -> Estimate:
     """What was read before, in read units as if it had been eventually consistent."""
     whole = _estimate(items, round(units * 2 * UNIT_BYTES), units, pages=pages, parallel=parallel)

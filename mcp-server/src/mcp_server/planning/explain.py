@@ -22,7 +22,8 @@ def render_plan(reads: Sequence[Read]) -> str:
 def _lines(read: Read) -> Iterator[str]:
     table = read.relation.table
     through = f" through {read.index}" if read.index is not None else ""
-    requests = f" ({len(read.requests)} requests)" if len(read.requests) > 1 else ""
+    made = sum(len(one.requests) for one in read.branches or (read,))
+    requests = f" ({made} requests)" if made > 1 else ""
     yield f"{read.relation.name}: {read.access} {table.schema}.{table.name}{through}{requests}"
     yield f"reason: {read.reason}"
     for index in read.rejected:

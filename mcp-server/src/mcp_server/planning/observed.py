@@ -138,7 +138,7 @@ def observed(read: Read, known: Known, sources: Mapping[str, tuple[Relation, Rea
             return _estimate(read, took)
         took = known(like)
         return None if took is None else replace(_estimate(read, took), confidence="estimated")
-    if read.relation.table.virtual is not None or read.access == "GetItem":
+    if read.relation.table.virtual is not None or read.access in ("GetItem", "Union"):
         return _whole(read, known)
     if read.access == "Query":
         return _queries(read, known)

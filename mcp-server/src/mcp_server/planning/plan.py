@@ -64,7 +64,8 @@ class Relation:
     that its columns are wanted as the `*` of the result, so that whole items are read, to tell what else they have.
     `as_numbers` are columns of numbers and texts, or parts of columns, that are compared with numbers; `as_maps` are
     columns of maps and texts, or parts of columns, of which fields are read as of JSON. `order` is the column, if any,
-    by which rows that are read page by page have to come.
+    by which rows that are read page by page have to come. `keyed` tells that items are wanted with their primary keys,
+    whatever the columns are.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Relation:
     as_numbers: frozenset[tuple[str, Path]] = frozenset()
     as_maps: frozenset[tuple[str, Path]] = frozenset()
     order: str | None = None
+    keyed: bool = False
 
 
 Operation = Literal["BatchGetItem", "Query", "Scan"]
@@ -115,8 +117,8 @@ class Estimate:
     confidence: Confidence = "estimated"
 
 
-Access = Literal["GetItem", "Query", "Scan", "None"]
-"""A way to read, in words; `None` when nothing has to be read."""
+Access = Literal["GetItem", "Query", "Scan", "Union", "None"]
+"""A way to read, in words; a `Union` is of several by key, and `None` is for when nothing has to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,8 @@ class Read:
     With `lookup` they yield keys alone, by which the items are fetched: it has BatchGetItem's arguments but the keys.
     A read with `stage` has no requests until the values of its keys are known. One that `counts` yields no items: the
     number of those that its requests find is exactly the number of the query's rows. `at_most` is what it takes where
-    it is told with less, since it is expected to end early.
+    it is told with less, since it is expected to end early. A `Union` makes no requests but those of its `branches`:
+    reads of the same relation, whose items have their primary keys and count once, whichever of them yield them.
     """
 
     relation: Relation
@@ -200,3 +203,4 @@ class Read:
     stage: Stage | None = None
     counts: bool = False
     at_most: Estimate | None = None
+    branches: "tuple[Read, ...]" = ()

@@ -182,7 +182,8 @@ def _attributes(relation: Relation) -> Sequence[str]:
     """What is needed of an item."""
     if relation.starred:
         return [DOCUMENT_COLUMN]
-    return attributes_of(relation.table, [column.name for column in relation.columns])
+    keys = [key.name for key in relation.table.key] if relation.keyed else []
+    return attributes_of(relation.table, [*(column.name for column in relation.columns), *keys])
 
 
 def _projection(names: Sequence[str], table: Table, placeholders: Placeholders) -> dict[str, Any]:

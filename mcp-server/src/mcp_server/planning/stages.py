@@ -163,6 +163,7 @@ def _staged(
         rejected=that_save(read.rejected, estimate.read_units),
         enough=None,
         lookup=None,
+        branches=(),
         stage=Stage(link, most, read, math.inf if rather_by_key else dearer),
     )
 

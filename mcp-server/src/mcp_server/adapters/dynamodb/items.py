@@ -1,25 +1,24 @@
 """Reads relations from DynamoDB: runs a plan's requests in parallel, page by page."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 import anyio
-import anyio.to_thread
 import msgspec
 import pyarrow as pa
 
 from mcp_server.adapters.concurrency import all_of
-from mcp_server.adapters.decoding.item_decoding import MalformedPage, PageDecoder, arrow_schema
-from mcp_server.adapters.decoding.unshown import unshown_attributes
+from mcp_server.adapters.decoding.item_decoding import PageDecoder, arrow_schema
 from mcp_server.adapters.dynamodb import clients as dynamodb
 from mcp_server.adapters.dynamodb import consumption
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, RequestRefused, failures_of
 from mcp_server.adapters.dynamodb.given_up import GivenUp
 from mcp_server.adapters.dynamodb.lost import Lost
+from mcp_server.adapters.dynamodb.page_decoding import PageDecoding
 from mcp_server.adapters.dynamodb.responses import (
     RAW,
     RawItems,
@@ -28,6 +27,7 @@ from mcp_server.adapters.dynamodb.responses import (
     asked_until_readable,
     requests_of,
 )
+from mcp_server.adapters.dynamodb.seen import Seen, keys_of_items
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.plan import Operation, Read, Request
@@ -37,15 +37,10 @@ from mcp_server.ports.items import Consumption, Observer, Part, Stretch, TableCh
 
 PARALLEL_REQUESTS = 8
 PAGES_AHEAD = 2
-DECODING_THREADS = 2
-SMALL_PAGE_BYTES = 16 * 1024
-"""A page up to this size is decoded on the event loop: a thread would take longer to be reached."""
 BATCH_ATTEMPTS = 7
 FIRST_PAUSE_SECONDS = 0.05
 
 _BATCH = msgspec.json.Decoder(list[msgspec.Raw])
-
-_ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
 
 _Taken = TypeVar("_Taken")
 
@@ -56,7 +51,7 @@ class DynamoDbItems:
     def __init__(self, clients: DynamoDbClients) -> None:
         self._clients = clients
         self._given_up = GivenUp()
-        self._decoding = anyio.CapacityLimiter(DECODING_THREADS)
+        self._decoding = PageDecoding()
 
     def arrow_schema(self, read: Read) -> pa.Schema:
         """See ItemSource.arrow_schema."""
@@ -72,17 +67,18 @@ class DynamoDbItems:
                     yield page
             return
         ready: asyncio.Queue[pa.RecordBatch | None] = asyncio.Queue(PAGES_AHEAD)
-        numbers = iter(range(len(read.requests)))
+        requests = self._followed(schema, read, decoder, observe)
+        made = sum(len(one.requests) for one in read.branches or (read,))
 
         async def follow() -> None:
-            for number in numbers:
-                async with aclosing(self._pages(schema, read, number, decoder, observe)) as pages:
+            for request in requests:
+                async with aclosing(request) as pages:
                     async for page in pages:
                         await ready.put(page)
 
         async def follow_all() -> None:
             try:
-                await all_of(follow() for _ in range(min(PARALLEL_REQUESTS, len(read.requests))))
+                await all_of(follow() for _ in range(min(PARALLEL_REQUESTS, made)))
             except Exception:
                 await ready.put(None)
                 raise
@@ -160,35 +156,68 @@ class DynamoDbItems:
         self, schema: Schema, read: Read, lookup: Mapping[str, Any], decoder: PageDecoder, observe: Observer
     ) -> AsyncGenerator[pa.RecordBatch]:
         """The items whose keys the requests yield, each once: one that moves within the index may come twice."""
-        names = [key.name for key in read.relation.table.key]
-        seen: set[str] = set()
+        seen = Seen(read.relation.table)
+        for number in range(len(read.requests)):
+            async with aclosing(self._of_keys((schema, read, number), lookup, decoder, observe, seen)) as pages:
+                async for page in pages:
+                    yield page
+
+    async def _of_keys(
+        self,
+        of: tuple[Schema, Read, int],
+        lookup: Mapping[str, Any],
+        decoder: PageDecoder,
+        observe: Observer,
+        seen: Seen,
+    ) -> AsyncGenerator[pa.RecordBatch]:
+        """The items whose keys one request yields, but for those that were seen before."""
+        schema, read, number = of
 
         async def keys_of(raw: RawItems) -> list[dict[str, Any]]:
-            return _keys(raw, names)
+            keys = seen.keys(raw.Items)
+            return [keys[place] for place in seen.new(keys)]
 
-        for number in range(len(read.requests)):
-            async with aclosing(self._answers(schema, read, number, observe, keys_of)) as answers:
-                async for found in answers:
-                    keys = {repr(key): key for key in found if repr(key) not in seen}
-                    seen |= keys.keys()
-                    with failures_of(schema, read.relation.table.physical_name):
-                        wanted = [dynamodb.from_wire(key) for key in keys.values()]
-                    for start in range(0, len(wanted), KEYS_A_REQUEST):
-                        batch = Request("BatchGetItem", {**lookup, "Keys": wanted[start : start + KEYS_A_REQUEST]})
-                        async with aclosing(self._batches(schema, read, batch, decoder, observe)) as pages:
-                            async for page in pages:
-                                yield page
+        async with aclosing(self._answers(schema, read, number, observe, keys_of)) as answers:
+            async for keys in answers:
+                with failures_of(schema, read.relation.table.physical_name):
+                    wanted = [dynamodb.from_wire(key) for key in keys]
+                for start in range(0, len(wanted), KEYS_A_REQUEST):
+                    batch = Request("BatchGetItem", {**lookup, "Keys": wanted[start : start + KEYS_A_REQUEST]})
+                    async with aclosing(self._batches(schema, read, batch, decoder, observe)) as pages:
+                        async for page in pages:
+                            yield page
+
+    def _followed(
+        self, schema: Schema, read: Read, decoder: PageDecoder, observe: Observer
+    ) -> Iterator[AsyncGenerator[pa.RecordBatch]]:
+        """The pages of each request of a read, or of the branches of one that unites them."""
+        if not read.branches:
+            yield from (self._pages(schema, read, number, decoder, observe) for number in range(len(read.requests)))
+            return
+        seen = Seen(read.relation.table)
+        for branch in read.branches:
+            for number in range(len(branch.requests)):
+                if branch.lookup is None:
+                    yield self._pages(schema, branch, number, decoder, observe, seen)
+                else:
+                    yield self._of_keys((schema, branch, number), branch.lookup, decoder, observe, seen)
 
     def _pages(
-        self, schema: Schema, read: Read, number: int, decoder: PageDecoder, observe: Observer
+        self,
+        schema: Schema,
+        read: Read,
+        number: int,
+        decoder: PageDecoder,
+        observe: Observer,
+        seen: Seen | None = None,
     ) -> AsyncGenerator[pa.RecordBatch]:
-        """The pages of one request that hold items."""
+        """The pages of one request that hold items; where those that were `seen` are known, of the others."""
         request = read.requests[number]
         if request.operation == "BatchGetItem":
-            return self._batches(schema, read, request, decoder, observe)
+            return self._batches(schema, read, request, decoder, observe, seen)
 
         async def page_of(raw: RawItems) -> pa.RecordBatch | None:
-            return await self._page(decoder, raw.Items, raw.Count)
+            return await self._decoding.page(decoder, raw.Items, raw.Count, seen)
 
         return self._answers(schema, read, number, observe, page_of)
 
@@ -234,8 +263,10 @@ class DynamoDbItems:
 
         async def ask() -> Stretch:
             raw = await self._response(schema, read, one.operation, arguments, observe, told)
-            items, places = await self._decoded(decoder.decode_with_places, raw.Items, raw.Count) or (None, ())
-            return Stretch(items, raw.LastEvaluatedKey or None, lambda row: _keys(raw, key_names(read))[places[row]])
+            items, places = await self._decoding.decoded(decoder.decode_with_places, raw.Items, raw.Count) or (None, ())
+            return Stretch(
+                items, raw.LastEvaluatedKey or None, lambda row: keys_of_items(raw.Items, key_names(read))[places[row]]
+            )
 
         with _refusals(schema, table):
             if after is not None:
@@ -271,7 +302,13 @@ class DynamoDbItems:
         return await self._given_up.answer(asked(), told.lost, observe)
 
     async def _batches(
-        self, schema: Schema, read: Read, request: Request, decoder: PageDecoder, observe: Observer
+        self,
+        schema: Schema,
+        read: Read,
+        request: Request,
+        decoder: PageDecoder,
+        observe: Observer,
+        seen: Seen | None = None,
     ) -> AsyncGenerator[pa.RecordBatch]:
         name = read.relation.table.physical_name
         client = self._clients.sender_of(schema)
@@ -299,7 +336,7 @@ class DynamoDbItems:
 
         async def ask() -> tuple[pa.RecordBatch | None, RawResponses]:
             items, count, raw = await self._given_up.answer(asked(), lost, observe)
-            return await self._page(decoder, items, count), raw
+            return await self._decoding.page(decoder, items, count, seen), raw
 
         for pause in _pauses():
             with _refusals(schema, read.relation.table):
@@ -321,29 +358,7 @@ class DynamoDbItems:
         """The attributes of a response's items that the result's `*` does not show."""
         if not read.relation.starred or lost.given_up:
             return frozenset()
-        content = bytes(items)
-        if len(content) <= SMALL_PAGE_BYTES:
-            return unshown_attributes(content, count, read.relation.table)
-        return await anyio.to_thread.run_sync(
-            unshown_attributes, content, count, read.relation.table, abandon_on_cancel=True, limiter=self._decoding
-        )
-
-    async def _page(self, decoder: PageDecoder, items: msgspec.Raw, count: int) -> pa.RecordBatch | None:
-        """The decoded page; None when it has no items. Raises UnreadableResponse, and what the decoder raises."""
-        return await self._decoded(decoder.decode, items, count)
-
-    async def _decoded(self, decode: Callable[[bytes, int], _Taken], items: msgspec.Raw, count: int) -> _Taken | None:
-        if count == 0 and bytes(items).strip() == b"[]":
-            return None
-        content = bytes(items)
-        try:
-            if len(content) <= SMALL_PAGE_BYTES:
-                return decode(content, count)
-            return await anyio.to_thread.run_sync(
-                decode, content, count, abandon_on_cancel=True, limiter=self._decoding
-            )
-        except MalformedPage as error:
-            raise UnreadableResponse(str(error)) from error
+        return await self._decoding.unshown(read, items, count)
 
 
 class _Told:
@@ -361,14 +376,6 @@ class _Told:
             return None
         self.taken = False
         return Part(self._number, begins, ends)
-
-
-def _keys(raw: RawItems, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The keys of a response's items."""
-    try:
-        return [{name: item[name] for name in names} for item in _ITEMS.decode(raw.Items)]
-    except (msgspec.DecodeError, KeyError) as error:
-        raise UnreadableResponse from error
 
 
 def _count(items: msgspec.Raw) -> int:

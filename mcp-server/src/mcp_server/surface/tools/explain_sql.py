@@ -63,8 +63,8 @@ class ScanEntry(TypedDict):
 
     table: str
     access: Annotated[
-        Literal["GetItem", "Query", "Scan", "None"],
-        Field(description="The DynamoDB operation; None: nothing is read."),
+        Literal["GetItem", "Query", "Scan", "Union", "None"],
+        Field(description="The DynamoDB operation; Union: several by key; None: nothing is read."),
     ]
     index: NotRequired[str]
     reason: str
