@@ -40,6 +40,7 @@ class HeldItems:
         for page in self._united(held, read, decoder, observe):
             yield page
         for number, request in self._numbered(held, read, observe):
+            rows = 0 if read.of_each else rows
             for part, scanned, items in self._parts(number, held, request):
                 body = _whole(items)
                 observe(_consumed(read, request, scanned, items, body, part))
@@ -47,6 +48,8 @@ class HeldItems:
                     yield decoder.decode(_sent(items, request), len(items))
                     rows += len(items)
                     if read.enough is not None and rows >= read.enough:
+                        if read.of_each:
+                            break
                         return
 
     def _united(self, held: HeldTable, read: Read, decoder: PageDecoder, observe: Observer) -> Iterator[pa.RecordBatch]:

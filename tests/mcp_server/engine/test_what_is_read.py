@@ -81,6 +81,8 @@ def line(number: int) -> dict[str, Any]:
         ("SELECT max(n) FROM lines WHERE pk = 'p1'", 1, 0.5),
         ("SELECT min(n) FROM lines WHERE pk = 'p1' AND n > 17", 1, 0.5),
         ("SELECT max(n) FROM lines WHERE state = 's1'", 1, 0.5),
+        ("SELECT min(n), max(n) FROM lines WHERE pk = 'p1'", 2, 1.0),
+        ("SELECT min(n), max(n) FROM lines WHERE state = 's1' AND n < 99", 2, 1.0),
         # whether there is one
         ("SELECT EXISTS (SELECT 1 FROM lines)", 1, 0.5),
         ("SELECT EXISTS (SELECT 1 FROM lines WHERE pk = 'p1' AND n >= 5)", 1, 0.5),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from mcp_server.domain.failures import Failure
+from mcp_server.planning.plan import Goal
 from mcp_server.sql.gate.allowed_functions import AGGREGATES, WINDOW_FUNCTIONS
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
 
@@ -68,3 +69,28 @@ def test_a_window_needs_all_rows(tables: PlainTables, name: str) -> None:
 )
 def test_what_does_not_make_one_row_of_each_needs_all(tables: PlainTables, sql: str) -> None:
     assert _enough(tables, sql) is None
+
+
+@pytest.mark.parametrize(
+    ("outputs", "goal"),
+    [
+        ("min(id)", Goal(1, "id", present=True)),
+        ("max(id)", Goal(1, "id", descending=True, present=True)),
+        ("min(id), max(id)", Goal(1, "id", present=True, both_ends=True)),
+        ("max(id) AS a, min(id) AS b, max(id) AS c", Goal(1, "id", present=True, both_ends=True)),
+        ("max(id), max(id)", Goal(1, "id", descending=True, present=True)),
+        *(
+            (outputs, None)
+            for outputs in ("min(id), max(total)", "min(id), count(*)", "min(id) + 1, max(id)", "min(id), 1")
+        ),
+        *(
+            (outputs, None)
+            for outputs in ("min(id), max(DISTINCT id)", "min(id), max(id) OVER ()", "min(id, 2), max(id)")
+        ),
+    ],
+)
+def test_the_ends_of_one_column_are_the_first_row_and_the_last(
+    tables: PlainTables, outputs: str, goal: Goal | None
+) -> None:
+    (relation,) = tables.bind(f"SELECT {outputs} FROM orders WHERE id > 3").relations
+    assert relation.goal == goal

@@ -266,7 +266,7 @@ def query_way(relation: Relation, path: Path, consistent: bool) -> Way:
 
 
 def _query_read(relation: Relation, path: Path, estimate: Estimate, consistent: bool) -> Read:
-    table, goal = relation.table, path_goal(relation, path)
+    table, goal = relation.table, path_goal(relation, path, consistent=consistent)
     # API reference, Query: "A FilterExpression does not allow key attributes."
     without = {key.name for key in path.key} | {key.name for key in table.key}
     if path.index is not None and path.index.projected is not None:
@@ -300,6 +300,7 @@ def _query_read(relation: Relation, path: Path, estimate: Estimate, consistent: 
         estimate=estimate,
         consistent=consistent,
         enough=goal.rows if goal is not None else None,
+        of_each=goal is not None and goal.both_ends,
         lookup=lookup_arguments(relation, consistent=consistent) if path.lookup else None,
         counts=exact is not None,
     )

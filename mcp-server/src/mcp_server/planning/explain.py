@@ -42,7 +42,7 @@ def _lines(read: Read) -> Iterator[str]:
         most = read.at_most
         yield f"at most: {most.items} items, {most.read_units:g} read units, where few items meet the conditions"
     if read.enough is not None:
-        yield f"stops after: {read.enough} items"
+        yield f"stops after: {read.enough} items{' of each request' if read.of_each else ''}"
     for other in read.alternatives:
         way = f"{other.access} through {other.index}" if other.index is not None else other.access
         takes = f"{other.estimate.items} items, {other.estimate.read_units:g} read units"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mcp_server.domain.rejected_index import RejectedIndex
 from mcp_server.domain.schema import Table
-from mcp_server.planning.estimates import both_estimates, first_estimate, keys_estimate, query_estimate
+from mcp_server.planning.estimates import both_estimates, first_estimate, keys_estimate, query_estimate, united_estimate
 from mcp_server.planning.key_paths import Path, exact_keys
 from mcp_server.planning.plan import Estimate, Goal, Relation
 
@@ -17,17 +17,32 @@ def path_estimate(relation: Relation, path: Path, *, consistent: bool) -> Estima
     """What reading by a path takes, to its end or until the goal is reached."""
     table = relation.table
     whole = _whole(path, table, consistent=consistent)
-    goal = path_goal(relation, path)
-    return whole if goal is None else first_estimate(table, goal.rows, whole, consistent=consistent)
+    goal = path_goal(relation, path, consistent=consistent)
+    return whole if goal is None else _toward(goal, table, whole, consistent=consistent)
 
 
-def path_goal(relation: Relation, path: Path) -> Goal | None:
-    """The relation's goal, where the first items that a path yields are exactly the rows that it wants."""
-    goal = relation.goal
+def path_goal(relation: Relation, path: Path, *, consistent: bool) -> Goal | None:
+    """The relation's goal, where the first items that a path yields are exactly the rows that it wants.
+
+    A partition whose ends take as much as the whole is read at once.
+    """
+    goal, table = relation.goal, relation.table
     if goal is None or path.lookup or len(path.conditions) != 1:
         return None
-    ordered = goal.order is None or path.ordered_by(goal.order, relation.table)
-    return goal if ordered and exact_keys(relation.conjuncts, relation.table, path) else None
+    ordered = goal.order is None or path.ordered_by(goal.order, table)
+    if not ordered or not exact_keys(relation.conjuncts, table, path):
+        return None
+    if goal.both_ends:
+        whole = _whole(path, table, consistent=consistent)
+        pays = _toward(goal, table, whole, consistent=consistent).read_units < whole.read_units
+        return goal if pays else None
+    return goal
+
+
+def _toward(goal: Goal, table: Table, whole: Estimate, *, consistent: bool) -> Estimate:
+    """What the rows of a goal take of what would take `whole`."""
+    first = first_estimate(table, goal.rows, whole, consistent=consistent)
+    return united_estimate([first, first]) if goal.both_ends else first
 
 
 def helpful(

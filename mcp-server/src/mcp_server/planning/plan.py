@@ -27,13 +27,15 @@ class Conjunct:
 class Goal:
     """How many rows that meet all conditions are enough: any, or the first ones by `order` (a column's name).
 
-    `present` tells that rows in which that column is NULL do not count.
+    `present` tells that rows in which that column is NULL do not count, `both_ends` that as many of the last rows are
+    wanted, too.
     """
 
     rows: int
     order: str | None = None
     descending: bool = False
     present: bool = False
+    both_ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ class Read:
     through, `reason` one sentence on why; `rejected` are the indexes that would narrow it more, `alternatives` the
     dearer ways that were weighed. `key_condition`, `pushed_filters` and `residual_filters` are SQL for people. After
     `enough` rows reading stops; the requests, one after the other, then yield exactly rows that meet all conditions.
+    With `of_each` so many of each request are read.
     With `lookup` they yield keys alone, by which the items are fetched: it has BatchGetItem's arguments but the keys.
     A read with `stage` has no requests until the values of its keys are known. One that `counts` yields no items: the
     number of those that its requests find is exactly the number of the query's rows. `at_most` is what it takes where
@@ -199,6 +202,7 @@ class Read:
     rejected: tuple[RejectedIndex, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     enough: int | None = None
+    of_each: bool = False
     lookup: Mapping[str, Any] | None = None
     stage: Stage | None = None
     counts: bool = False

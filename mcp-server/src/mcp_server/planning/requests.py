@@ -1,7 +1,7 @@
 """The DynamoDB requests that carry out a chosen access path."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
@@ -88,17 +88,23 @@ def query_requests(
     goal: Goal | None,
     only_keys: bool = False,
 ) -> list[Request]:
-    """One Query per key condition; `only_keys` asks for the primary keys alone."""
+    """One Query per key condition, and end of it that is wanted; `only_keys` asks for the primary keys alone."""
     return [
         Request(
             "Query",
             _expressions(relation, filters, condition, only_keys=only_keys)
             | ({"IndexName": index} if index is not None else {})
-            | toward(goal)
+            | toward(end)
             | _consistency(consistent),
         )
         for condition in conditions
+        for end in _ends(goal)
     ]
+
+
+def _ends(goal: Goal | None) -> Sequence[Goal | None]:
+    """The ends of a partition from which items are wanted."""
+    return (goal, replace(goal, descending=not goal.descending)) if goal is not None and goal.both_ends else (goal,)
 
 
 def scan_requests(

@@ -162,6 +162,7 @@ def _staged(
         estimate=estimate,
         rejected=that_save(read.rejected, estimate.read_units),
         enough=None,
+        of_each=False,
         lookup=None,
         branches=(),
         stage=Stage(link, most, read, math.inf if rather_by_key else dearer),

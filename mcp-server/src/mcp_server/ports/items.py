@@ -94,7 +94,8 @@ class ItemSource(Protocol):
     def pages(self, schema: Schema, read: Read, observe: Observer) -> AsyncGenerator[pa.RecordBatch]:
         """The items of all pages of a read, in no promised order. Closing the generator stops the reading at once.
 
-        Of a read with `enough`, pages come one after the other, in the order of its requests, until there are so many.
+        Of a read with `enough`, pages come one after the other, in the order of its requests, until there are so many;
+        where that is `of_each`, side by side, of each request until there are so many.
 
         `observe` hears of every response when it arrives, which may be before its page is asked for; what it raises
         ends the read.

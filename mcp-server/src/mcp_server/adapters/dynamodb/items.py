@@ -1,7 +1,7 @@
 """Reads relations from DynamoDB: runs a plan's requests in parallel, page by page."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -135,16 +135,16 @@ class DynamoDbItems:
             return self._looked_up(schema, read, read.lookup, decoder, observe)
         if read.access == "GetItem" and len(read.requests) == 1:
             return self._pages(schema, read, 0, decoder, observe)
-        if read.enough is not None:
-            return self._first(schema, read, decoder, observe)
+        if read.enough is not None and not read.of_each:
+            return self._first(schema, read, range(len(read.requests)), decoder, observe)
         return None
 
     async def _first(
-        self, schema: Schema, read: Read, decoder: PageDecoder, observe: Observer
+        self, schema: Schema, read: Read, numbers: Iterable[int], decoder: PageDecoder, observe: Observer
     ) -> AsyncGenerator[pa.RecordBatch]:
-        """The pages of a read until there are enough rows."""
+        """The pages of some of a read's requests until there are enough rows."""
         rows = 0
-        for number in range(len(read.requests)):
+        for number in numbers:
             async with aclosing(self._pages(schema, read, number, decoder, observe)) as pages:
                 async for page in pages:
                     yield page
@@ -191,9 +191,11 @@ class DynamoDbItems:
         self, schema: Schema, read: Read, decoder: PageDecoder, observe: Observer
     ) -> Iterator[AsyncGenerator[pa.RecordBatch]]:
         """The pages of each request of a read, or of the branches of one that unites them."""
-        if not read.branches:
-            yield from (self._pages(schema, read, number, decoder, observe) for number in range(len(read.requests)))
-            return
+        for number in range(len(read.requests)):
+            if read.of_each:
+                yield self._first(schema, read, [number], decoder, observe)
+            else:
+                yield self._pages(schema, read, number, decoder, observe)
         seen = Seen(read.relation.table)
         for branch in read.branches:
             for number in range(len(branch.requests)):

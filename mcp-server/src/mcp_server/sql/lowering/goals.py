@@ -1,4 +1,4 @@
-"""How few rows of a table a statement can do with: `LIMIT 10`, `ORDER BY sk DESC LIMIT 1`, `max(sk)`, `EXISTS (…)`.
+"""How few rows of a table a statement can do with: `LIMIT 10`, `ORDER BY sk LIMIT 1`, `min(sk), max(sk)`, `EXISTS (…)`.
 
 Only a plain statement over one table has a goal, or such a subquery of EXISTS: each row makes one row of the result, or
 none.
@@ -16,7 +16,7 @@ from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.gate.allowed_functions import AGGREGATES
 from mcp_server.sql.lowering.conditions import conjuncts_of
 from mcp_server.sql.lowering.plain import plain_select
-from mcp_server.sql.trees import nodes
+from mcp_server.sql.trees import nodes, parts
 
 MAX_ROWS = 1_000_000
 
@@ -109,14 +109,19 @@ def with_present(relation: Relation, column: Column) -> Relation:
 
 
 def _end_of_column(query: exp.Select, reference: Reference) -> Goal | None:
-    """`min(c)` or `max(c)`, alone."""
-    if len(query.expressions) != 1 or any(query.args.get(clause) for clause in ("order", "limit", "offset")):
+    """`min(c)` or `max(c)`, alone or both."""
+    if any(query.args.get(clause) for clause in ("order", "limit", "offset")):
         return None
-    found = query.expressions[0].unalias()
-    if not isinstance(found, exp.Max | exp.Min) or any(value for part, value in found.args.items() if part != "this"):
+    columns, ends = set[str | None](), set[bool]()
+    for projection in query.expressions:
+        found = projection.unalias()
+        if not isinstance(found, exp.Max | exp.Min) or parts(found) != {"this"}:
+            return None
+        columns.add(_column(found.this, reference))
+        ends.add(isinstance(found, exp.Max))
+    if len(columns) != 1 or (column := columns.pop()) is None:
         return None
-    column = _column(found.this, reference)
-    return Goal(1, column, descending=isinstance(found, exp.Max), present=True) if column is not None else None
+    return Goal(1, column, descending=ends == {True}, present=True, both_ends=len(ends) == 2)
 
 
 def rows_wanted(query: exp.Select) -> int | None:
