@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from mcp_server.access.bearer import PRINCIPAL_KEY
 from mcp_server.domain.principal import Principal
 from mcp_server.surface.log_levels import LogLevels
+from shared_kernel.asgi import answer_headers
 
 CANCELLED_BY_KEY = "cancelled_by"
 """Where the request's state has what tells who cancelled its call."""
@@ -73,6 +74,11 @@ class Call:
     def wants_progress(self) -> bool:
         """Whether the client asked for progress."""
         return "progress_token" in (self.context.meta or {})
+
+    def advise_retry(self, seconds: int) -> None:
+        """Tells HTTP too when the call may be made again, in vain where the response has begun as an event stream."""
+        if self.context.request is not None:
+            answer_headers(self.context.request.scope).append((b"retry-after", b"%d" % seconds))
 
     async def progress(self, done: float, total: float | None = None, text: str | None = None) -> None:
         """Reports progress, if the client asked for it; `done` must grow."""

@@ -54,6 +54,12 @@ class _Line:
         self._token = NOTES.set(self._notes)
         return self
 
+    def failed(self, failure: Failure) -> None:
+        """Takes note of a failure, and says in HTTP too when to call again: not everybody on the way reads JSON-RPC."""
+        self.outcome = failure.code.value
+        if failure.retry_after_seconds is not None:
+            self._call.advise_retry(failure.retry_after_seconds)
+
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         NOTES.reset(self._token)
         principal, facts = self._call.principal, self._notes.fields()
@@ -97,7 +103,7 @@ class Calls:
             try:
                 result = await _called(tool, call, params.arguments or {})
             except Failure as failure:
-                line.outcome = failure.code.value
+                line.failed(failure)
                 following = self._following(failure, call, params)
                 withheld = self._withheld(call)
                 return reply.failure(failure, call.request_id, following, mark=self._offer.mark, withheld=withheld)
@@ -125,7 +131,7 @@ class Calls:
             try:
                 found = await read()
             except Failure as failure:
-                line.outcome = failure.code.value
+                line.failed(failure)
                 raise _resource_failed(failure, call, uri) from None
             line.outcome = "input_required" if isinstance(found, InputRequiredResult) else "ok"
             return found if isinstance(found, InputRequiredResult) else ReadResourceResult(contents=list(found))
@@ -147,7 +153,7 @@ class Calls:
             try:
                 result = await prompt.get(call, given)
             except Failure as failure:
-                line.outcome = failure.code.value
+                line.failed(failure)
                 words = worded(failure)
                 raise MCPError(code=INVALID_PARAMS, message=f"{words.message} {words.next_action}") from None
             line.outcome = "input_required" if isinstance(result, InputRequiredResult) else "ok"
