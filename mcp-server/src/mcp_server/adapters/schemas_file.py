@@ -232,8 +232,8 @@ class SchemaEntry(_Part):
     read_units_per_second: Annotated[float | int, Field(gt=0)] | None = Field(
         default=None,
         description=(
-            "How many read units each of its tables is read with per second at most. A sample of a table counts, and "
-            "has fewer items where it would take more than five seconds."
+            "How many read units each of its tables is read with per second at most, by each process. A sample of a "
+            "table counts, and has fewer items where it would take more than five seconds."
         ),
     )
     columns: dict[str, dict[str, ColumnEntry]] = Field(
