@@ -151,8 +151,9 @@ class HeldCatalog:
             found = description.with_slots(found, table.virtual)
         seen = description.keep_wider(found, self._learnt.get(("table", schema.name, name, rows), {}))
         if not rows:
-            # Of the table's own partitions nothing is told: they do not follow one another here.
-            return replace(seen, indexes=with_partition_sizes(seen, [items]).indexes)
+            sized = zip(seen.indexes, with_partition_sizes(seen, [items]).indexes, strict=True)
+            # Of others, partitions are as large as there are many, until one is read.
+            return replace(seen, indexes=tuple(told if told.projected is not None else one for one, told in sized))
         whole = self._sampled(schema, name, ())
         return whole and replace(whole, columns=seen.columns, rows=rows)
 

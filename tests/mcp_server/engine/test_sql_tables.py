@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mcp_server.planning.plan import Read
+from tests.mcp_server.doubles.tables import HeldIndex
 from tests.mcp_server.engine.conftest import ANN, Service, only_doubles
 from tests.support.processes import REPOSITORY
 
@@ -93,15 +94,20 @@ async def times(service: Service) -> Service:
 @pytest.fixture(scope="module")
 async def cheap(service: Service) -> Service:
     """`t`, large enough that reading all of it is dear, and `links`, which names a few of its keys."""
-    await service.create(
+    await service.tables.create("t", (("pk", "S"), ("sk", "N")), [HeldIndex("by_customer", (("customer", "N"),))])
+    await service.put(
         "t",
         [
-            {"pk": {"S": f"{letter}{number or ''}"}, "sk": {"N": str(sk)}, "x": {"S": "x" * 2000}}
+            {
+                "pk": {"S": f"{letter}{number or ''}"},
+                "sk": {"N": str(sk)},
+                "x": {"S": "x" * 2000},
+                "customer": {"N": str(number)},
+            }
             for letter in "ab"
             for number in range(20)
             for sk in (1, 2)
         ],
-        range_key="sk",
     )
     links = [{"pk": {"S": name}, "x": {"S": name}, "y": {"N": "1"}} for name in ("a", "b")]
     await service.create("links", links)

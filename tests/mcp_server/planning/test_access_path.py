@@ -565,7 +565,7 @@ class TestGoals:
             "SELECT unnest(string_split(note, ',')) FROM orders LIMIT 10",
             "SELECT note FROM orders ORDER BY note LIMIT 1",
             "SELECT sk FROM orders ORDER BY sk LIMIT 1",
-            "SELECT max(sk), min(sk) FROM orders WHERE pk = 'a'",
+            "SELECT max(sk), min(total) FROM orders WHERE pk = 'a'",
             "SELECT max(sk) FROM orders WHERE pk = 'a' AND total > 3",
             "SELECT max(sk) FROM orders WHERE pk = 'a' AND sk > 1 AND sk < 9",
             "SELECT max(sk) FROM orders WHERE pk = 'a' AND sk IN (SELECT 1)",
