@@ -14,6 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 BIN := .venv/bin
 DISTRIBUTIONS := shared auth-server mcp-server
+SIDE_BY_SIDE := --no-print-directory --jobs=2  # mypy has one core; the tests use what it leaves
 NODE_PACKAGES := $(patsubst %,tests/%/node_modules/.installed,conformance judges bench emulators)
 
 ##@ Using it
@@ -26,16 +27,16 @@ demo: .venv/.installed ## Against a running pair: print each HTTP exchange from 
 
 ##@ Working on it
 
-check: .venv/.installed lint ## Format, lint, types, architecture and the tests that are not slow, in about a minute
-	$(BIN)/pytest -q -n auto -m "not slow"
+check: .venv/.installed ## Format, lint, types, architecture and the tests that are not slow, in about a minute
+	@$(MAKE) $(SIDE_BY_SIDE) lint quick-tests
 
 coverage: .venv/.installed ## How much of the lines and branches the tests that are not slow reach
 	$(BIN)/pytest -q -n auto -m "not slow" --cov --cov-report=
 	@for package in auth_server mcp_server shared_kernel; do printf '%-14s %s %% of lines and branches\n' $$package \
 	    "$$($(BIN)/coverage report --format=total --include="*/src/$$package/*")"; done
 
-test: .venv/.installed .venv-emulator/.installed $(NODE_PACKAGES) programs lint ## Every test; installs what is missing or names the command
-	$(BIN)/pytest -q -n auto -m "not slow"
+test: .venv/.installed .venv-emulator/.installed $(NODE_PACKAGES) programs ## Every test; installs what is missing or names the command
+	@$(MAKE) $(SIDE_BY_SIDE) lint quick-tests
 	$(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m slow
 
 random: .venv/.installed ## Ask the SQL engine random statements that no test asks (STATEMENTS=10000 · SEED=1000)
@@ -66,12 +67,15 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	     /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lint programs
+.PHONY: lint quick-tests programs
 lint: .venv/.installed
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+quick-tests: .venv/.installed
+	$(BIN)/pytest -q -n auto -m "not slow"
 
 programs:
 	@sh deploy/bootstrap/install-test-programs
