@@ -1,7 +1,7 @@
 """What the whole engine answers to random statements, beside what DuckDB answers over the same rows.
 
-Each statement runs with and without the shortcuts, planned anew and from the cache, with constants and with parameters,
-at once and in pages.
+Each statement runs with and without the shortcuts, planned anew and from the cache, with constants, other constants and
+parameters, at once and in pages.
 """
 
 import asyncio
@@ -252,7 +252,10 @@ class Way:
 
 
 def ways(statement: Statement, rows: int, dice: random.Random) -> Iterator[Way]:
-    """As it is; now and then in pages, with parameters, and often enough with other values that its plan is kept."""
+    """As it is; now and then in pages, with parameters, and often enough with other values that its plan is kept.
+
+    So it is with constants, too: a few of the same text but for these come one after the other.
+    """
     yield Way(statement, statement.asked)
     if dice.random() < 0.25:
         yield Way(statement, statement.asked, max_rows=dice.randint(max(1, rows // 8), max(1, rows // 2) + 1))
@@ -261,6 +264,9 @@ def ways(statement: Statement, rows: int, dice: random.Random) -> Iterator[Way]:
     if dice.random() < 0.25:
         for call in calls(statement, dice, dice.choice([1, 1, 4])):
             yield Way(call.statement, call.text, call.values)
+    if dice.random() < 0.25:
+        for call in calls(statement, dice, 4):
+            yield Way(call.statement, call.statement.asked, max_rows=dice.choice([MAX_ROWS, MAX_ROWS, rows // 2 + 1]))
 
 
 def features(seed: object, tables: Sequence[Table]) -> Features:

@@ -12,8 +12,8 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.principal import Principal
 from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.plan_cache import Plan, same_plan
-from mcp_server.engine.plan_slots import sql_of
 from mcp_server.engine.planner import Planner
+from mcp_server.engine.slot_values import sql_of
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate import parse as gate
 from tests.mcp_server.doubles.catalog import ServicePays, unpaid

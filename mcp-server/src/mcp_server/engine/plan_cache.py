@@ -4,9 +4,9 @@ A plan is found under all that planning sees: the text, in one form for all spel
 (`sql/canonical_text.py`), each parameter with its type, the schema of unqualified names, and the terms on which it is
 read; it counts while every table that it was made from is the very object that the catalogue hands out now. Whether a
 principal may run it is decided anew on every call, and only who sends a parameter's value can find what was planned for
-it. A statement that is sent with ever other values has one plan with slots for them, which reads as the first ones led
-to; what it is estimated to take is not theirs. The plan of one that asks for the time is that of an instant, and is not
-kept.
+it. A statement that is sent with ever other values has one plan with slots for them. Where they are parameters it reads
+as the first ones led to, and what it is estimated to take is not theirs; where they are literals, how it is read is
+chosen for the values of each call. The plan of one that asks for the time is that of an instant, and is not kept.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from typing import Final, Literal
 from mcp_server.domain.restriction import Restriction
 from mcp_server.domain.schema import Table
 from mcp_server.engine.bounded import Bounded
+from mcp_server.engine.literals import Varying
 from mcp_server.engine.plan_slots import Template
 from mcp_server.engine.slot_values import by_name, kind_of, ranks
 from mcp_server.planning.access_path import full_scan_of
@@ -104,11 +105,19 @@ Kept = Plan | Template[Plan] | Unslotted | Unrepeated
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A statement as it was sent, parameters with their types: 1, 1.0 and true are three values.
+class Spelling:
+    """The text under which a statement is kept, and the same without its literals, if it has any that may be slots."""
 
-    `text` is the one that stands for all its spellings. `slots` are the parameters whose values are left open, but for
-    their kind and their order.
+    text: str
+    without_literals: Varying | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement as it was sent, its values with their types: 1, 1.0 and true are three values.
+
+    `text` is the one that stands for all its spellings; the values are parameters, or literals where it has gaps for
+    them. `slots` are those whose values are left open, but for their kind and their order.
     """
 
     text: str
@@ -117,7 +126,7 @@ class Sent:
 
     @property
     def is_partly_open(self) -> bool:
-        """Whether some of its parameters are slots, and others are not."""
+        """Whether some of its values are slots, and others are not."""
         return 0 < sum(len(column.names) for column in self.slots) < len(self.values) - 1
 
 
@@ -163,7 +172,7 @@ _Slots = tuple[ColumnSlots, ...] | Literal["untried"]
 
 
 def sent(text: str, parameters: Parameters, slots: tuple[ColumnSlots, ...] = ()) -> Sent | None:
-    """A statement as a key; None where a parameter is none that planning takes.
+    """A statement with its values as a key; None where a parameter is none that planning takes.
 
     Slots are left open, but for those of a column for which two values are equal.
     """
@@ -193,10 +202,10 @@ def asked(statement: Sent, schema: str, tables: Mapping[TableName, Table], terms
 
 
 class PlanCache:
-    """Keeps plans and templates of plans, which tables a text names, and which of its parameters are slots."""
+    """Keeps plans and templates of plans, which tables a text names, and which of its values are slots."""
 
     def __init__(self) -> None:
-        self._texts: Bounded[str, str] = Bounded(entries=STATEMENTS, weight=STATEMENTS_BYTES)
+        self._spellings: Bounded[str, Spelling] = Bounded(entries=STATEMENTS, weight=STATEMENTS_BYTES)
         self._tables: Bounded[Sent, frozenset[TableName]] = Bounded(entries=STATEMENTS, weight=STATEMENTS_BYTES)
         self._slots: Bounded[Sent, _Slots] = Bounded(entries=STATEMENTS, weight=STATEMENTS_BYTES)
         self._plans: Bounded[Asked, _Planned] = Bounded(entries=PLANS, weight=PLANS_BYTES)
@@ -204,13 +213,15 @@ class PlanCache:
     def __len__(self) -> int:
         return len(self._plans)
 
-    def text(self, sql: str) -> str | None:
-        """The text under which a statement is kept, None where it was not sent in this spelling."""
-        return self._texts.get(sql)
+    def spelling(self, sql: str) -> Spelling | None:
+        """Under which texts a statement is kept, None where it was not sent in this spelling."""
+        return self._spellings.get(sql)
 
-    def keep_text(self, sql: str, text: str) -> None:
-        """Remembers under which text a statement is kept."""
-        self._texts.put(sql, text, 300 + 2 * (len(sql) + len(text)))
+    def keep_spelling(self, sql: str, spelling: Spelling) -> None:
+        """Remembers under which texts a statement is kept."""
+        varying = spelling.without_literals
+        without = 0 if varying is None else 300 + 2 * len(varying.text) + 60 * len(varying.values or ())
+        self._spellings.put(sql, spelling, 350 + 2 * (len(sql) + len(spelling.text)) + without)
 
     def tables(self, statement: Sent) -> frozenset[TableName] | None:
         """The tables that a statement names, None where it is not known to pass the gate."""
@@ -220,13 +231,13 @@ class PlanCache:
         """Remembers a statement that passed the gate."""
         self._tables.put(statement, tables, _weight(statement))
 
-    def slots(self, text: str, parameters: Parameters) -> _Slots | None:
+    def slots(self, text: str, values: Parameters) -> _Slots | None:
         """The slots of a statement, None where it was not sent before with values of these kinds."""
-        return self._slots.get(_shape(text, parameters))
+        return self._slots.get(_shape(text, values))
 
-    def keep_slots(self, text: str, parameters: Parameters, slots: _Slots) -> None:
-        """Remembers the slots of a statement whose parameters are of such types."""
-        shape = _shape(text, parameters)
+    def keep_slots(self, text: str, values: Parameters, slots: _Slots) -> None:
+        """Remembers the slots of a statement whose values are of such types."""
+        shape = _shape(text, values)
         self._slots.put(shape, slots, _weight(shape))
 
     def plan(self, question: Asked, tables: Mapping[TableName, Table]) -> Kept | None:
@@ -252,7 +263,7 @@ class PlanCache:
 
 
 def _shape(text: str, parameters: Parameters) -> Sent:
-    """A statement by what its slots depend on: the kinds of its parameters."""
+    """A statement by what its slots depend on: the kinds of its values."""
     values = by_name(parameters)
     return Sent(text, tuple((name, kind_of(value) or type(value)) for name, value in sorted(values.items())))
 

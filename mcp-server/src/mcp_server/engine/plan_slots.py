@@ -13,11 +13,10 @@ from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from mcp_server.domain.schema import AttributeType, Column, Index, Table, TypeKind
-from mcp_server.engine.slot_values import LARGEST_SCALE, Values, written_mark
+from mcp_server.engine.slot_values import LARGEST_SCALE, Values, sql_of, written_mark
 from mcp_server.planning.key_paths import MAX_QUERIES
-from mcp_server.planning.plan import Read
+from mcp_server.planning.plan import Read, Relation
 from mcp_server.planning.predicate import AnyOf, Between, Comparison, OneOf, Predicate, Value, columns_of
-from mcp_server.sql.gate.parameters import JsonValue
 from mcp_server.sql.slots import ColumnSlots
 
 _CONSTANT = (Table, Column, Index)
@@ -38,27 +37,38 @@ class Unfit(Exception):
     """A mark stands where it cannot be told how a value would stand."""
 
 
-def carried(read: Read, marks: Mapping[str, str], columns: Sequence[ColumnSlots]) -> tuple[ColumnSlots, ...]:
-    """The slots that are compared with a column of their own type, of which no other condition speaks.
+def carried_by_read(read: Read, marks: Mapping[str, str], columns: Sequence[ColumnSlots]) -> tuple[ColumnSlots, ...]:
+    """The slots that a read carries along, too.
 
-    The read's relation is as it is read: a rule for its rows, or the parts of a virtual table's keys, are conditions
-    too. How many items have a text DynamoDB can only tell of some texts, unless it is that of a key.
+    Its relation is as it is read: a rule for its rows, or the parts of a virtual table's keys, are conditions too. How
+    many items have a text DynamoDB can only tell of some texts, unless it is that of a key.
     """
     relation = read.relation
     if relation.table.virtual is not None:
         return ()
-    said = [one.predicate for one in relation.conjuncts if one.predicate is not None]
+    found = carried(relation, marks, columns, only_keys=read.counts)
+    return tuple(one for one in found if one.ordered or len(one.names) == 1 or _are_listed(_said(relation)))
+
+
+def carried(
+    relation: Relation, marks: Mapping[str, str], columns: Sequence[ColumnSlots], *, only_keys: bool = False
+) -> tuple[ColumnSlots, ...]:
+    """The slots that are compared with a column of their own type, of which no other condition speaks."""
+    said = _said(relation)
     keys = {key.name for key in relation.table.key}
     given: dict[str, list[Value]] = {}
     for name in {name for predicate in said for name in columns_of(predicate)}:
         column = relation.table.column(name)
         values = [_values(one) for one in said if name in columns_of(one)]
         compared = [value for one in values for value in one]
-        if all(values) and all(_compares(column, value) for value in compared) and (name in keys or not read.counts):
+        if all(values) and all(_compares(column, value) for value in compared) and (name in keys or not only_keys):
             given[name] = compared
     slots = [Counter(marks.get(str(value)) for value in values) for values in given.values()]
-    found = [one for one in columns if Counter(one.names) in slots]
-    return tuple(one for one in found if one.ordered or len(one.names) == 1 or _are_listed(said))
+    return tuple(one for one in columns if Counter(one.names) in slots)
+
+
+def _said(relation: Relation) -> list[Predicate]:
+    return [one.predicate for one in relation.conjuncts if one.predicate is not None]
 
 
 def _values(predicate: Predicate) -> Sequence[Value]:
@@ -160,11 +170,6 @@ class Template(Generic[_Whole]):
     def _step(self, step: _Step) -> _Made:
         self._steps.append(step)
         return _Made(len(self._steps) - 1)
-
-
-def sql_of(value: JsonValue) -> str:
-    """A value that fills a slot as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
 
 
 def _any_made(parts: Sequence[Any]) -> bool:

@@ -13,19 +13,21 @@ from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.cursors import PathClosed
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema, Table
+from mcp_server.engine.literals import Varying, lifted
 from mcp_server.engine.plan_cache import (
     UNTRIED,
     Asked,
     Plan,
     PlanCache,
     Sent,
+    Spelling,
     Unrepeated,
     Unslotted,
     asked,
     same_plan,
     sent,
 )
-from mcp_server.engine.plan_slots import Template, Unfit, carried
+from mcp_server.engine.plan_slots import Template, Unfit, carried, carried_by_read
 from mcp_server.engine.probing import Prober, Probing
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.slot_values import by_name, marked, ranks
@@ -72,7 +74,8 @@ class Parsed:
     """A statement that passed the gate; `statement` is None when that was found out earlier, or beside the service.
 
     `instant` is the time of UTC that it asks for wherever it does. `key` is what its plan is kept under, which may be
-    that of other spellings: positions are those of `text`.
+    that of other spellings: positions are those of `text`. `varying` is the statement as one with other values, and
+    `varying_key` what a plan with slots for literals is kept under, None where there are none, or not yet.
     """
 
     text: str
@@ -81,6 +84,8 @@ class Parsed:
     tables: frozenset[TableName]
     statement: Statement | None
     key: Sent | None
+    varying: Varying
+    varying_key: Sent | None = None
 
     async def again(self) -> Statement | None:
         """The statement at its instant, parsed once more where it has to be; None of a long text. Raises Failure."""
@@ -112,40 +117,49 @@ class Planner:
             return await self._parsed(sql, parameters, instant or datetime.fromtimestamp(self._clock.now(), UTC))
 
     async def _parsed(self, sql: str, parameters: Parameters, instant: datetime) -> Parsed:
-        known = self._cache.text(sql)
-        text = known or (canonical_text(sql) if len(sql) <= LIGHT_CHARACTERS else None) or sql
-        key = sent(text, parameters, await self._slots(sql, text, parameters))
+        known = self._cache.spelling(sql)
+        spelling = known or _spelling(sql, parameters)
+        without = spelling.without_literals
+        varying = without or Varying(sql, parameters)
+        slots = await self._slots(spelling.text, varying) if parameters and len(sql) <= LONGEST_WITH_SLOTS else ()
+        key, varying_key = sent(spelling.text, parameters, slots), None
         tables = self._cache.tables(key) if key is not None else None
+        if tables is None and without is not None:  # with these literals it was not sent
+            varying_key = _open(without, await self._slots(without.text, without))
+            tables = self._cache.tables(varying_key) if varying_key is not None else None
         if tables is not None:
             if known is None:
-                self._cache.keep_text(sql, text)
-            return Parsed(sql, parameters, instant, tables, None, key)
+                self._cache.keep_spelling(sql, spelling)
+            if varying_key is not None and key is not None:
+                self._cache.keep_tables(key, tables)
+            return Parsed(sql, parameters, instant, tables, None, key, varying, varying_key)
         if len(sql) > LIGHT_CHARACTERS:
-            parsed = Parsed(sql, parameters, instant, await self._heavy.tables(sql, parameters), None, key)
+            parsed = Parsed(sql, parameters, instant, await self._heavy.tables(sql, parameters), None, key, varying)
         else:
             statement = await light_statement(sql, parameters)
             if key is not None and known is None:
-                key = key if folds(statement) else replace(key, text=sql)
-                self._cache.keep_text(sql, key.text)
-            parsed = Parsed(sql, parameters, instant, statement.tables, statement, key)
-        if key is not None:
-            self._cache.keep_tables(key, parsed.tables)
+                if not folds(statement):
+                    spelling, key = Spelling(sql, None), replace(key, text=sql)
+                    varying, varying_key = Varying(sql, parameters), None
+                self._cache.keep_spelling(sql, spelling)
+            parsed = Parsed(sql, parameters, instant, statement.tables, statement, key, varying, varying_key)
+        for one in (key, varying_key):
+            if one is not None:
+                self._cache.keep_tables(one, parsed.tables)
         return parsed
 
-    async def _slots(self, sql: str, text: str, parameters: Parameters) -> tuple[ColumnSlots, ...]:
-        """The parameters whose values the plan is made without, once the statement, kept under a text, came twice."""
-        if not parameters or len(sql) > LONGEST_WITH_SLOTS:
-            return ()
-        found = self._cache.slots(text, parameters)
+    async def _slots(self, text: str, varying: Varying) -> tuple[ColumnSlots, ...]:
+        """The values that the plan is made without, once the statement, kept under a text, came twice."""
+        found = self._cache.slots(text, varying.values)
         if found is None:
-            self._cache.keep_slots(text, parameters, UNTRIED)
+            self._cache.keep_slots(text, varying.values, UNTRIED)
         elif found == UNTRIED:
-            values, marks = marked(sql, parameters)
+            values, marks = marked(varying.text, varying.values)
             try:
-                found = slots(await light_statement(sql, values), marks)
+                found = slots(await light_statement(*varying.with_values(values)), marks)
             except Failure:
                 found = ()
-            self._cache.keep_slots(text, parameters, found)
+            self._cache.keep_slots(text, varying.values, found)
         return found if isinstance(found, tuple) else ()
 
     async def plan(
@@ -164,8 +178,8 @@ class Planner:
         """How a statement would be run; `schema` is the one of unqualified names. Raises Failure.
 
         `payer` pays for samples of its tables, `prober` hears of what it takes to look for columns that these lack.
-        `estimated` wants the estimates of these very values, which a plan with slots does not have. `pin` says how a
-        read that goes on was begun.
+        `estimated` wants the estimates of these very values, which a plan with slots for parameters does not have.
+        `pin` says how a read that goes on was begun.
         """
         if estimated and parsed.key is not None and parsed.key.slots:
             parsed = replace(parsed, key=sent(parsed.key.text, parsed.parameters))
@@ -226,33 +240,53 @@ class Planner:
         if terms.pin is not None:
             tables = {name: with_pinned_columns(table, terms.pin) for name, table in tables.items()}
         key = parsed.key
-        while key is not None and key.slots and terms.pin is None:  # whose conditions on keys have values
-            question = asked(key, schema_name, tables, terms)
-            known = self._cache.plan(question, tables)
-            if isinstance(known, Template):
-                self._tally.cache_asked("plans", hit=True)
-                return known.filled(by_name(parsed.parameters))
-            if isinstance(known, Unslotted):
-                key = sent(key.text, parsed.parameters, known.slots)
-            elif known is None and key.is_partly_open:
-                # A template is of use for these very values of the other parameters alone: it waits for them to return.
-                self._cache.keep_plan(question, tables, Unrepeated(), 0)
-                key = sent(key.text, parsed.parameters)
-            else:
-                return await self._with_template(parsed, question, tables)
         if key is not None and key.slots:
+            plan = await self._with_slots(parsed, key, schema_name, tables, terms)
+            if plan is not None:
+                return plan
             key = sent(key.text, parsed.parameters)
         if key is None:
             return await self._planned(parsed, schema_name, tables, terms)
         question = asked(key, schema_name, tables, terms)
         known = self._cache.plan(question, tables)
-        self._tally.cache_asked("plans", hit=isinstance(known, Plan))
         if isinstance(known, Plan):
+            self._tally.cache_asked("plans", hit=True)
             return known
-        plan = await self._planned(parsed, schema_name, tables, terms)
+        plan = await self._with_slots(parsed, self._varying_key(parsed), schema_name, tables, terms)
+        if plan is None:
+            self._tally.cache_asked("plans", hit=False)
+            plan = await self._planned(parsed, schema_name, tables, terms)
         if not plan.query.timed:
             self._cache.keep_plan(question, tables, plan, len(plan.query.statement))
         return plan
+
+    async def _with_slots(
+        self, parsed: Parsed, key: Sent | None, schema_name: str, tables: Mapping[TableName, Table], terms: Terms
+    ) -> Plan | None:
+        """The plan of which there is a template, or one is kept now; None where it is made for these values alone."""
+        values = parsed.varying.values
+        while key is not None and key.slots and terms.pin is None:  # whose conditions on keys have values
+            question = asked(key, schema_name, tables, terms)
+            known = self._cache.plan(question, tables)
+            if isinstance(known, Template):
+                self._tally.cache_asked("plans", hit=True)
+                return _filled(known, parsed.varying, terms)
+            if isinstance(known, Unslotted):
+                key = sent(key.text, values, known.slots)
+            elif known is None and key.is_partly_open:
+                # A template is of use for these very values of the others alone: it waits for them to return.
+                self._cache.keep_plan(question, tables, Unrepeated(), 0)
+                return None
+            else:
+                return await self._with_template(parsed, question, tables)
+        return None
+
+    def _varying_key(self, parsed: Parsed) -> Sent | None:
+        """What a plan with slots for literals is kept under, None where it is not known whether there are any."""
+        if parsed.varying_key is not None or not parsed.varying.has_gaps:
+            return parsed.varying_key
+        found = self._cache.slots(parsed.varying.text, parsed.varying.values)
+        return _open(parsed.varying, found) if isinstance(found, tuple) else None
 
     async def _with_template(self, parsed: Parsed, question: Asked, tables: Mapping[TableName, Table]) -> Plan:
         """The plan, of which a template is kept, or that it depends on what fills its slots."""
@@ -267,23 +301,25 @@ class Planner:
         self, parsed: Parsed, plan: Plan, question: Asked, tables: Mapping[TableName, Table]
     ) -> Template[Plan] | Unslotted:
         """A template that gives that plan for the statement as it was sent, else which slots may give one."""
-        slots = question.sent.slots
-        values, marks = marked(parsed.text, parsed.parameters, {name for column in slots for name in column.names})
-        given, marked_values = by_name(parsed.parameters), by_name(values)
+        slots, varying, terms = question.sent.slots, parsed.varying, question.terms
+        values, marks = marked(varying.text, varying.values, {name for column in slots for name in column.names})
+        given, marked_values = by_name(varying.values), by_name(values)
         slots = tuple(one for one in slots if ranks(one, given) == ranks(one, marked_values))
         try:
-            statement = await light_statement(parsed.text, values)
-            with_marks = replace(parsed, parameters=values, statement=statement, key=None)
-            model = await self._planned(with_marks, question.schema, tables, question.terms)
-            # Of so many texts that are looked for, which are the first depends on which of them the sample has.
-            is_open = len(model.reads) == 1 and len(model.query.sought) < MOST_TEXTS
-            fit = carried(model.reads[0], marks, slots) if is_open else ()
+            text, parameters = varying.with_values(values)
+            statement = await light_statement(text, parameters)
+            with_marks = replace(parsed, text=text, parameters=parameters, statement=statement, key=None)
+            model = await self._planned(with_marks, question.schema, tables, terms)
+            fit = _fit(model, marks, slots, read_anew=varying.has_gaps)
             if fit != question.sent.slots:
                 return Unslotted(fit)
-            template = Template(replace(model, query=model.query.with_normalized_sql()), marks)
+            reads = () if varying.has_gaps else model.reads
+            template = Template(Plan(model.query.with_normalized_sql(), reads), marks)
         except (Failure, Unfit):
             return Unslotted()
-        return template if same_plan(template.filled(given), plan) else Unslotted()
+        filled = _filled(template, varying, terms)
+        same = same_plan(filled, plan) and (not varying.has_gaps or filled.reads == plan.reads)
+        return template if same else Unslotted()
 
     async def _planned(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
         statement = await parsed.again()
@@ -298,6 +334,39 @@ class Planner:
             return Plan(*planned)
         work = partial(_plan, statement, schema_name, tables, terms)
         return work() if heaviness <= TINY_WEIGHT else await in_thread(work)
+
+
+def _spelling(sql: str, parameters: Parameters) -> Spelling:
+    """The texts of a statement; one with parameters says by them which of its values may be others."""
+    text = canonical_text(sql) if len(sql) <= LIGHT_CHARACTERS else None
+    if text is None:
+        return Spelling(sql, None)
+    return Spelling(text, lifted(text) if not parameters and len(sql) <= LONGEST_WITH_SLOTS else None)
+
+
+def _open(varying: Varying, slots: tuple[ColumnSlots, ...]) -> Sent | None:
+    return sent(varying.text, varying.values, slots) if slots else None
+
+
+def _fit(
+    model: Plan, marks: Mapping[str, str], slots: tuple[ColumnSlots, ...], *, read_anew: bool
+) -> tuple[ColumnSlots, ...]:
+    """The slots that a plan with marks carries along unread, the read of its one relation or all but that."""
+    # Where so many texts are looked for, which are the first depends on which of them the sample has.
+    if len(model.reads) != 1 or len(model.query.sought) >= MOST_TEXTS:
+        return ()
+    if read_anew:
+        return carried(model.query.relations[0], marks, slots)
+    return carried_by_read(model.reads[0], marks, slots)
+
+
+def _filled(template: Template[Plan], varying: Varying, terms: Terms) -> Plan:
+    """The plan for the values of a statement; how it is read with other literals is chosen anew."""
+    plan = template.filled(by_name(varying.values))
+    if not varying.has_gaps:
+        return plan
+    reads = plan.query.reads(consistent=terms.consistent, allow_full_scan=terms.allow_full_scan)
+    return replace(plan, reads=reads)
 
 
 def _plan(statement: Statement, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:

@@ -1,4 +1,4 @@
-"""The values of parameters that can fill slots, and the marks that stand for them while a template is made.
+"""The values, of parameters and literals, that can fill slots, and the marks that stand for them in a template.
 
 A mark is of its value's kind: whatever planning does with one value of a kind, it does with every other. Marks stand in
 the order of their values.
@@ -13,7 +13,7 @@ from mcp_server.sql.gate.parameters import JsonValue, Parameters
 from mcp_server.sql.slots import ColumnSlots
 
 Values = Mapping[str, JsonValue]
-"""Parameters by the names that a statement has for them."""
+"""Parameters by the names that a statement has for them, literals by their places."""
 
 Kind = str
 
@@ -84,6 +84,11 @@ def marked(text: str, parameters: Parameters, names: Container[str] | None = Non
         replaced[name] = mark = _mark(kind, number)
         marks[str(mark)] = name
     return (replaced if isinstance(parameters, Mapping) else list(replaced.values())), marks
+
+
+def sql_of(value: JsonValue) -> str:
+    """A value that fills a slot as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
 
 
 def written_mark(mark: str) -> str:

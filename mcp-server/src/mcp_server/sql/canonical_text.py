@@ -31,7 +31,7 @@ _FIRST_WORDS = frozenset(
 _LONGEST = 1 + max(map(len, _FIRST_WORDS))
 _LAST_WORD = re.compile(r"\w+\Z")
 
-_MARK = "\x01"
+MARK: Final = "\x01"
 """What canonical texts begin with and the gate refuses, so that none is a text that was sent."""
 
 
@@ -40,7 +40,7 @@ def canonical_text(text: str) -> str | None:
     if _UNUSUAL.search(text) is not None:
         return None
     kept = _KEPT.split(text)
-    pieces, between = [_MARK], kept[0]
+    pieces, between = [MARK], kept[0]
     for place in range(1, len(kept), 2):
         piece = kept[place]
         if piece[0] != "-":

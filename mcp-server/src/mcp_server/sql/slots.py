@@ -1,4 +1,4 @@
-"""Which parameters of a statement its plan would carry along unread, so that one plan does for all their values.
+"""Which parameters and literals of a statement its plan would carry along unread, so that one plan does for all values.
 
 That is certain of few: `column = ?`, `column BETWEEN ? AND ?`, `column IN (?, ?)` and the like, joined by AND in the
 WHERE of a plain statement over one table, where all conditions that speak of the column are of that kind and have no
@@ -23,14 +23,14 @@ _COMPARISONS = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 @dataclass(frozen=True, slots=True)
 class ColumnSlots:
-    """The slots that stand in conditions on one column, by parameter; `ordered` tells that their order matters."""
+    """The slots that stand in conditions on one column, by name; `ordered` tells that their order matters."""
 
     names: tuple[str, ...]
     ordered: bool
 
 
 def slots(statement: Statement, marks: Mapping[str, str]) -> tuple[ColumnSlots, ...]:
-    """The slots of a statement in which each parameter has its mark as value; `marks` maps mark to parameter."""
+    """The slots of a statement in which a mark stands for each value that may be one; `marks` maps mark to name."""
     query = statement.expression
     if not isinstance(query, exp.Select) or not _plain(query):
         return ()
@@ -72,8 +72,9 @@ def _only(node: exp.Expr, *parts: str) -> bool:
 
 def _value(node: exp.Expr) -> str:
     """A literal as a mark is written, a negative number with its sign; empty for anything else."""
-    negative = isinstance(node, exp.Paren) and isinstance(node.this, exp.Neg)
-    literal = node.this.this if negative else node
+    inner = node.this if isinstance(node, exp.Paren) else node  # as a negative parameter stands
+    negative = isinstance(inner, exp.Neg)
+    literal = inner.this if negative else node
     return ("-" if negative else "") + str(literal.this) if isinstance(literal, exp.Literal) else ""
 
 
