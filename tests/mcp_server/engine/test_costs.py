@@ -96,22 +96,29 @@ async def test_a_query_that_is_expected_to_outlast_the_deadline_is_told_so(servi
     assert {verdict(soon), verdict(by_page)} == {"It may run as it is."}
 
 
-async def test_a_scan_that_ends_early_is_told_so_and_confirmed_by_all_that_it_may_take(service: Service) -> None:
-    """Only rows that are selected as they are end it for sure: DuckDB reads ahead as far as it has room."""
+async def test_a_read_that_ends_early_is_told_so_and_confirmed_by_all_that_it_may_take(service: Service) -> None:
     items = [{"pk": {"S": f"k{number}"}, "n": {"N": str(number % 2)}, "t": {"S": "x" * 400}} for number in range(1_500)]
     await service.create("cost_many", items)
-    sql = "SELECT n FROM cost_many WHERE n = 1 LIMIT 10"
+    sql = "SELECT n FROM cost_many WHERE n = 1"
     queries = service.queries(confirm_read_units=50.0)
-    whole, early, ahead = [
-        await queries.explain_sql(ANN, sql=one)
-        for one in (sql.replace(" LIMIT 10", ""), sql, sql.replace("n FROM", "n + 1 FROM"))
-    ]
-
-    [read] = early.reads
-    assert read.estimate.items == 300
-    assert read.at_most == whole.reads[0].estimate == ahead.reads[0].estimate
-    assert early.cost.read_units == read.estimate.read_units < 25 < 75 < whole.cost.read_units
-    assert f"at most: 1500 items, {whole.cost.read_units:g} read units" in early.plan
-    assert early.unconfirmed is not None
-    assert early.unconfirmed.read_units == whole.cost.read_units
-    assert (await service.run(sql)).statistics.read_units <= early.cost.read_units + 0.5  # each page is rounded up
+    whole = await queries.explain_sql(ANN, sql=sql)
+    for early, looked_at, rows in (
+        (f"{sql} LIMIT 10", 100, 10),
+        (f"{sql.replace('n FROM', 'n + 1 FROM')} LIMIT 10", 100, 10),
+        (f"SELECT EXISTS ({sql})", 300, 1),  # a page that is asked for ahead is twice as large
+        (f"SELECT pk FROM cost_many WHERE pk IN ('k1', 'k2') AND EXISTS ({sql})", 300, 2),
+        (f"{sql} LIMIT 3 OFFSET 2", 300, 3),
+    ):
+        explained = await queries.explain_sql(ANN, sql=early)
+        read = explained.reads[-1]
+        assert (read.estimate.items, read.at_most) == (looked_at, whole.reads[0].estimate), early
+        assert f"at most: 1500 items, {whole.cost.read_units:g} read units" in explained.plan
+        assert explained.unconfirmed is not None
+        assert explained.unconfirmed.read_units >= whole.cost.read_units
+        result = await service.run(early)
+        assert len(result.rows) == rows
+        assert result.statistics.read_units <= explained.cost.read_units + 0.5  # each page is rounded up
+    for sql in ("SELECT EXISTS (SELECT 1 FROM cost_many WHERE n = 2)", "SELECT n FROM cost_many WHERE n = 2 LIMIT 10"):
+        result = await service.run(sql)
+        assert result.rows in ([[False]], [])
+        assert result.statistics.read_units >= whole.cost.read_units

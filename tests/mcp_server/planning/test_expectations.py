@@ -8,7 +8,7 @@ import pytest
 from mcp_server.domain.distribution import Distribution
 from mcp_server.domain.schema import Column, ColumnType, TypeKind
 from mcp_server.planning.access_path import DEARER, plan_read
-from mcp_server.planning.expectations import expected, stopping
+from mcp_server.planning.expectations import expected, filling, stopping
 from mcp_server.planning.plan import Estimate, KeyLink, KeySource, Read, Stage
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
@@ -50,7 +50,6 @@ def test_other_reads_stay_as_they_are() -> None:
         ("n < 50", 90, 700),  # 180 items: the second page is twice as large
         ("n < 5", 10, 700),  # 200 items
         ("n < 5", 40, 3_100),  # 800 items: the fourth page, and none is asked for beyond the fifth
-        ("n % 7 < 5", 10, 300),  # nobody knows, so 0.3 are taken to meet it
     ],
 )
 def test_a_scan_that_ends_with_few_rows_is_told_with_what_it_looks_at_until_then(
@@ -62,15 +61,45 @@ def test_a_scan_that_ends_with_few_rows_is_told_with_what_it_looks_at_until_then
     assert (whole.estimate.items, told.at_most) == (10_000, whole.estimate)
     assert told.estimate.items == looked_at
     assert told.estimate.read_units == pytest.approx(looked_at * 400 / 4096 / 2, abs=0.5)
-    assert told.estimate.confidence == ("guessed" if "%" in condition else "estimated")
+    assert told.estimate.confidence == "estimated"
     assert replace(told, estimate=whole.estimate, at_most=None) == whole
+
+
+def test_a_scan_for_many_rows_looks_at_pages_that_are_as_large_as_they_can_be() -> None:
+    told = stopping(scan("SELECT pk FROM things WHERE n < 50 LIMIT 2000"))
+
+    # 4,000 items have them: two pages, and one that is asked for ahead.
+    assert (told.estimate.items, told.estimate.pages) == (7_500, 3)
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows", "looked_at"),
+    [
+        ("n < 50", 10, 100),
+        ("n < 50", 90, 202),  # of the first hundred 50 meet it; the rest, and one, is looked for among a quarter more
+        ("n < 5", 40, 916),
+        ("n % 7 < 5", 10, 100),  # nobody knows, so 0.3 are taken to meet it
+        ("n = 77", 900, 10_000),  # there are not so many
+    ],
+)
+def test_a_read_for_the_first_rows_is_told_with_what_it_looks_at_until_there_are_as_many(
+    condition: str, rows: int, looked_at: int
+) -> None:
+    whole = scan(f"SELECT pk FROM things WHERE {condition} LIMIT {rows}")
+    told = filling(whole, rows)
+
+    assert told.estimate.items == looked_at
+    assert told.at_most == (whole.estimate if looked_at < 10_000 else None)
+    assert told.estimate.confidence == ("guessed" if "%" in condition else "estimated")
+    large = scan(f"SELECT pk FROM things WHERE {condition} LIMIT {rows}", 1_000_000)
+    assert filling(large, rows) == large  # it has to be asked for, with all that it may take
 
 
 @pytest.mark.parametrize(
     ("sql", "items"),
     [
         ("SELECT pk FROM things WHERE n = 77 LIMIT 900", 10_000),  # there are not so many
-        ("SELECT pk FROM things WHERE n < 50 LIMIT 2000", 10_000),  # which are not looked for page by page
+        ("SELECT pk FROM things WHERE n % 7 < 5 LIMIT 10", 10_000),  # nobody is sure which rows meet it
         ("SELECT pk FROM things WHERE n < 50 ORDER BY n LIMIT 10", 10_000),
         ("SELECT pk FROM things WHERE n < 50", 10_000),
         ("SELECT pk FROM things LIMIT 10", 10_000),

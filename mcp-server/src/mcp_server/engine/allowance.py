@@ -18,7 +18,7 @@ from mcp_server.engine.limits import Limits
 from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.sharing import sources
 from mcp_server.planning.estimates import read_units
-from mcp_server.planning.expectations import Observed, expected, stopping
+from mcp_server.planning.expectations import Observed, expected, filling, stopping
 from mcp_server.planning.plan import Read
 
 MARGIN = 1.25
@@ -102,7 +102,10 @@ def expected_reads(plan: Plan, observed: Observed) -> tuple[Read, ...]:
 
 def likely_reads(plan: Plan, reads: Sequence[Read]) -> tuple[Read, ...]:
     """The reads that are expected, with what is likely where reading ends early: to be told, not to decide by."""
-    return tuple(map(stopping, reads)) if plan.ends_early else tuple(reads)
+    if (first := plan.first_rows()) is not None:
+        _, _, rows = first
+        return tuple(filling(read, rows) for read in reads)
+    return tuple(map(stopping, reads))
 
 
 def sure_to_take(plan: Plan) -> float:

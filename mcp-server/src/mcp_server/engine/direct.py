@@ -1,6 +1,6 @@
 """Answers statements that need no relational engine from the pages of their one read."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from mcp_server.engine.limits import Limits
 from mcp_server.planning.direct import Direct, kept
 from mcp_server.planning.plan import Relation
-from mcp_server.planning.predicate import columns_of
+from mcp_server.planning.predicate import Predicate, columns_of
 from mcp_server.ports.relational import Input, Result, ResultColumn
 
 _Batches = AsyncGenerator[pa.RecordBatch]
@@ -29,7 +29,7 @@ async def answer(direct: Direct, relation: Relation, only: Input, limits: Limits
 
 def numbered(direct: Direct, relation: Relation, schema: pa.Schema, batch: pa.RecordBatch | None) -> Result:
     """What is selected of a batch, with one column more: the number of each row in the batch."""
-    places = _places(direct, relation, batch) if batch is not None else []
+    places = meeting(direct.conditions, relation, batch) if batch is not None else []
     taken = [batch.take(pa.array(places, pa.int64()))] if batch is not None else []
     result = _selected(direct, relation, pa.Table.from_batches(taken, schema))
     numbers = pa.array(places, pa.int64())
@@ -69,18 +69,19 @@ async def _rows(
 
 
 def _matching(direct: Direct, relation: Relation, batch: pa.RecordBatch) -> pa.RecordBatch:
-    places = _places(direct, relation, batch)
+    places = meeting(direct.conditions, relation, batch)
     return batch if len(places) == batch.num_rows else batch.take(pa.array(places, pa.int64()))
 
 
-def _places(direct: Direct, relation: Relation, batch: pa.RecordBatch) -> list[int]:
-    used = {name for condition in direct.conditions for name in columns_of(condition)}
+def meeting(conditions: Sequence[Predicate], relation: Relation, batch: pa.RecordBatch) -> list[int]:
+    """The places of the rows that meet all conditions, of which it is certain."""
+    used = {name for condition in conditions for name in columns_of(condition)}
     values = {
         column.name: batch.column(place).to_pylist()
         for place, column in enumerate(relation.columns)
         if column.name in used
     }
-    return kept(direct.conditions, values, batch.num_rows)
+    return kept(conditions, values, batch.num_rows)
 
 
 async def _again(read: list[pa.RecordBatch], batches: _Batches) -> _Batches:

@@ -351,13 +351,18 @@ class Execution:
 
     async def _batches(self, read: Read, meter: Meter) -> AsyncGenerator[pa.RecordBatch]:
         schema = self._schemas.by_name[read.relation.table.schema]
-        rows = 0
+        goal, rows, found = read.relation.goal, 0, 0
+        certain = goal.conditions if goal is not None else None
         async with aclosing(self._items.pages(schema, read, meter.observer(read))) as pages:
             async for page in pages:
                 meter.look(read.relation, page)
                 meter.saw(read, page.num_rows)
                 rows += page.num_rows
                 yield page
+                if goal is not None and certain is not None:  # whatever the relational engine reads ahead
+                    found += len(direct.meeting(certain, read.relation, page))
+                    if found >= goal.rows:
+                        return
         if meter.lessons is not None:
             meter.lessons.ended(read, rows)
 

@@ -19,14 +19,19 @@ from mcp_server.engine.first_rows import first_rows
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.planning.plan import Read
-from mcp_server.planning.streaming import START, Key, Position, Stream
+from mcp_server.planning.streaming import (
+    FEW_ITEMS,
+    PARALLEL_REQUESTS,
+    START,
+    Key,
+    Position,
+    Stream,
+    next_limit,
+)
 from mcp_server.ports.items import ItemSource, Stretch
 from mcp_server.ports.relational import Input, RelationalEngine, Result, ResultColumn
 from mcp_server.sql.binding.bind import Query
 
-FEW_ITEMS, MANY_ITEMS = 100, 5_000
-"""Items that are looked at first for rows that meet conditions; above so many, a response is as large as it can be."""
-PARALLEL_REQUESTS = 8
 _NUMBER = pa.field("item", pa.int64())
 
 
@@ -190,11 +195,7 @@ class _Filling:
         if self._exact:
             self.limit = max(missing, 1)
         elif self.limit is not None:
-            looked_at = self.limit * len(pieces)
-            enough = missing * looked_at * 5 // (found * 4) if found else 4 * self.limit
-            self.limit = max(self.limit, enough)
-            if self.limit > MANY_ITEMS:
-                self.limit = None
+            self.limit = next_limit(self.limit, self.limit * len(pieces), found, missing)
         if ended or self.limit is None:
             self._width = min(PARALLEL_REQUESTS, 2 * self._width)
 

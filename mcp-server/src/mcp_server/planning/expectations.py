@@ -13,6 +13,7 @@ from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.estimates import first_estimate
 from mcp_server.planning.plan import Confidence, Estimate, Read
 from mcp_server.planning.shares import LEFT_BY_A_CONDITION, share_left
+from mcp_server.planning.streaming import FEW_ITEMS, PARALLEL_REQUESTS, next_limit
 
 _LEAST = 0.01
 """The least that guesses make of the rows."""
@@ -36,15 +37,27 @@ def stopping(read: Read) -> Read:
     scan that has to be asked for is told with all that it may take.
     """
     goal, first = read.relation.goal, read.requests[0].arguments.get("Limit") if read.requests else None
-    if read.access != "Scan" or goal is None or first is None or read.enough is not None or full_scan_of(read):
+    if (
+        read.access != "Scan"
+        or goal is None
+        or goal.conditions is None
+        or read.enough is not None
+        or full_scan_of(read)
+    ):
         return read
     share, guessed = _share_of_rows(read)
     needed = goal.rows / share if share else math.inf
     if needed >= read.estimate.items:
         return read
-    # Each page is twice as large as the one before, and one is asked for ahead.
-    pages = math.ceil(math.log2(needed / (first * len(read.requests)) + 1)) + 1
-    items = first * len(read.requests) * (2**pages - 1)
+    if first is None:  # each page is as large as it can be
+        turn = math.ceil(read.estimate.items / max(1, read.estimate.pages)) * len(read.requests)
+        pages = math.ceil(needed / turn) + 1
+        items = turn * pages
+    else:  # each page is twice as large as the one before
+        turn = first * len(read.requests)
+        pages = math.ceil(math.log2(needed / turn + 1)) + 1
+        items = turn * (2**pages - 1)
+    # One page is asked for ahead.
     if items >= read.estimate.items:
         return read
     table, whole = read.relation.table, read.estimate
@@ -52,6 +65,33 @@ def stopping(read: Read) -> Read:
     confidence: Confidence = "guessed" if guessed or whole.confidence == "guessed" else "estimated"
     seconds = round(one_page.seconds * pages, 3)
     estimate = replace(one_page, pages=pages * len(read.requests), seconds=seconds, confidence=confidence)
+    return replace(_with(read, estimate), at_most=whole)
+
+
+def filling(read: Read, rows: int) -> Read:
+    """A read that ends with so many rows, each of its responses as large as those before leave to be looked for.
+
+    That is no more than likely, as of `stopping`.
+    """
+    whole = read.estimate
+    if full_scan_of(read):
+        return read
+    share, guessed = _share_of_rows(read)
+    of_one_page = math.ceil(whole.items / max(1, whole.pages))
+    limit: int | None = max(rows + 1, FEW_ITEMS)
+    items, found, pages, width = 0, 0.0, 0, 1
+    while found < rows and items < whole.items:
+        looked_at = (of_one_page if limit is None else limit) * width
+        items, pages, found = items + looked_at, pages + width, found + looked_at * share
+        if limit is not None:
+            limit = next_limit(limit, looked_at, looked_at * share, rows + 1 - found)
+        if limit is None:
+            width = min(2 * width, PARALLEL_REQUESTS, len(read.requests))
+    if items >= whole.items:
+        return read
+    part = first_estimate(read.relation.table, items, whole, consistent=read.consistent)
+    confidence: Confidence = "guessed" if guessed or whole.confidence == "guessed" else "estimated"
+    estimate = replace(part, pages=pages, seconds=round(part.seconds * pages, 3), confidence=confidence)
     return replace(_with(read, estimate), at_most=whole)
 
 

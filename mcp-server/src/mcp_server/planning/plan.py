@@ -28,7 +28,7 @@ class Goal:
     """How many rows that meet all conditions are enough: any, or the first ones by `order` (a column's name).
 
     `present` tells that rows in which that column is NULL do not count, `both_ends` that as many of the last rows are
-    wanted, too.
+    wanted, too. `conditions` are those that any such rows meet, where it is certain which ones do (planning/direct.py).
     """
 
     rows: int
@@ -36,6 +36,7 @@ class Goal:
     descending: bool = False
     present: bool = False
     both_ends: bool = False
+    conditions: tuple[Predicate, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

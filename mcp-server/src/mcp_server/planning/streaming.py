@@ -19,6 +19,10 @@ from mcp_server.planning.plan import Read, Request
 Key = Mapping[str, Mapping[str, Any]]
 """A key in DynamoDB's JSON: that of the table, and that of the index where one is read."""
 
+FEW_ITEMS, MANY_ITEMS = 100, 5_000
+"""Items that are looked at first for rows that meet conditions; above so many, a response is as large as it can be."""
+PARALLEL_REQUESTS = 8
+
 _NUMBERS = frozenset({TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE})
 _PAGING = frozenset({"Limit", "Segment", "TotalSegments"})
 
@@ -53,6 +57,12 @@ class Position:
 
 
 START = Position()
+
+
+def next_limit(limit: int, looked_at: int, found: float, missing: float) -> int | None:
+    """How many items a response is to look at, after those that looked at so many; None: as many as it can."""
+    enough = int(missing * looked_at * 5 // (found * 4)) if found else 4 * limit
+    return further if (further := max(limit, enough)) <= MANY_ITEMS else None
 
 
 def resumable(read: Read, stream: Stream, *, requests: int | None = None) -> Read | None:

@@ -172,7 +172,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
         _relation(number, reference, conditions.get(id(reference.node), ()), starred, numbers, maps)
         for number, reference in enumerate(found)
     )
-    relations = tuple(map(with_goal, relations, map(goal_of_exists, found)))
+    relations = tuple(map(with_goal, relations, map(goal_of_exists, found, relations)))
     stream = None
     if len(relations) == 1:
         plain, only = merged(query, sources, found[0])
@@ -180,7 +180,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
         if plain is not query:
             conditions = necessary_conditions(plain, sources_of(plain), (only,))
             relation = replace(relation, conjuncts=conjuncts(only, conditions.get(id(only.node), ())))
-        whole = goal_of(plain, only)
+        whole = goal_of(plain, only, relation)
         relations = (with_number(query, found[0], relation if whole is None else with_goal(relation, whole)),)
         stream = stream_of(plain, only)
         if stream is not None and stream.order is not None:

@@ -31,7 +31,7 @@ def direct_of(query: exp.Query, reference: Reference, relation: Relation) -> Dir
     if limit is not None and not (isinstance(limit, exp.Limit) and parts(limit) == {"expression"}):
         return None
     rows = _rows(limit.expression) if limit is not None else None
-    conditions = _conditions(select, reference, relation)
+    conditions = certain_conditions(select, reference, relation)
     outputs = _outputs(select, reference, relation)
     if conditions is None or outputs is None or (limit is not None and rows is None):
         return None
@@ -44,7 +44,7 @@ def _rows(node: exp.Expr) -> int | None:
     return int(node.name)
 
 
-def _conditions(query: exp.Select, reference: Reference, relation: Relation) -> tuple[Predicate, ...] | None:
+def certain_conditions(query: exp.Select, reference: Reference, relation: Relation) -> tuple[Predicate, ...] | None:
     """The conjuncts of WHERE, where it is certain which rows they keep."""
     where = query.args.get("where")
     columns = {column.name: column for column in relation.columns}

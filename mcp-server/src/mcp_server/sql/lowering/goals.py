@@ -12,6 +12,7 @@ from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import Column
 from mcp_server.planning.plan import Conjunct, Goal, Relation
 from mcp_server.planning.predicate import IsNotNull
+from mcp_server.sql.binding.direct import certain_conditions
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.gate.allowed_functions import AGGREGATES
 from mcp_server.sql.lowering.conditions import conjuncts_of
@@ -35,7 +36,7 @@ _NOT_ONE_FOR_ONE = (
 _AGGREGATES = frozenset(AGGREGATES.split())
 
 
-def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
+def goal_of(query: exp.Query, reference: Reference, relation: Relation) -> Goal | None:
     """The goal of a qualified statement whose only table is the reference; None where it may need every row."""
     select = plain_select(query, reference, _CLAUSES)
     if select is None:
@@ -50,7 +51,7 @@ def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
         return None
     order = select.args.get("order")
     if order is None:
-        return Goal(rows)
+        return Goal(rows, conditions=certain_conditions(select, reference, relation))
     if len(order.expressions) != 1:
         return None
     first = order.expressions[0]
@@ -58,7 +59,7 @@ def goal_of(query: exp.Query, reference: Reference) -> Goal | None:
     return Goal(rows, column, descending=bool(first.args.get("desc"))) if column is not None else None
 
 
-def goal_of_exists(reference: Reference) -> Goal | None:
+def goal_of_exists(reference: Reference, relation: Relation) -> Goal | None:
     """One row, where the reference is all that a subquery of EXISTS reads, whatever the row around it."""
     from_ = reference.node.parent
     inner = from_.parent if isinstance(from_, exp.From) else None
@@ -67,7 +68,7 @@ def goal_of_exists(reference: Reference) -> Goal | None:
     select = plain_select(inner, reference, _EXISTS_CLAUSES)
     if select is None or not _is_about_its_rows(select, reference) or not _is_one_for_one(select):
         return None
-    return Goal(1)
+    return Goal(1, conditions=certain_conditions(select, reference, relation))
 
 
 def _is_about_its_rows(select: exp.Select, reference: Reference) -> bool:
