@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_server.domain.prices import Prices
+from mcp_server.domain.prices import AS_OF, Prices
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.schemas import Schemas
 from mcp_server.surface.wording.scans import verdict
@@ -34,6 +34,15 @@ async def test_dollars_follow_read_units_by_the_operators_price(service: Service
     assert explained.cost.on_demand_usd == pytest.approx(explained.cost.read_units * 2 / 1_000_000)
     assert [one.on_demand for one in explained.dollars] == [explained.cost.on_demand_usd]
     assert "the operator's price" in explained.plan
+
+
+async def test_a_plan_says_whose_list_price_it_takes_for_want_of_the_regions(service: Service) -> None:
+    away = replace(service.schemas.by_name["shop"], region="eu-north-7")
+    queries = copy(service.queries())
+    queries._schemas = Schemas((away,))
+    explained = await queries.explain_sql(ANN, sql="SELECT count(*) FROM cost_lines")
+    assert explained.cost.basis == f"list price of us-east-1, for want of eu-north-7, {AS_OF}"
+    assert explained.cost.basis in explained.plan
 
 
 async def test_what_follows_from_the_statement_is_exact(service: Service) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 AS_OF = "2025-07-21"
-"""The day on which the list prices below were looked up: US East, standard table class, before tax."""
+"""The day of the list prices below: US East, standard table class, before tax.
+
+Those on demand are Amazon's as https://airbyte.com/data-engineering-resources/dynamodb-pricing quotes them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
