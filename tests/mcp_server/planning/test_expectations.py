@@ -1,5 +1,6 @@
 """What a stage is expected to take follows from the rows that its source is expected to leave."""
 
+import math
 from dataclasses import replace
 from decimal import Decimal
 
@@ -70,6 +71,15 @@ def test_a_scan_for_many_rows_looks_at_pages_that_are_as_large_as_they_can_be() 
 
     # 4,000 items have them: two pages, and one that is asked for ahead.
     assert (told.estimate.items, told.estimate.pages) == (7_500, 3)
+    many = scan("SELECT pk FROM things WHERE n < 50 LIMIT 2000", 80_000)
+    # Of eight segments one page each is more than enough, and only one is asked for ahead.
+    assert (len(many.requests), stopping(many).estimate.pages) == (8, 9)
+    assert stopping(many).estimate.items == 9 * math.ceil(80_000 / many.estimate.pages)
+
+
+def test_of_several_segments_the_first_to_answer_looks_ahead() -> None:
+    several = scan("SELECT EXISTS (SELECT 1 FROM things WHERE n < 50)", 80_000)
+    assert (len(several.requests), stopping(several).estimate.items) == (8, 8 * 100 + 200)
 
 
 @pytest.mark.parametrize(

@@ -49,22 +49,23 @@ def stopping(read: Read) -> Read:
     needed = goal.rows / share if share else math.inf
     if needed >= read.estimate.items:
         return read
+    segments = len(read.requests)
     if first is None:  # each page is as large as it can be
-        turn = math.ceil(read.estimate.items / max(1, read.estimate.pages)) * len(read.requests)
-        pages = math.ceil(needed / turn) + 1
-        items = turn * pages
+        ahead = math.ceil(read.estimate.items / max(1, read.estimate.pages))
+        pages = math.ceil(needed / (ahead * segments))
+        items = ahead * segments * pages + ahead
     else:  # each page is twice as large as the one before
-        turn = first * len(read.requests)
-        pages = math.ceil(math.log2(needed / turn + 1)) + 1
-        items = turn * (2**pages - 1)
-    # One page is asked for ahead.
+        pages = math.ceil(math.log2(needed / (first * segments) + 1))
+        ahead = first * 2**pages
+        items = first * segments * (2**pages - 1) + ahead
+    # The segments are read side by side, and the first to answer asks for another page ahead.
     if items >= read.estimate.items:
         return read
     table, whole = read.relation.table, read.estimate
     one_page = first_estimate(table, items, whole, consistent=read.consistent)
     confidence: Confidence = "guessed" if guessed or whole.confidence == "guessed" else "estimated"
     seconds = round(one_page.seconds * pages, 3)
-    estimate = replace(one_page, pages=pages * len(read.requests), seconds=seconds, confidence=confidence)
+    estimate = replace(one_page, pages=pages * segments + 1, seconds=seconds, confidence=confidence)
     return replace(_with(read, estimate), at_most=whole)
 
 
