@@ -13,12 +13,13 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer. `body` is sent as JSON unless it is bytes."""
+    """An HTTP answer, sent once `held` is set. `body` is sent as JSON unless it is bytes."""
 
     body: Body | bytes
     status: int = 200
     checksum: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    held: asyncio.Event | None = None
 
 
 class Endpoint:
@@ -64,6 +65,8 @@ class Endpoint:
                         self.dropped += 1
                         self.changed.notify_all()
                     return
+                if answer.held is not None:
+                    await answer.held.wait()
                 body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 writer.write(
                     f"HTTP/1.1 {answer.status} X\r\nContent-Type: application/x-amz-json-1.0\r\n"

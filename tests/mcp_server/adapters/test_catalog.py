@@ -10,6 +10,7 @@ import pytest
 
 from mcp_server.adapters import catalog
 from mcp_server.adapters.catalog import DynamoDbCatalog
+from mcp_server.adapters.dynamodb import given_up
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.pace import Pace, Paces
 from mcp_server.adapters.metrics import MeteredTally
@@ -441,13 +442,20 @@ class Charged:
 
     def __init__(self, refused: Failure | None = None) -> None:
         self.refused, self.took = refused, list[Consumption]()
+        self.paid = asyncio.Event()
+        """Set with the last response to a sample."""
 
     def check(self) -> None:
         if self.refused is not None:
             raise self.refused
 
     def observer(self, table: Table) -> Observer | None:
-        return self.took.append if table.name == "things" else None
+        return self._take if table.name == "things" else None
+
+    def _take(self, taken: Consumption) -> None:
+        self.took.append(taken)
+        if len(self.took) == SEGMENTS:
+            self.paid.set()
 
 
 async def test_of_those_who_want_the_same_sample_the_first_pays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -478,6 +486,26 @@ async def test_who_may_have_no_sample_takes_none_from_others(monkeypatch: pytest
         assert len(at.requests) == sent
         assert await made.describe(schema, "things", "skip", payer=poor) is not None
         assert (len(poor.took), len(rich.took)) == (0, SEGMENTS)
+
+
+async def test_a_caller_who_leaves_pays_for_what_was_asked_for_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one who asks for samples and goes away, time after time, would read on nobody's account."""
+    answering = asyncio.Event()
+    monkeypatch.setattr(given_up, "HEARD_OUT_SECONDS", 20.0)
+
+    def script(operation: str, _request: Body) -> Answer:
+        return Answer(ITEMS, held=answering) if operation == "scan" else usual(operation)
+
+    async with scripted(monkeypatch, script) as (at, made, schema):
+        payer = Charged()
+        caller = asyncio.create_task(made.describe(schema, "things", "if_stale", payer=payer))
+        async with asyncio.timeout(30):
+            await at.wait_until(lambda: len(at.requests) == 1 + SEGMENTS)
+            caller.cancel()
+            await asyncio.wait([caller])
+            assert payer.took == []
+            answering.set()
+            await payer.paid.wait()
 
 
 async def test_the_caller_of_a_sample_of_rows_pays_for_that_of_the_whole_table_too(

@@ -19,6 +19,7 @@ from mcp_server.adapters.decoding.restricted_items import restricted_items
 from mcp_server.adapters.decoding.virtual_items import of_virtual_table
 from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of
 from mcp_server.adapters.dynamodb.consumption import of_look
+from mcp_server.adapters.dynamodb.given_up import GivenUp
 from mcp_server.adapters.dynamodb.lost import Lost
 from mcp_server.adapters.dynamodb.responses import RAW, RawItems, UnreadableResponse, asked_until_readable
 from mcp_server.adapters.dynamodb.spans import request_span
@@ -26,7 +27,7 @@ from mcp_server.adapters.table_description import Samples
 from mcp_server.domain.restriction import AllowedValues, Restriction, Rows
 from mcp_server.domain.schema import AttributeType, KeyAttribute, Schema, Table
 from mcp_server.planning.estimates import UNIT_BYTES, read_units
-from mcp_server.ports.items import Observer
+from mcp_server.ports.items import Consumption, Observer
 
 SEGMENTS = 8
 """How many places of a table are looked at, and the most partitions that are."""
@@ -34,6 +35,10 @@ SECONDS_OF_A_LOOK = 5
 """For how long a table whose read units per second are bounded may be taken up by all of its looks together."""
 
 _ITEMS = msgspec.json.Decoder(list[dict[str, dict[str, Any]]])
+
+
+def _unobserved(_: Consumption) -> None:
+    """Hears of what nobody pays for."""
 
 
 class Look(NamedTuple):
@@ -53,13 +58,14 @@ async def looks(
     limit: int,
     rows: Rows = (),
     conditions: Mapping[str, Any] | None = None,
-    observe: Observer | None = None,
+    observe: Observer = _unobserved,
 ) -> list[Look]:
     """Looks at the first `limit` items of each segment, or at as many in all of the partitions in which `rows` lie.
 
     What is kept of them are the items that meet the conditions, arguments of a request, and that `rows` allow; of a
-    virtual table its own, with its columns. `observe` hears of every response when it arrives; what it raises ends
-    the looks. Raises Failure, UnreadableResponse.
+    virtual table its own, with its columns. `observe` hears of every response when it arrives, also of those to
+    requests that are under way when nobody waits for the looks any more; what it raises ends the looks. Raises
+    Failure, UnreadableResponse.
     """
     places = list(_partitions(table, rows))
     requests = places or [{"Segment": segment, "TotalSegments": SEGMENTS} for segment in range(SEGMENTS)]
@@ -116,22 +122,25 @@ def _both(place: Mapping[str, Any], conditions: Mapping[str, Any]) -> dict[str, 
 
 
 async def _look(
-    clients: DynamoDbClients, schema: Schema, table: Table, arguments: Mapping[str, Any], observe: Observer | None
+    clients: DynamoDbClients, schema: Schema, table: Table, arguments: Mapping[str, Any], observe: Observer
 ) -> Look:
     operation = "Scan" if "Segment" in arguments else "Query"
     client, pace = clients.of(schema), clients.paces.of(schema, table.physical_name)
     send = client.scan if operation == "Scan" else client.query
-    lost = Lost()
+    lost, given_up = Lost(), GivenUp()
 
-    async def ask() -> Look:
+    async def asked() -> RawItems:
         with request_span(operation, schema, table.physical_name):
-            asked = send(TableName=table.physical_name, ReturnConsumedCapacity="TOTAL", **arguments)
-            response = await lost.before(asked)
+            answer = send(TableName=table.physical_name, ReturnConsumedCapacity="TOTAL", **arguments)
+            response = await lost.before(answer)
         taken = of_look(schema, table, response)
         pace.spent(taken.read_units)
-        if observe is not None:
-            observe(taken)
+        observe(taken)
         raw: RawItems = response[RAW]
+        return raw
+
+    async def ask() -> Look:
+        raw = await given_up.answer(asked(), lost, observe)
         # Who is cancelled does not wait for the thread.
         items = await anyio.to_thread.run_sync(_items, raw, abandon_on_cancel=True)
         return Look(items, raw.ScannedCount, not raw.LastEvaluatedKey)
