@@ -1,4 +1,4 @@
-"""What each principal's queries have read in the last hour, and whether they may read on.
+"""What each principal's calls, queries and samples of tables, have read in the last hour, and whether they may read on.
 
 Each process counts by itself, since a response of DynamoDB must not wait for another server. Where replicas share a
 ledger they tell one another about once a second; what others read meanwhile is noticed after the next response.

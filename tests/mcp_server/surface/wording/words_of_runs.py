@@ -118,13 +118,13 @@ RUNS: list[tuple[Fact, str, str]] = [
     ),
     (
         budgets.HourSpent(60.0, 41.0, 100.0),
-        "Your queries have read 60 read units in the last hour, and this one is expected to read 41; 100 an hour are "
+        "Your calls have read 60 read units in the last hour, and this one is expected to read 41; 100 an hour are "
         "allowed.",
         READ_LESS,
     ),
     (
         budgets.HourSpent(101.0, 0.0, 100.0),
-        "Your queries have read 101 read units in the last hour; 100 an hour are allowed.",
+        "Your calls have read 101 read units in the last hour; 100 an hour are allowed.",
         READ_LESS,
     ),
     (

@@ -25,7 +25,7 @@ def words(fact: facts.BudgetFact) -> Words:
         case facts.HourSpent():
             expected = f", and this one is expected to read {fact.expected:,.0f}" if fact.expected else ""
             return Words(
-                f"Your queries have read {fact.spent:,.0f} read units in the last hour{expected}; "
+                f"Your calls have read {fact.spent:,.0f} read units in the last hour{expected}; "
                 f"{fact.most:,.0f} an hour are allowed.",
                 "Read less: filter by key or by an index (see explain_sql); "
                 "or wait until earlier reads are an hour old.",
