@@ -1,9 +1,9 @@
 """Items of tables in memory."""
 
-import json
 from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from mcp_server.adapters.decoding.item_decoding import PageDecoder, arrow_schema
@@ -147,7 +147,7 @@ def _sent(items: list[HeldItem], request: Request) -> bytes:
     """What a response holds of some items."""
     if "ProjectionExpression" not in request.arguments:
         return _whole(items)
-    return json.dumps(list(map(projection(request), items))).encode()
+    return msgspec.json.encode(list(map(projection(request), items)))
 
 
 def _whole(items: list[HeldItem]) -> bytes:

@@ -5,6 +5,7 @@ Nothing here is taken from the product: types, texts of numbers and the rule for
 
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -149,13 +150,18 @@ def fetched(connection: duckdb.DuckDBPyConnection, sql: str, rows: int = 1000) -
     if not any("TIME ZONE" in type_ for type_ in types):
         return found.fetchmany(rows + 1)
     # What fetchmany makes of a TIMESTAMPTZ needs pytz; Arrow has a HUGEINT as a DECIMAL.
-    found.abort()
-    table = connection.sql(sql).limit(rows + 1).to_arrow_table()
-    columns = [
-        [int(value) if type_ == "HUGEINT" and value is not None else value for value in column.to_pylist()]
-        for type_, column in zip(types, table.columns, strict=True)
-    ]
-    return list(zip(*columns, strict=True))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")  # to run it twice takes longer
+        reader: Any = found.to_arrow_reader(rows + 1)
+    held: list[tuple[Any, ...]] = []
+    while len(held) <= rows and (batch := next(reader, None)) is not None:
+        columns = [
+            [int(value) if type_ == "HUGEINT" and value is not None else value for value in column.to_pylist()]
+            for type_, column in zip(types, batch.columns, strict=True)
+        ]
+        held += zip(*columns, strict=True)
+    reader.close()
+    return held[: rows + 1]
 
 
 def _typed(value: Any, type_: str) -> Any:

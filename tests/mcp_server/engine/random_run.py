@@ -1,23 +1,35 @@
 """Asks the engine many random statements over doubles: `make random`, `python -m tests.mcp_server.engine.random_run`.
 
-It prints each answer that differs from the judge's, with its seed, and in the end how many statements it compared.
+It prints each answer that differs from the judge's, with its seed, how far it is after every 10,000 statements, and in
+the end how many it compared; so it does on SIGTERM and SIGINT, once the shares that were begun are through.
 """
 
 import argparse
 import asyncio
+import functools
+import gc
 import logging
+import signal
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
+import duckdb
 import structlog
 
 from tests.mcp_server.engine.random_answers import VIEWS, Compared, compare, features, over_doubles
 from tests.mcp_server.engine.random_made import judge, random_tables
+from tests.support.random_sql.columns import Table
 
 STATEMENTS_A_SEED = 500
+REPORT_EVERY = 10_000
+"""So many statements are compared between two lines that tell how far it is."""
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""Python looks for garbage after 700 new objects by default, and took a fifth of the time with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,7 @@ class Share:
     statements: int
 
 
-def shares(statements: int, first_seed: int, views: list[str]) -> Iterator[Share]:
+def shares(statements: int, first_seed: int, views: Sequence[str]) -> Iterator[Share]:
     """So many statements, over one view after the other, each seed over all of them."""
     seed = first_seed
     while statements > 0:
@@ -39,19 +51,109 @@ def shares(statements: int, first_seed: int, views: list[str]) -> Iterator[Share
         seed += 1
 
 
-def asked(share: Share) -> tuple[Share, Compared, float]:
-    """What came of it, and the seconds of CPU that it took."""
+def prepare() -> None:
+    """Makes a process ready to be asked: quiet, and sparing with searches for garbage. Signals are for its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+
+
+def asked(share: Share) -> tuple[Compared, float]:
+    """What came of it, and the seconds of CPU that it took."""
     started = time.process_time()
-    return share, asyncio.run(_asked(share)), time.process_time() - started
+    compared = asyncio.run(_asked(share))
+    gc.collect()
+    return compared, time.process_time() - started
 
 
 async def _asked(share: Share) -> Compared:
-    view = VIEWS[share.view]
-    with judge(view.seen) as judging:
-        async with over_doubles(judging, share.seed, view) as subject:
-            statements = features(f"{share.view} {share.seed}", random_tables(view.seen))
-            return await compare(subject, statements, share.statements)
+    judging, tables = _judging(share.view)
+    async with over_doubles(judging, share.seed, VIEWS[share.view]) as subject:
+        return await compare(subject, features(f"{share.view} {share.seed}", tables), share.statements)
+
+
+@functools.cache
+def _judging(view: str) -> tuple[duckdb.DuckDBPyConnection, Sequence[Table]]:
+    """Who judges, and the tables of random statements, which are the same for every share of a view."""
+    seen = VIEWS[view].seen
+    return judge(seen), random_tables(seen)
+
+
+@dataclass(slots=True)
+class Total:
+    """What came of all shares so far."""
+
+    first_seed: int
+    last_seed: int = 0
+    shares: int = 0
+    statements: int = 0
+    ways: int = 0
+    differences: list[str] = field(default_factory=list)
+    cpu: float = 0.0
+
+    def add(self, share: Share, compared: Compared, cpu: float) -> None:
+        """Counts a share. What differs is written at once, and how far it is now and then."""
+        self.last_seed, self.shares = max(self.last_seed, share.seed), self.shares + 1
+        before, self.statements = self.statements, self.statements + compared.statements
+        self.ways, self.cpu = self.ways + compared.ways, self.cpu + cpu
+        self.differs(share, *compared.differences)
+        if before // REPORT_EVERY < self.statements // REPORT_EVERY:
+            write(str(self))
+
+    def differs(self, share: Share, *differences: str) -> None:
+        """Writes what differs."""
+        for difference in differences:
+            self.differences.append(f"{share.view}, seed {share.seed}: {difference}")
+            write(self.differences[-1])
+
+    def __str__(self) -> str:
+        return (
+            f"{self.statements} statements in {self.ways} ways, seeds {self.first_seed} to {self.last_seed} of"
+            f" {self.shares} shares: {len(self.differences)} differences;"
+            f" {1000 * self.cpu / max(1, self.statements):.1f} ms of CPU per statement"
+        )
+
+
+def write(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Tells within its block whether SIGTERM or SIGINT came, which end nothing there."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda got, _frame: came.append(got))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(todo: Iterator[Share], total: Total, processes: int) -> None:
+    """Has as many shares asked at once as there are processes, until all are done, or a signal says to stop."""
+    with stopping() as stop, ProcessPoolExecutor(processes, initializer=prepare) as pool:
+        running: dict[Future[tuple[Compared, float]], Share] = {}
+        while True:
+            while not stop() and len(running) < processes and (share := next(todo, None)) is not None:
+                running[pool.submit(asked, share)] = share
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                share = running.pop(future)
+                try:
+                    total.add(share, *future.result())
+                except BrokenProcessPool:
+                    total.differs(share, "its process ended")
+                    return
 
 
 def main() -> int:
@@ -61,23 +163,11 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--view", choices=VIEWS, action="append", help="only these; may be repeated")
     arguments = parser.parse_args()
-    todo = list(shares(arguments.statements, arguments.first_seed, arguments.view or list(VIEWS)))
-    statements = ways = differences = 0
-    cpu = 0.0
-    with ProcessPoolExecutor(arguments.processes) as pool:
-        for done in as_completed([pool.submit(asked, share) for share in todo]):
-            share, compared, seconds = done.result()
-            statements, ways, cpu = statements + compared.statements, ways + compared.ways, cpu + seconds
-            differences += len(compared.differences)
-            for difference in compared.differences:
-                sys.stdout.write(f"{share.view}, seed {share.seed}: {difference}\n")
-            sys.stdout.flush()
-            sys.stderr.write(f"\r{statements} statements, {differences} differences ")
-    sys.stdout.write(
-        f"{statements} statements in {ways} ways, seeds {todo[0].seed} to {todo[-1].seed} of {len(todo)} shares:"
-        f" {differences} differences; {1000 * cpu / max(1, statements):.1f} ms of CPU per statement\n"
-    )
-    return 1 if differences else 0
+    total = Total(arguments.first_seed)
+    todo = shares(arguments.statements, arguments.first_seed, arguments.view or list(VIEWS))
+    run(todo, total, arguments.processes)
+    write(str(total))
+    return 1 if total.differences else 0
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
 import anyio
 import pyarrow as pa
 import pytest
 
+from mcp_server.adapters.duckdb.database import Database
 from mcp_server.adapters.duckdb.sandbox import DuckDbSandbox
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.availability import SourceThrottles
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.anyio
 
 SCHEMA = pa.schema([("c0", pa.int64()), ("c1", pa.string())])
 ROWS = 1000
+COUNT = "SELECT count(*) FROM r0"
 ENDLESS = "SELECT count(*) FROM range(100000000000) t(i) WHERE (i * 7) % 13 = 1"
 
 
@@ -206,3 +209,19 @@ async def test_nothing_of_a_statement_is_left_for_the_next(engine: RelationalEng
     for _ in range(4):
         with pytest.raises(EvaluationError):
             await run(engine, "SELECT count(*) FROM r0")
+
+
+async def test_one_thread_evaluates_a_statement_once_over_the_same_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluated: list[str] = []
+    run = Database.run
+
+    def counted(database: Database, request: dict[str, Any], *rest: Any) -> None:
+        evaluated.append(request["statement"])
+        run(database, request, *rest)
+
+    monkeypatch.setattr(Database, "run", counted)
+    engine = InProcessDuckDb(threads=False)
+    for statement, batches in [(COUNT, 1), (COUNT, 1), (COUNT, 30), (COUNT, 30), ("SELECT max(c0) FROM r0", 1)]:
+        result = await engine.run(statement, [Source(batches).input()], row_limit=10, byte_limit=1 << 20)
+        assert result.table.column(0).to_pylist() == [batches * ROWS - (statement != COUNT)]
+    assert evaluated == [COUNT, COUNT, "SELECT max(c0) FROM r0"]

@@ -1,0 +1,65 @@
+"""What `make random` tells of a run: each difference, how far it is, and what it counted when it is told to stop."""
+
+import os
+import signal
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+
+from tests.mcp_server.engine import random_run
+from tests.mcp_server.engine.random_answers import Compared
+from tests.mcp_server.engine.random_run import REPORT_EVERY, STATEMENTS_A_SEED, Share, Total, run, shares
+
+
+def test_each_seed_is_asked_over_all_views() -> None:
+    made = list(shares(2_200, 7, ["a", "b"]))
+    assert [(one.view, one.seed) for one in made] == [("a", 7), ("b", 7), ("a", 8), ("b", 8), ("a", 9)]
+    assert [one.statements for one in made] == [500, 500, 500, 500, 200]
+
+
+def test_a_total_tells_of_differences_at_once_and_of_its_count_now_and_then(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    total = Total(first_seed=3)
+    total.add(Share("whole", 3, 500), Compared(REPORT_EVERY - 1, 0, 5, ["SELECT 1: of 1 rows it lacks ['2']"]), 1.0)
+    assert capsys.readouterr().out == "whole, seed 3: SELECT 1: of 1 rows it lacks ['2']\n"
+    total.add(Share("fleet", 4, 500), Compared(1, 0, 5), 1.0)
+    assert capsys.readouterr().out == f"{total}\n"
+    total.add(Share("fleet", 5, 500), Compared(1, 0, 5), 1.0)
+    assert capsys.readouterr().out == ""
+    assert str(total) == (
+        f"{REPORT_EVERY + 1} statements in 15 ways, seeds 3 to 5 of 3 shares: 1 differences;"
+        " 0.3 ms of CPU per statement"
+    )
+
+
+def _ends(_share: Share) -> tuple[Compared, float]:
+    os._exit(1)
+
+
+def test_a_process_that_ends_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random_run, "asked", _ends)
+    total = Total(first_seed=1)
+    run(islice(shares(1_000, 1, ["whole"]), 2), total, 1)
+    assert total.differences == ["whole, seed 1: its process ended"]
+
+
+def _terminates(share: Share) -> tuple[Compared, float]:
+    os.kill(os.getppid(), signal.SIGTERM)
+    return Compared(share.statements), 1.0
+
+
+def _interrupts(share: Share) -> tuple[Compared, float]:
+    os.kill(os.getppid(), signal.SIGINT)
+    return Compared(share.statements), 1.0
+
+
+@pytest.mark.parametrize("asked", [_terminates, _interrupts])
+def test_a_run_that_is_told_to_stop_finishes_what_it_began(
+    monkeypatch: pytest.MonkeyPatch, asked: Callable[[Share], tuple[Compared, float]]
+) -> None:
+    monkeypatch.setattr(random_run, "asked", asked)
+    total = Total(first_seed=1)
+    run(shares(100_000, 1, ["whole"]), total, 1)
+    assert (total.shares, total.statements, total.differences) == (1, STATEMENTS_A_SEED, [])
