@@ -26,6 +26,9 @@ _LITERAL = re.compile(
 TEXTS = ("U#1", "U#3", "I#2", "open", "red", "5", "", "2026-02")
 NUMBERS = (0, 1, 2, 5, -1, 17, 1767225600000)
 """What other values of parameters are."""
+TIMES = ("2025-12-31", "2026-01-01", "2026-01-01T00:00:00Z", "2026-02-28 12:30:00+00")
+"""What other values of a day or a time are: where it is compared with a column of times, another text is none."""
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?")
 UNITS = ("year", "quarter", "month", "week", "day", "hour")
 """What other values of a unit are, as `date_trunc` takes it."""
 
@@ -101,13 +104,15 @@ def _filled(sql: str, texts: Mapping[int, str]) -> str:
 
 
 def _like(value: Value, values: Sequence[Value], dice: random.Random) -> Value:
-    """Another value of the same type, or the same again; of a text that is a number, another such text."""
+    """Another value of the same type, or the same again; of a text that is a number or a time, another such text."""
     if isinstance(value, bool) or value is None:
         return value if value is None else dice.random() < 0.5
     others: Sequence[Value] = TEXTS if isinstance(value, str) else NUMBERS
     choices: list[Value] = [*(one for one in values if type(one) is type(value)), *others]
     if value in UNITS:
         return dice.choice(UNITS)
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        return dice.choice([*TIMES, *(one for one in values if isinstance(one, str) and _TIME.fullmatch(one))])
     if isinstance(value, str) and value.isdecimal():  # a number may be compared with it
         choices = [one for one in choices if isinstance(one, str) and one.isdecimal()]
     return dice.choice(choices)
