@@ -50,17 +50,17 @@ CONDITIONS = (
     "{0} in (<0>,<0>, <0>) AND {1} >= <1>",
     "{0} NOT IN (<0>, <0>)",
     "{0} BETWEEN <0> AND <0>",
-    "pk = <pk> AND n BETWEEN <n> AND <n>",
-    "pk = <pk> AND n >= <n> AND n < <n>",
-    "pk IN (<pk>, <pk>) AND n IN (<n>, <n>, <n>)",
-    "state = <state> AND day BETWEEN <day> AND <day>",
-    "pk = <pk> AND {0} LIKE 'O%'",
+    "{pk} = <pk> AND {n} BETWEEN <n> AND <n>",
+    "{pk} = <pk> AND {n} >= <n> AND {n} < <n>",
+    "{pk} IN (<pk>, <pk>) AND {n} IN (<n>, <n>, <n>)",
+    "{state} = <state> AND {day} BETWEEN <day> AND <day>",
+    "{pk} = <pk> AND {0} LIKE 'O%'",
     "{0} LIKE <0>",
     "NOT {0} = <0>",
     "{0} = <0> AND {0} = {1}",
     "{0} = <0> AND length({1}::VARCHAR) > 3",
     "{0} IS NOT DISTINCT FROM <0>",
-    "{0} = <0> AND shape.size = <n>",
+    "{0} = <0> AND {shape}.size = <n>",
 )
 _PLACE = re.compile(r"<(\w+)>")
 STATEMENTS = (
@@ -72,10 +72,24 @@ STATEMENTS = (
     "SELECT CASE WHEN state = 'OPEN' THEN 1 END AS open FROM sales WHERE {}",
     "SELECT pk, state FROM sales WHERE {} GROUP BY ALL HAVING pk = 'k1'",
     "SELECT pk FROM (SELECT * FROM sales WHERE {}) AS q",
-    "SELECT a.pk FROM sales a JOIN sales b ON a.n = b.n WHERE a.pk = 'k1' AND b.n = 7",
+    "SELECT pk FROM sales WHERE {} AND n IN (SELECT n FROM sales WHERE state = 'OPEN')",
     "SELECT pk FROM sales WHERE {} UNION ALL SELECT state FROM sales WHERE state = 'OPEN'",
 )
-COLUMNS = ("pk", "n", "state", "day", "price", "mixed", "flag")
+
+
+JOINS = (
+    "SELECT a.pk, b.n FROM sales a JOIN sales b ON a.pk = b.pk AND a.n = b.n WHERE {}",
+    "SELECT a.n, b.n AS other FROM sales a LEFT JOIN sales b ON a.state = b.state AND b.n = 7 WHERE {}",
+    "SELECT b.n FROM sales a RIGHT JOIN sales b ON a.pk = b.state WHERE {} ORDER BY 1 LIMIT 3",
+    "SELECT a.n FROM sales a FULL JOIN sales b ON a.day = b.day WHERE {}",
+    "SELECT count(*) FROM sales a, sales b WHERE a.pk = b.pk AND {}",
+    "SELECT pk, a.day FROM sales a JOIN sales b USING (pk, n) WHERE {}",
+    "SELECT a.n FROM sales a JOIN sales b ON a.mixed = b.pk WHERE {}",
+    "SELECT a.n FROM sales a CROSS JOIN range(3) AS r(pk) JOIN sales b ON b.n = r.pk WHERE {}",
+    "SELECT a.day, max(b.n) FROM sales a JOIN sales b ON a.day = b.day JOIN sales c ON c.n = b.n WHERE {} GROUP BY 1",
+    "SELECT a.n FROM sales a JOIN sales b ON a.pk = b.pk JOIN sales c ON c.state = b.state JOIN sales d USING (n)"
+    " WHERE {}",
+)
 
 
 @pytest.fixture(scope="module")
@@ -171,9 +185,12 @@ async def test_plans_of_siblings_are_those_that_planning_makes(sales: Service, s
     dice = random.Random(f"siblings {seed}")
     warm = planner_of(sales)
     for _ in range(20):
-        statement = STATEMENTS[0] if dice.random() < 0.5 else dice.choice(STATEMENTS)
+        statement = STATEMENTS[0] if dice.random() < 0.3 else dice.choice([*STATEMENTS, *JOINS])
         columns = dice.sample(list(OF_COLUMNS), 2)
-        condition = dice.choice(CONDITIONS).format(*columns)
+        source = {
+            name: f"{dice.choice('ab')}.{name}" if statement in JOINS else name for name in (*OF_COLUMNS, "shape")
+        }
+        condition = dice.choice(CONDITIONS).format(*(source[name] for name in columns), **source)
         pools = {
             name: OF_COLUMNS[columns[int(name)] if name.isdecimal() else name] for name in _PLACE.findall(condition)
         }
@@ -217,6 +234,8 @@ async def test_other_literals_need_no_more_planning(sales: Service, parsings: li
         "SELECT n FROM sales WHERE pk = 'k{0}' AND state LIKE 'O%'",
         "SELECT state, count(*) FROM sales WHERE pk = 'k{0}' GROUP BY 1 ORDER BY 2",
         "SELECT count(*) FROM sales WHERE pk = 'k{0}' AND state = 'O{0}'",
+        "SELECT b.n FROM sales a JOIN sales b ON b.pk = a.pk AND b.n = a.n WHERE a.pk = 'k{0}' AND a.n < 1{0}",
+        "SELECT a.n FROM sales a LEFT JOIN sales b ON b.state = a.pk JOIN sales c ON c.n = b.n WHERE a.pk = 'k{0}'",
     ],
 )
 @only_doubles
@@ -261,6 +280,30 @@ async def test_literals_that_decide_something_fill_no_slots(
     for outputs in ("pk", "pk = 'a' AS said, count(*)" if "ORDER" not in condition else "pk, n"):
         for literals in sequence * 2:
             sql = f"SELECT {outputs} FROM sales WHERE {condition.format(*literals.split())}"
+            await assert_planned_as_alone(warm, sales, sql)
+
+
+@pytest.mark.parametrize(
+    ("joined", "sequence"),
+    [
+        ("a.pk = b.mixed WHERE a.pk = {}", ["'a'", "'b'", "'5'", "'7'"]),
+        ("a.pk = b.state WHERE a.pk = {} AND b.state = {}", ["'a' 'b'", "'c' 'd'", "'a' 'a'", "'OPEN' 'OPEN'"]),
+        ("a.pk = b.pk WHERE a.pk = {} AND b.pk = {}", ["'a' 'b'", "'c' 'd'", "'a' 'a'", "'b' 'a'"]),
+        ("a.n = b.n AND b.n > {} WHERE a.n = {}", ["1 2", "1 3", "1 4", "1 1", "3 2"]),
+        ("a.n = b.n AND b.price < {} WHERE a.pk = {}", ["1 'a'", "1 'b'", "1 'c'", "2 'a'", "2 'b'", "2 'c'"]),
+        ("a.n = b.price WHERE a.n = {}", ["1", "2", "3", "-1"]),
+        ("a.n = b.n WHERE a.pk = {} AND b.state = {}", ["'a' 'b'", "'c' 'd'", "'a' 'a'", "'OPEN' 'OPEN'"]),
+        ("a.pk = b.pk WHERE coalesce(a.state, 'none') = {} AND a.n = {}", ["'a' 1", "'none' 2", "'none' 3", "'a' 2"]),
+    ],
+)
+@only_doubles
+async def test_literals_that_decide_something_of_joined_tables_fill_no_slots(
+    sales: Service, joined: str, sequence: list[str]
+) -> None:
+    warm = planner_of(sales)
+    for join in ("JOIN", "LEFT JOIN", "RIGHT JOIN"):
+        for literals in sequence * 2:
+            sql = f"SELECT a.pk, b.n FROM sales a {join} sales b ON {joined.format(*literals.split())}"
             await assert_planned_as_alone(warm, sales, sql)
 
 

@@ -103,7 +103,7 @@ STATEMENTS = (
     "SELECT pk FROM things WHERE {} GROUP BY pk HAVING count(*) > ?",
     "SELECT pk FROM (SELECT * FROM things WHERE {}) AS q",
     "SELECT pk FROM things WHERE {} UNION ALL SELECT text FROM things",
-    "SELECT a.pk FROM things a JOIN things b ON a.n = b.n WHERE {}",
+    "SELECT pk FROM things a JOIN things b USING (pk, n, text, whole, exact, day) WHERE {}",
     "SELECT pk FROM things WHERE {} AND n IN (SELECT n FROM things)",
     "WITH q AS (SELECT * FROM things) SELECT pk FROM q WHERE {}",
 )
@@ -276,6 +276,30 @@ async def test_ranges_lists_days_and_signed_numbers_need_no_more_planning(
         for values in (in_another_order, *others):
             alone = await planned(planner_of(things), things, sql, values)
             assert_same(await planned(planner, things, sql, values), alone, values)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT b.n FROM things a JOIN things b ON b.pk = a.pk AND b.n = a.n WHERE a.pk = ? AND a.n > ?",
+        "SELECT b.n FROM things a LEFT JOIN things b ON b.text = a.pk WHERE a.pk = ? AND a.n >= ? LIMIT 5",
+        "SELECT count(*) FROM things a, things b, things c WHERE a.n = b.n AND b.n = c.n AND a.pk = ? AND b.whole < ?",
+    ],
+)
+@only_doubles
+async def test_joins_need_no_more_planning_and_are_read_as_their_values_want(
+    things: Service, plannings: list[str], sql: str
+) -> None:
+    planner = planner_of(things)
+    for turn, values in enumerate((["p", 0], ["q", 1], ["it's", 2], ["p", 10**14], ["2024-01-01", 5], ["p", -1])):
+        plannings.clear()
+        plan = await planned(planner, things, sql, values)
+        assert isinstance(plan, Plan)
+        assert turn not in (2, 3) or not plannings
+        alone = await planned(planner_of(things), things, sql, values)
+        assert_same(plan, alone, values)
+        assert isinstance(alone, Plan)
+        assert plan.reads == alone.reads
 
 
 @only_doubles

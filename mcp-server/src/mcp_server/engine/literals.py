@@ -46,8 +46,8 @@ class Varying:
 
 
 def lifted(text: str) -> Varying | None:
-    """The statement of a canonical text without its literals; None where none can be a slot, as in a join."""
-    if text.count("SELECT ") != 1 or "JOIN " in text:
+    """The statement of a canonical text without its literals; None where none can be a slot, as beside subqueries."""
+    if text.count("SELECT ") != 1:
         return None
     pieces: list[str] = []
     values: list[JsonValue] = []

@@ -46,14 +46,34 @@ def carried_by_read(read: Read, marks: Mapping[str, str], columns: Sequence[Colu
     relation = read.relation
     if relation.table.virtual is not None:
         return ()
-    found = carried(relation, marks, columns, only_keys=read.counts)
+    found = _of_relation(relation, marks, columns, only_keys=read.counts)
     return tuple(one for one in found if one.ordered or len(one.names) == 1 or _are_listed(_said(relation)))
 
 
 def carried(
+    relations: Sequence[Relation], marks: Mapping[str, str], columns: Sequence[ColumnSlots]
+) -> tuple[ColumnSlots, ...]:
+    """The slots that are compared with a column of their own type, of which no other condition speaks.
+
+    So it is in every relation of which conditions have them: in a join they say the same of columns that are equal.
+    """
+    fit = {relation.name: _of_relation(relation, marks, columns) for relation in relations}
+    found: list[ColumnSlots] = []
+    for one in columns:
+        written = [mark for mark, name in marks.items() if name in one.names]
+        having = [relation for relation in relations if _has(relation, written)]
+        if having and all(one in fit[relation.name] for relation in having):
+            found.append(one)
+    return tuple(found)
+
+
+def _has(relation: Relation, marks: Sequence[str]) -> bool:
+    return any(mark in conjunct.text for conjunct in relation.conjuncts for mark in marks)
+
+
+def _of_relation(
     relation: Relation, marks: Mapping[str, str], columns: Sequence[ColumnSlots], *, only_keys: bool = False
 ) -> tuple[ColumnSlots, ...]:
-    """The slots that are compared with a column of their own type, of which no other condition speaks."""
     said = _said(relation)
     keys = {key.name for key in relation.table.key}
     given: dict[str, list[Value]] = {}

@@ -310,15 +310,16 @@ class Planner:
             statement = await light_statement(text, parameters)
             with_marks = replace(parsed, text=text, parameters=parameters, statement=statement, key=None)
             model = await self._planned(with_marks, question.schema, tables, terms)
-            fit = _fit(model, marks, slots, read_anew=varying.has_gaps)
+            read_anew = varying.has_gaps or len(model.reads) > 1
+            fit = _fit(model, marks, slots, read_anew=read_anew)
             if fit != question.sent.slots:
                 return Unslotted(fit)
-            reads = () if varying.has_gaps else model.reads
+            reads = () if read_anew else model.reads
             template = Template(Plan(model.query.with_normalized_sql(), reads), marks)
         except (Failure, Unfit):
             return Unslotted()
         filled = _filled(template, varying, terms)
-        same = same_plan(filled, plan) and (not varying.has_gaps or filled.reads == plan.reads)
+        same = same_plan(filled, plan) and (filled.reads == plan.reads or not read_anew)
         return template if same else Unslotted()
 
     async def _planned(self, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms) -> Plan:
@@ -351,19 +352,19 @@ def _open(varying: Varying, slots: tuple[ColumnSlots, ...]) -> Sent | None:
 def _fit(
     model: Plan, marks: Mapping[str, str], slots: tuple[ColumnSlots, ...], *, read_anew: bool
 ) -> tuple[ColumnSlots, ...]:
-    """The slots that a plan with marks carries along unread, the read of its one relation or all but that."""
+    """The slots that a plan with marks carries along unread: all of it, or all but how its relations are read."""
     # Where so many texts are looked for, which are the first depends on which of them the sample has.
-    if len(model.reads) != 1 or len(model.query.sought) >= MOST_TEXTS:
+    if not model.reads or len(model.query.sought) >= MOST_TEXTS:
         return ()
     if read_anew:
-        return carried(model.query.relations[0], marks, slots)
+        return carried(model.query.relations, marks, slots)
     return carried_by_read(model.reads[0], marks, slots)
 
 
 def _filled(template: Template[Plan], varying: Varying, terms: Terms) -> Plan:
-    """The plan for the values of a statement; how it is read with other literals is chosen anew."""
+    """The plan for the values of a statement; how it is read is chosen now if the template has nothing of it."""
     plan = template.filled(by_name(varying.values))
-    if not varying.has_gaps:
+    if plan.reads:
         return plan
     reads = plan.query.reads(consistent=terms.consistent, allow_full_scan=terms.allow_full_scan)
     return replace(plan, reads=reads)

@@ -1,10 +1,10 @@
 """Which parameters and literals of a statement its plan would carry along unread, so that one plan does for all values.
 
 That is certain of few: `column = ?`, `column BETWEEN ? AND ?`, `column IN (?, ?)` and the like, joined by AND in the
-WHERE of a plain statement over one table, where all conditions that speak of the column are of that kind and have no
-other values. Then nothing but the order of these values may decide something: which of two bounds is the tighter one,
-whether there is anything between them. Anywhere else a value may: equal conditions are dropped, a LIMIT ends reading
-early, a projection is named after its text.
+WHERE of a plain statement over one table or a few, where all conditions that speak of columns of that name are of that
+kind and have no other values. Then nothing but the order of these values may decide something: which of two bounds is
+the tighter one, whether there is anything between them. Anywhere else a value may: equal conditions are dropped, a
+LIMIT ends reading early, a projection is named after its text.
 """
 
 from collections import Counter, defaultdict
@@ -17,6 +17,9 @@ from mcp_server.domain.names import fold
 from mcp_server.sql.gate.parse import Statement
 from mcp_server.sql.lowering.conditions import conjuncts_of
 from mcp_server.sql.trees import nodes, nodes_of
+
+MOST_TABLES = 4
+"""References to tables of a statement with slots: how each is read may be chosen for every call."""
 
 _COMPARISONS = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
@@ -84,8 +87,16 @@ def _are_ordered(conditions: Sequence[exp.Expr]) -> bool:
 
 
 def _plain(query: exp.Select) -> bool:
-    """Whether it reads one table, once."""
+    """Whether it reads tables, a few at most, and nothing else."""
     from_ = query.args.get("from_")
-    if from_ is None or not isinstance(from_.this, exp.Table):
+    if from_ is None:
         return False
-    return sum(isinstance(node, exp.Query | exp.Table | exp.Lateral | exp.Unnest) for node in nodes(query)) == 2
+    tables = [from_.this, *(join.this for join in query.args.get("joins") or ())]
+    if len(tables) > MOST_TABLES or not all(_is_named(table) for table in tables):
+        return False
+    sources = sum(isinstance(node, exp.Query | exp.Table | exp.Lateral | exp.Unnest) for node in nodes(query))
+    return sources == 1 + len(tables)
+
+
+def _is_named(table: exp.Expr) -> bool:
+    return isinstance(table, exp.Table) and isinstance(table.this, exp.Identifier)
