@@ -54,18 +54,18 @@ class HeldItems:
 
     def _united(self, held: HeldTable, read: Read, decoder: PageDecoder, observe: Observer) -> Iterator[pa.RecordBatch]:
         """The items that the branches of a read yield, each once, as they are sent: with their keys."""
-        seen = set[str]()
+        seen = set[bytes]()
         for branch in read.branches:
             self._held(branch)
             for number, request in self._numbered(held, branch, observe):
                 for part, scanned, items in self._parts(number, held, request):
                     observe(_consumed(branch, request, scanned, items, _whole(items), part))
-                    sent: list[dict[str, Any]] = json.loads(_sent(items, request))
-                    keys = [json.dumps([item[name] for name, _ in held.key]) for item in sent]
+                    sent: list[dict[str, Any]] = msgspec.json.decode(_sent(items, request))
+                    keys = [msgspec.json.encode([item[name] for name, _ in held.key]) for item in sent]
                     new = [place for place, key in enumerate(keys) if key not in seen]
                     seen.update(keys)
                     if new:
-                        yield decoder.decode(json.dumps([sent[place] for place in new]).encode(), len(new))
+                        yield decoder.decode(msgspec.json.encode([sent[place] for place in new]), len(new))
 
     def _numbered(self, held: HeldTable, read: Read, observe: Observer) -> Iterator[tuple[int, Request]]:
         """The read's requests with their numbers; where they only yield keys, those of the items with these keys."""
