@@ -79,6 +79,11 @@ async def test_the_length_of_an_elements_field_is_that_of_its_text(service: Serv
     ]
 
 
+async def test_a_field_that_is_cast_to_json_stays_what_it_is(service: Service) -> None:
+    rows = await service.rows("SELECT wide.name::JSON, TRY_CAST(lines[1].sku AS JSON) FROM fld_json ORDER BY n LIMIT 2")
+    assert rows == [['"w0"', '"K"'], ['"w1"', '"M"']]
+
+
 @pytest.mark.parametrize("table", ["fld_json", "fld_texts"])
 @pytest.mark.parametrize(
     "sql",

@@ -167,14 +167,14 @@ def _length_of(node: exp.Expr) -> exp.Length | None:
 
 
 def _around(node: exp.Expr) -> bool:
-    """Whether what is around an expression takes it apart as JSON, or as a list."""
+    """Whether what is around an expression wants it as JSON, or as a list."""
     inner, around = node, node.parent
     while isinstance(around, exp.Paren):
         inner, around = around, around.parent
     if isinstance(around, exp.Anonymous):
         name = str(around.this).lower()
         return name.startswith("json_") or name == "to_json"
-    if isinstance(around, exp.Unnest):
+    if isinstance(around, exp.Unnest) or (isinstance(around, exp.Cast) and around.is_type("json")):
         return True
     return isinstance(around, _STAYS_JSON) and around.this is inner
 
