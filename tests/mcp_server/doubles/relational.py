@@ -29,7 +29,7 @@ REMEMBERED = 256
 
 
 class InProcessDuckDb:
-    """A RelationalEngine of a few databases. It bounds nothing but what DuckDB itself bounds.
+    """A RelationalEngine of a few databases, made when first needed. It bounds nothing but what DuckDB itself bounds.
 
     Without `threads` a statement runs in the caller's thread, once its inputs are read to their ends, and nothing
     interrupts it: for tests of many small statements. Then the same statement over the same inputs runs once for all
@@ -39,9 +39,11 @@ class InProcessDuckDb:
     def __init__(self, databases: int = 2, memory_mib: int = 512, *, threads: bool = True) -> None:
         self._threads = threads
         self._answers: dict[tuple[str, bytes], bytes] = {}
-        self._idle: asyncio.Queue[Database] = asyncio.Queue()
+        self._memory_mib = memory_mib
+        # To make a database takes longer than many a test. The last one used comes first.
+        self._idle: asyncio.LifoQueue[Database | None] = asyncio.LifoQueue()
         for _ in range(databases):
-            self._idle.put_nowait(Database(memory_mib))
+            self._idle.put_nowait(None)
         self.losses = 0
         """How many of the next runs end as if their process had died."""
 
@@ -86,7 +88,7 @@ class InProcessDuckDb:
         piped = [feed for feed in feeds if not feed.whole]
         if not self._threads:
             return _result(await self._remembered(request, inline, [await _held(feed) for feed in piped]))
-        database = await self._idle.get()
+        database = await self._borrowed()
         read_ends, write_ends = open_pipes(len(piped))
         files = [os.fdopen(read_end, "rb") for read_end in read_ends]
         running = asyncio.create_task(asyncio.to_thread(_answered, database, request, inline, files))
@@ -108,6 +110,9 @@ class InProcessDuckDb:
             self._idle.put_nowait(database)
         return _result(bytes(answer))
 
+    async def _borrowed(self) -> Database:
+        return await self._idle.get() or Database(self._memory_mib)
+
     async def _remembered(
         self, request: dict[str, Any], inline: Sequence[memoryview], piped: Sequence[io.BytesIO]
     ) -> bytes:
@@ -116,7 +121,7 @@ class InProcessDuckDb:
         if key not in self._answers:
             if len(self._answers) >= REMEMBERED:
                 del self._answers[next(iter(self._answers))]
-            database = await self._idle.get()
+            database = await self._borrowed()
             try:
                 self._answers[key] = bytes(_answered(database, request, inline, piped))
             finally:
