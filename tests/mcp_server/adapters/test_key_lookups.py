@@ -14,6 +14,7 @@ from mcp_server.adapters.dynamodb.clients import DynamoDbClients
 from mcp_server.adapters.dynamodb.items import DynamoDbItems
 from mcp_server.domain.schema import Schema, Table
 from mcp_server.planning.plan import Read
+from mcp_server.planning.streaming import Stream, resumable
 from mcp_server.ports.items import Consumption
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
@@ -108,3 +109,41 @@ async def test_an_index_that_names_too_many_keys_is_not_used(schema: Schema) -> 
     assert read.access == "Scan"
     assert "by_k" not in [index.name for index in read.rejected]
     assert len((await rows(schema, read))[0]) >= 250
+
+
+async def test_a_stretch_has_the_items_that_are_still_there_in_the_order_of_their_keys(schema: Schema) -> None:
+    """One is deleted as soon as the index has named it."""
+    read = resumable(planned("k = 'k9'", "id, b"), Stream("", computed=frozenset({"id"})))
+    client = botocore.session.get_session().create_client(
+        "dynamodb", endpoint_url=schema.endpoint_url, region_name=schema.region
+    )
+    ninth = {":k": {"S": "k9"}}
+    named = client.query(
+        TableName="lookups", IndexName="by_k", KeyConditionExpression="k = :k", ExpressionAttributeValues=ninth
+    )
+    gone = next(item for item in ITEMS if (item["s"], item["n"]) == (named["Items"][0]["s"], named["Items"][0]["n"]))
+    heard: list[Consumption] = []
+
+    def observe(consumption: Consumption) -> None:
+        if not heard:
+            client.delete_item(TableName="lookups", Key={"s": gone["s"], "n": gone["n"]})
+        heard.append(consumption)
+
+    assert read is not None
+    found: list[tuple[int, str]] = []
+    async with DynamoDbClients((schema,)) as clients:
+        items, after = DynamoDbItems(clients), None
+        while True:
+            stretch = await items.stretch(schema, read, 0, after, 130, observe)
+            rows = stretch.items.to_pylist() if stretch.items is not None else []
+            found += [(next(iter(row.values())), stretch.key_of(place)["s"]["S"]) for place, row in enumerate(rows)]
+            after = stretch.after
+            if after is None:
+                break
+    client.put_item(TableName="lookups", Item=gone)
+    client.close()
+
+    wanted = {(int(item["id"]["N"]), item["s"]["S"]) for item in ITEMS if item.get("k") == {"S": "k9"} and item != gone}
+    assert sorted(found) == sorted(wanted)
+    assert len(wanted) == 249
+    assert sorted(one.items for one in heard) == [20, 30, 99, 100, 120, 130]

@@ -1,6 +1,6 @@
 """Items of tables in memory."""
 
-from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from tests.mcp_server.planning.filter_language import compile_filter, projection
 
 PAGE_BYTES = 1 << 20
 KEYS_A_REQUEST = 100
+MOST_LOOKED_UP = 500
 
 
 class HeldItems:
@@ -127,17 +128,36 @@ class HeldItems:
             "TotalSegments": 1,
             "Segment": 0,
         }
+        if read.lookup is not None:
+            arguments["Limit"] = min(arguments.get("Limit", MOST_LOOKED_UP), MOST_LOOKED_UP)
         arguments.pop("IndexName", None)
         scanned, items = next(_pages(scattered, Request(one.operation, arguments), self._page_bytes))
         body = _whole(items)
-        full = len(scanned) == limit or sum(item.size for item in scanned) > self._page_bytes
+        full = len(scanned) == arguments.get("Limit") or sum(item.size for item in scanned) > self._page_bytes
         observe(_consumed(read, one, scanned, items, body, Part(request, after is None, not full)))
         decoder = PageDecoder(read.relation, schema.overrides.get(table.physical_name, {}))
         names = key_names(read)
         keys = [{name: item[name] for name in names} for item in items]
         last = {name: scanned[-1][name] for name in names} if full else None
+        if read.lookup is not None:
+            there = self._fetched(read, read.lookup, items, observe)
+            keys = [key for key, item in zip(keys, there, strict=True) if item is not None]
+            one, items = Request("BatchGetItem", read.lookup), [item for item in there if item is not None]
         batch, places = decoder.decode_with_places(_sent(items, one), len(items)) if items else (None, [])
         return Stretch(batch, last, lambda number: keys[places[number]])
+
+    def _fetched(
+        self, read: Read, lookup: Mapping[str, Any], named: list[HeldItem], observe: Observer
+    ) -> list[HeldItem | None]:
+        """The item of each of an index's items, if it is still there."""
+        held, found = self._held(read), dict[str, HeldItem]()
+        keys = [{name: item[name] for name, _ in held.key} for item in named]
+        for start in range(0, len(keys), KEYS_A_REQUEST):
+            batch = Request("BatchGetItem", {**lookup, "Keys": keys[start : start + KEYS_A_REQUEST]})
+            for _, scanned, items in self._parts(0, held, batch):
+                observe(_consumed(read, batch, scanned, items, _whole(items), None))
+                found |= {repr({name: item[name] for name, _ in held.key}): item for item in items}
+        return [found.get(repr(key)) for key in keys]
 
     def under_way(self, observers: Collection[Observer]) -> Awaitable[None] | None:
         return None  # it answers at once

@@ -75,7 +75,9 @@ class Streaming:
         """The next rows of a resumable read of a table of the schema. Raises what its ports raise."""
         started = position or START
         exact = not read.pushed_filters and not read.residual_filters
-        filling = _Filling(started, requests=len(read.requests), max_rows=max_rows, exact=exact)
+        # One row more than fits: where every item makes a row, that tells whether another page follows.
+        wanted = max_rows + 1
+        filling = _Filling(started, requests=len(read.requests), max_rows=max_rows, wanted=wanted, exact=exact)
         columns, pieces = await self._filled(schema, read, query, stream, filling, meter, self._limits.page_bytes)
         found = [piece.rows for piece in pieces if piece.rows is not None]
         rows: list[list[Any]] = []
@@ -87,7 +89,8 @@ class Streaming:
         self, schema: Schema, read: Read, query: Query, stream: Stream, rows: int, *, meter: Meter
     ) -> Result:
         """So many of the first rows, or all that there are. Raises what its ports raise."""
-        filling = _Filling(START, requests=len(read.requests), max_rows=rows, exact=False)
+        exact = not read.pushed_filters and not read.residual_filters
+        filling = _Filling(START, requests=len(read.requests), max_rows=rows, wanted=rows, exact=exact)
         columns, pieces = await self._filled(schema, read, query, stream, filling, meter, self._limits.result_bytes)
         found = [piece.rows for piece in pieces if piece.rows is not None]
         if not found:
@@ -155,13 +158,12 @@ class Streaming:
 class _Filling:
     """Which requests are read next, how far, and whether the page is full."""
 
-    def __init__(self, position: Position, *, requests: int, max_rows: int, exact: bool) -> None:
+    def __init__(self, position: Position, *, requests: int, max_rows: int, wanted: int, exact: bool) -> None:
         self._begun: dict[int, Key | None] = dict(position.begun)
         self._rest, self._requests = position.rest, requests
         self._from_start = position == START
-        # One row more than fits: where every item makes a row, that tells whether another page follows.
-        self._wanted, self._exact = max_rows + 1, exact
-        self._full_at = max_rows + 1 if exact else max_rows
+        self._wanted, self._exact = wanted, exact
+        self._max_rows, self._full_at = max_rows, wanted if exact else max_rows
         self._rows, self._width = 0, 1
         self.limit: int | None = self._wanted if exact else max(self._wanted, FEW_ITEMS)
 
@@ -191,7 +193,7 @@ class _Filling:
         missing = self._wanted - self._rows
         ended = all(piece.stretch.after is None for piece in pieces)
         if self._exact and not ended and self.limit is not None and found < self.limit:
-            self._exact, self._full_at = False, self._wanted - 1  # what was thought to be exact is not
+            self._exact, self._full_at = False, self._max_rows  # what was thought to be exact is not
         if self._exact:
             self.limit = max(missing, 1)
         elif self.limit is not None:

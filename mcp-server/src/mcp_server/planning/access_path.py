@@ -299,7 +299,7 @@ def _query_read(relation: Relation, path: Path, estimate: Estimate, consistent: 
         residual_filters=residual,
         estimate=estimate,
         consistent=consistent,
-        enough=goal.rows if goal is not None else None,
+        enough=goal.rows if goal is not None and not path.lookup else None,
         of_each=goal is not None and goal.both_ends,
         lookup=lookup_arguments(relation, consistent=consistent) if path.lookup else None,
         counts=exact is not None,

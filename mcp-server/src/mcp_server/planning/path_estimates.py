@@ -8,6 +8,7 @@ from mcp_server.domain.schema import Table
 from mcp_server.planning.estimates import both_estimates, first_estimate, keys_estimate, query_estimate, united_estimate
 from mcp_server.planning.key_paths import Path, exact_keys
 from mcp_server.planning.plan import Estimate, Goal, Relation
+from mcp_server.planning.requests import LARGEST_SMALL_PAGE
 
 Rejected = tuple[Path, RejectedIndex]
 """A way through an index that is not open, and the index with the reason."""
@@ -18,16 +19,22 @@ def path_estimate(relation: Relation, path: Path, *, consistent: bool) -> Estima
     table = relation.table
     whole = _whole(path, table, consistent=consistent)
     goal = path_goal(relation, path, consistent=consistent)
-    return whole if goal is None else _toward(goal, table, whole, consistent=consistent)
+    if goal is None:
+        return whole
+    first = _toward(goal, table, whole, consistent=consistent)
+    return first if not path.lookup else _with_items(first, table, consistent=consistent)
 
 
 def path_goal(relation: Relation, path: Path, *, consistent: bool) -> Goal | None:
     """The relation's goal, where the first items that a path yields are exactly the rows that it wants.
 
-    A partition whose ends take as much as the whole is read at once.
+    A partition whose ends take as much as the whole is read at once. Items that are fetched by key may have changed
+    since the index was told: they are asked for by as many as are wanted, until there are enough, and in no order.
     """
     goal, table = relation.goal, relation.table
-    if goal is None or path.lookup or len(path.conditions) != 1:
+    if goal is None or len(path.conditions) != 1:
+        return None
+    if path.lookup and (goal.order is not None or goal.rows > LARGEST_SMALL_PAGE):
         return None
     ordered = goal.order is None or path.ordered_by(goal.order, table)
     if not ordered or not exact_keys(relation.conjuncts, table, path):
@@ -66,7 +73,12 @@ def _whole(path: Path, table: Table, *, consistent: bool) -> Estimate:
         guessed=path.guessed,
         consistent=consistent,
     )
-    return keys if not path.lookup else both_estimates(keys, keys_estimate(table, keys.items, consistent=consistent))
+    return keys if not path.lookup else _with_items(keys, table, consistent=consistent)
+
+
+def _with_items(keys: Estimate, table: Table, *, consistent: bool) -> Estimate:
+    """What a read of keys takes together with that of the items that they name."""
+    return both_estimates(keys, keys_estimate(table, keys.items, consistent=consistent))
 
 
 def _partition(path: Path, table: Table) -> float | None:

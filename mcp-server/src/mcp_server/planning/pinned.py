@@ -46,8 +46,9 @@ def pinned_read(relation: Relation, pin: Pin, *, consistent: bool) -> Read:
     predicates = [conjunct.predicate for conjunct in relation.conjuncts if conjunct.predicate is not None]
     for cases in key_cases(relation.table, predicates):
         paths, rejected = query_paths(relation, predicates, cases, consistent)
-        for path, index in rejected:
-            if path.index is not None and path.index.name == pin.index:
+        open_to_it = {path.index.name for path in paths if path.index is not None}
+        for path, index in rejected:  # one whose items are fetched by key is among both
+            if path.index is not None and path.index.name == pin.index and pin.index not in open_to_it:
                 raise Failure(PathClosed(index.name, index.reason))
         for path in paths:
             if pin.index == (path.index.name if path.index is not None else None):

@@ -67,9 +67,12 @@ def next_limit(limit: int, looked_at: int, found: float, missing: float) -> int 
 
 def resumable(read: Read, stream: Stream, *, requests: int | None = None) -> Read | None:
     """The read as one that can stop at any item, None if it cannot; with as many `requests` as it was begun with."""
-    if read.access not in ("Query", "Scan") or read.lookup is not None or read.enough is not None:
+    if read.access not in ("Query", "Scan") or read.enough is not None:
         return None
     if stream.order is not None and not _comes_in_order(read, stream.order):
+        return None
+    lookup = read.lookup
+    if lookup is not None and (lookup := _with_keys(lookup, read)) is None:
         return None
     made: list[Request] = []
     for request in read.requests:
@@ -79,7 +82,7 @@ def resumable(read: Read, stream: Stream, *, requests: int | None = None) -> Rea
         made.append(replace(request, arguments=arguments | ({"ScanIndexForward": False} if stream.descending else {})))
     if read.access == "Scan" and requests is not None:
         made = _segments(made[0], requests)
-    return replace(read, requests=tuple(made)) if requests in (None, len(made)) else None
+    return replace(read, requests=tuple(made), lookup=lookup) if requests in (None, len(made)) else None
 
 
 def route(read: Read, stream: Stream) -> str:
@@ -114,13 +117,16 @@ def key_names(read: Read) -> tuple[str, ...]:
 
 
 def _comes_in_order(read: Read, name: str) -> bool:
-    """Whether the items come by that column: one partition's, whose first sort key it is."""
+    """Whether the items come by that column: one partition's, whose first sort key it is.
+
+    Items that are fetched by key may have another value of it by then.
+    """
     table = read.relation.table
     index = next((one for one in table.indexes if one.name == read.index), None)
     own = (table.range_key,) if table.range_key is not None else ()
     sort_keys = own if index is None else index.range_keys
     column = table.column(name)
-    if read.access != "Query" or len(read.requests) != 1 or not sort_keys or column is None:
+    if read.access != "Query" or read.lookup is not None or len(read.requests) != 1 or not sort_keys or column is None:
         return False
     return sort_keys[0].name == name and natural_type(column) == sort_keys[0].type
 

@@ -111,7 +111,8 @@ class ItemSource(Protocol):
     ) -> Stretch:
         """The next response to one Query or Scan of a resumable read, by the request's number.
 
-        It looks at `limit` items at most, in the request's order, from the first one after a key on.
+        It looks at `limit` items at most, in the request's order, from the first one after a key on; of a read with
+        `lookup`, at the items that are there for so many keys.
         """
         ...
 

@@ -1,9 +1,8 @@
 """Reads relations from DynamoDB: runs a plan's requests in parallel, page by page."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,33 +13,21 @@ import pyarrow as pa
 from mcp_server.adapters.concurrency import all_of
 from mcp_server.adapters.decoding.item_decoding import PageDecoder, arrow_schema
 from mcp_server.adapters.dynamodb import clients as dynamodb
-from mcp_server.adapters.dynamodb import consumption
-from mcp_server.adapters.dynamodb.clients import DynamoDbClients, RequestRefused, failures_of
-from mcp_server.adapters.dynamodb.given_up import GivenUp
-from mcp_server.adapters.dynamodb.lost import Lost
+from mcp_server.adapters.dynamodb.clients import DynamoDbClients, failures_of
 from mcp_server.adapters.dynamodb.page_decoding import PageDecoding
-from mcp_server.adapters.dynamodb.responses import (
-    RAW,
-    RawItems,
-    RawResponses,
-    UnreadableResponse,
-    asked_until_readable,
-    requests_of,
-)
+from mcp_server.adapters.dynamodb.requesting import Requests, Told, refusals
+from mcp_server.adapters.dynamodb.responses import RawItems
 from mcp_server.adapters.dynamodb.seen import Seen, keys_of_items
-from mcp_server.adapters.dynamodb.spans import request_span
-from mcp_server.domain.schema import Schema, Table
-from mcp_server.planning.plan import Operation, Read, Request
+from mcp_server.domain.schema import Schema
+from mcp_server.planning.plan import Read, Request
 from mcp_server.planning.requests import KEYS_A_REQUEST
 from mcp_server.planning.streaming import Key, key_names
-from mcp_server.ports.items import Consumption, Observer, Part, Stretch, TableChanged
+from mcp_server.ports.items import Observer, Stretch
 
 PARALLEL_REQUESTS = 8
 PAGES_AHEAD = 2
-BATCH_ATTEMPTS = 7
-FIRST_PAUSE_SECONDS = 0.05
-
-_BATCH = msgspec.json.Decoder(list[msgspec.Raw])
+MOST_LOOKED_UP = 500
+"""Keys of an index whose items are fetched at a time for a page: each request for a hundred may bring 16 MB."""
 
 _Taken = TypeVar("_Taken")
 
@@ -49,9 +36,8 @@ class DynamoDbItems:
     """See ItemSource."""
 
     def __init__(self, clients: DynamoDbClients) -> None:
-        self._clients = clients
-        self._given_up = GivenUp()
         self._decoding = PageDecoding()
+        self._requests = Requests(clients, self._decoding)
 
     def arrow_schema(self, read: Read) -> pa.Schema:
         """See ItemSource.arrow_schema."""
@@ -115,17 +101,7 @@ class DynamoDbItems:
 
     def under_way(self, observers: Collection[Observer]) -> Awaitable[None] | None:
         """See ItemSource.under_way."""
-        return self._given_up.under_way(observers)
-
-    async def _asked(self, schema: Schema, table: Table, ask: Callable[[], Awaitable[_Taken]]) -> _Taken:
-        """What `ask` answers, at the table's pace."""
-        return await self._clients.paces.of(schema, table.physical_name).run(partial(asked_until_readable, ask))
-
-    def _tell(self, schema: Schema, read: Read, taken: Consumption, observe: Observer) -> None:
-        """Tells what a response took: the table's pace, where that is bounded, and the observer."""
-        if schema.read_units_per_second is not None:
-            self._clients.paces.of(schema, read.relation.table.physical_name).spent(taken.read_units)
-        observe(taken)
+        return self._requests.under_way(observers)
 
     def _one_after_the_other(
         self, schema: Schema, read: Read, decoder: PageDecoder, observe: Observer
@@ -183,7 +159,8 @@ class DynamoDbItems:
                     wanted = [dynamodb.from_wire(key) for key in keys]
                 for start in range(0, len(wanted), KEYS_A_REQUEST):
                     batch = Request("BatchGetItem", {**lookup, "Keys": wanted[start : start + KEYS_A_REQUEST]})
-                    async with aclosing(self._batches(schema, read, batch, decoder, observe)) as pages:
+                    take = partial(self._decoding.page, decoder)
+                    async with aclosing(self._requests.batches(schema, read, batch, observe, take)) as pages:
                         async for page in pages:
                             yield page
 
@@ -216,7 +193,8 @@ class DynamoDbItems:
         """The pages of one request that hold items; where those that were `seen` are known, of the others."""
         request = read.requests[number]
         if request.operation == "BatchGetItem":
-            return self._batches(schema, read, request, decoder, observe, seen)
+            take = partial(self._decoding.page, decoder, seen=seen)
+            return self._requests.batches(schema, read, request, observe, take)
 
         async def page_of(raw: RawItems) -> pa.RecordBatch | None:
             return await self._decoding.page(decoder, raw.Items, raw.Count, seen)
@@ -234,17 +212,17 @@ class DynamoDbItems:
         """What `take` makes of the responses to one request, but for those of which it makes nothing."""
         table, request = read.relation.table, read.requests[number]
         arguments = dict(request.arguments)
-        told = _Told(number)
+        told = Told(number)
 
         async def ask() -> tuple[_Taken | None, RawItems]:
-            raw = await self._response(schema, read, request.operation, arguments, observe, told)
+            raw = await self._requests.response(schema, read, request.operation, arguments, observe, told)
             taken = await take(raw)
             told.taken = True
             return taken, raw
 
         while True:
-            with _refusals(schema, table):
-                taken, raw = await self._asked(schema, table, ask)
+            with refusals(schema, table):
+                taken, raw = await self._requests.asked(schema, table, ask)
                 if raw.LastEvaluatedKey:
                     arguments["ExclusiveStartKey"] = dynamodb.from_wire(raw.LastEvaluatedKey)
                     if "Limit" in arguments:
@@ -260,144 +238,61 @@ class DynamoDbItems:
         """See ItemSource.stretch."""
         table, one = read.relation.table, read.requests[request]
         decoder = PageDecoder(read.relation, schema.overrides.get(table.name, {}))
+        if read.lookup is not None:
+            limit = min(limit or MOST_LOOKED_UP, MOST_LOOKED_UP)
         arguments = dict(one.arguments) if limit is None else {**one.arguments, "Limit": limit}
-        told = _Told(request)
+        told, names = Told(request), key_names(read)
 
         async def ask() -> Stretch:
-            raw = await self._response(schema, read, one.operation, arguments, observe, told)
+            raw = await self._requests.response(schema, read, one.operation, arguments, observe, told)
             items, places = await self._decoding.decoded(decoder.decode_with_places, raw.Items, raw.Count) or (None, ())
             return Stretch(
-                items, raw.LastEvaluatedKey or None, lambda row: keys_of_items(raw.Items, key_names(read))[places[row]]
+                items, raw.LastEvaluatedKey or None, lambda row: keys_of_items(raw.Items, names)[places[row]]
             )
 
-        with _refusals(schema, table):
+        async def ask_for_keys() -> tuple[Sequence[Key], Key | None]:
+            raw = await self._requests.response(schema, read, one.operation, arguments, observe, told)
+            return keys_of_items(raw.Items, names), raw.LastEvaluatedKey or None
+
+        with refusals(schema, table):
             if after is not None:
                 arguments["ExclusiveStartKey"] = dynamodb.from_wire(after)
-            return await self._asked(schema, table, ask)
+            if read.lookup is None:
+                return await self._requests.asked(schema, table, ask)
+            keys, last = await self._requests.asked(schema, table, ask_for_keys)
+        return await self._stretch_of(schema, read, read.lookup, keys, last, decoder, observe)
 
-    async def _response(
+    async def _stretch_of(
         self,
         schema: Schema,
         read: Read,
-        operation: Operation,
-        arguments: Mapping[str, Any],
-        observe: Observer,
-        told: "_Told",
-    ) -> RawItems:
-        """One response to Query or Scan, once it is told what it took."""
-        client, name = self._clients.sender_of(schema), read.relation.table.physical_name
-        ask = client.scan if operation == "Scan" else client.query
-
-        async def asked() -> RawItems:
-            with request_span(operation, schema, name) as tell:
-                response = await told.lost.before(ask(**arguments, TableName=name, ReturnConsumedCapacity="TOTAL"))
-                raw: RawItems = response[RAW]
-                tell({"aws.dynamodb.count": raw.Count, "aws.dynamodb.scanned_count": raw.ScannedCount})
-            taken = consumption.of_items(schema, read, response)
-            part = told.part(begins="ExclusiveStartKey" not in arguments, ends=not raw.LastEvaluatedKey)
-            if requests_of(response) > 1:
-                part = None
-            unshown = await self._unshown(read, raw.Items, raw.Count, told.lost)
-            self._tell(schema, read, replace(taken, unshown=unshown, part=part), observe)
-            return raw
-
-        return await self._given_up.answer(asked(), told.lost, observe)
-
-    async def _batches(
-        self,
-        schema: Schema,
-        read: Read,
-        request: Request,
+        lookup: Mapping[str, Any],
+        keys: Sequence[Key],
+        after: Key | None,
         decoder: PageDecoder,
         observe: Observer,
-        seen: Seen | None = None,
-    ) -> AsyncGenerator[pa.RecordBatch]:
-        name = read.relation.table.physical_name
-        client = self._clients.sender_of(schema)
-        wanted: dict[str, Any] = dict(request.arguments)
-        lost = Lost()
+    ) -> Stretch:
+        """The items of some keys of an index, in the order of these."""
+        seen, places = Seen(read.relation.table), dict[str, int]()
+        own = seen.own(keys)
+        places = {repr(own[place]): place for place in seen.new(own)}
 
-        async def asked() -> tuple[msgspec.Raw, int, RawResponses]:
-            with request_span("BatchGetItem", schema, name):
-                batch = client.batch_get_item(RequestItems={name: wanted}, ReturnConsumedCapacity="TOTAL")
-                response = await lost.before(batch)
-            raw: RawResponses = response[RAW]
-            items = raw.Responses.get(name, msgspec.Raw(b"[]"))
-            count = _count(items)
-            left = raw.UnprocessedKeys[name].Keys if name in raw.UnprocessedKeys else []
-            missing = len(wanted["Keys"]) - len(left) - count
-            taken = consumption.of_batch(
-                schema, read, response, memoryview(items), count=count, missing=max(missing, 0)
-            )
-            unshown = await self._unshown(read, items, count, lost)
-            self._tell(schema, read, replace(taken, unshown=unshown), observe)
-            if missing < 0:
-                message = "more items than keys"
-                raise UnreadableResponse(message)
-            return items, count, raw
+        async def take(items: msgspec.Raw, count: int) -> tuple[pa.RecordBatch, list[int]] | None:
+            found = [places[repr(key)] for key in seen.keys(items)]
+            batch, rows = await self._decoding.decoded(decoder.decode_with_places, items, count) or (None, ())
+            return None if batch is None else (batch, [found[row] for row in rows])
 
-        async def ask() -> tuple[pa.RecordBatch | None, RawResponses]:
-            items, count, raw = await self._given_up.answer(asked(), lost, observe)
-            return await self._decoding.page(decoder, items, count, seen), raw
+        async def fetched(start: int) -> list[tuple[pa.RecordBatch, list[int]]]:
+            with failures_of(schema, read.relation.table.physical_name):
+                some = [dynamodb.from_wire(own[place]) for place in [*places.values()][start : start + KEYS_A_REQUEST]]
+            request = Request("BatchGetItem", {**lookup, "Keys": some})
+            async with aclosing(self._requests.batches(schema, read, request, observe, take)) as batches:
+                return [batch async for batch in batches]
 
-        for pause in _pauses():
-            with _refusals(schema, read.relation.table):
-                page, raw = await self._asked(schema, read.relation.table, ask)
-            if page is not None:
-                yield page
-            unprocessed = raw.UnprocessedKeys.get(name)
-            if unprocessed is None or not unprocessed.Keys:
-                return
-            # "If DynamoDB returns any unprocessed items, you should retry the batch operation on those items. However,
-            # we strongly recommend that you use an exponential backoff algorithm." (BatchGetItem)
-            with failures_of(schema, name):
-                wanted["Keys"] = [dynamodb.from_wire(key) for key in unprocessed.Keys]
-            self._clients.paces.of(schema, name).slower()
-            await asyncio.sleep(pause)
-        raise dynamodb.throttled(schema)
-
-    async def _unshown(self, read: Read, items: msgspec.Raw, count: int, lost: Lost) -> frozenset[str]:
-        """The attributes of a response's items that the result's `*` does not show."""
-        if not read.relation.starred or lost.given_up:
-            return frozenset()
-        return await self._decoding.unshown(read, items, count)
-
-
-class _Told:
-    """What is told of the responses to one request: a response that is asked for again counts twice."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self.taken = True
-        """Whether the response before could be read."""
-        self.lost = Lost()
-
-    def part(self, *, begins: bool, ends: bool) -> Part | None:
-        """Which part of the request the next response is, if it is heard of for the first time."""
-        if not self.taken:
-            return None
-        self.taken = False
-        return Part(self._number, begins, ends)
-
-
-def _count(items: msgspec.Raw) -> int:
-    try:
-        return len(_BATCH.decode(items))
-    except msgspec.DecodeError as error:
-        raise UnreadableResponse from error
-
-
-@contextmanager
-def _refusals(schema: Schema, table: Table) -> Iterator[None]:
-    """As failures_of, for requests that follow the table's description."""
-    try:
-        with failures_of(schema, table.physical_name):
-            yield
-    except RequestRefused as refused:
-        if refused.reason != "ValidationException":
-            raise
-        raise TableChanged(table, refused) from refused
-
-
-def _pauses() -> Iterator[float]:
-    return (FIRST_PAUSE_SECONDS * 2**attempt for attempt in range(BATCH_ATTEMPTS))
+        several = await all_of(fetched(start) for start in range(0, len(places), KEYS_A_REQUEST))
+        batches = [one for some in several for one in some]
+        order = sorted((place, row) for row, place in enumerate(place for _, found in batches for place in found))
+        if not order:
+            return Stretch(None, after, keys.__getitem__)
+        items = pa.concat_batches([batch for batch, _ in batches]).take(pa.array([row for _, row in order], pa.int64()))
+        return Stretch(items, after, lambda row: keys[order[row][0]])

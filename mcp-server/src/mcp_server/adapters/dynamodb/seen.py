@@ -22,6 +22,10 @@ class Seen:
         """The keys of a response's items. Raises UnreadableResponse."""
         return keys_of_items(items, self._names)
 
+    def own(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The primary keys in keys of an index."""
+        return [{name: key[name] for name in self._names} for key in keys]
+
     def new(self, keys: Sequence[Mapping[str, Any]]) -> list[int]:
         """The places of keys that were not met before; they are met by now."""
         found: list[int] = []
