@@ -335,6 +335,16 @@ async def test_a_statement_that_comes_again_is_planned_once(sales: Service, pars
 
 
 @only_doubles
+async def test_parameters_without_a_place_are_refused_beside_other_literals(sales: Service) -> None:
+    planner = planner_of(sales)
+    for key in ("k1", "k2", "k3", "k3"):
+        sql = f"SELECT n FROM sales WHERE pk = '{key}'"
+        assert isinstance(await planned(planner, sales, sql, []), Plan)
+        for values in ([1], {"p": 1}, [1]):
+            assert await planned(planner, sales, sql, values) is FailureCode.INVALID_PARAMETERS
+
+
+@only_doubles
 async def test_words_that_are_names_keep_their_case_beside_other_literals(sales: Service) -> None:
     planner = planner_of(sales)
     for number, name in enumerate(("From", "FROM", "from", "From", "FROM")):

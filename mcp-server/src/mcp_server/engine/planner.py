@@ -119,7 +119,7 @@ class Planner:
     async def _parsed(self, sql: str, parameters: Parameters, instant: datetime) -> Parsed:
         known = self._cache.spelling(sql)
         spelling = known or _spelling(sql, parameters)
-        without = spelling.without_literals
+        without = spelling.without_literals if not parameters else None
         varying = without or Varying(sql, parameters)
         slots = await self._slots(spelling.text, varying) if parameters and len(sql) <= LONGEST_WITH_SLOTS else ()
         key, varying_key = sent(spelling.text, parameters, slots), None
