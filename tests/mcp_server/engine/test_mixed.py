@@ -403,10 +403,23 @@ async def test_what_is_late_and_no_map_is_counted_at_once(
             [["s9"]],
             'lines[] of "mix_maps" that were read, 1',
         ),
+        (
+            "SELECT count(m.tags[1]) FROM @",
+            [[10]],
+            'm.tags of "mix_maps" that were read, 1 is no list: it has no elements.',
+        ),
+        ("SELECT count(t) FROM (SELECT unnest(m.tags) AS t FROM @)", [[10]], 'm.tags of "mix_maps" that were read, 1'),
+        (
+            "SELECT count(words[1]) FROM @",
+            [[10]],
+            'Of the values of "words" of "mix_maps" that were read, 1 is no list',
+        ),
+        ("SELECT count(t) FROM @, unnest(words) AS u(t)", [[10]], '"words" of "mix_maps" that were read, 1 is no list'),
+        ("SELECT sum(len(words)) FROM @ WHERE pk <> 'late'", [[10]], None),
         ("SELECT max(geo.a.b.c) FROM @", [["c9"]], 'geo.a of "mix_maps" that were read, 1 is no map'),
     ],
 )
-async def test_a_late_map_or_none_within_maps_breaks_no_filter_and_is_counted(
+async def test_what_is_late_within_maps_and_lists_breaks_no_filter_and_is_counted(
     service: Service, statement: str, rows: list[list[Any]], told: str | None
 ) -> None:
     """A part that holds maps and texts is JSON, in which a text has quotes: that is nobody's business."""
@@ -415,7 +428,8 @@ async def test_a_late_map_or_none_within_maps_breaks_no_filter_and_is_counted(
         return {
             "pk": {"S": f"p{number}"},
             "other": {"S": "c3"},
-            "m": {"M": {"city": {"S": f"c{number}"}, "zip": {"N": f"{number}"}}},
+            "m": {"M": {"city": {"S": f"c{number}"}, "zip": {"N": f"{number}"}, "tags": {"L": [{"S": "t"}]}}},
+            "words": {"L": [{"S": "w"}]},
             "deep": {"M": {"a": {"M": {"b": {"S": f"b{number}"}}}}},
             "lines": {"L": [{"M": {"sku": {"S": f"s{number}"}}}]},
             "geo": {"M": {"a": {"M": {"b": {"M": {"c": {"S": f"c{number}"}}}}}}},
@@ -427,7 +441,8 @@ async def test_a_late_map_or_none_within_maps_breaks_no_filter_and_is_counted(
     await service.run(sql.replace("c.name", "c").replace("city.name", "city"))
     late = {
         "pk": {"S": "late"},
-        "m": {"M": {"city": {"M": {"name": {"S": "x"}}}, "zip": {"M": {"a": {"N": "1"}}}}},
+        "m": {"M": {"city": {"M": {"name": {"S": "x"}}}, "zip": {"M": {"a": {"N": "1"}}}, "tags": {"S": "none"}}},
+        "words": {"S": "none"},
         "deep": {"M": {"a": {"S": "none"}}},
         "lines": {"L": [{"S": "none"}]},
         "geo": {"S": '{"a":"none"}'},

@@ -76,6 +76,16 @@ def no_maps(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
     )
 
 
+def no_lists(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
+    """How many of the values read have no elements since they are no lists, by schema, table and part."""
+    return tuple(
+        f'Of the values of {column} of "{table}" that were read, {count:,} {"is" if count == 1 else "are"} no list: '
+        f"{'it has' if count == 1 else 'they have'} no elements."
+        for (_, table, column), count in sorted(counts.items())
+        if count
+    )
+
+
 def unshown(attributes: Mapping[tuple[str, str], Collection[str]]) -> tuple[str, ...]:
     """What a reader of `*` should know of it: attributes of the items read, by schema and table, without a column."""
     return tuple(_unshown(table, sorted(names)) for (_, table), names in sorted(attributes.items()))

@@ -12,7 +12,7 @@ from mcp_server.domain.failures.scans import ScanForKeys, ScanWentOn
 from mcp_server.domain.schema import Table
 from mcp_server.engine.allowance import Allowance
 from mcp_server.engine.limits import Limits
-from mcp_server.engine.no_maps import no_maps
+from mcp_server.engine.no_maps import no_lists, no_maps
 from mcp_server.engine.no_numbers import no_numbers
 from mcp_server.engine.observations import Lessons
 from mcp_server.engine.spending import Account
@@ -53,6 +53,8 @@ class Meter:
         """By the schema and name of a table, and a part of it: values that were compared with a number and are none."""
         self.no_maps: dict[tuple[str, str, str], int] = {}
         """By the schema and name of a table, and a part of it: values whose fields were read, and that are no maps."""
+        self.no_lists: dict[tuple[str, str, str], int] = {}
+        """The same of values whose elements were read, and that are no lists."""
         self.unshown: dict[tuple[str, str], set[str]] = {}
         """By the schema and name of a table, attributes met that `*` does not show."""
         self.lessons: Lessons | None = None
@@ -96,13 +98,14 @@ class Meter:
         return observe
 
     def look(self, relation: Relation, page: pa.RecordBatch) -> None:
-        """Counts what is compared with a number, or read as a map, and is none.
+        """Counts what is compared with a number, or read as a map or a list, and is none.
 
         `page` has the relation's columns in their order.
         """
         for asked, count, counts in (
             (relation.as_numbers, no_numbers, self.no_numbers),
             (relation.as_maps, no_maps, self.no_maps),
+            (relation.as_lists, no_lists, self.no_lists),
         ):
             for name, found in (count(relation, page) if asked else {}).items():
                 key = relation.table.schema, relation.table.name, name

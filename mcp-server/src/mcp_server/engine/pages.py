@@ -177,5 +177,6 @@ def _warnings(run: Run) -> tuple[str, ...]:
         *messages.warnings(reads),
         *messages.no_numbers(meter.no_numbers),
         *messages.no_maps(meter.no_maps),
+        *messages.no_lists(meter.no_lists),
         *messages.unshown(meter.unshown),
     )

@@ -54,6 +54,7 @@ def _shared(number: int, group: list[Read]) -> Source:
         starred=any(read.relation.starred for read in group),
         as_numbers=frozenset().union(*(read.relation.as_numbers for read in group)),
         as_maps=frozenset().union(*(read.relation.as_maps for read in group)),
+        as_lists=frozenset().union(*(read.relation.as_lists for read in group)),
     )
     scan = plan_read(relation, consistent=group[0].consistent)
     texts = dict.fromkeys(conjunct.text for read in group for conjunct in read.relation.conjuncts)

@@ -66,9 +66,9 @@ class Relation:
     wants to know no more than how many rows meet all of `conjuncts`, which are all of its conditions. `starred` tells
     that its columns are wanted as the `*` of the result, so that whole items are read, to tell what else they have.
     `as_numbers` are columns of numbers and texts, or parts of columns, that are compared with numbers; `as_maps` are
-    columns of maps and texts, or parts of columns, of which fields are read as of JSON. `order` is the column, if any,
-    by which rows that are read page by page have to come. `keyed` tells that items are wanted with their primary keys,
-    whatever the columns are.
+    columns of maps and texts, or parts of columns, of which fields are read as of JSON, `as_lists` those of which
+    elements are. `order` is the column, if any, by which rows that are read page by page have to come. `keyed` tells
+    that items are wanted with their primary keys, whatever the columns are.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Relation:
     starred: bool = False
     as_numbers: frozenset[tuple[str, Path]] = frozenset()
     as_maps: frozenset[tuple[str, Path]] = frozenset()
+    as_lists: frozenset[tuple[str, Path]] = frozenset()
     order: str | None = None
     keyed: bool = False
 

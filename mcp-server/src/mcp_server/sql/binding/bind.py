@@ -15,7 +15,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.sources import NaturalWithDocument
 from mcp_server.domain.failures.tables import TableNotGiven
 from mcp_server.domain.failures.texts import NestedTooDeeply
-from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
+from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Path, Table
 from mcp_server.planning.access_path import DEARER, plan_read, read_nothing
 from mcp_server.planning.direct import Direct
 from mcp_server.planning.pinned import pinned_read
@@ -160,7 +160,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     numbers = compare_numbers(query, internal, spelling, json)
     maps = read_as_maps(query, internal, spelling)
     maps |= read_fields_as_texts(query, json)
-    read_as_lists(query, internal, spelling)
+    lists = read_as_lists(query, internal, spelling, json)
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)
@@ -169,7 +169,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     from_zero = lists_from_zero(sources, found)
     conditions = necessary_conditions(query, sources, found)
     relations = tuple(
-        _relation(number, reference, conditions.get(id(reference.node), ()), starred, numbers, maps)
+        _relation(number, reference, conditions.get(id(reference.node), ()), starred, numbers, maps, lists)
         for number, reference in enumerate(found)
     )
     relations = tuple(map(with_goal, relations, map(goal_of_exists, found, relations)))
@@ -263,6 +263,7 @@ def _relation(
     starred: Collection[str],
     numbers: Collection[ComparedNumber],
     maps: Collection[JsonPlace],
+    lists: Collection[JsonPlace],
 ) -> Relation:
     alias = reference.node.alias_or_name
     columns = tuple(
@@ -282,8 +283,13 @@ def _relation(
         links=links_of(number, reference, conditions),
         starred=alias in starred,
         as_numbers=frozenset((one.column, one.path) for one in numbers if one.source == alias),
-        as_maps=frozenset((one.origin.column.name, one.path) for one in maps if one.origin.source == alias),
+        as_maps=_of_relation(maps, alias),
+        as_lists=_of_relation(lists, alias),
     )
+
+
+def _of_relation(places: Collection[JsonPlace], alias: str) -> frozenset[tuple[str, Path]]:
+    return frozenset((one.origin.column.name, one.path) for one in places if one.origin.source == alias)
 
 
 def _rename(reference: Reference, relation: Relation, spelling: Spelling) -> None:

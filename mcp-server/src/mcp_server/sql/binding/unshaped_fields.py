@@ -65,7 +65,7 @@ class JsonValues:
             return self.of(origin) if origin is not None and not isinstance(origin, exp.Column) else None
         if isinstance(node, exp.Explode | exp.Unnest):
             list_ = node.expressions[0] if isinstance(node, exp.Unnest) and len(node.expressions) == 1 else node.this
-            return _below(self._list(list_), None) if isinstance(list_, exp.Expr) else None
+            return _below(self.list_at(list_), None) if isinstance(list_, exp.Expr) else None
         if not isinstance(node, _FIELDS):
             return None
         part = part_of(node, self._only_column)
@@ -81,17 +81,17 @@ class JsonValues:
             return None
         if step is not None and not step.startswith("["):
             return _below(self.of(node.this), key_of(node))
-        return _below(self._list(node.this), None) if _is_place(node.expressions) else None
+        return _below(self.list_at(node.this), None) if _is_place(node.expressions) else None
 
     def is_handed_on(self, node: exp.Expr) -> bool:
         """Whether a node is a column that a subquery or a CTE makes of JSON."""
         return isinstance(node, exp.Column) and self._column(node) is None and self.of(node) is not None
 
-    def _list(self, node: exp.Expr) -> JsonPlace | None:
+    def list_at(self, node: exp.Expr) -> JsonPlace | None:
         """Where a list comes from whose elements are JSON, or a part of such a list."""
         node = node.unnest()
         if isinstance(node, exp.Bracket) and any(isinstance(one, exp.Slice) for one in node.expressions):
-            return self._list(node.this)
+            return self.list_at(node.this)
         column = self._column(node)
         if (
             column is not None

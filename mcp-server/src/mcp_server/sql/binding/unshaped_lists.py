@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from mcp_server.domain.schema import AttributeType, Column, ColumnType, Table, TypeKind
+from mcp_server.domain.schema import DOCUMENT, AttributeType, Column, ColumnType, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import columns_that
+from mcp_server.sql.binding.unshaped_fields import JsonPlace, JsonValues
 from mcp_server.sql.fields import part_of
 from mcp_server.sql.trees import nodes_of
 
@@ -27,14 +28,17 @@ _PLACES = (exp.Slice, exp.Neg, exp.Add, exp.Sub, exp.Mul)
 """What a subscript is that is no key, beside a number."""
 
 
-def read_as_lists(query: exp.Query, internal: Mapping[str, Table], spelling: Spelling) -> None:
+def read_as_lists(
+    query: exp.Query, internal: Mapping[str, Table], spelling: Spelling, json: JsonValues
+) -> frozenset[JsonPlace]:
     """Puts TRY_CAST to a list around what may be one, where a list is asked for, in place.
 
-    Columns have their sources. What is no list has no elements; its length is that of its text, as elsewhere.
+    Columns have their sources; `json` are the values of the query. What is no list has no elements; its length is that
+    of its text, as elsewhere. Tells of what elements are read, but within whole items.
     """
     unshaped = columns_that(_may_hold_lists, query, internal, spelling)
     if unshaped is None:
-        return
+        return frozenset()
 
     def column_of(node: exp.Expr) -> Column | None:
         found = unshaped(node)
@@ -53,6 +57,12 @@ def read_as_lists(query: exp.Query, internal: Mapping[str, Table], spelling: Spe
 
     asked = nodes_of(query, exp.Bracket, exp.Length, exp.ArraySize, exp.Explode, exp.Unnest)
     wanted = [node for node in asked if _wants_list(node) and may_be_list(_operand(node))]
+    places = [
+        json.list_at(operand)
+        for node in wanted
+        if not isinstance(node, exp.Length | exp.ArraySize)
+        if (operand := _operand(node)) is not None
+    ]
     for node in reversed(wanted):  # what is within others comes first
         operand = _operand(node)
         assert operand is not None
@@ -62,6 +72,7 @@ def read_as_lists(query: exp.Query, internal: Mapping[str, Table], spelling: Spe
             node.replace(exp.Coalesce(this=length, expressions=[exp.Length(this=operand.copy())]))
         else:
             operand.replace(as_list)
+    return frozenset(one for one in places if one is not None and one.origin.column is not DOCUMENT)
 
 
 def _may_hold_lists(column: Column) -> bool:
