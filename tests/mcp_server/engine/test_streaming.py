@@ -409,3 +409,65 @@ async def test_a_value_that_cannot_be_computed_ends_a_limited_read(service: Serv
     with pytest.raises(Failure) as caught:
         await service.run("SELECT CAST(flag AS INT) FROM str_long WHERE pk = 'a' AND n % 2 = 0 LIMIT 3")
     assert caught.value.code is FailureCode.EVALUATION_ERROR
+
+
+@pytest.fixture(scope="module")
+async def tall(service: Service) -> None:
+    """str_tall: 4,000 small items in one partition."""
+    items = [{"pk": {"S": "a"}, "n": {"N": str(number)}} for number in range(4000)]
+    await service.create("str_tall", items, range_key="n")
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted", "most"),
+    [
+        ("n FROM str_tall WHERE pk = 'a' AND n % 2 = 1 ORDER BY n LIMIT 3 OFFSET 4", [9, 11, 13], 100),
+        ("n FROM str_tall WHERE pk = 'a' AND n % 2 = 1 ORDER BY n DESC LIMIT 2 OFFSET 90", [3819, 3817], 300),
+        (
+            "m FROM (SELECT n AS m FROM str_tall WHERE pk = 'a' AND n % 9 = 0) ORDER BY m LIMIT 2 OFFSET 443",
+            [3987, 3996],
+            4000,
+        ),
+        ("n FROM str_tall WHERE pk = 'a' AND n % 900 = 1 ORDER BY n LIMIT 3 OFFSET 4", [3601], 4000),
+        ("n FROM str_tall WHERE pk = 'a' AND n % 900 = 1 ORDER BY n LIMIT 3 OFFSET 5", [], 4000),
+        ("n FROM str_tall WHERE pk = 'a' AND n % 2 = 1 ORDER BY n LIMIT 1200", list(range(1, 2400, 2)), 3000),
+        (
+            "n FROM str_tall WHERE pk = 'a' AND n % 2 = 1 ORDER BY n LIMIT 200 OFFSET 1000",
+            list(range(2001, 2400, 2)),
+            3000,
+        ),
+        ("n FROM str_tall WHERE pk = 'a' AND n % 2 = 1 ORDER BY n OFFSET 1990", list(range(3981, 4000, 2)), 4000),
+        ("n FROM str_tall WHERE pk = 'a' AND n > 7 ORDER BY n LIMIT 2 OFFSET 3", [11, 12], 5),
+    ],
+)
+async def test_rows_after_an_offset_are_read_as_far_as_they_need(
+    service: Service, tall: None, sql: str, wanted: list[int], most: int
+) -> None:
+    found = await pages(service, f"SELECT {sql}", 1000)
+    assert [int(n) for (n,) in rows(found)] == wanted
+    assert found[0].statistics.items_read <= most
+
+
+async def test_any_rows_after_an_offset_are_as_many_as_there_are(service: Service, long: None) -> None:
+    for limit, offset in ((5, 7), (5, 370), (5, 371), (5, 375), (5, 400), (900, 3)):
+        sql = f"SELECT n FROM str_long WHERE upper(flag) = 'NO' LIMIT {limit} OFFSET {offset}"
+        found = await service.run(sql, max_rows=1000)
+        assert len({int(n) for (n,) in found.rows if int(n) % 4 == 0}) == max(0, min(limit, 375 - offset))
+
+
+async def test_rows_before_an_offset_take_no_room(service: Service, tables: None) -> None:
+    result = await service.queries(result_bytes=1_000_000).run_sql(
+        ANN, sql="SELECT n, t FROM str_wide WHERE n % 2 = 0 LIMIT 5 OFFSET 200", max_rows=1000
+    )
+    assert (len(result.rows), result.stop_reason) == (5, "complete")
+
+
+async def test_no_row_follows_those_of_a_response_that_make_more_than_a_result_holds(
+    service: Service, tables: None
+) -> None:
+    sql = "SELECT n FROM str_lines WHERE pk = 'a' AND n % 2 = 0 ORDER BY n LIMIT 30"
+    wide = sql.replace("SELECT n", "SELECT n, lpad('', 9000, 'x') AS t")
+    result = await service.queries(result_bytes=100_000).run_sql(ANN, sql=wide, max_rows=1000)
+    assert 0 < len(result.rows) < 20
+    assert result.stop_reason != "complete"
+    assert [n for n, _ in result.rows] == [n for (n,) in (await service.run(sql)).rows][: len(result.rows)]

@@ -34,6 +34,9 @@ PLANS = 1_000
 PLANS_BYTES = 32 << 20
 """How many plans are kept, and about how much memory they take."""
 
+MOST_IN_ORDER = 100_000
+"""The first rows in an order that are taken one response after the other: as many as a result may have."""
+
 STATEMENTS = 4_000
 STATEMENTS_BYTES = 8 << 20
 """The same of texts whose tables are known, and of texts whose canonical ones are."""
@@ -84,7 +87,9 @@ class Plan:
     def first_rows(self) -> tuple[Read, Stream, int] | None:
         """The one read, what is made of its items, and after how many rows it stops; None where all is read."""
         stream = self.query.stream
-        if stream is None or stream.limit is None or stream.limit > LARGEST_SMALL_PAGE:
+        # Without an order DuckDB ends the read with its LIMIT; in one, it would take all of the rows.
+        most = LARGEST_SMALL_PAGE if stream is None or stream.order is None else MOST_IN_ORDER
+        if stream is None or stream.limit is None or stream.limit > most:
             return None
         read = resumable(self.reads[0], stream)
         return None if read is None else (read, stream, stream.limit)

@@ -8,7 +8,7 @@ and several requests are read at once, when few of the items make rows.
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -33,6 +33,7 @@ from mcp_server.ports.relational import Input, RelationalEngine, Result, ResultC
 from mcp_server.sql.binding.bind import Query
 
 _NUMBER = pa.field("item", pa.int64())
+_KEYLESS: Sequence[Key] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,10 @@ class _Piece:
     stretch: Stretch
     rows: pa.Table | None
     numbers: Sequence[int]
+
+    def without_items(self) -> "_Piece":
+        """The same where nobody asks for a key of the items, which need not be kept then: there may be millions."""
+        return replace(self, stretch=Stretch(None, self.stretch.after, _KEYLESS.__getitem__))
 
 
 class Streaming:
@@ -78,7 +83,8 @@ class Streaming:
         # One row more than fits: where every item makes a row, that tells whether another page follows.
         wanted = max_rows + 1
         filling = _Filling(started, requests=len(read.requests), max_rows=max_rows, wanted=wanted, exact=exact)
-        columns, pieces = await self._filled(schema, read, query, stream, filling, meter, self._limits.page_bytes)
+        most = self._limits.page_bytes
+        columns, pieces = await self._filled(schema, read, query, stream, filling, meter, most_bytes=most)
         found = [piece.rows for piece in pieces if piece.rows is not None]
         rows: list[list[Any]] = []
         if found:
@@ -91,12 +97,15 @@ class Streaming:
         """So many of the first rows, or all that there are. Raises what its ports raise."""
         exact = not read.pushed_filters and not read.residual_filters
         filling = _Filling(START, requests=len(read.requests), max_rows=rows, wanted=rows, exact=exact)
-        columns, pieces = await self._filled(schema, read, query, stream, filling, meter, self._limits.result_bytes)
+        most, skip = self._limits.result_bytes, stream.offset
+        columns, pieces = await self._filled(schema, read, query, stream, filling, meter, most_bytes=most, skip=skip)
         found = [piece.rows for piece in pieces if piece.rows is not None]
         if not found:
             empty = await self._evaluated(read, query, stream, None)
             found = [empty.table.remove_column(len(columns))]
-        return Result(columns, pa.concat_tables(found).slice(0, rows), complete=not filling.turn())
+        return Result(
+            columns, pa.concat_tables(found).slice(0, rows - skip), complete=not (filling.cut or filling.turn())
+        )
 
     async def _filled(
         self,
@@ -106,14 +115,19 @@ class Streaming:
         stream: Stream,
         filling: "_Filling",
         meter: Meter,
+        *,
         most_bytes: int,
+        skip: int = 0,
     ) -> tuple[tuple[ResultColumn, ...], list[_Piece]]:
-        """The columns, and what responses made, until there are enough rows, or so many bytes of them."""
+        """The columns, and what responses made, until there are enough rows, or so many bytes of them.
+
+        The first `skip` rows are not kept, and take no room.
+        """
         observe = meter.observer(read)
         columns: tuple[ResultColumn, ...] = ()
         pieces: list[_Piece] = []
-        size = 0
-        while size <= most_bytes and (turn := filling.turn()):
+        size = items = 0
+        while size <= most_bytes and not filling.cut and (turn := filling.turn()):
             stretches = await _all(
                 [self._items.stretch(schema, read, number, after, filling.limit, observe) for number, after in turn]
             )
@@ -123,14 +137,17 @@ class Streaming:
                 if stretch.items is not None:
                     meter.look(read.relation, stretch.items)
                     meter.saw(read, stretch.items.num_rows)
+                    items += stretch.items.num_rows
                     result = await self._evaluated(read, query, stream, stretch.items)
-                    columns, piece = result.columns, _piece(number, after, stretch, result)
+                    filling.cut |= not result.complete
+                    columns, piece = result.columns, _piece(number, after, stretch, result, skip)
+                    skip -= min(skip, len(piece.numbers))
                     size += piece.rows.nbytes if piece.rows is not None else 0
-                made.append(piece)
+                made.append(piece.without_items() if stream.limit is not None or not piece.numbers else piece)
             filling.add(made)
             pieces += made
         if filling.read_all and meter.lessons is not None:
-            meter.lessons.ended(read, sum(piece.stretch.items.num_rows for piece in pieces if piece.stretch.items))
+            meter.lessons.ended(read, items)
         if not columns:
             columns = (await self._evaluated(read, query, stream, None)).columns
         return columns[:-1], pieces
@@ -165,6 +182,8 @@ class _Filling:
         self._wanted, self._exact = wanted, exact
         self._max_rows, self._full_at = max_rows, wanted if exact else max_rows
         self._rows, self._width = 0, 1
+        self.cut = False
+        """Whether what a response made is more than a result may hold, so that nothing after it may follow."""
         self.limit: int | None = self._wanted if exact else max(self._wanted, FEW_ITEMS)
 
     def turn(self) -> list[tuple[int, Key | None]]:
@@ -202,10 +221,12 @@ class _Filling:
             self._width = min(PARALLEL_REQUESTS, 2 * self._width)
 
 
-def _piece(request: int, before: Key | None, stretch: Stretch, result: Result) -> _Piece:
+def _piece(request: int, before: Key | None, stretch: Stretch, result: Result, skip: int) -> _Piece:
+    """What came of a response, without the first `skip` rows: only that they are there is known of these."""
     table = result.table
     last = table.num_columns - 1
-    return _Piece(request, before, stretch, table.remove_column(last), table.column(last).to_pylist())
+    rows = table.remove_column(last).slice(skip)
+    return _Piece(request, before, stretch, rows, table.column(last).to_pylist())
 
 
 def _after(position: Position, pieces: Sequence[_Piece], rows: int, requests: int) -> Position | None:

@@ -34,7 +34,7 @@ class Stream:
     `statement` yields the rows in the order of the items, the number of a row's item in its last column. `order` is the
     column, if any, by which the items have to come. `computed` are the columns of which something is made, or asked,
     that depends on their types; of `calculated` ones it is the same for all types of numbers. Of the rows, the first
-    `limit` ones are wanted, if that is said.
+    `limit` ones are wanted, if that is said, but for the first `offset` of these.
     """
 
     statement: str
@@ -43,6 +43,7 @@ class Stream:
     computed: frozenset[str] = frozenset()
     calculated: frozenset[str] = frozenset()
     limit: int | None = None
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from mcp_server.sql.lowering.plain import plain_select
 from mcp_server.sql.lowering.rowwise import is_of_one_row
 from mcp_server.sql.trees import nodes, nodes_of, parts
 
-_CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit"})
+_CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit", "offset"})
 _CALCULATIONS = frozenset(
     {
         *(exp.Alias, exp.Paren, exp.And, exp.Or, exp.Not, exp.Is, exp.In, exp.Between, exp.NullSafeEQ, exp.NullSafeNEQ),
@@ -34,16 +34,17 @@ def stream_of(query: exp.Query, reference: Reference) -> Stream | None:
     values = [*select.expressions, *([where.this] if where is not None else [])]
     if not all(is_of_one_row(node) for value in values for node in nodes(value)):
         return None
-    limit = rows_wanted(select)
-    if limit is None and select.args.get("limit") is not None:
+    limit, offset = rows_wanted(select), select.args.get("offset")
+    if limit is None and (select.args.get("limit") is not None or offset is not None):
         return None
+    skipped = int(offset.expression.name) if offset is not None else 0
     computed, calculated = _used(values, reference)
     order = select.args.get("order")
     if order is None:
-        return Stream("", computed=computed, calculated=calculated, limit=limit)
+        return Stream("", computed=computed, calculated=calculated, limit=limit, offset=skipped)
     column = _ordering(order, select, reference)
     descending = bool(order.expressions[0].args.get("desc"))
-    return Stream("", column, descending, computed, calculated, limit) if column is not None else None
+    return Stream("", column, descending, computed, calculated, limit, skipped) if column is not None else None
 
 
 def _used(values: Iterable[exp.Expr], reference: Reference) -> tuple[frozenset[str], frozenset[str]]:
@@ -92,6 +93,7 @@ def with_statement(stream: Stream | None, query: exp.Query) -> Stream | None:
     numbered = query.copy()
     numbered.set("order", None)
     numbered.set("limit", None)
+    numbered.set("offset", None)
     taken = " ".join(node.name for node in nodes_of(numbered, exp.Identifier))
     number = "item§"
     while number in taken:
