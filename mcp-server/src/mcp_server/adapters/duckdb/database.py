@@ -20,7 +20,7 @@ from mcp_server.adapters.duckdb import protocol
 
 ROWS_PER_BATCH = 2048
 OUTPUT_BUFFER_BYTES = 1 << 18
-_SELECTS = (["SELECT"], ["MULTI"])  # MULTI is a PIVOT whose values DuckDB has to look up first
+_SELECT, _PIVOT = ["SELECT"], ["MULTI"]  # of a PIVOT whose values DuckDB has to look up first
 
 _EXPLAIN = "EXPLAIN "
 
@@ -108,10 +108,12 @@ class Database:
                 connection.register(item["name"], pa.ipc.open_stream(pa.py_buffer(next(inline))).read_all())
                 _create_views(connection, item)
         statement = request["statement"]
-        if [parsed.type.name for parsed in connection.extract_statements(statement)] not in _SELECTS:
+        parsed = connection.extract_statements(statement)
+        kinds = [one.type.name for one in parsed]
+        if kinds not in (_SELECT, _PIVOT):
             message = "only one SELECT may run"
             raise PermissionError(message)
-        relation = connection.sql(statement)
+        relation = connection.sql(parsed[0] if kinds == _SELECT else statement)  # what is parsed is not parsed again
         names_and_types = [[name, str(kind)] for name, kind in zip(relation.columns, relation.types, strict=True)]
         frames.write(protocol.frame(protocol.COLUMNS, json.dumps(names_and_types).encode()))
         row_limit, byte_limit = int(request["row_limit"]), int(request["byte_limit"])
