@@ -38,7 +38,7 @@ _Unknown = Literal["error", "ignore"]
 _NO_COLUMN = pa.schema([pa.field("c0", pa.bool_())])
 
 
-FEW = 16
+FEW = 32
 """Up to so many items, making Python objects of them takes less time than to set Arrow's reader up."""
 
 
