@@ -56,8 +56,7 @@ def prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # and collects nothing: a database of the parent's has no threads here that its end could wait for
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 

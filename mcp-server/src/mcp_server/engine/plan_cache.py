@@ -4,10 +4,9 @@ A plan is found under all that planning sees: the text, in one form for all spel
 (`sql/canonical_text.py`), each parameter with its type, the schema of unqualified names, and the terms on which it is
 read; it counts while every table that it was made from is the very object that the catalogue hands out now. Whether a
 principal may run it is decided anew on every call, and only who sends a parameter's value can find what was planned for
-it. A statement that is sent with ever other values has one plan with slots for them. With parameters, one over a single
-table reads as the first ones led to, and what it is estimated to take is not theirs; with literals, and of a join, how
-it is read is chosen for the values of each call. The plan of one that asks for the time is that of an instant, and is
-not kept.
+it. A statement that is sent with ever other values has one plan with slots for them, and how it is read, with what that
+is expected to take, is chosen for the values of each call; but for reads of primary keys that parameters name, which
+all values lead to. The plan of one that asks for the time is that of an instant, and is not kept.
 """
 
 from collections.abc import Mapping

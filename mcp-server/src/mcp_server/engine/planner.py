@@ -178,7 +178,8 @@ class Planner:
         """How a statement would be run; `schema` is the one of unqualified names. Raises Failure.
 
         `payer` pays for samples of its tables, `prober` hears of what it takes to look for columns that these lack.
-        `estimated` wants the estimates of these very values, which a plan with slots for parameters does not have.
+        `estimated` wants all that is estimated for these very values, ways that are not taken included; a read of
+        primary keys that was planned for other ones does not have that.
         `pin` says how a read that goes on was begun.
         """
         if estimated and parsed.key is not None and parsed.key.slots:
@@ -310,7 +311,8 @@ class Planner:
             statement = await light_statement(text, parameters)
             with_marks = replace(parsed, text=text, parameters=parameters, statement=statement, key=None)
             model = await self._planned(with_marks, question.schema, tables, terms)
-            read_anew = varying.has_gaps or len(model.reads) > 1
+            # Whichever primary keys are named, their items are read by these, at what items take.
+            read_anew = varying.has_gaps or [read.access for read in model.reads] != ["GetItem"]
             fit = _fit(model, marks, slots, read_anew=read_anew)
             if fit != question.sent.slots:
                 return Unslotted(fit)
