@@ -14,8 +14,9 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 BIN := .venv/bin
 DISTRIBUTIONS := shared auth-server mcp-server
-SIDE_BY_SIDE := --no-print-directory --jobs=2  # mypy has one core; the tests use what it leaves
 NODE_PACKAGES := $(patsubst %,tests/%/node_modules/.installed,conformance judges bench emulators)
+# mypy uses one core; the tests use what it leaves.
+SIDE_BY_SIDE := --no-print-directory --jobs=2
 
 ##@ Using it
 

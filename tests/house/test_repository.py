@@ -1,5 +1,6 @@
 """What no file of the repository may hold, and what the Makefile promises."""
 
+import gc
 import json
 import re
 import subprocess
@@ -22,6 +23,7 @@ HOSTS = [
 ]
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|home/\w+|root|tmp/w)/")
 BINARY = {".png", ".ico", ".woff2", ".gz", ".parquet"}
+SEARCHED_AT_IMPORT = gc.isenabled()
 
 
 def files() -> list[Path]:
@@ -73,6 +75,23 @@ def test_make_help_lists_the_target(target: str) -> None:
     """`make` alone explains itself."""
     shown = subprocess.run(["make"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     assert re.search(rf"^  make {target}\s+\S", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", ["check", "test"])
+def test_make_checks_all_else_beside_the_tests_that_are_not_slow(target: str) -> None:
+    """Types take one core for as long as tests could use two."""
+    told = subprocess.run(
+        ["make", "--dry-run", target], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    beside = told[told.index("--jobs=2 lint quick-tests") :]
+    parts = ["bin/ruff format --check", "bin/ruff check", "bin/mypy", "bin/lint-imports", '-m "not slow"']
+    assert [part for part in parts if part not in beside] == []
+
+
+def test_garbage_is_searched_for_while_tests_run_but_not_while_they_are_collected() -> None:
+    """A search looks through all that was imported, and finds nothing."""
+    assert gc.isenabled()
+    assert not SEARCHED_AT_IMPORT
 
 
 def test_ci_runs_the_tests_and_nothing_else() -> None:

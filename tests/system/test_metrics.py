@@ -96,7 +96,7 @@ def test_auth_server_counts_what_it_does_not_log(metered_auth: AuthServer) -> No
         ("auth_http_requests_total", {"method": "other", "path": "other", "status": "404"}, 1),
         ("auth_http_request_seconds_count", {"path": "/token"}, 3),
         ("auth_http_request_seconds_bucket", {"path": "/token", "le": "+Inf"}, 3),
-        ("auth_store_seconds_count", {"store": "sqlite", "operation": "add_grant", "outcome": "answered"}, 2),
+        ("auth_store_seconds_count", {"store": "sqlite", "operation": "count_attempt", "outcome": "answered"}, 2),
     ]
     before = [value(origin, name, labels) for name, labels, _ in watched]
     tokens = [metered_auth.token() for _ in range(2)]

@@ -92,6 +92,8 @@ async def place(emulator: Emulator, session_directory: Path) -> AsyncIterator[Pl
             await tables.put(
                 "named", [{"pk": {"S": "a"}, "n": {"N": f"{n}"}, "part": {"S": f"l{n}"}} for n in range(LARGE)]
             )
+            for name in ("wide", "few", "parts", "named"):
+                await catalog.describe(schema, name, "if_stale")  # now: it would be in some statement's usage
             yield Place(schema, catalog, tables, clock)
 
 
