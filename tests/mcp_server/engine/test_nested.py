@@ -81,7 +81,7 @@ async def test_types_have_the_shape_of_the_values(service: Service) -> None:
         "lines": "STRUCT(qty BIGINT, sku VARCHAR)[]",
         "mixed": "JSON",
         "nones": "JSON",
-        "odd": 'STRUCT("a b" VARCHAR, "q""q" VARCHAR, select JSON, x JSON, "💥" BOOLEAN)',
+        "odd": 'STRUCT("a b" VARCHAR, "q""q" VARCHAR, "select" JSON, x JSON, "💥" BOOLEAN)',
         "scores": "DECIMAL(38,1)[]",
         "value": "VARCHAR",
     }

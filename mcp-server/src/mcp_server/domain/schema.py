@@ -8,7 +8,8 @@ from typing import Literal
 
 from mcp_server.domain.distribution import Distribution
 from mcp_server.domain.instants import EpochUnit
-from mcp_server.domain.names import quoted
+from mcp_server.domain.keywords import KEYWORDS
+from mcp_server.domain.names import fold, quoted
 from mcp_server.domain.restriction import Restriction, Rows, Rule
 from mcp_server.domain.virtual_table import VirtualTable
 
@@ -66,8 +67,13 @@ class ColumnType:
         if self.kind is TypeKind.LIST and self.element is not None:
             return f"{self.element.sql}[]"
         if self.kind is TypeKind.STRUCT:
-            return f"STRUCT({', '.join(f'{quoted(name)} {type_.sql}' for name, type_ in self.fields)})"
+            return f"STRUCT({', '.join(f'{_field(name)} {type_.sql}' for name, type_ in self.fields)})"
         return self.kind.value
+
+
+def _field(name: str) -> str:
+    """A field's name as DuckDB writes it in a type: it quotes keywords also where they could do without."""
+    return f'"{name}"' if fold(name) in KEYWORDS else quoted(name)
 
 
 Path = tuple[str | None, ...]

@@ -17,7 +17,7 @@ _CLAUSES = frozenset({"expressions", "from_", "where", "order", "limit"})
 _SCALARS = frozenset(
     {
         *(TypeKind.VARCHAR, TypeKind.BIGINT, TypeKind.DECIMAL, TypeKind.DOUBLE),
-        *(TypeKind.BOOLEAN, TypeKind.DATE, TypeKind.TIMESTAMPTZ, TypeKind.BLOB),
+        *(TypeKind.BOOLEAN, TypeKind.DATE, TypeKind.TIMESTAMPTZ, TypeKind.BLOB, TypeKind.JSON),
     }
 )
 
@@ -77,10 +77,9 @@ def _outputs(query: exp.Select, reference: Reference, relation: Relation) -> tup
 
 
 def _passes(type_: ColumnType) -> bool:
-    """Whether values of the type come out of DuckDB as they went in, their type under the same name.
-
-    Structs do not: DuckDB writes their fields in its own way.
-    """
+    """Whether values of the type come out of DuckDB as they went in, their type under the same name."""
     if type_.kind is TypeKind.LIST:
-        return type_.element is not None and type_.element.kind in _SCALARS
-    return type_.kind in _SCALARS or type_.kind is TypeKind.JSON
+        return type_.element is not None and _passes(type_.element)
+    if type_.kind is TypeKind.STRUCT:
+        return all(_passes(field) for _, field in type_.fields)
+    return type_.kind in _SCALARS
