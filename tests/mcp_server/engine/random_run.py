@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -136,12 +136,12 @@ def stopping() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def run(todo: Iterator[Share], total: Total, processes: int) -> None:
-    """Has as many shares asked at once as there are processes, until all are done, or a signal says to stop."""
-    with stopping() as stop, ProcessPoolExecutor(processes, initializer=prepare) as pool:
+def run(todo: Iterator[Share], total: Total, pool: Executor, at_once: int) -> None:
+    """Has the pool ask as many shares at once, until all are done, or a signal says to stop."""
+    with stopping() as stop:
         running: dict[Future[tuple[Compared, float]], Share] = {}
         while True:
-            while not stop() and len(running) < processes and (share := next(todo, None)) is not None:
+            while not stop() and len(running) < at_once and (share := next(todo, None)) is not None:
                 running[pool.submit(asked, share)] = share
             if not running:
                 return
@@ -164,7 +164,8 @@ def main() -> int:
     arguments = parser.parse_args()
     total = Total(arguments.first_seed)
     todo = shares(arguments.statements, arguments.first_seed, arguments.view or list(VIEWS))
-    run(todo, total, arguments.processes)
+    with ProcessPoolExecutor(arguments.processes, initializer=prepare) as pool:
+        run(todo, total, pool, arguments.processes)
     write(str(total))
     return 1 if total.differences else 0
 

@@ -3,8 +3,8 @@
 import os
 import random
 import signal
-from collections.abc import Callable
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -44,32 +44,28 @@ def test_a_time_is_replaced_by_times() -> None:
     assert len(made) > 3
 
 
-def _ends(_share: Share) -> tuple[Compared, float]:
-    os._exit(1)
-
-
 def test_a_process_that_ends_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(random_run, "asked", _ends)
+    def ends(_share: Share) -> tuple[Compared, float]:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(random_run, "asked", ends)
     total = Total(first_seed=1)
-    run(islice(shares(1_000, 1, ["whole"]), 2), total, 1)
+    with ThreadPoolExecutor(1) as pool:
+        run(shares(1_000, 1, ["whole"]), total, pool, 1)
     assert total.differences == ["whole, seed 1: its process ended"]
 
 
-def _terminates(share: Share) -> tuple[Compared, float]:
-    os.kill(os.getppid(), signal.SIGTERM)
-    return Compared(share.statements), 1.0
-
-
-def _interrupts(share: Share) -> tuple[Compared, float]:
-    os.kill(os.getppid(), signal.SIGINT)
-    return Compared(share.statements), 1.0
-
-
-@pytest.mark.parametrize("asked", [_terminates, _interrupts])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_told_to_stop_finishes_what_it_began(
-    monkeypatch: pytest.MonkeyPatch, asked: Callable[[Share], tuple[Compared, float]]
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    monkeypatch.setattr(random_run, "asked", asked)
-    total = Total(first_seed=1)
-    run(shares(100_000, 1, ["whole"]), total, 1)
+    def told(share: Share) -> tuple[Compared, float]:
+        os.kill(os.getpid(), number)
+        return Compared(share.statements), 1.0
+
+    monkeypatch.setattr(random_run, "asked", told)
+    total, before = Total(first_seed=1), signal.getsignal(number)
+    with ThreadPoolExecutor(1) as pool:
+        run(shares(100_000, 1, ["whole"]), total, pool, 1)
     assert (total.shares, total.statements, total.differences) == (1, STATEMENTS_A_SEED, [])
+    assert signal.getsignal(number) is before
