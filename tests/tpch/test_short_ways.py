@@ -32,14 +32,15 @@ BY_PAGE = (
     "SELECT c_custkey, c_name FROM customer WHERE c_mktsegment = 'BUILDING' AND c_acctbal > 9000",
     "SELECT n_nationkey, n_name, n_regionkey FROM nation",
     "SELECT l_linenumber, l_extendedprice FROM lineitem WHERE l_orderkey = 7 ORDER BY l_linenumber DESC",
-)
-"""Statements that select columns of rows by simple conditions, and whose read stops when a page is full."""
-AT_ONCE = (
-    "SELECT o_custkey, o_orderdate, o_totalprice FROM orders WHERE o_orderkey = 7",
     "SELECT ps_partkey, ps_availqty FROM partsupp WHERE ps_suppkey = 3 AND ps_partkey < 700",
 )
-"""The same, read at once: by GetItem, and by an index whose items are fetched by key."""
-DIRECT = (*BY_PAGE, *AT_ONCE)
+"""Statements that select columns of rows by simple conditions, and whose read stops when a page is full.
+
+The last one is read by an index whose items are fetched by key.
+"""
+AT_ONCE = "SELECT o_custkey, o_orderdate, o_totalprice FROM orders WHERE o_orderkey = 7"
+"""Another one, which is read at once, by GetItem."""
+DIRECT = (*BY_PAGE, AT_ONCE)
 COMPUTED = (
     "SELECT upper(c_name), length(c_mktsegment) FROM customer WHERE c_nationkey = 3",
     "SELECT n_name || '!' FROM nation WHERE length(n_name) > 5",
