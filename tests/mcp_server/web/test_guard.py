@@ -1,5 +1,6 @@
 """The guard, over ASGI, with real tokens and a real key endpoint. Case numbers are those of the attack list."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -21,6 +22,7 @@ from mcp_server.adapters.jwks import PublishedKeys
 from mcp_server.adapters.metrics import MeteredTally
 from mcp_server.adapters.single_use import SingleUseInMemory
 from mcp_server.domain.principal import Principal
+from mcp_server.web import guard
 from mcp_server.web.guard import BODY_LIMIT, Guard
 from mcp_server.web.possession import ProofVerifier
 from mcp_server.web.verification import TokenVerifier
@@ -160,6 +162,22 @@ async def test_who_floods_is_told_to_wait_before_anything_is_read(fixture: Fixtu
     assert response.json()["error"] == "too_many_requests"
     assert fixture.inner.principals == []
     assert (await fixture.post(fixture.issuer.token(subject="usr_bob"))).status_code == 200
+
+
+async def test_who_floods_waits_for_the_refusal_while_others_are_served(
+    fixture: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "FLOOD_SECONDS", 60.0)
+    fixture.flooding.add("usr_ann")
+    token = fixture.issuer.token(subject="usr_ann")
+    calls = [asyncio.create_task(fixture.post(token)) for _ in range(80)]
+    refused, waiting = await asyncio.wait(calls, timeout=1.0)
+    assert {call.result().status_code for call in refused} == {429}
+    assert 64 <= len(waiting) < 80, "no more than leave places for who does not flood"
+    assert (await fixture.post(fixture.issuer.token(subject="usr_bob"))).status_code == 200
+    for call in waiting:
+        call.cancel()
+    await asyncio.wait(waiting)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"])

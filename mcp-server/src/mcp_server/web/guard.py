@@ -51,6 +51,10 @@ BODY_LIMIT = 1024 * 1024
 """Longest request body, in bytes."""
 BODY_SECONDS = 15
 """How long a client may take to send its body."""
+FLOOD_SECONDS = 0.2
+"""How long whoever asks on and on waits for a refusal: with it, they would be in the way of others again at once."""
+_HELD_BACK = 64
+"""So many of these refusals wait at a time; the next is given at once, since each takes the place of a request."""
 _RETRY_AFTER_SECONDS = "2"
 _FLOOD: dict[str, object] = {
     "error": "too_many_requests",
@@ -122,6 +126,7 @@ class Guard:
         self._needed_scopes, self._common_scopes = needed_scopes, common_scopes
         self._floods = floods
         self._addressed: set[tuple[tuple[bytes, ...], tuple[bytes, ...]]] = set()
+        self._holding_back = asyncio.Semaphore(_HELD_BACK)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
@@ -150,12 +155,18 @@ class Guard:
         presented = self._presented(scope, headers)
         principal = await self._authenticate(presented, scope)
         if self._floods(principal):
+            await self._hold_back()
             raise _Refused(429, "flood", _FLOOD, [("Retry-After", str(BUSY_SECONDS))])
         _check_method(scope)
         _check_content_type(headers)
         request = _parse(await _read_body(scope, receive))
         self._authorize(principal, request, presented.scheme)
         scope.setdefault("state", {}).update({PRINCIPAL_KEY: principal, MESSAGE_KEY: request.document})
+
+    async def _hold_back(self) -> None:
+        if not self._holding_back.locked():
+            async with self._holding_back:
+                await asyncio.sleep(FLOOD_SECONDS)
 
     def _presented(self, scope: Scope, headers: "_Headers") -> Presented:
         try:
