@@ -66,7 +66,7 @@ def _cars() -> Made:
             "seats": "BIGINT",
             **dict.fromkeys(("seen", "checked"), INSTANT),
             "notes": "JSON",
-            "about": "STRUCT(n BIGINT, year VARCHAR)",
+            "about": 'STRUCT(n BIGINT, "year" VARCHAR)',
         },
         rows,
         [HeldIndex("by_home", (("home", "S"), ("seen", "N")), frozenset({"seats"}))],
