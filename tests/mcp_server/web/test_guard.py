@@ -101,6 +101,7 @@ class Fixture:
             needed_scopes=lambda _method, target: TOOL_SCOPES.get(target, frozenset()),
             common_scopes=frozenset({"schemas:read", "query"}),
             floods=lambda principal: principal.subject in self.flooding,
+            held_back=64,
         )
         logged = RequestLog(self.guard, clock=SystemClock(), entropy=SystemEntropy())
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(logged), base_url="http://localhost:8000")

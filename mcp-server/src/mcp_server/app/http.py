@@ -98,6 +98,7 @@ def http_app(
         needed_scopes=surface.offer.needed_scopes,
         common_scopes=frozenset(scope.RESOURCE_SCOPES),
         floods=floods,
+        held_back=settings.max_concurrent_requests // 4,
     )
     # For exactly the origins that the guard admits: a page of any other is told nothing.
     endpoint = CrossOrigin(

@@ -53,8 +53,6 @@ BODY_SECONDS = 15
 """How long a client may take to send its body."""
 FLOOD_SECONDS = 0.2
 """How long whoever asks on and on waits for a refusal: with it, they would be in the way of others again at once."""
-_HELD_BACK = 64
-"""So many of these refusals wait at a time; the next is given at once, since each takes the place of a request."""
 _RETRY_AFTER_SECONDS = "2"
 _FLOOD: dict[str, object] = {
     "error": "too_many_requests",
@@ -104,7 +102,7 @@ class Guard:
 
     `needed_scopes` gives the scopes that a method needs for a name or URI, `common_scopes` are what a client without a
     token is told to ask for, and `metadata_url` is where it learns of the authorization server. `dpop_required` refuses
-    bearers.
+    bearers. `held_back` refusals of who floods wait at a time; the next is given at once: each takes a request's place.
     """
 
     def __init__(
@@ -119,6 +117,7 @@ class Guard:
         needed_scopes: Callable[[str, str], frozenset[str]],
         common_scopes: frozenset[str],
         floods: Callable[[Principal], bool],
+        held_back: int,
     ) -> None:
         self._app, self._verifier, self._metadata_url = app, verifier, metadata_url
         self._proofs, self._dpop_required = proofs, dpop_required
@@ -126,7 +125,7 @@ class Guard:
         self._needed_scopes, self._common_scopes = needed_scopes, common_scopes
         self._floods = floods
         self._addressed: set[tuple[tuple[bytes, ...], tuple[bytes, ...]]] = set()
-        self._holding_back = asyncio.Semaphore(_HELD_BACK)
+        self._holding_back = asyncio.Semaphore(held_back)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
