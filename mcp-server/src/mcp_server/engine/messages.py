@@ -8,6 +8,9 @@ from mcp_server.planning.plan import Read
 NAMED = 10
 """Attributes that a warning names."""
 
+_Counts = Mapping[tuple[str, str, str], int]
+"""How many values there are, by the schema and name of a table, and what people call a part of it."""
+
 
 def no_later_pages() -> str:
     """The warning of a first page after which none can come."""
@@ -56,31 +59,26 @@ def from_zero(lists: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"Lists count from 1, so place 0 of {name} is always NULL; the first is [1]." for name in lists)
 
 
-def no_numbers(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
-    """How many of the values read did not match since they are no numbers, by schema, table and part."""
+def no_numbers(counts: _Counts) -> tuple[str, ...]:
+    """How many of the values read did not match since they are no numbers."""
+    return _are_none(counts, "number", " and matched no condition on numbers.", " and matched no condition on numbers.")
+
+
+def no_maps(counts: _Counts) -> tuple[str, ...]:
+    """How many of the values read have no fields since they are no maps."""
+    return _are_none(counts, "map", ": its fields are NULL.", ": their fields are NULL.")
+
+
+def no_lists(counts: _Counts) -> tuple[str, ...]:
+    """How many of the values read have no elements since they are no lists."""
+    return _are_none(counts, "list", ": it has no elements.", ": they have no elements.")
+
+
+def _are_none(counts: _Counts, what: str, of_one: str, of_several: str) -> tuple[str, ...]:
+    """That values are no such thing, and what follows for one of them or several."""
     return tuple(
-        f'Of the values of {column} of "{table}" that were read, {count:,} {"is" if count == 1 else "are"} no number '
-        "and matched no condition on numbers."
-        for (_, table, column), count in sorted(counts.items())
-        if count
-    )
-
-
-def no_maps(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
-    """How many of the values read have no fields since they are no maps, by schema, table and part."""
-    return tuple(
-        f'Of the values of {column} of "{table}" that were read, {count:,} {"is" if count == 1 else "are"} no map: '
-        f"{'its' if count == 1 else 'their'} fields are NULL."
-        for (_, table, column), count in sorted(counts.items())
-        if count
-    )
-
-
-def no_lists(counts: Mapping[tuple[str, str, str], int]) -> tuple[str, ...]:
-    """How many of the values read have no elements since they are no lists, by schema, table and part."""
-    return tuple(
-        f'Of the values of {column} of "{table}" that were read, {count:,} {"is" if count == 1 else "are"} no list: '
-        f"{'it has' if count == 1 else 'they have'} no elements."
+        f'Of the values of {column} of "{table}" that were read, {count:,} '
+        + (f"is no {what}{of_one}" if count == 1 else f"are no {what}{of_several}")
         for (_, table, column), count in sorted(counts.items())
         if count
     )

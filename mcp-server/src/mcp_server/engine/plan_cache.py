@@ -66,12 +66,6 @@ class Plan:
         """The tables whose scan has to be asked for."""
         return tuple(dict.fromkeys(read.relation.table.name for read in self.large_scans))
 
-    @property
-    def ends_early(self) -> bool:
-        """Whether reading ends with as many rows as are wanted, whatever conditions they meet."""
-        direct = self.query.direct
-        return direct is not None and direct.limit is not None and not direct.ordered
-
     def resumable(self, requests: int | None = None) -> tuple[Read, Stream] | None:
         """The one read, as it stops when a page is full, and what is made of its items; None where all is read.
 
