@@ -90,6 +90,25 @@ async def test_a_key_reads_one_item(service: Service, tables: None) -> None:
     assert (result.statistics.items_read, result.statistics.read_units) == (1, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("sql", "parameters", "rows", "items_read"),
+    [
+        ("SELECT total FROM eng_orders WHERE pk = ? AND n = ?", ["cust1", "2"], [["12.25"]], 1),
+        ("SELECT n FROM eng_orders WHERE pk = ? AND n BETWEEN ? AND ?", ["cust1", "2", "10"], [[2], [3]], 2),
+        ("SELECT n FROM eng_orders WHERE pk = $1 AND total > $2", ["cust1", "12.5"], [[3]], 4),
+        ("SELECT n + $2 AS m FROM eng_orders WHERE pk = $1 ORDER BY n LIMIT $3", ["cust1", "10", "1"], [[10]], 1),
+        ("SELECT n FROM eng_orders WHERE pk = $1 AND (n = 3) = $2", ["cust1", "true"], [[3]], 4),
+        ("SELECT n * CAST($2 AS BIGINT) AS m FROM eng_orders WHERE pk = $1 AND n > $3", ["cust1", "5", "2"], [[15]], 1),
+    ],
+)
+async def test_texts_do_for_parameters_of_any_type(
+    service: Service, tables: None, sql: str, parameters: list[str], rows: list[list[Any]], items_read: int
+) -> None:
+    result = await service.run(sql, parameters=parameters)
+    assert result.rows == rows
+    assert result.statistics.items_read == items_read
+
+
 async def test_a_statement_without_tables(service: Service) -> None:
     result = await service.run("SELECT 1 AS one")
     assert (result.rows, result.statistics.pages_read, result.warnings) == ([[1]], 0, ())

@@ -15,6 +15,11 @@ from itertools import count
 _PARTS = re.compile(r"field_(\w+)\(([^()]*)\)")
 _ELEMENTS = re.compile(r"as_json\(([^()]*)\)")
 _AS_NUMBERS = re.compile(r"(?:exact_number|number_by_order)\(([^()]*)\)")
+_BY_KIND = re.compile(r"\b(?:exact_number|number_by_order|as_json|field_\w+)\(")
+"""Where it matters whether a constant is a number or a text."""
+_COLUMN_BEFORE = re.compile(r"\w+\.\w+ [=<>]{1,2} $")
+_MORE_BEHIND = re.compile(r" [-+*/%]")
+"""A number is read of a text beside a column, and not where it is calculated with."""
 _LITERAL = re.compile(
     r"(?<=[=<>] )(?P<number>-?\d+)(?= |\)|$)|"
     r"(?<=[=<>] )(?P<word>true|false)\b|"
@@ -75,21 +80,36 @@ class Call:
 
 
 def calls(statement: Statement, dice: random.Random, number_of: int) -> list[Call]:
-    """One text with parameters in the place of some constants (`?`, `?1` or `:name`): with their values, and others."""
+    """One text with parameters in the place of some constants (`?`, `?1` or `:name`): with their values, and others.
+
+    Numbers are now and then sent as texts, as clients do that send nothing else: DuckDB reads such constants as numbers
+    where it needs some. Columns of numbers and texts have rules of their own.
+    """
     style = dice.choice(["?", "?1", ":p1"])
     found = list(_LITERAL.finditer(statement.judged))
     places = [place for place in range(len(found)) if dice.random() < 0.7]
     values = [_value(found[place]) for place in places]
     markers = [style.replace("1", str(number)) for number in range(1, len(places) + 1)]
+    as_texts = [dice.random() < 0.5 and _may_be_text(statement.judged, found[place]) for place in places]
     text = replace(statement, judged=_filled(statement.judged, dict(zip(places, markers, strict=True)))).asked
     made: list[Call] = []
     for number in range(number_of):
         chosen = [_like(value, values, dice) for value in values] if number else values
         literals = {place: _rendered(value) for place, value in zip(places, chosen, strict=True)}
-        named = {marker.removeprefix(":"): value for marker, value in zip(markers, chosen, strict=True)}
+        sent = [str(one) if text else one for one, text in zip(chosen, as_texts, strict=True)]
+        named = {marker.removeprefix(":"): value for marker, value in zip(markers, sent, strict=True)}
         constant = replace(statement, judged=_filled(statement.judged, literals))
-        made.append(Call(text, named if style == ":p1" else chosen, constant))
+        made.append(Call(text, named if style == ":p1" else sent, constant))
     return made
+
+
+def _may_be_text(sql: str, found: re.Match[str]) -> bool:
+    return (
+        found["number"] is not None
+        and not _BY_KIND.search(sql)
+        and _COLUMN_BEFORE.search(sql, 0, found.start()) is not None
+        and not _MORE_BEHIND.match(sql, found.end())
+    )
 
 
 def _filled(sql: str, texts: Mapping[int, str]) -> str:

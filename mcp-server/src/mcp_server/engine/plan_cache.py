@@ -18,7 +18,7 @@ from mcp_server.domain.schema import Table
 from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.literals import Varying
 from mcp_server.engine.plan_slots import Template
-from mcp_server.engine.slot_values import by_name, kind_of, ranks
+from mcp_server.engine.slot_values import Rank, by_name, kind_of, ranks
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.estimates import NOTHING
 from mcp_server.planning.plan import Read, Terms
@@ -179,7 +179,7 @@ def sent(text: str, parameters: Parameters, slots: tuple[ColumnSlots, ...] = ())
         return Sent(text, ())
     values = by_name(parameters)
     opened: list[ColumnSlots] = []
-    ranked: dict[str, int] = {}
+    ranked: dict[str, Rank] = {}
     for column in slots:
         order = ranks(column, values)
         if order is not None:

@@ -197,7 +197,7 @@ def _any_made(parts: Sequence[Any]) -> bool:
 
 
 def _whole(name: str) -> _Step:
-    return lambda _made, values: values[name]
+    return lambda _made, values: int(str(values[name]))  # it may be a text of digits
 
 
 def _decimal(name: str) -> _Step:

@@ -30,7 +30,7 @@ from mcp_server.engine.plan_cache import (
 from mcp_server.engine.plan_slots import Template, Unfit, carried, carried_by_read
 from mcp_server.engine.probing import Prober, Probing
 from mcp_server.engine.schemas import Schemas
-from mcp_server.engine.slot_values import by_name, marked, ranks
+from mcp_server.engine.slot_values import by_name, marked, stand_alike
 from mcp_server.engine.table_sizes import TableSizes
 from mcp_server.engine.tables import find_table, find_tables
 from mcp_server.engine.unknown_names import with_what_is_meant
@@ -305,7 +305,7 @@ class Planner:
         slots, varying, terms = question.sent.slots, parsed.varying, question.terms
         values, marks = marked(varying.text, varying.values, {name for column in slots for name in column.names})
         given, marked_values = by_name(varying.values), by_name(values)
-        slots = tuple(one for one in slots if ranks(one, given) == ranks(one, marked_values))
+        slots = tuple(one for one in slots if stand_alike(one, given, marked_values))
         try:
             text, parameters = varying.with_values(values)
             statement = await light_statement(text, parameters)

@@ -25,8 +25,13 @@ LARGEST_SCALE = 18
 
 _DECIMAL = re.compile(r"[0-9]{1,12}\.([0-9]{0,5}[1-9])")
 """Decimal numbers that are written in only one way, of few enough digits for a float to have them all."""
+_DIGITS = re.compile(r"0|[1-9][0-9]{0,14}")
+"""Texts that write a whole number in the only way: they may be compared with numbers, and are numbers there."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DAY_LENGTH = 10
+_FIRST_DIGITS = 612_345_678_901_233
+_DIGITS_BEGIN = "612345678"
+"""Of no mark but those that are texts of digits."""
 _FIRST_WHOLE = 712_345_678_901_233
 _FIRST_DECIMAL = 712_345_678
 _FIRST_DAY = date(9001, 1, 1)
@@ -39,6 +44,8 @@ def kind_of(value: JsonValue) -> Kind | None:
     if type(value) is str:
         if len(value) == _DAY_LENGTH and (day := iso_date(value)) is not None:
             return "day" if _EARLIEST_DAY <= day < _FIRST_DAY else None
+        if _DIGITS.fullmatch(value) is not None:
+            return "digits"
         return "text" if 0 < len(value) <= LONGEST_TEXT and "\0" not in value and _is_unicode(value) else None
     if type(value) is int:
         return ("whole" if value >= 0 else "negative") if abs(value) < LARGEST_NUMBER else None
@@ -55,16 +62,34 @@ def by_name(parameters: Parameters) -> dict[str, JsonValue]:
     return {str(position): value for position, value in enumerate(parameters or (), start=1)}
 
 
-def ranks(column: ColumnSlots, values: Values) -> Mapping[str, int] | None:
-    """Where each slot's value stands among those of its column, 0 where that does not matter; None if two are equal."""
+Rank = tuple[int, int]
+"""A value's place among others as numbers are ordered, if it is one or a text that writes one, and as texts are."""
+
+
+def ranks(column: ColumnSlots, values: Values) -> Mapping[str, Rank] | None:
+    """Where each slot's value stands among those of its column, all alike where that does not matter.
+
+    None if two are equal.
+    """
     if len(column.names) == 1:
-        return {column.names[0]: 0}
+        return {column.names[0]: (0, 0)}
     given = [values[name] for name in column.names]
     if len({*given}) < len(given) or len({isinstance(one, str) for one in given}) > 1:
         return None
     if not column.ordered:
-        return dict.fromkeys(column.names, 0)
-    return {name: rank for rank, name in enumerate(_in_order(column.names, values))}
+        return dict.fromkeys(column.names, (0, 0))
+    as_numbers = _in_order(column.names, values)
+    as_texts = sorted(column.names, key=lambda name: str(values[name])) if isinstance(given[0], str) else as_numbers
+    return {name: (as_numbers.index(name), as_texts.index(name)) for name in column.names}
+
+
+def stand_alike(column: ColumnSlots, values: Values, marks: Values) -> bool:
+    """Whether the marks of values stand as these do; those of digits as numbers do, whatever they are compared with."""
+    one, other = ranks(column, values), ranks(column, marks)
+    if one is None or other is None:
+        return False
+    as_numbers = all(kind_of(values[name]) == "digits" for name in column.names)
+    return all(one[name][0] == other[name][0] if as_numbers else one[name] == other[name] for name in column.names)
 
 
 def marked(text: str, parameters: Parameters, names: Container[str] | None = None) -> tuple[Parameters, dict[str, str]]:
@@ -93,7 +118,8 @@ def sql_of(value: JsonValue) -> str:
 
 def written_mark(mark: str) -> str:
     """A mark as SQL writes it."""
-    return mark if _NUMBER.fullmatch(mark) else f"'{mark}'"
+    is_number = _NUMBER.fullmatch(mark) is not None and not mark.startswith(_DIGITS_BEGIN)
+    return mark if is_number else f"'{mark}'"
 
 
 def _digits(kind: Kind, number: int) -> str:
@@ -107,6 +133,8 @@ def _mark(kind: Kind, number: int) -> str | int | float:
             return f"slot{_FIRST_WHOLE + number}"
         case "day":
             return (_FIRST_DAY + timedelta(days=number)).isoformat()
+        case "digits":
+            return str(_FIRST_DIGITS + number)
         case "whole":
             return _FIRST_WHOLE + number
         case "negative":
@@ -119,7 +147,9 @@ def _mark(kind: Kind, number: int) -> str | int | float:
 def _in_order(names: Iterable[str], values: Values) -> list[str]:
     def order(name: str) -> tuple[float, str]:
         value = values[name]
-        return (0, value) if isinstance(value, str) else (value if isinstance(value, int | float) else 0, "")
+        if isinstance(value, str):
+            return (int(value) if kind_of(value) == "digits" else 0, value)
+        return (value if isinstance(value, int | float) else 0, "")
 
     return sorted(names, key=order)
 

@@ -1,19 +1,17 @@
 """JSON Schemas of arguments and results, derived from their declarations.
 
 Model APIs differ in what their strict modes take. All take objects whose properties have one type, an enumeration and a
-description, so that is all these schemas use: no lists of types (which Ajv warns of), no references, no bounds, no
-defaults. Descriptions state bounds and defaults, and decoding enforces them.
+description, so that is all these schemas use: no unions, no lists of types (which Ajv warns of), no references, no
+bounds, no defaults. Descriptions state bounds and defaults, and decoding enforces them.
 
-The one union, by `anyOf`, is that of the values of a statement's parameters: for values without a type OpenAI's
-strict mode refuses the whole listing, and Gemini CLI leaves the tool out. Both take `anyOf` where every part has a
-type. Models fill in no results, so what is a text or null in a result has no type.
+Models fill in no results, so what is a text or null in a result has no type.
 """
 
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-_KEPT = frozenset({"type", "description", "enum", "items", "properties", "required", "additionalProperties", "anyOf"})
+_KEPT = frozenset({"type", "description", "enum", "items", "properties", "required", "additionalProperties"})
 
 
 def of_arguments(model: type[BaseModel]) -> dict[str, Any]:
@@ -43,7 +41,7 @@ def of_result(declaration: type[Any]) -> dict[str, Any]:
 
 
 def _outlined(schema: dict[str, Any]) -> dict[str, Any]:
-    outline = {name: value for name, value in schema.items() if name not in {"properties", "anyOf"}}
+    outline = {name: value for name, value in schema.items() if name != "properties"}
     if "items" in outline:
         outline["items"] = _outlined(outline["items"])
     return outline
@@ -64,8 +62,6 @@ def _plain(schema: dict[str, Any], definitions: dict[str, Any], *, dropped: froz
         plain["properties"] = {name: part(value) for name, value in plain["properties"].items()}
     if "items" in plain:
         plain["items"] = part(plain["items"])
-    if "anyOf" in plain:
-        plain["anyOf"] = [part(value) for value in plain["anyOf"]]
     return plain
 
 

@@ -16,15 +16,18 @@ def _check_parameters(value: Any) -> Any:
     raise PydanticCustomError("parameters", "must be a list of values")
 
 
-# An object for $name is taken as well, but no strict mode could describe it.
+# Numbers, booleans and null are taken as well, and an object for $name; but values of several types are a union, and no
+# strict mode could describe the object. A text does for all: it stands in the statement as a quoted constant, which
+# DuckDB reads as the type that is needed there.
 ParameterValues = Annotated[
     Any,
     BeforeValidator(_check_parameters),
     WithJsonSchema(
         {
             "type": "array",
-            "items": {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]},
-            "description": "Values for ? (or $1, $2): use them for every value that comes from a person.",
+            "items": {"type": "string"},
+            "description": "Values for ? (or $1, $2), numbers as texts too: use them for every value that comes from a"
+            " person.",
         }
     ),
 ]
