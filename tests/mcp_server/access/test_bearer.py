@@ -17,18 +17,18 @@ _METADATA = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
 
 @pytest.mark.parametrize("value", ["Bearer abc.def-_~+/==", "bearer abc.def-_~+/==", "BEARER   abc.def-_~+/=="])
 def test_the_scheme_is_case_insensitive(value: str) -> None:
-    assert presented_token([value], "") == Presented("abc.def-_~+/==", Scheme.BEARER)
+    assert presented_token([value.encode()], b"") == Presented("abc.def-_~+/==", Scheme.BEARER)
 
 
 @pytest.mark.parametrize("value", ["DPoP abc.def", "dpop abc.def", "DPOP  abc.def"])
 def test_a_holder_of_a_key_has_a_scheme_of_its_own(value: str) -> None:
     """RFC 9449 §7.1."""
-    assert presented_token([value], "") == Presented("abc.def", Scheme.DPOP)
+    assert presented_token([value.encode()], b"") == Presented("abc.def", Scheme.DPOP)
 
 
 @pytest.mark.parametrize("values", [[], ["Basic dXNlcjpwdw=="], ["DPoPs abc"], ["Digest username=x"], [""]])
 def test_a_request_with_no_bearer_credentials_presents_no_token(values: list[str]) -> None:
-    assert presented_token(values, "") is None
+    assert presented_token([value.encode("latin-1") for value in values], b"") is None
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_request_with_no_bearer_credentials_presents_no_token(values: list[str
 )
 def test_f14_malformed_and_repeated_credentials_are_refused(values: list[str]) -> None:
     with pytest.raises(MalformedCredentials):
-        presented_token(values, "")
+        presented_token([value.encode("latin-1") for value in values], b"")
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_f14_malformed_and_repeated_credentials_are_refused(values: list[str]) -
 @pytest.mark.parametrize("values", [[], ["Bearer abc"]])
 def test_f13_a_token_in_the_query_is_refused_whatever_the_header_says(query: str, values: list[str]) -> None:
     with pytest.raises(MalformedCredentials):
-        presented_token(values, query)
+        presented_token([value.encode() for value in values], query.encode())
 
 
 def test_other_query_parameters_are_let_be() -> None:
-    assert presented_token(["Bearer abc"], "my_access_token=1&x=%20") == Presented("abc", Scheme.BEARER)
+    assert presented_token([b"Bearer abc"], b"my_access_token=1&x=%20") == Presented("abc", Scheme.BEARER)
 
 
 def test_a_challenge_without_a_token_names_scopes_and_metadata_but_no_error() -> None:

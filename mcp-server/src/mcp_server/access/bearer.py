@@ -41,7 +41,7 @@ class Presented(NamedTuple):
     scheme: Scheme
 
 
-_SCHEMES = {scheme.lower(): scheme for scheme in Scheme}
+_SCHEMES = {scheme.lower().encode(): scheme for scheme in Scheme}
 _ALGORITHMS = ("algs", " ".join(dpop.ALGORITHMS))
 
 
@@ -107,26 +107,26 @@ class Challenge:
         return parameters
 
 
-def presented_token(authorization: Sequence[str], query: str) -> Presented | None:
+def presented_token(authorization: Sequence[bytes], query: bytes) -> Presented | None:
     """The token of a request, from the values of its Authorization headers; None when it presents none.
 
     Other schemes than Bearer and DPoP present none. Raises MalformedCredentials for several headers, for one that is
     not scheme, space, token, and for a token in the query, which logs and histories would keep.
     """
-    if (query and _names_token(query)) or len(authorization) > 1:
+    if (query and _names_token(query.decode("latin-1"))) or len(authorization) > 1:
         raise MalformedCredentials
     if not authorization:
         return None
-    name, _, credentials = authorization[0].partition(" ")
+    name, _, credentials = authorization[0].partition(b" ")
     # RFC 9110 §11.1: "It uses a case-insensitive token to identify the authentication scheme"
     scheme = _SCHEMES.get(name.lower())
     if scheme is None:
         return None
-    token = credentials.strip(" ")
-    unpadded = token.encode().rstrip(b"=")
+    token = credentials.strip(b" ")
+    unpadded = token.rstrip(b"=")
     if not unpadded or unpadded.translate(None, _OF_TOKENS):
         raise MalformedCredentials
-    return Presented(token, scheme)
+    return Presented(token.decode(), scheme)
 
 
 def _listed(parameters: Sequence[tuple[str, str]]) -> str:

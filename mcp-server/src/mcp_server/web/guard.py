@@ -5,7 +5,7 @@ comes from the request, so none can echo a token.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Self
 
 import structlog
@@ -58,33 +58,40 @@ _FLOOD: dict[str, object] = {
     "error": "too_many_requests",
     "error_description": "Query after query of yours was refused, because as many as may are running. Wait.",
 }
-_DECIDING = frozenset({b"host", b"origin", b"authorization", b"content-type"})
+_NONE: tuple[bytes, ...] = ()
+_JSON = (b"application/json",)
 _ADDRESSED = 64
 """How many of the hosts and origins that were admitted last are known again."""
 _log = structlog.get_logger("guard")
 
 
 class _Headers(NamedTuple):
-    """The values of each header that decides about every request."""
+    """The headers of a request without white space around their values, and those that decide about every request."""
 
+    lines: list[Header]
     host: tuple[bytes, ...]
     origin: tuple[bytes, ...]
-    authorization: list[str]
-    content_type: list[str]
+    authorization: tuple[bytes, ...]
+    content_type: tuple[bytes, ...]
 
     @classmethod
-    def of(cls, lines: Sequence[Header]) -> Self:
+    def of(cls, given: Iterable[Header]) -> Self:
         """Those of a request, found in one pass; ASGI has their names in lower case."""
-        found: dict[bytes, list[bytes]] = {}
-        for name, value in lines:
-            if name in _DECIDING:
-                found.setdefault(name, []).append(value)
-        return cls(
-            tuple(found.get(b"host", ())),
-            tuple(found.get(b"origin", ())),
-            [value.decode("latin-1") for value in found.get(b"authorization", ())],
-            [value.decode("latin-1") for value in found.get(b"content-type", ())],
-        )
+        lines: list[Header] = []
+        host = origin = authorization = content_type = _NONE
+        for name, padded in given:
+            # RFC 9110 §5.5: "A field value does not include leading or trailing whitespace"; httptools leaves it there.
+            value = padded.strip(b" \t")
+            lines.append((name, value))
+            if name == b"host":
+                host = (*host, value)
+            elif name == b"origin":
+                origin = (*origin, value)
+            elif name == b"authorization":
+                authorization = (*authorization, value)
+            elif name == b"content-type":
+                content_type = (*content_type, value)
+        return cls(lines, host, origin, authorization, content_type)
 
 
 class _Refused(Exception):
@@ -129,9 +136,8 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request."""
-        # RFC 9110 §5.5: "A field value does not include leading or trailing whitespace"; httptools leaves it there.
-        lines = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        scope, headers = {**scope, "headers": lines}, _Headers.of(lines)
+        headers = _Headers.of(scope["headers"])
+        scope = {**scope, "headers": headers.lines}
         # MCP, Streamable HTTP: "Servers MUST validate the `Origin` header on all incoming connections"
         addressed = (headers.host, headers.origin)
         if addressed not in self._addressed:
@@ -158,7 +164,8 @@ class Guard:
             raise _Refused(429, "flood", _FLOOD, [("Retry-After", str(BUSY_SECONDS))])
         _check_method(scope)
         _check_content_type(headers)
-        request = _parse(await _read_body(scope, receive))
+        body = _arrived_body(scope)
+        request = _parse(await _read_body(receive) if body is None else body)
         self._authorize(principal, request, presented.scheme)
         scope.setdefault("state", {}).update({PRINCIPAL_KEY: principal, MESSAGE_KEY: request.document})
 
@@ -169,7 +176,7 @@ class Guard:
 
     def _presented(self, scope: Scope, headers: "_Headers") -> Presented:
         try:
-            presented = presented_token(headers.authorization, scope["query_string"].decode("latin-1"))
+            presented = presented_token(headers.authorization, scope["query_string"])
         except MalformedCredentials:
             raise self._denied(Denial.MALFORMED, self._common_scopes, "malformed_credentials") from None
         if presented is None:
@@ -248,30 +255,36 @@ def _check_method(scope: Scope) -> None:
 def _check_content_type(headers: "_Headers") -> None:
     # A browser's page can send other types across origins without asking first.
     types = headers.content_type
-    if types != ["application/json"] and [_without_parameters(value) for value in types] != ["application/json"]:
+    if types != _JSON and [_without_parameters(value) for value in types] != list(_JSON):
         text = "The Content-Type header must be application/json"
         raise _rpc_error(415, "not_json", message.INVALID_REQUEST, text)
 
 
-def _without_parameters(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
+def _without_parameters(content_type: bytes) -> bytes:
+    return content_type.partition(b";")[0].strip().lower()
 
 
-async def _read_body(scope: Scope, receive: Receive) -> bytes:
+def _arrived_body(scope: Scope) -> bytes | None:
+    body = body_at_once(scope)
+    if body is not None and len(body) > BODY_LIMIT:
+        raise _too_large()
+    return body
+
+
+async def _read_body(receive: Receive) -> bytes:
     try:
-        arrived = body_at_once(scope)
-        if arrived is None:
-            async with asyncio.timeout(BODY_SECONDS):
-                return await read_body(receive, BODY_LIMIT)
-        if len(arrived) > BODY_LIMIT:
-            raise BodyTooLarge
-        return arrived
+        async with asyncio.timeout(BODY_SECONDS):
+            return await read_body(receive, BODY_LIMIT)
     except BodyTooLarge:
-        text = f"The body is longer than {BODY_LIMIT} bytes"
-        raise _rpc_error(413, "body_too_large", message.INVALID_REQUEST, text) from None
+        raise _too_large() from None
     except TimeoutError:
         text = f"The body did not arrive within {BODY_SECONDS} seconds"
         raise _rpc_error(408, "body_too_slow", message.INVALID_REQUEST, text) from None
+
+
+def _too_large() -> _Refused:
+    text = f"The body is longer than {BODY_LIMIT} bytes"
+    return _rpc_error(413, "body_too_large", message.INVALID_REQUEST, text)
 
 
 def _parse(body: bytes) -> message.Message:
