@@ -5,9 +5,8 @@ table is, or 8 × 500 where many of them may be of another kind, or not be there
 """
 
 import asyncio
-import math
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -23,6 +22,7 @@ from mcp_server.adapters.dynamodb.responses import UnreadableResponse, asked_unt
 from mcp_server.adapters.dynamodb.spans import request_span
 from mcp_server.adapters.partition_sizes import with_partition_sizes
 from mcp_server.adapters.sampling import looks, samples_of
+from mcp_server.adapters.shared_loads import Known, SharedLoads
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.restriction import Rows
 from mcp_server.domain.schema import Column, Schema, Table
@@ -41,7 +41,7 @@ PARALLEL_DESCRIPTIONS = 8
 """Of one schema; its listings, of up to 200 tables, have as many again, so that no statement waits behind them."""
 MAX_LISTED = 5000
 LOAD_SECONDS = 20.0
-"""Most time that one load may take; everybody who waits for it is told, and the next caller starts another."""
+"""Most time that one load may take."""
 
 _Wanted = Literal["summary", "table"]
 """What a description is for: a line of a listing, or a table to sample."""
@@ -49,23 +49,6 @@ _Wanted = Literal["summary", "table"]
 _Key = tuple[Any, ...]
 """What is known: a word for what it is, a schema, a table, and the rows that it was sampled of, if not of all."""
 _PARTS_OF_WHOLE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    value: Any
-    at: float
-    """When it was loaded: seconds since the epoch, to show."""
-    loaded: float
-    """The same moment on the monotonic clock, to tell its age by."""
-
-
-@dataclass(slots=True, eq=False)
-class _Loading:
-    """A load under way, and how many callers wait for it."""
-
-    task: asyncio.Task[Any]
-    waiting: int = 0
 
 
 class DynamoDbCatalog:
@@ -81,10 +64,14 @@ class DynamoDbCatalog:
         tally: Tally = UNTALLIED,
     ) -> None:
         self.stale_after_seconds = stale_after_seconds
-        self._load_seconds = load_seconds
         self._clients, self._clock, self._tally = clients, clock, tally
-        self._known: dict[_Key, _Known] = {}
-        self._loading: dict[_Key, _Loading] = {}
+        self._loads: SharedLoads[_Key] = SharedLoads(
+            clock,
+            seconds=load_seconds,
+            stale_after_seconds=stale_after_seconds,
+            late=lambda key: too_slow(key[1]),
+            tally=tally,
+        )
         self._learnt: dict[_Key, dict[str, Column]] = {}
         self._probed: dict[_Key, dict[tuple[str, ...], float]] = {}
         """When attributes, and fields of their maps, that were not found were looked for, on the monotonic clock."""
@@ -95,7 +82,7 @@ class DynamoDbCatalog:
     async def list_tables(self, schema: Schema, refresh: Refresh) -> Listing:
         """See Catalog.list_tables."""
         key = ("list", schema.name)
-        names, at, refreshed = await self._get(key, refresh, lambda: self._list(schema))
+        names, at, refreshed = await self._loads.get(key, refresh, lambda: self._list(schema))
         return Listing(names, refreshed, at)
 
     async def summaries(self, schema: Schema, names: Sequence[str], refresh: Refresh) -> Summaries:
@@ -104,7 +91,9 @@ class DynamoDbCatalog:
         async def summary(name: str) -> Table | Failure | None:
             key = ("summary", schema.name, name)
             try:
-                table, _at, _refreshed = await self._get(key, refresh, lambda: self._describe(schema, name, "summary"))
+                table, _at, _refreshed = await self._loads.get(
+                    key, refresh, lambda: self._describe(schema, name, "summary")
+                )
             except Failure as failure:
                 return failure
             return cast("Table | None", table)
@@ -122,18 +111,18 @@ class DynamoDbCatalog:
             return None
         key = _table(schema.name, name, rows)
         if refresh == "recent":
-            refresh = "skip" if self._age(key) < RECENT_SECONDS else "force"
+            refresh = "skip" if self._loads.age(key) < RECENT_SECONDS else "force"
         return await self._described(schema, name, rows, refresh, payer, payer.check if payer is not None else _allow)
 
     async def learn(self, table: Table) -> None:
         """See Catalog.learn. Later samples do not forget it; a forced refresh does."""
         key = _table(table.schema, table.name, table.rows)
-        known = self._known.get(key)
+        known = self._loads.known(key)
         before = {column.name: column for column in known.value.columns} if known and known.value else {}
         learnt = self._learnt.setdefault(key, {})
         learnt |= {column.name: column for column in table.columns if before.get(column.name) != column}
         at, loaded = (known.at, known.loaded) if known else (table.refreshed_at, self._clock.monotonic())
-        self._known[key] = _Known(description.with_columns(table, table.columns), at, loaded)
+        self._loads.keep(key, Known(description.with_columns(table, table.columns), at, loaded))
 
     async def probe(
         self,
@@ -163,7 +152,7 @@ class DynamoDbCatalog:
     ) -> bool:
         attribute, *fields = path
         key = _table(schema.name, name, rows)
-        known = self._known.get(key)
+        known = self._loads.known(key)
         if known is None or not schema.shows(name):
             return False
         if not hidden and description.shows(known.value, attribute, fields):
@@ -184,7 +173,7 @@ class DynamoDbCatalog:
         if not values:
             probed[path] = self._clock.monotonic()
             return False
-        now = self._known.get(key, known).value  # others may have learnt of it or of more
+        now = (self._loads.known(key) or known).value  # others may have learnt of it or of more
         if not description.shows(now, attribute, fields):
             await self.learn(description.with_found(now, attribute, values, sum(look.scanned for look in found)))
         return True
@@ -199,82 +188,7 @@ class DynamoDbCatalog:
 
     async def aclose(self) -> None:
         """Ends the loading that is still under way."""
-        tasks = [loading.task for loading in self._loading.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _get(
-        self,
-        key: _Key,
-        refresh: Refresh,
-        load: Callable[[], Coroutine[Any, Any, Any]],
-        begin: Callable[[], None] | None = None,
-    ) -> tuple[Any, float, bool]:
-        """What is known under a key, when it was loaded, and whether that was now. Only what exists is remembered.
-
-        `begin` is called before a load, and what it raises keeps that from beginning.
-        """
-        known = self._known.get(key)
-        hit = known is not None and (refresh == "skip" or (refresh == "if_stale" and not self._stale(known)))
-        if refresh != "force":  # which does not ask what is known
-            self._tally.cache_asked("tables", hit=hit)
-        if known is not None and hit:
-            return known.value, known.at, False
-        loading = self._loading.get(key)
-        if loading is None:
-            if begin is not None:
-                begin()
-            loading = self._loading[key] = _Loading(asyncio.create_task(self._load(key, load)))
-            loading.task.add_done_callback(partial(self._loaded, key, loading))
-        loading.waiting += 1
-        try:
-            # A caller who gives up does not take the others' answer away.
-            value, at = await asyncio.shield(loading.task)
-        except asyncio.CancelledError:
-            if loading.waiting == 1:  # nobody waits for it any more
-                self._forget(key, loading)
-                loading.task.cancel()
-            raise
-        finally:
-            loading.waiting -= 1
-        return value, at, True
-
-    def _age(self, key: _Key) -> float:
-        """Seconds since what is known under a key was loaded."""
-        known = self._known.get(key)
-        return self._clock.monotonic() - known.loaded if known is not None else math.inf
-
-    def _stale(self, known: _Known) -> bool:
-        return self._clock.monotonic() - known.loaded >= self.stale_after_seconds
-
-    async def _load(self, key: _Key, load: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[Any, float]:
-        try:
-            async with asyncio.timeout(self._load_seconds):
-                value = await load()
-        except TimeoutError:
-            raise too_slow(key[1]) from None
-        at = self._clock.now()
-        if value is None:
-            self._known.pop(key, None)
-        else:
-            self._known.pop(key, None)  # the one that was loaded last comes last
-            self._known[key] = _Known(value, at, self._clock.monotonic())
-            of_rows = [one for one in self._known if len(one) > _PARTS_OF_WHOLE]
-            for old in of_rows[:-MOST_SAMPLES_OF_ROWS]:
-                for kept in (self._known, self._learnt, self._probed):
-                    kept.pop(old, None)
-        return value, at
-
-    def _loaded(self, key: _Key, loading: _Loading, task: asyncio.Task[Any]) -> None:
-        self._forget(key, loading)
-        if not task.cancelled():
-            task.exception()  # retrieve the exception, or asyncio warns
-
-    def _forget(self, key: _Key, loading: _Loading) -> None:
-        """Who comes from now on starts another load."""
-        if self._loading.get(key) is loading:
-            del self._loading[key]
+        await self._loads.aclose()
 
     async def _list(self, schema: Schema) -> tuple[str, ...]:
         if schema.tables is not None:
@@ -337,8 +251,17 @@ class DynamoDbCatalog:
                 self._learnt.pop(key, None)
 
         load = partial(self._sample, schema, name, rows, refresh, payer)
-        table, _at, refreshed = await self._get(key, refresh, load, begin)
+        table, _at, refreshed = await self._loads.get(key, refresh, load, begin)
+        if rows and refreshed:
+            self._drop_oldest_of_rows()
         return Described(table, refreshed) if table is not None else None
+
+    def _drop_oldest_of_rows(self) -> None:
+        of_rows = [key for key in self._loads if len(key) > _PARTS_OF_WHOLE]
+        for key in of_rows[:-MOST_SAMPLES_OF_ROWS]:
+            self._loads.drop(key)
+            self._learnt.pop(key, None)
+            self._probed.pop(key, None)
 
     async def _sample(
         self, schema: Schema, name: str, rows: Rows, refresh: Refresh, payer: Payer | None
