@@ -16,15 +16,14 @@ MOST_WARNINGS = 10
 
 def unseen_texts(sought: Iterable[SoughtText], *, has_rows: bool) -> tuple[str, ...]:
     """A warning for each text that no sampled item has there, unless the result's rows show that one has it."""
-    found: dict[str, None] = {}
-    disproved = set[str]()
+    had, others = list[SoughtText](), list[SoughtText]()
     for one in sought:
-        sentence = _sentence(one)
-        if sentence is not None:
-            found[sentence] = None
-            if one.filters and has_rows and one.way not in ("order", "up to"):
-                disproved.add(sentence)
-    return tuple(sentence for sentence in found if sentence not in disproved)[:MOST_WARNINGS]
+        (had if one.filters and has_rows and one.way not in ("order", "up to") else others).append(one)
+    if not others:  # as of most statements: what is near to a text takes time to find
+        return ()
+    disproved = set(map(_sentence, had))
+    found = dict.fromkeys(map(_sentence, others))
+    return tuple(sentence for sentence in found if sentence is not None and sentence not in disproved)[:MOST_WARNINGS]
 
 
 def never_equal(pairs: Iterable[UnequalColumns], *, has_rows: bool) -> tuple[str, ...]:
