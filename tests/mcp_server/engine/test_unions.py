@@ -118,6 +118,19 @@ async def test_columns_that_an_index_lacks_are_fetched_by_key(service: Service) 
     assert (kinds.index, kinds.lookup is not None, partition.lookup) == ("by_kind", True, None)
 
 
+async def test_a_warning_tells_the_remedy_for_the_part_whose_index_lacks_items(service: Service) -> None:
+    condition = "pk = 'p1' OR kind = 'k3'"
+    scanned = await service.run(f"SELECT n FROM uni_items WHERE {condition}", max_rows=1000)
+    united = await service.run(f"SELECT n FROM uni_items WHERE {condition} AND at IS NOT NULL", max_rows=1000)
+
+    [warning] = scanned.warnings
+    assert warning.startswith('Table "uni_items" was scanned. Index "by_kind" (about ')
+    assert "add at IS NOT NULL to each part of the OR that names kind" in warning
+    assert sorted(united.rows) == sorted(scanned.rows)
+    assert united.statistics.read_units < scanned.statistics.read_units
+    assert united.warnings == ()
+
+
 async def test_explain_says_so_and_weighs_it_against_the_scan(service: Service) -> None:
     explained = await service.queries().explain_sql(ANN, sql=f"SELECT n FROM uni_items WHERE total < 3 AND ({EITHER})")
 

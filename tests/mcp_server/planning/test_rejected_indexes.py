@@ -174,3 +174,80 @@ def test_no_index_is_told_for_a_join_with_a_table_that_is_scanned_in_any_case() 
 
     assert [(read.access, read.rejected) for read in reads if read.relation.table is ORDERS] == [("Scan", ())] * 2
     assert read_of(JOIN).rejected
+
+
+BY_AGENT = Index("by_agent", "GSI", (KeyAttribute("agent", S),), (KeyAttribute("paid", S),), None, partition_items=10.0)
+EITHER = replace(
+    ORDERS, indexes=(*ORDERS.indexes, BY_AGENT), columns=(*ORDERS.columns, Column("agent", VARCHAR, frozenset({S})))
+)
+
+
+def where(condition: str, orders: Table = EITHER) -> Read:
+    return read_of(f"SELECT * FROM orders WHERE {condition}", orders)
+
+
+@pytest.mark.parametrize(
+    ("condition", "remedied"),
+    [
+        ("customer = 'c' OR status = 'open'", "customer = 'c' OR status = 'open' AND paid IS NOT NULL"),
+        (
+            "total > 7 AND (status IN ('a', 'b') OR customer = 'c' AND day > '2')",
+            "total > 7 AND (status IN ('a', 'b') AND paid IS NOT NULL OR customer = 'c' AND day > '2')",
+        ),
+        (
+            "customer = 'c' OR status = 'open' AND total = 7 OR agent = 'a' AND paid > '2'",
+            "customer = 'c' OR status = 'open' AND total = 7 AND paid IS NOT NULL OR agent = 'a' AND paid > '2'",
+        ),
+    ],
+)
+def test_the_index_by_which_a_part_of_an_or_would_be_read_is_told_with_its_remedy(
+    condition: str, remedied: str
+) -> None:
+    read, other = where(condition), where(remedied)
+    declared = tuple(replace(one, nullable=one.name != "paid") for one in EITHER.columns)
+
+    (told,) = read.rejected
+    assert (read.access, told.name) == ("Scan", "by_status")
+    assert "add paid IS NOT NULL to each part of the OR that names status, if there are none," in told.reason
+    assert (other.access, other.rejected) == ("Union", ())
+    assert "by_status" in {branch.index for branch in other.branches}
+    assert (told.read_units, told.instead_of) == (other.estimate.read_units, read.estimate.read_units)
+    assert where(condition, replace(EITHER, columns=declared)).access == "Union"
+
+
+def test_of_several_indexes_that_an_or_lacks_each_is_told_with_the_others() -> None:
+    told = {one.name: one for one in where("status = 'open' OR agent = 'a' OR customer = 'c'").rejected}
+
+    assert set(told) == {"by_status", "by_agent"}
+    assert told["by_status"].reason.endswith('; the OR needs index "by_agent", too')
+    assert told["by_agent"].reason.endswith('; the OR needs index "by_status", too')
+    assert "that names agent" in told["by_agent"].reason
+    remedied = "status = 'open' AND paid IS NOT NULL OR agent = 'a' AND paid IS NOT NULL OR customer = 'c'"
+    assert where(remedied).access == "Union"
+
+
+@pytest.mark.parametrize(
+    ("condition", "why"),
+    [
+        ("customer = 'c' OR status = 'open' OR total = 7", "one part names no key"),
+        ("status IN ('a', 'b', 'c', 'd') OR customer IN ('e', 'f', 'g', 'h', 'i', 'j', 'k')", "the scan takes less"),
+        ("customer = 'c' AND day = '1' OR customer = 'd' AND (day = '2' OR status = 'x')", "one key names all"),
+    ],
+)
+def test_no_index_is_told_by_which_an_or_would_save_nothing(condition: str, why: str) -> None:
+    small = replace(EITHER, item_count=400, size_bytes=400_000)
+
+    assert where(condition, small).rejected == (), why
+
+
+def test_each_part_of_an_or_says_what_else_keeps_its_index_away() -> None:
+    (told,) = bound("SELECT * FROM orders WHERE customer = 'c' OR status = 'open' AND paid > '2'").rejected
+
+    assert told.reason == "a global index cannot be read consistently; leave out consistent_read to use it"
+
+
+def bound(sql: str) -> Read:
+    """How the orders are read consistently."""
+    statement = parse(sql, None)
+    (read,) = bind(statement, "demo", dict.fromkeys(statement.tables, EITHER)).reads(consistent=True)
+    return read

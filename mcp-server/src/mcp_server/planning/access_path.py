@@ -1,8 +1,8 @@
 """Chooses how a relation is read: by key, through an index, or by scanning."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from mcp_server.domain.schema import Table
@@ -18,7 +18,7 @@ from mcp_server.planning.estimates import (
 from mcp_server.planning.key_conditions import Cases, key_cases
 from mcp_server.planning.key_paths import Path, Rank, by_path, exact_keys, on_keys, primary_keys, query_paths
 from mcp_server.planning.path_estimates import Rejected, helpful, path_estimate, path_goal
-from mcp_server.planning.plan import Access, Alternative, Conjunct, Estimate, Goal, Read, Relation
+from mcp_server.planning.plan import Alternative, Conjunct, Estimate, Goal, Read, Relation
 from mcp_server.planning.predicate import Predicate
 from mcp_server.planning.requests import (
     Filters,
@@ -31,8 +31,9 @@ from mcp_server.planning.requests import (
     scan_requests,
 )
 from mcp_server.planning.restriction import as_restricted
-from mcp_server.planning.unions import unions
+from mcp_server.planning.unions import disjunctions, helpful_in_unions, united
 from mcp_server.planning.virtual import as_virtual
+from mcp_server.planning.way import Way
 
 SEEN_WHOLE_ITEMS = 100
 """A table that is known to have fewer items was sampled whole: DescribeTable's figures alone are hours old."""
@@ -72,22 +73,6 @@ def shared_scan_of(read: Read) -> tuple[str, str] | None:
     table = read.relation.table
     scans = read.access == "Scan" and read.index is None and not full_scan_of(read)
     return (table.schema, table.name) if scans else None
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A way to read, as it is weighed: only of the chosen one `read` makes requests. `ordered` ones suit pages.
-
-    `rejected` are the ways through indexes that are not open to the relation.
-    """
-
-    access: Access
-    index: str | None
-    rank: Rank
-    estimate: Estimate
-    read: Callable[[], Read]
-    ordered: bool = False
-    rejected: tuple[Rejected, ...] = ()
 
 
 def plan_read(relation: Relation, *, consistent: bool, dearer: float = DEARER) -> Read:
@@ -158,9 +143,11 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         dear += [way for _, way in ways if way not in found]
         looked_up = {way.index for path, way in kept if path.lookup}
         rejected += [one for one in lacking if one[1].name not in looked_up]
-    for union in unions(relation, said, partial(_by_some_key, consistent), consistent=consistent):
-        way = Way("Union", None, _UNITED, union.estimate, partial(replace, union))
-        (found if union.estimate.read_units < dearest else dear).append(way)
+    either = list(disjunctions(relation, said, partial(_ways_by_key, consistent)))
+    for union in (united(relation, one, consistent=consistent) for one in either):
+        if union is not None:
+            way = Way("Union", None, _UNITED, union.estimate, partial(replace, union))
+            (found if union.estimate.read_units < dearest else dear).append(way)
     by_key = [one for one in found if one.access == "GetItem"]
     weighed = by_key if by_key and relation.table.partition_items is None else found
     if not found or (relation.table.item_count < SEEN_WHOLE_ITEMS and not rather_by_key):
@@ -173,10 +160,13 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         if best is scan and found:
             why = "The table is so small that reading all of it costs less than reading by key."
             reason = why + (_COUNTED if chosen.counts else "")
+        units = best.estimate.read_units
+        of_parts = helpful_in_unions(either, units, consistent=consistent)
+        of_all = helpful(relation, rejected, units, consistent=consistent)
         return replace(
             chosen,
             reason=reason,
-            rejected=helpful(relation, rejected, best.estimate.read_units, consistent=consistent),
+            rejected=tuple({one.name: one for one in (*of_parts, *of_all)}.values()),
             alternatives=_alternatives(best, [*found, *dear, scan]),
         )
 
@@ -184,25 +174,29 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
 
 
 def _queries(
-    relation: Relation, said: list[Predicate], cases: Cases, consistent: bool
+    relation: Relation, said: list[Predicate], cases: Cases, consistent: bool, *, of_part: bool = False
 ) -> tuple[list[tuple[Path, Way]], list[Rejected]]:
     """The ways by Query that may be weighed, and those through indexes that are not open."""
-    paths, rejected = query_paths(relation, said, cases, consistent)
+    paths, rejected = query_paths(relation, said, cases, consistent, of_part=of_part)
     return [(path, query_way(relation, path, consistent)) for path in paths if _is_known(path)], rejected
 
 
-def _by_some_key(consistent: bool, branch: Relation, said: list[Predicate]) -> Read | None:
-    """The cheapest read by a key of what a part of a disjunction leaves; None where it names none."""
+def _ways_by_key(consistent: bool, branch: Relation, said: list[Predicate]) -> tuple[list[Way], list[Rejected]]:
+    """The ways by a key to read what a part of a disjunction leaves, and those through indexes that are not open."""
     cases = key_cases(branch.table, said)
     if not cases:
-        return read_nothing(branch, "No row meets this part.", consistent=consistent)
+        return [_nothing(branch, "No row meets this part.", consistent)], []
     found: list[Way] = []
+    rejected: list[Rejected] = []
     for one in cases:
         keys = primary_keys(branch.table, one)
         if keys is not None:
             found.append(_get(branch, keys, consistent))
-        found += [way for _, way in _queries(branch, said, one, consistent)[0]]
-    return min(found, key=lambda one: (one.estimate.read_units, one.rank)).read() if found else None
+        ways, lacking = _queries(branch, said, one, consistent, of_part=True)
+        found += [way for _, way in ways]
+        looked_up = {way.index for path, way in ways if path.lookup}
+        rejected += [one for one in lacking if one[1].name not in looked_up]
+    return found, rejected
 
 
 def _is_known(path: Path) -> bool:

@@ -7,7 +7,7 @@ from mcp_server.domain.failures.scans import LargeTable
 from mcp_server.domain.names import quoted
 from mcp_server.domain.schema import Index, KeyAttribute, Table
 from mcp_server.domain.virtual_table import Template
-from mcp_server.planning.key_paths import obstacle
+from mcp_server.planning.key_paths import columns_of_key, obstacle
 from mcp_server.planning.plan import Read
 from mcp_server.planning.predicate import Comparison, IsNotNull, Predicate
 
@@ -37,7 +37,7 @@ def advice(table: Table, index: Index | None) -> Advice:
         column = table.column(key.name)
         if index.kind == "LSI":  # without a range the table itself would do as well
             said.append(Comparison(key.name, ">=", ""))
-            texts += [f"{quoted(part)} >= ?" for part in _parts(table, key)[:1]]
+            texts += [f"{quoted(part)} >= ?" for part in columns_of_key(table, key)[:1]]
         elif _begins_alike(table, key):
             said.append(IsNotNull(key.name))
         elif key.name not in base and (column is None or column.nullable):
@@ -73,21 +73,13 @@ def _queries(table: Table) -> Iterator[str]:
 
 def _equal(table: Table, *keys: KeyAttribute) -> list[str]:
     """Conditions that name a partition; none where all items of a virtual table are in one."""
-    return [f"{quoted(part)} = ?" for key in keys for part in _parts(table, key)]
+    return [f"{quoted(part)} = ?" for key in keys for part in columns_of_key(table, key)]
 
 
 def _within(table: Table, hash_keys: Sequence[KeyAttribute], range_keys: Sequence[KeyAttribute]) -> list[str]:
     """Conditions that name some of the items of a virtual table that are all in one partition."""
-    parts = [part for key in range_keys for part in _parts(table, key)[:1]]
+    parts = [part for key in range_keys for part in columns_of_key(table, key)[:1]]
     return [f"{quoted(part)} = ?" for part in parts or [key.name for key in hash_keys]]
-
-
-def _parts(table: Table, key: KeyAttribute) -> tuple[str, ...]:
-    """The columns by which a key is named: itself, or in a virtual table the parts of its text, which may be none."""
-    template = _template(table, key)
-    if template is None or any(table.column(slot) is None for slot in template.slots):
-        return (key.name,)
-    return template.slots
 
 
 def _begins_alike(table: Table, key: KeyAttribute) -> bool:

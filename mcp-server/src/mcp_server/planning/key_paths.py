@@ -121,9 +121,12 @@ def _rendered(table: Table, name: str, value: Value) -> ScalarValue | None:
 
 
 def query_paths(
-    relation: Relation, said: list[Predicate], cases: Cases, consistent: bool
+    relation: Relation, said: list[Predicate], cases: Cases, consistent: bool, *, of_part: bool = False
 ) -> tuple[list[Path], list[tuple[Path, RejectedIndex]]]:
-    """The ways to read by Query, and those through indexes that are not sure to hold every row needed."""
+    """The ways to read by Query, and those through indexes that are not sure to hold every row needed.
+
+    `of_part` tells that the relation is what one part of a disjunction leaves.
+    """
     table = relation.table
     range_keys = (table.range_key,) if table.range_key is not None else ()
     own = _path(table, None, (table.hash_key,), range_keys, cases)
@@ -133,7 +136,7 @@ def query_paths(
         path = _path(table, index, index.hash_keys, index.range_keys, cases)
         if path is None:
             continue
-        reason = obstacle(index, table, said, consistent=consistent)
+        reason = obstacle(index, table, said, consistent=consistent, of_part=of_part)
         lacking = _lacking(index, relation)
         if lacking is not None:
             path = replace(path, lookup=True)
@@ -145,10 +148,13 @@ def query_paths(
     return found, rejected
 
 
-def obstacle(index: Index, table: Table, said: list[Predicate], *, consistent: bool) -> str | None:
+def obstacle(
+    index: Index, table: Table, said: list[Predicate], *, consistent: bool, of_part: bool = False
+) -> str | None:
     """Why an index may lack rows that the query can use, or cannot serve it; None if it is sure to hold them all.
 
-    It lacks the items that lack one of its keys, so each key must be there in every row the query can use.
+    It lacks the items that lack one of its keys, so each key must be there in every row the query can use. With
+    `of_part` these are the rows of one part of a disjunction: others may lack it.
     """
     if not index.active:
         return "it is still being built"
@@ -161,11 +167,21 @@ def obstacle(index: Index, table: Table, said: list[Predicate], *, consistent: b
             # Items that held the attribute in another type when the index was made are not in it either.
             return f'it lacks the items whose "{key.name}" has another type than {key.type.value}'
         if key.name not in base and column.nullable and not any(rejects_null(one, key.name) for one in said):
+            names = (quoted(name) for key in index.hash_keys for name in columns_of_key(table, key))
+            where = f" to each part of the OR that names {' and '.join(names)}" if of_part else ""
             return (
-                f'it lacks the items without "{key.name}"; if they are not wanted, add {quoted(key.name)} IS NOT NULL, '
-                f"if there are none, the operator can declare not_null for the column in the schemas file"
+                f'it lacks the items without "{key.name}"; if they are not wanted, add {quoted(key.name)} IS NOT NULL'
+                f"{where}, if there are none, the operator can declare not_null for the column in the schemas file"
             )
     return None
+
+
+def columns_of_key(table: Table, key: KeyAttribute) -> tuple[str, ...]:
+    """The columns by which a key is named: itself, or in a virtual table the parts of its text, which may be none."""
+    template = None if table.virtual is None else dict(table.virtual.templates).get(key.name)
+    if template is None or any(table.column(slot) is None for slot in template.slots):
+        return (key.name,)
+    return template.slots
 
 
 def _lacking(index: Index, relation: Relation) -> str | None:

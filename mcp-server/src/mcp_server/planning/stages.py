@@ -14,11 +14,12 @@ from functools import cache
 
 from mcp_server.domain.rejected_index import that_save
 from mcp_server.domain.schema import TypeKind
-from mcp_server.planning.access_path import DEARER, Way, cheapest_way, full_scan_of, plan_read, shared_scan_of
+from mcp_server.planning.access_path import DEARER, cheapest_way, full_scan_of, plan_read, shared_scan_of
 from mcp_server.planning.key_paths import MAX_KEYS, MAX_QUERIES
 from mcp_server.planning.path_estimates import helpful
 from mcp_server.planning.plan import Conjunct, Estimate, KeyLink, Read, Relation, Stage
 from mcp_server.planning.predicate import AllOf, AnyOf, Comparison, OneOf, Predicate, Value, columns_of
+from mcp_server.planning.way import Way
 
 LEAST_UNITS = 8.0
 """A read that takes less by itself does not wait for others: each stage adds a round trip."""
