@@ -1,4 +1,6 @@
-"""What a computation with texts that are days or times is answered with, and what takes days and numbers for texts."""
+"""What a computation with texts that are numbers, days or times is answered with, and what takes those for texts."""
+
+from typing import Any
 
 import pytest
 
@@ -59,3 +61,57 @@ async def test_days_and_numbers_that_are_taken_for_texts_are_cast(service: Servi
         with pytest.raises(Failure) as failed:
             await service.run(f"SELECT pk FROM evf_texts WHERE {written}")
         assert failed.value.meant is None
+
+
+def line(number: int) -> dict[str, Any]:
+    """An item with numbers within a map and a list, and a text that names no number."""
+    amount = {"N": str(number)}
+    place = {"zip": amount, "city": {"S": "Oslo"}, "at": {"M": {"floor": {"N": "2"}}}}
+    tags = {"M": {f"k{number}_{place}": {"N": "3"} for place in range(70)}}
+    return {"pk": {"S": f"p{number}"}, "m": {"M": place}, "lines": {"L": [{"M": {"qty": amount}}]}, "tags": tags}
+
+
+@pytest.fixture(scope="module")
+async def parts_of_late_items(service: Service) -> None:
+    """One late text in its place makes a text of a part for all items."""
+    await service.create("evf_parts", [line(number) for number in range(10)])
+    assert await service.rows("SELECT sum(m.zip) FROM evf_parts") == [[45]]
+    late = {"zip": {"S": "n/a"}, "at": {"M": {"floor": {"S": "attic"}}}}
+    last = {"pk": {"S": "late"}, "m": {"M": late}, "lines": {"L": [{"M": {"qty": {"S": "many"}}}]}}
+    await service.put("evf_parts", [last])
+
+
+@pytest.mark.usefixtures("parts_of_late_items")
+@pytest.mark.parametrize(
+    ("written", "meant", "parts", "total"),
+    [
+        ("sum(m.zip)", "sum(TRY_CAST(m.zip AS DOUBLE))", ("m.zip",), 45),
+        ("sum(T.M.ZIP)", "sum(TRY_CAST(T.M.ZIP AS DOUBLE))", ("T.M.ZIP",), 45),
+        ("avg( m [ 'zip' ] )", "avg( TRY_CAST(m [ 'zip' ] AS DOUBLE) )", ("m [ 'zip' ]",), 4.5),
+        (
+            'sum(2 * m.zip + m."at".floor)',
+            'sum(2 * TRY_CAST(m.zip AS DOUBLE) + TRY_CAST(m."at".floor AS DOUBLE))',
+            ("m.zip", 'm."at".floor'),
+            110,
+        ),
+        ("sum(lines[1].qty)", "sum(TRY_CAST(lines[1].qty AS DOUBLE))", ("lines[1].qty",), 45),
+        ("sum(abs(( m.zip )))", "sum(abs(( TRY_CAST(m.zip AS DOUBLE) )))", ("m.zip",), 45),
+        ("sum(m.zip::INT)", "sum(TRY_CAST(m.zip AS DOUBLE)::INT)", ("m.zip",), 45),
+        ("sum(m.zip) FILTER (m.zip > 3)", "sum(TRY_CAST(m.zip AS DOUBLE)) FILTER (m.zip > 3)", ("m.zip",), 39),
+        ("sum(t.tags.k1_0)", "sum(TRY_CAST(t.tags.k1_0 AS DOUBLE))", ("t.tags.k1_0",), 3),
+        ("sum(m.city)", None, (), None),
+        ("sum(pk)", None, (), None),
+    ],
+)
+async def test_numbers_among_texts_within_maps_and_lists_are_cast(
+    service: Service, written: str, meant: str | None, parts: tuple[str, ...], total: float | None
+) -> None:
+    with pytest.raises(Failure) as failed:
+        await service.run(f"SELECT {written} FROM evf_parts t")
+
+    assert (failed.value.meant is None) == (meant is None)
+    if failed.value.meant is not None:
+        assert isinstance(failed.value.fact, NotEvaluated)
+        assert failed.value.fact.parts == parts
+        assert failed.value.meant.statement == f"SELECT {meant} FROM evf_parts t"
+        assert await service.rows(failed.value.meant.statement) == [[total]]

@@ -10,7 +10,13 @@ from mcp_server.domain.schema import AttributeType, TypeKind
 from mcp_server.planning.plan import Read
 from mcp_server.ports.relational import EvaluationError
 from mcp_server.sql.gate.parse import Statement, meant_instead
-from mcp_server.sql.meant_casts import blamed_columns, with_moments, with_numbers, with_texts
+from mcp_server.sql.meant_casts import (
+    blamed_columns,
+    with_moments,
+    with_numbers,
+    with_numbers_of_parts,
+    with_texts,
+)
 from mcp_server.sql.places import part_at
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.word_places import place_of_set_operation, place_of_window
@@ -37,6 +43,10 @@ def failure_of(error: EvaluationError, executed: str, reads: Sequence[Read], sta
     meant = with_numbers(statement, texts, blamed)
     if meant is not None:
         return Failure(replace(fact, texts=texts), position=position, meant=Meant(meant))
+    columns = [column for read in reads for column in read.relation.columns]
+    of_parts = with_numbers_of_parts(statement, columns, blamed) if fact.trouble in _OF_TYPES else None
+    if of_parts is not None:
+        return Failure(replace(fact, parts=of_parts[1]), position=position, meant=Meant(of_parts[0]))
     types = _moments_as_texts(reads) if fact.trouble is Trouble.TYPES and blamed is not None else {}
     moments = {name: types[name] for name in blamed_columns(blamed, types)}
     meant = with_moments(statement, types, blamed) if moments and blamed is not None else None

@@ -14,6 +14,12 @@ VALUES: list[tuple[Fact, str, str]] = [
         "numbers, and NULL for what is none; AS DECIMAL(38, 4) keeps decimal places exactly.",
     ),
     (
+        values.NotEvaluated("No.", Trouble.TYPES, parts=("m.zip", "lines[1].qty")),
+        "No.",
+        "m.zip and lines[1].qty are read as text. TRY_CAST(m.zip AS DOUBLE) gives the numbers, and NULL for what is "
+        "none; AS DECIMAL(38, 4) keeps decimal places exactly.",
+    ),
+    (
         values.NotEvaluated("No.", Trouble.TYPES, moments=(("day", "DATE"),)),
         "No.",
         '"day" holds days as texts. Compare it with texts, which is a range of a key, too: '

@@ -40,14 +40,16 @@ class Trouble(StrEnum):
 class NotEvaluated:
     """DuckDB could not evaluate the statement; `told` is a sentence or two of its own.
 
-    `texts` are columns that it computes with, which hold texts among their numbers; `moments` are columns that it takes
-    for days or times, which are texts that hold such, and the types of these.
+    `texts` are columns that it computes with, which hold texts among their numbers, `parts` those of maps and lists, as
+    the statement writes them, that are read as text; `moments` are columns that it takes for days or times, which are
+    texts that hold such, and the types of these.
     """
 
     code: ClassVar[FailureCode] = FailureCode.EVALUATION_ERROR
     told: str
     trouble: Trouble
     texts: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     moments: tuple[tuple[str, str], ...] = ()
 
 

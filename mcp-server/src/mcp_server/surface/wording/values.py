@@ -71,6 +71,9 @@ def words(fact: facts.ValueFact) -> Words:
 def _remedy(fact: facts.NotEvaluated) -> str:
     if fact.texts:
         return _among_numbers(fact.texts)
+    if fact.parts:
+        are = "is" if len(fact.parts) == 1 else "are"
+        return f"{' and '.join(fact.parts)} {are} read as text. {_numbers(fact.parts[0])}"
     return _as_texts(*fact.moments[0]) if fact.moments else _REMEDIES[fact.trouble]
 
 
@@ -85,9 +88,12 @@ def _as_texts(column: str, type_: str) -> str:
 
 def _among_numbers(columns: Sequence[str]) -> str:
     held, read = ("holds", "it is") if len(columns) == 1 else ("hold", "they are")
+    return f"{listed(columns)} {held} texts among the numbers, so {read} read as text. {_numbers(quoted(columns[0]))}"
+
+
+def _numbers(text: str) -> str:
     return (
-        f"{listed(columns)} {held} texts among the numbers, so {read} read as text. "
-        f"TRY_CAST({quoted(columns[0])} AS DOUBLE) gives the numbers, and NULL for what is none; "
+        f"TRY_CAST({text} AS DOUBLE) gives the numbers, and NULL for what is none; "
         "AS DECIMAL(38, 4) keeps decimal places exactly."
     )
 
