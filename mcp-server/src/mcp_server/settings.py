@@ -135,7 +135,7 @@ class Settings(ServiceSettings):
         default=None,
         ge=0,
         description="US dollars that a million read units cost here. Otherwise costs are told by list prices, on "
-        "demand and provisioned.",
+        "demand and provisioned, where these are known.",
         examples=["0.1"],
     )
     query_processes: int = Field(

@@ -8,7 +8,8 @@ import pytest
 from mcp_server.domain.prices import AS_OF, Prices
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.schemas import Schemas
-from mcp_server.surface.wording.scans import verdict
+from mcp_server.surface.wording.confirmations import question as confirmation
+from mcp_server.surface.wording.scans import question, verdict
 from tests.mcp_server.engine.conftest import ANN, Service
 
 pytestmark = pytest.mark.anyio
@@ -31,8 +32,8 @@ async def test_dollars_follow_read_units_by_the_operators_price(service: Service
     queries = service.queries()
     queries.prices = Prices(million=2.0)
     explained = await queries.explain_sql(ANN, sql="SELECT count(*) FROM cost_lines")
-    assert explained.cost.on_demand_usd == pytest.approx(explained.cost.read_units * 2 / 1_000_000)
-    assert [one.on_demand for one in explained.dollars] == [explained.cost.on_demand_usd]
+    assert explained.cost.dollars.on_demand == pytest.approx(explained.cost.read_units * 2 / 1_000_000)
+    assert [one.on_demand for one in explained.dollars] == [explained.cost.dollars.on_demand]
     assert "the operator's price" in explained.plan
 
 
@@ -41,8 +42,21 @@ async def test_a_plan_says_whose_list_price_it_takes_for_want_of_the_regions(ser
     queries = copy(service.queries())
     queries._schemas = Schemas((away,))
     explained = await queries.explain_sql(ANN, sql="SELECT count(*) FROM cost_lines")
-    assert explained.cost.basis == f"list price of us-east-1, for want of eu-north-7, {AS_OF}"
-    assert explained.cost.basis in explained.plan
+    assert explained.cost.dollars.basis == f"list price of us-east-1, for want of eu-north-7, {AS_OF}"
+    assert explained.cost.dollars.basis in explained.plan
+
+
+async def test_a_plan_says_that_no_price_of_a_region_is_known(service: Service) -> None:
+    in_china = replace(service.schemas.by_name["shop"], region="cn-north-1")
+    queries = copy(service.queries(confirm_read_units=1.0))
+    queries._schemas = Schemas((in_china,))
+    explained = await queries.explain_sql(ANN, sql="SELECT count(t) FROM cost_lines")
+    assert (explained.cost.dollars.on_demand, explained.cost.read_units > 1) == (None, True)
+    assert " s; no price of cn-north-1 is known\n" in explained.plan
+    assert explained.unconfirmed is not None
+    assert "read units: no price of cn-north-1 is known. Go on?" in confirmation(explained.unconfirmed)
+    asked = question([], explained.reads, explained.cost)
+    assert asked.endswith("read units. Its cost: no price of cn-north-1 is known. Go on?")
 
 
 async def test_what_follows_from_the_statement_is_exact(service: Service) -> None:

@@ -14,6 +14,7 @@ from mcp_server.domain.restriction import Rule
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.usage import LINES, NAMED_PEOPLE, WITHHELD, UsageReport, UsageService, Whose
 from mcp_server.ports.usage import DAYS_KEPT, TableDay, TableUsage, Total, Usage, UsageUnavailable
+from mcp_server.surface.tools.usage import listing
 from tests.mcp_server.engine.conftest import ANN, EVE, Service, schemas_at
 from tests.support.clock import SettableClock
 
@@ -71,6 +72,17 @@ async def test_each_table_of_a_statement_is_told_by_itself(service: Service, som
     assert report.basis == "the operator's price"
     assert report.people is None
     assert report.first.toordinal() == report.last.toordinal() - 6
+
+
+async def test_what_was_read_where_no_price_is_known_has_none(service: Service, someone: Principal) -> None:
+    await service.run("SELECT count(*) FROM usg_people", principal=someone)
+    in_china = Schemas((replace(service.schemas.by_name["shop"], region="cn-north-1"),))
+    usage = UsageService(records=service.usage, schemas=in_china, prices=Prices(), clock=service.clock)
+    report = await usage.report(someone)
+    shown = listing(report)
+    assert report.read_units > 0
+    assert (report.usd, report.basis) == (None, "no price of cn-north-1 is known")
+    assert "usd" not in {*shown, *shown["entries"][0]}
 
 
 async def test_every_way_to_read_counts(service: Service, someone: Principal) -> None:

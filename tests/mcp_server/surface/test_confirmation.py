@@ -183,7 +183,7 @@ async def test_a_cost_above_the_threshold_asks_with_what_it_takes_and_goes_on_af
         result = (await call(served, DEAR))["result"]
         question = result["inputRequests"]["go_on"]["params"]["message"]
         assert re.fullmatch(
-            r"The query is expected to read about \d\d items, \d+\.0 read units: \$[0-9.]+ on demand, \$[0-9.]+ of "
+            r"The query is expected to read about \d\d items, \d+\.0 read units: \$[0-9.]+ on demand, or \$[0-9.]+ of "
             r"provisioned capacity \(list price of us-east-1, for want of eu-central-1, 2025-07-21\)\. Go on\?",
             question,
         )

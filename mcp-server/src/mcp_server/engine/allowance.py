@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.confirmations import CostUnconfirmed
-from mcp_server.domain.prices import Dollars, Prices
+from mcp_server.domain.prices import Dollars, Prices, sum_of
 from mcp_server.domain.schema import Schema
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.plan_cache import Plan
@@ -85,12 +85,7 @@ class Allowance:
         )
 
     def _dollars(self, read_units: Mapping[str, float]) -> Dollars:
-        each = [self.prices.of(units, self.schemas[name].region) for name, units in read_units.items()]
-        return Dollars(
-            on_demand=sum(one.on_demand for one in each),
-            provisioned=sum(one.provisioned for one in each),
-            basis="; ".join(dict.fromkeys(one.basis for one in each)),
-        )
+        return sum_of(self.prices.of(units, self.schemas[name].region) for name, units in read_units.items())
 
 
 def expected_reads(plan: Plan, observed: Observed) -> tuple[Read, ...]:

@@ -40,15 +40,13 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What all reads of a query are expected to take; `basis` says whose prices the dollars are."""
+    """What all reads of a query are expected to take, and cost."""
 
     items: int
     pages: int
     read_units: float
     seconds: float
-    on_demand_usd: float
-    provisioned_usd: float
-    basis: str
+    dollars: Dollars
     confidence: Confidence
 
 

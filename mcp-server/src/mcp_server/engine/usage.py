@@ -10,7 +10,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.access import WorkspaceUsageDenied
 from mcp_server.domain.failures.arguments import ArgumentOutOfRange
 from mcp_server.domain.failures.availability import UsageNotTold
-from mcp_server.domain.prices import Dollars, Prices
+from mcp_server.domain.prices import Dollars, Prices, sum_of
 from mcp_server.domain.principal import Principal
 from mcp_server.engine.limits import BUSY_SECONDS
 from mcp_server.engine.schemas import Schemas
@@ -28,15 +28,15 @@ WITHHELD = "*"
 
 @dataclass(frozen=True, slots=True)
 class UsageLine:
-    """What was read of one table on one day, and what it costs in US dollars on demand."""
+    """What was read of one table on one day, and what it costs in US dollars on demand, if a price is known."""
 
     read: TableDay
-    usd: float
+    usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """What was read from the first day to the last (UTC), the latest first.
+    """What was read from the first day to the last (UTC), the latest first; `usd` where all prices are known.
 
     `people` are None in a report of one's own. It `withholds` where a rule keeps something of a table that was read
     from the reader: the line of such tables, and people, then have no items and rows, only what they cost.
@@ -46,7 +46,7 @@ class UsageReport:
     last: date
     lines: Sequence[UsageLine]
     read_units: float
-    usd: float
+    usd: float | None
     basis: str
     people: Mapping[str, Total] | None
     withholds: bool
@@ -104,14 +104,15 @@ class UsageService:
     ) -> UsageReport:
         costs = [(read, self._dollars(read)) for read in found]
         lines = [UsageLine(read, dollars.on_demand) for read, dollars in costs]
-        lines.sort(key=lambda line: (-line.read.day.toordinal(), -line.usd, line.read.schema, line.read.table))
+        lines.sort(key=lambda line: (-line.read.day.toordinal(), -(line.usd or 0.0), line.read.schema, line.read.table))
+        total = sum_of(dollars for _, dollars in costs)
         return UsageReport(
             first=days[-1],
             last=days[0],
             lines=lines[:LINES],
             read_units=sum(line.read.total.read_units for line in lines),
-            usd=sum(line.usd for line in lines),
-            basis="; ".join(dict.fromkeys(dollars.basis for _, dollars in costs)) or "nothing was read",
+            usd=total.on_demand,
+            basis=total.basis or "nothing was read",
             people=people,
             withholds=withholds,
             truncated=len(lines) > LINES,

@@ -57,7 +57,7 @@ RUNS: list[tuple[Fact, str, str]] = [
         confirmations.CostUnconfirmed(
             3_000_000, 20_000.0, Dollars(0.0025, 0.001, "list price"), unasked=10_000.0, budget=50_000.0, most=50_000.0
         ),
-        "The query is expected to read about 3,000,000 items, 20,000.0 read units: $0.0025 on demand, $0.001 of "
+        "The query is expected to read about 3,000,000 items, 20,000.0 read units: $0.0025 on demand, or $0.001 of "
         "provisioned capacity (list price). More than 10,000 read units need a confirmation.",
         "Filter by key or by an index (see explain_sql), or ask the person who pays for it and repeat it with "
         "max_read_units 25000.",
@@ -66,7 +66,7 @@ RUNS: list[tuple[Fact, str, str]] = [
         confirmations.CostUnconfirmed(
             9_000_000, 60_000.0, Dollars(0.0075, 0.003, "list price"), unasked=10_000.0, budget=12_000.0, most=50_000.0
         ),
-        "The query is expected to read about 9,000,000 items, 60,000.0 read units: $0.0075 on demand, $0.003 of "
+        "The query is expected to read about 9,000,000 items, 60,000.0 read units: $0.0075 on demand, or $0.003 of "
         "provisioned capacity (list price). More than 10,000 read units need a confirmation. It is stopped, without a "
         "result, once it has taken 12,000.",
         "Filter by key or by an index (see explain_sql), or ask the person who pays for it and repeat it with "

@@ -35,8 +35,8 @@ class EstimateEntry(TypedDict):
     at_most_read_units: NotRequired[
         Annotated[float, Field(description="Where it is expected to end early: what it takes if few items match.")]
     ]
-    on_demand_usd: float
-    provisioned_usd: float
+    on_demand_usd: NotRequired[float]
+    provisioned_usd: NotRequired[float]
 
 
 class AlternativeEntry(TypedDict):
@@ -85,8 +85,8 @@ class CostEntry(TypedDict):
     pages: int
     read_units: float
     seconds: float
-    on_demand_usd: float
-    provisioned_usd: float
+    on_demand_usd: NotRequired[float]
+    provisioned_usd: NotRequired[float]
     basis: str
     confidence: Confidence
 
@@ -134,16 +134,22 @@ def explain_sql(queries: QueryService) -> ServedTool:
 
 
 def _cost(cost: Cost) -> CostEntry:
-    return {
+    entry: CostEntry = {
         "items": cost.items,
         "pages": cost.pages,
         "read_units": cost.read_units,
         "seconds": cost.seconds,
-        "on_demand_usd": cost.on_demand_usd,
-        "provisioned_usd": cost.provisioned_usd,
-        "basis": cost.basis,
+        "basis": cost.dollars.basis,
         "confidence": cost.confidence,
     }
+    _price(entry, cost.dollars)
+    return entry
+
+
+def _price(entry: CostEntry | EstimateEntry, dollars: Dollars) -> None:
+    """Adds the dollars, where a price is known."""
+    if dollars.on_demand is not None and dollars.provisioned is not None:
+        entry["on_demand_usd"], entry["provisioned_usd"] = dollars.on_demand, dollars.provisioned
 
 
 def _alternative(way: Alternative) -> AlternativeEntry:
@@ -181,10 +187,9 @@ def _scan(read: Read, dollars: Dollars) -> ScanEntry:
             "read_units": read.estimate.read_units,
             "seconds": read.estimate.seconds,
             "confidence": read.estimate.confidence,
-            "on_demand_usd": dollars.on_demand,
-            "provisioned_usd": dollars.provisioned,
         },
     }
+    _price(entry["estimate"], dollars)
     if read.at_most is not None:
         entry["estimate"]["at_most_read_units"] = read.at_most.read_units
     if read.index is not None:

@@ -40,7 +40,7 @@ class UsageEntry(Taken):
 
     day: str
     table: str
-    usd: float
+    usd: NotRequired[float]
 
 
 class PersonEntry(Taken):
@@ -56,7 +56,7 @@ class UsageListing(TypedDict):
     last_day: str
     entries: list[UsageEntry]
     read_units: float
-    usd: float
+    usd: NotRequired[float]
     basis: str
     people: NotRequired[list[PersonEntry]]
     truncated: bool
@@ -69,10 +69,11 @@ def listing(report: UsageReport) -> UsageListing:
         "last_day": report.last.isoformat(),
         "entries": [_entry(line) for line in report.lines],
         "read_units": report.read_units,
-        "usd": report.usd,
         "basis": report.basis,
         "truncated": report.truncated,
     }
+    if report.usd is not None:
+        found["usd"] = report.usd
     if report.people is not None:
         found["people"] = [
             {"subject": subject, **_taken(total, counted=not report.withholds)}
@@ -102,7 +103,10 @@ def _entry(line: UsageLine) -> UsageEntry:
     withheld = line.read.table == WITHHELD
     table = f"{quoted(line.read.schema)}.{WITHHELD if withheld else quoted(line.read.table)}"
     taken = _taken(line.read.total, counted=not withheld)
-    return {"day": line.read.day.isoformat(), "table": table, **taken, "usd": line.usd}
+    entry: UsageEntry = {"day": line.read.day.isoformat(), "table": table, **taken, "usd": line.usd or 0.0}
+    if line.usd is None:
+        del entry["usd"]
+    return entry
 
 
 def _taken(total: Total, *, counted: bool) -> Taken:

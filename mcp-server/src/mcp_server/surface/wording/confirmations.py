@@ -3,7 +3,7 @@
 import math
 
 from mcp_server.domain.failures.confirmations import CostUnconfirmed
-from mcp_server.domain.prices import in_words
+from mcp_server.domain.prices import both_in_words
 from mcp_server.engine.allowance import MARGIN
 from mcp_server.surface.wording.ways import BY_KEY, filtering
 from mcp_server.surface.wording.words import Words
@@ -34,10 +34,9 @@ def verdict(fact: CostUnconfirmed) -> str:
 
 def takes(fact: CostUnconfirmed) -> str:
     """What the query takes, in items, read units and dollars."""
-    dollars = fact.dollars
-    return (
-        f"about {fact.items:,} items, {fact.read_units:,.1f} read units: {in_words(dollars.on_demand)} on demand, "
-        f"{in_words(dollars.provisioned)} of provisioned capacity ({dollars.basis})"
+    amounts, basis = both_in_words(fact.dollars), fact.dollars.basis
+    return f"about {fact.items:,} items, {fact.read_units:,.1f} read units: " + (
+        f"{amounts} ({basis})" if amounts is not None else basis
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from mcp_server.domain.failures import scans as facts
-from mcp_server.domain.prices import in_words
+from mcp_server.domain.prices import both_in_words
 from mcp_server.domain.rejected_index import RejectedIndex
 from mcp_server.engine.results import Cost, Explanation
 from mcp_server.planning.plan import Read
@@ -56,10 +56,9 @@ def question(tables: Sequence[str], reads: Sequence[Read], cost: Cost) -> str:
     ]
     unplanned = set(tables) - {read.relation.table.name for read in planned}
     takes += [f'all of "{table}", more than was expected' for table in sorted(unplanned)]
-    costs = f"{in_words(cost.on_demand_usd)} on demand, {in_words(cost.provisioned_usd)} of provisioned capacity"
-    return (
-        f"The query reads {'; '.join(takes)}. It costs {'at least ' if unplanned else ''}{costs} ({cost.basis}). Go on?"
-    )
+    amounts, basis = both_in_words(cost.dollars), cost.dollars.basis
+    costs = f"It costs {'at least ' if unplanned else ''}{amounts} ({basis})" if amounts else f"Its cost: {basis}"
+    return f"The query reads {'; '.join(takes)}. {costs}. Go on?"
 
 
 def _message(fact: facts.ScanFact) -> str:
