@@ -17,6 +17,7 @@ from mcp_server.sql.meant_casts import (
     with_numbers_of_parts,
     with_texts,
 )
+from mcp_server.sql.meant_numbers import with_numerals
 from mcp_server.sql.places import part_at
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.word_places import place_of_set_operation, place_of_window
@@ -39,6 +40,10 @@ def failure_of(error: EvaluationError, executed: str, reads: Sequence[Read], sta
     place = error.place
     blamed = part_at(statement, executed, place.offset, place.length) if place is not None else None
     position = position_of(statement.text, blamed) if blamed is not None else _place_of_word(fact, statement)
+    of_texts = with_numerals(statement, fact.told) if fact.trouble is Trouble.TYPES else None
+    if of_texts is not None:
+        written, numerals, place_of_first = of_texts
+        return Failure(replace(fact, numerals=numerals), position=position or place_of_first, meant=Meant(written))
     texts = blamed_columns(blamed, _texts_among_numbers(reads)) if fact.trouble in _OF_TYPES else ()
     meant = with_numbers(statement, texts, blamed)
     if meant is not None:

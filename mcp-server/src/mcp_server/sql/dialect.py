@@ -28,6 +28,9 @@ TIME_WORDS: dict[type[exp.Expr], tuple[str, str]] = {
 
 CALLED = "called"
 """The key in the `meta` of an aggregate under which its name in the statement is found: `list`, `array_agg`."""
+PLACE = "place"
+"""The key in the `meta` of a parameter, and of a text that stands for one, under which its start and end in the
+statement are found."""
 _AROUND_CALLS = (exp.Window, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
 
 
@@ -51,6 +54,17 @@ def _of_one(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
         return known if len(arguments) == 1 else exp.Anonymous(this=name.lower(), expressions=arguments)
 
     return call
+
+
+def _placed(parser: DuckDBParser) -> exp.Expr | None:
+    """A parameter with its place. The tokens of a bare `?` are two at the same place (see mark_parameters)."""
+    sign = parser._prev  # noqa: SLF001
+    parse: Callable[[DuckDBParser], exp.Expr | None] = DuckDBParser.PLACEHOLDER_PARSERS[TokenType.PARAMETER]
+    parameter = parse(parser)
+    if parameter is not None:
+        name = parser._prev  # noqa: SLF001
+        parameter.meta[PLACE] = (sign.start, sign.start + 1 if name.start == sign.start else name.end + 1)
+    return parameter
 
 
 class Dialect(DuckDB):
@@ -82,6 +96,11 @@ class Dialect(DuckDB):
             "DATE_ADD": _date_add,
             "DECODE": _of_one("DECODE"),
             "TO_TIMESTAMP": _of_one("TO_TIMESTAMP"),
+        }
+
+        PLACEHOLDER_PARSERS: ClassVar[dict[TokenType, Any]] = {
+            **DuckDBParser.PLACEHOLDER_PARSERS,
+            TokenType.PARAMETER: _placed,
         }
 
         def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:

@@ -20,6 +20,16 @@ VALUES: list[tuple[Fact, str, str]] = [
         "none; AS DECIMAL(38, 4) keeps decimal places exactly.",
     ),
     (
+        values.NotEvaluated("No.", Trouble.TYPES, numerals=(("$1", "BIGINT"),)),
+        "No.",
+        "$1 is a text, where a number is needed: CAST($1 AS BIGINT) is one.",
+    ),
+    (
+        values.NotEvaluated("No.", Trouble.TYPES, numerals=(("$1", "BIGINT"), ("'7.5'", "DOUBLE"))),
+        "No.",
+        "$1 and '7.5' are texts, where a number is needed: CAST($1 AS BIGINT) is one.",
+    ),
+    (
         values.NotEvaluated("No.", Trouble.TYPES, moments=(("day", "DATE"),)),
         "No.",
         '"day" holds days as texts. Compare it with texts, which is a range of a key, too: '

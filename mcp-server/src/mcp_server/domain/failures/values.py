@@ -41,8 +41,9 @@ class NotEvaluated:
     """DuckDB could not evaluate the statement; `told` is a sentence or two of its own.
 
     `texts` are columns that it computes with, which hold texts among their numbers, `parts` those of maps and lists, as
-    the statement writes them, that are read as text; `moments` are columns that it takes for days or times, which are
-    texts that hold such, and the types of these.
+    the statement writes them, that are read as text. `numerals` are texts that stand where a number is needed, as the
+    statement writes them, and the types of the numbers. `moments` are columns that it takes for days or times, which
+    are texts that hold such, and the types of these.
     """
 
     code: ClassVar[FailureCode] = FailureCode.EVALUATION_ERROR
@@ -50,6 +51,7 @@ class NotEvaluated:
     trouble: Trouble
     texts: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    numerals: tuple[tuple[str, str], ...] = ()
     moments: tuple[tuple[str, str], ...] = ()
 
 

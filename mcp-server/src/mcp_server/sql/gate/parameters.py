@@ -14,6 +14,7 @@ from mcp_server.domain.failures.parameters import (
     UnfitParameter,
     UnknownParameters,
 )
+from mcp_server.sql.dialect import PLACE
 from mcp_server.sql.positions import position_at
 from mcp_server.sql.trees import nodes
 
@@ -106,6 +107,8 @@ def substitute(expression: exp.Expr, parameters: Parameters) -> exp.Expr:
         raise Failure(UnknownParameters(tuple(extra)))
     for node, name in found:
         literal = _literal(name, given[name])
+        if PLACE in node.meta:
+            literal.meta[PLACE] = node.meta[PLACE]
         if node is expression:
             return literal
         node.replace(literal)

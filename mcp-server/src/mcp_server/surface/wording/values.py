@@ -74,6 +74,11 @@ def _remedy(fact: facts.NotEvaluated) -> str:
     if fact.parts:
         are = "is" if len(fact.parts) == 1 else "are"
         return f"{' and '.join(fact.parts)} {are} read as text. {_numbers(fact.parts[0])}"
+    if fact.numerals:
+        texts = [text for text, _ in fact.numerals]
+        written, type_ = fact.numerals[0]
+        texts_are = "is a text" if len(texts) == 1 else "are texts"
+        return f"{' and '.join(texts)} {texts_are}, where a number is needed: CAST({written} AS {type_}) is one."
     return _as_texts(*fact.moments[0]) if fact.moments else _REMEDIES[fact.trouble]
 
 
