@@ -75,3 +75,15 @@ def test_importing_every_module_does_nothing_else() -> None:
     assert {"environ", "open"} <= {event for _, event, _ in planted}
     sources = [REPOSITORY / name / "src" for name in ("auth-server", "mcp-server", "shared")]
     assert len(modules) == sum(1 for source in sources for _ in source.rglob("*.py"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", ["auth_server", "mcp_server"])
+def test_what_a_service_has_loaded_is_never_searched_for_garbage(service: str) -> None:
+    """Hundreds of thousands of objects, several times while they are loaded and twice when the process ends."""
+    probe = (
+        f"import gc, {service}.__main__\n"
+        "print(gc.isenabled(), gc.get_freeze_count() > 100_000, [each['collections'] for each in gc.get_stats()[1:]])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "True True [0, 0]\n"
