@@ -28,6 +28,8 @@ from tests.support.services import Addresses, AuthServer, McpServer, auth_servin
 
 SLOW_SECONDS = 300
 """How long a slow test may take on a busy machine, the start of its servers included."""
+DEAR = ("demo_tables_elsewhere",)
+"""Fixtures of the session that take half a minute to make: one worker has all tests that use one."""
 ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 """What a module has whose tests are all slow."""
 IN_MEMORY = Path("/dev/shm")
@@ -96,17 +98,30 @@ def pytest_unconfigure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Prepares slow tests to run side by side (`-n 2 --dist loadgroup`).
 
-    Tests that share a fixture of their module stay on one worker; all others go wherever there is room. Those with the
-    longest timeout come first, so that none of them is left for the end.
+    Tests that share a fixture of their module, or a dear one, stay on one worker; all others go wherever there is room.
+    Those with the longest timeout come first, then all that stay together, so that none of them is left for the end.
     """
+    together = set[pytest.Item]()
     for item in items:
         if item.get_closest_marker("slow"):
             if item.get_closest_marker("timeout") is None and config.getoption("timeout") != 0:
                 item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
-            shared = _module_fixtures(item)
-            if shared and getattr(config.option, "loadgroup", False):
-                _put_in_group(item, "-".join([item.path.stem, *_kinds(item, shared)]))
-    items.sort(key=_timeout, reverse=True)
+            group = _group(item) if getattr(config.option, "loadgroup", False) else None
+            if group:
+                _put_in_group(item, group)
+                together.add(item)
+    items.sort(key=lambda item: (_timeout(item), item in together), reverse=True)
+
+
+def _group(item: pytest.Item) -> str | None:
+    """What a test has in common with those that run on the same worker."""
+    assert isinstance(item, pytest.Function)
+    definitions = item._fixtureinfo.name2fixturedefs
+    for name in DEAR:
+        if name in definitions:
+            return name
+    shared = [name for name, found in definitions.items() if any(fixture.scope == "module" for fixture in found)]
+    return "-".join([item.path.stem, *_kinds(item, shared)]) if shared else None
 
 
 def _put_in_group(item: pytest.Item, group: str) -> None:
@@ -115,12 +130,6 @@ def _put_in_group(item: pytest.Item, group: str) -> None:
     Its own marker sets an attribute that pytest 9.2 no longer looks at, and so does nothing.
     """
     item._id = NodeId.parse(f"{item.nodeid}@{group}")
-
-
-def _module_fixtures(item: pytest.Item) -> list[str]:
-    assert isinstance(item, pytest.Function)
-    definitions = item._fixtureinfo.name2fixturedefs
-    return [name for name, found in definitions.items() if any(fixture.scope == "module" for fixture in found)]
 
 
 def _kinds(item: pytest.Item, fixtures: Sequence[str]) -> list[str]:

@@ -76,7 +76,6 @@ def test_it_does_so_again_from_remembered_plans(name: str, oracle: duckdb.DuckDB
     check(name, oracle, wire, max_rows=7)
 
 
-@pytest.mark.xdist_group("dynoxide")
 @pytest.mark.parametrize("name", QUERIES)
 def test_it_does_so_over_another_dynamodb(name: str, oracle: duckdb.DuckDBPyConnection, other_wire: Wire) -> None:
     check(name, oracle, other_wire, max_rows=PAGE_ROWS)
