@@ -33,6 +33,8 @@ class Features(Analytic, Ends, Several, Staged, Statements, Untyped):
             self.staged,
             self.analysed,
             self.analysed,
+            lambda: Statement(self.within()),
+            lambda: Statement(self.within()),
             lambda: Statement(self.next()),
         ]
         return self.dice.choice(shapes)()

@@ -21,6 +21,7 @@ class Statements(Sources):
             self._filter,
             self._by_key,
             self._by_key,
+            self.within,
             self._end,
             self._end,
             self._aggregate,
@@ -43,6 +44,28 @@ class Statements(Sources):
         text, columns = self._joined(self._aliases(self.dice.randint(1, 3)), {})
         statement, condition = f"select {self._projections(columns)} from {text}", self._condition(columns)
         return statement, in_three(statement, condition)
+
+    def within(self) -> str:
+        """Simple conditions by keys in CTEs, in subqueries, and on the sides of set operations."""
+        table = self.dice.choice([table for table in self.tables if table.keys] or self.tables)
+        columns = {column.name: column for column in table.columns}
+        first = table.columns[0].name
+        keys = self.dice.choice(table.keys or [(first, first)])
+        one, two = (self._simply(self.dice.choice([keys, keys, keys[::-1]]), columns) for _ in range(2))
+        name, outer = table.name, self.dice.choice([keys[0], keys[1], *columns])
+        equal = f"q.{outer} = {self._literal(columns[outer])}"
+        operator = self.dice.choice(["union", "union all", "except", "intersect"])
+        not_ = self.dice.choice(["", "", "not "])
+        forms = [
+            f"with q as (select * from {name} where {one}) select q.{first}, q.{outer} from q where {equal}",
+            f"with q as (select {first} from {name} where {one}) select q.{first} from q join q r using ({first})",
+            f"select q.* from (select {first}, {outer} from {name} where {one}) q where {equal}",
+            f"select {first} from {name} where {one} {operator} select {first} from {name} where {two}",
+            f"select count(*) from (select * from {name} where {one} {operator} select * from {name}) q where {equal}",
+            f"select {first}, {outer} from {name} where {outer} {not_}in (select {outer} from {name} where {one})",
+            f"select {first} from {name} where {two} and {outer} >= (select min({outer}) from {name} where {one})",
+        ]
+        return self.dice.choice(forms)
 
     def _filter(self) -> str:
         source = self._source("a")

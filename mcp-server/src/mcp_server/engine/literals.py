@@ -46,9 +46,7 @@ class Varying:
 
 
 def lifted(text: str) -> Varying | None:
-    """The statement of a canonical text without its literals; None where none can be a slot, as beside subqueries."""
-    if text.count("SELECT ") != 1:
-        return None
+    """The statement of a canonical text without its literals; None where none can be a slot."""
     pieces: list[str] = []
     values: list[JsonValue] = []
     end = 0

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from mcp_server.domain.schema import AttributeType, Column, Index, Table, TypeKind
 from mcp_server.engine.slot_values import LARGEST_SCALE, Values, sql_of, written_mark
 from mcp_server.planning.key_paths import MAX_QUERIES
-from mcp_server.planning.plan import Read, Relation
+from mcp_server.planning.plan import Conjunct, Read, Relation
 from mcp_server.planning.predicate import AnyOf, Between, Comparison, OneOf, Predicate, Value, columns_of
 from mcp_server.sql.slots import ColumnSlots
 
@@ -53,22 +53,24 @@ def carried_by_read(read: Read, marks: Mapping[str, str], columns: Sequence[Colu
 def carried(
     relations: Sequence[Relation], marks: Mapping[str, str], columns: Sequence[ColumnSlots]
 ) -> tuple[ColumnSlots, ...]:
-    """The slots that are compared with a column of their own type, of which no other condition speaks.
+    """The slots that are compared with columns of their own type alone, of which no other condition speaks.
 
-    So it is in every relation of which conditions have them: in a join they say the same of columns that are equal.
+    So it is in every relation of which conditions have them: in a join they say the same of columns that are equal, and
+    a condition on what several queries put out goes down into each.
     """
     fit = {relation.name: _of_relation(relation, marks, columns) for relation in relations}
     found: list[ColumnSlots] = []
     for one in columns:
-        written = [mark for mark, name in marks.items() if name in one.names]
-        having = [relation for relation in relations if _has(relation, written)]
+        having = [relation for relation in relations if _having(relation, marks, one)]
         if having and all(one in fit[relation.name] for relation in having):
             found.append(one)
     return tuple(found)
 
 
-def _has(relation: Relation, marks: Sequence[str]) -> bool:
-    return any(mark in conjunct.text for conjunct in relation.conjuncts for mark in marks)
+def _having(relation: Relation, marks: Mapping[str, str], slots: ColumnSlots) -> list[Conjunct]:
+    """The conditions in which slots stand."""
+    written = [mark for mark, name in marks.items() if name in slots.names]
+    return [conjunct for conjunct in relation.conjuncts if any(mark in conjunct.text for mark in written)]
 
 
 def _of_relation(
@@ -76,15 +78,26 @@ def _of_relation(
 ) -> tuple[ColumnSlots, ...]:
     said = _said(relation)
     keys = {key.name for key in relation.table.key}
-    given: dict[str, list[Value]] = {}
+    given: dict[str, Counter[str | None]] = {}
     for name in {name for predicate in said for name in columns_of(predicate)}:
         column = relation.table.column(name)
         values = [_values(one) for one in said if name in columns_of(one)]
         compared = [value for one in values for value in one]
         if all(values) and all(_compares(column, value) for value in compared) and (name in keys or not only_keys):
-            given[name] = compared
-    slots = [Counter(marks.get(str(value)) for value in values) for values in given.values()]
-    return tuple(one for one in columns if Counter(one.names) in slots)
+            given[name] = Counter(marks.get(str(value)) for value in compared)
+    about = {one: _about(_having(relation, marks, one)) for one in columns}
+    return tuple(
+        one for one in columns if about[one] and all(given.get(name) == Counter(one.names) for name in about[one])
+    )
+
+
+def _about(conjuncts: Sequence[Conjunct]) -> set[str]:
+    """The columns that conditions are about; one without a name where the algebra cannot say."""
+    return {
+        name
+        for conjunct in conjuncts
+        for name in (columns_of(conjunct.predicate) if conjunct.predicate is not None else [""])
+    }
 
 
 def _said(relation: Relation) -> list[Predicate]:

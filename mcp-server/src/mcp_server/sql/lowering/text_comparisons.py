@@ -118,8 +118,8 @@ def _sought(
         if compared.way == "equals" and text in known:
             continue
         one = replace(of_first, text=text)
-        # Of a key that is written like those of the sample, too: a plan with a slot for it serves any other.
-        if hint or one.wrong_case or one.unseen():
+        # Of a text that is written as it should be, too: a plan with a slot for it serves any other.
+        if hint or case is not None or one.unseen():
             yield one
 
 
