@@ -17,11 +17,12 @@ from tests.support.services import Addresses, mcp_environment
 NAMES = (
     *("query/point-read", "query/point-reads", "query/index-query"),
     *("query/scan", "query/filtered-scan", "query/whole-scan", "query/map-scan", "query/count"),
-    *("query/planning", "query/planning-again"),
+    *("query/planning", "query/planning-again", "query/planning-literals"),
 )
 
 OURS, UNFILTERED, SCALARS, BARE, PLANNER = "engine", "engine, unfiltered", "engine, no map", "aioboto3", "planner"
 AGAIN, FROM_ITEMS, PROJECTED = "planner, again", "engine, from items", "aioboto3, projected"
+LITERALS, ANEW = "planner, other literals", "planner, anew"
 _AT_ONCE = 16
 _ITEMS_A_SECOND = 400_000
 _STOP_SECONDS = 30
@@ -145,6 +146,13 @@ def rows(setting: Setting) -> Iterator[Sequence[Row]]:
                 "the same, that of one planner first",
                 [planner.subject(AGAIN, "plan-again"), planner.subject(PLANNER, "plan")],
                 [Within(0.95, 0.5)],
+            ),
+            Row(
+                "query/planning-literals",
+                "statements by keys (plain, a join, a CTE, a subquery, a UNION) planned by one planner, each with "
+                "literals that were not sent before; and each as if it were the first",
+                [planner.subject(LITERALS, "plan-literals"), planner.subject(ANEW, "plan-literals-anew")],
+                [AtLeast(4, ANEW)],
             ),
         ]
 

@@ -27,6 +27,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from mcp_server.app.engine import create_engine
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
+from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.planner import Planner
 from mcp_server.engine.schemas import Schemas
 from mcp_server.settings import Settings
@@ -60,6 +61,16 @@ WHOLE_ITEMS = (
     "count(*) FILTER (WHERE gift), max(address.city), sum(address.zip) FROM items GROUP BY status"
 )
 """Uses every attribute of an item, the map's too."""
+KEYED = (
+    "SELECT * FROM orders WHERE o_orderkey = {key}",
+    "SELECT l_partkey, l_quantity FROM lineitem WHERE l_orderkey = {key} AND l_linenumber BETWEEN 2 AND 5",
+    "SELECT * FROM orders JOIN lineitem ON l_orderkey = o_orderkey WHERE o_orderkey = {key}",
+    "WITH q AS (SELECT * FROM lineitem WHERE l_orderkey = {key}) SELECT l_shipmode, sum(l_tax) FROM q GROUP BY 1",
+    "SELECT c_name FROM customer WHERE c_custkey IN (SELECT o_custkey FROM orders WHERE o_orderkey = {key})",
+    "SELECT o_orderdate FROM orders WHERE o_orderkey = {key} UNION"
+    " SELECT l_shipdate FROM lineitem WHERE l_orderkey = {key}",
+)
+"""Statements by a key of TPC-H."""
 WHERE = {
     "scan": "",
     "filtered-scan": f"WHERE amount > {THRESHOLD}",
@@ -253,24 +264,36 @@ async def bare(count: int) -> AsyncIterator[Mapping[str, Work]]:
 
 @asynccontextmanager
 async def planner(_count: int) -> AsyncIterator[Mapping[str, Work]]:
-    """Plans the statements of TPC-H one after the other: each anew, or all by one planner."""
+    """Plans the statements of TPC-H one after the other, and statements by keys: each anew, or all by one planner."""
     schema = Schema("demo", "default", REGION)
     statements = itertools.cycle([path.read_text("utf-8") for path in QUERIES])
+    keyed = ((statement, str(key)) for key in itertools.count(1) for statement in KEYED)
 
     def new() -> Planner:
         return Planner(
             schemas=Schemas((schema,)), catalog=TpchCatalog(), heavy=InProcessPlanning(), clock=SystemClock()
         )
 
-    async def plan(by: Planner) -> None:
-        parsed = await by.parse(next(statements), None)
-        planned = await by.plan(
-            SOMEBODY, schema, parsed, consistent=False, prober=lambda _: unpaid, payer=ServicePays()
-        )
-        expect(len(planned.reads) > 0, True)
+    async def planned(by: Planner, sql: str) -> Plan:
+        parsed = await by.parse(sql, None)
+        return await by.plan(SOMEBODY, schema, parsed, consistent=False, prober=lambda _: unpaid, payer=ServicePays())
 
-    known = new()
-    yield {"plan": lambda: plan(new()), "plan-again": lambda: plan(known)}
+    async def plan(by: Planner) -> None:
+        expect(len((await planned(by, next(statements))).reads) > 0, True)
+
+    async def plan_literals(by: Planner) -> None:
+        statement, key = next(keyed)
+        found = await planned(by, statement.format(key=key))
+        expect(f" = {key}" in found.query.statement, True)
+        expect(any(read.key_condition is not None and key in read.key_condition for read in found.reads), True)
+
+    known, of_literals = new(), new()
+    yield {
+        "plan": lambda: plan(new()),
+        "plan-again": lambda: plan(known),
+        "plan-literals": lambda: plan_literals(of_literals),
+        "plan-literals-anew": lambda: plan_literals(new()),
+    }
 
 
 async def _passed(work: Work, seconds: float, callers: int) -> dict[str, Any]:
