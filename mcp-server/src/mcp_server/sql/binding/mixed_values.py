@@ -25,7 +25,7 @@ _TEXT = exp.DataType.build("VARCHAR", dialect="duckdb")
 _BEYOND = exp.Literal.number("99999999999999999999")
 """Stands for the numbers that DECIMAL(38, 18) cannot hold: like them, it equals none that is compared with here."""
 _EQUALITIES = (exp.EQ, exp.NEQ, exp.In, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Case)
-_COMPARISONS = (*_EQUALITIES, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between)
+COMPARISONS = (*_EQUALITIES, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between)
 _AROUND = (exp.Window, exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.Nullif)
 _ROWS = (exp.Query, exp.Explode, exp.Unnest)
 _NESTED = frozenset({TypeKind.STRUCT, TypeKind.LIST})
@@ -60,7 +60,7 @@ def compare_numbers(
         return frozenset()
     texts = _Texts(Places(known or (lambda _: None), query, internal), json)
     numbers = Numbers(query, internal, spelling)
-    changes = [change for node in nodes_of(query, *_COMPARISONS) for change in _changes(node, texts, numbers)]
+    changes = [change for node in nodes_of(query, *COMPARISONS) for change in _changes(node, texts, numbers)]
     for change in reversed(changes):  # what is within others comes first
         value = _value_of(change.operand)
         value.replace(change.as_number(_as_text(value, change.text)))
@@ -77,7 +77,7 @@ class _Change(NamedTuple):
 
 def _changes(node: exp.Expr, texts: "_Texts", numbers: Numbers) -> list[_Change]:
     """How a comparison has to be changed if it compares texts with nothing but numbers."""
-    operands = [(one, texts.of(one)) for one in _operands(node) if not isinstance(one, exp.Null)]
+    operands = [(one, texts.of(one)) for one in operands_of(node) if not isinstance(one, exp.Null)]
     if not any(text for _, text in operands):
         return []
     carriers = [numbers.of(one) for one, text in operands if text is None]
@@ -169,7 +169,7 @@ def _is_text(node: exp.Expr) -> bool:
     return isinstance(node, exp.Null) or (isinstance(node, exp.Literal) and bool(node.is_string))
 
 
-def _operands(node: exp.Expr) -> list[exp.Expr]:
+def operands_of(node: exp.Expr) -> list[exp.Expr]:
     """What a comparison compares with one another; of a subquery, the values that it gives."""
     match node:
         case exp.Case():
