@@ -103,6 +103,14 @@ async def test_a_key_reads_one_item(service: Service, tables: None) -> None:
         ("SELECT count(*) AS n FROM eng_orders WHERE pk = ? HAVING count(*) > ?", ["cust1", "3.5"], [[4]], 4),
         ("SELECT m FROM (SELECT n AS m, pk FROM eng_orders) WHERE pk = ? AND m = ?", ["cust1", "1.5"], [], 0),
         ("SELECT n FROM eng_orders WHERE pk = ? AND n >= ?", ["cust1", "99999999999999999999"], [], 0),
+        ("SELECT n + $2 AS m FROM eng_orders WHERE pk = $1 AND $2 - n > 3", ["cust1", "3.5"], [["3.5"]], 4),
+        (
+            "SELECT coalesce(NULL, n, $2) AS a, [n, $2] AS b, if(n > 9, n, ($2)) AS c, CASE WHEN n = 0 THEN $2 END AS d"
+            " FROM eng_orders WHERE pk = $1 AND n = 0",
+            ["cust1", "0.5"],
+            [["0.0", ["0.0", "0.5"], "0.5", "0.5"]],
+            1,
+        ),
         ("SELECT n FROM eng_orders WHERE pk = $1 AND (n = 3) = $2", ["cust1", "true"], [[3]], 4),
         ("SELECT n * CAST($2 AS BIGINT) AS m FROM eng_orders WHERE pk = $1 AND n > $3", ["cust1", "5", "2"], [[15]], 1),
     ],

@@ -28,7 +28,7 @@ from mcp_server.sql.binding.meaning import check_meaning
 from mcp_server.sql.binding.missing_fields import check_fields
 from mcp_server.sql.binding.mixed_values import ComparedNumber, compare_numbers
 from mcp_server.sql.binding.nested_values import read_nested_as_json
-from mcp_server.sql.binding.numerals import compare_as_numbers, has_numerals
+from mcp_server.sql.binding.numerals import has_numerals, read_as_numbers
 from mcp_server.sql.binding.output_names import name_projections, restore_names, star_renames, starred_sources
 from mcp_server.sql.binding.references import Reference, references
 from mcp_server.sql.binding.resolution import resolve
@@ -158,7 +158,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     check_fields(query, internal, spelling, text)
     read_nested_as_json(query, internal, spelling)
     if has_numerals(written):
-        compare_as_numbers(query, internal, spelling)
+        read_as_numbers(query, internal, spelling)
     json = JsonValues(query, internal, spelling, with_document=with_document)
     numbers = compare_numbers(query, internal, spelling, json)
     maps = read_as_maps(query, internal, spelling)
