@@ -11,10 +11,18 @@ from auth_server.ports.store import Store
 from tests.auth_server.stores.backends import BACKENDS, EMULATORS, REDIS_URL
 from tests.support.dynamodb_emulators import dynoxide_serving
 from tests.support.emulator import CREDENTIALS, Emulator
+from tests.support.hasty_retries import hasten_retries
 from tests.support.redis_server import RedisServer, redis_node_serving
 
 _ON_A_SERVER = {"dynamodb-dynoxide": "dynoxide", "dynamodb-ministack": "ministack", "redis": "redis_node"}
 """The fixture that starts a backend's server, where it has one."""
+
+
+@pytest.fixture(autouse=True)
+def hasty(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a slow test, requests to DynamoDB are made again after a fiftieth of the pause that a service makes."""
+    if request.node.get_closest_marker("slow") is not None:
+        hasten_retries(monkeypatch)
 
 
 @pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (name in _ON_A_SERVER)) for name in BACKENDS])

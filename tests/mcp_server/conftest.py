@@ -1,0 +1,24 @@
+"""What all tests of mcp-server have."""
+
+import pytest
+
+from mcp_server.adapters.dynamodb import pace, requesting, responses
+from tests.support.hasty_retries import HASTE, hasten_retries
+
+
+@pytest.fixture(autouse=True)
+def hasty(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a slow test, requests to DynamoDB are made again after a fiftieth of the pause that a service makes.
+
+    That the pauses before a table that throttles grow is shown with a clock of the test's own (adapters/test_pace.py).
+    """
+    if request.node.get_closest_marker("slow") is None:
+        return
+    hasten_retries(monkeypatch)
+    for module, name in (
+        (pace, "FIRST_PAUSE_SECONDS"),
+        (pace, "LONGEST_PAUSE_SECONDS"),
+        (requesting, "FIRST_PAUSE_SECONDS"),
+        (responses, "FIRST_PAUSE_SECONDS"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name) / HASTE)
