@@ -1,9 +1,20 @@
 """What all tests of mcp-server have."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from mcp_server.adapters.dynamodb import pace, requesting, responses
 from tests.support.hasty_retries import HASTE, hasten_retries
+from tests.support.light_sdk import lighten_sessions
+
+
+@pytest.fixture(scope="session", autouse=True)
+def light_sdk() -> Iterator[None]:
+    """Hundreds of tests have clients of DynamoDB of their own, and half of their time was spent on those files."""
+    with pytest.MonkeyPatch.context() as patch:
+        lighten_sessions(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

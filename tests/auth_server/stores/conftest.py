@@ -1,6 +1,5 @@
 """An empty store of each backend."""
 
-import functools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tests.auth_server.stores.backends import BACKENDS, EMULATORS, REDIS_URL
 from tests.support.dynamodb_emulators import dynoxide_serving
 from tests.support.emulator import CREDENTIALS, Emulator
 from tests.support.hasty_retries import hasten_retries
+from tests.support.light_sdk import lighten_sessions
 from tests.support.redis_server import RedisServer, redis_node_serving
 
 _ON_A_SERVER = {"dynamodb-dynoxide": "dynoxide", "dynamodb-ministack": "ministack", "redis": "redis_node"}
@@ -52,14 +52,11 @@ def redis_node(session_directory: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="session")
 def _light_sdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A table per test makes many sessions of botocore: each reads megabytes of JSON, and all certificates."""
-    from botocore.loaders import JSONFileLoader
-
-    load = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+    """A table per test makes many sessions of botocore: each would read its files, and all certificates."""
     authority = tmp_path_factory.mktemp("authority") / "authority.pem"
     trustme.CA().cert_pem.write_to_path(str(authority))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda _, path: load(path))
+        lighten_sessions(patch)
         patch.setenv("AWS_CA_BUNDLE", str(authority))
         yield
 
