@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher as Argon2
 
 from auth_server.cli.running import account
 from tests.auth_server.cli.command_line import CommandLine
@@ -84,3 +85,20 @@ def test_without_a_trail_nothing_is_kept(run: CommandLine, monkeypatch: Any) -> 
     monkeypatch.setenv("AUTH_AUDIT_DAYS", "0")
     assert run("workspace", "create", "acme", "--title", "Acme").status == 0
     assert operations(run) == []
+
+
+def test_only_commands_about_passwords_hash_any(run: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash takes 64 MiB and more CPU than all else that a command does."""
+    hashed: list[str] = []
+    unwatched = Argon2.hash
+
+    def watched(argon2: Argon2, password: str) -> str:
+        hashed.append(password)
+        return unwatched(argon2, password)
+
+    monkeypatch.setattr(Argon2, "hash", watched)
+    assert run("workspace", "create", "acme").status == 0
+    assert run("client", "create", "--confidential", "--name", "Bot", "--scope", "query").status == 0
+    assert hashed == []
+    assert run("user", "create", "--email", "ada@example.com", "--password-file", "-", stdin=PASSWORD).status == 0
+    assert hashed == [PASSWORD]

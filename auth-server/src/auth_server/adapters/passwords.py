@@ -20,11 +20,23 @@ MAX_WAITING_PER_NETWORK = 8
 """Those of them that one subscriber's addresses may take."""
 
 
-class Argon2Passwords:
-    """Implements PasswordHasher. Opened by open_passwords()."""
+class Argon2Hasher:
+    """Implements PasswordHasher, with argon2-cffi's defaults (RFC 9106's low-memory profile) unless told otherwise."""
 
-    def __init__(self, argon2: Argon2, nobodys_hash: str, limiter: anyio.CapacityLimiter) -> None:
-        self._argon2, self._nobodys_hash, self._limiter = argon2, nobodys_hash, limiter
+    def __init__(self, argon2: Argon2 | None = None) -> None:
+        self._argon2, self._limiter = argon2 or Argon2(), anyio.CapacityLimiter(MAX_CONCURRENT)
+
+    async def hash(self, password: str) -> str:
+        """See PasswordHasher."""
+        return await anyio.to_thread.run_sync(self._argon2.hash, password, limiter=self._limiter)
+
+
+class Argon2Passwords(Argon2Hasher):
+    """Implements PasswordVerifier. Opened by open_passwords()."""
+
+    def __init__(self, nobodys_hash: str, argon2: Argon2 | None) -> None:
+        super().__init__(argon2)
+        self._nobodys_hash = nobodys_hash
         self._waiting: Counter[str] = Counter()
 
     @property
@@ -32,12 +44,8 @@ class Argon2Passwords:
         """How many verifications are under way, waiting ones included."""
         return self._waiting.total()
 
-    async def hash(self, password: str) -> str:
-        """See PasswordHasher."""
-        return await anyio.to_thread.run_sync(self._argon2.hash, password, limiter=self._limiter)
-
     async def verify(self, stored: str | None, password: str, address: str) -> PasswordMatch | None:
-        """See PasswordHasher."""
+        """See PasswordVerifier."""
         with self._place(network(address)):
             # Without a hash to check, an unknown address would be answered faster than a known one.
             match = await anyio.to_thread.run_sync(
@@ -67,8 +75,5 @@ class Argon2Passwords:
 
 
 async def open_passwords(argon2: Argon2 | None = None) -> Argon2Passwords:
-    """A hasher with argon2-cffi's defaults (RFC 9106's low-memory profile), or the parameters given."""
-    chosen = argon2 or Argon2()
-    limiter = anyio.CapacityLimiter(MAX_CONCURRENT)
-    nobodys_hash = await anyio.to_thread.run_sync(chosen.hash, "nobody's password", limiter=limiter)
-    return Argon2Passwords(chosen, nobodys_hash, limiter)
+    """A verifier with the parameters of Argon2Hasher. It makes a hash first, which stands for that of nobody."""
+    return Argon2Passwords(await Argon2Hasher(argon2).hash("nobody's password"), argon2)

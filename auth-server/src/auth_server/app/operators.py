@@ -11,7 +11,7 @@ import uvloop
 
 from auth_server.adapters.audit_trail import StoreAuditTrail
 from auth_server.adapters.outside import OverHttp
-from auth_server.adapters.passwords import open_passwords
+from auth_server.adapters.passwords import Argon2Hasher
 from auth_server.app.serving import SHUTDOWN_SECONDS
 from auth_server.app.store import CannotStart, open_keys, open_store
 from auth_server.domain import administrator
@@ -51,7 +51,7 @@ async def administration(
         yield Administration.over(
             store,
             resources=settings.resources,
-            passwords=passwords or await open_passwords(),
+            passwords=passwords or Argon2Hasher(),
             trail=trail,
             clock=clock,
             entropy=entropy,
@@ -75,7 +75,7 @@ async def administration_service(settings: Settings) -> AsyncIterator[App]:
         verbs = Administration.over(
             store,
             resources=settings.resources,
-            passwords=await open_passwords(),
+            passwords=Argon2Hasher(),
             trail=trail,
             clock=clock,
             entropy=entropy,

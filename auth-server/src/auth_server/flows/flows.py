@@ -33,7 +33,7 @@ from auth_server.ports.clients import ClientStore
 from auth_server.ports.documents import DocumentSource
 from auth_server.ports.keys import KeyRing
 from auth_server.ports.limits import AttemptLimiter
-from auth_server.ports.people import PasswordHasher
+from auth_server.ports.people import PasswordVerifier
 from auth_server.ports.store import Store
 from auth_server.ports.upstream import UpstreamEndpoint
 from shared_kernel.clock import Clock
@@ -71,7 +71,7 @@ def compose(
     clients: ClientStore,
     documents: DocumentSource,
     keys: KeyRing,
-    passwords: PasswordHasher,
+    passwords: PasswordVerifier,
     limiter: AttemptLimiter,
     nonces: Nonces,
     trail: AuditTrail,

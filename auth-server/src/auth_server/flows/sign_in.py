@@ -12,7 +12,7 @@ from auth_server.ports.audit import AuditTrail
 from auth_server.ports.authorizations import TransactionStore
 from auth_server.ports.clients import ClientStore
 from auth_server.ports.limits import AttemptLimiter
-from auth_server.ports.people import PasswordHasher, PasswordsBusy, SessionStore, UserStore
+from auth_server.ports.people import PasswordsBusy, PasswordVerifier, SessionStore, UserStore
 from shared_kernel.clock import Clock
 from shared_kernel.entropy import Entropy
 
@@ -65,7 +65,7 @@ class SignIn:
         transactions: TransactionStore,
         users: UserStore,
         sessions: SessionStore,
-        passwords: PasswordHasher,
+        passwords: PasswordVerifier,
         limiter: AttemptLimiter,
         trail: AuditTrail,
         clock: Clock,

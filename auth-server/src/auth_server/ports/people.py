@@ -92,6 +92,10 @@ class PasswordHasher(Protocol):
         """The hash to store."""
         ...
 
+
+class PasswordVerifier(PasswordHasher, Protocol):
+    """What also tells whether a password is right."""
+
     async def verify(self, stored: str | None, password: str, address: str) -> PasswordMatch | None:
         """None unless the password matches; takes as long for None, which stands for an unknown user.
 
