@@ -4,10 +4,16 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
+from sqlglot import exp
 
 from mcp_server.domain.failures import Failure
 from mcp_server.planning.plan import Goal
+from mcp_server.planning.predicate import Comparison
+from mcp_server.sql.binding import direct
+from mcp_server.sql.fields import ColumnOf
 from mcp_server.sql.gate.allowed_functions import AGGREGATES, WINDOW_FUNCTIONS
+from mcp_server.sql.lowering.operands import Reading
+from mcp_server.sql.lowering.predicates import read_condition
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
 
 
@@ -94,3 +100,21 @@ def test_the_ends_of_one_column_are_the_first_row_and_the_last(
 ) -> None:
     (relation,) = tables.bind(f"SELECT {outputs} FROM orders WHERE id > 3").relations
     assert relation.goal == goal
+
+
+@pytest.mark.parametrize("sql", ["SELECT id FROM orders WHERE id = 7 LIMIT 3", "SELECT id FROM orders WHERE id = 7"])
+def test_a_condition_is_looked_at_once_for_what_is_certain_of_it(
+    tables: PlainTables, sql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the goal of a LIMIT, and for whether a statement is answered without the relational engine."""
+    looked_at: list[str] = []
+
+    def read(node: exp.Expr, column_of: ColumnOf) -> Reading | None:
+        looked_at.append(node.sql())
+        return read_condition(node, column_of)
+
+    monkeypatch.setattr(direct, "read_condition", read)
+    query = tables.bind(sql)
+    assert query.direct is not None
+    assert query.direct.conditions == (Comparison("id", "=", 7),)
+    assert len(looked_at) == 1

@@ -31,7 +31,11 @@ def direct_of(query: exp.Query, reference: Reference, relation: Relation) -> Dir
     if limit is not None and not (isinstance(limit, exp.Limit) and parts(limit) == {"expression"}):
         return None
     rows = _rows(limit.expression) if limit is not None else None
-    conditions = certain_conditions(select, reference, relation)
+    goal = relation.goal
+    if goal is not None and goal.order is None:  # which has them already
+        conditions = goal.conditions
+    else:
+        conditions = certain_conditions(select, reference, relation)
     outputs = _outputs(select, reference, relation)
     if conditions is None or outputs is None or (limit is not None and rows is None):
         return None
