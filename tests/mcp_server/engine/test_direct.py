@@ -180,3 +180,47 @@ async def test_both_ways_give_the_same(seed: int) -> None:
             assert await outcome(direct, sql, max_rows) == expected, sql
             answered += between > before and relational.runs == between
     assert answered > 10
+
+
+WITHOUT = "Rows are selected without DuckDB, unless more than 5 items or 262,144 bytes are read, from:"
+OF_RESPONSES = "Rows are selected without DuckDB, unless a response has more than 5 items or 262,144 bytes, from:"
+WHOLE = "DuckDB runs the whole statement over:"
+COUNTED = "DynamoDB counts the rows of:"
+
+
+@pytest.mark.parametrize(
+    ("sql", "first_line", "runs"),
+    [
+        ("SELECT * FROM things WHERE pk = 'p' AND n = 1", WITHOUT, False),
+        ("SELECT n AS m FROM things WHERE pk = 'p' AND n IN (1, 2, 3) AND text LIKE 'a%'", WITHOUT, False),
+        ("SELECT n FROM things WHERE pk = 'p' AND n IN (1, 2, 3, 4, 5, 6)", WITHOUT, True),
+        ("SELECT n FROM things LIMIT 0", WITHOUT, False),
+        ("SELECT n FROM things WHERE pk = 'p' AND n < 4", OF_RESPONSES, False),
+        ("SELECT n FROM things WHERE pk = 'p' AND text > ''", OF_RESPONSES, True),
+        ("SELECT n FROM things WHERE pk = 'p' AND n < 4 ORDER BY n DESC", OF_RESPONSES, False),
+        ("SELECT n FROM things WHERE pk = 'p' ORDER BY n DESC LIMIT 3", WHOLE, True),
+        ("SELECT n FROM things WHERE pk = 'p' ORDER BY text", WHOLE, True),
+        ("SELECT upper(text) FROM things WHERE pk = 'p' AND n = 1", WHOLE, True),
+        ("SELECT max(n) FROM things WHERE pk = 'p' AND text = 'a'", WHOLE, True),
+        ("SELECT count(*) FROM things WHERE pk = 'p'", COUNTED, False),
+        ("SELECT 1", "DuckDB runs the statement; no table is read.", True),
+    ],
+)
+async def test_a_plan_says_where_duckdb_is_left_out(sql: str, first_line: str, runs: bool) -> None:
+    relational, clock, tables = Counted(InProcessDuckDb(1)), SettableClock(), TablesInMemory()
+    catalog, items = HeldCatalog(tables.held, clock), HeldItems(tables.held)
+    ports = Ports(tables, catalog, items, relational, InProcessPlanning())
+    service = Service(ports, clock, schemas_at("eu-central-1", "http://127.0.0.1:1"))
+    made = [{"pk": {"S": "p"}, "n": {"N": str(number)}, "text": {"S": "ab"[number % 2]}} for number in range(12)]
+    await service.create("things", made, range_key="n")
+    tables.held["things"].told_items = 50_000  # so that keys are read by, not all of the table
+    queries = service.queries(direct_rows=5)
+
+    plan = (await queries.explain_sql(ANN, sql=sql)).plan
+    await queries.run_sql(ANN, sql=sql)
+
+    assert plan.splitlines()[0] == first_line
+    assert bool(relational.runs) == runs
+    assert "filter in DuckDB" not in plan
+    evaluated = (await service.queries(direct_rows=0).explain_sql(ANN, sql=sql)).plan
+    assert "without DuckDB" not in evaluated

@@ -7,12 +7,25 @@ from dataclasses import replace
 import pyarrow as pa
 
 from mcp_server.engine.limits import Limits
+from mcp_server.engine.plan_cache import Plan
 from mcp_server.planning.direct import Direct, kept
+from mcp_server.planning.explain import WithoutDuckDb
 from mcp_server.planning.plan import Relation
 from mcp_server.planning.predicate import Predicate, columns_of
 from mcp_server.ports.relational import Input, Result, ResultColumn
 
 _Batches = AsyncGenerator[pa.RecordBatch]
+
+
+def without_duckdb(plan: Plan, limits: Limits) -> WithoutDuckDb | None:
+    """Of how much a plan's statement is answered here; None where it never is."""
+    selected = plan.query.direct
+    if selected is None or not limits.direct_rows:
+        return None
+    by_response = plan.resumable() is not None or plan.first_rows() is not None
+    if selected.ordered and not by_response:
+        return None
+    return WithoutDuckDb(limits.direct_rows, limits.direct_bytes, by_response)
 
 
 async def answer(direct: Direct, relation: Relation, only: Input, limits: Limits) -> Result | Input:

@@ -13,6 +13,7 @@ from mcp_server.engine.admission import Admission
 from mcp_server.engine.allowance import Allowance, expected_reads, likely_reads
 from mcp_server.engine.costs import cost_in_words, costs_of, paced
 from mcp_server.engine.course import statement_digest
+from mcp_server.engine.direct import without_duckdb
 from mcp_server.engine.execution import Execution, Options
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
@@ -173,7 +174,7 @@ class QueryService:
         unconfirmed = Allowance(self._limits, self.prices, self._schemas.by_name).refusal(plan, reads, PAGE_ROWS)
         reads = paced(likely_reads(plan, reads), self._schemas.by_name)
         dollars, cost = costs_of(reads, self._schemas.by_name, self.prices)
-        lines = [render_plan(reads), cost_in_words(cost)]
+        lines = [render_plan(reads, without_duckdb(plan, self._limits)), cost_in_words(cost)]
         by_page, deadline = plan.resumable() is not None, self._limits.deadline_seconds
         budget = self._limits.read_units
         if by_page:

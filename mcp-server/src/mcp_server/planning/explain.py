@@ -1,22 +1,41 @@
 """A plan as text for people and models."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from mcp_server.planning.plan import Read
 
 
-def render_plan(reads: Sequence[Read]) -> str:
-    """The reads of a query as a text tree."""
+@dataclass(frozen=True, slots=True)
+class WithoutDuckDb:
+    """Up to how many items and bytes rows are selected without DuckDB: of all that is read, or of each response."""
+
+    items: int
+    size: int
+    of_each_response: bool
+
+
+def render_plan(reads: Sequence[Read], without: WithoutDuckDb | None = None) -> str:
+    """The reads of a query as a text tree; `without` tells where DuckDB is left out, None where it is not."""
     if not reads:
         return "DuckDB runs the statement; no table is read."
-    by = "DynamoDB counts the rows of" if any(read.counts for read in reads) else "DuckDB runs the whole statement over"
-    lines = [f"{by}:"]
+    lines = [f"{_who(reads, without)}:"]
     for number, read in enumerate(reads):
         last = number == len(reads) - 1
         first, *rest = _lines(read)
         lines.append(f"{'└─' if last else '├─'} {first}")
         lines += [f"{'  ' if last else '│ '}    {line}" for line in rest]
     return "\n".join(lines)
+
+
+def _who(reads: Sequence[Read], without: WithoutDuckDb | None) -> str:
+    if any(read.counts for read in reads):
+        return "DynamoDB counts the rows of"
+    if without is None:
+        return "DuckDB runs the whole statement over"
+    most = f"more than {without.items:,} items or {without.size:,} bytes"
+    unless = f"a response has {most}" if without.of_each_response else f"{most} are read"
+    return f"Rows are selected without DuckDB, unless {unless}, from"
 
 
 def _lines(read: Read) -> Iterator[str]:
@@ -33,7 +52,7 @@ def _lines(read: Read) -> Iterator[str]:
     for condition in read.pushed_filters:
         yield f"filter in DynamoDB: {condition}"
     for condition in read.residual_filters:
-        yield f"filter in DuckDB: {condition}"
+        yield f"filter after reading: {condition}"
     if not read.counts:
         yield f"columns: {', '.join(column.name for column in read.relation.columns)}"
     estimate = read.estimate
