@@ -255,6 +255,33 @@ async def test_what_other_rows_name_is_estimated_by_what_it_took(service: Servic
     assert (await estimated(queries, sql("some", 0))).read_units == took
 
 
+async def test_patterns_with_other_wildcards_are_no_like_conditions(service: Service) -> None:
+    orders = [{"pk": {"S": f"o{n}"}, "name": {"S": f"n{n}"}, "customer": {"S": f"c{n}"}} for n in range(40)]
+    await service.create("obs_named_orders", orders)
+    about = {"about": {"S": "x" * 400}}
+    await service.create("obs_named_customers", [{"pk": {"S": f"c{n}"}, **about} for n in range(600)])
+    queries = service.queries()
+
+    def sql(pattern: str) -> str:
+        return (
+            "SELECT c.about FROM obs_named_orders o JOIN obs_named_customers c ON o.customer = c.pk "
+            f"WHERE o.name LIKE '{pattern}'"
+        )
+
+    await consumed(queries, sql("%3%"))
+    confidence = {}
+    for pattern in ("%3%", "%n4%", "n3%", "%3", "n_"):
+        stages = [read for read in (await queries.explain_sql(ANN, sql=sql(pattern))).reads if read.stage is not None]
+        confidence[pattern] = [read.estimate.confidence for read in stages]
+    assert confidence == {
+        "%3%": ["observed"],
+        "%n4%": ["estimated"],
+        "n3%": ["guessed"],
+        "%3": ["guessed"],
+        "n_": ["guessed"],
+    }
+
+
 @only_doubles
 async def test_plans_are_made_anew_only_for_figures_that_are_off_by_more_than_two(service: Service) -> None:
     queries = await filled(service, "obs_plans")

@@ -106,6 +106,31 @@ def test_a_read_for_the_first_rows_is_told_with_what_it_looks_at_until_there_are
 
 
 @pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        ("name LIKE 'b%'", 2_500),
+        ("name NOT LIKE 'b%'", 7_500),
+        ("NOT name LIKE '%2%'", 9_000),
+        ("NOT starts_with(name, 'b')", 7_500),
+        ("NOT contains(name, 'b')", 7_500),
+        ("name NOT LIKE 'b%' AND name NOT LIKE '%2%'", 6_750),
+        ("name NOT LIKE 'b%1'", 7_500),
+        ("other LIKE 'b%'", 3_000),
+        ("other NOT LIKE 'b%'", 7_000),
+    ],
+)
+def test_a_negated_pattern_leaves_what_the_pattern_would_not(condition: str, rows: int) -> None:
+    """Of forty sampled names ten begin with each of four letters, and four have each digit."""
+    source = scan(f"SELECT pk FROM things WHERE {condition}")
+    otherwise = read(replace(ALONE, read_units=20_000.0))
+    staged = read(Estimate(10_000, 1, 10_000.0, 0.1), Stage(link(), 10_000, otherwise, DEARER))
+
+    [_, stage] = expected([source, staged], {"a": source, "b": staged})
+
+    assert stage.estimate.read_units == pytest.approx(rows, abs=130)  # between two sampled names
+
+
+@pytest.mark.parametrize(
     ("sql", "items"),
     [
         ("SELECT pk FROM things WHERE n = 77 LIMIT 900", 10_000),  # there are not so many
@@ -126,8 +151,11 @@ def scan(sql: str, items: int = 10_000) -> Read:
     """A scan of a table whose `n` goes evenly from 0 to 100."""
     spread = Distribution(tuple(map(Decimal, range(101))), sampled=1_000, distinct=101)
     n = Column("n", ColumnType(TypeKind.BIGINT), frozenset({N}), spread=spread)
+    names = Distribution(tuple(f"{letter}{digit}" for letter in "abcd" for digit in range(10)), 800, 400)
+    texts = (Column(text, ColumnType(TypeKind.VARCHAR), frozenset({S})) for text in ("name", "other"))
+    name, other = (replace(column, spread=names if column.name == "name" else None) for column in texts)
     pk = Column("pk", ColumnType(TypeKind.VARCHAR), frozenset({S}), nullable=False)
-    things = table((pk, n), item_count=items, size_bytes=400 * items)
+    things = table((pk, n, name, other), item_count=items, size_bytes=400 * items)
     statement = parse(sql, None)
     [found] = bind(statement, "demo", dict.fromkeys(statement.tables, things)).reads(consistent=False)
     return found

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mcp_server.domain.rejected_index import that_save
+from mcp_server.domain.schema import Table
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.estimates import first_estimate
-from mcp_server.planning.plan import Confidence, Estimate, Read
+from mcp_server.planning.plan import Confidence, Conjunct, Estimate, Read
 from mcp_server.planning.shares import LEFT_BY_A_CONDITION, share_left
 from mcp_server.planning.streaming import FEW_ITEMS, PARALLEL_REQUESTS, next_limit
 
@@ -135,12 +136,30 @@ def _share_of_rows(read: Read) -> tuple[float, bool]:
     """Which share of the items that it looks at a read is expected to leave, and whether that is only guessed."""
     # Conditions in DynamoDB and here may be the same one.
     conditions = {*read.pushed_filters, *read.residual_filters}
-    known, guesses = 1.0, 0
+    known, guesses, guessed = 1.0, 0, False
     said = {one.text: one for one in read.relation.conjuncts}
     for text in conditions:
         conjunct = said.get(text)
-        predicate = conjunct.predicate if conjunct is not None else None
-        share = share_left(predicate, read.relation.table) if predicate is not None else None
-        known *= 1.0 if share is None else share
-        guesses += share is None or conjunct is None or not conjunct.faithful
-    return known * max(_LEAST, LEFT_BY_A_CONDITION**guesses), guesses > 0
+        share = _share_of(conjunct, read.relation.table) if conjunct is not None else None
+        if conjunct is None or share is None:
+            guesses, guessed = guesses + 1, True
+            continue
+        known *= share
+        guesses += not conjunct.faithful and conjunct.left_out is None
+        guessed |= not conjunct.faithful
+    return known * max(_LEAST, LEFT_BY_A_CONDITION**guesses), guessed
+
+
+def _share_of(conjunct: Conjunct, table: Table) -> float | None:
+    """The share of a table's items that a condition leaves, or what it implies; None where nothing tells.
+
+    A negated one leaves most: what is left out of it is what the one that it negates would leave.
+    """
+    if conjunct.predicate is None:
+        return None
+    share = share_left(conjunct.predicate, table)
+    if conjunct.left_out is None:
+        return share
+    left_out = share_left(conjunct.left_out, table)
+    whole = 1.0 if share is None else share
+    return max(0.0, whole - (LEFT_BY_A_CONDITION * whole if left_out is None else left_out))

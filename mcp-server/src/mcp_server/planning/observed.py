@@ -11,7 +11,9 @@ from mcp_server.planning.estimates import both_estimates, keys_estimate, observe
 from mcp_server.planning.plan import Estimate, Read, Relation, Request
 
 _PLACEHOLDER = re.compile(r"[#:]\w+")
-_LITERAL = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
+_LITERAL = re.compile(r"(?P<like>\bLIKE )?'(?P<text>(?:[^']|'')*)'|\b\d+(?:\.\d+)?\b")
+_PLAIN = re.compile(r"[^%_]+")
+"""What of a pattern is no wildcard."""
 
 Name = tuple[Any, ...]
 """What tells a request or a read from others of its table. Its repr is the same for the same."""
@@ -110,10 +112,15 @@ def keys_of(read: Read) -> int:
 def stage_names(read: Read, sources: Mapping[str, tuple[Relation, Read]]) -> tuple[Name, Name]:
     """Two names of a read that waits for others: for the very same conditions, and for such with any values.
 
+    A pattern with other wildcards is another condition: far fewer texts begin with a word than have it anywhere.
     `sources` has each relation as the statement refers to it, and the read that yields its rows.
     """
     exact: Name = ("Stage", read.index, *_described(read.relation, read, sources))
-    return exact, tuple(_LITERAL.sub("?", one) if isinstance(one, str) else one for one in exact)
+    return exact, tuple(_LITERAL.sub(_any_value, one) if isinstance(one, str) else one for one in exact)
+
+
+def _any_value(literal: re.Match[str]) -> str:
+    return f"LIKE {_PLAIN.sub('?', literal['text'])}" if literal["like"] is not None else "?"
 
 
 def _described(relation: Relation, read: Read, sources: Mapping[str, tuple[Relation, Read]]) -> Name:

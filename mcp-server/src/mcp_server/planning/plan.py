@@ -15,12 +15,14 @@ class Conjunct:
 
     `text` is its SQL; `predicate` is None when the algebra cannot say it, or the implied weaker condition when it can
     say only that. `faithful` tells that predicate and text mean exactly the same, `never` that it is true of no row.
+    `left_out` is for estimates: of the rows that meet the predicate, about those that meet this one do not count.
     """
 
     text: str
     predicate: Predicate | None
     faithful: bool
     never: bool = False
+    left_out: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,14 @@ _MAX_PRECISION = 38
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the algebra can say of a condition; `faithful` when that is all of it."""
+    """What the algebra can say of a condition; `faithful` when that is all of it.
+
+    `left_out` is what of the rows that meet the predicate no row does that meets the condition, as far as it can say.
+    """
 
     predicate: Predicate
     faithful: bool
+    left_out: Predicate | None = None
 
 
 def all_of(parts: Sequence[Reading | None]) -> Reading | None:

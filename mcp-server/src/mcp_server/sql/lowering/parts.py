@@ -28,7 +28,8 @@ class Operands:
         """A reading of conditions on such columns, with each put where its part is."""
         if reading is None or not self._parts:
             return reading
-        return Reading(self._placed(reading.predicate), reading.faithful)
+        left_out = self._placed(reading.left_out) if reading.left_out is not None else None
+        return Reading(self._placed(reading.predicate), reading.faithful, left_out)
 
     def _placed(self, predicate: Predicate) -> Predicate:
         match predicate:

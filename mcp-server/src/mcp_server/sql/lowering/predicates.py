@@ -196,7 +196,8 @@ def _like_reading(column: Column, pattern: str, escape: str, negated: bool) -> R
     if shape in ([], ["text"]):
         return Reading(Comparison(column.name, "<>" if negated else "=", literal), True)
     if negated:
-        return Reading(IsNotNull(column.name), False)
+        positive = _like_reading(column, pattern, escape, False)
+        return Reading(IsNotNull(column.name), False, positive.predicate if positive is not None else None)
     if shape == ["%", "text", "%"]:
         return Reading(Contains(column.name, literal), True)
     if shape[0] == "text":
@@ -227,11 +228,10 @@ def _part(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None
     part = constant(node.expression)
     if column is None or column.type.kind is not TypeKind.VARCHAR or not isinstance(part, str):
         return None
-    if negated or not part:
+    if not part:
         return Reading(IsNotNull(column.name), not negated)
-    if isinstance(node, exp.StartsWith):
-        return Reading(StartsWith(column.name, part), True)
-    return Reading(Contains(column.name, part), True)
+    found = StartsWith(column.name, part) if isinstance(node, exp.StartsWith) else Contains(column.name, part)
+    return Reading(IsNotNull(column.name), False, found) if negated else Reading(found, True)
 
 
 _READERS: dict[type[exp.Expr], _Reader] = {
