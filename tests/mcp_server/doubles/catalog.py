@@ -148,14 +148,15 @@ class HeldCatalog:
         samples.add(items)
         found = description.sampled(table, samples, schema.overrides.get(name, {}), measured=False, whole=True)
         if table.virtual is not None:
-            found = description.with_slots(found, table.virtual)
+            share = len(items) / max(1, len(self._tables[table.physical_name].items))
+            found = replace(description.with_slots(found, table.virtual), own_share=share)
         seen = description.keep_wider(found, self._learnt.get(("table", schema.name, name, rows), {}))
         if not rows:
             sized = zip(seen.indexes, with_partition_sizes(seen, [items]).indexes, strict=True)
             # Of others, partitions are as large as there are many, until one is read.
             return replace(seen, indexes=tuple(told if told.projected is not None else one for one, told in sized))
         whole = self._sampled(schema, name, ())
-        return whole and replace(whole, columns=seen.columns, rows=rows)
+        return whole and replace(whole, columns=seen.columns, rows=rows, own_share=None)
 
 
 def _has(item: dict[str, Any], path: tuple[str, ...]) -> bool:

@@ -46,8 +46,9 @@ class HeldItems:
                 body = _whole(items)
                 observe(_consumed(read, request, scanned, items, body, part))
                 if items:
-                    yield decoder.decode(_sent(items, request), len(items))
-                    rows += len(items)
+                    page = decoder.decode(_sent(items, request), len(items))
+                    yield page
+                    rows += page.num_rows  # of a virtual table, its own items alone
                     if read.enough is not None and rows >= read.enough:
                         if read.of_each:
                             break

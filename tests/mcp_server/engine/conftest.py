@@ -210,6 +210,8 @@ def schemas_at(region: str, endpoint_url: str | None) -> tuple[Schema, ...]:
     }
     sales = (("pk", Template.parse("CUSTOMER#{customer_id}")), ("sk", Template.parse("ORDER#{order_id}")))
     virtual["vir_sales"] = VirtualTable("vir_sales", "vir_large", sales)
+    virtual["end_orders"] = replace(virtual["vir_sales"], name="end_orders", source="end_all")
+    virtual["end_tails"] = VirtualTable("end_tails", "end_all", (("sk", Template.parse("{part}#TAIL")),))
     united = {"pk": "P#{part}", "g": "G#{kind}"}
     virtual["uni_parts"] = VirtualTable(
         "uni_parts", "uni_kinds", tuple((k, Template.parse(f)) for k, f in united.items())

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.budgets import BudgetSpent, BudgetTooSmallForRead, Counted
-from mcp_server.domain.failures.scans import LargeTable, ScanWentOn
+from mcp_server.domain.failures.scans import LargeTable, ScanForKeys, ScanWentOn
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.planning.plan import Estimate, Read
@@ -109,5 +109,7 @@ def test_a_spent_budget_tells_what_it_would_have_to_be_and_what_is_scanned(
     assert isinstance(told, BudgetSpent)
     assert told.expected == expected
     assert [table.name for table in told.scanned] == [read().relation.table.name]
-    other = Failure(ScanWentOn(LargeTable("t"), 1))
+    went_on = meter.all_told(Failure(ScanWentOn(LargeTable("t"), 1)), [read("Scan", units)])
+    assert went_on.fact == ScanWentOn(LargeTable("t"), 1, spent=40.0)
+    other = Failure(ScanForKeys(LargeTable("t")))
     assert meter.all_told(other, [read("Scan", units)]) is other

@@ -22,10 +22,12 @@ from mcp_server.adapters.dynamodb.items import PARALLEL_REQUESTS
 from mcp_server.adapters.usage_days import UsageInMemory, today
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.budgets import BudgetSpent, BudgetTooSmall, HourSpent
+from mcp_server.domain.failures.scans import ScanWentOn
 from mcp_server.domain.principal import Principal
 from mcp_server.domain.schema import Schema
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
+from mcp_server.ports.catalog import Described, Refresh
 from mcp_server.ports.usage import TableDay, Usage
 from tests.bench.estimates import ReportedItems
 from tests.mcp_server.doubles.planning import InProcessPlanning
@@ -242,6 +244,47 @@ async def test_no_more_than_what_is_in_flight_is_read_beyond_the_budget(
     assert read_of(await service.usage.of_person(ANN.tenant, ANN.subject, [today(place.clock)])) == sum(units)
     assert proxy.most_at_once <= in_flight
     assert sum(units) <= budget + proxy.most_at_once * max(units)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param("SELECT n FROM wide WHERE length(text) = 1", id="page"),
+        pytest.param("SELECT n FROM wide WHERE length(text) = 1 LIMIT 10", id="limit"),
+        pytest.param("SELECT EXISTS (SELECT 1 FROM wide WHERE pk > 'p7')", id="exists"),
+    ],
+)
+async def test_no_more_than_what_is_in_flight_is_scanned_beyond_what_may_be_unasked(place: Place, sql: str) -> None:
+    """The table tells of many more items, of which few are likely to be looked at; none of them is what is wanted."""
+    table = (await described(place, "skip")).table
+    await place.catalog.learn(replace(table, item_count=200_000, size_bytes=200_000 * 18_000))
+    unasked, meters = 2_400.0, list[Meter]()
+    result, fact = None, None
+    try:
+        async with through_proxy(place) as (service, proxy):
+            queries = service.queries(confirm_read_units=unasked)
+            try:
+                result = await queries.run_sql(ANN, sql=sql, watch=meters.append)
+            except Failure as failure:
+                fact = failure.fact
+    finally:
+        await described(place, "force")
+    units = units_of(proxy)
+    if sql.endswith("= 1"):  # read by the page
+        assert result is not None
+        assert (result.rows, result.stop_reason, result.next_cursor is None) == ([], "scan_limit", False)
+        assert result.statistics.read_units == sum(units)
+    else:
+        assert isinstance(fact, ScanWentOn)
+        assert fact.spent == sum(units)
+    assert unasked < sum(units) == meters[0].read_units < IN_ALL["wide"]
+    assert sum(units) <= unasked + proxy.most_at_once * max(units)
+
+
+async def described(place: Place, refresh: Refresh) -> Described:
+    found = await place.catalog.describe(place.schema, "wide", refresh)
+    assert found is not None
+    return found
 
 
 async def test_many_small_budgets_do_not_get_round_the_hour(place: Place) -> None:

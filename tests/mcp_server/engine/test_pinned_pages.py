@@ -124,7 +124,7 @@ async def test_a_scan_goes_on_though_the_table_has_become_large() -> None:
     await fleet.refresh(0, "pin_large")
     await fleet.refresh(1, "pin_large")
     with pytest.raises(Failure) as caught:
-        await fleet.page(1, sql)
+        await fleet.page(1, sql.replace("SELECT id", "SELECT sum(id)"))
     assert caught.value.code is FailureCode.FULL_SCAN_REFUSED
     assert sorted(row[0] for row in await fleet.rest(sql, first)) == list(range(0, 40, 2))
 

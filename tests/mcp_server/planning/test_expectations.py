@@ -3,11 +3,13 @@
 import math
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from mcp_server.domain.distribution import Distribution
 from mcp_server.domain.schema import Column, ColumnType, TypeKind
+from mcp_server.domain.virtual_table import Template, VirtualTable
 from mcp_server.planning.access_path import DEARER, plan_read
 from mcp_server.planning.expectations import expected, filling, stopping
 from mcp_server.planning.plan import Estimate, KeyLink, KeySource, Read, Stage
@@ -101,8 +103,6 @@ def test_a_read_for_the_first_rows_is_told_with_what_it_looks_at_until_there_are
     assert told.estimate.items == looked_at
     assert told.at_most == (whole.estimate if looked_at < 10_000 else None)
     assert told.estimate.confidence == ("guessed" if "%" in condition else "estimated")
-    large = scan(f"SELECT pk FROM things WHERE {condition} LIMIT {rows}", 1_000_000)
-    assert filling(large, rows) == large  # it has to be asked for, with all that it may take
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_negated_pattern_leaves_what_the_pattern_would_not(condition: str, row
         ("SELECT pk FROM things WHERE n < 50 ORDER BY n LIMIT 10", 10_000),
         ("SELECT pk FROM things WHERE n < 50", 10_000),
         ("SELECT pk FROM things LIMIT 10", 10_000),
-        ("SELECT pk FROM things WHERE n < 50 LIMIT 10", 1_000_000),  # it has to be asked for, with all that it may take
+        ("SELECT pk FROM things WHERE n = 77 LIMIT 2000", 1_000_000),  # more than a small table has
     ],
 )
 def test_any_other_read_is_told_as_it_is(sql: str, items: int) -> None:
@@ -147,7 +147,48 @@ def test_any_other_read_is_told_as_it_is(sql: str, items: int) -> None:
     assert stopping(whole) == whole
 
 
-def scan(sql: str, items: int = 10_000) -> Read:
+@pytest.mark.parametrize(
+    ("condition", "rows", "item_bytes", "looked_at"),
+    [
+        ("n < 50", 10, 400, 100),
+        ("n = 77", 90, 400, 15_808),
+        ("n = 77", 1_000, 400, 1_000_000),  # more than a small table has
+        ("n = 77", 500, 1_300, 1_000_000),  # more bytes than that
+    ],
+)
+def test_a_scan_of_a_large_table_is_told_with_what_is_likely_where_a_small_one_might_take_as_much(
+    condition: str, rows: int, item_bytes: int, looked_at: int
+) -> None:
+    """Else it has to be asked for, with all that it may take."""
+    large = scan(f"SELECT pk FROM things WHERE {condition} LIMIT {rows}", 1_000_000, item_bytes)
+    told = filling(large, rows)
+
+    assert told.estimate.items == looked_at
+    assert told.at_most == (large.estimate if looked_at < 1_000_000 else None)
+
+
+@pytest.mark.parametrize(
+    ("own_share", "sql", "looked_at"),
+    [
+        (0.5, "SELECT * FROM things LIMIT 10", 100),
+        (0.01, "SELECT * FROM things LIMIT 10", 1_350),
+        (0.01, "SELECT * FROM things WHERE n < 50 LIMIT 10", 2_725),
+        (None, "SELECT * FROM things LIMIT 10", 100),  # 0.3 are taken to be its own
+        (0.0, "SELECT * FROM things LIMIT 10", 1_000_000),
+    ],
+)
+@pytest.mark.parametrize("form", ["A#{part}", "{part}#A"])
+def test_of_a_virtual_table_the_share_of_its_own_items_counts(
+    own_share: float | None, sql: str, looked_at: int, form: str
+) -> None:
+    forms = VirtualTable("things", "all", (("pk", Template.parse(form)),))
+    told = filling(scan(sql, 1_000_000, virtual=forms, own_share=own_share), 10)
+
+    assert told.estimate.items == looked_at
+    assert told.estimate.confidence == ("guessed" if own_share is None else "estimated")
+
+
+def scan(sql: str, items: int = 10_000, item_bytes: int = 400, **more: Any) -> Read:
     """A scan of a table whose `n` goes evenly from 0 to 100."""
     spread = Distribution(tuple(map(Decimal, range(101))), sampled=1_000, distinct=101)
     n = Column("n", ColumnType(TypeKind.BIGINT), frozenset({N}), spread=spread)
@@ -155,7 +196,7 @@ def scan(sql: str, items: int = 10_000) -> Read:
     texts = (Column(text, ColumnType(TypeKind.VARCHAR), frozenset({S})) for text in ("name", "other"))
     name, other = (replace(column, spread=names if column.name == "name" else None) for column in texts)
     pk = Column("pk", ColumnType(TypeKind.VARCHAR), frozenset({S}), nullable=False)
-    things = table((pk, n, name, other), item_count=items, size_bytes=400 * items)
+    things = replace(table((pk, n, name, other), item_count=items, size_bytes=item_bytes * items), **more)
     statement = parse(sql, None)
     [found] = bind(statement, "demo", dict.fromkeys(statement.tables, things)).reads(consistent=False)
     return found

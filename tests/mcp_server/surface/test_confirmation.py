@@ -57,6 +57,8 @@ async def serving(confirm_read_units: float = 3.0) -> Exchanges:
     links = [{"pk": {"S": "many"}, "n": {"N": str(number)}, "names": {"S": str(number)}} for number in range(15)]
     await service.create("links", [*links, {"pk": {"S": "one"}, "n": {"N": "0"}}], range_key="n")
     await service.create("named", [{"pk": {"S": str(number)}, "x": {"S": "x" * 8000}} for number in range(100)])
+    await service.create("vast", [{"pk": {"S": str(number)}} for number in range(200)])
+    tables.held["vast"].told_items = 1_000_000
     confirmations = Confirmations(SingleUseInMemory(clock), SystemEntropy(), lifetime_seconds=STATE_SECONDS)
     queries = service.queries(full_scan_items=20, confirm_read_units=confirm_read_units)
     return Exchanges(Offer(tools=(run_sql(queries, confirmations),)))
@@ -243,6 +245,19 @@ async def test_a_large_scan_that_is_allowed_covers_the_query(served: Exchanges) 
     assert allowed["result"]["structuredContent"]["rows"] == [[30]]
     sql = "SELECT max(n) FROM dear"  # of a table that is not large, it is the cost that matters
     assert (await failure_of(served, sql, arguments={"allow_full_scan": True}))["code"] == "confirmation_required"
+
+
+async def test_a_scan_that_went_on_asks_about_all_that_it_takes(served: Exchanges) -> None:
+    """Not about what was likely until there are enough rows, since there are not."""
+    sql = "SELECT pk FROM vast WHERE length(pk) = 9 LIMIT 5"
+    result = (await call(served, sql))["result"]
+    question = result["inputRequests"]["go_on"]["params"]["message"]
+    assert question.startswith('The query reads all of "shop.vast": about 1,000,000 items, ')
+    failure = await failure_of(served, sql)
+    assert failure["code"] == "full_scan_refused"
+    assert "it was likely to end early" in failure["message"]
+    answers = {"inputResponses": {"go_on": YES}, "requestState": result["requestState"]}
+    assert (await call(served, sql, **answers))["result"]["structuredContent"]["rows"] == []
 
 
 async def test_pages_after_the_first_are_not_asked_about(served: Exchanges) -> None:

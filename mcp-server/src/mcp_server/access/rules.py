@@ -80,7 +80,8 @@ def restricted(table: Table, kept: Restriction) -> Table:
         if column.name not in kept.hidden
     )
     indexes = tuple(_index(index, kept.hidden) for index in table.indexes if not closed & _keys(index))
-    return replace(table, columns=columns, indexes=indexes, restriction=kept, whole=table)
+    share = None if kept.rows else table.own_share  # which counts the rows that are hidden, too
+    return replace(table, columns=columns, indexes=indexes, own_share=share, restriction=kept, whole=table)
 
 
 def _masked(column: Column) -> Column:

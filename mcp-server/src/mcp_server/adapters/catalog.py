@@ -280,7 +280,8 @@ class DynamoDbCatalog:
         whole = all(look.ended for look in found)
         seen = description.sampled(table, samples, overrides, measured=schema.endpoint_url is None, whole=whole)
         if seen.virtual is not None:
-            seen = description.with_slots(seen, seen.virtual)
+            share = samples.items / max(1, sum(look.scanned for look in found))
+            seen = replace(description.with_slots(seen, seen.virtual), own_share=share)
         seen = description.keep_wider(seen, self._learnt.get(_table(schema.name, name, rows), {}))
         if not rows:
             seen = await anyio.to_thread.run_sync(with_partition_sizes, seen, places, abandon_on_cancel=True)
@@ -288,7 +289,7 @@ class DynamoDbCatalog:
         described = await self._described(schema, name, (), refresh, payer, _allow)
         if described is None:
             return None
-        return replace(described.table, columns=seen.columns, rows=rows, refreshed_at=self._clock.now())
+        return replace(described.table, columns=seen.columns, rows=rows, own_share=None, refreshed_at=self._clock.now())
 
     def _observer(self, paying: Observer | None) -> Observer:
         """What hears of a sample: whoever pays, and the metrics."""

@@ -193,7 +193,8 @@ class Table:
 
     `refreshed_at` is in seconds since the epoch, `partition_items` as an index has it. One that somebody may see
     only in part says so in `restriction`, and is part of the `whole`, whose columns are those of the `rows` that are
-    there. A `virtual` table has another `physical_name`.
+    there. A `virtual` table has another `physical_name`; `own_share` is the share of the sampled items that
+    are its own, None where that is not known or not told.
     """
 
     schema: str
@@ -211,6 +212,7 @@ class Table:
     restriction: Restriction | None = None
     whole: "Table | None" = None
     virtual: VirtualTable | None = None
+    own_share: float | None = None
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name."""

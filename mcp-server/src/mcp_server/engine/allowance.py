@@ -3,12 +3,14 @@
 A person's yes to a question about so many read units is an agreement to as much, with a margin, since estimates change
 meanwhile. So is a budget that the caller names, unless its client could ask the person. Both are about what is
 expected: what ends a query that takes more is its budget (`meter.py`). A large scan that is allowed covers all of its
-query: it is asked for before, with what the whole query costs. A query whose budget is no larger than what is unasked
-needs nothing.
+query: it is asked for before, with what the whole query costs. One that is not, since it is likely to end early, counts
+with what is likely, and is ended where it takes more than a scan of a small table, or than anybody agreed to. A query
+whose budget is no larger than what is unasked needs nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.confirmations import CostUnconfirmed
@@ -17,12 +19,25 @@ from mcp_server.domain.schema import Schema
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.plan_cache import Plan
 from mcp_server.engine.sharing import sources
+from mcp_server.planning.access_path import FULL_SCAN_BYTES, full_scan_of
 from mcp_server.planning.estimates import read_units
-from mcp_server.planning.expectations import Observed, expected, filling, stopping
+from mcp_server.planning.expectations import Observed, expected
 from mcp_server.planning.plan import Read
 
 MARGIN = 1.25
 """By which estimates are off at times: a yes covers so much more, and a budget that is named has it on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """What a scan may take that nobody allowed: so many items, and read units."""
+
+    items: int
+    read_units: float = math.inf
+
+    def is_exceeded(self, scanned: int, read_units: float) -> bool:
+        """Whether a scan that took so much has to end."""
+        return scanned > self.items or read_units > self.read_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +63,14 @@ class Allowance:
 
     def refusal(self, plan: Plan, reads: tuple[Read, ...], max_rows: int) -> CostUnconfirmed | None:
         """Why a query may not begin; None if it may. Of one that is read by the page its first page counts."""
-        whole = sum(read.estimate.read_units for read in reads)
-        unasked = self.limits.confirm_read_units
-        if not unasked or whole <= unasked or (self.allow_full_scan and plan.large_scans):
+        if self._is_unasked(reads):
             return None
+        if any(map(full_scan_of, reads)):
+            if self.allow_full_scan:
+                return None
+            reads = tuple(plan.begun([read], max_rows)[0] if full_scan_of(read) else read for read in reads)
+            if self._is_unasked(reads):
+                return None
         items, share = sum(read.estimate.items for read in reads), 1.0
         if items > max_rows and plan.resumable() is not None and _all_items_are_rows(reads):
             share = max_rows / items
@@ -73,12 +92,37 @@ class Allowance:
         if refusal is not None:
             raise Failure(refusal)
 
+    def unasked(self, read: Read) -> Unasked:
+        """What a scan may take that nobody allowed.
+
+        Of a table that seemed small only the items count: the whole of it was asked about before, if it is dear.
+        """
+        if not full_scan_of(read):
+            return Unasked(self.limits.full_scan_items)
+        most, unasked = read_units(FULL_SCAN_BYTES, consistent=read.consistent), self.limits.confirm_read_units
+        return Unasked(self.limits.full_scan_items, min(most, max(unasked, self._agreed)) if unasked else most)
+
+    def bounded(self, read: Read) -> Read:
+        """The read, with what it takes at most as a scan that nobody allows: it ends there."""
+        if read.at_most is None or not full_scan_of(read):
+            return read
+        most, whole = self.unasked(read), read.at_most
+        units, items = min(most.read_units, whole.read_units), min(most.items, whole.items)
+        return replace(read, at_most=replace(whole, items=items, read_units=units))
+
+    def _is_unasked(self, reads: tuple[Read, ...]) -> bool:
+        unasked = self.limits.confirm_read_units
+        return not unasked or sum(read.estimate.read_units for read in reads) <= unasked
+
+    @property
+    def _agreed(self) -> float:
+        named = self.max_read_units if self.budget_agrees else None
+        return max(named or 0.0, (self.confirmed or 0.0) * MARGIN)
+
     def _refusal(self, items: int, read_units: Mapping[str, float], *, least: float) -> CostUnconfirmed | None:
         unasked, most = self.limits.confirm_read_units, self.limits.read_units
         budget = min(most, self.max_read_units or most)
-        named = self.max_read_units if self.budget_agrees else None
-        agreed = max(named or 0.0, (self.confirmed or 0.0) * MARGIN)
-        if not unasked or min(least, budget) <= unasked or agreed >= min(least, most):
+        if not unasked or min(least, budget) <= unasked or self._agreed >= min(least, most):
             return None
         return CostUnconfirmed(
             items, sum(read_units.values()), self._dollars(read_units), unasked=unasked, budget=budget, most=most
@@ -93,14 +137,6 @@ def expected_reads(plan: Plan, observed: Observed) -> tuple[Read, ...]:
     made = sources(plan.reads)
     by_relation = {relation.name: source.read for source in made for relation in source.relations}
     return expected([source.read for source in made], by_relation, observed)
-
-
-def likely_reads(plan: Plan, reads: Sequence[Read]) -> tuple[Read, ...]:
-    """The reads that are expected, with what is likely where reading ends early: to be told, not to decide by."""
-    if (first := plan.first_rows()) is not None:
-        _, _, rows = first
-        return tuple(filling(read, rows) for read in reads)
-    return tuple(map(stopping, reads))
 
 
 def sure_to_take(plan: Plan) -> float:

@@ -180,7 +180,7 @@ class Execution:
         try:
             ask = partial(self._planner.plan, principal, schema, parsed, consistent=consistent, estimated=True)
             plan = await ask(prober=meter.prober, payer=course.payer)
-            if plan.large_scans:  # refused as it is; and nobody asks what a refusal would take
+            if plan.large_scans():  # refused as it is; and nobody asks what a refusal would take
                 plan = await ask(prober=meter.prober, payer=course.payer, allow_full_scan=True)
             course.plans.append(plan)
             return plan
@@ -219,8 +219,8 @@ class Execution:
                 course.planning_seconds += planned_at - started_at
             course.plans.append(plan)
             # What goes on was allowed when it began, however large the table has become; what it scans is counted.
-            if options.resume is None and plan.large_scans and not options.allow_full_scan:
-                raise Failure(LargeScan(scanned(plan.large_scans)))
+            if options.resume is None and not options.allow_full_scan and (large := plan.large_scans(options.max_rows)):
+                raise Failure(LargeScan(scanned(large)))
             course.meter.lessons = self._observations.lessons(principal, plan.reads)
             course.reads = plan.reads
             course.meter.begin(sure_to_take(plan))

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from mcp_server.planning.access_path import FULL_SCAN_ITEMS
 
+PAGE_ROWS = 100
+"""Rows of a page whose caller does not say how many."""
+
 BUSY_SECONDS = 5
 """How long a caller waits before it tries again."""
 

@@ -1,5 +1,6 @@
 """What the engine tells its callers of rows: warnings in words."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 from mcp_server.domain.schema import Schema
@@ -106,6 +107,30 @@ def computed_units(reads: Sequence[Read], schemas: Mapping[str, Schema]) -> tupl
     return tuple(
         f'Read units of schema "{name}" are computed from item sizes: its endpoint is not AWS.'
         for name in sorted(computed)
+    )
+
+
+def unasked_scan(items: int, read_units: float) -> str:
+    """Where a scan ends that nobody allowed."""
+    return f"{items:,} items" + (f" or {read_units:,.1f} read units" if read_units < math.inf else "")
+
+
+def ends_unasked(read: Read, items: int, read_units: float, *, by_page: bool) -> str:
+    """What a plan's text says of a scan of a large table that may be made unasked; the read has what is likely."""
+    likely, table = read.estimate, read.relation.table.name
+    end = "the page ends there, and a cursor goes on" if by_page else "the query fails"
+    return (
+        f'The scan of "{table}" is likely to {"fill a page" if by_page else "end"} after {likely.items:,} items, '
+        f"{likely.read_units:,.1f} read units. After {unasked_scan(items, read_units)} {end}, unless allow_full_scan "
+        "is set."
+    )
+
+
+def page_ended(table: str, items: int, read_units: float) -> str:
+    """The warning of a page that is not full, since its scan ended unasked."""
+    return (
+        f'This page is not full: "{table}" was scanned for it to {unasked_scan(items, read_units)}, the most without '
+        "allow_full_scan. More rows may follow: next_cursor goes on from there. A condition on a key reads less."
     )
 
 

@@ -10,7 +10,7 @@ from mcp_server.domain.failures.budgets import BudgetSpent, BudgetTooSmall, Budg
 from mcp_server.domain.failures.confirmations import CostUnconfirmed
 from mcp_server.domain.failures.scans import ScanForKeys, ScanWentOn
 from mcp_server.domain.schema import Table
-from mcp_server.engine.allowance import Allowance
+from mcp_server.engine.allowance import Allowance, Unasked
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.no_maps import no_lists, no_maps
 from mcp_server.engine.no_numbers import no_numbers
@@ -59,6 +59,8 @@ class Meter:
         """By the schema and name of a table, attributes met that `*` does not show."""
         self.lessons: Lessons | None = None
         """What learns from the reads of the plan that runs."""
+        self.scan_ended: Unasked | None = None
+        """What the scan that fills a page might take unasked, once it took more."""
         self._observers: list[Observer] = []
 
     @property
@@ -66,26 +68,39 @@ class Meter:
         """Those of all reads so far."""
         return self._observers
 
-    def observer(self, read: Read) -> Observer:
-        """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused."""
-        scanned = 0
-        table = read.relation.table
+    def observer(self, read: Read, *, by_page: bool = False) -> Observer:
+        """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused.
+
+        A scan that fills a page is not refused where it has to end unasked: `scan_ended` tells of it from there on.
+        """
+        scanned, units = 0, 0.0
+        table, unasked = read.relation.table, self._unasked(read)
+        self.scan_ended = None
         learn = self.lessons.observer(read) if self.lessons is not None else None
 
         def observe(consumption: Consumption) -> None:
-            nonlocal scanned
+            nonlocal scanned, units
             self._take(table, consumption, 0 if table.is_partial else consumption.items)
             if consumption.unshown:
                 self.unshown.setdefault(_key(table), set()).update(consumption.unshown)
-            scanned += consumption.scanned
-            if read.access == "Scan" and not self._allow_full_scan and scanned > self._limits.full_scan_items:
-                raise Failure(ScanWentOn(large_table(read), self._limits.full_scan_items))
+            scanned, units = scanned + consumption.scanned, units + consumption.read_units
+            if unasked is not None and unasked.is_exceeded(scanned, units):
+                if not by_page:
+                    early = full_scan_of(read)
+                    raise Failure(ScanWentOn(large_table(read), unasked.items, unasked.read_units, early))
+                self.scan_ended = unasked
             self._check()
             if learn is not None:
                 learn(consumption)
 
         self._observers.append(observe)
         return observe
+
+    def _unasked(self, read: Read) -> Unasked | None:
+        """What a scan may take that nobody allowed; None of any other read."""
+        if read.access != "Scan" or self._allow_full_scan:
+            return None
+        return self._allowance.unasked(read) if self._allowance is not None else Unasked(self._limits.full_scan_items)
 
     def prober(self, table: Table) -> Observer:
         """Observes the responses of a search for a column. Raises Failure (budget_exceeded), as the observer does."""
@@ -146,9 +161,12 @@ class Meter:
     def all_told(self, failure: Failure, reads: Sequence[Read]) -> Failure:
         """A failure of the run of these reads, with what they scan where it is about what they take.
 
-        Where it tells what a budget was spent on, with all that was read by now, and what they were expected to take.
+        A scan that went on comes with the read units that were spent by now. Where it tells what a budget was spent on,
+        it comes with all that was read by now, and what they were expected to take.
         """
         fact = failure.fact
+        if isinstance(fact, ScanWentOn):
+            return Failure(replace(fact, spent=self.read_units))
         if not isinstance(fact, BudgetSpent | BudgetTooSmall | BudgetTooSmallForRead | CostUnconfirmed):
             return failure
         fact = replace(fact, scanned=scanned(reads))

@@ -12,7 +12,6 @@ from mcp_server.domain.failures.availability import ResultsUnavailable
 from mcp_server.domain.failures.cursors import ResultNotKept, SeenOtherwise
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
-from mcp_server.engine.allowance import likely_reads
 from mcp_server.engine.cursors import Cursors
 from mcp_server.engine.execution import Run, StreamedPage
 from mcp_server.engine.first_rows import first_rows
@@ -85,9 +84,12 @@ class Pages:
         next_cursor = None
         stop_reason: StopReason = "complete"
         if streamed.place is not None:
-            stop_reason = "row_limit"
+            stop_reason = "scan_limit" if streamed.page.cut else "row_limit"
             next_cursor = self._begun(principal, run, streamed.place, query_digest)
         page, warnings = streamed.page, self._warnings(principal, run, streamed.page.rows)
+        if page.cut and (ended := run.meter.scan_ended) is not None:
+            name = run.plan.reads[0].relation.table.name
+            warnings = (*warnings, messages.page_ended(name, ended.items, ended.read_units))
         return QueryResult(
             page.columns, page.rows, next_cursor, stop_reason, self._statistics(run, started_at), warnings
         )
@@ -171,7 +173,7 @@ def _warnings(run: Run) -> tuple[str, ...]:
     query, meter = run.plan.query, run.meter
     reads: Sequence[Read] = run.plan.reads
     if any(read.rejected for read in reads):  # their savings are told against what is expected
-        reads = likely_reads(run.plan, expected(reads, {read.relation.name: read for read in reads}))
+        reads = run.plan.likely(expected(reads, {read.relation.name: read for read in reads}))
     return (
         *messages.from_zero(query.from_zero),
         *messages.warnings(reads),

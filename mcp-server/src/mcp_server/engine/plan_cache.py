@@ -9,18 +9,20 @@ is expected to take, is chosen for the values of each call; but for reads of pri
 all values lead to. The plan of one that asks for the time is that of an instant, and is not kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from mcp_server.domain.restriction import Restriction
 from mcp_server.domain.schema import Table
 from mcp_server.engine.bounded import Bounded
+from mcp_server.engine.limits import PAGE_ROWS
 from mcp_server.engine.literals import Varying
 from mcp_server.engine.plan_slots import Template
 from mcp_server.engine.slot_values import Rank, by_name, kind_of, ranks
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.estimates import NOTHING
+from mcp_server.planning.expectations import filling, stopping
 from mcp_server.planning.plan import Read, Terms
 from mcp_server.planning.requests import LARGEST_SMALL_PAGE
 from mcp_server.planning.streaming import Stream, resumable
@@ -54,17 +56,31 @@ class Plan:
     query: Query
     reads: tuple[Read, ...]
 
-    @property
-    def large_scans(self) -> tuple[Read, ...]:
-        """The scans that have to be asked for. A page of all items needs only as many as it has rows."""
-        if self.resumable() is not None and not self.reads[0].relation.conjuncts:
-            return ()
-        return tuple(read for read in self.reads if full_scan_of(read))
+    def large_scans(self, max_rows: int = PAGE_ROWS) -> tuple[Read, ...]:
+        """The scans that have to be asked for: those of large tables that are not likely to end early."""
+        large = [read for read in self.reads if full_scan_of(read)]
+        return tuple(read for read in self.begun(large, max_rows) if read.at_most is None) if large else ()
 
     @property
     def large_tables(self) -> tuple[str, ...]:
         """The tables whose scan has to be asked for."""
-        return tuple(dict.fromkeys(read.relation.table.name for read in self.large_scans))
+        return tuple(dict.fromkeys(read.relation.table.name for read in self.large_scans()))
+
+    def likely(self, reads: Iterable[Read]) -> tuple[Read, ...]:
+        """The reads, as they are expected, with what is likely where reading ends early."""
+        if (first := self.first_rows()) is not None:
+            _, _, rows = first
+            return tuple(filling(read, rows) for read in reads)
+        return tuple(map(stopping, reads))
+
+    def begun(self, reads: Iterable[Read], max_rows: int) -> tuple[Read, ...]:
+        """The reads with what is likely for the first page, where they are made by the page.
+
+        A large page may be cut where its scan ends unasked, so it is judged by `PAGE_ROWS` at most.
+        """
+        if self.resumable() is None:
+            return self.likely(reads)
+        return tuple(filling(read, min(max_rows, PAGE_ROWS)) for read in reads)
 
     def resumable(self, requests: int | None = None) -> tuple[Read, Stream] | None:
         """The one read, as it stops when a page is full, and what is made of its items; None where all is read.

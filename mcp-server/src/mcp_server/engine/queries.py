@@ -10,12 +10,12 @@ from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
 from mcp_server.engine import messages
 from mcp_server.engine.admission import Admission
-from mcp_server.engine.allowance import Allowance, expected_reads, likely_reads
+from mcp_server.engine.allowance import Allowance, expected_reads
 from mcp_server.engine.costs import cost_in_words, costs_of, paced
 from mcp_server.engine.course import statement_digest
 from mcp_server.engine.direct import without_duckdb
 from mcp_server.engine.execution import Execution, Options
-from mcp_server.engine.limits import Limits
+from mcp_server.engine.limits import PAGE_ROWS, Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
 from mcp_server.engine.pages import Pages
@@ -23,6 +23,7 @@ from mcp_server.engine.planner import Planner
 from mcp_server.engine.results import Explanation, QueryResult
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.spending import Spending
+from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.cursor import Spooled, digest
 from mcp_server.planning.explain import render_plan
 from mcp_server.planning.stages import with_conditions
@@ -38,9 +39,6 @@ from mcp_server.ports.tally import UNTALLIED, Tally
 from mcp_server.ports.usage import UsageLog
 from mcp_server.sql.gate.parameters import Parameters
 from shared_kernel.clock import Clock
-
-PAGE_ROWS = 100
-"""Rows of a page whose caller does not say how many."""
 
 
 class QueryService:
@@ -159,8 +157,9 @@ class QueryService:
         schema_name: str | None = None,
         parameters: Parameters = None,
         consistent_read: bool = False,
+        to_the_end: bool = False,
     ) -> Explanation:
-        """How run_sql would read for a statement. Raises Failure.
+        """How run_sql would read for a statement, and with `to_the_end` if no read ended early. Raises Failure.
 
         It reads no items but the catalogue's samples, and those among which it looks for a column that they lack.
         """
@@ -171,14 +170,21 @@ class QueryService:
             plan = await self._execution.plan(principal, schema, statement, consistent=consistent_read)
         plan = replace(plan, reads=with_conditions(plan.reads))
         reads = expected_reads(plan, self._observations.of(principal, plan.reads))
-        unconfirmed = Allowance(self._limits, self.prices, self._schemas.by_name).refusal(plan, reads, PAGE_ROWS)
-        reads = paced(likely_reads(plan, reads), self._schemas.by_name)
+        allowance = Allowance(self._limits, self.prices, self._schemas.by_name)
+        unconfirmed = allowance.refusal(plan, reads, PAGE_ROWS)
+        early = () if plan.large_scans() else [one for one in plan.begun(reads, PAGE_ROWS) if full_scan_of(one)]
+        if not to_the_end:
+            reads = tuple(allowance.bounded(read) for read in plan.likely(reads))
+        reads = paced(reads, self._schemas.by_name)
         dollars, cost = costs_of(reads, self._schemas.by_name, self.prices)
         lines = [render_plan(reads, without_duckdb(plan, self._limits)), cost_in_words(cost)]
         by_page, deadline = plan.resumable() is not None, self._limits.deadline_seconds
         budget = self._limits.read_units
         if by_page:
             lines.append(messages.read_by_page())
+        for read in early:
+            most = allowance.unasked(read)
+            lines.append(messages.ends_unasked(read, most.items, most.read_units, by_page=by_page))
         text = "\n".join((*lines, *messages.computed_units(reads, self._schemas.by_name)))
         return Explanation(
             text,

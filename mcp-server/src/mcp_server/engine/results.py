@@ -10,9 +10,10 @@ from mcp_server.domain.schema import Table
 from mcp_server.planning.plan import Confidence, Read
 from mcp_server.ports.relational import ResultColumn
 
-StopReason = Literal["complete", "row_limit", "result_limit"]
-"""`complete`: the last row is in this reply. `row_limit`: the page is full, `next_cursor` goes on. `result_limit`: the
-result was cut at the largest size that is kept; what lies beyond cannot be paged to."""
+StopReason = Literal["complete", "row_limit", "scan_limit", "result_limit"]
+"""`complete`: the last row is in this reply. `row_limit`: the page is full, `next_cursor` goes on. `scan_limit`: it is
+not full, since as much was scanned for it as may be unasked; `next_cursor` goes on. `result_limit`: the result was cut
+at the largest size that is kept; what lies beyond cannot be paged to."""
 
 
 @dataclass(frozen=True, slots=True)

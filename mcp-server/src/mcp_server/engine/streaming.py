@@ -38,11 +38,15 @@ _KEYLESS: Sequence[Key] = ()
 
 @dataclass(frozen=True, slots=True)
 class PageOfRows:
-    """The rows of one page as JSON, and where the next one goes on; None where no row can follow."""
+    """The rows of one page as JSON, and where the next one goes on; None where no row can follow.
+
+    `cut` tells that there are fewer rows than were asked for, since the scan ended unasked.
+    """
 
     columns: tuple[ResultColumn, ...]
     rows: list[list[Any]]
     after: Position | None
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,9 @@ class Streaming:
         rows: list[list[Any]] = []
         if found:
             rows = await first_rows(Result(columns, pa.concat_tables(found), True), max_rows, self._limits.page_bytes)
-        return PageOfRows(columns, rows, _after(started, pieces, len(rows), len(read.requests)))
+        after = _after(started, pieces, len(rows), len(read.requests))
+        cut = meter.scan_ended is not None and len(rows) < max_rows and after is not None
+        return PageOfRows(columns, rows, after, cut)
 
     async def first(
         self, schema: Schema, read: Read, query: Query, stream: Stream, rows: int, *, meter: Meter
@@ -121,13 +127,14 @@ class Streaming:
     ) -> tuple[tuple[ResultColumn, ...], list[_Piece]]:
         """The columns, and what responses made, until there are enough rows, or so many bytes of them.
 
-        The first `skip` rows are not kept, and take no room.
+        A scan that fills a page ends before, where it took more than it may unasked. The first `skip` rows are not
+        kept, and take no room.
         """
-        observe = meter.observer(read)
+        observe = meter.observer(read, by_page=stream.limit is None)
         columns: tuple[ResultColumn, ...] = ()
         pieces: list[_Piece] = []
         size = items = 0
-        while size <= most_bytes and not filling.cut and (turn := filling.turn()):
+        while size <= most_bytes and not filling.cut and meter.scan_ended is None and (turn := filling.turn()):
             stretches = await _all(
                 [self._items.stretch(schema, read, number, after, filling.limit, observe) for number, after in turn]
             )

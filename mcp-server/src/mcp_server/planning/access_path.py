@@ -68,6 +68,11 @@ def _is_large(table: Table) -> bool:
     return table.item_count > FULL_SCAN_ITEMS or table_bytes(table) > FULL_SCAN_BYTES
 
 
+def may_be_scanned(table: Table, items: int) -> bool:
+    """Whether so many of a table's items are no more than any scan may look at."""
+    return items <= FULL_SCAN_ITEMS and items * table_bytes(table) <= FULL_SCAN_BYTES * max(1, table.item_count)
+
+
 def shared_scan_of(read: Read) -> tuple[str, str] | None:
     """The table, by schema and name, whose scan may serve other references to it too; None of any other read."""
     table = read.relation.table

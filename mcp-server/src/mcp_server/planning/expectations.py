@@ -10,11 +10,13 @@ from dataclasses import replace
 
 from mcp_server.domain.rejected_index import that_save
 from mcp_server.domain.schema import Table
-from mcp_server.planning.access_path import full_scan_of
+from mcp_server.planning.access_path import full_scan_of, may_be_scanned
 from mcp_server.planning.estimates import first_estimate
 from mcp_server.planning.plan import Confidence, Conjunct, Estimate, Read
+from mcp_server.planning.predicate import Predicate
 from mcp_server.planning.shares import LEFT_BY_A_CONDITION, share_left
 from mcp_server.planning.streaming import FEW_ITEMS, PARALLEL_REQUESTS, next_limit
+from mcp_server.planning.virtual import ITEMS_TEXT, met_by_all
 
 _LEAST = 0.01
 """The least that guesses make of the rows."""
@@ -34,17 +36,11 @@ def expected(
 def stopping(read: Read) -> Read:
     """A read that ends with the first rows that meet its conditions, with what it is expected to look at until then.
 
-    That is no more than likely, so it decides nothing: `at_most` keeps what it takes where too few rows meet them. A
-    scan that has to be asked for is told with all that it may take.
+    That is no more than likely: `at_most` keeps what it takes where too few rows meet them. A scan of a large table
+    that is likely to look at more than may be scanned unasked is told with all that it may take.
     """
     goal, first = read.relation.goal, read.requests[0].arguments.get("Limit") if read.requests else None
-    if (
-        read.access != "Scan"
-        or goal is None
-        or goal.conditions is None
-        or read.enough is not None
-        or full_scan_of(read)
-    ):
+    if read.access != "Scan" or goal is None or goal.conditions is None or read.enough is not None:
         return read
     share, guessed = _share_of_rows(read)
     needed = goal.rows / share if share else math.inf
@@ -66,8 +62,7 @@ def stopping(read: Read) -> Read:
     one_page = first_estimate(table, items, whole, consistent=read.consistent)
     confidence: Confidence = "guessed" if guessed or whole.confidence == "guessed" else "estimated"
     seconds = round(one_page.seconds * pages, 3)
-    estimate = replace(one_page, pages=pages * segments + 1, seconds=seconds, confidence=confidence)
-    return replace(_with(read, estimate), at_most=whole)
+    return _likely(read, replace(one_page, pages=pages * segments + 1, seconds=seconds, confidence=confidence))
 
 
 def filling(read: Read, rows: int) -> Read:
@@ -76,8 +71,6 @@ def filling(read: Read, rows: int) -> Read:
     That is no more than likely, as of `stopping`.
     """
     whole = read.estimate
-    if full_scan_of(read):
-        return read
     share, guessed = _share_of_rows(read)
     of_one_page = math.ceil(whole.items / max(1, whole.pages))
     limit: int | None = max(rows + 1, FEW_ITEMS)
@@ -93,8 +86,13 @@ def filling(read: Read, rows: int) -> Read:
         return read
     part = first_estimate(read.relation.table, items, whole, consistent=read.consistent)
     confidence: Confidence = "guessed" if guessed or whole.confidence == "guessed" else "estimated"
-    estimate = replace(part, pages=pages, seconds=round(part.seconds * pages, 3), confidence=confidence)
-    return replace(_with(read, estimate), at_most=whole)
+    return _likely(read, replace(part, pages=pages, seconds=round(part.seconds * pages, 3), confidence=confidence))
+
+
+def _likely(read: Read, estimate: Estimate) -> Read:
+    if full_scan_of(read) and not may_be_scanned(read.relation.table, estimate.items):
+        return read
+    return replace(_with(read, estimate), at_most=read.estimate)
 
 
 def _with(read: Read, estimate: Estimate) -> Read:
@@ -135,12 +133,20 @@ def _rows(read: Read, by_relation: Mapping[str, Read], observed: Observed) -> in
 def _share_of_rows(read: Read) -> tuple[float, bool]:
     """Which share of the items that it looks at a read is expected to leave, and whether that is only guessed."""
     # Conditions in DynamoDB and here may be the same one.
-    conditions = {*read.pushed_filters, *read.residual_filters}
+    conditions = {*read.pushed_filters, *read.residual_filters} - {ITEMS_TEXT}
+    table, own = read.relation.table, frozenset[Predicate]()
     known, guesses, guessed = 1.0, 0, False
+    if table.virtual is not None:
+        own = met_by_all(table.virtual)
+        if read.access == "Scan":  # a key that is named has hardly any other items
+            guessed = table.own_share is None
+            known, guesses = (1.0, 1) if table.own_share is None else (table.own_share, 0)
     said = {one.text: one for one in read.relation.conjuncts}
     for text in conditions:
         conjunct = said.get(text)
-        share = _share_of(conjunct, read.relation.table) if conjunct is not None else None
+        if conjunct is not None and conjunct.predicate in own:
+            continue
+        share = _share_of(conjunct, table) if conjunct is not None else None
         if conjunct is None or share is None:
             guesses, guessed = guesses + 1, True
             continue

@@ -25,6 +25,8 @@ from mcp_server.planning.predicate import (
 )
 from mcp_server.planning.pushdown import following_prefix
 
+ITEMS_TEXT = "(the items of this table)"
+
 _MOST_CHARACTERS = 1024
 """Of a value for which an upper bound is looked for; no key is longer."""
 
@@ -39,13 +41,17 @@ def as_virtual(relation: Relation) -> Relation:
         return relation
     said = leaves(conjunct.predicate for conjunct in relation.conjuncts if conjunct.predicate is not None)
     real = (_real(one, table, said) for one in relation.conjuncts)
-    derived = (
-        Conjunct(_text(predicate), predicate, faithful=True)
-        for attribute, template in table.templates
-        for predicate in _derived(attribute, template, said)
-    )
-    added = (one for one in derived if one not in relation.conjuncts)  # a read that waits for others has them already
+    derived = [
+        conjunct for attribute, template in table.templates for conjunct in _conjuncts(attribute, template, said)
+    ]
+    # Several templates may say the same; a read that waits for others has them already.
+    added = (one for one in dict.fromkeys(derived) if one not in relation.conjuncts)
     return replace(relation, conjuncts=(*real, *added))
+
+
+def met_by_all(table: VirtualTable) -> frozenset[Predicate]:
+    """What all items of a virtual table meet, as far as predicates say it."""
+    return frozenset(one for attribute, template in table.templates for one in _derived(attribute, template, []))
 
 
 def _real(conjunct: Conjunct, table: VirtualTable, said: Sequence[Predicate]) -> Conjunct:
@@ -71,6 +77,14 @@ def _case(part: Predicate, table: VirtualTable, said: Sequence[Predicate]) -> Al
     kept = (leaf for leaf in of_part if columns_of(leaf).isdisjoint(table.slots))
     derived = (_derived(attribute, template, [*of_part, *said]) for attribute, template in table.templates)
     return AllOf((*kept, *itertools.chain.from_iterable(derived)))
+
+
+def _conjuncts(attribute: str, template: Template, said: list[Predicate]) -> list[Conjunct]:
+    """What every useful item meets for a template: where no predicate can say that, no more than that there is one."""
+    derived = [
+        Conjunct(_text(predicate), predicate, faithful=True) for predicate in _derived(attribute, template, said)
+    ]
+    return derived or [Conjunct(ITEMS_TEXT, None, faithful=False)]
 
 
 def _derived(attribute: str, template: Template, said: list[Predicate]) -> Iterator[Predicate]:

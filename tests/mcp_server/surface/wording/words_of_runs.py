@@ -54,6 +54,12 @@ RUNS: list[tuple[Fact, str, str]] = [
         ALLOW,
     ),
     (
+        scans.ScanWentOn(scans.LargeTable("t"), 100000, 7812.5, early=True, spent=7820.0),
+        'The query needs a full scan of "t": it was likely to end early, but found too few rows in 100,000 items or '
+        "7,812.5 read units, the most that is scanned unasked. 7,820.0 read units were read.",
+        ALLOW,
+    ),
+    (
         confirmations.CostUnconfirmed(
             3_000_000, 20_000.0, Dollars(0.0025, 0.001, "list price"), unasked=10_000.0, budget=50_000.0, most=50_000.0
         ),

@@ -1,5 +1,6 @@
 """Scans of whole tables that the caller did not allow."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,11 +35,17 @@ class ScanForKeys:
 
 @dataclass(frozen=True, slots=True)
 class ScanWentOn:
-    """More items were scanned than may be, though the table seemed small."""
+    """More was scanned than may be unasked, though the table seemed small, or the scan was likely to end `early`.
+
+    That is more than `most` items, or more than `most_units` read units; `spent` are those of all of the query.
+    """
 
     code: ClassVar[FailureCode] = FailureCode.FULL_SCAN_REFUSED
     table: LargeTable
     most: int
+    most_units: float = math.inf
+    early: bool = False
+    spent: float = 0.0
 
 
 ScanFact = LargeScan | ScanForKeys | ScanWentOn

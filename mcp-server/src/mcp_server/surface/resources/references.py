@@ -69,7 +69,8 @@ def _limitations(limits: Limits) -> str:
     taken = [
         f"- A query may take {limits.deadline_seconds:g} seconds and consume {limits.read_units:,.0f} read units.",
         f"- Reading the whole of a table with more than {limits.full_scan_items:,} items or "
-        f"{FULL_SCAN_BYTES // 1_000_000} MB needs allow_full_scan.",
+        f"{FULL_SCAN_BYTES // 1_000_000} MB needs allow_full_scan. What is likely to end early (LIMIT, EXISTS, a page) "
+        "does not, and ends after as much: a page with a cursor, anything else with an error.",
         *(
             [
                 f"- A query that is expected to take more than {limits.confirm_read_units:,.0f} read units needs a "

@@ -11,8 +11,9 @@ from typing_extensions import TypedDict
 
 from mcp_server.domain.failures import Failure
 from mcp_server.engine.cursors import MAX_LENGTH
+from mcp_server.engine.limits import PAGE_ROWS
 from mcp_server.engine.meter import Meter
-from mcp_server.engine.queries import PAGE_ROWS, QueryService
+from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import Explanation, QueryResult, StopReason
 from mcp_server.surface import text_table
 from mcp_server.surface.call import Call
@@ -110,7 +111,10 @@ class RowsPage(TypedDict):
     stop_reason: Annotated[
         StopReason,
         Field(
-            description=("row_limit: more follow, see next_cursor. result_limit: the result was cut; narrow the query.")
+            description=(
+                "row_limit: more follow, see next_cursor. scan_limit: the page ended early, next_cursor goes on. "
+                "result_limit: the result was cut; narrow the query."
+            )
         ),
     ]
     statistics: StatisticsEntry
@@ -171,6 +175,7 @@ def run_sql(
             schema_name=arguments.schema_name,
             parameters=arguments.values,
             consistent_read=arguments.consistent_read,
+            to_the_end=True,
         )
 
     return serve(

@@ -6,6 +6,7 @@ from typing import assert_never
 from mcp_server.domain.failures import scans as facts
 from mcp_server.domain.prices import both_in_words
 from mcp_server.domain.rejected_index import RejectedIndex
+from mcp_server.engine.messages import unasked_scan
 from mcp_server.engine.results import Cost, Explanation
 from mcp_server.planning.plan import Read
 from mcp_server.surface.wording import confirmations
@@ -69,9 +70,18 @@ def _message(fact: facts.ScanFact) -> str:
         case facts.ScanForKeys():
             return _needed([fact.table.name], "other tables' rows name too many of its keys to read it by them")
         case facts.ScanWentOn():
-            return _needed([fact.table.name], f"more than {fact.most:,} items were scanned")
+            return _needed([fact.table.name], _went_on(fact))
         case _:
             assert_never(fact)
+
+
+def _went_on(fact: facts.ScanWentOn) -> str:
+    if not fact.early:
+        return f"more than {fact.most:,} items were scanned"
+    return (
+        f"it was likely to end early, but found too few rows in {unasked_scan(fact.most, fact.most_units)}, the most "
+        f"that is scanned unasked. {fact.spent:,.1f} read units were read"
+    )
 
 
 def _rejected(index: RejectedIndex) -> str:
