@@ -49,14 +49,18 @@ MAX_ROWS = 1000
 """Larger results are passed over."""
 ROWS_ALONE = 12
 """Results of at most so many rows also come in pages of one row."""
-TOLD_ITEMS = 50_000
-"""So many items has each table in every other run, as far as it tells: then keys and indexes pay."""
+TOLD_ITEMS = (None, 50_000, None, 5_000_000)
+"""So many items has each table by turns, as far as it tells: then keys and indexes pay, and scans have to be asked for.
+"""
+UNASKED_ITEMS = 25
+"""After so many items a scan ends that nobody asked for."""
 PAGE_BYTES = (1 << 20, 1 << 20, 2_000, 500)
 """How large DynamoDB's pages are, by turns: all of a table, or some items."""
 AT_ONCE = 3
 UNBOUNDED = {
     **dict.fromkeys(("queries", "queries_per_tenant", "queries_per_principal"), AT_ONCE),
     **dict.fromkeys(("read_units_per_hour", "read_units"), 1e15),
+    "confirm_read_units": 0.0,
 }
 
 
@@ -70,17 +74,37 @@ class Subject:
     pages_of_one: int = 0
     _queries: QueryService = field(init=False)
     _without_shortcut: QueryService = field(init=False)
+    _unasked: QueryService = field(init=False)
 
     def __post_init__(self) -> None:
         self._queries = self.service.queries(**UNBOUNDED)
         self._without_shortcut = self.service.queries(**UNBOUNDED, direct_rows=0)
+        self._unasked = self.service.queries(**UNBOUNDED, full_scan_items=UNASKED_ITEMS)
 
     async def rows(
         self, sql: str, parameters: Values | None, dice: random.Random, max_rows: int = MAX_ROWS
     ) -> list[list[Any]]:
-        """All rows of a statement, in pages of at most so many."""
-        queries = dice.choice([self._queries, self._queries, self._without_shortcut])
+        """All rows of a statement, in pages of at most so many; its scans are allowed, unless it is read without."""
         consistent = dice.random() < 0.1
+        if dice.random() < 0.2:
+            try:
+                return await self._rows(self._unasked, sql, parameters, dice, max_rows, consistent=consistent)
+            except Failure as failure:
+                if failure.code is not FailureCode.FULL_SCAN_REFUSED:
+                    raise
+        queries = dice.choice([self._queries, self._queries, self._without_shortcut])
+        return await self._rows(queries, sql, parameters, dice, max_rows, consistent=consistent)
+
+    async def _rows(
+        self,
+        queries: QueryService,
+        sql: str,
+        parameters: Values | None,
+        dice: random.Random,
+        max_rows: int,
+        *,
+        consistent: bool,
+    ) -> list[list[Any]]:
         found: list[list[Any]] = []
         cursor: str | None = None
         while True:
@@ -89,7 +113,7 @@ class Subject:
                 ANN,
                 sql=sql,
                 parameters=parameters,
-                allow_full_scan=True,
+                allow_full_scan=queries is not self._unasked,
                 max_rows=page,
                 cursor=cursor,
                 consistent_read=consistent,
@@ -147,7 +171,7 @@ async def over_doubles(judging: duckdb.DuckDBPyConnection, seed: int = 0, view: 
     for name, made in view.stored.items():
         await tables.create(name, made.key, made.indexes)
         await tables.put(name, [item(row) for row in made.rows])
-        tables.held[name].told_items = TOLD_ITEMS if seed % 2 else None
+        tables.held[name].told_items = TOLD_ITEMS[seed % len(TOLD_ITEMS)]
     catalog, items = HeldCatalog(tables.held, clock), HeldItems(tables.held, PAGE_BYTES[seed % 4])
     ports = Ports(tables, catalog, items, InProcessDuckDb(AT_ONCE, threads=seed % 4 == 0), InProcessPlanning())
     schema = Schema(
