@@ -41,9 +41,9 @@ ROOM = 4 << 30
 def pytest_configure(config: pytest.Config) -> None:
     """SIGTERM, as from a time limit, ends the run as Ctrl-C does, so that no server outlives it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if config.option.markexpr == "not slow" and _has_room(IN_MEMORY):
-        # Thousands of tests write a store of their own; waiting for a disk is a third of what they would take. Slow
-        # ones have a disk: some are of what it keeps.
+    if _has_room(IN_MEMORY):
+        # Thousands of tests write a store of their own; waiting for a disk is a third of what they would take. What a
+        # killed process has written is there as it would be on a disk; no test cuts the power.
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
     # As in the services, what is logged stays out of standard output, which some tests read.
     # Their exceptions stay plain: to draw one in a box, with colours, takes longer than most tests.
