@@ -22,8 +22,15 @@ CLEAN_SECONDS = 60
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[AuthServer]:
-    """A server of this test's own."""
+    """A server of this test's own, which it ends."""
     with auth_serving(Addresses(), tmp_path) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthServer]:
+    """A server that no test ends."""
+    with auth_serving(Addresses(), tmp_path_factory.mktemp("asked")) as started:
         yield started
 
 
@@ -50,16 +57,16 @@ def test_it_says_what_it_serves_and_ends_cleanly(running: AuthServer, number: si
     assert not [event for event in logged if event["level"] in {"warning", "error"}]
 
 
-def test_a_busy_port_is_one_clear_line(running: AuthServer) -> None:
+def test_a_busy_port_is_one_clear_line(asked: AuthServer) -> None:
     command = [str(SCRIPTS / "auth-server"), "serve"]
     second = subprocess.run(
-        command, env=running.server.environment, capture_output=True, text=True, timeout=60, check=False
+        command, env=asked.server.environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (second.returncode, second.stdout) == (1, "")
     assert second.stderr.count("\n") == 1
     assert "Address already in use" in second.stderr
     assert "AUTH_PORT" in second.stderr
-    assert httpx2.get(f"{running.issuer}/readyz").status_code == 200
+    assert httpx2.get(f"{asked.issuer}/readyz").status_code == 200
 
 
 def test_i19_a_request_under_way_is_answered_before_the_end(running: AuthServer) -> None:
@@ -88,24 +95,24 @@ def accepts(server: AuthServer) -> bool:
     return True
 
 
-def test_headers_have_the_form_of_this_server_and_no_other(running: AuthServer) -> None:
-    answer = httpx2.get(f"{running.issuer}/livez")
+def test_headers_have_the_form_of_this_server_and_no_other(asked: AuthServer) -> None:
+    answer = httpx2.get(f"{asked.issuer}/livez")
     assert "server" not in answer.headers
     assert answer.headers["date"]
-    with connect(running) as connection:
+    with connect(asked) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n")
         assert connection.recv(1024).startswith(b"HTTP/1.1 431 ")
 
 
-def test_i04_an_absolute_target_changes_nothing(running: AuthServer) -> None:
-    with connect(running) as connection:
+def test_i04_an_absolute_target_changes_nothing(asked: AuthServer) -> None:
+    with connect(asked) as connection:
         connection.sendall(
             b"GET http://evil.example.com/.well-known/oauth-authorization-server HTTP/1.1\r\n"
             b"Host: localhost\r\nConnection: close\r\n\r\n"
         )
         answer = everything(connection)
     assert b"evil" not in answer
-    assert running.issuer.encode() in answer
+    assert asked.issuer.encode() in answer
 
 
 @pytest.mark.parametrize(
@@ -118,8 +125,8 @@ def test_i04_an_absolute_target_changes_nothing(running: AuthServer) -> None:
     ],
     ids=["foreign host", "encoded path", "probe", "no host"],
 )
-def test_i04_only_its_own_names_and_spellings_are_served(running: AuthServer, start: bytes, status: int) -> None:
-    with connect(running) as connection:
+def test_i04_only_its_own_names_and_spellings_are_served(asked: AuthServer, start: bytes, status: int) -> None:
+    with connect(asked) as connection:
         connection.sendall(start + b"\r\nConnection: close\r\n\r\n")
         assert everything(connection).startswith(b"HTTP/1.1 %d " % status)
 
@@ -131,17 +138,17 @@ def everything(connection: socket.socket) -> bytes:
     return answer
 
 
-def test_the_command_line_works_while_the_server_runs(running: AuthServer) -> None:
-    made = running.create_client("--confidential", "--name", "Late")
-    assert running.token(client=made)
+def test_the_command_line_works_while_the_server_runs(asked: AuthServer) -> None:
+    made = asked.create_client("--confidential", "--name", "Late")
+    assert asked.token(client=made)
     subprocess.run(
         [str(SCRIPTS / "auth-server"), "client", "delete", made.id],
-        env=running.server.environment,
+        env=asked.server.environment,
         check=True,
         capture_output=True,
         timeout=60,
     )
     refused = httpx2.post(
-        f"{running.issuer}/token", data={"grant_type": "client_credentials"}, auth=(made.id, made.secret)
+        f"{asked.issuer}/token", data={"grant_type": "client_credentials"}, auth=(made.id, made.secret)
     )
     assert refused.status_code == 401
