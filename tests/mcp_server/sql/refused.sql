@@ -141,6 +141,8 @@ SELECT $$abc$$; -- syntax_error
 SELECT (1; -- syntax_error
 SELECT 1); -- syntax_error
 SELECT printf('%*d', 1000000000, 1); -- function_not_allowed
+SELECT printf('* %-5.*f', 1000000000, 1.5); -- function_not_allowed
+SELECT format('* {:{}}', 1, 1000000000); -- function_not_allowed
 SELECT printf(a, 1) FROM t; -- function_not_allowed
 SELECT printf('%9000s%9000s', 'a', 'b'); -- function_not_allowed
 SELECT format('{:{}}', 1, 1000000000); -- function_not_allowed

@@ -113,7 +113,7 @@ def _can_be_bounded(node: exp.Expr) -> bool:
 
 def _widths(template: str) -> float:
     """The numbers in a format string, added up; infinite where an argument gives a width."""
-    if "*" in template or re.search(r"\{[^{}]*\{", template.replace("{{", "").replace("}}", "")):
+    if re.search(r"%[^A-Za-z%]*\*", template) or re.search(r"\{[^{}]*\{", template.replace("{{", "").replace("}}", "")):
         return math.inf
     return sum(int(digits) for digits in re.findall(r"[0-9]{1,12}", template))
 
