@@ -178,6 +178,18 @@ async def assert_planned_as_alone(warm: Any, service: Service, sql: str, **more:
             assert found[0] == found[1], sql
 
 
+async def assert_planned_for_all_literals(service: Service, plannings: list[str], statement: str) -> None:
+    """Once it came twice, the statement is planned no more with other literals, and its plan is theirs."""
+    planner = planner_of(service)
+    for number in (1, 2):
+        await planned(planner, service, statement.format(number), None)
+    for number in range(3, 10):
+        plannings.clear()
+        await planned(planner, service, statement.format(number), None)
+        assert not plannings
+        await assert_planned_as_alone(planner, service, statement.format(number))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 @only_doubles
@@ -243,14 +255,7 @@ async def test_other_literals_need_no_more_planning(sales: Service, parsings: li
 async def test_ranges_lists_and_what_stands_beside_them_need_none(
     sales: Service, plannings: list[str], statement: str
 ) -> None:
-    planner = planner_of(sales)
-    for number in (1, 2):
-        await planned(planner, sales, statement.format(number), None)
-    for number in range(3, 10):
-        plannings.clear()
-        await planned(planner, sales, statement.format(number), None)
-        assert not plannings
-        await assert_planned_as_alone(planner, sales, statement.format(number))
+    await assert_planned_for_all_literals(sales, plannings, statement)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,12 @@ async def test_texts_do_for_parameters_of_any_type(
     assert result.statistics.items_read == items_read
 
 
+async def test_a_numeral_of_many_places_is_compared_with_large_numbers(service: Service) -> None:
+    await service.create("eng_vast", [{"pk": {"S": "a"}, "n": {"N": "9007199254740993"}}])
+    least = "0.000000000000000000000000000001"
+    assert (await service.run("SELECT max(n) > $1 AS more FROM eng_vast", parameters=[least])).rows == [[True]]
+
+
 async def test_a_statement_without_tables(service: Service) -> None:
     result = await service.run("SELECT 1 AS one")
     assert (result.rows, result.statistics.pages_read, result.warnings) == ([[1]], 0, ())

@@ -98,7 +98,8 @@ class _Bound:
 def _told(query: Query) -> object:
     reads = query.reads(consistent=False)
     sought = [
-        (one.shown, one.values(), one.way, one.text, one.escape, one.filters, one.as_json) for one in query.sought
+        (one.shown, one.column, one.case, one.values(), one.way, one.text, one.escape, one.filters, one.as_json)
+        for one in query.sought
     ]
     said = (sought, query.unequal, query.from_zero)
     return query.statement, query.normalized_sql, query.relations, query.footprint, said, query.direct, reads

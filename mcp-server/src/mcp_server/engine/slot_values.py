@@ -30,7 +30,7 @@ _DIGITS = re.compile(r"0|[1-9][0-9]{0,14}")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DAY_LENGTH = 10
 _FIRST_DIGITS = 612_345_678_901_233
-_DIGITS_BEGIN = "612345678"
+_DIGITS_BEGIN = str(_FIRST_DIGITS)[:9]
 """Of no mark but those that are texts of digits."""
 _FIRST_WHOLE = 712_345_678_901_233
 _FIRST_DECIMAL = 712_345_678

@@ -26,6 +26,8 @@ _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,18}\s*", re.ASCII)
 """Numerals that are the same number whichever type of numbers they are converted to."""
 _MOST_DIGITS = 38
 """DuckDB's decimal numbers have no more."""
+_MOST_BESIDE_WHOLE = 19
+"""So many decimal places leave room for all of a BIGINT; a number with more is a DOUBLE, as 1e-30 is in SQL."""
 
 
 def has_numerals(written: Iterable[exp.Expr]) -> bool:
@@ -87,5 +89,7 @@ def _number(node: exp.Expr) -> Decimal | None:
 
 
 def _literal(number: Decimal) -> exp.Expr:
-    literal = exp.Literal.number(format(abs(number), "f"))
+    exponent = number.as_tuple().exponent
+    is_exact = isinstance(exponent, int) and -exponent <= _MOST_BESIDE_WHOLE
+    literal = exp.Literal.number(format(abs(number), "f" if is_exact else "E"))
     return exp.Paren(this=exp.Neg(this=literal)) if number < 0 else literal
