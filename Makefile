@@ -40,9 +40,9 @@ test: .venv/.installed .venv-emulator/.installed $(NODE_PACKAGES) programs ## Ev
 	@$(MAKE) $(SIDE_BY_SIDE) lint quick-tests
 	$(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m slow
 
-random: .venv/.installed ## Ask the SQL engine random statements that no test asks (STATEMENTS=10000 · SEED=1000)
+random: .venv/.installed ## Ask the SQL engine random statements that no test asks (STATEMENTS=10000 · SEED=1000 · ONE_WAY=1: each in one way)
 	@$(BIN)/python -m tests.mcp_server.engine.random_run --statements $(or $(STATEMENTS),10000) \
-	    --first-seed $(or $(SEED),1000)
+	    --first-seed $(or $(SEED),1000) $(if $(ONE_WAY),--one-way)
 
 matrix: .venv/.installed .venv-emulator/.installed tests/emulators/node_modules/.installed ## Read each query of TPC-H under every setting, over both emulators
 	TPCH_MATRIX=1 $(BIN)/pytest -q tests/tpch/test_matrix.py

@@ -39,14 +39,15 @@ class Share:
     view: str
     seed: int
     statements: int
+    one_way: bool = False
 
 
-def shares(statements: int, first_seed: int, views: Sequence[str]) -> Iterator[Share]:
+def shares(statements: int, first_seed: int, views: Sequence[str], *, one_way: bool = False) -> Iterator[Share]:
     """So many statements, over one view after the other, each seed over all of them."""
     seed = first_seed
     while statements > 0:
         for view in views[: statements // STATEMENTS_A_SEED + 1]:
-            yield Share(view, seed, min(STATEMENTS_A_SEED, statements))
+            yield Share(view, seed, min(STATEMENTS_A_SEED, statements), one_way)
             statements -= STATEMENTS_A_SEED
         seed += 1
 
@@ -71,7 +72,8 @@ def asked(share: Share) -> tuple[Compared, float]:
 async def _asked(share: Share) -> Compared:
     judging, tables = _judging(share.view)
     async with over_doubles(judging, share.seed, VIEWS[share.view]) as subject:
-        return await compare(subject, features(f"{share.view} {share.seed}", tables), share.statements)
+        statements = features(f"{share.view} {share.seed}", tables)
+        return await compare(subject, statements, share.statements, one_way=share.one_way)
 
 
 @functools.cache
@@ -161,9 +163,11 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=1_000)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--view", choices=VIEWS, action="append", help="only these; may be repeated")
+    parser.add_argument("--one-way", action="store_true", help="each statement in one of its ways")
     arguments = parser.parse_args()
     total = Total(arguments.first_seed)
-    todo = shares(arguments.statements, arguments.first_seed, arguments.view or list(VIEWS))
+    views = arguments.view or list(VIEWS)
+    todo = shares(arguments.statements, arguments.first_seed, views, one_way=arguments.one_way)
     with ProcessPoolExecutor(arguments.processes, initializer=prepare) as pool:
         run(todo, total, pool, arguments.processes)
     write(str(total))

@@ -36,6 +36,13 @@ def test_a_total_tells_of_differences_at_once_and_of_its_count_now_and_then(
     )
 
 
+def test_in_one_way_each_statement_is_asked_once() -> None:
+    (share,) = shares(40, 7, ["whole"], one_way=True)
+    compared, _ = random_run.asked(share)
+    assert compared.differences == []
+    assert compared.ways == compared.statements >= share.statements
+
+
 def test_a_time_is_replaced_by_times() -> None:
     """DuckDB fails at any other text that it compares with a time, unless no row gets there: its order decides."""
     statement = Statement("select seats from cars where seen in (timestamptz '2026-01-01 00:00:00+00', '2026-04-01')")
