@@ -9,7 +9,7 @@ import pytest
 
 from mcp_server.domain.failures import Failure, FailureCode
 from mcp_server.domain.failures.cursors import PathClosed
-from mcp_server.engine.planner import LIGHT_CHARACTERS
+from mcp_server.engine.parsed import LIGHT_CHARACTERS
 from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import QueryResult
 from tests.mcp_server.doubles.catalog import HeldCatalog

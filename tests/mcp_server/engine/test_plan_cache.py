@@ -235,7 +235,7 @@ def plannings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(statement.text)
         return bind(statement, *rest)
 
-    monkeypatch.setattr("mcp_server.engine.planner.bind", counted)
+    monkeypatch.setattr("mcp_server.engine.planned_anew.bind", counted)
     return found
 
 

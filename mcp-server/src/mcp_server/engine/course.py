@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from mcp_server.domain.schema import Schema
 from mcp_server.engine.meter import Meter
+from mcp_server.engine.parsed import Parsed
 from mcp_server.engine.payers import PayingCaller
 from mcp_server.engine.plan_cache import Plan
-from mcp_server.engine.planner import Parsed
 from mcp_server.planning.plan import Read
 from mcp_server.ports.usage import Usage
 

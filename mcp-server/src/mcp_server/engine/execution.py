@@ -22,9 +22,10 @@ from mcp_server.engine.evaluation_failures import failure_of
 from mcp_server.engine.limits import Limits
 from mcp_server.engine.meter import Meter
 from mcp_server.engine.observations import Observations
+from mcp_server.engine.parsed import Parsed
 from mcp_server.engine.payers import PayingCaller
 from mcp_server.engine.plan_cache import Plan
-from mcp_server.engine.planner import Parsed, Planner
+from mcp_server.engine.planner import Planner
 from mcp_server.engine.rest import RestOfReads
 from mcp_server.engine.schemas import Schemas
 from mcp_server.engine.sharing import sources

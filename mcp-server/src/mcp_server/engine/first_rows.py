@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mcp_server.engine.planner import in_thread
+from mcp_server.engine.parsed import in_thread
 from mcp_server.engine.rows import json_rows
 from mcp_server.ports.relational import Result
 
