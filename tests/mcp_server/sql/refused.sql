@@ -147,6 +147,9 @@ SELECT printf(a, 1) FROM t; -- function_not_allowed
 SELECT printf('%9000s%9000s', 'a', 'b'); -- function_not_allowed
 SELECT format('{:{}}', 1, 1000000000); -- function_not_allowed
 SELECT format('{:1000000000}', 1); -- function_not_allowed
+SELECT format('{{{:1000000000}}}', 1); -- function_not_allowed
+SELECT printf('%%%1000000000d', 1); -- function_not_allowed
+SELECT printf('100% %1000000000d', 1); -- function_not_allowed
 SELECT range(length(a)) FROM t; -- function_not_allowed
 SELECT range((SELECT max(a) FROM t)); -- function_not_allowed
 SELECT range(0, a, 0) FROM t; -- function_not_allowed

@@ -74,6 +74,7 @@ def test_what_looks_like_a_statement_in_from_names_a_table() -> None:
         "SELECT user FROM t",
         "SELECT repeat('x', 10), lpad(a, 5, '0'), range(10), generate_series(1, 10, 2) FROM t",
         "SELECT format('*** {} ***', a), format('{:*^10}', a), printf('%s * %5d', a, 1) FROM t",
+        "SELECT format('Order 20261128: {}', a), printf('20261128%% of %s', a), format('{{20261128}} {:5}', a) FROM t",
         "SELECT * FROM generate_series(DATE '2024-01-01', DATE '2024-12-31', INTERVAL 1 DAY) s(d)",
         "SELECT * FROM generate_series(DATE '2024-01-01', DATE '2024-01-01' + INTERVAL 1 MONTH, INTERVAL 1 DAY)",
         "SELECT * FROM generate_series(TIMESTAMP '2024-01-01', date_trunc('day', DATE '2024-03-05'), INTERVAL 1 HOUR)",

@@ -28,6 +28,9 @@ MAX_SEQUENCE = 1_000_000
 _INSTANTS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
 """Between such ends nothing that is asked for the time makes a longer sequence than at one of them: at the second, what
 has gone by of a day, year or decade is all of it."""
+_FORMAT_FIELD = re.compile(r"\{\{|\{(?P<field>[^{}]*)(?P<by_argument>\{)?")
+_PRINTF_FIELD = re.compile(r"%%|%(?P<field>[^A-Za-z%*]*)(?P<by_argument>\*)?")
+"""The fields of format strings, up to the number that an argument gives, from the left: `{{` and `%%` are none."""
 _REPEATABLE = (exp.Column, exp.Identifier, exp.Literal, exp.Neg, exp.Paren, exp.Add, exp.Sub, exp.Mul)
 
 
@@ -46,17 +49,17 @@ def _pad(node: exp.Expr, text: str) -> None:
 
 
 def _format(node: exp.Expr, text: str) -> None:
-    _template(node, node.this, text)
+    _template(node, node.this, _FORMAT_FIELD, text)
 
 
 def _printf(node: exp.Expr, text: str) -> None:
     if node.name.lower() == "printf":
-        _template(node, next(iter(node.expressions), None), text)
+        _template(node, next(iter(node.expressions), None), _PRINTF_FIELD, text)
 
 
-def _template(node: exp.Expr, first: exp.Expr | None, text: str) -> None:
+def _template(node: exp.Expr, first: exp.Expr | None, field: re.Pattern[str], text: str) -> None:
     template = constant(first) if first is not None else ""
-    if not isinstance(template, str) or _widths(template) > MAX_STRING:
+    if not isinstance(template, str) or _widths(template, field) > MAX_STRING:
         raise _unbounded(node, text, Growing.FORMAT, MAX_STRING)
 
 
@@ -111,11 +114,12 @@ def _can_be_bounded(node: exp.Expr) -> bool:
     return whole_step and all(isinstance(inner, _REPEATABLE) for part in parts for inner in part.walk())
 
 
-def _widths(template: str) -> float:
-    """The numbers in a format string, added up; infinite where an argument gives a width."""
-    if re.search(r"%[^A-Za-z%]*\*", template) or re.search(r"\{[^{}]*\{", template.replace("{{", "").replace("}}", "")):
+def _widths(template: str, field: re.Pattern[str]) -> float:
+    """The numbers in the fields of a format string, added up; infinite where an argument gives one."""
+    fields = [found for found in field.finditer(template) if found["field"] is not None]
+    if any(found["by_argument"] for found in fields):
         return math.inf
-    return sum(int(digits) for digits in re.findall(r"[0-9]{1,12}", template))
+    return sum(int(digits) for found in fields for digits in re.findall(r"[0-9]{1,12}", found["field"]))
 
 
 def _elements(node: exp.Expr) -> float | None:
