@@ -110,7 +110,7 @@ async def test_random_statements_have_one_plan_for_other_constants(seed: int, pl
                 plan = await planned(warm, subject.service, sql, None)
                 filled += isinstance(plan, Plan) and not plannings and sql.lower().count("select ") > 1
                 assert_same(plan, await planned(planner_of(subject.service), subject.service, sql, None), sql)
-    assert filled > 30
+    assert filled > 10
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ async def test_plans_from_the_cache_are_those_that_planning_makes(things: Servic
         condition = dice.choice(CONDITIONS).format(*dice.sample(COLUMNS, 2))
         condition += f" AND {dice.choice(CONDITIONS).format(*dice.sample(COLUMNS, 2))}" if dice.random() < 0.3 else ""
         sql = (STATEMENTS[0] if dice.random() < 0.5 else dice.choice(STATEMENTS)).format(condition)
-        types = [dice.choice((str, int, str, int, float, bool)) for _ in range(sql.count("?"))]
+        sql, number_of = _shared(sql, dice) if dice.random() < 0.4 else (sql, sql.count("?"))
+        types = [dice.choice((str, int, str, int, float, bool)) for _ in range(number_of)]
         few = {type_: dice.choices(LIKE[type_], k=2) for type_ in LIKE}  # so that equal values meet
         for _ in range(8):
             values = [dice.choice(few[type_] if dice.random() < 0.8 else VALUES) for type_ in types]
@@ -165,6 +166,14 @@ async def test_plans_from_the_cache_are_those_that_planning_makes(things: Servic
                 sql,
                 values,
             )
+
+
+def _shared(sql: str, dice: random.Random) -> tuple[str, int]:
+    """A statement with numbered parameters, some of which stand in several places; and how many there are."""
+    first, *rest = sql.split("?")
+    used = [dice.randrange(len(rest)) for _ in rest]
+    numbers = {parameter: number for number, parameter in enumerate(dict.fromkeys(used), start=1)}
+    return first + "".join(f"${numbers[one]}{piece}" for one, piece in zip(used, rest, strict=True)), len(numbers)
 
 
 @pytest.mark.parametrize(
@@ -286,6 +295,93 @@ async def test_ranges_lists_days_and_signed_numbers_need_no_more_planning(
         for values in (in_another_order, *others):
             alone = await planned(planner_of(things), things, sql, values)
             assert_same(await planned(planner, things, sql, values), alone, values)
+
+
+@pytest.mark.parametrize(
+    ("sql", "sequence"),
+    [
+        ("SELECT n FROM things WHERE pk = $1 AND text = $1", [["p"], ["a"], ["it's"], ["b"]]),
+        ("SELECT n FROM things WHERE day = $1 AND text = $1", [[f"2024-01-0{number}"] for number in range(1, 5)]),
+        ("select n from things where pk = $1 and n > $2 and whole<$2", [["p", 0], ["q", 7], ["r", 1], ["p", 10**14]]),
+        (
+            "SELECT n FROM things WHERE pk = ?1 AND n BETWEEN ?2 AND ?3 AND whole BETWEEN ?2 AND ?3",
+            [["p", 0, 1], ["q", 1, 7], ["r", 5, 6], ["p", 7, 14]],
+        ),
+        (
+            "SELECT n FROM things WHERE pk = :a AND n >= :low UNION ALL SELECT whole FROM things WHERE text = :a",
+            [{"a": one, "low": number} for number, one in enumerate(("p", "a", "it's", "b"))],
+        ),
+        (
+            "SELECT b.n FROM things a JOIN things b ON b.n = a.n WHERE a.pk = $key AND b.text = $key",
+            [{"key": one} for one in ("p", "a", "it's", "b")],
+        ),
+        (
+            "SELECT n FROM things WHERE whole IN (SELECT whole FROM things WHERE n > $1) AND exact >= $1 AND n < $1",
+            [[1.25], [2.75], [0.25], [1000.01]],
+        ),
+    ],
+)
+@only_doubles
+async def test_a_parameter_that_is_used_twice_needs_no_more_planning(
+    things: Service, plannings: list[str], sql: str, sequence: list[Any]
+) -> None:
+    planner = planner_of(things)
+    for turn, values in enumerate(sequence):
+        plannings.clear()
+        plan = await planned(planner, things, sql, values)
+        assert bool(plannings) == (turn < 2)
+        alone = await planned(planner_of(things), things, sql, values)
+        assert isinstance(plan, Plan)
+        assert isinstance(alone, Plan)
+        assert_same(plan, alone, values)
+        estimated = await planned(planner, things, sql, values, estimated=True)
+        assert isinstance(estimated, Plan)
+        assert estimated.reads == alone.reads
+
+
+@pytest.mark.parametrize(
+    ("condition", "sequence"),
+    [
+        ("pk = $1 AND pk = $1", ["p", "q", "p", "r"]),
+        ("pk = $1 AND text LIKE $1", ["p", "q", "p%", "r"]),
+        ("pk = $1 AND (text = $1 OR n = 1)", ["p", "q", "a", "r"]),
+        ("text >= $1 AND text <= $1 AND pk = $1", ["p", "q", "a", "r"]),
+        ("text = $1 AND mixed = $1", ["p", "q", "a", "r"]),
+        ("n = 1 GROUP BY n, text HAVING text = $1 AND n > 0 AND max(pk) = $1", ["p", "q", "a", "r"]),
+    ],
+)
+@only_doubles
+async def test_a_parameter_that_decides_something_in_one_of_its_places_is_no_slot(
+    things: Service, plannings: list[str], condition: str, sequence: list[str]
+) -> None:
+    """Nor is a plan made that no other value could use, but for one that tells so."""
+    planner, sql, counts = planner_of(things), f"SELECT n FROM things WHERE {condition}", []
+    for value in [*sequence, *sequence]:
+        plannings.clear()
+        plan = await planned(planner, things, sql, [value])
+        counts.append(len(plannings))
+        assert_same(plan, await planned(planner_of(things), things, sql, [value]), value)
+    assert counts[3] == 1
+    assert sum(counts) <= 6
+
+
+@only_doubles
+async def test_values_of_two_statements_that_use_parameters_differently_are_not_confused(things: Service) -> None:
+    planner = planner_of(things)
+    statements = [
+        f"SELECT n FROM things WHERE {condition}"
+        for condition in (
+            "pk = $1 AND text = $2 AND mixed = $2",
+            "pk = $1 AND text = $1 AND mixed = $2",
+            "pk = $2 AND text = $1 AND mixed = $1",
+            "pk = $2 AND text = $1 AND mixed = $2",
+        )
+    ]
+    for values in (["a", "b"], ["b", "a"], ["a", "a"], ["p", "it's"], ["a", "b"], ["a"], ["a", "b", "p"]):
+        for sql in statements:
+            assert_same(
+                await planned(planner, things, sql, values), await planned(planner_of(things), things, sql, values), sql
+            )
 
 
 @pytest.mark.parametrize(

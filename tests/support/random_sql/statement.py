@@ -82,25 +82,51 @@ class Call:
 def calls(statement: Statement, dice: random.Random, number_of: int) -> list[Call]:
     """One text with parameters in the place of some constants (`?`, `?1` or `:name`): with their values, and others.
 
+    One that has a name or a number now and then stands in the place of several constants: its value is that of all.
     Numbers are now and then sent as texts, as clients do that send nothing else: DuckDB reads such constants as numbers
     where it needs some. Columns of numbers and texts have rules of their own.
     """
     style = dice.choice(["?", "?1", ":p1"])
     found = list(_LITERAL.finditer(statement.judged))
     places = [place for place in range(len(found)) if dice.random() < 0.7]
-    values = [_value(found[place]) for place in places]
-    markers = [style.replace("1", str(number)) for number in range(1, len(places) + 1)]
-    as_texts = [dice.random() < 0.5 and _may_be_text(statement.judged, found[place]) for place in places]
+    filled_by = _shared([_value(found[place]) for place in places], 0 if style == "?" else 0.3, dice)
+    filled = [
+        [place for place, one in zip(places, filled_by, strict=True) if one == number]
+        for number in range(len({*filled_by}))
+    ]
+    values = [_value(found[those[0]]) for those in filled]
+    markers = [style.replace("1", str(number + 1)) for number in filled_by]
+    as_texts = [
+        dice.random() < 0.5 and all(_may_be_text(statement.judged, found[place]) for place in those) for those in filled
+    ]
     text = replace(statement, judged=_filled(statement.judged, dict(zip(places, markers, strict=True)))).asked
     made: list[Call] = []
     for number in range(number_of):
         chosen = [_like(value, values, dice) for value in values] if number else values
-        literals = {place: _rendered(value) for place, value in zip(places, chosen, strict=True)}
+        literals = {place: _rendered(chosen[one]) for place, one in zip(places, filled_by, strict=True)}
         sent = [str(one) if text else one for one, text in zip(chosen, as_texts, strict=True)]
-        named = {marker.removeprefix(":"): value for marker, value in zip(markers, sent, strict=True)}
+        named = {marker.removeprefix(":"): sent[one] for marker, one in zip(markers, filled_by, strict=True)}
         constant = replace(statement, judged=_filled(statement.judged, literals))
         made.append(Call(text, named if style == ":p1" else sent, constant))
     return made
+
+
+def _shared(values: Sequence[Value], likely: float, dice: random.Random) -> list[int]:
+    """Which parameter fills each place: one of its own, or that of an earlier one whose values would do here, too."""
+    filled_by: list[int] = []
+    for place, value in enumerate(values):
+        others = [one for one in range(place) if _kind(values[one]) == _kind(value)]
+        shared = bool(others) and dice.random() < likely
+        filled_by.append(filled_by[dice.choice(others)] if shared else len({*filled_by}))
+    return filled_by
+
+
+def _kind(value: Value) -> tuple[type, str]:
+    """What others of a value have in common with it: see `_like`."""
+    if not isinstance(value, str):
+        return type(value), ""
+    is_number, is_time = value.isdecimal(), _TIME.fullmatch(value) is not None
+    return str, "unit" if value in UNITS else "time" if is_time else "number" if is_number else ""
 
 
 def _may_be_text(sql: str, found: re.Match[str]) -> bool:

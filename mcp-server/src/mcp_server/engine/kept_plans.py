@@ -21,10 +21,11 @@ from mcp_server.engine.plan_cache import (
 )
 from mcp_server.engine.plan_slots import Template, Unfit, carried, carried_by_read
 from mcp_server.engine.planned_anew import planned_anew
-from mcp_server.engine.slot_values import by_name, marked, stand_alike
+from mcp_server.engine.slot_values import marked, stand_alike
 from mcp_server.planning.plan import Terms
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.tally import Tally
+from mcp_server.sql.gate.parameters import by_name
 from mcp_server.sql.gate.parse import TableName
 from mcp_server.sql.lowering.text_comparisons import MOST as MOST_TEXTS
 from mcp_server.sql.slots import ColumnSlots
@@ -45,7 +46,7 @@ class KeptPlans:
         elif found == UNTRIED:
             values, marks = marked(varying.text, varying.values)
             try:
-                found = column_slots(await light_statement(*varying.with_values(values)), marks)
+                found = varying.whole(column_slots(await light_statement(*varying.with_values(values)), marks))
             except Failure:
                 found = ()
             self._cache.keep_slots(text, varying.values, found)
@@ -58,7 +59,7 @@ class KeptPlans:
             plan = await self._with_slots(parsed, key, schema_name, tables, terms)
             if plan is not None:
                 return plan
-            key = sent(key.text, parsed.parameters)
+            key = sent(key.text, parsed.varying.values)
         if key is None:
             return await planned_anew(self._heavy, parsed, schema_name, tables, terms)
         question = asked(key, schema_name, tables, terms)
@@ -126,7 +127,7 @@ class KeptPlans:
             model = await planned_anew(self._heavy, with_marks, question.schema, tables, terms)
             # Whichever primary keys are named, their items are read by these, at what items take.
             read_anew = varying.has_gaps or [read.access for read in model.reads] != ["GetItem"]
-            fit = _fit(model, marks, slots, read_anew=read_anew)
+            fit = varying.whole(_fit(model, marks, slots, read_anew=read_anew))
             if fit != question.sent.slots:
                 return Unslotted(fit)
             reads = () if read_anew else model.reads

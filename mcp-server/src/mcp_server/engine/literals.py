@@ -11,6 +11,7 @@ from typing import Final
 from mcp_server.engine.slot_values import kind_of, sql_of
 from mcp_server.sql.canonical_text import MARK
 from mcp_server.sql.gate.parameters import JsonValue, Parameters
+from mcp_server.sql.slots import ColumnSlots
 
 _GAP: Final = "\x02"
 """What stands in the place of a literal. The gate refuses it, so that no text that was sent has it."""
@@ -29,20 +30,42 @@ _PLACE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Varying:
-    """A statement whose values may be others: its parameters, or literals, in whose place its text has gaps."""
+    """A statement whose values may be others: its parameters, or literals, in whose place its text has gaps.
+
+    `parameters` are those that fill the places of its text in turn, where one of them fills several.
+    """
 
     text: str
     values: Parameters
     has_gaps: bool = False
+    parameters: tuple[str, ...] = ()
 
     def with_values(self, values: Parameters) -> tuple[str, Parameters]:
         """Text and parameters of the same statement with other values."""
+        text = self.text.removeprefix(MARK)
         if not self.has_gaps:
-            return self.text, values
-        pieces = self.text.removeprefix(MARK).split(_GAP)
+            return text, values
+        pieces = text.split(_GAP)
         literals = [sql_of(value) for value in values or ()]
         together = [part for both in zip(pieces, [*literals, ""], strict=True) for part in both]
         return "".join(together), None
+
+    def whole(self, slots: tuple[ColumnSlots, ...]) -> tuple[ColumnSlots, ...]:
+        """Those of the slots that are slots wherever their parameters stand: all places of one change together.
+
+        Of one that is compared with a column twice, two values are equal.
+        """
+        filled_by = {str(place): parameter for place, parameter in enumerate(self.parameters, start=1)}
+        if not filled_by:
+            return slots
+        kept = tuple(one for one in slots if len({filled_by[name] for name in one.names}) == len(one.names))
+        while True:
+            opened = {name for column in kept for name in column.names}
+            shut = {parameter for place, parameter in filled_by.items() if place not in opened}
+            fewer = tuple(one for one in kept if shut.isdisjoint(filled_by[name] for name in one.names))
+            if fewer == kept:
+                return kept
+            kept = fewer
 
 
 def lifted(text: str) -> Varying | None:

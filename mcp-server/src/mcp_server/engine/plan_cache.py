@@ -19,7 +19,7 @@ from mcp_server.engine.bounded import Bounded
 from mcp_server.engine.limits import PAGE_ROWS
 from mcp_server.engine.literals import Varying
 from mcp_server.engine.plan_slots import Template
-from mcp_server.engine.slot_values import Rank, by_name, kind_of, ranks
+from mcp_server.engine.slot_values import Rank, kind_of, ranks
 from mcp_server.planning.access_path import full_scan_of
 from mcp_server.planning.estimates import NOTHING
 from mcp_server.planning.expectations import filling, stopping
@@ -27,8 +27,10 @@ from mcp_server.planning.plan import Read, Terms
 from mcp_server.planning.requests import LARGEST_SMALL_PAGE
 from mcp_server.planning.streaming import Stream, resumable
 from mcp_server.sql.binding.bind import Query
-from mcp_server.sql.gate.parameters import Parameters
+from mcp_server.sql.canonical_text import MARK
+from mcp_server.sql.gate.parameters import Parameters, by_name
 from mcp_server.sql.gate.parse import TableName
+from mcp_server.sql.parameter_uses import ParameterUses
 from mcp_server.sql.slots import ColumnSlots
 
 PLANS = 1_000
@@ -121,10 +123,21 @@ Kept = Plan | Template[Plan] | Unslotted | Unrepeated
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """The text under which a statement is kept, and the same without its literals, if it has any that may be slots."""
+    """The text under which a statement is kept, and the same without its literals, if it has any that may be slots.
+
+    `uses` are those of its parameters, if one is used twice: it is kept under the text of these.
+    """
 
     text: str
-    without_literals: Varying | None
+    without_literals: Varying | None = None
+    uses: ParameterUses | None = None
+
+    def with_uses_apart(self, parameters: Parameters) -> Varying | None:
+        """The statement with a value for each use of a parameter; None where its parameters are as they are sent."""
+        values = self.uses.values(parameters) if self.uses is not None else None
+        if self.uses is None or values is None:
+            return None
+        return Varying(MARK + self.uses.text, values, parameters=self.uses.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +249,8 @@ class PlanCache:
         """Remembers under which texts a statement is kept."""
         varying = spelling.without_literals
         without = 0 if varying is None else 300 + 2 * len(varying.text) + 60 * len(varying.values or ())
-        self._spellings.put(sql, spelling, 350 + 2 * (len(sql) + len(spelling.text)) + without)
+        uses = 0 if spelling.uses is None else 300 + 2 * len(spelling.uses.text) + 60 * len(spelling.uses.names)
+        self._spellings.put(sql, spelling, 350 + 2 * (len(sql) + len(spelling.text)) + without + uses)
 
     def tables(self, statement: Sent) -> frozenset[TableName] | None:
         """The tables that a statement names, None where it is not known to pass the gate."""

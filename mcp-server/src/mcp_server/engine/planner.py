@@ -23,9 +23,10 @@ from mcp_server.planning.plan import Pin, Terms
 from mcp_server.ports.catalog import Catalog, Payer, Refresh
 from mcp_server.ports.planning import HeavyPlanning
 from mcp_server.ports.tally import UNTALLIED, Tally
-from mcp_server.sql.canonical_text import canonical_text, folds
+from mcp_server.sql.canonical_text import MARK, canonical_text, folds
 from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import TableName
+from mcp_server.sql.parameter_uses import parameter_uses
 from shared_kernel.clock import Clock
 from shared_kernel.spans import span
 
@@ -62,9 +63,11 @@ class Planner:
         known = self._cache.spelling(sql)
         spelling = known or _spelling(sql, parameters)
         without = spelling.without_literals if not parameters else None
-        varying = without or Varying(sql, parameters)
-        slots = await self._kept.slots(spelling.text, varying) if parameters and len(sql) <= LONGEST_WITH_SLOTS else ()
-        key, varying_key = sent(spelling.text, parameters, slots), None
+        apart = spelling.with_uses_apart(parameters)
+        varying = without or apart or Varying(sql, parameters)
+        text, values = (spelling.text, parameters) if apart is None else (apart.text, apart.values)
+        slots = await self._kept.slots(text, varying) if parameters and len(sql) <= LONGEST_WITH_SLOTS else ()
+        key, varying_key = sent(text, values, slots), None
         tables = self._cache.tables(key) if key is not None else None
         if tables is None and without is not None:  # with these literals it was not sent
             varying_key = key_of(without, await self._kept.slots(without.text, without))
@@ -81,7 +84,7 @@ class Planner:
             statement = await light_statement(sql, parameters)
             if key is not None and known is None:
                 if not folds(statement):
-                    spelling, key = Spelling(sql, None), replace(key, text=sql)
+                    spelling, key = Spelling(sql), sent(sql, parameters, slots if apart is None else ())
                     varying, varying_key = Varying(sql, parameters), None
                 self._cache.keep_spelling(sql, spelling)
             parsed = Parsed(sql, parameters, instant, statement.tables, statement, key, varying, varying_key)
@@ -111,7 +114,7 @@ class Planner:
         `pin` says how a read that goes on was begun.
         """
         if estimated and parsed.key is not None and parsed.key.slots:
-            parsed = replace(parsed, key=sent(parsed.key.text, parsed.parameters))
+            parsed = replace(parsed, key=sent(parsed.key.text, parsed.varying.values))
         probing = Probing(self._schemas, self._catalog, prober)
         with span("plan", {}):
             plan = await self._bound(principal, schema, parsed, probing, Terms(consistent, allow_full_scan, pin), payer)
@@ -175,5 +178,9 @@ def _spelling(sql: str, parameters: Parameters) -> Spelling:
     """The texts of a statement; one with parameters says by them which of its values may be others."""
     text = canonical_text(sql) if len(sql) <= LIGHT_CHARACTERS else None
     if text is None:
-        return Spelling(sql, None)
-    return Spelling(text, lifted(text) if not parameters and len(sql) <= LONGEST_WITH_SLOTS else None)
+        return Spelling(sql)
+    if len(sql) > LONGEST_WITH_SLOTS:
+        return Spelling(text)
+    if parameters:
+        return Spelling(text, uses=parameter_uses(text.removeprefix(MARK)))
+    return Spelling(text, lifted(text))

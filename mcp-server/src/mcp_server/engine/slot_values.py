@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from datetime import date, timedelta
 
 from mcp_server.domain.dates import iso_date
-from mcp_server.sql.gate.parameters import JsonValue, Parameters
+from mcp_server.sql.gate.parameters import JsonValue, Parameters, by_name
 from mcp_server.sql.slots import ColumnSlots
 
 Values = Mapping[str, JsonValue]
@@ -53,13 +53,6 @@ def kind_of(value: JsonValue) -> Kind | None:
         written = _DECIMAL.fullmatch(repr(abs(value)))
         return f"{'negative ' if value < 0 else ''}{len(written[1])} places" if written is not None else None
     return None
-
-
-def by_name(parameters: Parameters) -> dict[str, JsonValue]:
-    """The parameters by the names that a statement has for them."""
-    if isinstance(parameters, Mapping):
-        return dict(parameters)
-    return {str(position): value for position, value in enumerate(parameters or (), start=1)}
 
 
 Rank = tuple[int, int]

@@ -95,7 +95,7 @@ def substitute(expression: exp.Expr, parameters: Parameters) -> exp.Expr:
     """Replaces every parameter by its value. Raises invalid_parameters unless they match one to one."""
     found = [(node, _name(node)) for node in nodes(expression) if isinstance(node, exp.Parameter | exp.Placeholder)]
     wanted = {name for _, name in found}
-    given = _by_name(parameters)
+    given = by_name(parameters)
     by_position = not isinstance(parameters, Mapping)
     if parameters and any(name.isdecimal() != by_position for name in wanted):
         raise Failure(ParametersOtherwiseNamed())
@@ -119,12 +119,11 @@ def _name(node: exp.Expr) -> str:
     return node.this if isinstance(node.this, str) else node.this.name
 
 
-def _by_name(parameters: Parameters) -> dict[str, JsonValue]:
-    if parameters is None:
-        return {}
+def by_name(parameters: Parameters) -> dict[str, JsonValue]:
+    """The parameters by the names that a statement has for them."""
     if isinstance(parameters, Mapping):
         return dict(parameters)
-    return {str(position): value for position, value in enumerate(parameters, start=1)}
+    return {str(position): value for position, value in enumerate(parameters or (), start=1)}
 
 
 def _literal(name: str, value: JsonValue) -> exp.Expr:
