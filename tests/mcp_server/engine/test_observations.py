@@ -255,31 +255,37 @@ async def test_what_other_rows_name_is_estimated_by_what_it_took(service: Servic
     assert (await estimated(queries, sql("some", 0))).read_units == took
 
 
-async def test_patterns_with_other_wildcards_are_no_like_conditions(service: Service) -> None:
+@pytest.mark.parametrize(
+    ("learnt", "like", "unlike"),
+    [
+        ("LIKE '%3%'", "LIKE '%n4%'", ("LIKE 'n3%'", "LIKE '%3'", "LIKE 'n_'", "ILIKE '%3%'")),
+        ("ILIKE '%3%'", "ILIKE '%N4%'", ("ILIKE 'N3%'", "ILIKE '%3'", "ILIKE 'n_'", "LIKE '%3%'")),
+        ("GLOB '*3*'", "GLOB '*n4*'", ("GLOB 'n3*'", "GLOB '*3'", "GLOB 'n?'", "GLOB 'n[34]'")),
+    ],
+)
+async def test_patterns_with_other_wildcards_are_no_like_conditions(
+    service: Service, learnt: str, like: str, unlike: Sequence[str]
+) -> None:
     orders = [{"pk": {"S": f"o{n}"}, "name": {"S": f"n{n}"}, "customer": {"S": f"c{n}"}} for n in range(40)]
     await service.create("obs_named_orders", orders)
     about = {"about": {"S": "x" * 400}}
     await service.create("obs_named_customers", [{"pk": {"S": f"c{n}"}, **about} for n in range(600)])
     queries = service.queries()
 
-    def sql(pattern: str) -> str:
+    def sql(condition: str) -> str:
         return (
             "SELECT c.about FROM obs_named_orders o JOIN obs_named_customers c ON o.customer = c.pk "
-            f"WHERE o.name LIKE '{pattern}'"
+            f"WHERE o.name {condition}"
         )
 
-    await consumed(queries, sql("%3%"))
+    await consumed(queries, sql(learnt))
     confidence = {}
-    for pattern in ("%3%", "%n4%", "n3%", "%3", "n_"):
-        stages = [read for read in (await queries.explain_sql(ANN, sql=sql(pattern))).reads if read.stage is not None]
-        confidence[pattern] = [read.estimate.confidence for read in stages]
-    assert confidence == {
-        "%3%": ["observed"],
-        "%n4%": ["estimated"],
-        "n3%": ["guessed"],
-        "%3": ["guessed"],
-        "n_": ["guessed"],
-    }
+    for condition in (learnt, like, *unlike):
+        reads = (await queries.explain_sql(ANN, sql=sql(condition))).reads
+        [confidence[condition]] = [read.estimate.confidence for read in reads if read.stage is not None]
+    assert confidence == {learnt: "observed", like: "estimated", **dict.fromkeys(unlike, "guessed")}
+    for name in ("obs_named_orders", "obs_named_customers"):
+        await service.tables.drop(name)
 
 
 @only_doubles

@@ -131,6 +131,40 @@ def test_a_negated_pattern_leaves_what_the_pattern_would_not(condition: str, row
 
 
 @pytest.mark.parametrize(
+    ("condition", "rows", "confidence"),
+    [
+        ("name ILIKE 'B%'", 2_500, "estimated"),
+        ("name ILIKE '%A_'", 2_500, "estimated"),
+        ("name ILIKE 'B%1'", 250, "estimated"),
+        ("name NOT ILIKE 'B%'", 7_500, "guessed"),
+        ("NOT (name ILIKE 'B%')", 7_500, "guessed"),
+        ("name GLOB 'b*'", 2_500, "estimated"),
+        ("name GLOB 'B*'", 12, "estimated"),
+        ("name GLOB '?2'", 1_000, "estimated"),
+        ("name GLOB '[ab]*'", 3_000, "guessed"),
+        ("NOT name GLOB '*2'", 9_000, "guessed"),
+        ("name ILIKE 'B%' AND n < 50", 1_237, "estimated"),
+        ("other ILIKE 'B%'", 3_000, "guessed"),
+        ("other NOT ILIKE 'B%'", 7_000, "guessed"),
+        ("name ILIKE 'B%' OR name ILIKE '%2'", 3_000, "guessed"),
+    ],
+)
+def test_patterns_that_dynamodb_knows_nothing_of_are_looked_for_in_the_sample(
+    condition: str, rows: int, confidence: str
+) -> None:
+    source = scan(f"SELECT pk FROM things WHERE {condition}")
+    otherwise = read(replace(ALONE, read_units=20_000.0))
+    staged = read(Estimate(10_000, 1, 10_000.0, 0.1), Stage(link(), 10_000, otherwise, DEARER))
+
+    [_, stage] = expected([source, staged], {"a": source, "b": staged})
+
+    assert stage.estimate.read_units == pytest.approx(rows, abs=20)
+    first = scan(f"SELECT pk FROM things WHERE {condition} LIMIT 1")
+    assert filling(first, 1).estimate.confidence == confidence
+    assert "attribute_exists" in first.requests[0].arguments["FilterExpression"]
+
+
+@pytest.mark.parametrize(
     ("sql", "items"),
     [
         ("SELECT pk FROM things WHERE n = 77 LIMIT 900", 10_000),  # there are not so many

@@ -166,9 +166,9 @@ def conditions(draw: st.DrawFn, depth: int = 2) -> str:
         st.builds("NOT {} {} {}".format, st.just(column), st.just(operator), literal),
     ]
     if column in ("s", "m", "k"):
-        patterns = st.sampled_from(PATTERNS)
+        patterns, operators = st.sampled_from(PATTERNS), ("LIKE", "NOT LIKE", "ILIKE", "NOT ILIKE", "GLOB")
         shapes += [
-            st.builds("{} {} '{}'".format, st.just(column), st.sampled_from(["LIKE", "NOT LIKE"]), patterns),
+            st.builds("{} {} '{}'".format, st.just(column), st.sampled_from(operators), patterns),
             st.builds("{}({}, {})".format, st.sampled_from(["starts_with", "contains"]), st.just(column), literal),
         ]
     if column == "b":

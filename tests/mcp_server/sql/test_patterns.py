@@ -1,4 +1,4 @@
-"""A pattern of LIKE as a regular expression matches what DuckDB says it does, in no more than linear time."""
+"""A pattern of LIKE or GLOB as a regular expression matches what DuckDB says it does, in no more than linear time."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.sql.lowering.patterns import matching, pattern_pieces
+from mcp_server.sql.lowering.patterns import glob_pieces, matching, pattern_pieces
 
 ALPHABET = st.sampled_from("aAbB%_.é\n")
 TEXTS = st.text(ALPHABET, max_size=8)
@@ -22,6 +22,14 @@ def test_like_matches_as_in_duckdb(text: str, pattern: str, escape: str, ignore_
     operator = "ILIKE" if ignore_case else "LIKE"
     expected = duckdb.execute(f"SELECT ? {operator} ? ESCAPE ?", [text, pattern, escape]).fetchone()
     assert expected == (matching(pieces, ignore_case=ignore_case).fullmatch(text) is not None,)
+
+
+@given(TEXTS, st.text(st.sampled_from("aAb*?.é\n%_"), max_size=8))
+def test_glob_matches_as_in_duckdb(text: str, pattern: str) -> None:
+    pieces = glob_pieces(pattern)
+    assert pieces is not None
+    expected = duckdb.execute("SELECT ? GLOB ?", [text, pattern]).fetchone()
+    assert expected == (matching(pieces, ignore_case=False).fullmatch(text) is not None,)
 
 
 @pytest.mark.parametrize("ignore_case", [False, True])

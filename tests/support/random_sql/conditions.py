@@ -143,6 +143,7 @@ class Conditions:
             f"{name} {not_}like '{text[:start]}_{text[start + 1 :]}'",
             f"{name} {not_}like '{escaped}%' escape '!'",
             f"{name} {not_}ilike '{text.swapcase()}%'",
+            f"{not_}{name} glob '{text[:start]}?{part[1:]}*'",
             f"contains({name}, '{part}')",
             f"ends_with({name}, '{part}')",
             f"{name} {not_}similar to '{re.escape(text[:1])}.*'",

@@ -146,6 +146,10 @@ def _share_of_rows(read: Read) -> tuple[float, bool]:
         conjunct = said.get(text)
         if conjunct is not None and conjunct.predicate in own:
             continue
+        matched = share_left(conjunct.matched, table) if conjunct is not None and conjunct.matched is not None else None
+        if matched is not None:
+            known *= matched
+            continue
         share = _share_of(conjunct, table) if conjunct is not None else None
         if conjunct is None or share is None:
             guesses, guessed = guesses + 1, True

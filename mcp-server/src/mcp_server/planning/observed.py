@@ -11,8 +11,8 @@ from mcp_server.planning.estimates import both_estimates, keys_estimate, observe
 from mcp_server.planning.plan import Estimate, Read, Relation, Request
 
 _PLACEHOLDER = re.compile(r"[#:]\w+")
-_LITERAL = re.compile(r"(?P<like>\bLIKE )?'(?P<text>(?:[^']|'')*)'|\b\d+(?:\.\d+)?\b")
-_PLAIN = re.compile(r"[^%_]+")
+_LITERAL = re.compile(r"(?P<with>\b(?:I?LIKE|GLOB) )?'(?P<text>(?:[^']|'')*)'|\b\d+(?:\.\d+)?\b")
+_PLAIN, _PLAIN_IN_GLOB = re.compile(r"[^%_]+"), re.compile(r"[^*?\[\]]+")
 """What of a pattern is no wildcard."""
 
 Name = tuple[Any, ...]
@@ -120,7 +120,11 @@ def stage_names(read: Read, sources: Mapping[str, tuple[Relation, Read]]) -> tup
 
 
 def _any_value(literal: re.Match[str]) -> str:
-    return f"LIKE {_PLAIN.sub('?', literal['text'])}" if literal["like"] is not None else "?"
+    operator = literal["with"]
+    if operator is None:
+        return "?"
+    plain = _PLAIN_IN_GLOB if operator == "GLOB " else _PLAIN
+    return operator + plain.sub("?", literal["text"])
 
 
 def _described(relation: Relation, read: Read, sources: Mapping[str, tuple[Relation, Read]]) -> Name:

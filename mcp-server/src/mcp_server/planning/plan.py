@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from mcp_server.domain.rejected_index import RejectedIndex
 from mcp_server.domain.schema import Column, Path, Table
-from mcp_server.planning.predicate import Predicate
+from mcp_server.planning.predicate import Predicate, TextPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +15,16 @@ class Conjunct:
 
     `text` is its SQL; `predicate` is None when the algebra cannot say it, or the implied weaker condition when it can
     say only that. `faithful` tells that predicate and text mean exactly the same, `never` that it is true of no row.
-    `left_out` is for estimates: of the rows that meet the predicate, about those that meet this one do not count.
+    Two are for estimates: of the rows that meet the predicate, about those count that meet `matched`, and those do not
+    that meet `left_out`.
     """
 
     text: str
     predicate: Predicate | None
     faithful: bool
     never: bool = False
-    left_out: Predicate | None = None
+    matched: TextPattern | None = None
+    left_out: Predicate | TextPattern | None = None
 
 
 @dataclass(frozen=True, slots=True)

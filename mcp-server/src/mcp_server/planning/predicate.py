@@ -51,6 +51,15 @@ class StartsWith:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPattern:
+    """The texts of a column that a regular expression matches as a whole: for estimates alone, DynamoDB has no such."""
+
+    column: str
+    regex: str
+    ignore_case: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Contains:
     """`column LIKE '%part%'`."""
 

@@ -1,7 +1,8 @@
 """Which share of a table's items conditions leave, by what a sample tells of their columns. Pure."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from mcp_server.domain.distribution import MOST_CHARACTERS, Distribution, End
@@ -19,6 +20,7 @@ from mcp_server.planning.predicate import (
     Operator,
     Predicate,
     StartsWith,
+    TextPattern,
     Value,
 )
 from mcp_server.planning.pushdown import following_prefix
@@ -49,7 +51,7 @@ def share_of_range(column: Column | None, condition: Range) -> float | None:
     return _between(column, low, high, low_inclusive=inclusive, high_inclusive=inclusive)
 
 
-def share_left(predicate: Predicate, table: Table) -> float | None:
+def share_left(predicate: Predicate | TextPattern, table: Table) -> float | None:
     """The share of all items for which a predicate is true; None where nothing tells. Columns count as independent."""
     match predicate:
         case AllOf(parts):
@@ -70,7 +72,7 @@ def share_left(predicate: Predicate, table: Table) -> float | None:
     return None if share is None else share * column.presence
 
 
-def _of_present(predicate: Predicate, column: Column) -> float | None:
+def _of_present(predicate: Predicate | TextPattern, column: Column) -> float | None:
     """The share of the items that have the attribute."""
     match predicate:
         case IsNotNull():
@@ -89,7 +91,10 @@ def _of_present(predicate: Predicate, column: Column) -> float | None:
         case StartsWith(_, prefix):
             return _prefix(column, prefix)
         case Contains(_, part):
-            return _containing(column, part)
+            return _matching(column, lambda text: part in text)
+        case TextPattern(_, regex, ignore_case):
+            pattern = re.compile(regex, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+            return _matching(column, lambda text: pattern.fullmatch(text) is not None)
     return None
 
 
@@ -140,12 +145,12 @@ def _prefix(column: Column | None, prefix: str) -> float | None:
     return texts.between(End(prefix, True), End(after, False) if after is not None else None)
 
 
-def _containing(column: Column, part: str) -> float | None:
+def _matching(column: Column, matches: Callable[[str], bool]) -> float | None:
     """By the texts that are kept, which are a sample of the sample."""
     texts = _texts(column)
     if texts is None or any(len(text) >= MOST_CHARACTERS for text in texts.points):
         return None
-    found = sum(part in text for text in texts.points)
+    found = sum(map(matches, texts.points))
     return max(found / len(texts.points), texts.floor)
 
 

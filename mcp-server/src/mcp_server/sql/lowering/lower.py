@@ -41,7 +41,7 @@ def _conjunct(reference: Reference, condition: exp.Expr) -> Conjunct:
     text = _text(reference, condition)
     if reading is None or reading.predicate == AllOf(()):
         return Conjunct(text, None, False)
-    return Conjunct(text, reading.predicate, reading.faithful, left_out=reading.left_out)
+    return Conjunct(text, reading.predicate, reading.faithful, matched=reading.matched, left_out=reading.left_out)
 
 
 def _column(reference: Reference, column: exp.Column) -> Column | None:

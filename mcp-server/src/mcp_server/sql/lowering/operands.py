@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from mcp_server.domain.dates import iso_date
 from mcp_server.domain.schema import Column, TypeKind
-from mcp_server.planning.predicate import AllOf, AnyOf, Predicate, Value
+from mcp_server.planning.predicate import AllOf, AnyOf, Predicate, TextPattern, Value
 from mcp_server.sql.constants import NOT_CONSTANT, constant
 
 OperandOf = Callable[[exp.Expr], Column | None]
@@ -33,12 +33,14 @@ _MAX_PRECISION = 38
 class Reading:
     """What the algebra can say of a condition; `faithful` when that is all of it.
 
-    `left_out` is what of the rows that meet the predicate no row does that meets the condition, as far as it can say.
+    `matched` is what every row that meets the condition does as well, and `left_out` what none of them does, as far as
+    that can be said: both only for estimates.
     """
 
     predicate: Predicate
     faithful: bool
-    left_out: Predicate | None = None
+    matched: TextPattern | None = None
+    left_out: Predicate | TextPattern | None = None
 
 
 def all_of(parts: Sequence[Reading | None]) -> Reading | None:

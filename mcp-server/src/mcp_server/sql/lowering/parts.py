@@ -3,7 +3,7 @@
 from sqlglot import exp
 
 from mcp_server.domain.schema import Column
-from mcp_server.planning.predicate import AllOf, AnyOf, Predicate, Within
+from mcp_server.planning.predicate import AllOf, AnyOf, Predicate, TextPattern, Within
 from mcp_server.sql.fields import ColumnOf, Part, part_of
 from mcp_server.sql.lowering.operands import Reading
 
@@ -28,8 +28,10 @@ class Operands:
         """A reading of conditions on such columns, with each put where its part is."""
         if reading is None or not self._parts:
             return reading
-        left_out = self._placed(reading.left_out) if reading.left_out is not None else None
-        return Reading(self._placed(reading.predicate), reading.faithful, left_out)
+        # What patterns match of the texts of parts no sample tells.
+        left_out = reading.left_out
+        left_out = None if left_out is None or isinstance(left_out, TextPattern) else self._placed(left_out)
+        return Reading(self._placed(reading.predicate), reading.faithful, left_out=left_out)
 
     def _placed(self, predicate: Predicate) -> Predicate:
         match predicate:

@@ -1,4 +1,4 @@
-"""The patterns of LIKE, taken apart."""
+"""The patterns of LIKE and GLOB, taken apart."""
 
 import re
 from collections.abc import Sequence
@@ -34,6 +34,14 @@ def pattern_pieces(pattern: str, escape: str) -> list[Piece] | None:
         else:
             pieces.append(Piece("" if wildcard else character, wildcard))
     return None if escaped else pieces
+
+
+def glob_pieces(pattern: str) -> list[Piece] | None:
+    """The same of a pattern of GLOB; None of one with sets of characters, or with a backslash."""
+    if any(character in "[]\\" for character in pattern):
+        return None
+    parts = (part for part in re.split(r"(\*+|\?)", pattern) if part)
+    return [Piece("", "%" if part[0] == "*" else "_") if part[0] in "*?" else Piece(part, "") for part in parts]
 
 
 def matching(pieces: Sequence[Piece], *, ignore_case: bool) -> re.Pattern[str]:

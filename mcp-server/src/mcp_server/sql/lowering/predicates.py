@@ -21,13 +21,14 @@ from mcp_server.planning.predicate import (
     OneOf,
     Operator,
     StartsWith,
+    TextPattern,
 )
 from mcp_server.sql.constants import constant
 from mcp_server.sql.fields import ColumnOf
 from mcp_server.sql.lowering.constant_columns import elements
 from mcp_server.sql.lowering.operands import OperandOf, Reading, all_of, any_of, plain_target, target, value_of
 from mcp_server.sql.lowering.parts import Operands
-from mcp_server.sql.lowering.patterns import pattern_pieces
+from mcp_server.sql.lowering.patterns import glob_pieces, matching, pattern_pieces
 from mcp_server.sql.lowering.rows import equal_rows
 from mcp_server.sql.lowering.terms import read_term
 
@@ -197,13 +198,27 @@ def _like_reading(column: Column, pattern: str, escape: str, negated: bool) -> R
         return Reading(Comparison(column.name, "<>" if negated else "=", literal), True)
     if negated:
         positive = _like_reading(column, pattern, escape, False)
-        return Reading(IsNotNull(column.name), False, positive.predicate if positive is not None else None)
+        return Reading(IsNotNull(column.name), False, left_out=positive.predicate if positive is not None else None)
     if shape == ["%", "text", "%"]:
         return Reading(Contains(column.name, literal), True)
     if shape[0] == "text":
         return Reading(StartsWith(column.name, pieces[0].text), shape == ["text", "%"])
     longest = max((piece.text for piece in pieces), key=len)
     return Reading(Contains(column.name, longest) if longest else IsNotNull(column.name), False)
+
+
+def _other_pattern(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
+    """ILIKE and GLOB, of which DynamoDB could only be told that there is a text."""
+    column, pattern = target(node.this, column_of), constant(node.expression)
+    if column is None or column.type.kind is not TypeKind.VARCHAR or not isinstance(pattern, str):
+        return None
+    ignore_case = isinstance(node, exp.ILike)
+    pieces = pattern_pieces(pattern, "") if ignore_case else glob_pieces(pattern)
+    if pieces is None:
+        return Reading(IsNotNull(column.name), False)
+    texts = TextPattern(column.name, matching(pieces, ignore_case=ignore_case).pattern, ignore_case)
+    there = IsNotNull(column.name)
+    return Reading(there, False, left_out=texts) if negated else Reading(there, False, matched=texts)
 
 
 def _contains(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
@@ -231,7 +246,7 @@ def _part(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None
     if not part:
         return Reading(IsNotNull(column.name), not negated)
     found = StartsWith(column.name, part) if isinstance(node, exp.StartsWith) else Contains(column.name, part)
-    return Reading(IsNotNull(column.name), False, found) if negated else Reading(found, True)
+    return Reading(IsNotNull(column.name), False, left_out=found) if negated else Reading(found, True)
 
 
 _READERS: dict[type[exp.Expr], _Reader] = {
@@ -243,6 +258,7 @@ _READERS: dict[type[exp.Expr], _Reader] = {
     exp.In: _in,
     exp.Like: _like,
     exp.Escape: _like,
+    **dict.fromkeys((exp.ILike, exp.Glob), _other_pattern),
     exp.StartsWith: _part,
     exp.Contains: _part,
     exp.ArrayContains: _contains,
