@@ -68,7 +68,18 @@ def line(number: int) -> dict[str, Any]:
     amount = {"N": str(number)}
     place = {"zip": amount, "city": {"S": "Oslo"}, "at": {"M": {"floor": {"N": "2"}}}}
     tags = {"M": {f"k{number}_{place}": {"N": "3"} for place in range(70)}}
-    return {"pk": {"S": f"p{number}"}, "m": {"M": place}, "lines": {"L": [{"M": {"qty": amount}}]}, "tags": tags}
+    lines = [
+        {"M": {"qty": amount, "name": {"S": "tea"}, "packs": {"L": [{"M": {"of": amount}}, {"M": {"of": amount}}]}}}
+    ]
+    sizes = [amount, {"N": "1"}]
+    return {
+        "pk": {"S": f"p{number}"},
+        "m": {"M": place},
+        "lines": {"L": lines},
+        "tags": tags,
+        "sizes": {"L": sizes},
+        "rooms": {"M": {"wide": {"L": sizes}}},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +88,10 @@ async def parts_of_late_items(service: Service) -> None:
     await service.create("evf_parts", [line(number) for number in range(10)])
     assert await service.rows("SELECT sum(m.zip) FROM evf_parts") == [[45]]
     late = {"zip": {"S": "n/a"}, "at": {"M": {"floor": {"S": "attic"}}}}
-    last = {"pk": {"S": "late"}, "m": {"M": late}, "lines": {"L": [{"M": {"qty": {"S": "many"}}}]}}
-    await service.put("evf_parts", [last])
+    many = {"S": "many"}
+    lines = [{"M": {"qty": many, "packs": {"L": [{"M": {"of": many}}]}}}]
+    lists = {"lines": {"L": lines}, "sizes": {"L": [many]}, "rooms": {"M": {"wide": {"L": [many]}}}}
+    await service.put("evf_parts", [{"pk": {"S": "late"}, "m": {"M": late}, **lists}])
 
 
 @pytest.mark.usefixtures("parts_of_late_items")
@@ -114,4 +127,50 @@ async def test_numbers_among_texts_within_maps_and_lists_are_cast(
         assert isinstance(failed.value.fact, NotEvaluated)
         assert failed.value.fact.parts == parts
         assert failed.value.meant.statement == f"SELECT {meant} FROM evf_parts t"
+        assert await service.rows(failed.value.meant.statement) == [[total]]
+
+
+@pytest.mark.usefixtures("parts_of_late_items")
+@pytest.mark.parametrize(
+    ("written", "meant", "parts", "total"),
+    [
+        ("sum(l.qty) FROM evf_parts t, unnest(t.lines) AS u(l)", "sum(TRY_CAST(l.qty AS DOUBLE))", "l.qty", 45),
+        (
+            "sum( U.L.QTY ) FROM evf_parts CROSS JOIN unnest(lines) WITH ORDINALITY AS u(l, place)",
+            "sum( TRY_CAST(U.L.QTY AS DOUBLE) )",
+            "U.L.QTY",
+            45,
+        ),
+        ("avg(unnest.qty) FROM evf_parts t, unnest(t.lines)", "avg(TRY_CAST(unnest.qty AS DOUBLE))", "unnest.qty", 4.5),
+        ("sum(u['qty']) FROM evf_parts t, unnest(t.lines) u", "sum(TRY_CAST(u['qty'] AS DOUBLE))", "u['qty']", 45),
+        (
+            "sum(2 * v.p.of) FROM evf_parts t, unnest(t.lines) AS u(l), unnest(u.l.packs) AS v(p)",
+            "sum(2 * TRY_CAST(v.p.of AS DOUBLE))",
+            "v.p.of",
+            180,
+        ),
+        ("sum(s) FROM evf_parts t, unnest(t.sizes) AS u(s)", "sum(TRY_CAST(s AS DOUBLE))", "s", 55),
+        ("sum(u.s) FROM evf_parts t, unnest(t.rooms.wide) AS u(s)", "sum(TRY_CAST(u.s AS DOUBLE))", "u.s", 55),
+        (
+            "sum(q.l.qty) FROM (SELECT unnest(lines) AS l FROM evf_parts) q",
+            "sum(TRY_CAST(q.l.qty AS DOUBLE))",
+            "q.l.qty",
+            45,
+        ),
+        ("sum(l.name) FROM evf_parts t, unnest(t.lines) AS u(l)", None, "", None),
+        ("sum(l) FROM evf_parts t, unnest(t.lines) AS u(l)", None, "", None),
+        ("sum(pk) FROM evf_parts t, unnest(t.lines) AS u(l)", None, "", None),
+    ],
+)
+async def test_numbers_among_texts_of_elements_that_became_rows_are_cast(
+    service: Service, written: str, meant: str | None, parts: str, total: float | None
+) -> None:
+    with pytest.raises(Failure) as failed:
+        await service.run(f"SELECT {written}")
+
+    assert (failed.value.meant is None) == (meant is None)
+    if failed.value.meant is not None:
+        assert isinstance(failed.value.fact, NotEvaluated)
+        assert failed.value.fact.parts == (parts,)
+        assert failed.value.meant.statement == f"SELECT {meant}{written[written.index(' FROM') :]}"
         assert await service.rows(failed.value.meant.statement) == [[total]]
