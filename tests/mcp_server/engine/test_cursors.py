@@ -20,6 +20,7 @@ STATE = CursorState(Spooled("spool-1", 100), expires_at=1_000, tables=TABLES, si
 AT: Key = {"pk": {"B": "AQI="}, "n": {"N": "12345678901234567890.5"}}
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
 PIN = Pin("Query", "by_day", "digest", ("pk", "n", "\N{GREEK SMALL LETTER ALPHA}"))
+SCAN = Pin("Scan", None, "")
 READING = Reading(PIN, "route", 3, Position(((0, AT), (2, None)), 3), consistent=True, full_scan=False, instant=NOW)
 
 
@@ -40,7 +41,8 @@ def _bytes(cursor: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "state", [STATE, replace(STATE, place=READING), replace(STATE, place=replace(READING, pin=Pin("Scan", None, "")))]
+    "state",
+    [STATE, *(replace(STATE, place=one) for one in (READING, replace(READING, left=3), replace(READING, pin=SCAN)))],
 )
 def test_a_sealed_cursor_opens(state: CursorState) -> None:
     assert _opened(_sealed(state)) == state

@@ -111,9 +111,69 @@ NONE_IS = "length(note) = 1"
 """A condition that nothing is known of, and that no item meets."""
 
 
-async def test_a_limit_for_which_too_few_rows_are_found_fails_where_a_small_table_would_end(service: Service) -> None:
-    meters: list[Meter] = []
+async def pages_of(queries: QueryService, sql: str, **arguments: Any) -> list[QueryResult]:
+    pages = [await run(queries, sql, **arguments)]
+    while pages[-1].next_cursor is not None:
+        pages.append(await run(queries, sql, cursor=pages[-1].next_cursor, **arguments))
+    return pages
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5, 8, 20])
+@pytest.mark.parametrize("condition", ["length(note) = 51", "note > 'nn' AND length(note) = 51"])
+async def test_a_limit_ends_where_a_small_table_would_with_a_cursor_to_what_is_left(
+    service: Service, condition: str, limit: int
+) -> None:
+    """Eight rows meet the condition."""
+    queries, sql = service.queries(full_scan_items=300), f"SELECT n, order_id FROM end_orders WHERE {condition}"
+    assert (
+        "After 300 items or 7,812.5 read units the page ends there, and a cursor goes on"
+        in (await queries.explain_sql(ANN, sql=f"{sql} LIMIT {limit}")).plan
+    )
+    pages = await pages_of(queries, f"{sql} LIMIT {limit}")
+    rows = [(n, o) for page in pages for n, o in page.rows]
+
+    assert len(rows) == len({*rows}) == min(limit, 8)
+    assert {*rows} <= {(n, o) for n in (7, 107, 207, 307) for o in "12"}
+    assert [page.stop_reason for page in pages] == ["scan_limit"] * (len(pages) - 1) + ["complete"]
+    assert all(len(page.warnings) == (page.stop_reason == "scan_limit") for page in pages)
+    if limit == 20:
+        assert len(pages) > 1
+        assert pages[0].warnings[0].startswith('This page is not full: "end_orders" was scanned for it to 300 items')
+        cursor = pages[0].next_cursor
+        allowed = await run(queries, f"{sql} LIMIT {limit}", cursor=cursor, allow_full_scan=True)
+        assert (len(allowed.rows) + len(pages[0].rows), allowed.stop_reason) == (8, "complete")
+        with pytest.raises(Failure) as caught:
+            await run(queries, f"{sql} LIMIT {limit + 1}", cursor=cursor)
+        assert caught.value.code is FailureCode.CURSOR_INVALID
+
+
+async def test_a_limit_that_no_item_fills_ends_with_all_of_the_table(service: Service) -> None:
     queries, sql = service.queries(full_scan_items=300), f"SELECT n FROM end_orders WHERE {NONE_IS} LIMIT 10"
+    pages = await pages_of(queries, sql)
+    assert [row for page in pages for row in page.rows] == []
+    assert (len(pages) > 1, pages[-1].stop_reason) == (True, "complete")
+    whole = await run(queries, sql, allow_full_scan=True)
+    assert (whole.rows, whole.stop_reason) == ([], "complete")
+
+
+@pytest.mark.parametrize(("limit", "max_rows"), [(350, 10), (350, 64), (250, 1000), (401, 50)])
+async def test_what_is_left_of_a_limit_counts_from_the_rows_that_fit_a_page(
+    service: Service, limit: int, max_rows: int
+) -> None:
+    """Where more rows were found than a page has, the next one has the others."""
+    queries, sql = service.queries(full_scan_items=300), f"SELECT n FROM end_all WHERE place = 1 LIMIT {limit}"
+    pages = await pages_of(queries, sql, max_rows=max_rows)
+    rows = [row[0] for page in pages for row in page.rows]
+
+    assert len(rows) == len({*rows}) == min(limit, CUSTOMERS)
+    assert all(len(page.rows) <= max_rows for page in pages)
+    assert pages[-1].stop_reason == "complete"
+    assert (pages[0].stop_reason == "row_limit") == (len(pages[0].rows) == max_rows)
+
+
+async def test_a_limit_with_an_offset_fails_there(service: Service) -> None:
+    meters: list[Meter] = []
+    queries, sql = service.queries(full_scan_items=300), f"SELECT n FROM end_orders WHERE {NONE_IS} LIMIT 10 OFFSET 5"
     with pytest.raises(Failure) as caught:
         await run(queries, sql, watch=meters.append)
 
@@ -176,10 +236,11 @@ async def test_a_large_page_is_cut_where_one_of_the_usual_size_is_judged(service
 async def test_nobody_is_asked_for_more_than_is_likely_and_no_more_is_read_than_was_agreed_to(service: Service) -> None:
     queries, sql = service.queries(confirm_read_units=6.0), "SELECT n FROM end_orders WHERE {} LIMIT 10"
     assert len((await run(queries, sql.format("n >= 0"))).rows) == 10
-    with pytest.raises(Failure) as went_on:
-        await run(queries, sql.format("length(note) = 1 AND place >= 0"))
-    assert isinstance(went_on.value.fact, ScanWentOn)
-    assert went_on.value.fact.most_units == 6.0
+    meters: list[Meter] = []
+    went_on = await run(queries, sql.format("length(note) = 1 AND place >= 0"), watch=meters.append)
+    assert (went_on.rows, went_on.stop_reason) == ([], "scan_limit")
+    assert meters[0].scan_ended is not None
+    assert meters[0].scan_ended.read_units == 6.0
     dear = sql.format("n < 4")
     explained = await queries.explain_sql(ANN, sql=dear)
     with pytest.raises(Failure) as unconfirmed:

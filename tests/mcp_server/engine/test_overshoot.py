@@ -270,7 +270,7 @@ async def test_no_more_than_what_is_in_flight_is_scanned_beyond_what_may_be_unas
     finally:
         await described(place, "force")
     units = units_of(proxy)
-    if sql.endswith("= 1"):  # read by the page
+    if "EXISTS" not in sql:  # a cursor goes on
         assert result is not None
         assert (result.rows, result.stop_reason, result.next_cursor is None) == ([], "scan_limit", False)
         assert result.statistics.read_units == sum(units)

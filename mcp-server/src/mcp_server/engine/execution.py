@@ -255,11 +255,16 @@ class Execution:
     async def _computed(
         self, plan: Plan, parsed: Parsed, meter: Meter, options: Options, *, materialise: bool
     ) -> Result | StreamedPage:
-        resumable = plan.resumable(options.resume.requests if options.resume is not None else None)
+        resume = options.resume
+        requests = resume.requests if resume is not None else None
+        if resume is not None and resume.left is not None and (first := plan.first_rows(requests)) is not None:
+            read, stream, _ = first
+            return await self._page(plan, parsed, read, stream, meter, options)
+        resumable = plan.resumable(requests)
         if resumable is None:
-            if options.resume is not None:
+            if resume is not None:
                 raise Failure(ReadOtherwise())
-            return await self._compute(plan, parsed, meter, materialise=materialise)
+            return await self._compute(plan, parsed, meter, options, materialise=materialise)
         return await self._page(plan, parsed, *resumable, meter, options)
 
     async def _page(
@@ -269,19 +274,13 @@ class Execution:
         if resume is not None and resume.route != route(read, stream):
             raise Failure(ReadOtherwise())
         schema = self._schemas.by_name[read.relation.table.schema]
-        position = resume.position if resume is not None else None
+        position, left = (resume.position, resume.left) if resume is not None else (None, None)
+        most = options.max_rows if left is None else min(options.max_rows, left)
         try:
-            page = await self._streaming.page(
-                schema, read, plan.query, stream, position, max_rows=options.max_rows, meter=meter
-            )
+            page = await self._streaming.page(schema, read, plan.query, stream, position, max_rows=most, meter=meter)
         except EvaluationError as error:
             raise failure_of(error, stream.statement, plan.reads, await parsed.again()) from error
-        if page.after is None:
-            return StreamedPage(page, None)
-        if resume is not None:
-            return StreamedPage(page, replace(resume, position=page.after))
-        asked = (options.consistent, options.planned_full_scan, parsed.instant)
-        return StreamedPage(page, Reading(pin_of(read), route(read, stream), len(read.requests), page.after, *asked))
+        return _streamed(page, read, stream, parsed, options, left)
 
     async def _learn(
         self, conflict: SchemaConflict, before: set["_ConflictingColumn"], payer: PayingCaller
@@ -300,11 +299,13 @@ class Execution:
             raise Failure(UnexpectedTypes(conflict.table.name, conflict.columns)) from conflict
         return before | wider
 
-    async def _compute(self, plan: Plan, parsed: Parsed, meter: Meter, *, materialise: bool) -> Result:
+    async def _compute(
+        self, plan: Plan, parsed: Parsed, meter: Meter, options: Options, *, materialise: bool
+    ) -> Result | StreamedPage:
         if plan.query.number is not None and plan.reads[0].counts:
             return await self._counted(plan.query.number, plan.reads[0], meter)
         if (first := plan.first_rows()) is not None:
-            return await self._first(plan, parsed, *first, meter)
+            return await self._first(plan, parsed, *first, meter, options)
         async with Intakes(sources(plan.reads), lambda read: self._batches(read, meter), meter) as intakes:
             inputs = [self._input(one, materialise=materialise) for one in await intakes.opened()]
             selected = plan.query.direct
@@ -315,12 +316,17 @@ class Execution:
                 found = await direct.answer(selected, plan.reads[0].relation, only, self._limits)
                 return found if isinstance(found, Result) else await self._evaluated(plan, parsed, [found])
 
-    async def _first(self, plan: Plan, parsed: Parsed, read: Read, stream: Stream, rows: int, meter: Meter) -> Result:
+    async def _first(
+        self, plan: Plan, parsed: Parsed, read: Read, stream: Stream, rows: int, meter: Meter, options: Options
+    ) -> Result | StreamedPage:
         schema = self._schemas.by_name[read.relation.table.schema]
         try:
-            return await self._streaming.first(schema, read, plan.query, stream, rows, meter=meter)
+            found = await self._streaming.first(
+                schema, read, plan.query, stream, rows, max_rows=options.max_rows, meter=meter
+            )
         except EvaluationError as error:
             raise failure_of(error, stream.statement, plan.reads, await parsed.again()) from error
+        return found if isinstance(found, Result) else _streamed(found, read, stream, parsed, options, rows)
 
     async def _counted(self, name: str, read: Read, meter: Meter) -> Result:
         schema = self._schemas.by_name[read.relation.table.schema]
@@ -366,6 +372,19 @@ class Execution:
                         return
         if meter.lessons is not None:
             meter.lessons.ended(read, rows)
+
+
+def _streamed(
+    page: PageOfRows, read: Read, stream: Stream, parsed: Parsed, options: Options, left: int | None
+) -> StreamedPage:
+    """A page, and the place after it, unless there is nothing more, or nothing more is `left` of what was asked for."""
+    left = left - len(page.rows) if left is not None else None
+    if page.after is None or left == 0:
+        return StreamedPage(page, None)
+    if options.resume is not None:
+        return StreamedPage(page, replace(options.resume, position=page.after, left=left))
+    asked = (options.consistent, options.planned_full_scan, parsed.instant, left)
+    return StreamedPage(page, Reading(pin_of(read), route(read, stream), len(read.requests), page.after, *asked))
 
 
 def _with_wider(known: Table, met: Table, names: Collection[str]) -> Table:

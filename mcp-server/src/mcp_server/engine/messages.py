@@ -115,10 +115,10 @@ def unasked_scan(items: int, read_units: float) -> str:
     return f"{items:,} items" + (f" or {read_units:,.1f} read units" if read_units < math.inf else "")
 
 
-def ends_unasked(read: Read, items: int, read_units: float, *, by_page: bool) -> str:
+def ends_unasked(read: Read, items: int, read_units: float, *, by_page: bool, goes_on: bool) -> str:
     """What a plan's text says of a scan of a large table that may be made unasked; the read has what is likely."""
     likely, table = read.estimate, read.relation.table.name
-    end = "the page ends there, and a cursor goes on" if by_page else "the query fails"
+    end = "the page ends there, and a cursor goes on" if goes_on else "the query fails"
     return (
         f'The scan of "{table}" is likely to {"fill a page" if by_page else "end"} after {likely.items:,} items, '
         f"{likely.read_units:,.1f} read units. After {unasked_scan(items, read_units)} {end}, unless allow_full_scan "

@@ -71,7 +71,7 @@ class Meter:
     def observer(self, read: Read, *, by_page: bool = False) -> Observer:
         """Observes the responses of one read. It raises Failure: budget_exceeded, full_scan_refused.
 
-        A scan that fills a page is not refused where it has to end unasked: `scan_ended` tells of it from there on.
+        A scan that a page can go on with is not refused where it ends unasked: `scan_ended` tells of it from there on.
         """
         scanned, units = 0, 0.0
         table, unasked = read.relation.table, self._unasked(read)
@@ -95,6 +95,10 @@ class Meter:
 
         self._observers.append(observe)
         return observe
+
+    def may_end_unasked(self, read: Read) -> bool:
+        """Whether it is a scan that ends where it takes more than it may unasked."""
+        return self._unasked(read) is not None
 
     def _unasked(self, read: Read) -> Unasked | None:
         """What a scan may take that nobody allowed; None of any other read."""

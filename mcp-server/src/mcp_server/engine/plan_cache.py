@@ -95,15 +95,24 @@ class Plan:
         read = resumable(self.reads[0], stream, requests=requests)
         return None if read is None else (read, stream)
 
-    def first_rows(self) -> tuple[Read, Stream, int] | None:
-        """The one read, what is made of its items, and after how many rows it stops; None where all is read."""
+    def first_rows(self, requests: int | None = None) -> tuple[Read, Stream, int] | None:
+        """The one read, what is made of its items, and after how many rows it stops; None where all is read.
+
+        A read that goes on has as many `requests` as it was begun with.
+        """
         stream = self.query.stream
         # Without an order DuckDB ends the read with its LIMIT; in one, it would take all of the rows.
         most = LARGEST_SMALL_PAGE if stream is None or stream.order is None else MOST_IN_ORDER
         if stream is None or stream.limit is None or stream.limit > most:
             return None
-        read = resumable(self.reads[0], stream)
+        read = resumable(self.reads[0], stream, requests=requests)
         return None if read is None else (read, stream, stream.limit)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a scan that ends unasked gives a page, after which a cursor goes on."""
+        first = self.first_rows()
+        return self.resumable() is not None or (first is not None and first[1].goes_on)
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,9 @@ class QueryService:
             lines.append(messages.read_by_page())
         for read in early:
             most = allowance.unasked(read)
-            lines.append(messages.ends_unasked(read, most.items, most.read_units, by_page=by_page))
+            lines.append(
+                messages.ends_unasked(read, most.items, most.read_units, by_page=by_page, goes_on=plan.goes_on)
+            )
         text = "\n".join((*lines, *messages.computed_units(reads, self._schemas.by_name)))
         return Explanation(
             text,

@@ -88,7 +88,21 @@ class Streaming:
         wanted = max_rows + 1
         filling = _Filling(started, requests=len(read.requests), max_rows=max_rows, wanted=wanted, exact=exact)
         most = self._limits.page_bytes
-        columns, pieces = await self._filled(schema, read, query, stream, filling, meter, most_bytes=most)
+        columns, pieces = await self._filled(
+            schema, read, query, stream, filling, meter, most_bytes=most, placed=max_rows
+        )
+        return await self._cut_to_page(read, columns, pieces, started, max_rows=max_rows, meter=meter)
+
+    async def _cut_to_page(
+        self,
+        read: Read,
+        columns: tuple[ResultColumn, ...],
+        pieces: Sequence[_Piece],
+        started: Position,
+        *,
+        max_rows: int,
+        meter: Meter,
+    ) -> PageOfRows:
         found = [piece.rows for piece in pieces if piece.rows is not None]
         rows: list[list[Any]] = []
         if found:
@@ -98,13 +112,21 @@ class Streaming:
         return PageOfRows(columns, rows, after, cut)
 
     async def first(
-        self, schema: Schema, read: Read, query: Query, stream: Stream, rows: int, *, meter: Meter
-    ) -> Result:
-        """So many of the first rows, or all that there are. Raises what its ports raise."""
+        self, schema: Schema, read: Read, query: Query, stream: Stream, rows: int, *, max_rows: int, meter: Meter
+    ) -> Result | PageOfRows:
+        """So many of the first rows, or all that there are; a page of them where the scan ended unasked before.
+
+        Raises what its ports raise.
+        """
         exact = not read.pushed_filters and not read.residual_filters
         filling = _Filling(START, requests=len(read.requests), max_rows=rows, wanted=rows, exact=exact)
         most, skip = self._limits.result_bytes, stream.offset
-        columns, pieces = await self._filled(schema, read, query, stream, filling, meter, most_bytes=most, skip=skip)
+        placed = max_rows if stream.goes_on and meter.may_end_unasked(read) else 0
+        columns, pieces = await self._filled(
+            schema, read, query, stream, filling, meter, most_bytes=most, placed=placed, skip=skip
+        )
+        if meter.scan_ended is not None and not filling.cut and filling.turn():
+            return await self._cut_to_page(read, columns, pieces, START, max_rows=max_rows, meter=meter)
         found = [piece.rows for piece in pieces if piece.rows is not None]
         if not found:
             empty = await self._evaluated(read, query, stream, None)
@@ -123,17 +145,18 @@ class Streaming:
         meter: Meter,
         *,
         most_bytes: int,
+        placed: int,
         skip: int = 0,
     ) -> tuple[tuple[ResultColumn, ...], list[_Piece]]:
         """The columns, and what responses made, until there are enough rows, or so many bytes of them.
 
-        A scan that fills a page ends before, where it took more than it may unasked. The first `skip` rows are not
-        kept, and take no room.
+        A scan ends before, where it took more than it may unasked and a page can go on from there: from any of the
+        first `placed` rows. The first `skip` rows are not kept, and take no room.
         """
-        observe = meter.observer(read, by_page=stream.limit is None)
+        observe = meter.observer(read, by_page=stream.goes_on)
         columns: tuple[ResultColumn, ...] = ()
         pieces: list[_Piece] = []
-        size = items = 0
+        size = items = rows = 0
         while size <= most_bytes and not filling.cut and meter.scan_ended is None and (turn := filling.turn()):
             stretches = await _all(
                 [self._items.stretch(schema, read, number, after, filling.limit, observe) for number, after in turn]
@@ -150,7 +173,8 @@ class Streaming:
                     columns, piece = result.columns, _piece(number, after, stretch, result, skip)
                     skip -= min(skip, len(piece.numbers))
                     size += piece.rows.nbytes if piece.rows is not None else 0
-                made.append(piece.without_items() if stream.limit is not None or not piece.numbers else piece)
+                made.append(piece if rows < placed and piece.numbers else piece.without_items())
+                rows += len(piece.numbers)
             filling.add(made)
             pieces += made
         if filling.read_all and meter.lessons is not None:

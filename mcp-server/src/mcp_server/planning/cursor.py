@@ -26,7 +26,7 @@ class Reading:
     """A place in a read that goes on: how it was begun, by which route (see `streaming.route`), how far.
 
     It was begun in so many `requests`; `consistent` and `full_scan` are what the first page was asked with, `instant`
-    the time of UTC that it was made at.
+    the time of UTC that it was made at. Of the rows of its LIMIT, if it has one, so many are `left`.
     """
 
     pin: Pin
@@ -36,6 +36,7 @@ class Reading:
     consistent: bool
     full_scan: bool
     instant: datetime
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,14 @@ def _written(place: Spooled | Reading) -> list[Any]:
     at = place.position
     asked = [place.consistent, place.full_scan, (place.instant - _EPOCH) // _MICROSECOND]
     pin = [place.pin.access, place.pin.index, place.pin.keys, place.pin.columns]
-    return ["reading", *pin, place.route, place.requests, at.begun, at.rest, *asked]
+    left = [place.left] if place.left is not None else []
+    return ["reading", *pin, place.route, place.requests, at.begun, at.rest, *asked, *left]
 
 
 def _read(kind: str, *fields: Any) -> Spooled | Reading:
     if kind == "spooled":
         return Spooled(*fields)
-    access, index, keys, columns, route, requests, begun, rest, consistent, full_scan, instant = fields
+    access, index, keys, columns, route, requests, begun, rest, consistent, full_scan, instant, *left = fields
     pin = Pin(access, index, keys, tuple(columns) if columns is not None else None)
     position = Position(tuple((number, key) for number, key in begun), rest)
-    return Reading(pin, route, requests, position, consistent, full_scan, _EPOCH + instant * _MICROSECOND)
+    return Reading(pin, route, requests, position, consistent, full_scan, _EPOCH + instant * _MICROSECOND, *left)

@@ -45,6 +45,11 @@ class Stream:
     limit: int | None = None
     offset: int = 0
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it can be told after any row what is left to be read: no rows are to be skipped first."""
+        return self.offset == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
