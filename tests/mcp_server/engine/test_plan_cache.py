@@ -15,6 +15,7 @@ from mcp_server.engine.plan_cache import Plan, same_plan
 from mcp_server.engine.planner import Planner
 from mcp_server.engine.slot_values import sql_of
 from mcp_server.sql.binding.bind import bind
+from mcp_server.sql.canonical_text import canonical_text
 from mcp_server.sql.gate import parse as gate
 from tests.mcp_server.doubles.catalog import ServicePays, unpaid
 from tests.mcp_server.doubles.planning import InProcessPlanning
@@ -620,6 +621,12 @@ async def test_spellings_share_a_plan_for_all_values(things: Service, parsings: 
     assert isinstance(plan, Plan)
     assert plan.reads[0].requests[0].arguments["Keys"] == [{"pk": {"S": "q"}, "n": {"N": "7"}}]
     assert not parsings
+
+
+async def test_the_text_that_a_plan_is_kept_under_is_refused_where_it_is_sent(things: Service) -> None:
+    planner, sql = planner_of(things), "SELECT * FROM things WHERE pk = 'a'"
+    assert isinstance(await planned(planner, things, sql, None), Plan)
+    assert await planned(planner, things, f"{canonical_text(sql)}", None) is FailureCode.SYNTAX_ERROR
 
 
 @only_doubles

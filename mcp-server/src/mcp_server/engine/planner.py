@@ -67,7 +67,8 @@ class Planner:
         varying = without or apart or Varying(sql, parameters)
         text, values = (spelling.text, parameters) if apart is None else (apart.text, apart.values)
         slots = await self._kept.slots(text, varying) if parameters and len(sql) <= LONGEST_WITH_SLOTS else ()
-        key, varying_key = sent(text, values, slots), None
+        # What is sent with the mark of canonical texts is for the gate to refuse, though one of those is kept.
+        key, varying_key = sent(text, values, slots) if not sql.startswith(MARK) else None, None
         tables = self._cache.tables(key) if key is not None else None
         if tables is None and without is not None:  # with these literals it was not sent
             varying_key = key_of(without, await self._kept.slots(without.text, without))
