@@ -698,6 +698,24 @@ def test_a_cache_keeps_what_was_asked_for_last_within_its_bounds() -> None:
 
 
 @only_doubles
+@pytest.mark.parametrize(("comparisons", "in_threads"), [(30, []), (60, ["_plan"]), (150, ["parse", "_plan"])])
+async def test_only_what_takes_longer_than_a_turn_of_a_thread_goes_to_one(
+    things: Service, monkeypatch: pytest.MonkeyPatch, comparisons: int, in_threads: list[str]
+) -> None:
+    sent: list[str] = []
+
+    async def in_thread(work: Any, *arguments: Any) -> Any:
+        sent.append(getattr(work, "func", work).__name__)
+        return work(*arguments)
+
+    monkeypatch.setattr("mcp_server.engine.parsed.in_thread", in_thread)
+    monkeypatch.setattr("mcp_server.engine.planned_anew.in_thread", in_thread)
+    where = " OR ".join(f"n = {number}" for number in range(comparisons))
+    await planned(planner_of(things), things, f"SELECT pk FROM things WHERE {where}", None)
+    assert sent == in_threads
+
+
+@only_doubles
 async def test_lookups_are_counted(things: Service) -> None:
     """A statement whose values come and go is looked for once per call, with slots or without."""
     tally = MeteredTally()

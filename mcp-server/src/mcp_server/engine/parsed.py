@@ -13,8 +13,12 @@ from mcp_server.sql.gate.parameters import Parameters
 from mcp_server.sql.gate.parse import Statement, TableName, parse
 from mcp_server.sql.now import at_instant
 
-TINY_CHARACTERS = 200
-"""A statement up to this length is parsed at once: a thread would hold others up for as long."""
+TINY_CHARACTERS = 1_000
+"""A statement up to this length is parsed at once, in 5 ms at most of what models write.
+
+A thread would hold others up for as long, since the interpreter lets it have its turn, and the way to it and back takes
+0.13 ms of CPU.
+"""
 
 LIGHT_CHARACTERS = 4_000
 """Statements up to this length are parsed in the service, longer ones beside it. Parsing takes 20 µs per token."""

@@ -12,8 +12,8 @@ from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.binding.weight import MAX_WEIGHT, weight
 from mcp_server.sql.gate.parse import Statement, TableName
 
-TINY_WEIGHT = 50
-"""A statement up to this weight is bound at once: a thread would hold others up for as long."""
+TINY_WEIGHT = 200
+"""A statement up to this weight is bound at once, which takes no longer than to parse one that is parsed at once."""
 
 LIGHT_WEIGHT = 1_000
 """Statements up to this weight are bound in the service: about 50 ms at most, in which other callers only share."""
