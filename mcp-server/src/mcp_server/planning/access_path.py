@@ -175,7 +175,7 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
             alternatives=_alternatives(best, [*found, *dear, scan]),
         )
 
-    return replace(best, read=read, rejected=tuple(rejected))
+    return Way(best.access, best.index, best.rank, best.estimate, read, best.ordered, tuple(rejected))
 
 
 def _queries(

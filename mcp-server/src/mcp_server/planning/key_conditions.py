@@ -86,7 +86,7 @@ def key_constraints(table: Table, predicates: Iterable[Predicate]) -> Mapping[st
     for leaf in leaves(predicates):
         name, constraint = _constraint(leaf, table, keys)
         if constraint is not None:
-            constraints[name] = _both(constraints.get(name, KeyConstraint()), constraint)
+            constraints[name] = _both(constraints[name], constraint) if name in constraints else constraint
     return constraints
 
 

@@ -286,8 +286,10 @@ def _values(
     table: Table, key: KeyAttribute, constraints: Mapping[str, KeyConstraint]
 ) -> tuple[ScalarValue, ...] | None:
     constraint = constraints.get(key.name)
+    if constraint is None or constraint.values is None:
+        return None
     column = table.column(key.name)
-    if constraint is None or constraint.values is None or column is None:
+    if column is None:
         return None
     rendered = [key_value(value, key, column) for value in constraint.values]
     unique = {str(value): value for value in rendered if value is not None}

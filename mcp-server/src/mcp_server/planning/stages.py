@@ -27,6 +27,9 @@ LEAST_UNITS = 8.0
 Key = tuple[Value, ...]
 """The values of a link's columns in one row; none is NULL."""
 
+_Probe = Callable[[str, tuple[str, ...]], Way | None]
+"""How rows of a relation, by its name, are read with one value of some columns."""
+
 _ANY_VALUE: Mapping[TypeKind, Value] = {
     TypeKind.VARCHAR: "a",
     TypeKind.BIGINT: 1,
@@ -43,13 +46,13 @@ def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]
     links = [(read.relation.name, link) for read in reads for link in read.relation.links]
 
     @cache
-    def probe(name: str, link: KeyLink) -> Way | None:
+    def probe(name: str, columns: tuple[str, ...]) -> Way | None:
         # The read stays what it is while it has links to look at.
-        return _probe(plans[name], link, _tables(plans, link), dearer)
+        return _probe(plans[name], columns, dearer)
 
     while links:
         # The smallest sources first; of the links to the same, the one that names most of the key.
-        links.sort(key=lambda one: (_units(_sources(plans, one[1])), -len(one[1].columns)))
+        links.sort(key=lambda one: (_units(plans, one[1]), -len(one[1].columns)))
         stages = (_staged(plans, name, link, probe, dearer) for name, link in links)
         found = next((stage for stage in stages if stage is not None), None)
         if found is None:
@@ -95,7 +98,7 @@ def with_conditions(reads: Sequence[Read]) -> tuple[Read, ...]:
 
 def _with_conditions(read: Read, stage: Stage, tables: Sequence[str]) -> Read:
     """By the read of one key, which leaves out conditions that this key might not meet."""
-    way = _probe(read, stage.link, tables, stage.dearer)
+    way = _probe(read, stage.link.columns, stage.dearer)
     if way is None or (way.access, way.index) != (read.access, read.index):
         return read
     probed = way.read()
@@ -110,15 +113,15 @@ def _with_conditions(read: Read, stage: Stage, tables: Sequence[str]) -> Read:
 def _conjunct(link: KeyLink, keys: Sequence[Key]) -> Conjunct:
     named = " and ".join(f"{_listed(source.columns)} in {source.relation}" for source in link.sources)
     text = f"{_listed(link.columns)} IN ({len(keys)} values of {named})"
-    return Conjunct(text, _predicate(link, keys), False, never=not keys)
+    return Conjunct(text, _predicate(link.columns, keys), False, never=not keys)
 
 
-def _predicate(link: KeyLink, keys: Sequence[Key]) -> Predicate | None:
+def _predicate(columns: Sequence[str], keys: Sequence[Key]) -> Predicate | None:
     if not keys:
         return None
-    if len(link.columns) == 1:
-        return OneOf(link.columns[0], tuple(key[0] for key in keys))
-    rows = [AllOf(tuple(map(_equal, link.columns, key))) for key in keys]
+    if len(columns) == 1:
+        return OneOf(columns[0], tuple(key[0] for key in keys))
+    rows = [AllOf(tuple(map(_equal, columns, key))) for key in keys]
     return AnyOf(tuple(rows)) if len(rows) > 1 else rows[0]
 
 
@@ -126,15 +129,13 @@ def _equal(column: str, value: Value) -> Comparison:
     return Comparison(column, "=", value)
 
 
-def _staged(
-    plans: Mapping[str, Read], name: str, link: KeyLink, probe_of: Callable[[str, KeyLink], Way | None], dearer: float
-) -> Read | None:
+def _staged(plans: Mapping[str, Read], name: str, link: KeyLink, probe_of: _Probe, dearer: float) -> Read | None:
     """The read after the link's sources; None where it does not pay, or one of them waits for it."""
-    read, sources = plans[name], _sources(plans, link)
-    alone = read.estimate.read_units
     if not _may_wait(plans, name, link):
         return None
-    probe = probe_of(name, link)
+    read, sources = plans[name], _sources(plans, link)
+    alone = read.estimate.read_units
+    probe = probe_of(name, link.columns)
     if probe is None or probe.access not in ("GetItem", "Query") or not 0 < probe.estimate.read_units < alone:
         return None
     each = probe.estimate.read_units
@@ -173,7 +174,7 @@ def _staged(
 def _may_wait(plans: Mapping[str, Read], name: str, link: KeyLink) -> bool:
     """Whether a read may pay after the link's sources, whatever a key takes; none of them may wait for it."""
     alone = plans[name].estimate.read_units
-    if alone < LEAST_UNITS or _units(_sources(plans, link)) > alone:
+    if alone < LEAST_UNITS or _units(plans, link) > alone:
         return False
     return not any(_waits_for(plans, source.relation, name) for source in link.sources)
 
@@ -187,8 +188,9 @@ def _tables(plans: Mapping[str, Read], link: KeyLink) -> tuple[str, ...]:
     return tuple(source.relation.table.name for source in _sources(plans, link))
 
 
-def _units(reads: Iterable[Read]) -> float:
-    return sum(read.estimate.read_units for read in reads)
+def _units(plans: Mapping[str, Read], link: KeyLink) -> float:
+    """What the reads of a link's sources take."""
+    return sum([plans[source.relation].estimate.read_units for source in link.sources])
 
 
 def _names(read: Read, sources: Iterable[Read]) -> int:
@@ -202,7 +204,7 @@ def _certain(sources: Iterable[Read]) -> int:
     return sum(source.estimate.items for source in sources if not source.pushed_filters and source.stage is None)
 
 
-def _with_rejected(plans: Mapping[str, Read], read: Read, probe_of: Callable[[str, KeyLink], Way | None]) -> Read:
+def _with_rejected(plans: Mapping[str, Read], read: Read, probe_of: _Probe) -> Read:
     """The read, with the indexes by which it would take less after others, were they open to it."""
     relation = read.relation
     found = {one.name: one for one in read.rejected}
@@ -211,7 +213,7 @@ def _with_rejected(plans: Mapping[str, Read], read: Read, probe_of: Callable[[st
         if not any(keys & set(link.columns) for keys in hash_keys) or not _may_wait(plans, relation.name, link):
             continue
         sources = _sources(plans, link)
-        probe, names = probe_of(relation.name, link), _names(read, sources)
+        probe, names = probe_of(relation.name, link.columns), _names(read, sources)
         if probe is None or min(_certain(sources), names) > MAX_QUERIES:
             continue
         keys = max(1, min(names, MAX_QUERIES))
@@ -231,26 +233,26 @@ def _named(link: KeyLink, tables: Sequence[str]) -> str:
     return f"{_listed(link.columns)} IN (the values of {values})"
 
 
-def _probe(read: Read, link: KeyLink, tables: Sequence[str], dearer: float) -> Way | None:
-    """How a single key is read; None where no value stands for one."""
+def _probe(read: Read, columns: tuple[str, ...], dearer: float) -> Way | None:
+    """How the rows with one value of some columns are read; None where no value stands for one."""
     relation = read.relation
-    columns = [relation.table.column(name) for name in link.columns]
-    values = [_ANY_VALUE.get(column.type.kind) if column is not None else None for column in columns]
-    key = tuple(value for value in values if value is not None)
+    known = [relation.table.column(name) for name in columns]
+    values = [_ANY_VALUE.get(column.type.kind) if column is not None else None for column in known]
+    key = tuple([value for value in values if value is not None])
     if len(key) < len(values):
         return None
-    conjunct = Conjunct(_named(link, tables), _predicate(link, [key]), False)
-    return cheapest_way(_about_others(relation, link, conjunct), consistent=read.consistent, dearer=dearer)
+    conjunct = Conjunct(f"{_listed(columns)} = any", _predicate(columns, [key]), False)
+    return cheapest_way(_about_others(relation, columns, conjunct), consistent=read.consistent, dearer=dearer)
 
 
-def _about_others(relation: Relation, link: KeyLink, one_key: Conjunct) -> Relation:
+def _about_others(relation: Relation, columns: tuple[str, ...], one_key: Conjunct) -> Relation:
     """The relation with one key, without conditions that this very key might not meet.
 
-    In a virtual table these are also those on attributes of which the link's columns are parts.
+    In a virtual table these are also those on attributes of which the key's columns are parts.
     """
     templates = relation.table.virtual.templates if relation.table.virtual is not None else ()
-    parted = {attribute for attribute, template in templates if not set(link.columns).isdisjoint(template.slots)}
-    about = parted.union(link.columns)
+    parted = {attribute for attribute, template in templates if not set(columns).isdisjoint(template.slots)}
+    about = parted.union(columns)
     kept = [
         one for one in relation.conjuncts if one.predicate is not None and columns_of(one.predicate).isdisjoint(about)
     ]

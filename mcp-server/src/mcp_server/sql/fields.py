@@ -74,6 +74,8 @@ def text_field(node: exp.Expr, column_of: ColumnOf) -> exp.Expr | None:
 
 def needed(type_: ColumnType, uses: Collection[exp.Column]) -> ColumnType:
     """What is used of a column of that type: all of it, or a struct of those of its fields that are accessed."""
+    if type_.kind is not TypeKind.STRUCT:
+        return type_
     return _cut(type_, [_fields_used(use, type_) for use in uses])
 
 

@@ -7,12 +7,14 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from mcp_server.sql.constants import HOLDS, constant
-from mcp_server.sql.trees import nodes
+from mcp_server.sql.trees import branches
 
 _COMPARISONS = (*HOLDS, exp.Like)
 _STRICT = (exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Paren, exp.Cast)
 _NOT_OF_ONE_ROW = (exp.Query, exp.Exists, exp.AggFunc, exp.Window, exp.Unnest, exp.Explode)
 _NOT_REPEATABLE = (exp.Rand, exp.Uuid, exp.Anonymous)
+_OF_ONE_ROW = frozenset({*HOLDS, exp.And, exp.Or, exp.Not, exp.Paren, exp.In, exp.Between, exp.Like})
+"""The frequent kinds of nodes that are none of those."""
 
 
 class ColumnName(NamedTuple):
@@ -41,22 +43,21 @@ class Condition:
 
 def condition(expression: exp.Expr) -> Condition:
     """Looks a conjunct through, in one walk."""
-    columns: set[ColumnName] = set()
+    named: list[ColumnName] = []
     of_one_row = repeatable = True
-    for node in nodes(expression):
+    walked = [expression]
+    for node in walked:  # which grows as it goes
         if isinstance(node, exp.Column):
-            columns.add(ColumnName(node.table, node.name))
-        elif isinstance(node, _NOT_OF_ONE_ROW):
-            of_one_row = False
-        elif isinstance(node, _NOT_REPEATABLE):
-            repeatable = False
-    sources = frozenset(column.source for column in columns)
+            named.append(ColumnName(node.table, node.name))
+        elif type(node) not in _OF_ONE_ROW:
+            of_one_row = of_one_row and not isinstance(node, _NOT_OF_ONE_ROW)
+            repeatable = repeatable and not isinstance(node, _NOT_REPEATABLE)
+        walked += branches(node)
+    columns, sources = frozenset(named), frozenset([column.source for column in named])
     equates = None
-    if isinstance(expression, exp.EQ) and len(columns) == 2:
-        left, right = expression.this, expression.expression
-        if isinstance(left, exp.Column) and isinstance(right, exp.Column):
-            equates = ColumnName(left.table, left.name), ColumnName(right.table, right.name)
-    return Condition(expression, frozenset(columns), sources, of_one_row, repeatable and of_one_row, equates)
+    if isinstance(expression, exp.EQ) and len(columns) == len(named) == 2 and len(walked) == 3:
+        equates = named[0], named[1]
+    return Condition(expression, columns, sources, of_one_row, repeatable and of_one_row, equates)
 
 
 def conjuncts_of(clause: exp.Expr | None) -> tuple[Condition, ...]:

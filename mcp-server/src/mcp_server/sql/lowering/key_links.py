@@ -38,8 +38,9 @@ def crossing(
 ) -> list[Condition]:
     """The links that equalities between two sides make, in both directions."""
     named: list[_Named] = []
+    both = left | right
     for one in classes:
-        origins = {column: origin_of(column) for column in one.columns if column.source in left | right}
+        origins = {column: origin_of(column) for column in one.columns if column.source in both}
         for column, key in origins.items():
             if not isinstance(key, Origin) or not key.is_key:
                 continue
@@ -66,6 +67,8 @@ def from_around(
         classes = equality_classes(correlated, type_of)
         made += [one for one in crossing(classes, aliases, outer, origin_of) if one.sources <= aliases]
     for one in filters:
+        if one.equates is not None:  # two columns
+            continue
         named: list[_Named] = []
         is_row = isinstance(one.expression, exp.In) and isinstance(one.expression.this.unnest(), exp.Tuple)
         for column, origin in _from_subquery(block, one.expression, origins):
@@ -118,7 +121,8 @@ def _among(columns: Sequence[ColumnName], constants: Sequence[Constants]) -> lis
 
 
 def _column(name: ColumnName) -> exp.Column:
-    return exp.Column(this=exp.to_identifier(name.name, True), table=exp.to_identifier(name.source, True))
+    this, table = (exp.Identifier(this=one, quoted=True) for one in (name.name, name.source))
+    return exp.Column(this=this, table=table)
 
 
 def _from_subquery(block: Block, node: exp.Expr, origins: Origins) -> Iterable[_Named]:

@@ -6,14 +6,14 @@ to a join is filtered on its result; so a row that no useful pair can contain ma
 with NULLs in its place where that partner is useless too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
 from sqlglot import exp
 
 from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of, is_never_true, rejects_nulls
-from mcp_server.sql.lowering.equalities import derived, equality_classes
+from mcp_server.sql.lowering.equalities import EqualityClass, derived, equality_classes
 from mcp_server.sql.lowering.join_tree import Join, Kind, Leaf, Tree, join_tree
 from mcp_server.sql.lowering.key_links import crossing, from_around
 from mcp_server.sql.lowering.origins import AnyOrigin, Origins
@@ -108,7 +108,7 @@ class _Search:
             pairs = [*said.values()]
             classes = equality_classes(pairs, columns.type_of)
             if classes:
-                pairs += derived(_useful(pairs), classes)
+                pairs += derived(_useful(pairs, classes), classes)
                 pairs += crossing(classes, tree.left.aliases, tree.right.aliases, columns.origin_of)
             to_left = [one for one in pairs if one.sources <= tree.left.aliases]
             to_right = [one for one in pairs if one.sources <= tree.right.aliases]
@@ -164,9 +164,11 @@ def _facts(tree: Tree) -> list[Condition]:
     return _facts(tree.right) if tree.kind is Kind.RIGHT else []
 
 
-def _useful(known: list[Condition]) -> list[Condition]:
-    """The conditions on one column that are worth to be said of another, too."""
-    return [one for one in known if len(one.columns) == 1 and rejects_nulls(one.expression, one.sources)]
+def _useful(known: list[Condition], classes: Iterable[EqualityClass]) -> list[Condition]:
+    """The conditions on one column that are worth to be said of others, which equal it."""
+    equal = {column for one in classes for column in one.columns}
+    on_one = [one for one in known if len(one.columns) == 1 and one.columns <= equal]
+    return [one for one in on_one if rejects_nulls(one.expression, one.sources)]
 
 
 def _is_recursive(cte: exp.CTE | None) -> bool:

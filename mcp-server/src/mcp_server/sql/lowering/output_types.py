@@ -48,7 +48,7 @@ class OutputTypes:
     def _of_source(self, source: exp.Expr) -> Mapping[str, str | None]:
         found = self._references.get(id(source))
         if found is not None and not source.args.get("pivots"):
-            typed = {column.name: column.type.sql for column in found.table.columns}
+            typed = {one.name: one.type.sql for one in found.table.columns if one.name in found.columns}
             return {spelling: typed.get(name) for spelling, name in found.spelt.items()}
         given = columns_of(source)
         if given:
