@@ -20,7 +20,7 @@ FOLDED: Final = frozenset((
 _KEPT = re.compile(r"""('(?:[^']|'')*+'|"(?:[^"]|"")*+"|--[^\n]*+)""")
 """Texts and quoted names, which stay as they are, and comments."""
 _BLANK = re.compile(r"[ \n\t]+")
-_FOLDED = re.compile(rf"(?i)(?<![^ (),])(?:{'|'.join(sorted(FOLDED))})(?![^ (),;])")
+_WORD = re.compile(rf"(?<![^ (),])[A-Za-z]{{2,{max(map(len, FOLDED))}}}+(?![^ (),;])")
 _UNUSUAL = re.compile(r"[\\\r\x00-\x08\x0b-\x1f\ud800-\udfff§]|/\*|\{[{#%]|[+*/%=<>!|&^:~?@#{}]--")
 """What the tokenizer may read in its own way, or the gate refuses even in a comment."""
 
@@ -58,7 +58,7 @@ def canonical_text(text: str) -> str | None:
 def _folded(code: str) -> str:
     """What is between quotes. The parser asks whether something is between two tokens, but not beside these three."""
     blank = _BLANK.sub(" ", code).replace(" ,", ",").replace(", ", ",").replace("( ", "(").replace(" )", ")")
-    return _FOLDED.sub(_upper, blank)
+    return _WORD.sub(_upper, blank)
 
 
 def _last_word(code: str) -> str | None:
@@ -68,7 +68,8 @@ def _last_word(code: str) -> str | None:
 
 
 def _upper(word: re.Match[str]) -> str:
-    return word[0].upper()
+    upper = word[0].upper()
+    return upper if upper in FOLDED else word[0]
 
 
 def folds(statement: Statement) -> bool:

@@ -4,7 +4,6 @@ DuckDB's `now()` is the start of a transaction. A statement may run in several, 
 are in none, so the instant is that of the call.
 """
 
-import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,13 +12,14 @@ from mcp_server.sql.gate.parse import Statement
 from mcp_server.sql.time_words import put_instant
 from mcp_server.sql.trees import copied, nodes
 
-_MENTIONED = re.compile(r"\b(?:now|today|transaction_timestamp|local(?:time|timestamp)|(?:get_)?current_\w+)\b", re.I)
-"""What is in every text that asks for the time."""
+_MENTIONED = ("now", "today", "transaction_timestamp", "localtime", "current_")
+"""One of these is in every text that asks for the time."""
 
 
 def at_instant(statement: Statement, instant: datetime) -> Statement:
     """The statement as it is at an instant of UTC, later than the year 1000; itself where it does not ask for it."""
-    if not _MENTIONED.search(statement.text):
+    text = statement.text.casefold()
+    if not any(word in text for word in _MENTIONED):
         return statement
     query = copied(statement.expression)
     name_projections(nodes(query))  # after what they ask for

@@ -216,11 +216,11 @@ def _below(place: JsonPlace | None, step: str | None) -> JsonPlace | None:
 
 
 def _may_hold_json(column: Column) -> bool:
-    return _has_json(column.type) or (column.type.kind is TypeKind.VARCHAR and bool(column.attribute_types & _LISTS))
+    return has_json(column.type) or (column.type.kind is TypeKind.VARCHAR and bool(column.attribute_types & _LISTS))
 
 
-def _has_json(type_: ColumnType) -> bool:
-    if type_.kind is TypeKind.JSON:
-        return True
-    within = [type_.element] if type_.element is not None else [field for _, field in type_.fields]
-    return any(map(_has_json, within))
+def has_json(type_: ColumnType) -> bool:
+    """Whether values of a type are JSON, or have some in them."""
+    if type_.element is not None:
+        return has_json(type_.element)
+    return type_.kind is TypeKind.JSON or (bool(type_.fields) and any(has_json(one) for _, one in type_.fields))

@@ -11,7 +11,7 @@ from sqlglot import exp
 from mcp_server.domain.schema import DOCUMENT, AttributeType, Column, ColumnType, Table, TypeKind
 from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.binding.table_columns import columns_that
-from mcp_server.sql.binding.unshaped_fields import JsonPlace, JsonValues
+from mcp_server.sql.binding.unshaped_fields import JsonPlace, JsonValues, has_json
 from mcp_server.sql.fields import part_of
 from mcp_server.sql.trees import nodes_of
 
@@ -76,18 +76,11 @@ def read_as_lists(
 
 
 def _may_hold_lists(column: Column) -> bool:
-    return _is_unshaped(column.type, column.attribute_types) or _has_unshaped(column.type)
+    return _is_unshaped(column.type, column.attribute_types) or has_json(column.type)
 
 
 def _is_unshaped(type_: ColumnType, types: frozenset[AttributeType]) -> bool:
     return type_.kind is TypeKind.JSON or (type_.kind is TypeKind.VARCHAR and bool(types & _NESTED))
-
-
-def _has_unshaped(type_: ColumnType) -> bool:
-    if type_.kind is TypeKind.JSON:
-        return True
-    within = [type_.element] if type_.element is not None else [field for _, field in type_.fields]
-    return any(map(_has_unshaped, within))
 
 
 def _operand(node: exp.Expr) -> exp.Expr | None:
