@@ -128,9 +128,16 @@ class Dialect(DuckDB):
         def column_sql(self, expression: exp.Column) -> str:
             """A column with its source; like the generator, only at once where all names are quoted."""
             name, source = expression.args["this"], expression.args.get("table")
-            if self.identify is True and type(name) is type(source) is exp.Identifier and len(parts(expression)) == 2:
+            if self.identify is True and type(name) is type(source) is exp.Identifier and _only_two(expression):
                 return f"{self.identifier_sql(source)}.{self.identifier_sql(name)}"
             return super().column_sql(expression)
+
+        def table_sql(self, expression: exp.Table, sep: str = " AS ") -> str:
+            """A table with its alias; like the generator, only at once where it has nothing else."""
+            alias = expression.args.get("alias")
+            if alias is not None and _only_two(expression):
+                return f"{self.sql(expression.args['this'])}{sep}{self.sql(alias)}"
+            return super().table_sql(expression, sep)
 
         def identifier_sql(self, expression: exp.Identifier) -> str:
             """A name; like the generator, only at once where all names are quoted."""
@@ -146,6 +153,11 @@ class Dialect(DuckDB):
         def approxtopk_sql(self, expression: exp.ApproxTopK) -> str:
             """The call as DuckDB spells it."""
             return self.func("APPROX_TOP_K", expression.this, expression.expression)
+
+
+def _only_two(node: exp.Expr) -> bool:
+    """Whether it has no parts but two."""
+    return len(node.args) == 2 or len(parts(node)) == 2
 
 
 _DIALECT = Dialect()

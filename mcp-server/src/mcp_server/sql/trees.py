@@ -63,8 +63,12 @@ def holds(tree: exp.Expr, *kinds: type[exp.Expr]) -> bool:
 def copied(tree: _Node) -> _Node:
     """A tree of its own, with what its nodes hold in `meta`; without comments and types."""
     copy = type(tree)()
-    arguments = copy.args
-    for key, value in tree.args.items():
+    copy.args = arguments = tree.args.copy()
+    if tree._meta:  # noqa: SLF001 - `meta` makes a dictionary for every node that has none
+        copy.meta.update(tree.meta)
+    if type(tree) in LEAVES:
+        return copy
+    for key, value in arguments.items():
         if isinstance(value, exp.Expr):
             arguments[key] = child = copied(value)
             child.parent, child.arg_key = copy, key
@@ -73,8 +77,4 @@ def copied(tree: _Node) -> _Node:
             for place, child in enumerate(several):
                 if isinstance(child, exp.Expr):
                     child.parent, child.arg_key, child.index = copy, key, place
-        else:
-            arguments[key] = value
-    if tree._meta:  # noqa: SLF001 - `meta` makes a dictionary for every node that has none
-        copy.meta.update(tree.meta)
     return copy
