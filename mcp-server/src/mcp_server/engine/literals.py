@@ -20,12 +20,16 @@ _STRING = r"'(?:[^']|'')*+'"
 _ONE = rf"{_STRING}|-?[0-9]{{1,15}}+(?:\.[0-9]{{1,6}}+)?"
 _LITERAL = re.compile(_ONE)
 _PLACE = re.compile(
+    r"(?=[<>=BAI'\"])(?:"
     r"(?:(?<![<>=!~@|&^*%#+\-/:?])(?:[<>]=?|=) ?|(?<=[ )])(?:BETWEEN|AND) )"
     rf"(?P<one>{_ONE})(?=[ ),;]|\Z)"
     rf"|(?<=[ )])IN ?\((?P<several>(?:{_ONE})(?:,(?:{_ONE}))*+)\)"
-    rf'|{_STRING}|"(?:[^"]|"")*+"'
+    rf'|{_STRING}|"(?:[^"]|"")*+")'
 )
-"""Texts and quoted names are passed over as a whole, so that no place is within one."""
+"""Texts and quoted names are passed over as a whole, so that no place is within one.
+
+Its beginning, what each of the alternatives begins with, lets it pass over most of a text in a third of the time.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ MAX_OPERANDS = 100
 
 _OPERATOR = re.compile(r"<=|>=|<>|=|<|>|\b(?:AND|OR|NOT|IN|BETWEEN|attribute_exists|attribute_not_exists)\b|\w+\(")
 
+_PLACEHOLDER = re.compile(r"[#:]\w+")
+
 
 @dataclass(slots=True)
 class Placeholders:
@@ -40,7 +42,7 @@ class Placeholders:
 
         DynamoDB refuses placeholders that are defined and not used.
         """
-        used = set(re.findall(r"[#:]\w+", " ".join(expressions)))
+        used = set(_PLACEHOLDER.findall(" ".join(expressions)))
         names = {placeholder: name for name, placeholder in self.names.items() if placeholder in used}
         values = {
             placeholder: {descriptor: content}

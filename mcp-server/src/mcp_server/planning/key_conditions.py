@@ -101,6 +101,8 @@ def key_cases(table: Table, predicates: Sequence[Predicate]) -> list[Cases]:
 
     Cases that no row can meet are left out.
     """
+    if not predicates:
+        return [({},)]
     base = key_constraints(table, predicates)
     if _impossible(base):
         return []

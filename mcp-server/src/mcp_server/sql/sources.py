@@ -103,7 +103,8 @@ def _file(node: exp.Expr, found: Sources) -> None:
 def _check_column(column: exp.Column, found: Sources) -> None:
     """Files a column that qualifying made another column, or made of what was a field."""
     name = column.this
-    if name.meta_get(FIELD) is not None or name.meta_get(SOURCE, column.table) != column.table:
+    source = name.meta_get(SOURCE)
+    if name.meta_get(FIELD) is not None or (source is not None and source != column.table):
         found.changed.append(column)
 
 

@@ -49,6 +49,7 @@ from mcp_server.sql.lowering.key_links import links_of
 from mcp_server.sql.lowering.list_places import lists_from_zero
 from mcp_server.sql.lowering.lower import conjuncts, necessary_conditions
 from mcp_server.sql.lowering.merging import merged
+from mcp_server.sql.lowering.provenance import Provenance
 from mcp_server.sql.lowering.streams import stream_of, with_statement
 from mcp_server.sql.lowering.text_comparisons import sought_texts
 from mcp_server.sql.lowering.unequal_columns import UnequalColumns, unequal_columns
@@ -167,8 +168,9 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
     found = references(sources, internal, spelling, text)
-    sought = sought_texts(query, sources, found)
-    unequal = unequal_columns(query, sources, found)
+    provenance = Provenance(sources, found)
+    sought = sought_texts(query, sources, provenance)
+    unequal = unequal_columns(query, sources, provenance) if len(found) > 1 else ()
     from_zero = lists_from_zero(sources, found)
     conditions = necessary_conditions(query, sources, found)
     relations = tuple(

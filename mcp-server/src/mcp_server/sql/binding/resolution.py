@@ -176,7 +176,7 @@ class _Level:
         while pending:
             node = pending.pop()
             if isinstance(node, exp.Column):
-                if not node.table and node.name in apart_from:
+                if apart_from and not node.table and node.name in apart_from:
                     raise _NotPlain
                 self._place(node)
             elif isinstance(node, exp.Query):

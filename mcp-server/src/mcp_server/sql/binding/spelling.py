@@ -15,6 +15,8 @@ from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
 SPELLING = "spelling"
 """Key of an identifier's `meta` that keeps how the statement spelt it."""
 
+_WITH_FIELDS = (exp.PropertyEQ, exp.ColumnDef)
+
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
@@ -41,8 +43,8 @@ def spelling_of(tables: Iterable[Table], identifiers: Sequence[exp.Identifier]) 
     usual: dict[str, str] = {}
     apart: dict[str, str] = {}
     written: dict[str, str] = {}
-    for identifier in identifiers:
-        written.setdefault(fold(identifier.this), identifier.this)
+    for name in (identifier.this for identifier in identifiers):
+        written.setdefault(fold(name), name)
     listed = list(tables)
     taken = set(written) | {fold(column.name) for table in listed for column in table.columns}
     for table in listed:
@@ -71,7 +73,7 @@ def respell(identifiers: Iterable[exp.Identifier], spelling: Spelling) -> None:
     """Gives names their one spelling, in place. Fields of structs keep theirs, and so do internal names."""
     for identifier in identifiers:
         parent = identifier.parent
-        if isinstance(parent, exp.PropertyEQ | exp.ColumnDef) and identifier.arg_key == "this":
+        if isinstance(parent, _WITH_FIELDS) and identifier.arg_key == "this":
             continue
         if isinstance(parent, exp.Dot) and identifier.arg_key == "expression":
             continue

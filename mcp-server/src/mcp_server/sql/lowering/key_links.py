@@ -175,7 +175,8 @@ def _link(columns: Sequence[ColumnName], origins: Sequence[Origin | Either]) -> 
 def is_link(one: Condition) -> bool:
     """Whether a condition is a link."""
     node = one.expression
-    return isinstance(node, exp.In) and any(_VALUES_OF in part.meta for part in node.expressions)
+    members = node.expressions if isinstance(node, exp.In) else []
+    return len(members) == 1 and members[0].meta_get(_VALUES_OF) is not None
 
 
 def links_of(number: int, reference: Reference, conditions: Iterable[Condition]) -> tuple[KeyLink, ...]:

@@ -92,17 +92,15 @@ class _Search:
             self._file(tree, filters)
             return
         kind = _simplified(tree, filters)
-        left_only = [one for one in filters if one.sources <= tree.left.aliases]
-        right_only = [one for one in filters if one.sources <= tree.right.aliases]
         to_left: Sequence[Condition] = ()
         to_right: Sequence[Condition] = ()
         if kind in _PAIRED:
             # What is known of a pair that is useful. A preserved side's filters only hold for its own rows.
-            known: list[Condition] = list(filters)
+            known = filters
             if kind in (Kind.LEFT, Kind.ANTI):
-                known = left_only
+                known = _within(tree.left, filters)
             elif kind is Kind.RIGHT:
-                known = right_only
+                known = _within(tree.right, filters)
             # What came down is in part what the sides say themselves.
             said = {id(one): one for one in (*known, *tree.on, *_facts(tree.left), *_facts(tree.right))}
             pairs = [*said.values()]
@@ -110,12 +108,11 @@ class _Search:
             if classes:
                 pairs += derived(_useful(pairs, classes), classes)
                 pairs += crossing(classes, tree.left.aliases, tree.right.aliases, columns.origin_of)
-            to_left = [one for one in pairs if one.sources <= tree.left.aliases]
-            to_right = [one for one in pairs if one.sources <= tree.right.aliases]
+            to_left, to_right = _within(tree.left, pairs), _within(tree.right, pairs)
         if kind in (Kind.LEFT, Kind.ANTI, Kind.ASOF, Kind.ASOF_LEFT):
-            to_left = left_only
+            to_left = _within(tree.left, filters)
         elif kind is Kind.RIGHT:
-            to_right = right_only
+            to_right = _within(tree.right, filters)
         self._push(tree.left, to_left, columns)
         self._push(tree.right, to_right, columns)
 
@@ -136,6 +133,11 @@ class _Search:
             return
         for select, one in handed_down(body, found, self._types):
             self._inherited.setdefault(id(select), []).append(one)
+
+
+def _within(tree: Tree, conditions: Iterable[Condition]) -> list[Condition]:
+    """Those that speak of its sources alone."""
+    return [one for one in conditions if one.sources <= tree.aliases]
 
 
 def _simplified(tree: Join, filters: Sequence[Condition]) -> Kind:

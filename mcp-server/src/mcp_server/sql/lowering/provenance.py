@@ -137,10 +137,6 @@ class Provenance:
         listed = _unnested(source)
         if listed is not None:
             return elements_of(self.of(listed, block))
-        reference = self._references.get(id(source))
-        if reference is not None:
-            known = _column(reference, column.name)
-            return (Place(reference.table, Part(known, (), known.type)),) if known is not None else None
         key = id(source), column.name
         if key not in self._known:
             self._known[key] = None  # a recursive CTE comes by here again
@@ -148,6 +144,10 @@ class Provenance:
         return self._known[key]
 
     def _of_source(self, source: exp.Expr, name: str) -> tuple[Place, ...] | None:
+        reference = self._references.get(id(source))
+        if reference is not None:
+            known = _column(reference, name)
+            return (Place(reference.table, Part(known, (), known.type)),) if known is not None else None
         body, renamed = query_of(source, self._sources, before_pivot=True)
         if body is None:
             return None

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from mcp_server.domain.schema import TypeKind
-from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.constants import constant
 from mcp_server.sql.lowering.constant_relations import ConstantRelations
 from mcp_server.sql.lowering.provenance import AROUND, Place, Provenance, case_of, elements_of, inside
@@ -57,11 +56,11 @@ class _Compared(NamedTuple):
 
 
 def sought_texts(
-    query: exp.Query, sources: Sources, references: Sequence[Reference], *, most: int = MOST
+    query: exp.Query, sources: Sources, provenance: Provenance, *, most: int = MOST
 ) -> tuple[SoughtText, ...]:
     """The texts that match no value of a sample, or no value that there could be; those of the first comparisons."""
     found: list[SoughtText] = []
-    provenance, relations = Provenance(sources, references), ConstantRelations(sources)
+    relations = ConstantRelations(sources)
     try:
         for column, block, _ in sources.columns:
             around = column.parent

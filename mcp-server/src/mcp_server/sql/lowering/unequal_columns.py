@@ -3,7 +3,7 @@
 A join of `C12` with `CUSTOMER#0012` is no error and has no rows; nobody is told but here. It decides nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,7 +11,6 @@ from sqlglot import exp
 
 from mcp_server.domain.schema import Examples, TypeKind
 from mcp_server.domain.text_shape import shape_of
-from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.lowering.provenance import Place, Provenance, path_of
 from mcp_server.sql.lowering.text_comparisons import operand_of
 from mcp_server.sql.sources import Block, Sources
@@ -37,13 +36,11 @@ class UnequalColumns:
 
 
 def unequal_columns(
-    query: exp.Query, sources: Sources, references: Sequence[Reference], *, most: int = MOST
+    query: exp.Query, sources: Sources, provenance: Provenance, *, most: int = MOST
 ) -> tuple[UnequalColumns, ...]:
     """The pairs of the first equalities; none of a statement that is nested too deeply to look."""
-    if len(references) < 2:
-        return ()
     try:
-        return tuple(islice(_unequal(query, sources, Provenance(sources, references)), most))
+        return tuple(islice(_unequal(query, sources, provenance), most))
     except RecursionError:
         return ()
 
