@@ -168,12 +168,11 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
         units = best.estimate.read_units
         of_parts = helpful_in_unions(either, units, consistent=consistent)
         of_all = helpful(relation, rejected, units, consistent=consistent)
-        return replace(
-            chosen,
-            reason=reason,
-            rejected=tuple({one.name: one for one in (*of_parts, *of_all)}.values()),
-            alternatives=_alternatives(best, [*found, *dear, scan]),
-        )
+        helping = tuple({one.name: one for one in (*of_parts, *of_all)}.values())
+        alternatives = _alternatives(best, [*found, *dear, scan])
+        if (reason, helping, alternatives) == (chosen.reason, chosen.rejected, chosen.alternatives):
+            return chosen
+        return replace(chosen, reason=reason, rejected=helping, alternatives=alternatives)
 
     return Way(best.access, best.index, best.rank, best.estimate, read, best.ordered, tuple(rejected))
 

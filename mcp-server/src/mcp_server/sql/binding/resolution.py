@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from mcp_server.sql.sources import from_items
-from mcp_server.sql.trees import children, copied, parts
+from mcp_server.sql.trees import branches, copied, parts
 
 _CLAUSES = frozenset(
     {"with_", "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct"}
@@ -185,7 +185,7 @@ class _Level:
             elif isinstance(node, _UNPLAIN) or (isinstance(node, exp.Star) and not isinstance(node.parent, exp.Count)):
                 raise _NotPlain
             else:
-                pending += children(node)
+                pending += branches(node)
 
     def _place(self, column: exp.Column) -> None:
         name, table = column.name, column.table
