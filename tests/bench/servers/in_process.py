@@ -9,6 +9,7 @@ statements alone.
 
 import asyncio
 import functools
+import gc
 import itertools
 import json
 import os
@@ -316,6 +317,9 @@ async def _passed(work: Work, seconds: float, callers: int) -> dict[str, Any]:
 async def _serve(whose: str, count: int) -> None:
     loop = asyncio.get_running_loop()
     async with {"engine": engine, "aioboto3": bare, "planner": planner}[whose](count) as works:
+        # As the service does before it serves.
+        gc.collect()
+        gc.freeze()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             asked = json.loads(line)
             answer = await _passed(works[asked["work"]], asked["seconds"], asked["callers"])
