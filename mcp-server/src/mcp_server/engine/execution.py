@@ -1,6 +1,6 @@
 """Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
 
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,10 +11,9 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.availability import EvaluatorLost
 from mcp_server.domain.failures.cursors import ReadOtherwise
 from mcp_server.domain.failures.scans import LargeScan
-from mcp_server.domain.failures.values import UnexpectedTypes
 from mcp_server.domain.prices import Prices
 from mcp_server.domain.principal import Principal
-from mcp_server.domain.schema import Schema, Table, as_document
+from mcp_server.domain.schema import Schema
 from mcp_server.engine import direct
 from mcp_server.engine.allowance import Allowance, expected_reads, sure_to_take
 from mcp_server.engine.course import Course
@@ -32,6 +31,7 @@ from mcp_server.engine.sharing import sources
 from mcp_server.engine.spending import Spending
 from mcp_server.engine.stages import Intake, Intakes
 from mcp_server.engine.streaming import PageOfRows, Streaming
+from mcp_server.engine.wider_columns import WiderColumns
 from mcp_server.planning.advice import scanned
 from mcp_server.planning.cursor import Reading
 from mcp_server.planning.pinned import pin_of
@@ -52,9 +52,6 @@ from mcp_server.ports.relational import (
 )
 from mcp_server.ports.usage import UsageLog
 from shared_kernel.clock import Clock
-
-MAX_CONFLICTS = 8
-"""How many wider columns one call may learn of, and start again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +98,6 @@ class Run:
     def rows(self) -> int:
         """How many rows the result has, or the page of it."""
         return len(self.result.page.rows) if isinstance(self.result, StreamedPage) else self.result.table.num_rows
-
-
-_ConflictingColumn = tuple[str, str, str, bool]
-"""Schema, table and column, and whether it was made a document."""
 
 
 class Execution:
@@ -202,7 +195,7 @@ class Execution:
         allowance: Allowance,
     ) -> Run:
         materialise = lost = False
-        conflicts = set[_ConflictingColumn]()
+        wider = WiderColumns(self._catalog, self._schemas)
         changed: set[str] = set()
         while True:
             started_at = self._clock.monotonic()
@@ -248,7 +241,7 @@ class Execution:
                 place = self._schemas.by_name[table.schema], table.name
                 await self._catalog.describe(*place, "force", table.rows, payer=course.payer)
             except SchemaConflict as conflict:
-                conflicts = await self._learn(conflict, conflicts, course.payer)
+                await wider.learn(conflict, course.payer)
             else:
                 return Run(plan, result, course.meter, planned_at)
 
@@ -281,23 +274,6 @@ class Execution:
         except EvaluationError as error:
             raise failure_of(error, stream.statement, plan.reads, await parsed.again()) from error
         return _streamed(page, read, stream, parsed, options, left)
-
-    async def _learn(
-        self, conflict: SchemaConflict, before: set["_ConflictingColumn"], payer: PayingCaller
-    ) -> set["_ConflictingColumn"]:
-        """Learns of wider columns. A shape that was not the last one, either, is given up: the column is JSON then."""
-        table = conflict.table
-        again = {name for name in conflict.columns if (table.schema, table.name, name, False) in before}
-        table = replace(table, columns=tuple(as_document(one) if one.name in again else one for one in table.columns))
-        schema = self._schemas.by_name[table.schema]
-        sampled = await self._catalog.describe(schema, table.name, "skip", table.rows, payer=payer)
-        # The planner may have put sizes that were observed in place of the catalogue's, which all callers share.
-        await self._catalog.learn(table if sampled is None else _with_wider(sampled.table, table, conflict.columns))
-        wider = {(table.schema, table.name, name, name in again) for name in conflict.columns}
-        shapeless = {name for name in again if table.column(name) == conflict.table.column(name)}
-        if shapeless or wider & before or len(before) >= MAX_CONFLICTS:
-            raise Failure(UnexpectedTypes(conflict.table.name, conflict.columns)) from conflict
-        return before | wider
 
     async def _compute(
         self, plan: Plan, parsed: Parsed, meter: Meter, options: Options, *, materialise: bool
@@ -385,10 +361,3 @@ def _streamed(
         return StreamedPage(page, replace(options.resume, position=page.after, left=left))
     asked = (options.consistent, options.planned_full_scan, parsed.instant, left)
     return StreamedPage(page, Reading(pin_of(read), route(read, stream), len(read.requests), page.after, *asked))
-
-
-def _with_wider(known: Table, met: Table, names: Collection[str]) -> Table:
-    """A table with some columns as they were met. It may know of others since, which a page that goes on leaves out."""
-    wider = {column.name: column for column in met.columns if column.name in names}
-    columns = [wider.pop(column.name, column) for column in known.columns]
-    return replace(known, columns=(*columns, *wider.values()))

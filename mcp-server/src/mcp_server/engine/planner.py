@@ -38,7 +38,7 @@ REFRESH_AFTER_SECONDS = 10.0
 
 
 class Planner:
-    """Plans statements for principals: light ones in a thread, heavy ones where their planning can be ended."""
+    """Plans statements for principals, and keeps what may serve others."""
 
     def __init__(
         self,

@@ -15,12 +15,12 @@ from typing import Any
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.cursors import PathClosed, ReadOtherwise
 from mcp_server.domain.schema import AttributeType, Column, ColumnType, Table, TypeKind
-from mcp_server.planning.access_path import query_way, scan_way
 from mcp_server.planning.key_conditions import key_cases
 from mcp_server.planning.key_paths import query_paths
 from mcp_server.planning.plan import Pin, Read, Relation, Request
 from mcp_server.planning.restriction import as_restricted
 from mcp_server.planning.virtual import as_virtual
+from mcp_server.planning.way import query_way, scan_way
 
 LONGEST_COLUMNS = 16_384
 """Bytes that the names of all columns of `*` may have, to be among what is remembered of a read."""

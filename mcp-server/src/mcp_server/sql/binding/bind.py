@@ -16,12 +16,13 @@ from mcp_server.domain.failures.sources import NaturalWithDocument
 from mcp_server.domain.failures.tables import TableNotGiven
 from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Path, Table
-from mcp_server.planning.access_path import DEARER, plan_read, read_nothing
+from mcp_server.planning.access_path import DEARER, plan_read
 from mcp_server.planning.direct import Direct
 from mcp_server.planning.pinned import pinned_read
 from mcp_server.planning.plan import Pin, Read, Relation
 from mcp_server.planning.stages import staged
 from mcp_server.planning.streaming import Stream
+from mcp_server.planning.way import read_nothing
 from mcp_server.sql.binding.direct import direct_of
 from mcp_server.sql.binding.expansion import check_expansion
 from mcp_server.sql.binding.meaning import check_meaning
