@@ -27,9 +27,11 @@ _Answer = TypeVar("_Answer")
 _Arguments = TypeVarTuple("_Arguments")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parsed:
-    """A statement that passed the gate; `statement` is None when that was found out earlier, or beside the service.
+    """A statement that passed the gate.
+
+    `statement` is None when that was found out earlier, or beside the service, and once the statement was taken.
 
     `instant` is the time of UTC that it asks for wherever it does. `key` is what its plan is kept under, which may be
     that of other spellings: positions are those of `text`. `varying` is the statement as one with other values, and
@@ -44,6 +46,12 @@ class Parsed:
     key: Sent | None
     varying: Varying
     varying_key: Sent | None = None
+
+    async def taken(self) -> Statement | None:
+        """The statement as `again` gives it, for binding, which uses it up. Raises Failure."""
+        found = await self.again()
+        self.statement = None
+        return found
 
     async def again(self) -> Statement | None:
         """The statement at its instant, parsed once more where it has to be; None of a long text. Raises Failure."""

@@ -23,7 +23,7 @@ async def planned_anew(
     heavy: HeavyPlanning, parsed: Parsed, schema_name: str, tables: Mapping[TableName, Table], terms: Terms
 ) -> Plan:
     """The plan of a statement for the values that it has. Raises Failure."""
-    statement = await parsed.again()
+    statement = await parsed.taken()
     heaviness = MAX_WEIGHT if statement is None else weight(statement, tables)
     if statement is None or heaviness > LIGHT_WEIGHT:
         planned = await heavy.plan(

@@ -58,7 +58,7 @@ from mcp_server.sql.positions import position_of
 from mcp_server.sql.sought_texts import SoughtText
 from mcp_server.sql.sources import sources_of
 from mcp_server.sql.tables import TableName
-from mcp_server.sql.trees import copied, nodes, nodes_of
+from mcp_server.sql.trees import nodes, nodes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ class Query:
 def bind(statement: Statement, default_schema: str, tables: Mapping[TableName, Table]) -> Query:
     """Resolves a statement against `tables`, which has an entry for every one of `statement.tables`.
 
+    Its tree becomes the query's, also where binding fails: a statement is bound once, and of no use afterwards.
     Raises Failure: unknown_column, ambiguous_name, unknown_table, syntax_not_supported, syntax_error.
     """
     try:
@@ -139,9 +140,8 @@ def bind(statement: Statement, default_schema: str, tables: Mapping[TableName, T
 
 def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, Table]) -> Query:
     text = statement.text
-    query = copied(statement.expression)
+    query, written = statement.expression, statement.nodes
     known = _known_tables(statement, tables)
-    written = nodes(query)
     if name_projections(written):
         written = nodes(query)
     identifiers = [node for node in written if isinstance(node, exp.Identifier)]

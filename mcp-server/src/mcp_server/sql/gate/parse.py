@@ -67,8 +67,8 @@ __all__ = ["JsonValue", "Statement", "TableName", "meant_instead", "parse"]
 class Statement:
     """A statement that passed the gate. `tables` are its real table references; names of CTEs are not among them.
 
-    `nodes` are all nodes of its tree, level by level. `timed` tells that an instant stands where its text asks for the
-    time.
+    `nodes` are all nodes of its tree, level by level, each in one place that it knows. `timed` tells that an instant
+    stands where its text asks for the time.
     """
 
     text: str
@@ -152,6 +152,7 @@ def _parsed(text: str, parameters: Parameters) -> exp.Query:
     if len(statements) != 1 or statements[0] is None:
         raise Failure(NotOneQuery())
     expression = _substituted(statements[0], parameters, tokens, text) if with_parameters else statements[0]
+    expression.parent = None  # the parser leaves one where it takes brackets off: `WITH … (SELECT …)`
     if isinstance(expression, exp.Values):
         expression = exp.select("*").from_(expression)
     return check(rewrite(expression, text), text)

@@ -11,7 +11,7 @@ from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.syntax import FetchOtherwise, PivotGroups
 from mcp_server.domain.names import fold
 from mcp_server.sql.positions import position_of
-from mcp_server.sql.trees import nodes
+from mcp_server.sql.trees import copied, nodes
 
 
 def rewrite(expression: exp.Expr, text: str) -> exp.Expr:
@@ -136,6 +136,12 @@ def _grouped_pivot(source: exp.Expr, text: str) -> None:
     source.replace(subquery)
 
 
+def _own_scale(call: exp.Expr, _text: str) -> None:
+    """The scale of `make_timestamp`, for which the parser has one node in all statements."""
+    scale = call.args.get("scale")
+    call.set("scale", copied(scale) if scale is not None else None)
+
+
 _ROWS = frozenset({"with_", "expressions", "from_", "joins", "laterals", "where"})
 """Clauses beside which it makes no difference to the number of rows what a query selects."""
 
@@ -147,5 +153,6 @@ REWRITES: dict[type[exp.Expr], Callable[[exp.Expr, str], None]] = {
     exp.Unnest: _named_elements,
     exp.Lateral: _named_elements,
     exp.Exists: _rows_alone,
+    exp.UnixToTime: _own_scale,
 }
 """What is done to each node of a kind."""
