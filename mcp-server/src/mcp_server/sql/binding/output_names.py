@@ -60,7 +60,7 @@ def _text(projection: exp.Expr) -> str:
         return "count_star()"
     if type(projection) in TIME_WORDS:
         return TIME_WORDS[type(projection)][0]
-    return projection.sql(dialect=_Names, normalize_functions="lower", comments=False)
+    return _NAMES.generate(copied(projection), copy=False, normalize_functions="lower", comments=False)
 
 
 def _joined_texts(generator: Dialect.Generator, call: exp.GroupConcat) -> str:
@@ -83,6 +83,9 @@ class _Names(Dialect):
             exp.ArrayAgg: lambda self, call: self.func(call.meta.get(CALLED, "array_agg"), call.this),
             exp.GroupConcat: _joined_texts,
         }
+
+
+_NAMES = _Names()
 
 
 def star_renames(stars: Iterable[exp.Star]) -> dict[str, str]:

@@ -66,5 +66,5 @@ def references(sources: Sources, internal: Mapping[str, Table], spelling: Spelli
 
 
 def _columns(table: Table, uses: Mapping[str, Sequence[exp.Column]]) -> dict[str, ColumnType]:
-    types = {column.name: column.type for column in (*table.columns, DOCUMENT)}
-    return {name: needed(types[name], found) for name, found in uses.items()}
+    used = {column.name: column.type for column in (*table.columns, DOCUMENT) if column.name in uses}
+    return {name: needed(used[name], found) for name, found in uses.items()}

@@ -107,16 +107,16 @@ def _sought(
         places, compared = elements_of(places) or (), compared._replace(way="equals")
     if places and case is None and len({place.case for place in places}) == 1:
         case = places[0].case
-    filters = len(compared.others) == 1 and _filters(compared.node, query)
-    of_first = SoughtText(places, column.name, case, compared.way, texts[0], compared.escape, filters)
+    of_first = SoughtText(places, column.name, case, compared.way, texts[0], compared.escape)
     known = frozenset(of_first.known())
     hint = of_first.is_hint()
     if not known and case is None and not hint:
         return
+    filters = len(compared.others) == 1 and _filters(compared.node, query)
     for text in texts:
         if compared.way == "equals" and text in known:
             continue
-        one = replace(of_first, text=text)
+        one = replace(of_first, text=text, filters=filters)
         # Of a text that is written as it should be, too: a plan with a slot for it serves any other.
         if hint or case is not None or one.unseen():
             yield one
