@@ -35,7 +35,7 @@ from mcp_server.sql.binding.references import Reference, references
 from mcp_server.sql.binding.resolution import resolve
 from mcp_server.sql.binding.resolution_failures import check_groups, resolution_failure
 from mcp_server.sql.binding.source_names import InternalNames, name_sources
-from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of
+from mcp_server.sql.binding.spelling import Spelling, respell, spelling_of, spelt_columns
 from mcp_server.sql.binding.struct_stars import spread_structs
 from mcp_server.sql.binding.unshaped_fields import JsonPlace, JsonValues, read_fields_as_texts
 from mcp_server.sql.binding.unshaped_lists import read_as_lists
@@ -155,7 +155,8 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     spread_structs((node for node in written if isinstance(node, exp.Select)), internal, spelling)
     starred = starred_sources(query)
     with_document = any(identifier.this == DOCUMENT_COLUMN for identifier in identifiers)
-    query = _qualified(query, text, internal, spelling, with_document=with_document)
+    spelt = {name: spelt_columns(table, spelling) for name, table in internal.items()}
+    query = _qualified(query, text, internal, spelling, spelt, with_document=with_document)
     merge_columns(merging, text)
     check_fields(query, internal, spelling, text)
     read_nested_as_json(query, internal, spelling)
@@ -168,7 +169,7 @@ def _bind(statement: Statement, default_schema: str, tables: Mapping[TableName, 
     lists = read_as_lists(query, internal, spelling, json)
     sources = sources_of(query)
     check_meaning(sources, text, names.mark)
-    found = references(sources, internal, spelling, text)
+    found = references(sources, internal, spelt, text)
     provenance = Provenance(sources, found)
     sought = sought_texts(query, sources, provenance)
     unequal = unequal_columns(query, sources, provenance) if len(found) > 1 else ()
@@ -212,17 +213,20 @@ def _known_tables(statement: Statement, tables: Mapping[TableName, Table]) -> di
 
 
 def _qualified(
-    query: exp.Query, text: str, internal: Mapping[str, Table], spelling: Spelling, *, with_document: bool
+    query: exp.Query,
+    text: str,
+    internal: Mapping[str, Table],
+    spelling: Spelling,
+    spelt: Mapping[str, Mapping[str, str]],
+    *,
+    with_document: bool,
 ) -> exp.Query:
     """Every column with its source, every `*` expanded. What sqlglot's `qualify` does, without changing spellings.
 
     `with_document` tells that something in the statement has the document column's name.
     """
     hidden = {DOCUMENT_COLUMN: "JSON"} if with_document and _names_document(nodes(query), text) else {}
-    names = {
-        name: {spelling.of(column.name) for column in table.columns} | hidden.keys() for name, table in internal.items()
-    }
-    if resolve(query, names):
+    if resolve(query, spelt):
         return query
     columns: dict[str, object] = {
         name: hidden | {spelling.of(column.name): column.type.sql for column in table.columns}

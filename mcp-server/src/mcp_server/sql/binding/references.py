@@ -8,7 +8,6 @@ from sqlglot import exp
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.sources import UnexpandedStar, UnknownQualifier, WholeRow
 from mcp_server.domain.schema import DOCUMENT, ColumnType, Table
-from mcp_server.sql.binding.spelling import Spelling
 from mcp_server.sql.fields import needed
 from mcp_server.sql.positions import position_of
 from mcp_server.sql.sources import Sources
@@ -29,8 +28,10 @@ class Reference:
     materialise: bool
 
 
-def references(sources: Sources, internal: Mapping[str, Table], spelling: Spelling, text: str) -> tuple[Reference, ...]:
-    """Every reference of a qualified query, in the order of the text."""
+def references(
+    sources: Sources, internal: Mapping[str, Table], spelt: Mapping[str, Mapping[str, str]], text: str
+) -> tuple[Reference, ...]:
+    """Every reference of a qualified query, in the order of the text; `spelt` has its table's columns by spelling."""
     nodes = [node for node in sources.tables if node.name in internal]
     uses: dict[int, dict[str, list[exp.Column]]] = {id(node): {} for node in nodes}
     for whole in sources.rows:
@@ -49,19 +50,17 @@ def references(sources: Sources, internal: Mapping[str, Table], spelling: Spelli
         ):
             raise Failure(UnexpandedStar(), position=position_of(text, block.select))
     found = []
-    spelt_of: dict[str, Mapping[str, str]] = {}
     for node in nodes:
         table = internal[node.name]
-        if node.name not in spelt_of:
-            spelt_of[node.name] = {spelling.of(one.name): one.name for one in (*table.columns, DOCUMENT)}
-        spelt = spelt_of[node.name]
+        of_table = spelt[node.name]
         pivoted = bool(node.args.get("pivots")) or (sources.pivots and node.find_ancestor(exp.Pivot) is not None)
-        columns = _columns(table, {spelt[name]: found for name, found in uses[id(node)].items() if name in spelt})
+        used = {of_table[name]: found for name, found in uses[id(node)].items() if name in of_table}
+        columns = _columns(table, used)
         if pivoted:
             # The columns that a pivot does not name are its groups.
             columns |= {column.name: column.type for column in table.columns}
         # DuckDB scans a relation again on every round of a recursion, also through a CTE outside of it.
-        found.append(Reference(node, table, columns, spelt, sources.recursive or pivoted))
+        found.append(Reference(node, table, columns, of_table, sources.recursive or pivoted))
     return tuple(found)
 
 

@@ -280,8 +280,10 @@ def _may_have_fields(column: Column) -> bool:
 def _listed(node: exp.Expr, columns: Columns | None) -> Columns | None:
     """The columns of a FROM item: those that its alias lists come in place of the first of its own."""
     alias = node.args.get("alias")
-    listed = unknown(column.name for column in alias.columns) if alias is not None else {}
-    return joined([columns, listed]) if columns is not None else listed or None
+    listed = unknown(column.name for column in alias.columns) if alias is not None and alias.columns else {}
+    if not listed:
+        return columns
+    return joined([columns, listed]) if columns is not None else listed
 
 
 def _outputs(select: exp.Select, scope: Scope) -> Columns | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from mcp_server.domain.names import fold
-from mcp_server.domain.schema import DOCUMENT_COLUMN, Table
+from mcp_server.domain.schema import DOCUMENT, DOCUMENT_COLUMN, Table
 
 SPELLING = "spelling"
 """Key of an identifier's `meta` that keeps how the statement spelt it."""
@@ -59,6 +59,11 @@ def spelling_of(tables: Iterable[Table], identifiers: Sequence[exp.Identifier]) 
                 apart.setdefault(name, _free(f"{name}_{len(apart) + 1}", taken))
     usual.setdefault(fold(DOCUMENT_COLUMN), DOCUMENT_COLUMN)
     return Spelling(apart, written | usual)
+
+
+def spelt_columns(table: Table, spelling: Spelling) -> dict[str, str]:
+    """The columns of a table, the document's too, by their spelling."""
+    return {spelling.of(column.name): column.name for column in (*table.columns, DOCUMENT)}
 
 
 def _free(wanted: str, taken: set[str]) -> str:
