@@ -22,6 +22,9 @@ class TpchCatalog:
     async def summaries(self, _schema: Schema, names: Sequence[str], _refresh: Refresh) -> Summaries:
         return Summaries(tuple(BY_NAME[name] for name in names if name in BY_NAME))
 
+    def known(self, _schema: Schema, physical_name: str, _rows: Rows = ()) -> Table | None:
+        return BY_NAME.get(physical_name)
+
     async def describe(
         self, _schema: Schema, physical_name: str, _refresh: Resample, _rows: Rows = (), *, payer: Payer | None = None
     ) -> Described | None:

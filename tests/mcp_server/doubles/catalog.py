@@ -58,6 +58,11 @@ class HeldCatalog:
         ]
         return Summaries(tuple(table for table in found if table is not None))
 
+    def known(self, schema: Schema, name: str, rows: Rows = ()) -> Table | None:
+        table, _at, loaded = self._known.get(("table", schema.name, name, rows), (None, 0.0, 0.0))
+        fresh = self._clock.monotonic() - loaded < self.stale_after_seconds
+        return table if table is not None and fresh and schema.shows(name) else None
+
     async def describe(
         self, schema: Schema, name: str, refresh: Resample, rows: Rows = (), *, payer: Payer | None = None
     ) -> Described | None:

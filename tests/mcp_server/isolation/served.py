@@ -65,6 +65,10 @@ class RegionsInMemory:
         """See Catalog."""
         return await self._catalogs[schema.region].summaries(schema, names, refresh)
 
+    def known(self, schema: Schema, name: str, rows: Rows = ()) -> Table | None:
+        """See Catalog."""
+        return self._catalogs[schema.region].known(schema, name, rows)
+
     async def describe(
         self, schema: Schema, name: str, refresh: Resample, rows: Rows = (), *, payer: Payer | None = None
     ) -> Described | None:

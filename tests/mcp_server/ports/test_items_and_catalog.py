@@ -144,7 +144,10 @@ async def test_what_is_known_is_kept_until_it_is_stale(world: World, orders: Tab
     known = await world.catalog.describe(world.schema, "ctr_orders", "if_stale")
     assert known is not None
     assert (known.refreshed, known.table) == (False, orders)
+    assert world.catalog.known(world.schema, "ctr_orders") is known.table
+    assert world.catalog.known(world.schema, "ctr_nosuch") is None
     world.clock.time += 1
+    assert world.catalog.known(world.schema, "ctr_orders") is None
     stale = await world.catalog.describe(world.schema, "ctr_orders", "skip")
     assert stale is not None
     assert not stale.refreshed
@@ -159,6 +162,7 @@ async def test_an_allow_list_hides_all_other_tables(world: World, orders: Table)
     narrow = replace(world.schema, name="narrow", tables=frozenset({"ctr_hidden"}))
     assert (await world.catalog.list_tables(narrow, "if_stale")).names == ("ctr_hidden",)
     assert await world.catalog.describe(narrow, "ctr_orders", "if_stale") is None
+    assert world.catalog.known(replace(narrow, name=world.schema.name), "ctr_orders") is None
     assert await world.catalog.summaries(narrow, ["ctr_orders"], "if_stale") == Summaries(())
 
 
@@ -402,6 +406,7 @@ async def test_who_sees_some_rows_has_a_sample_of_those(world: World) -> None:
     assert "late" not in await columns(())
     described = await world.catalog.describe(world.schema, "ctr_rows", "skip", mine)
     assert described is not None
+    assert world.catalog.known(world.schema, "ctr_rows", mine) is described.table
     await world.catalog.learn(described.table)
     assert "late" not in await columns(())
 

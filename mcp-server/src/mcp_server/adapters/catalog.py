@@ -103,6 +103,11 @@ class DynamoDbCatalog:
         failures = {name: one for name, one in zip(shown, found, strict=True) if isinstance(one, Failure)}
         return Summaries(tuple(one for one in found if isinstance(one, Table)), failures)
 
+    def known(self, schema: Schema, name: str, rows: Rows = ()) -> Table | None:
+        """See Catalog.known."""
+        found = self._loads.fresh(_table(schema.name, name, rows)) if schema.shows(name) else None
+        return cast("Table | None", found)
+
     async def describe(
         self, schema: Schema, name: str, refresh: Resample, rows: Rows = (), *, payer: Payer | None = None
     ) -> Described | None:

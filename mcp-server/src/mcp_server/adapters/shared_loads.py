@@ -58,6 +58,14 @@ class SharedLoads(Generic[_Key]):
         """What is known under a key, however old."""
         return self._known.get(key)
 
+    def fresh(self, key: _Key) -> Any:
+        """The value that is known under a key and not stale, None without one: then it is for `get` to be asked."""
+        known = self._known.get(key)
+        if known is None or self._is_stale(known):
+            return None
+        self._tally.cache_asked("tables", hit=True)
+        return known.value
+
     def __iter__(self) -> Iterator[_Key]:
         """The keys of what is known; that of what was loaded last comes last."""
         return iter(self._known)
@@ -75,6 +83,9 @@ class SharedLoads(Generic[_Key]):
         known = self._known.get(key)
         return self._clock.monotonic() - known.loaded if known is not None else math.inf
 
+    def _is_stale(self, known: Known) -> bool:
+        return self._clock.monotonic() - known.loaded >= self._stale_after_seconds
+
     async def get(
         self,
         key: _Key,
@@ -87,9 +98,7 @@ class SharedLoads(Generic[_Key]):
         `begin` is called before a load, and what it raises keeps that from beginning.
         """
         known = self._known.get(key)
-        hit = known is not None and (
-            refresh == "skip" or (refresh == "if_stale" and self.age(key) < self._stale_after_seconds)
-        )
+        hit = known is not None and (refresh == "skip" or (refresh == "if_stale" and not self._is_stale(known)))
         if refresh != "force":  # which does not ask what is known
             self._tally.cache_asked("tables", hit=hit)
         if known is not None and hit:

@@ -53,6 +53,15 @@ async def find_table(
     raise Failure(UnknownTable(name, schema.name, near))
 
 
+def known_table(catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema, name: str) -> Table | None:
+    """What a principal may see of the table of exactly that name, if that is known and no reason to look again."""
+    if closes(principal, schema, name):
+        return None
+    found = catalog.known(schema, name, schemas.views.rows(principal, schema, name))
+    view = schemas.views.of(principal, schema, found) if found is not None else None
+    return view if isinstance(view, Table) else None
+
+
 async def table_names(catalog: Catalog, schemas: Schemas, principal: Principal, schema: Schema) -> tuple[str, ...]:
     """The names of a schema's tables, as far as they are there for a principal. Raises Failure."""
     listed = (await catalog.list_tables(schema, "if_stale")).names
@@ -86,15 +95,25 @@ async def find_tables(
     refresh: Refresh,
     payer: Payer,
 ) -> dict[TableName, Table]:
-    """All tables of a statement, looked up side by side. Raises Failure."""
+    """All tables of a statement; those that are not known are looked up side by side. Raises Failure."""
+    wanted = {
+        name: default if name.schema is None else schemas.find(principal, name.schema)
+        for name in sorted(names, key=str)
+    }
 
     async def find(name: TableName) -> Table:
-        schema = default if name.schema is None else schemas.find(principal, name.schema)
-        return (await find_table(catalog, schemas, principal, schema, name.name, refresh, payer)).table
+        return (await find_table(catalog, schemas, principal, wanted[name], name.name, refresh, payer)).table
 
-    wanted = sorted(names, key=str)
-    if len(wanted) == 1:
-        return {wanted[0]: await find(wanted[0])}
-    # Not asyncio's TaskGroup: before Python 3.13 one that fails leaves its task marked as cancelled. A lookup that goes
-    # on after another failed serves the next caller.
-    return dict(zip(wanted, await asyncio.gather(*map(find, wanted)), strict=True))
+    found: dict[TableName, Table] = {}
+    for name, schema in wanted.items() if refresh == "if_stale" else ():
+        known = known_table(catalog, schemas, principal, schema, name.name)
+        if known is not None:
+            found[name] = known
+    missing = [name for name in wanted if name not in found]
+    if len(missing) == 1:
+        found[missing[0]] = await find(missing[0])
+    elif missing:
+        # Not asyncio's TaskGroup: before Python 3.13 one that fails leaves its task marked as cancelled. A lookup that
+        # goes on after another failed serves the next caller.
+        found |= zip(missing, await asyncio.gather(*map(find, missing)), strict=True)
+    return {name: found[name] for name in wanted}

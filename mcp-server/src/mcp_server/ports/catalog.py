@@ -72,6 +72,10 @@ class Catalog(Protocol):
         """
         ...
 
+    def known(self, schema: Schema, name: str, rows: Rows = ()) -> Table | None:
+        """The table that `describe` would give at once, without looking for anything; None where there is none."""
+        ...
+
     async def describe(
         self, schema: Schema, name: str, refresh: Resample, rows: Rows = (), *, payer: Payer | None = None
     ) -> Described | None:
