@@ -3,7 +3,7 @@
 import sqlglot
 
 from mcp_server.sql.dialect import Dialect
-from mcp_server.sql.lowering.conditions import ColumnName, conjuncts_of
+from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of
 from mcp_server.sql.lowering.equalities import EqualityClass, derived, equality_classes
 
 _TYPES = {"n": "BIGINT", "m": "BIGINT", "f": "DOUBLE", "s": "VARCHAR", "d": "DECIMAL(38,2)"}
@@ -33,6 +33,6 @@ def test_what_is_said_of_a_column_is_said_of_each_that_equals_it_once() -> None:
     conditions = conjuncts_of(sqlglot.parse_one("a.n = b.m AND b.m = c.n AND a.n > 7", read=Dialect))
     classes = equality_classes(conditions, lambda column: _TYPES.get(column.name))
     further = list(derived(conditions, classes))
-    assert [one.expression.sql() for one in further] == ['"b"."m" > 7', '"c"."n" > 7']
+    assert [one.expression.sql() for one in further if isinstance(one, Condition)] == ['"b"."m" > 7', '"c"."n" > 7']
     assert list(derived([*conditions, *further], classes)) == []
     assert list(derived(further, classes)) != []  # of a.n, as nobody said it there

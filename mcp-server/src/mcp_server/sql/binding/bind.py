@@ -43,7 +43,7 @@ from mcp_server.sql.binding.unshaped_maps import read_as_maps
 from mcp_server.sql.binding.using import merge_columns, merging_queries
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.parse import Statement
-from mcp_server.sql.lowering.conditions import Condition
+from mcp_server.sql.lowering.conditions import AnyCondition
 from mcp_server.sql.lowering.counts import number_name, with_number
 from mcp_server.sql.lowering.goals import goal_of, goal_of_exists, with_goal
 from mcp_server.sql.lowering.key_links import links_of
@@ -269,7 +269,7 @@ def _names_document(found: Sequence[exp.Expr], text: str) -> bool:
 def _relation(
     number: int,
     reference: Reference,
-    conditions: Sequence[Condition],
+    conditions: Sequence[AnyCondition],
     starred: Collection[str],
     numbers: Collection[ComparedNumber],
     maps: Collection[JsonPlace],

@@ -1,8 +1,8 @@
 """Conditions of a qualified statement, and what can be told of each by its shape."""
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sqlglot import exp
 
@@ -39,6 +39,52 @@ class Condition:
     repeatable: bool
     equates: tuple[ColumnName, ColumnName] | None = None
     says: Hashable = None
+
+    def rejects_nulls(self, sources: Collection[str]) -> bool:
+        """Whether it cannot be true where all columns of the sources are NULL."""
+        return rejects_nulls(self.expression, sources)
+
+    def is_same(self, other: "AnyCondition") -> bool:
+        """Whether it is the same condition, on the same columns."""
+        return (
+            isinstance(other, Condition) and self.columns == other.columns and bool(self.expression == other.expression)
+        )
+
+
+RowsNamed = tuple[tuple[int, tuple[str, ...]], ...]
+"""Rows of tables that name keys: the number of the reference to each, and the columns that do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Link:
+    """A condition that no expression says: the values of some columns are those of a row of one of the tables.
+
+    `names` are the columns in the order of those in `says`.
+    """
+
+    names: tuple[ColumnName, ...]
+    says: RowsNamed
+    columns: frozenset[ColumnName]
+    sources: frozenset[str]
+    of_one_row: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
+    equates: ClassVar[None] = None
+
+    def rejects_nulls(self, sources: Collection[str]) -> bool:
+        """Whether it cannot be true where all columns of the sources are NULL; of several columns that is not told."""
+        return len(self.names) == 1 and self.names[0].source in sources
+
+    def is_same(self, other: "AnyCondition") -> bool:
+        """Whether it is the same link of the same columns."""
+        return isinstance(other, Link) and self.names == other.names and self.says == other.says
+
+
+AnyCondition = Condition | Link
+
+
+def link(names: Sequence[ColumnName], says: RowsNamed) -> Link:
+    """The link of these columns with those rows."""
+    return Link(tuple(names), says, frozenset(names), frozenset([name.source for name in names]))
 
 
 def condition(expression: exp.Expr) -> Condition:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from mcp_server.sql.lowering.conditions import ColumnName, Condition, condition
+from mcp_server.sql.lowering.conditions import AnyCondition, ColumnName, Link, condition, link
 from mcp_server.sql.trees import copied, nodes
 
 TypeOf = Callable[[ColumnName], str | None]
@@ -32,7 +32,7 @@ def is_exact(type_: str | None) -> bool:
     return type_ is not None and (type_ in EXACT_TYPES or type_.startswith("DECIMAL("))
 
 
-def equality_classes(conditions: Iterable[Condition], type_of: TypeOf) -> tuple[EqualityClass, ...]:
+def equality_classes(conditions: Iterable[AnyCondition], type_of: TypeOf) -> tuple[EqualityClass, ...]:
     """The classes that the equalities among some conjuncts make."""
     classes: dict[ColumnName, list[ColumnName]] = {}
     types: dict[ColumnName, str] = {}
@@ -54,7 +54,7 @@ def equality_classes(conditions: Iterable[Condition], type_of: TypeOf) -> tuple[
     )
 
 
-def derived(conditions: Iterable[Condition], classes: tuple[EqualityClass, ...]) -> Iterator[Condition]:
+def derived(conditions: Iterable[AnyCondition], classes: tuple[EqualityClass, ...]) -> Iterator[AnyCondition]:
     """From `a.x = 7`, where a.x and b.y are in one class, follows `b.y = 7`, unless that is among the conditions."""
     if not classes:
         return
@@ -75,8 +75,10 @@ def derived(conditions: Iterable[Condition], classes: tuple[EqualityClass, ...])
                 yield _about(one, other)
 
 
-def _about(one: Condition, other: ColumnName) -> Condition:
+def _about(one: AnyCondition, other: ColumnName) -> AnyCondition:
     """The same of another column."""
+    if isinstance(one, Link):
+        return link([other], one.says)
     column = exp.column(exp.to_identifier(other.name, quoted=True), exp.to_identifier(other.source, quoted=True))
     expression = copied(one.expression)
     replaced = [node for node in nodes(expression) if isinstance(node, exp.Column) and node is not expression]

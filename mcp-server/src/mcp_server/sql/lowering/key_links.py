@@ -13,7 +13,7 @@ from sqlglot import exp
 from mcp_server.planning.plan import KeyLink, KeySource
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.constants import constant
-from mcp_server.sql.lowering.conditions import ColumnName, Condition, condition
+from mcp_server.sql.lowering.conditions import AnyCondition, ColumnName, Condition, Link, condition, link
 from mcp_server.sql.lowering.constant_columns import MAX_VALUES, Constants
 from mcp_server.sql.lowering.equalities import EqualityClass, TypeOf, equality_classes, is_exact
 from mcp_server.sql.lowering.origins import AnyOrigin, Either, Origin, Origins, tables_of
@@ -24,8 +24,6 @@ from mcp_server.sql.trees import copied
 MAX_LINKS = 50
 """Links derived at one join; what lies beyond is not used."""
 
-_VALUES_OF = "values of"
-
 OriginOf = Callable[[ColumnName], AnyOrigin | None]
 """Where a column that some query sees takes its values from."""
 
@@ -35,7 +33,7 @@ _Named = tuple[ColumnName, AnyOrigin]
 
 def crossing(
     classes: Iterable[EqualityClass], left: frozenset[str], right: frozenset[str], origin_of: OriginOf
-) -> list[Condition]:
+) -> list[AnyCondition]:
     """The links that equalities between two sides make, in both directions."""
     named: list[_Named] = []
     both = left | right
@@ -53,10 +51,10 @@ def crossing(
 
 
 def from_around(
-    block: Block, aliases: frozenset[str], filters: Sequence[Condition], type_of: TypeOf, origins: Origins
-) -> list[Condition]:
+    block: Block, aliases: frozenset[str], filters: Sequence[AnyCondition], type_of: TypeOf, origins: Origins
+) -> list[AnyCondition]:
     """The links that a query's filters make with the query around it, and with the queries in them."""
-    made: list[Condition] = []
+    made: list[AnyCondition] = []
     correlated = [one for one in filters if one.of_one_row and not one.sources <= aliases]
     outer = frozenset(source for one in correlated for source in one.sources - aliases)
     if outer:
@@ -67,7 +65,7 @@ def from_around(
         classes = equality_classes(correlated, type_of)
         made += [one for one in crossing(classes, aliases, outer, origin_of) if one.sources <= aliases]
     for one in filters:
-        if one.equates is not None:  # two columns
+        if isinstance(one, Link) or one.equates is not None:  # two columns
             continue
         named: list[_Named] = []
         is_row = isinstance(one.expression, exp.In) and isinstance(one.expression.this.unnest(), exp.Tuple)
@@ -87,9 +85,9 @@ def _names(origin: AnyOrigin, key: Origin) -> bool:
     return isinstance(origin, Constants) or all(one.number != key.number for one in tables_of(origin))
 
 
-def _links(named: Sequence[_Named]) -> list[Condition]:
+def _links(named: Sequence[_Named]) -> list[AnyCondition]:
     """A link of each column, and one of those whose values are all of one row."""
-    made: list[Condition] = []
+    made: list[AnyCondition] = []
     rows: dict[tuple[str, tuple[int, ...]], dict[ColumnName, Origin | Either]] = {}
     given: dict[tuple[str, tuple[int, ...]], dict[ColumnName, Constants]] = {}
     for column, origin in named:
@@ -160,35 +158,18 @@ def _compared(node: exp.Expr) -> exp.Expr:
     return node.this.unnest() if isinstance(node, exp.Any) and isinstance(node.this, exp.Expr) else node
 
 
-def _link(columns: Sequence[ColumnName], origins: Sequence[Origin | Either]) -> Condition:
-    """The link as a condition: `column IN (a marker)`, which goes where conditions of one source go."""
-    nodes = [_column(one) for one in columns]
+def _link(columns: Sequence[ColumnName], origins: Sequence[Origin | Either]) -> Link:
     rows = zip(*map(tables_of, origins), strict=True)  # values of one row come from the same tables
-    sources_named = tuple((row[0].number, tuple(one.column for one in row)) for row in rows)
-    marker = exp.Placeholder(this=repr(sources_named))
-    marker.meta[_VALUES_OF] = sources_named
-    node = exp.In(this=nodes[0] if len(nodes) == 1 else exp.Tuple(expressions=nodes), expressions=[marker])
-    sources = frozenset(one.source for one in columns)
-    return Condition(node, frozenset(columns), sources, of_one_row=True, repeatable=True, says=sources_named)
+    return link(columns, tuple((row[0].number, tuple(one.column for one in row)) for row in rows))
 
 
-def is_link(one: Condition) -> bool:
-    """Whether a condition is a link."""
-    node = one.expression
-    members = node.expressions if isinstance(node, exp.In) else []
-    return len(members) == 1 and members[0].meta_get(_VALUES_OF) is not None
-
-
-def links_of(number: int, reference: Reference, conditions: Iterable[Condition]) -> tuple[KeyLink, ...]:
+def links_of(number: int, reference: Reference, conditions: Iterable[AnyCondition]) -> tuple[KeyLink, ...]:
     """The links among the conditions on a reference, itself of that number."""
     found: dict[KeyLink, None] = {}
     for one in conditions:
-        node = one.expression
-        if not is_link(one):
+        if not isinstance(one, Link) or any(source == number for source, _ in one.says):
             continue
-        named = node.expressions[0].meta[_VALUES_OF]
-        nodes = node.this.expressions if isinstance(node.this, exp.Tuple) else [node.this]
-        columns = tuple(reference.spelt[column.name] for column in nodes if column.name in reference.spelt)
-        if all(source != number for source, _ in named) and len(columns) == len(nodes):
-            found[KeyLink(columns, tuple(KeySource(f"r{source}", names) for source, names in named))] = None
+        columns = tuple(reference.spelt[column.name] for column in one.names if column.name in reference.spelt)
+        if len(columns) == len(one.names):
+            found[KeyLink(columns, tuple(KeySource(f"r{source}", names) for source, names in one.says))] = None
     return tuple(found)

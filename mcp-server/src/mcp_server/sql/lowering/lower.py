@@ -10,8 +10,7 @@ from mcp_server.planning.plan import Conjunct
 from mcp_server.planning.predicate import AllOf
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.dialect import to_sql
-from mcp_server.sql.lowering.conditions import Condition, is_never_true
-from mcp_server.sql.lowering.key_links import is_link
+from mcp_server.sql.lowering.conditions import AnyCondition, Condition, is_never_true
 from mcp_server.sql.lowering.necessity import necessity
 from mcp_server.sql.lowering.origins import Origins
 from mcp_server.sql.lowering.output_types import OutputTypes
@@ -24,14 +23,14 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def necessary_conditions(
     query: exp.Query, sources: Sources, references: Sequence[Reference]
-) -> Mapping[int, Sequence[Condition]]:
+) -> Mapping[int, Sequence[AnyCondition]]:
     """The conditions on the sources of a qualified query, by the id of their nodes."""
     return necessity(query, sources, OutputTypes(sources, references), Origins(sources, references))
 
 
-def conjuncts(reference: Reference, conditions: Iterable[Condition]) -> tuple[Conjunct, ...]:
+def conjuncts(reference: Reference, conditions: Iterable[AnyCondition]) -> tuple[Conjunct, ...]:
     """The conditions as conjuncts, each with what the algebra can say of it."""
-    return tuple(_conjunct(reference, one.expression) for one in conditions if not is_link(one))
+    return tuple(_conjunct(reference, one.expression) for one in conditions if isinstance(one, Condition))
 
 
 def _conjunct(reference: Reference, condition: exp.Expr) -> Conjunct:

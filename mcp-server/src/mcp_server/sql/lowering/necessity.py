@@ -12,7 +12,7 @@ from functools import cache, partial
 
 from sqlglot import exp
 
-from mcp_server.sql.lowering.conditions import ColumnName, Condition, conjuncts_of, is_never_true, rejects_nulls
+from mcp_server.sql.lowering.conditions import AnyCondition, ColumnName, Condition, conjuncts_of, is_never_true
 from mcp_server.sql.lowering.equalities import EqualityClass, derived, equality_classes
 from mcp_server.sql.lowering.join_tree import Join, Kind, Leaf, Tree, join_tree
 from mcp_server.sql.lowering.key_links import crossing, from_around
@@ -28,7 +28,7 @@ _PAIRED = frozenset({Kind.INNER, Kind.LEFT, Kind.RIGHT, Kind.SEMI, Kind.ANTI})
 
 def necessity(
     query: exp.Query, sources: Sources, types: OutputTypes, origins: Origins
-) -> Mapping[int, tuple[Condition, ...]]:
+) -> Mapping[int, tuple[AnyCondition, ...]]:
     """The conditions of a qualified statement, by the id of a source's node."""
     search = _Search(sources, types, origins)
     blocks = {id(block.select): block for block in sources.blocks}
@@ -70,8 +70,8 @@ class _Search:
         self._sources = sources
         self._types = types
         self._origins = origins
-        self._inherited: dict[int, list[Condition]] = {}
-        self.conditions: dict[int, list[Condition]] = {}
+        self._inherited: dict[int, list[AnyCondition]] = {}
+        self.conditions: dict[int, list[AnyCondition]] = {}
 
     def visit(self, block: Block) -> None:
         """Files the conditions of one query, and hands on to queries that it reads from."""
@@ -79,21 +79,21 @@ class _Search:
         if tree is None:
             return
         where = block.select.args.get("where")
-        filters = conjuncts_of(where.this if where is not None else None)
-        filters += tuple(self._inherited.get(id(block.select), ()))
+        filters: list[AnyCondition] = [*conjuncts_of(where.this if where is not None else None)]
+        filters += self._inherited.get(id(block.select), ())
 
         type_of = cache(partial(self._types.column, block))
-        filters += tuple(from_around(block, tree.aliases, filters, type_of, self._origins))
+        filters += from_around(block, tree.aliases, filters, type_of, self._origins)
         self._push(tree, filters, _Columns(type_of, cache(partial(self._origins.of, block))))
 
-    def _push(self, tree: Tree, filters: Sequence[Condition], columns: "_Columns") -> None:
+    def _push(self, tree: Tree, filters: Sequence[AnyCondition], columns: "_Columns") -> None:
         """`filters` are applied to the tree's rows: its result only matters as far as they are true of it."""
         if isinstance(tree, Leaf):
             self._file(tree, filters)
             return
         kind = _simplified(tree, filters)
-        to_left: Sequence[Condition] = ()
-        to_right: Sequence[Condition] = ()
+        to_left: Sequence[AnyCondition] = ()
+        to_right: Sequence[AnyCondition] = ()
         if kind in _PAIRED:
             # What is known of a pair that is useful. A preserved side's filters only hold for its own rows.
             known = filters
@@ -116,13 +116,12 @@ class _Search:
         self._push(tree.left, to_left, columns)
         self._push(tree.right, to_right, columns)
 
-    def _file(self, leaf: Leaf, filters: Sequence[Condition]) -> None:
+    def _file(self, leaf: Leaf, filters: Sequence[AnyCondition]) -> None:
         if leaf.closed:
             return
         found = self.conditions.setdefault(id(leaf.node), [])
         for one in filters:
-            speaks = one.sources == leaf.aliases or (not one.sources and is_never_true(one.expression))
-            if one.of_one_row and speaks and all(one.expression != other.expression for other in found):
+            if one.of_one_row and _speaks(one, leaf) and not any(one.is_same(other) for other in found):
                 found.append(one)
         body = body_of(leaf.node, self._sources)
         if body is None or not found:
@@ -135,12 +134,19 @@ class _Search:
             self._inherited.setdefault(id(select), []).append(one)
 
 
-def _within(tree: Tree, conditions: Iterable[Condition]) -> list[Condition]:
+def _speaks(one: AnyCondition, leaf: Leaf) -> bool:
+    """Whether a condition tells which of a source's rows are useful."""
+    if not one.sources:
+        return isinstance(one, Condition) and is_never_true(one.expression)
+    return one.sources == leaf.aliases
+
+
+def _within(tree: Tree, conditions: Iterable[AnyCondition]) -> list[AnyCondition]:
     """Those that speak of its sources alone."""
     return [one for one in conditions if one.sources <= tree.aliases]
 
 
-def _simplified(tree: Join, filters: Sequence[Condition]) -> Kind:
+def _simplified(tree: Join, filters: Sequence[AnyCondition]) -> Kind:
     """The kind of a join once the rows that it fills with NULLs are useless, because a filter rejects them."""
     if tree.kind not in _OUTER:
         return tree.kind
@@ -151,8 +157,8 @@ def _simplified(tree: Join, filters: Sequence[Condition]) -> Kind:
     return Kind.RIGHT if left_filled else Kind.INNER
 
 
-def _rejected(filters: Sequence[Condition], aliases: frozenset[str]) -> bool:
-    return any(one.sources & aliases and rejects_nulls(one.expression, aliases) for one in filters)
+def _rejected(filters: Sequence[AnyCondition], aliases: frozenset[str]) -> bool:
+    return any(one.sources & aliases and one.rejects_nulls(aliases) for one in filters)
 
 
 def _facts(tree: Tree) -> list[Condition]:
@@ -166,11 +172,11 @@ def _facts(tree: Tree) -> list[Condition]:
     return _facts(tree.right) if tree.kind is Kind.RIGHT else []
 
 
-def _useful(known: list[Condition], classes: Iterable[EqualityClass]) -> list[Condition]:
+def _useful(known: list[AnyCondition], classes: Iterable[EqualityClass]) -> list[AnyCondition]:
     """The conditions on one column that are worth to be said of others, which equal it."""
     equal = {column for one in classes for column in one.columns}
     on_one = [one for one in known if len(one.columns) == 1 and one.columns <= equal]
-    return [one for one in on_one if rejects_nulls(one.expression, one.sources)]
+    return [one for one in on_one if one.rejects_nulls(one.sources)]
 
 
 def _is_recursive(cte: exp.CTE | None) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
-from mcp_server.sql.lowering.conditions import Condition, condition
+from mcp_server.sql.lowering.conditions import AnyCondition, ColumnName, Link, condition, link
 from mcp_server.sql.lowering.output_types import OutputTypes, output_names
 from mcp_server.sql.trees import copied, holds, nodes
 
@@ -25,15 +25,15 @@ _AGGREGATES = (exp.AggFunc, exp.Anonymous, exp.Filter, exp.WithinGroup)
 
 
 def handed_down(
-    body: exp.Expr, conditions: Sequence[Condition], types: OutputTypes
-) -> Iterator[tuple[exp.Select, Condition]]:
+    body: exp.Expr, conditions: Sequence[AnyCondition], types: OutputTypes
+) -> Iterator[tuple[exp.Select, AnyCondition]]:
     """The conditions on a query's output in terms of what each of its SELECTs reads."""
     yield from _push(body, conditions[:MAX_HANDED_DOWN], output_names(body), types)
 
 
 def _push(
-    body: exp.Expr, conditions: Sequence[Condition], names: Sequence[str], types: OutputTypes
-) -> Iterator[tuple[exp.Select, Condition]]:
+    body: exp.Expr, conditions: Sequence[AnyCondition], names: Sequence[str], types: OutputTypes
+) -> Iterator[tuple[exp.Select, AnyCondition]]:
     if not conditions or len(set(names)) < len(names):
         return
     if isinstance(body, exp.Subquery) and _only(body, _PASSING_WRAPPERS):
@@ -77,7 +77,10 @@ def _passing_outputs(select: exp.Select, names: Sequence[str]) -> Mapping[str, e
     return {} if aggregates else outputs
 
 
-def _inside(one: Condition, outputs: Mapping[str, exp.Column]) -> Condition:
+def _inside(one: AnyCondition, outputs: Mapping[str, exp.Column]) -> AnyCondition:
+    if isinstance(one, Link):
+        inner = [outputs[column.name] for column in one.names]
+        return link([ColumnName(column.table, column.name) for column in inner], one.says)
     expression = copied(one.expression)
     if isinstance(expression, exp.Column):
         return condition(copied(outputs[expression.name]))
