@@ -124,4 +124,5 @@ def from_items(select: exp.Select) -> Iterator[exp.Expr]:
 
 def is_comma(join: exp.Join) -> bool:
     """Whether a join is a comma, which binds looser than any other."""
-    return not any(join.args.get(part) for part in ("on", "using", "method", "side", "kind"))
+    parts = join.args.get
+    return not (parts("on") or parts("using") or parts("method") or parts("side") or parts("kind"))

@@ -24,6 +24,14 @@ class ColumnName(NamedTuple):
     name: str
 
 
+def column_name(node: exp.Column) -> ColumnName:
+    """The column that a node names."""
+    source, name = node.args.get("table"), node.args["this"]
+    if type(source) is type(name) is exp.Identifier:
+        return ColumnName(source.args["this"], name.args["this"])
+    return ColumnName(node.table, node.name)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition:
     """A conjunct: the columns in it, and whether it speaks of one row only, without subqueries and aggregates.
@@ -94,7 +102,9 @@ def condition(expression: exp.Expr) -> Condition:
     walked = [expression]
     for node in walked:  # which grows as it goes
         if isinstance(node, exp.Column):
-            named.append(ColumnName(node.table, node.name))
+            named.append(column_name(node))
+            if isinstance(node.args["this"], exp.Identifier):
+                continue  # nothing but names is below it
         elif type(node) not in _OF_ONE_ROW:
             of_one_row = of_one_row and not isinstance(node, _NOT_OF_ONE_ROW)
             repeatable = repeatable and not isinstance(node, _NOT_REPEATABLE)

@@ -37,21 +37,21 @@ def equality_classes(conditions: Iterable[AnyCondition], type_of: TypeOf) -> tup
     classes: dict[ColumnName, list[ColumnName]] = {}
     types: dict[ColumnName, str] = {}
     for one in conditions:
-        pair = one.equates
-        if pair is None:
+        if one.equates is None:
             continue
-        type_ = type_of(pair[0])
-        if type_ is None or type_ != type_of(pair[1]) or not is_exact(type_):
+        left, right = one.equates
+        type_ = type_of(left)
+        if type_ is None or type_ != type_of(right) or not is_exact(type_):
             continue
-        first, second = (classes.get(column) or [column] for column in pair)
+        first, second = classes.get(left) or [left], classes.get(right) or [right]
         if first is not second and first != second:
             first += second
-            classes |= dict.fromkeys(second, first)
-            classes[pair[0]] = first
+            for column in second:
+                classes[column] = first
+            classes[left] = first
             types[first[0]] = type_
-    return tuple(
-        EqualityClass(types[one[0]], tuple(one)) for one in {id(one): one for one in classes.values()}.values()
-    )
+    several = {id(one): one for one in classes.values()}
+    return tuple([EqualityClass(types[one[0]], tuple(one)) for one in several.values()])
 
 
 def derived(conditions: Iterable[AnyCondition], classes: tuple[EqualityClass, ...]) -> Iterator[AnyCondition]:

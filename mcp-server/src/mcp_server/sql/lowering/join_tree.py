@@ -7,6 +7,7 @@ condition p joins b and c for every row of a, whatever it speaks of.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
 from sqlglot import exp
 
@@ -38,17 +39,22 @@ class Leaf:
     node: exp.Expr
     closed: bool
     aliases: frozenset[str]
+    facts: ClassVar[tuple[Condition, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Join:
-    """Two sides and the conjuncts of ON; a comma is an inner join without any."""
+    """Two sides and the conjuncts of ON; a comma is an inner join without any.
+
+    `facts` are the conjuncts of any ON that every row of the join meets, whatever its sources hold.
+    """
 
     kind: Kind
     left: "Tree"
     right: "Tree"
     on: tuple[Condition, ...]
     aliases: frozenset[str]
+    facts: tuple[Condition, ...]
 
 
 Tree = Leaf | Join
@@ -111,7 +117,20 @@ def _item(node: exp.Expr) -> Tree | None:
 def _join(kind: Kind, left: Tree | None, right: Tree | None, on: tuple[Condition, ...]) -> Tree | None:
     if left is None or right is None:
         return None
-    return Join(kind, left, right, on, left.aliases | right.aliases)
+    return Join(kind, left, right, on, left.aliases | right.aliases, _facts(kind, left, right, on))
+
+
+def _facts(kind: Kind, left: Tree, right: Tree, on: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    match kind:
+        case Kind.INNER:
+            return (*left.facts, *on, *right.facts)
+        case Kind.SEMI:
+            return (*left.facts, *on)
+        case Kind.LEFT | Kind.ANTI | Kind.ASOF | Kind.ASOF_LEFT:
+            return left.facts
+        case Kind.RIGHT:
+            return right.facts
+    return ()
 
 
 def _kind(join: exp.Join) -> Kind:

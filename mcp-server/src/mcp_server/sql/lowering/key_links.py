@@ -13,7 +13,7 @@ from sqlglot import exp
 from mcp_server.planning.plan import KeyLink, KeySource
 from mcp_server.sql.binding.references import Reference
 from mcp_server.sql.constants import constant
-from mcp_server.sql.lowering.conditions import AnyCondition, ColumnName, Condition, Link, condition, link
+from mcp_server.sql.lowering.conditions import AnyCondition, ColumnName, Condition, Link, column_name, condition, link
 from mcp_server.sql.lowering.constant_columns import MAX_VALUES, Constants
 from mcp_server.sql.lowering.equalities import EqualityClass, TypeOf, equality_classes, is_exact
 from mcp_server.sql.lowering.origins import AnyOrigin, Either, Origin, Origins, tables_of
@@ -36,17 +36,21 @@ def crossing(
 ) -> list[AnyCondition]:
     """The links that equalities between two sides make, in both directions."""
     named: list[_Named] = []
-    both = left | right
     for one in classes:
-        origins = {column: origin_of(column) for column in one.columns if column.source in both}
-        for column, key in origins.items():
-            if not isinstance(key, Origin) or not key.is_key:
-                continue
-            named += [
-                (column, origin)
-                for other, origin in origins.items()
-                if origin is not None and (other.source in left) != (column.source in left) and _names(origin, key)
-            ]
+        on_right = [column for column in one.columns if column.source in right]
+        on_left = [column for column in one.columns if column.source in left] if on_right else ()
+        if not on_left:
+            continue
+        origins = {column: origin_of(column) for column in one.columns}
+        for column in one.columns:
+            key = origins[column]
+            if isinstance(key, Origin) and key.is_key:
+                across = on_right if column in on_left else on_left if column in on_right else ()
+                named += [
+                    (column, origin)
+                    for other in across
+                    if (origin := origins[other]) is not None and _names(origin, key)
+                ]
     return _links(named)
 
 
@@ -139,7 +143,7 @@ def _from_subquery(block: Block, node: exp.Expr, origins: Origins) -> Iterable[_
         if isinstance(query, exp.Query | exp.Values) and _width(query) == len(columns):
             found = [(column, origins.of_output(query, place)) for place, column in enumerate(columns)]
             return [
-                (ColumnName(column.table, column.name), origin)
+                (column_name(column), origin)
                 for column, origin in found
                 if isinstance(column, exp.Column) and origin is not None
             ]

@@ -102,7 +102,7 @@ class _Search:
             elif kind is Kind.RIGHT:
                 known = _within(tree.right, filters)
             # What came down is in part what the sides say themselves.
-            said = {id(one): one for one in (*known, *tree.on, *_facts(tree.left), *_facts(tree.right))}
+            said = {id(one): one for one in (*known, *tree.on, *tree.left.facts, *tree.right.facts)}
             pairs = [*said.values()]
             classes = equality_classes(pairs, columns.type_of)
             if classes:
@@ -159,17 +159,6 @@ def _simplified(tree: Join, filters: Sequence[AnyCondition]) -> Kind:
 
 def _rejected(filters: Sequence[AnyCondition], aliases: frozenset[str]) -> bool:
     return any(one.sources & aliases and one.rejects_nulls(aliases) for one in filters)
-
-
-def _facts(tree: Tree) -> list[Condition]:
-    """Conditions that every row of a join meets, whatever its sources hold."""
-    if isinstance(tree, Leaf):
-        return []
-    if tree.kind in (Kind.INNER, Kind.SEMI):
-        return [*_facts(tree.left), *tree.on, *(_facts(tree.right) if tree.kind is Kind.INNER else [])]
-    if tree.kind in (Kind.LEFT, Kind.ANTI, Kind.ASOF, Kind.ASOF_LEFT):
-        return _facts(tree.left)
-    return _facts(tree.right) if tree.kind is Kind.RIGHT else []
 
 
 def _useful(known: list[AnyCondition], classes: Iterable[EqualityClass]) -> list[AnyCondition]:

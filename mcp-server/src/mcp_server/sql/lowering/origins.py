@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from mcp_server.domain.schema import Table
 from mcp_server.sql.binding.references import Reference
-from mcp_server.sql.lowering.conditions import ColumnName, conjuncts_of
+from mcp_server.sql.lowering.conditions import ColumnName, column_name, conjuncts_of
 from mcp_server.sql.lowering.constant_columns import Constants, columns_of, of_values, projected
 from mcp_server.sql.lowering.output_types import output_names, query_of
 from mcp_server.sql.sources import Block, Sources
@@ -72,9 +72,9 @@ class Origins:
             if known is None:
                 return None
             virtual = reference.table.virtual
-            parts = virtual.slots if virtual is not None else ()
-            present = known.name in {*(key.name for key in reference.table.key), *parts}
-            return Origin(number, known.name, known.type.sql, known.name in self._keys[number], (id(source),), present)
+            present = any(key.name == name for key in reference.table.key)
+            present = present or (virtual is not None and name in virtual.slots)
+            return Origin(number, known.name, known.type.sql, name in self._keys[number], (id(source),), present)
         given = columns_of(source)
         if given:
             return given.get(column.name)
@@ -111,7 +111,7 @@ class Origins:
             return projected(node, None if is_end or block.sources else (id(body),))
         if isinstance(node.this, exp.Star):
             return None
-        found = self.of(block, ColumnName(node.table, node.name))
+        found = self.of(block, column_name(node))
         return replace(found, row=None) if found is not None and is_end else found
 
     def _of_sides(self, body: exp.SetOperation, place: int) -> AnyOrigin | None:
@@ -147,9 +147,9 @@ class Origins:
                 if not isinstance(own, exp.Column) or not isinstance(outer, exp.Column):
                     continue
                 if own.table in inner.sources and outer.table in block.sources and outer.table not in inner.sources:
-                    found = self.of(inner, ColumnName(own.table, own.name))
+                    found = self.of(inner, column_name(own))
                     if found is not None:
-                        yield ColumnName(outer.table, outer.name), found
+                        yield column_name(outer), found
 
 
 def tables_of(origin: Origin | Either) -> tuple[Origin, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlglot import exp
 
 from mcp_server.sql.binding.references import Reference
-from mcp_server.sql.lowering.conditions import ColumnName
+from mcp_server.sql.lowering.conditions import ColumnName, column_name
 from mcp_server.sql.lowering.constant_columns import columns_of, projected
 from mcp_server.sql.sources import Block, Sources
 
@@ -36,20 +36,20 @@ class OutputTypes:
     def column(self, block: Block, column: ColumnName) -> str | None:
         """The type of a column as a query sees it."""
         source = block.source(column.source)
-        return self.of_source(source).get(column.name) if source is not None else None
-
-    def of_source(self, source: exp.Expr) -> Mapping[str, str | None]:
-        """The types of a FROM item's columns by name."""
+        if source is None:
+            return None
+        found = self._references.get(id(source))
+        if found is not None and not source.args.get("pivots"):
+            name = found.spelt.get(column.name)
+            known = found.table.column(name) if name is not None and name in found.columns else None
+            return known.type.sql if known is not None else None
         if id(source) not in self._outputs:
             self._outputs[id(source)] = {}  # a recursive CTE comes by here again
             self._outputs[id(source)] = self._of_source(source)
-        return self._outputs[id(source)]
+        return self._outputs[id(source)].get(column.name)
 
     def _of_source(self, source: exp.Expr) -> Mapping[str, str | None]:
-        found = self._references.get(id(source))
-        if found is not None and not source.args.get("pivots"):
-            typed = {one.name: one.type.sql for one in found.table.columns if one.name in found.columns}
-            return {spelling: typed.get(name) for spelling, name in found.spelt.items()}
+        """The types of the columns, by name, of a FROM item that is no table of the catalogue."""
         given = columns_of(source)
         if given:
             return {name: column.type if column is not None else None for name, column in given.items()}
@@ -79,7 +79,7 @@ class OutputTypes:
         if isinstance(projection, exp.Paren):
             return self._projection(block, projection.this)
         if isinstance(projection, exp.Column):
-            return self.column(block, ColumnName(projection.table, projection.name))
+            return self.column(block, column_name(projection))
         if isinstance(projection, exp.Cast):
             return _type(projection.to)
         found = projected(projection)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
-from mcp_server.sql.lowering.conditions import AnyCondition, ColumnName, Link, condition, link
+from mcp_server.sql.lowering.conditions import AnyCondition, Link, column_name, condition, link
 from mcp_server.sql.lowering.output_types import OutputTypes, output_names
 from mcp_server.sql.trees import copied, holds, nodes
 
@@ -80,7 +80,7 @@ def _passing_outputs(select: exp.Select, names: Sequence[str]) -> Mapping[str, e
 def _inside(one: AnyCondition, outputs: Mapping[str, exp.Column]) -> AnyCondition:
     if isinstance(one, Link):
         inner = [outputs[column.name] for column in one.names]
-        return link([ColumnName(column.table, column.name) for column in inner], one.says)
+        return link([column_name(column) for column in inner], one.says)
     expression = copied(one.expression)
     if isinstance(expression, exp.Column):
         return condition(copied(outputs[expression.name]))
