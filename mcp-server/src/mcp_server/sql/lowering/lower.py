@@ -1,6 +1,5 @@
 """From the conditions found for a table reference to the conjuncts of its relation."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlglot import exp
@@ -9,16 +8,13 @@ from mcp_server.domain.schema import Column
 from mcp_server.planning.plan import Conjunct
 from mcp_server.planning.predicate import AllOf
 from mcp_server.sql.binding.references import Reference
-from mcp_server.sql.dialect import to_sql
+from mcp_server.sql.lowering.condition_texts import condition_text
 from mcp_server.sql.lowering.conditions import AnyCondition, Condition, is_never_true
 from mcp_server.sql.lowering.necessity import necessity
 from mcp_server.sql.lowering.origins import Origins
 from mcp_server.sql.lowering.output_types import OutputTypes
 from mcp_server.sql.lowering.predicates import read_condition
 from mcp_server.sql.sources import Sources
-from mcp_server.sql.trees import copied, nodes
-
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def necessary_conditions(
@@ -34,10 +30,10 @@ def conjuncts(reference: Reference, conditions: Iterable[AnyCondition]) -> tuple
 
 
 def _conjunct(reference: Reference, condition: exp.Expr) -> Conjunct:
+    text = condition_text(condition, reference.spelt)
     if is_never_true(condition):
-        return Conjunct(_text(reference, condition), None, False, never=True)
+        return Conjunct(text, None, False, never=True)
     reading = read_condition(condition, lambda column: _column(reference, column))
-    text = _text(reference, condition)
     if reading is None or reading.predicate == AllOf(()):
         return Conjunct(text, None, False)
     return Conjunct(text, reading.predicate, reading.faithful, matched=reading.matched, left_out=reading.left_out)
@@ -46,15 +42,3 @@ def _conjunct(reference: Reference, condition: exp.Expr) -> Conjunct:
 def _column(reference: Reference, column: exp.Column) -> Column | None:
     name = reference.spelt.get(column.name)
     return reference.table.column(name) if name is not None else None
-
-
-def _text(reference: Reference, condition: exp.Expr) -> str:
-    """A condition for people: the catalogue's names, without the table's."""
-    shown = copied(condition)
-    for column in nodes(shown):
-        if not isinstance(column, exp.Column):
-            continue
-        name = reference.spelt.get(column.name, column.name)
-        column.set("this", exp.to_identifier(name, quoted=_PLAIN_NAME.fullmatch(name) is None))
-        column.set("table", None)
-    return to_sql(shown, quoted=False)
