@@ -6,11 +6,11 @@ from functools import partial
 
 from mcp_server.domain.schema import Table
 from mcp_server.planning.estimates import table_bytes
-from mcp_server.planning.key_conditions import Cases, key_cases
+from mcp_server.planning.key_conditions import Cases, key_cases, leaves
 from mcp_server.planning.key_paths import Path, Rank, primary_keys, query_paths
 from mcp_server.planning.path_estimates import Rejected, helpful
 from mcp_server.planning.plan import Alternative, Read, Relation
-from mcp_server.planning.predicate import Predicate
+from mcp_server.planning.predicate import AnyOf, Predicate
 from mcp_server.planning.restriction import as_restricted
 from mcp_server.planning.unions import disjunctions, helpful_in_unions, united
 from mcp_server.planning.virtual import as_virtual
@@ -83,6 +83,8 @@ def _cheapest(relation: Relation, said: list[Predicate], cases: list[Cases], con
     if one_key is not None and len(one_key) == 1:
         return get_way(relation, one_key, consistent)  # nothing takes less
     scan = scan_way(relation, consistent)
+    if cases == [({},)] and not any(isinstance(leaf, AnyOf) for leaf in leaves(said)):
+        return scan  # no condition names a key
     rather_by_key = dearer == math.inf
     dearest = scan.estimate.read_units * (dearer if rather_by_key or _is_large(relation.table) else 1.0)
     found: list[Way] = []

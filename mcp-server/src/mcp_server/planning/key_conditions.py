@@ -26,6 +26,10 @@ _MAX_KEY_BYTES = 1024
 """Of a sort key; a partition key may have 2,048. Longer texts are left to the relational engine."""
 
 
+_WITHOUT_VALUES = (AllOf, IsNull, IsNotNull, Contains, Within)
+"""Predicates that tell no values of a key attribute, and no bounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """One end of a range."""
@@ -81,9 +85,13 @@ def rejects_null(predicate: Predicate, column: str) -> bool:
 
 def key_constraints(table: Table, predicates: Iterable[Predicate]) -> Mapping[str, KeyConstraint]:
     """What conjoined predicates say about every attribute that is part of some key."""
+    return _constraints(table, leaves(predicates))
+
+
+def _constraints(table: Table, said: Iterable[Predicate]) -> Mapping[str, KeyConstraint]:
     keys = {key.name: key for key in _all_keys(table)}
     constraints: dict[str, KeyConstraint] = {}
-    for leaf in leaves(predicates):
+    for leaf in said:
         name, constraint = _constraint(leaf, table, keys)
         if constraint is not None:
             constraints[name] = _both(constraints[name], constraint) if name in constraints else constraint
@@ -103,11 +111,12 @@ def key_cases(table: Table, predicates: Sequence[Predicate]) -> list[Cases]:
     """
     if not predicates:
         return [({},)]
-    base = key_constraints(table, predicates)
+    said = leaves(predicates)
+    base = _constraints(table, said)
     if _impossible(base):
         return []
     found: list[Cases] = [(base,)]
-    for leaf in leaves(predicates):
+    for leaf in said:
         if isinstance(leaf, AnyOf) and len(leaf.parts) <= MAX_CASES:
             cases = [_conjoined(base, key_constraints(table, [part])) for part in leaf.parts]
             cases = [one for one in cases if not _impossible(one)]
@@ -152,28 +161,27 @@ def key_value(value: Value, key: KeyAttribute, column: Column) -> ScalarValue | 
 def _constraint(leaf: Predicate, table: Table, keys: Mapping[str, KeyAttribute]) -> tuple[str, KeyConstraint | None]:
     if isinstance(leaf, AnyOf):
         return _alternatives(leaf, table, keys)
-    if isinstance(leaf, AllOf | IsNull | IsNotNull | Contains | Within) or leaf.column not in keys:
+    if isinstance(leaf, _WITHOUT_VALUES):
         return "", None
-    column = table.column(leaf.column)
+    key, column = keys.get(leaf.column), table.column(leaf.column)
     # A key compares like the SQL value only where the column has the key's own type; DOUBLE holds rounded numbers.
-    if column is None or stored_type(column) != keys[leaf.column].type or column.type.kind is TypeKind.DOUBLE:
+    if key is None or column is None or stored_type(column) != key.type or column.type.kind is TypeKind.DOUBLE:
         return "", None
-    primary = leaf.column in {key.name for key in table.key}
     match leaf:
-        case Comparison(name, "=", value):
-            return name, _enumerated((value,), keys[name], column, primary=primary)
         case OneOf(name, values):
-            return name, _enumerated(values, keys[name], column, primary=primary)
+            return name, _enumerated(values, key, column, primary=key in table.key)
+        case Comparison(name, "=", value):
+            return name, _enumerated((value,), key, column, primary=key in table.key)
         case Between(name, low, high):
-            return name, _ranged(keys[name], column, Bound(low, True), Bound(high, True))
+            return name, _ranged(key, column, Bound(low, True), Bound(high, True))
         case Comparison(name, operator, value) if operator != "<>":
             bound = Bound(value, operator.endswith("="))
             above = operator.startswith(">")
-            return name, _ranged(keys[name], column, bound if above else None, None if above else bound)
+            return name, _ranged(key, column, bound if above else None, None if above else bound)
         case StartsWith(name, prefix) if prefix:
             after = following_prefix(prefix)
             end = Bound(after, False) if after is not None else None
-            constraint = _ranged(keys[name], column, Bound(prefix, True), end)
+            constraint = _ranged(key, column, Bound(prefix, True), end)
             return name, replace(constraint, prefix=prefix) if constraint is not None else None
     return "", None
 
@@ -193,8 +201,8 @@ def _alternatives(leaf: AnyOf, table: Table, keys: Mapping[str, KeyAttribute]) -
 
 def _enumerated(values: tuple[Value, ...], key: KeyAttribute, column: Column, *, primary: bool) -> KeyConstraint | None:
     """Only a primary key is sure not to be an empty text; a value that cannot be told says nothing."""
-    told = tuple(dict.fromkeys(value for value in values if not (primary and value == "")))
-    if any(key_value(value, key, column) is None for value in told):
+    told = tuple(dict.fromkeys([value for value in values if not (primary and value == "")]))
+    if None in [key_value(value, key, column) for value in told]:
         return None
     return KeyConstraint(values=told)
 
