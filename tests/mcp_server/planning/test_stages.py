@@ -9,10 +9,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from mcp_server.domain.failures import Failure
 from mcp_server.domain.schema import Table
-from mcp_server.planning.access_path import full_scan_of
+from mcp_server.planning.access_path import DEARER, full_scan_of
 from mcp_server.planning.plan import Read
-from mcp_server.planning.stages import Key, read_after, with_conditions
+from mcp_server.planning.stages import Key, _by_primary_key, _probe, read_after, with_conditions
 from mcp_server.sql.binding.bind import bind
 from mcp_server.sql.gate.parse import parse
 from tests.mcp_server.planning.filter_language import received_by
@@ -407,3 +408,25 @@ def test_random_joins_give_what_they_give_over_all_rows(engine: duckdb.DuckDBPyC
     assert compared == STATEMENTS
     assert by_key > STATEMENTS / 2
     assert answered > STATEMENTS / 4
+
+
+def test_one_item_is_read_as_all_ways_weighed_say() -> None:
+    """Of what only the primary key decides, no other way has to be looked at."""
+    joins = _Joins(18)
+    compared = 0
+    for _ in range(STATEMENTS):
+        try:
+            _, reads = planned(joins.next(), sized(**joins.sizes()))
+        except Failure:  # types that do not compare
+            continue
+        for read in reads:
+            keys = tuple(key.name for key in read.relation.table.key)
+            for columns in (keys, keys[::-1], *(link.columns for link in read.relation.links)):
+                item, cheapest = _by_primary_key(read, columns), _probe(read, columns, DEARER)
+                if item is None:
+                    continue
+                assert cheapest is not None
+                assert (item.access, item.index, item.estimate) == ("GetItem", None, cheapest.estimate)
+                assert (cheapest.access, cheapest.index, cheapest.rejected) == ("GetItem", None, item.rejected)
+                compared += 1
+    assert compared > STATEMENTS

@@ -15,11 +15,13 @@ from functools import cache
 from mcp_server.domain.rejected_index import that_save
 from mcp_server.domain.schema import TypeKind
 from mcp_server.planning.access_path import DEARER, cheapest_way, full_scan_of, plan_read, shared_scan_of
+from mcp_server.planning.attribute_values import ScalarValue
+from mcp_server.planning.key_conditions import key_value
 from mcp_server.planning.key_paths import MAX_KEYS, MAX_QUERIES
 from mcp_server.planning.path_estimates import helpful
 from mcp_server.planning.plan import Conjunct, Estimate, KeyLink, Read, Relation, Stage
 from mcp_server.planning.predicate import AllOf, AnyOf, Comparison, OneOf, Predicate, Value, columns_of
-from mcp_server.planning.way import Way
+from mcp_server.planning.way import Way, get_way
 
 LEAST_UNITS = 8.0
 """A read that takes less by itself does not wait for others: each stage adds a round trip."""
@@ -48,7 +50,7 @@ def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]
     @cache
     def probe(name: str, columns: tuple[str, ...]) -> Way | None:
         # The read stays what it is while it has links to look at.
-        return _probe(plans[name], columns, dearer)
+        return _by_primary_key(plans[name], columns) or _probe(plans[name], columns, dearer)
 
     while links:
         # The smallest sources first; of the links to the same, the one that names most of the key.
@@ -243,6 +245,24 @@ def _probe(read: Read, columns: tuple[str, ...], dearer: float) -> Way | None:
         return None
     conjunct = Conjunct(f"{_listed(columns)} = any", _predicate(columns, [key]), False)
     return cheapest_way(_about_others(relation, columns, conjunct), consistent=read.consistent, dearer=dearer)
+
+
+def _by_primary_key(read: Read, columns: tuple[str, ...]) -> Way | None:
+    """The way that `_probe` finds where the columns are the primary key, and nothing else is known of any key."""
+    relation, table = read.relation, read.relation.table
+    if {*columns} != {key.name for key in table.key} or table.virtual is not None or table.restriction is not None:
+        return None
+    if table.indexes and relation.conjuncts:
+        return None
+    item: dict[str, ScalarValue] = {}
+    for key in table.key:
+        column = table.column(key.name)
+        value = _ANY_VALUE.get(column.type.kind) if column is not None else None
+        told = key_value(value, key, column) if column is not None and value is not None else None
+        if told is None:
+            return None
+        item[key.name] = told
+    return get_way(relation, (item,), read.consistent)
 
 
 def _about_others(relation: Relation, columns: tuple[str, ...], one_key: Conjunct) -> Relation:
