@@ -52,18 +52,24 @@ def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]
         # The read stays what it is while it has links to look at.
         return _by_primary_key(plans[name], columns) or _probe(plans[name], columns, dearer)
 
+    in_order = False
     while links:
-        # The smallest sources first; of the links to the same, the one that names most of the key.
-        links.sort(key=lambda one: (_units(plans, one[1]), -len(one[1].columns)))
+        if not in_order:
+            # The smallest sources first; of the links to the same, the one that names most of the key.
+            links.sort(key=lambda one: (_units(plans, one[1]), -len(one[1].columns)))
         stages = (_staged(plans, name, link, probe, dearer) for name, link in links)
         found = next((stage for stage in stages if stage is not None), None)
         if found is None:
             break
-        plans[found.relation.name] = found
-        links = [one for one in links if one[0] != found.relation.name]
+        name = found.relation.name
+        in_order = found.estimate.read_units == plans[name].estimate.read_units
+        plans[name] = found
+        links = [one for one in links if one[0] != name]
     _without_free_scans(plans)
-    scanned = Counter(map(shared_scan_of, plans.values()))
-    planned = (plans[read.relation.name] for read in reads)
+    planned = [plans[read.relation.name] for read in reads]
+    if not any(read.relation.table.indexes for read in planned):
+        return tuple(planned)
+    scanned = Counter(map(shared_scan_of, planned))
     return tuple(
         _with_rejected(plans, read, probe)
         if read.relation.table.indexes and (scanned[shared_scan_of(read)] == 1 or shared_scan_of(read) is None)
@@ -153,8 +159,8 @@ def _staged(plans: Mapping[str, Read], name: str, link: KeyLink, probe_of: _Prob
     tables = _tables(plans, link)
     quoted = " and ".join(f'"{table}"' for table in dict.fromkeys(tables))
     estimate = _times(probe.estimate, max(1, min(names, most)), read.estimate)
-    return replace(
-        read,
+    return Read(
+        relation=read.relation,
         access=probe.access,
         index=probe.index,
         reason=f"The rows read of {quoted} name the {way}. Should they name more than {most:,}, it is a "
@@ -164,11 +170,9 @@ def _staged(plans: Mapping[str, Read], name: str, link: KeyLink, probe_of: _Prob
         pushed_filters=(),
         residual_filters=tuple(one.text for one in read.relation.conjuncts),
         estimate=estimate,
+        consistent=read.consistent,
         rejected=that_save(read.rejected, estimate.read_units),
-        enough=None,
-        of_each=False,
-        lookup=None,
-        branches=(),
+        alternatives=read.alternatives,
         stage=Stage(link, most, read, math.inf if rather_by_key else dearer),
     )
 
