@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.syntax import NotGenerated
+from mcp_server.sql.plain_parser import PlainParser
 from mcp_server.sql.trees import parts
 
 TIME_WORDS: dict[type[exp.Expr], tuple[str, str]] = {
@@ -87,7 +88,7 @@ class Dialect(DuckDB):
         HEREDOC_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
         SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {**DuckDB.Tokenizer.SINGLE_TOKENS, "$": TokenType.PARAMETER}
 
-    class Parser(DuckDBParser):
+    class Parser(PlainParser):
         """DuckDB's parser, with `iff` beside `if`, which remembers by what name an aggregate of several was called."""
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {
