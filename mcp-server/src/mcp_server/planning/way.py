@@ -182,9 +182,9 @@ def _scan_read(
     relation: Relation, goal: Goal | None, enough: int | None, segments: int, estimate: Estimate, consistent: bool
 ) -> Read:
     filters, pushed, residual = _filters(relation, list(relation.conjuncts), frozenset())
-    keys = {key.name for key in relation.table.key}
     exact = None
     if is_countable(relation):
+        keys = {key.name for key in relation.table.key}
         exact = exact_filters(relation.conjuncts, relation.table, enforced=keys, without=(), there=keys)
     if exact is not None:
         pushed, residual = tuple(one.text for one in relation.conjuncts), ()
@@ -219,6 +219,8 @@ def _filters(
     relation: Relation, conjuncts: list[Conjunct], without: frozenset[str]
 ) -> tuple[Filters, tuple[str, ...], tuple[str, ...]]:
     """The filter, the conditions that are in it at least in part, and those that are not in it as a whole."""
+    if not conjuncts:
+        return Filters((), without), (), ()
     said = [conjunct for conjunct in conjuncts if conjunct.predicate is not None]
     predicates = tuple(conjunct.predicate for conjunct in said if conjunct.predicate is not None)
     kept, places = pushable(relation, Filters(predicates, without))

@@ -65,7 +65,6 @@ class Sources:
 def sources_of(query: exp.Query) -> Sources:
     """Walks a qualified statement, in the order of its text."""
     found = Sources()
-    open_columns: list[tuple[exp.Column, Block | None]] = []
     pending: list[tuple[exp.Expr, Block | None]] = [(query, None)]
     while pending:
         node, block = pending.pop()
@@ -73,13 +72,13 @@ def sources_of(query: exp.Query) -> Sources:
             block = Block(node, block, {source.alias_or_name: source for source in from_items(node)})
             found.blocks.append(block)
         elif isinstance(node, exp.Column):
-            open_columns.append((node, block))
+            found.columns.append((node, block, block.source(node.table) if block is not None else None))
             _check_column(node, found)
+            if isinstance(node.args["this"], exp.Identifier):
+                continue  # nothing but names is below it
         elif type(node) not in _UNTOLD:
             _file(node, found)
         pending += [(child, block) for child in reversed(branches(node))]
-    for column, block in open_columns:
-        found.columns.append((column, block, block.source(column.table) if block is not None else None))
     return found
 
 

@@ -121,12 +121,18 @@ def conjuncts_of(clause: exp.Expr | None) -> tuple[Condition, ...]:
     return tuple(condition(part) for part in _parts(clause)) if clause is not None else ()
 
 
-def _parts(node: exp.Expr) -> Iterable[exp.Expr]:
-    if isinstance(node, exp.Paren):
-        return _parts(node.this)
-    if isinstance(node, exp.And):
-        return [part for one in node.flatten() for part in _parts(one)]
-    return [node]
+def _parts(clause: exp.Expr) -> Iterable[exp.Expr]:
+    found: list[exp.Expr] = []
+    pending = [clause]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, exp.And):
+            pending += (node.args["expression"], node.args["this"])
+        elif isinstance(node, exp.Paren):
+            pending.append(node.args["this"])
+        else:
+            found.append(node)
+    return found
 
 
 def is_never_true(node: exp.Expr) -> bool:

@@ -169,11 +169,11 @@ def _link(columns: Sequence[ColumnName], origins: Sequence[Origin | Either]) -> 
 
 def links_of(number: int, reference: Reference, conditions: Iterable[AnyCondition]) -> tuple[KeyLink, ...]:
     """The links among the conditions on a reference, itself of that number."""
-    found: dict[KeyLink, None] = {}
+    found: list[KeyLink] = []
     for one in conditions:
         if not isinstance(one, Link) or any(source == number for source, _ in one.says):
             continue
         columns = tuple(reference.spelt[column.name] for column in one.names if column.name in reference.spelt)
         if len(columns) == len(one.names):
-            found[KeyLink(columns, tuple(KeySource(f"r{source}", names) for source, names in one.says))] = None
-    return tuple(found)
+            found.append(KeyLink(columns, tuple([KeySource(f"r{source}", names) for source, names in one.says])))
+    return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)

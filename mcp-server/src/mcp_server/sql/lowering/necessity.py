@@ -123,8 +123,8 @@ class _Search:
         for one in filters:
             if one.of_one_row and _speaks(one, leaf) and not any(one.is_same(other) for other in found):
                 found.append(one)
-        body = body_of(leaf.node, self._sources)
-        if body is None or not found:
+        body = body_of(leaf.node, self._sources) if found else None
+        if body is None:
             return
         if isinstance(leaf.node, exp.Table) and (
             self._sources.uses[leaf.node.name] > 1 or _is_recursive(self._sources.cte(leaf.node))

@@ -17,6 +17,8 @@ class Operands:
 
     def __call__(self, node: exp.Expr) -> Column | None:
         """The column, or a column that stands for the part."""
+        if isinstance(node, exp.Column):
+            return self._column_of(node)
         part = part_of(node, self._column_of)
         if part is None or not part.steps:
             return part.column if part is not None else None
