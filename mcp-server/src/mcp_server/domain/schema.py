@@ -62,13 +62,13 @@ class ColumnType:
     @property
     def sql(self) -> str:
         """The type as DuckDB writes it: `BIGINT`, `DECIMAL(38,2)`, `VARCHAR[]`, `STRUCT(city VARCHAR)`."""
+        if self.scale is None and self.element is None and self.kind is not TypeKind.STRUCT:
+            return str(self.kind)
         if self.kind is TypeKind.DECIMAL:
             return f"DECIMAL(38,{self.scale})"
         if self.kind is TypeKind.LIST and self.element is not None:
             return f"{self.element.sql}[]"
-        if self.kind is TypeKind.STRUCT:
-            return f"STRUCT({', '.join(f'{_field(name)} {type_.sql}' for name, type_ in self.fields)})"
-        return self.kind.value
+        return f"STRUCT({', '.join(f'{_field(name)} {type_.sql}' for name, type_ in self.fields)})"
 
 
 def _field(name: str) -> str:

@@ -8,7 +8,7 @@ with NULLs in its place where that partner is useless too.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 from sqlglot import exp
 
@@ -82,9 +82,16 @@ class _Search:
         filters: list[AnyCondition] = [*conjuncts_of(where.this if where is not None else None)]
         filters += self._inherited.get(id(block.select), ())
 
-        type_of = cache(partial(self._types.column, block))
+        @cache
+        def type_of(column: ColumnName) -> str | None:
+            return self._types.column(block, column)
+
+        @cache
+        def origin_of(column: ColumnName) -> AnyOrigin | None:
+            return self._origins.of(block, column)
+
         filters += from_around(block, tree.aliases, filters, type_of, self._origins)
-        self._push(tree, filters, _Columns(type_of, cache(partial(self._origins.of, block))))
+        self._push(tree, filters, _Columns(type_of, origin_of))
 
     def _push(self, tree: Tree, filters: Sequence[AnyCondition], columns: "_Columns") -> None:
         """`filters` are applied to the tree's rows: its result only matters as far as they are true of it."""

@@ -71,9 +71,9 @@ class Origins:
             known = reference.table.column(name) if name is not None and name in reference.columns else None
             if known is None:
                 return None
-            virtual = reference.table.virtual
-            present = any(key.name == name for key in reference.table.key)
-            present = present or (virtual is not None and name in virtual.slots)
+            table = reference.table
+            present = name == table.hash_key.name or (table.range_key is not None and name == table.range_key.name)
+            present = present or (table.virtual is not None and name in table.virtual.slots)
             return Origin(number, known.name, known.type.sql, name in self._keys[number], (id(source),), present)
         given = columns_of(source)
         if given:
@@ -159,7 +159,8 @@ def tables_of(origin: Origin | Either) -> tuple[Origin, ...]:
 
 def _key_names(table: Table) -> frozenset[str]:
     """The columns that are keys, of the table or of an index, or parts of one in a virtual table."""
-    keys = [*table.key, *(key for index in table.indexes for key in (*index.hash_keys, *index.range_keys))]
-    names = frozenset(key.name for key in keys)
+    names = {key.name for key in table.key}
+    for index in table.indexes:
+        names.update(key.name for key in (*index.hash_keys, *index.range_keys))
     templates = table.virtual.templates if table.virtual is not None else ()
-    return names.union(*(template.slots for attribute, template in templates if attribute in names))
+    return frozenset(names).union(*[template.slots for attribute, template in templates if attribute in names])
