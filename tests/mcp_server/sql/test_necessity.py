@@ -1,7 +1,9 @@
 """A row is only left out where the query gives the same without it."""
 
+import contextlib
 import random
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import count
@@ -10,6 +12,8 @@ import duckdb
 import pytest
 
 from mcp_server.planning.predicate import Between, Comparison, OneOf, Predicate
+from mcp_server.sql.lowering import necessity
+from mcp_server.sql.lowering.equalities import EqualityClass, classes_within
 from tests.mcp_server.sql.plain_tables import PlainTables, plain_tables
 
 _TABLES = {"a": "orders", "b": "customers", "c": "parts", "d": "items"}
@@ -94,6 +98,14 @@ class _Queries:
         ]
         return self._random.choice(forms)
 
+    def chain(self) -> str:
+        """Four sources between commas or inner joins, with equalities between any of them."""
+        aliases = self._random.sample(list(_TABLES), 4)
+        equalities = [self._equality(new, [old]) for new, old in (self._random.sample(aliases, 2) for _ in range(5))]
+        conditions = [self._condition([self._random.choice(aliases)]) for _ in range(2)]
+        joined = self._random.choice([", ", " CROSS JOIN "]).join(map(self._source, aliases))
+        return f"SELECT {aliases[0]}.id FROM {joined} WHERE {' AND '.join([*equalities, *conditions])}"
+
     def query(self) -> str:
         aliases = self._random.sample(list(_TABLES), self._random.randint(1, 4))
         visible = aliases[:1]
@@ -151,6 +163,29 @@ def test_the_necessary_rows_give_the_same_result(tables: PlainTables, seed: int)
 
 def _conditions(tables: PlainTables, sql: str) -> dict[str, list[str]]:
     return {relation.table.name: [one.text for one in relation.conjuncts] for relation in tables.bind(sql).relations}
+
+
+def test_a_join_knows_of_its_columns_what_the_one_around_it_does(
+    tables: PlainTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which are equal is found anew only where that may differ."""
+    queries, statements = _Queries(18), list[str]()
+    while len(statements) < 120:
+        sql = queries.chain() if len(statements) % 2 else queries.query()
+        with contextlib.suppress(duckdb.Error):  # not every join takes every condition
+            tables.connection.execute(sql)
+            statements.append(sql)
+    known = [tables.bind(sql).relations for sql in statements]
+
+    handed_down = Counter[bool]()
+
+    def found_anew(classes: Iterable[EqualityClass], sources: Container[str]) -> None:
+        handed_down[classes_within(classes, sources) is not None] += 1
+
+    monkeypatch.setattr(necessity, "classes_within", found_anew)
+
+    assert known == [tables.bind(sql).relations for sql in statements]
+    assert min(handed_down[True], handed_down[False]) > 20
 
 
 @pytest.mark.parametrize(

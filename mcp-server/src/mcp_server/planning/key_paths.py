@@ -326,6 +326,8 @@ def primary_keys(table: Table, cases: Cases) -> tuple[Mapping[str, ScalarValue],
     names = [key.name for key in table.key]
     found: dict[str, Mapping[str, ScalarValue]] = {}
     for constraints in cases:
+        if not constraints.keys() >= {key.name for key in table.key}:
+            return None
         values = [_values(table, key, constraints) for key in table.key]
         known = [one for one in values if one is not None]
         if len(known) != len(values) or math.prod(len(one) for one in known) > MAX_KEYS:

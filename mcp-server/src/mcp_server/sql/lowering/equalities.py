@@ -3,7 +3,7 @@
 Only columns of one SQL type count in which equality means the same value; of DOUBLE, 0 and -0 are equal.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -52,6 +52,18 @@ def equality_classes(conditions: Iterable[AnyCondition], type_of: TypeOf) -> tup
             types[first[0]] = type_
     several = {id(one): one for one in classes.values()}
     return tuple([EqualityClass(types[one[0]], tuple(one)) for one in several.values()])
+
+
+def classes_within(classes: Iterable[EqualityClass], sources: Container[str]) -> tuple[EqualityClass, ...] | None:
+    """The classes that remain where only equalities on these sources count; None where that takes one apart."""
+    kept: list[EqualityClass] = []
+    for one in classes:
+        inside = [column for column in one.columns if column.source in sources]
+        if len(inside) == len(one.columns):
+            kept.append(one)
+        elif len(inside) > 1:  # what still holds these equal is not known here
+            return None
+    return tuple(kept)
 
 
 def derived(conditions: Iterable[AnyCondition], classes: tuple[EqualityClass, ...]) -> Iterator[AnyCondition]:

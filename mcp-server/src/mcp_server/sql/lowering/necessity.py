@@ -13,7 +13,7 @@ from functools import cache
 from sqlglot import exp
 
 from mcp_server.sql.lowering.conditions import AnyCondition, ColumnName, Condition, conjuncts_of, is_never_true
-from mcp_server.sql.lowering.equalities import EqualityClass, derived, equality_classes
+from mcp_server.sql.lowering.equalities import EqualityClass, classes_within, derived, equality_classes
 from mcp_server.sql.lowering.join_tree import Join, Kind, Leaf, Tree, join_tree
 from mcp_server.sql.lowering.key_links import crossing, from_around
 from mcp_server.sql.lowering.origins import AnyOrigin, Origins
@@ -93,14 +93,24 @@ class _Search:
         filters += from_around(block, tree.aliases, filters, type_of, self._origins)
         self._push(tree, filters, _Columns(type_of, origin_of))
 
-    def _push(self, tree: Tree, filters: Sequence[AnyCondition], columns: "_Columns") -> None:
-        """`filters` are applied to the tree's rows: its result only matters as far as they are true of it."""
+    def _push(
+        self,
+        tree: Tree,
+        filters: Sequence[AnyCondition],
+        columns: "_Columns",
+        around: tuple[EqualityClass, ...] | None = None,
+    ) -> None:
+        """`filters` are applied to the tree's rows: its result only matters as far as they are true of it.
+
+        `around` are the classes of the join around it, if they are all conditions there on this tree's sources alone.
+        """
         if isinstance(tree, Leaf):
             self._file(tree, filters)
             return
         kind = _simplified(tree, filters)
         to_left: Sequence[AnyCondition] = ()
         to_right: Sequence[AnyCondition] = ()
+        classes: tuple[EqualityClass, ...] | None = None
         if kind in _PAIRED:
             # What is known of a pair that is useful. A preserved side's filters only hold for its own rows.
             known = filters
@@ -111,17 +121,22 @@ class _Search:
             # What came down is in part what the sides say themselves.
             said = {id(one): one for one in (*known, *tree.on, *tree.left.facts, *tree.right.facts)}
             pairs = [*said.values()]
-            classes = equality_classes(pairs, columns.type_of)
+            # Where its own conditions came down as well, its equalities are all among those of the join around it.
+            if around is not None and tree.kind is Kind.INNER and len(pairs) == len(filters):
+                classes = classes_within(around, tree.aliases)
+            if classes is None:
+                classes = equality_classes(pairs, columns.type_of)
             if classes:
                 pairs += derived(_useful(pairs, classes), classes)
                 pairs += crossing(classes, tree.left.aliases, tree.right.aliases, columns.origin_of)
             to_left, to_right = _within(tree.left, pairs), _within(tree.right, pairs)
+        of_left = of_right = classes
         if kind in (Kind.LEFT, Kind.ANTI, Kind.ASOF, Kind.ASOF_LEFT):
-            to_left = _within(tree.left, filters)
+            to_left, of_left = _within(tree.left, filters), None
         elif kind is Kind.RIGHT:
-            to_right = _within(tree.right, filters)
-        self._push(tree.left, to_left, columns)
-        self._push(tree.right, to_right, columns)
+            to_right, of_right = _within(tree.right, filters), None
+        self._push(tree.left, to_left, columns, of_left)
+        self._push(tree.right, to_right, columns, of_right)
 
     def _file(self, leaf: Leaf, filters: Sequence[AnyCondition]) -> None:
         if leaf.closed:
