@@ -68,10 +68,10 @@ def classes_within(classes: Iterable[EqualityClass], sources: Container[str]) ->
 
 def derived(conditions: Iterable[AnyCondition], classes: tuple[EqualityClass, ...]) -> Iterator[AnyCondition]:
     """From `a.x = 7`, where a.x and b.y are in one class, follows `b.y = 7`, unless that is among the conditions."""
-    if not classes:
+    told = [one for one in conditions if len(one.columns) == 1 and one.repeatable]
+    if not told or not classes:
         return
     class_of = {column: found for found in classes for column in found.columns}
-    told = [one for one in conditions if len(one.columns) == 1 and one.repeatable]
     said = {(one.says or one, column) for one in told for column in one.columns}
     made = 0
     for one in told:

@@ -91,6 +91,8 @@ def _names(origin: AnyOrigin, key: Origin) -> bool:
 
 def _links(named: Sequence[_Named]) -> list[AnyCondition]:
     """A link of each column, and one of those whose values are all of one row."""
+    if not named:
+        return []
     made: list[AnyCondition] = []
     rows: dict[tuple[str, tuple[int, ...]], dict[ColumnName, Origin | Either]] = {}
     given: dict[tuple[str, tuple[int, ...]], dict[ColumnName, Constants]] = {}
@@ -164,7 +166,7 @@ def _compared(node: exp.Expr) -> exp.Expr:
 
 def _link(columns: Sequence[ColumnName], origins: Sequence[Origin | Either]) -> Link:
     rows = zip(*map(tables_of, origins), strict=True)  # values of one row come from the same tables
-    return link(columns, tuple((row[0].number, tuple(one.column for one in row)) for row in rows))
+    return link(columns, tuple([(row[0].number, tuple([one.column for one in row])) for row in rows]))
 
 
 def links_of(number: int, reference: Reference, conditions: Iterable[AnyCondition]) -> tuple[KeyLink, ...]:

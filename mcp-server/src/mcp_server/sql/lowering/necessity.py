@@ -185,9 +185,11 @@ def _rejected(filters: Sequence[AnyCondition], aliases: frozenset[str]) -> bool:
 
 def _useful(known: list[AnyCondition], classes: Iterable[EqualityClass]) -> list[AnyCondition]:
     """The conditions on one column that are worth to be said of others, which equal it."""
+    on_one = [one for one in known if len(one.columns) == 1]
+    if not on_one:
+        return []
     equal = {column for one in classes for column in one.columns}
-    on_one = [one for one in known if len(one.columns) == 1 and one.columns <= equal]
-    return [one for one in on_one if one.rejects_nulls(one.sources)]
+    return [one for one in on_one if one.columns <= equal and one.rejects_nulls(one.sources)]
 
 
 def _is_recursive(cte: exp.CTE | None) -> bool:
