@@ -22,10 +22,14 @@ KEYS_A_REQUEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Predicates to filter on, and the columns that cannot be filtered on."""
+    """Predicates to filter on, and the columns that cannot be filtered on.
+
+    `rendered` is what they are as the first expression of a request, with its placeholders, where that is known.
+    """
 
     predicates: tuple[Predicate, ...]
     without: frozenset[str] = frozenset()
+    rendered: tuple[str, Placeholders] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ def _counting(relation: Relation, exact: Sequence[Predicate], condition: KeyCond
     return {"Select": "COUNT"} | arguments | placeholders.arguments(arguments.values())
 
 
-def pushable(relation: Relation, filters: Filters) -> tuple[tuple[Predicate, ...], tuple[int, ...]]:
+def pushable(relation: Relation, filters: Filters) -> tuple[Filters, tuple[int, ...]]:
     """The predicates that fit together into one filter, and the places at which they stand among the given ones."""
     placeholders = Placeholders()
     kept: list[str] = []
@@ -161,24 +165,26 @@ def pushable(relation: Relation, filters: Filters) -> tuple[tuple[Predicate, ...
         if rendered is not None and fits(" AND ".join([*kept, rendered])):
             kept.append(rendered)
             places.append(place)
-    return tuple(filters.predicates[place] for place in places), tuple(places)
+    if len(places) == len(filters.predicates):
+        return Filters(filters.predicates, filters.without, (" AND ".join(kept), placeholders)), tuple(places)
+    return Filters(tuple(filters.predicates[place] for place in places), filters.without), tuple(places)
 
 
 def _expressions(
     relation: Relation, filters: Filters, condition: KeyCondition | None, *, only_keys: bool = False
 ) -> dict[str, Any]:
-    placeholders = Placeholders()
     arguments: dict[str, Any] = {}
-    if condition is not None:
-        arguments["KeyConditionExpression"] = condition.render(placeholders)
-    rendered = [
-        render_filter(predicate, relation.table, placeholders, without=filters.without)
-        for predicate in filters.predicates
-    ]
-    said = [part for part in rendered if part is not None]
-    if said:
-        arguments["FilterExpression"] = " AND ".join(said)
     table = relation.table
+    if condition is None and filters.rendered is not None:
+        said, placeholders = filters.rendered
+    else:
+        placeholders = Placeholders()
+        if condition is not None:
+            arguments["KeyConditionExpression"] = condition.render(placeholders)
+        parts = [render_filter(one, table, placeholders, without=filters.without) for one in filters.predicates]
+        said = " AND ".join([part for part in parts if part is not None])
+    if said:
+        arguments["FilterExpression"] = said
     names = [key.name for key in table.key] if only_keys else _attributes(relation)
     arguments |= _projection(names, table, placeholders)
     return arguments | placeholders.arguments(arguments.values())

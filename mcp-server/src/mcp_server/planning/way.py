@@ -226,7 +226,7 @@ def _filters(
     kept, places = pushable(relation, Filters(predicates, without))
     pushed = [said[place] for place in places]
     residual = [conjunct.text for conjunct in conjuncts if conjunct not in pushed or not conjunct.faithful]
-    return Filters(kept, without), tuple(conjunct.text for conjunct in pushed), tuple(residual)
+    return kept, tuple(conjunct.text for conjunct in pushed), tuple(residual)
 
 
 def _text(conjuncts: Iterable[Conjunct], names: Iterable[str]) -> str | None:
