@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from mcp_server.sql.trees import branches
+from mcp_server.sql.trees import LEAVES
 
 SOURCE = "source"
 """Key of an identifier's `meta`: the internal alias of the source that a column was named with."""
@@ -78,7 +78,12 @@ def sources_of(query: exp.Query) -> Sources:
                 continue  # nothing but names is below it
         elif type(node) not in _UNTOLD:
             _file(node, found)
-        pending += [(child, block) for child in reversed(branches(node))]
+        for value in reversed(node.args.values()):  # what is put there last comes first
+            if isinstance(value, exp.Expr):
+                if type(value) not in LEAVES:
+                    pending.append((value, block))
+            elif type(value) is list:
+                pending += [(one, block) for one in reversed(value) if isinstance(one, exp.Expr)]
     return found
 
 
