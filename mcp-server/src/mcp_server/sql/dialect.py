@@ -14,8 +14,8 @@ from sqlglot.tokenizer_core import TokenType
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.syntax import NotGenerated
+from mcp_server.sql.plain_generator import PlainGenerator
 from mcp_server.sql.plain_parser import PlainParser
-from mcp_server.sql.trees import parts
 
 TIME_WORDS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.CurrentDate: ("current_date", "current_date()"),
@@ -114,7 +114,7 @@ class Dialect(DuckDB):
                 inner.meta.setdefault(CALLED, name.lower())
             return call
 
-    class Generator(DuckDBGenerator):
+    class Generator(PlainGenerator):
         """DuckDB's generator, which takes `approx_top_k` for another dialect's.
 
         What asks for the time without parentheses is written as a call: DuckDB takes the bare word for a column where
@@ -126,27 +126,6 @@ class Dialect(DuckDB):
             **{node: partial(_called, call=call) for node, (_, call) in TIME_WORDS.items()},
         }
 
-        def column_sql(self, expression: exp.Column) -> str:
-            """A column with its source; like the generator, only at once where all names are quoted."""
-            name, source = expression.args["this"], expression.args.get("table")
-            if self.identify is True and type(name) is type(source) is exp.Identifier and _only_two(expression):
-                return f"{self.identifier_sql(source)}.{self.identifier_sql(name)}"
-            return super().column_sql(expression)
-
-        def table_sql(self, expression: exp.Table, sep: str = " AS ") -> str:
-            """A table with its alias; like the generator, only at once where it has nothing else."""
-            alias = expression.args.get("alias")
-            if alias is not None and _only_two(expression):
-                return f"{self.sql(expression.args['this'])}{sep}{self.sql(alias)}"
-            return super().table_sql(expression, sep)
-
-        def identifier_sql(self, expression: exp.Identifier) -> str:
-            """A name; like the generator, only at once where all names are quoted."""
-            name: str = expression.args["this"]
-            if self.identify is True and not isinstance(expression.parent, exp.Func) and "\n" not in name:
-                return '"' + name.replace('"', '""') + '"'
-            return super().identifier_sql(expression)
-
         def bracket_offset_expressions(self, expression: exp.Bracket, _offset: int | None = None) -> list[exp.Expr]:
             """Subscripts as they are written."""
             return expression.expressions
@@ -154,11 +133,6 @@ class Dialect(DuckDB):
         def approxtopk_sql(self, expression: exp.ApproxTopK) -> str:
             """The call as DuckDB spells it."""
             return self.func("APPROX_TOP_K", expression.this, expression.expression)
-
-
-def _only_two(node: exp.Expr) -> bool:
-    """Whether it has no parts but two."""
-    return len(node.args) == 2 or len(parts(node)) == 2
 
 
 _DIALECT = Dialect()
