@@ -9,10 +9,12 @@ from sqlglot import exp
 
 from mcp_server.domain.failures import Failure, FailureCode, Position
 from mcp_server.domain.failures.functions import UnknownFunction
+from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.sql.gate.allow_list import check
 from mcp_server.sql.gate.allowed_functions import PUBLIC_FUNCTIONS
-from mcp_server.sql.gate.checks import Checks
+from mcp_server.sql.gate.checks import looks_at
 from mcp_server.sql.gate.parse import MAX_BYTES, TableName, parse
+from mcp_server.sql.trees import nodes
 
 _LINES = (Path(__file__).parent / "refused.sql").read_text(encoding="utf-8").splitlines()
 REFUSED = [tuple(line.rsplit("; -- ", 1)) for line in _LINES if not line.startswith("--")]
@@ -37,14 +39,36 @@ def test_hiding_a_statement_helps_nothing(statement: str) -> None:
 
 
 def test_a_kind_with_a_check_is_looked_at() -> None:
-    """A check cannot be written without its kind, and what passes unseen is derived from the kinds."""
-    seen: list[exp.Expr] = []
-    checks = Checks([(exp.Alias, lambda node, _: seen.append(node)), (exp.Func, lambda node, _: seen.append(node))])
-    assert checks.unchecked([exp.Alias, exp.PivotAlias, exp.Table, exp.Sum]) == {exp.Table}
+    """A check cannot be written without its kind, and also looks at the kinds that are derived from that."""
 
-    for kind in (exp.Alias, exp.PivotAlias, exp.Table, exp.Sum):
-        checks(kind(), "")
-    assert [type(node) for node in seen] == [exp.Alias, exp.PivotAlias, exp.Sum]
+    def alias(node: exp.Expr, text: str) -> None: ...
+    def function(node: exp.Expr, text: str) -> None: ...
+
+    checks = [(exp.Alias, alias), (exp.Func, function)]
+
+    assert [looks_at(kind, checks) for kind in (exp.Alias, exp.PivotAlias, exp.Table, exp.Sum)] == [
+        (alias,),
+        (alias,),
+        (),
+        (function,),
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT x(1), lower(y(2)) FROM t",
+        "SELECT lower(x(1)), y(2) FROM t",
+        "SELECT x(1) FROM t UNION SELECT lower(y(2)) FROM t",
+    ],
+)
+def test_of_several_things_that_are_not_allowed_the_last_is_told(statement: str) -> None:
+    assert _refusal(statement).fact == UnknownFunction("y", ())
+
+
+def test_a_tree_of_too_many_levels_is_refused() -> None:
+    assert isinstance(_refusal("SELECT " + " + ".join(["a"] * 302) + " FROM t").fact, NestedTooDeeply)
+    assert parse("SELECT " + " + ".join(["a"] * 290) + " FROM t", None)
 
 
 @pytest.mark.parametrize("text", [";", ";;", "-- nothing", "/* nothing */ ;"])
@@ -138,7 +162,7 @@ def test_syntax_that_nobody_has_thought_of_is_refused() -> None:
 
     query = exp.select(Novelty())
     with pytest.raises(Failure) as caught:
-        check(query, "SELECT novelty")
+        check(query, nodes(query), "SELECT novelty")
 
     assert caught.value.code is FailureCode.SYNTAX_NOT_SUPPORTED
 

@@ -1,6 +1,6 @@
 """Which table references of a query name tables, and which name its own CTEs."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -27,13 +27,10 @@ def table_name(table: exp.Table) -> TableName:
     return TableName(table.db or None, table.name)
 
 
-def real_tables(found: Iterable[exp.Expr]) -> list[exp.Table]:
-    """The nodes that name tables, not CTEs and not table functions; among all of a query."""
-    return [
-        node
-        for node in found
-        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier) and cte_of(node) is None
-    ]
+def real_tables(found: Sequence[exp.Expr]) -> list[exp.Table]:
+    """The nodes that name tables, not CTEs and not table functions; `found` are all nodes of a query."""
+    named = [node for node in found if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier)]
+    return [table for table in named if cte_of(table) is None] if exp.With in set(map(type, found)) else named
 
 
 def cte_of(table: exp.Table) -> exp.CTE | None:
@@ -61,18 +58,18 @@ def cte_of(table: exp.Table) -> exp.CTE | None:
     return None
 
 
-def place_of_schema(found: Iterable[exp.Expr], schema: str, text: str) -> Position | None:
+def place_of_schema(found: Sequence[exp.Expr], schema: str, text: str) -> Position | None:
     """Where a table of that schema is named first among all nodes of a query."""
     return next((position_of(text, one) for one in real_tables(found) if fold(one.db) == fold(schema)), None)
 
 
-def place_of_table(found: Iterable[exp.Expr], schema: str, name: str, text: str, default: str) -> Position | None:
+def place_of_table(found: Sequence[exp.Expr], schema: str, name: str, text: str, default: str) -> Position | None:
     """Where that table is named first among all nodes of a query; without its schema in the default one."""
     tables = [one for one in real_tables(found) if fold(one.db or default) == fold(schema)]
     return next((position_of(text, one) for one in tables if one.name == name), None)
 
 
-def table_names(found: Iterable[exp.Expr], text: str) -> frozenset[TableName]:
+def table_names(found: Sequence[exp.Expr], text: str) -> frozenset[TableName]:
     """The tables that a query reads, of which `found` are all nodes.
 
     Raises unknown_table for names of more than two parts, unknown_schema for the schemas in which databases describe

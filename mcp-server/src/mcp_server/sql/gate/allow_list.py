@@ -1,7 +1,7 @@
 """What a parsed statement may consist of. Anything that is not on a list is refused."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from sqlglot import exp
@@ -14,11 +14,11 @@ from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.sql.dialect import Dialect, to_sql
 from mcp_server.sql.gate.allowed_functions import ALLOWED_FUNCTIONS, PUBLIC_FUNCTIONS
 from mcp_server.sql.gate.allowed_nodes import ALLOWED_NODES, TABLE_FUNCTIONS, UNSUPPORTED
-from mcp_server.sql.gate.checks import Checks
+from mcp_server.sql.gate.checks import Check, Look, looks_at
 from mcp_server.sql.gate.sizes import SIZE_CHECKS
 from mcp_server.sql.gate.time_arguments import TIME_CHECKS
 from mcp_server.sql.positions import position_at, position_of
-from mcp_server.sql.trees import LEAVES
+from mcp_server.sql.trees import children
 from mcp_server.sql.word_places import place_of_lock
 
 MAX_DEPTH = 300
@@ -28,32 +28,45 @@ _TABLE_PARTS = frozenset({"this", "alias", "db", "catalog", "joins", "laterals",
 _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Set, exp.Copy, exp.Attach, exp.Detach, exp.Pragma, exp.Drop, exp.Use)
 
 
-def check(expression: exp.Expr, text: str) -> exp.Query:
-    """Lets a statement through, or raises the Failure that says what is not allowed."""
+def check(expression: exp.Expr, found: Sequence[exp.Expr], text: str) -> exp.Query:
+    """Lets a statement through, of which `found` are all nodes, or raises the Failure that says what is not allowed."""
     if not isinstance(expression, exp.Query):
         raise Failure(NotOneQuery())
+    # A tree is no deeper than it has nodes.
+    if len(found) > MAX_DEPTH or not _is_allowed(found, text):
+        _check_in_order(expression, text)
+    return expression
+
+
+def _is_allowed(found: Sequence[exp.Expr], text: str) -> bool:
+    try:
+        for node in found:
+            for look in _LOOKS[type(node)]:
+                look(node, text)
+    except Failure:
+        return False
+    return True
+
+
+def _check_in_order(expression: exp.Expr, text: str) -> None:
+    """Raises what is said of a statement in which several things are not allowed."""
     pending: list[tuple[exp.Expr, int]] = [(expression, 1)]
     while pending:
         node, depth = pending.pop()
         if depth > MAX_DEPTH:
             raise Failure(NestedTooDeeply())
-        if type(node) not in _UNCHECKED:
-            _check_node(node, text)
-        below = depth + 1
-        for value in node.args.values():
-            if isinstance(value, exp.Expr):
-                if type(value) not in LEAVES or depth == MAX_DEPTH:
-                    pending.append((value, below))
-            elif type(value) is list:
-                pending += [(one, below) for one in value if isinstance(one, exp.Expr)]
-    return expression
+        for look in _LOOKS[type(node)]:
+            look(node, text)
+        pending += [(child, depth + 1) for child in children(node)]
 
 
-def _check_node(node: exp.Expr, text: str) -> None:
-    _BEFORE(node, text)
-    if type(node) not in ALLOWED_NODES:
-        _check_kind(node, text)
-    _SIZES(node, text)
+class _Looks(dict[type[exp.Expr], tuple[Look, ...]]):
+    """What looks at nodes, by their kinds."""
+
+    def __missing__(self, kind: type[exp.Expr]) -> tuple[Look, ...]:
+        allowed = () if kind in ALLOWED_NODES else (_check_kind,)
+        self[kind] = (*looks_at(kind, _BEFORE), *allowed, *looks_at(kind, SIZE_CHECKS))
+        return self[kind]
 
 
 def _check_kind(node: exp.Expr, text: str) -> None:
@@ -133,19 +146,15 @@ _FORMS: dict[type[exp.Expr], Callable[[exp.Expr], bool]] = {
 }
 """The known forms of kinds that are put together in several ways."""
 
-_BEFORE = Checks(
-    [
-        (exp.Dot, _dot),
-        (exp.DataType, _type),
-        *((kind, _table_function) for kind in (exp.Table, exp.Lateral)),
-        *TIME_CHECKS,
-        *((kind, _known_form(form)) for kind, form in _FORMS.items()),
-    ]
+_BEFORE: tuple[Check, ...] = (
+    (exp.Dot, _dot),
+    (exp.DataType, _type),
+    *((kind, _table_function) for kind in (exp.Table, exp.Lateral)),
+    *TIME_CHECKS,
+    *((kind, _known_form(form)) for kind, form in _FORMS.items()),
 )
-_SIZES = Checks(SIZE_CHECKS)
-"""Made of what is allowed, by kind or by name."""
-_UNCHECKED = _BEFORE.unchecked(_SIZES.unchecked(ALLOWED_NODES))
-"""Kinds that are allowed whatever is in them, which is checked for itself."""
+"""What is told of a node before its kind is; SIZE_CHECKS are of what is allowed, by kind or by name."""
+_LOOKS = _Looks()
 
 
 def _not_supported(node: exp.Expr, text: str) -> Failure:

@@ -108,8 +108,9 @@ def meant_instead(text: str, told: str | None = None) -> Meant | None:
 
 
 def _statement(text: str, parameters: Parameters) -> Statement:
-    query = _parsed(text, parameters)
-    found = nodes(query)
+    expression = _parsed(text, parameters)
+    found = nodes(expression)
+    query = check(expression, found, text)
     if bound_sequences(found):
         found = nodes(query)
     return Statement(text, query, table_names(found, text), found)
@@ -139,11 +140,11 @@ def _check_text(text: str) -> None:
         raise Failure(ControlCharacter(ord(control[0])), position=position_at(text, control.start()))
 
 
-def _parsed(text: str, parameters: Parameters) -> exp.Query:
+def _parsed(text: str, parameters: Parameters) -> exp.Expr:
     dialect = Dialect()
     tokens = _tokens(dialect, text)
     try:
-        tokens = decode_escape_strings(tokens, text)
+        tokens = decode_escape_strings(tokens, text) if "e'" in text or "E'" in text else tokens
         with_parameters = bool(parameters) or _PLACE.search(text) is not None
         tokens = mark_parameters(tokens, text) if with_parameters else tokens
         statements = dialect.parser().parse(tokens, text)
@@ -155,7 +156,7 @@ def _parsed(text: str, parameters: Parameters) -> exp.Query:
     expression.parent = None  # the parser leaves one where it takes brackets off: `WITH … (SELECT …)`
     if isinstance(expression, exp.Values):
         expression = exp.select("*").from_(expression)
-    return check(rewrite(expression, text), text)
+    return rewrite(expression, text)
 
 
 def _substituted(expression: exp.Expr, parameters: Parameters, tokens: list[Token], text: str) -> exp.Expr:
