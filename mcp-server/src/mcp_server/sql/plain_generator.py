@@ -31,6 +31,7 @@ class PlainGenerator(DuckDBGenerator):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_plain = not self.pretty and not self.comments
+        self._quotes_all = self.identify is True and not self.pretty
 
     def sql(self, expression: str | exp.Expr | None, key: str | None = None, comment: bool = True) -> str:
         """The text of a node, or of one of its parts."""
@@ -49,7 +50,7 @@ class PlainGenerator(DuckDBGenerator):
         listed = expression.args.get(key or "expressions")
         if not listed:
             return ""
-        if self._is_plain and not args and not kwargs:
+        if self._is_plain and not args and kwargs.keys() <= {"flat"}:
             texts = [self.sql(one) for one in listed]
             if all(texts):
                 return ", ".join(texts)
@@ -85,8 +86,8 @@ class PlainGenerator(DuckDBGenerator):
     def column_sql(self, expression: exp.Column) -> str:
         """A column with its source."""
         name, source = expression.args["this"], expression.args.get("table")
-        if type(name) is type(source) is exp.Identifier and _only_two(expression):
-            return f"{self.identifier_sql(source)}.{self.identifier_sql(name)}"
+        if self._quotes_all and type(name) is type(source) is exp.Identifier and _only_two(expression):
+            return f"{_quoted(source)}.{_quoted(name)}"
         return super().column_sql(expression)
 
     def table_sql(self, expression: exp.Table, sep: str = " AS ") -> str:
@@ -105,15 +106,19 @@ class PlainGenerator(DuckDBGenerator):
 
     def identifier_sql(self, expression: exp.Identifier) -> str:
         """A name in quotes."""
-        name: str = expression.args["this"]
-        if self.identify is True and not isinstance(expression.parent, exp.Func) and "\n" not in name:
-            return '"' + name.replace('"', '""') + '"'
+        if self._quotes_all and not isinstance(expression.parent, exp.Func):
+            return _quoted(expression)
         return super().identifier_sql(expression)
 
     def datatype_sql(self, expression: exp.DataType) -> str:
         """A type that has nothing beside its name."""
         text = _BARE_TYPES.get(expression.this)
         return text if text is not None and len(parts(expression)) == 1 else super().datatype_sql(expression)
+
+
+def _quoted(name: exp.Identifier) -> str:
+    text: str = name.args["this"]
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _only_two(node: exp.Expr) -> bool:
