@@ -13,15 +13,23 @@ from decimal import Decimal
 from functools import cache
 
 from mcp_server.domain.rejected_index import that_save
-from mcp_server.domain.schema import TypeKind
-from mcp_server.planning.access_path import DEARER, cheapest_way, full_scan_of, plan_read, shared_scan_of
+from mcp_server.domain.schema import KeyAttribute, Table, TypeKind
+from mcp_server.planning.access_path import (
+    DEARER,
+    SEEN_WHOLE_ITEMS,
+    cheapest_way,
+    full_scan_of,
+    plan_read,
+    shared_scan_of,
+)
 from mcp_server.planning.attribute_values import ScalarValue
 from mcp_server.planning.key_conditions import key_value
-from mcp_server.planning.key_paths import MAX_KEYS, MAX_QUERIES
+from mcp_server.planning.key_paths import MAX_KEYS, MAX_QUERIES, Path
 from mcp_server.planning.path_estimates import helpful
 from mcp_server.planning.plan import Conjunct, Estimate, KeyLink, Read, Relation, Stage
 from mcp_server.planning.predicate import AllOf, AnyOf, Comparison, OneOf, Predicate, Value, columns_of
-from mcp_server.planning.way import Way, get_way
+from mcp_server.planning.requests import KeyCondition
+from mcp_server.planning.way import Way, get_way, query_way
 
 LEAST_UNITS = 8.0
 """A read that takes less by itself does not wait for others: each stage adds a round trip."""
@@ -50,7 +58,7 @@ def staged(reads: Sequence[Read], *, dearer: float = DEARER) -> tuple[Read, ...]
     @cache
     def probe(name: str, columns: tuple[str, ...]) -> Way | None:
         # The read stays what it is while it has links to look at.
-        return _by_primary_key(plans[name], columns) or _probe(plans[name], columns, dearer)
+        return _by_key_alone(plans[name], columns) or _probe(plans[name], columns, dearer)
 
     in_order = False
     while links:
@@ -251,22 +259,41 @@ def _probe(read: Read, columns: tuple[str, ...], dearer: float) -> Way | None:
     return cheapest_way(_about_others(relation, columns, conjunct), consistent=read.consistent, dearer=dearer)
 
 
-def _by_primary_key(read: Read, columns: tuple[str, ...]) -> Way | None:
-    """The way that `_probe` finds where the columns are the primary key, and nothing else is known of any key."""
+def _by_key_alone(read: Read, columns: tuple[str, ...]) -> Way | None:
+    """The way that `_probe` finds where there is no other: by a whole primary key, or partition by partition.
+
+    None where anything else might be weighed: an index, a condition on another key, a scan of a small table.
+    """
     relation, table = read.relation, read.relation.table
-    if {*columns} != {key.name for key in table.key} or table.virtual is not None or table.restriction is not None:
+    named = {*columns}
+    if table.virtual is not None or table.restriction is not None:
         return None
-    if table.indexes and relation.conjuncts:
+    if named == {key.name for key in table.key}:
+        item = _any_item(table, table.key) if not (table.indexes and relation.conjuncts) else None
+        return get_way(relation, (item,), read.consistent) if item is not None else None
+    if table.range_key is None or named != {table.hash_key.name}:
         return None
+    if table.indexes or table.item_count < SEEN_WHOLE_ITEMS or relation.goal is not None:
+        return None
+    said = (columns_of(one.predicate) for one in relation.conjuncts if one.predicate is not None)
+    item = _any_item(table, (table.hash_key,)) if not any(table.range_key.name in about for about in said) else None
+    if item is None:
+        return None
+    condition = KeyCondition(tuple(item.items()))
+    return query_way(relation, Path(None, table.key, (condition,), frozenset(item), 1.0), read.consistent)
+
+
+def _any_item(table: Table, keys: Iterable[KeyAttribute]) -> dict[str, ScalarValue] | None:
+    """One value of each of these keys; None where no value stands for one."""
     item: dict[str, ScalarValue] = {}
-    for key in table.key:
+    for key in keys:
         column = table.column(key.name)
         value = _ANY_VALUE.get(column.type.kind) if column is not None else None
         told = key_value(value, key, column) if column is not None and value is not None else None
         if told is None:
             return None
         item[key.name] = told
-    return get_way(relation, (item,), read.consistent)
+    return item
 
 
 def _about_others(relation: Relation, columns: tuple[str, ...], one_key: Conjunct) -> Relation:
