@@ -8,8 +8,9 @@ import pytest
 from sqlglot import exp
 
 from mcp_server.domain.failures import Failure, FailureCode, Position
-from mcp_server.domain.failures.functions import UnknownFunction
+from mcp_server.domain.failures.functions import DottedCall, UnknownFunction
 from mcp_server.domain.failures.texts import NestedTooDeeply
+from mcp_server.sql.dialect import MAX_DOTTED_CALLS
 from mcp_server.sql.gate.allow_list import check
 from mcp_server.sql.gate.allowed_functions import PUBLIC_FUNCTIONS
 from mcp_server.sql.gate.checks import looks_at
@@ -64,6 +65,13 @@ def test_a_kind_with_a_check_is_looked_at() -> None:
 )
 def test_of_several_things_that_are_not_allowed_the_last_is_told(statement: str) -> None:
     assert _refusal(statement).fact == UnknownFunction("y", ())
+
+
+def test_a_chain_of_calls_is_not_parsed_to_its_end() -> None:
+    """The parser's time grows with the square of its length, and none of the calls is allowed."""
+    assert isinstance(_refusal("SELECT " + "f(a)." * MAX_DOTTED_CALLS + "g(b) FROM t").fact, DottedCall)
+    assert isinstance(_refusal("SELECT " + "f(a)." * (MAX_DOTTED_CALLS + 1) + "g(b) FROM t").fact, NestedTooDeeply)
+    assert parse("SELECT s.x, * FROM s.t, " + ", ".join(["main.range(3)"] * (MAX_DOTTED_CALLS + 1)), None)
 
 
 def test_a_tree_of_too_many_levels_is_refused() -> None:
@@ -221,10 +229,12 @@ class TestText:
         "SELECT " + "{'a':" * 3000 + "1" + "}" * 3000,
         "SELECT 1" + " UNION ALL SELECT 1" * 2000,
         "SELECT x" + "[1]" * 5000 + " FROM t",
+        "SELECT " + "f(x)." * 5000 + "y",
+        "SELECT x" + "[1].f(1)" * 5000,
         "SELECT * FROM " + "(" * 5000 + "t" + ")" * 5000,
         "SELECT x FROM t WHERE " + " OR ".join(f"x = {number}" for number in range(3000)),
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_depth_is_bounded_and_quick(nested: str) -> None:
     """In processor time, which other processes do not spend."""

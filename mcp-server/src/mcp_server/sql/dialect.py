@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from mcp_server.domain.failures import Failure
 from mcp_server.domain.failures.syntax import NotGenerated
+from mcp_server.domain.failures.texts import NestedTooDeeply
 from mcp_server.sql.plain_generator import PlainGenerator
 from mcp_server.sql.plain_parser import PlainParser
 
@@ -32,6 +33,8 @@ CALLED = "called"
 PLACE = "place"
 """The key in the `meta` of a parameter, and of a text that stands for one, under which its start and end in the
 statement are found."""
+MAX_DOTTED_CALLS = 10
+"""Calls like `x.f(…)` that are parsed, none of which is allowed. At each, the parser copies all that stands before."""
 _AROUND_CALLS = (exp.Window, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
 
 
@@ -104,9 +107,21 @@ class Dialect(DuckDB):
             TokenType.PARAMETER: _placed,
         }
 
+        _dotted_calls = 0
+
+        def reset(self) -> None:
+            """Forgets what was parsed before."""
+            super().reset()
+            self._dotted_calls = 0
+
         def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
             name = self._curr.text if self._curr is not None else ""
+            is_dotted = kwargs.get("anonymous") and self._prev.token_type is TokenType.DOT
             call = super()._parse_function_call(*args, **kwargs)
+            if is_dotted and call is not None:
+                self._dotted_calls += 1
+                if self._dotted_calls > MAX_DOTTED_CALLS:
+                    raise Failure(NestedTooDeeply())
             inner = call
             while isinstance(inner, _AROUND_CALLS):
                 inner = inner.this
