@@ -32,20 +32,23 @@ def check(expression: exp.Expr, found: Sequence[exp.Expr], text: str) -> exp.Que
     """Lets a statement through, of which `found` are all nodes, or raises the Failure that says what is not allowed."""
     if not isinstance(expression, exp.Query):
         raise Failure(NotOneQuery())
+    refusal = _refusal(found, text)
     # A tree is no deeper than it has nodes.
-    if len(found) > MAX_DEPTH or not _is_allowed(found, text):
+    if refusal is not None or len(found) > MAX_DEPTH:
         _check_in_order(expression, text)
+    if refusal is not None:
+        raise refusal
     return expression
 
 
-def _is_allowed(found: Sequence[exp.Expr], text: str) -> bool:
+def _refusal(found: Sequence[exp.Expr], text: str) -> Failure | None:
     try:
         for node in found:
             for look in _LOOKS[type(node)]:
                 look(node, text)
-    except Failure:
-        return False
-    return True
+    except Failure as failure:
+        return failure
+    return None
 
 
 def _check_in_order(expression: exp.Expr, text: str) -> None:
