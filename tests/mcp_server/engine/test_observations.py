@@ -15,7 +15,7 @@ from mcp_server.engine.queries import QueryService
 from mcp_server.engine.results import Cost
 from mcp_server.planning.observed import Took
 from tests.mcp_server.adapters.relations import table
-from tests.mcp_server.engine.conftest import ANN, Service, only_doubles, only_real
+from tests.mcp_server.engine.conftest import ANN, Service, only_doubles
 from tests.support.clock import SettableClock
 from tests.support.metrics import lookups
 
@@ -128,20 +128,6 @@ async def test_a_read_that_its_budget_ended_teaches_nothing(service: Service) ->
     with pytest.raises(Failure) as caught:
         await consumed(queries, sql, max_read_units=1)
     assert caught.value.code is FailureCode.BUDGET_EXCEEDED
-    assert await estimated(queries, sql) == before
-
-
-@only_real
-async def test_a_read_that_its_caller_left_teaches_nothing(service: Service) -> None:
-    queries = await filled(service, "obs_left")
-    sql = "SELECT sum(n) FROM obs_left WHERE pk = 'large'"
-    before = await estimated(queries, sql)
-    begun = asyncio.Event()
-    running = asyncio.create_task(consumed(queries, sql, watch=lambda _meter: begun.set()))
-    await begun.wait()
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
     assert await estimated(queries, sql) == before
 
 

@@ -358,6 +358,35 @@ async def test_what_is_under_way_when_a_caller_leaves_is_recorded_and_not_repeat
     assert {line.total.statements for line in lines} <= {0}, "the statement itself had read nothing when it ended"
 
 
+async def test_what_comes_once_its_caller_has_left_teaches_nothing(place: Place) -> None:
+    answer, came = asyncio.Event(), asyncio.Event()
+    sql = "SELECT sum(n) FROM named WHERE pk = 'a'"
+    async with through_proxy(place) as (service, proxy):
+        queries = service.queries()
+        before = (await queries.explain_sql(ANN, sql=sql)).cost
+
+        def held(_: Sent) -> Fault:
+            came.set()
+            return Fault(held=answer)
+
+        proxy.rule = held
+        meters: list[Meter] = []
+        calling = asyncio.create_task(queries.run_sql(ANN, sql=sql, watch=meters.append))
+        with anyio.fail_after(30):
+            await came.wait()
+            calling.cancel()
+            await asyncio.wait((calling,))
+            under_way = service.ports.items.under_way(meters[0].observers)
+            assert under_way is not None
+            answer.set()
+            await under_way
+        assert calling.cancelled()
+        assert meters[0].pages == 1
+        assert (await queries.explain_sql(ANN, sql=sql)).cost == before
+        await queries.run_sql(ANN, sql=sql)
+        assert (await queries.explain_sql(ANN, sql=sql)).cost.confidence == "observed"
+
+
 async def test_what_is_under_way_when_there_are_rows_enough_counts(place: Place) -> None:
     async with through_proxy(place) as (service, proxy):
         result = await service.run(

@@ -1,5 +1,6 @@
 """Runs a plan: DynamoDB's pages stream into the relational engine, within a budget."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -153,7 +154,11 @@ class Execution:
             course.rows = run.rows
             await self._rest.heard(meter)
             return run
+        except asyncio.CancelledError:
+            meter.lessons = None  # what is still under way is counted
+            raise
         except Failure as failure:
+            meter.lessons = None
             await self._rest.heard(meter)
             if (all_told := meter.all_told(failure, course.reads)) is failure:
                 raise

@@ -58,7 +58,7 @@ class Meter:
         self.unshown: dict[tuple[str, str], set[str]] = {}
         """By the schema and name of a table, attributes met that `*` does not show."""
         self.lessons: Lessons | None = None
-        """What learns from the reads of the plan that runs."""
+        """What learns from the reads of the plan that runs; nothing does once that has failed, or its caller left."""
         self.scan_ended: Unasked | None = None
         """What the scan that fills a page might take unasked, once it took more."""
         self._observers: list[Observer] = []
@@ -90,7 +90,7 @@ class Meter:
                     raise Failure(ScanWentOn(large_table(read), unasked.items, unasked.read_units, early))
                 self.scan_ended = unasked
             self._check()
-            if learn is not None:
+            if learn is not None and self.lessons is not None:
                 learn(consumption)
 
         self._observers.append(observe)
