@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from mcp import MCPError
@@ -46,7 +47,8 @@ class Subscriptions:
     """The open streams of one process.
 
     Where there is a `relay`, other replicas are told of whoever comes for the first time or with other scopes, since
-    nobody else knows who has a stream there. No call waits for that.
+    nobody else knows who has a stream there. No call waits for that. Of one owner they are told in turn: on another
+    connection, what was sent last might come first.
     """
 
     def __init__(self, relay: Relay | None = None) -> None:
@@ -54,6 +56,8 @@ class Subscriptions:
         self._listeners: dict[_Owner, _Listener] = {}
         self._seen: OrderedDict[_Owner, frozenset[str]] = OrderedDict()
         self._telling: set[asyncio.Task[None]] = set()
+        self._sending: dict[_Owner, asyncio.Task[None]] = {}
+        """What the relay is given last of each owner, until it has taken it."""
 
     async def listen(
         self, context: ServerRequestContext[Any], params: SubscriptionsListenRequestParams, principal: Principal
@@ -83,7 +87,10 @@ class Subscriptions:
             self._seen.move_to_end(owner)
             if len(self._seen) > MOST_SEEN:
                 self._seen.popitem(last=False)
-            self._start(self._relay.send(Relayed(Kind.SCOPES, digest_of(owner), _scopes(principal))))
+            message = Relayed(Kind.SCOPES, digest_of(owner), _scopes(principal))
+            sending = self._start(_send(self._relay, message, self._sending.get(owner)))
+            self._sending[owner] = sending
+            sending.add_done_callback(partial(self._sent, owner))
         listener = self._listeners.get(owner) if self._listeners else None
         if listener is not None:
             await _tell(listener, _scopes(principal))
@@ -105,15 +112,26 @@ class Subscriptions:
             for stream in listener.streams:
                 stream.close()
 
-    def _start(self, telling: Coroutine[Any, Any, None]) -> None:
+    def _start(self, telling: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(telling)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
+        return task
+
+    def _sent(self, owner: _Owner, sending: asyncio.Task[None]) -> None:
+        if self._sending.get(owner) is sending:
+            del self._sending[owner]
 
 
 def _of_lists(params: SubscriptionsListenRequestParams) -> SubscriptionsListenRequestParams:
     asked = params.notifications.model_copy(update={"resource_subscriptions": None})
     return params.model_copy(update={"notifications": asked})
+
+
+async def _send(relay: Relay, message: Relayed, before: asyncio.Task[None] | None) -> None:
+    if before is not None:
+        await asyncio.wait([before])
+    await relay.send(message)
 
 
 async def _tell(listener: _Listener, scopes: str) -> None:
