@@ -32,8 +32,8 @@ async def find_table(
             return None
         rows = schemas.views.rows(principal, schema, name)
         found = await catalog.describe(schema, name, refresh, rows, payer=payer)
-        view = schemas.views.of(principal, schema, found.table) if found is not None else None
-        if found is None or not isinstance(view, Table):
+        view = _view(schemas, principal, schema, found.table) if found is not None else None
+        if found is None or view is None:
             return None
         return found if view is found.table else replace(found, table=view)
 
@@ -58,7 +58,12 @@ def known_table(catalog: Catalog, schemas: Schemas, principal: Principal, schema
     if closes(principal, schema, name):
         return None
     found = catalog.known(schema, name, schemas.views.rows(principal, schema, name))
-    view = schemas.views.of(principal, schema, found) if found is not None else None
+    return _view(schemas, principal, schema, found) if found is not None else None
+
+
+def _view(schemas: Schemas, principal: Principal, schema: Schema, table: Table) -> Table | None:
+    """What there is of a table for a principal, if anything."""
+    view = schemas.views.of(principal, schema, table)
     return view if isinstance(view, Table) else None
 
 

@@ -7,19 +7,12 @@ from functools import lru_cache
 from sqlglot import exp
 
 from mcp_server.sql.dialect import to_sql
+from mcp_server.sql.lowering.predicates import OPERATORS
 from mcp_server.sql.trees import copied, nodes, parts
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MOST_NAMES = 10_000
-_COMPARISONS: dict[type[exp.Expr], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-    exp.Like: "LIKE",
-}
+_COMPARISONS: dict[type[exp.Expr], str] = {**OPERATORS, exp.Like: "LIKE"}
 _SUMS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-"}
 _UNITS = {"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"}
 

@@ -32,7 +32,7 @@ from mcp_server.sql.lowering.patterns import glob_pieces, matching, pattern_piec
 from mcp_server.sql.lowering.rows import equal_rows
 from mcp_server.sql.lowering.terms import read_term
 
-_OPERATORS: dict[type[exp.Expr], Operator] = {
+OPERATORS: dict[type[exp.Expr], Operator] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
     exp.LT: "<",
@@ -78,7 +78,7 @@ def _truth(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | Non
 
 
 def _comparison(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None:
-    operator = _OPERATORS[type(node)]
+    operator = OPERATORS[type(node)]
     if isinstance(node.expression, exp.Any) and operator == "=" and not negated:
         return _among(node.this, node.expression.this, column_of)
     if isinstance(node.expression, exp.Any | exp.All):
@@ -251,7 +251,7 @@ def _part(node: exp.Expr, column_of: OperandOf, negated: bool) -> Reading | None
 
 _READERS: dict[type[exp.Expr], _Reader] = {
     exp.Is: _is,
-    **dict.fromkeys(_OPERATORS, _comparison),
+    **dict.fromkeys(OPERATORS, _comparison),
     exp.NullSafeEQ: _null_safe,
     exp.NullSafeNEQ: _null_safe,
     exp.Between: _between,
